@@ -1,0 +1,66 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test test-fast check lock bench-turbines clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+# PyPI's torch names gigabytes of GPU libraries that a CPU never loads, so the lock leaves them out.
+GPU_ONLY := ^(nvidia-|triton|cuda-)
+COMPILE := $(UV) pip compile --quiet --python-version 3.11 --annotation-style line --no-header
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(VENV)/runtime  ## from nothing to a promoted detector of a real wind farm
+	$(PY) -m deploy.demo
+
+up: $(VENV)/runtime  ## start Postgres, MLflow and Airflow; print where they are
+	$(PY) -m deploy.embedded up
+
+down: $(VENV)/runtime  ## stop them; nothing is lost
+	$(PY) -m deploy.embedded down
+
+test: $(VENV)/dev  ## every test, the real servers included
+	$(PY) -m pytest
+
+test-fast: $(VENV)/dev  ## only the tests that start no server
+	$(PY) -m pytest -m "not integration"
+
+check: $(VENV)/dev  ## lint, format, types, import contracts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+lock: $(VENV)/bin/uv  ## compile requirements*.in into the locks
+	$(COMPILE) requirements.in | grep -vE '$(GPU_ONLY)' > requirements.txt
+	$(COMPILE) requirements-dev.in | grep -vE '$(GPU_ONLY)' > requirements-dev.txt
+
+bench-turbines: $(VENV)/dev  ## detection quality on La Haute Borne, against PyOD
+	$(PY) -m benchmarks.turbines
+
+clean: down  ## forget everything the stack has stored (the environment stays)
+	rm -rf .plimsoll
+
+$(VENV)/bin/uv:
+	python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and f"Python 3.11 is needed, this is {sys.version.split()[0]}: install it, or put it first in PATH")'
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet uv
+
+# torch goes first and through pip: pip alone looks where a CPU build may lie ready (find-links).
+$(VENV)/torch: $(VENV)/bin/uv requirements.txt
+	@echo "Installing torch ..."
+	$(VENV)/bin/pip install --quiet "$$(grep -oE '^torch==[^ ]+' requirements.txt)"
+	touch $@
+
+$(VENV)/runtime: $(VENV)/torch
+	@echo "Installing the packages of requirements.txt ..."
+	$(UV) pip install --quiet --python $(PY) --no-deps -r requirements.txt
+	touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-dev.txt
+	@echo "Installing the packages of requirements-dev.txt ..."
+	$(UV) pip install --quiet --python $(PY) --no-deps -r requirements-dev.txt
+	touch $@

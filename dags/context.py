@@ -1,0 +1,71 @@
+"""What a task reads from Airflow's context: its days, its as-of day, how its run was started."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from pipeline.registry.pages import MLFLOW_PAGE
+
+Handed = Any
+"""What one task hands the next: a reference while Airflow parses, a small dict when it runs."""
+
+
+def days_of_this_run() -> list[str]:
+    """The partitions this run covers, as ISO dates.
+
+    One day for a scheduled, backfilled or manual partitioned run; a range for a run started by
+    hand with `from_day` and `to_day`, both included.
+    """
+    context = get_current_context()
+    params = context["params"]
+    if params.get("from_day") or params.get("to_day"):
+        return _range(params.get("from_day"), params.get("to_day"))
+    key = context.get("partition_key") or params.get("partition")
+    if not key:
+        msg = (
+            "This run names no partition. Trigger it with a partition key (2014-05-01), or with "
+            "from_day and to_day for a range."
+        )
+        raise AirflowFailException(msg)
+    return [date.fromisoformat(key).isoformat()]
+
+
+def as_of_day() -> str:
+    """The day before which a training run may look, as an ISO date; never reads that day itself."""
+    context = get_current_context()
+    given = context["params"].get("as_of")
+    if given:
+        return date.fromisoformat(given).isoformat()
+    moment: Any = context.get("data_interval_end") or context["dag_run"].run_after
+    return str(moment.date().isoformat())
+
+
+def started_by_backfill() -> bool:
+    """Whether a backfill started this run; a backfill never moves the champion by itself."""
+    return str(get_current_context()["dag_run"].run_type) == "backfill"
+
+
+def this_run() -> str:
+    """The DAG run, as the ledger and the tables name it."""
+    run = get_current_context()["dag_run"]
+    return f"{run.dag_id}/{run.run_id}"
+
+
+def leave_mlflow_page(address: str) -> None:
+    """Give this task's MLflow button its address."""
+    get_current_context()["ti"].xcom_push(key=MLFLOW_PAGE, value=address)
+
+
+def _range(first: str | None, last: str | None) -> list[str]:
+    if not (first and last):
+        msg = f"A range needs both ends: from_day is {first!r}, to_day is {last!r}. Give both."
+        raise AirflowFailException(msg)
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    if end < start:
+        msg = f"from_day {first} lies after to_day {last}; swap them."
+        raise AirflowFailException(msg)
+    return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]

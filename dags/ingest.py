@@ -1,0 +1,93 @@
+"""`<detector>__ingest`: one UTC day of data from the source to validated telemetry.
+
+One DAG for each detector file. A day is a partition: scheduled runs, backfills and manual runs all
+carry it, so a rerun replaces exactly that day.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task
+
+from dags.context import Handed, days_of_this_run, this_run
+from dags.defaults import DEFAULT_ARGS
+from dags.detector_files import readable_detectors
+from pipeline.config import DetectorSpec
+
+DOC = """
+### Ingest and validate one day of **{name}**
+
+{description}
+
+`fetch` reads only [day, day + 1) from the source. `validate` checks the contract of
+`detectors/{name}.yaml` row by row and the day as a whole. `write` replaces the day in the table
+`telemetry`, puts rejected rows in `quarantine` with the rule that rejected them, and records the
+attempt in `ingestions`. The same input twice changes nothing; changed input makes a new table
+version with a recorded difference.
+
+* **One day by hand**: trigger with a partition key, for example `2014-05-01`.
+* **Many days, one run each**: `airflow backfill create --dag-id {name}__ingest --from-date ... --to-date ...`
+* **First load, one run for all**: trigger with `from_day` and `to_day`.
+
+A red `write` names the rule that blocked the day; the data are at fault, so it is not retried.
+"""  # noqa: E501 - a command line must not be broken
+
+
+@task
+def fetch(detector: str) -> Handed:
+    """Read this run's days from the source into the staging area."""
+    from pipeline.steps import ingestion
+
+    return ingestion.fetch(detector, days_of_this_run())
+
+
+@task
+def validate(staged: Handed) -> Handed:
+    """Check the contract; sort rows into accepted and rejected."""
+    from pipeline.steps import ingestion
+
+    return ingestion.validate(staged)
+
+
+@task
+def write(staged: Handed) -> Handed:
+    """Replace the days in the tables and record the attempt; red when a day is blocked."""
+    from pipeline.steps import ingestion
+
+    return ingestion.write(staged, run=this_run())
+
+
+def ingest_dag(spec: DetectorSpec) -> DAG:
+    """The ingestion DAG of one detector."""
+    telemetry = Asset(name=f"{spec.name}.telemetry", uri=f"plimsoll://{spec.name}/telemetry")
+    with DAG(
+        dag_id=f"{spec.name}__ingest",
+        # A midnight tick ingests the day before it: key 2014-05-01 runs at 2014-05-02 00:00.
+        schedule=CronPartitionTimetable(
+            "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"
+        ),
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        catchup=False,
+        max_active_runs=4,
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(name=spec.name, description=spec.description),
+        params={
+            "from_day": Param(
+                None,
+                type=["null", "string"],
+                format="date",
+                description="First day of a range that one run loads; empty for a single day.",
+            ),
+            "to_day": Param(
+                None, type=["null", "string"], format="date", description="Last day, included."
+            ),
+        },
+    ) as dag:
+        write.override(outlets=[telemetry])(validate(fetch(spec.name)))
+    return dag
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__ingest"] = ingest_dag(_spec)

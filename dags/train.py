@@ -1,0 +1,169 @@
+"""`<detector>__train`: from validated telemetry to a judged and, if it may, promoted candidate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.context import Handed, as_of_day, leave_mlflow_page, started_by_backfill, this_run
+from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL, TRAINING_POOL
+from dags.detector_files import readable_detectors
+from pipeline.config import DetectorSpec
+
+DOC = """
+### Train, judge and promote a candidate for **{name}**
+
+`window` reads the last validated days before the as-of day and shares them out: days that train,
+days that draw the threshold, days that judge. No block is used twice.
+`train` fits the autoencoders on normal rows, `calibrate` draws the conformal
+{percentile} threshold on held-out normals, `evaluate` measures the realised rate on untouched days,
+`drift` compares score and feature distributions, and `gate` asks its questions and registers the
+candidate with its promotion card. `promote` moves the alias `champion` under a lock and writes the
+ledger.
+
+A rejected candidate ends with a pink `promote`: it stays in the registry, tagged with the reason,
+and nothing live changes. Approval: **{approval}**. The **MLflow** button on a task opens its run or
+its promotion card.
+
+A backfill trains and judges but does not promote, unless `promote_from_backfill` says so.
+"""
+
+
+@task
+def window(detector: str, *, params: Handed = None) -> Handed:
+    """Read the training window and share it out in blocks."""
+    from pipeline.steps import fitting
+
+    return fitting.window(detector, as_of_day(), training_days=params["training_days"])
+
+
+@task(pool=TRAINING_POOL)
+def train(candidate: Handed) -> Handed:
+    """Fit the networks on the training block; open the candidate's MLflow run."""
+    from pipeline.steps import fitting
+
+    return _shown(fitting.train(candidate, run=this_run()))
+
+
+@task
+def calibrate(candidate: Handed) -> Handed:
+    """Draw the threshold on the calibration block and write the bundle."""
+    from pipeline.steps import fitting
+
+    return _shown(fitting.calibrate(candidate))
+
+
+@task
+def evaluate(candidate: Handed) -> Handed:
+    """Measure the bundle on the untouched test block."""
+    from pipeline.steps import judging
+
+    return _shown(judging.evaluate(candidate))
+
+
+@task
+def drift(candidate: Handed) -> Handed:
+    """Compare the test days with the bundle's references."""
+    from pipeline.steps import judging
+
+    return _shown(judging.drift(candidate))
+
+
+@task
+def gate(candidate: Handed) -> Handed:
+    """Ask every gate question; register the candidate with its card, passed or rejected."""
+    from pipeline.steps import judging
+
+    return _shown(judging.gate(candidate, run=this_run()))
+
+
+@task(pool=PROMOTION_POOL, trigger_rule=TriggerRule.NONE_FAILED)
+def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Handed:
+    """Move `champion` to a candidate that passed and, where asked for, was approved."""
+    from pipeline.steps import promotion
+
+    if started_by_backfill() and not params["promote_from_backfill"]:
+        msg = "A backfill does not move the champion; set promote_from_backfill to allow it."
+        raise AirflowSkipException(msg)
+    outcome = _shown(promotion.promote(candidate, answer=answer, run=this_run()))
+    if not outcome["promoted"]:
+        raise AirflowSkipException(outcome["reason"])
+    return outcome
+
+
+def train_dag(spec: DetectorSpec) -> DAG:
+    """The training DAG of one detector."""
+    with DAG(
+        dag_id=f"{spec.name}__train",
+        schedule=CronDataIntervalTimetable(spec.schedule.train, timezone="UTC"),
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(
+            name=spec.name,
+            percentile=f"{100 * (1 - spec.threshold.alpha):g}th-percentile",
+            approval=spec.promotion.approval,
+        ),
+        params=_params(spec),
+    ) as dag:
+        judged = gate(drift(evaluate(calibrate(train(window(spec.name))))))
+        promote(judged, _approval(spec, judged))
+    return dag
+
+
+def _approval(spec: DetectorSpec, judged: Handed) -> Handed:
+    """A person's answer, asked for only where the file wants one and the gate passed."""
+    if spec.promotion.approval == "none":
+        return None
+
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def passed_gate(candidate: Handed) -> bool:
+        return bool(candidate["passed"])
+
+    approve = HITLOperator(
+        task_id="approve",
+        subject=f"Promote a new {spec.name}?",
+        body="{{ ti.xcom_pull(task_ids='gate')['card'] }}",
+        options=["Approve", "Reject"],
+        defaults=["Reject"],
+        response_timeout=timedelta(hours=spec.promotion.approval_hours),
+        params={"comment": Param("", type="string", description="Goes into the ledger.")},
+    )
+    passed_gate(judged) >> approve
+    return approve.output
+
+
+def _params(spec: DetectorSpec) -> dict[str, Param]:
+    return {
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="Train on days before this one; empty: the end of the run's interval.",
+        ),
+        "training_days": Param(
+            None,
+            type=["null", "integer"],
+            minimum=spec.split.minimum_days,
+            maximum=3660,
+            description=f"Days to read; empty: {spec.split.training_days}, as the file says.",
+        ),
+        "promote_from_backfill": Param(
+            default=False, type="boolean", description="Let a backfill move the champion."
+        ),
+    }
+
+
+def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
+    leave_mlflow_page(candidate["page"])
+    return candidate
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__train"] = train_dag(_spec)

@@ -1,0 +1,43 @@
+"""WHAT Plimsoll does: one YAML file a detector, read into frozen pydantic sections.
+
+Light on purpose (pydantic and PyYAML only): DAG files read it while Airflow parses them.
+"""
+
+from pipeline.config.columns import Columns, Feature, PeerDeviation
+from pipeline.config.detector import DetectorSpec
+from pipeline.config.fitting import DenoisingModel, Model, Split, Threshold, Window
+from pipeline.config.judgement import Drift, Gate
+from pipeline.config.loading import load_detector, load_detectors
+from pipeline.config.operation import Promotion, Schedule
+from pipeline.config.source import (
+    CsvSource,
+    LaHauteBorneSource,
+    ParquetSource,
+    SourceSpec,
+    SqlSource,
+)
+from pipeline.config.validation import Validation
+
+__all__ = [
+    "Columns",
+    "CsvSource",
+    "DenoisingModel",
+    "DetectorSpec",
+    "Drift",
+    "Feature",
+    "Gate",
+    "LaHauteBorneSource",
+    "Model",
+    "ParquetSource",
+    "PeerDeviation",
+    "Promotion",
+    "Schedule",
+    "SourceSpec",
+    "Split",
+    "SqlSource",
+    "Threshold",
+    "Validation",
+    "Window",
+    "load_detector",
+    "load_detectors",
+]

@@ -1,0 +1,124 @@
+"""Section `schema`: which columns there are, in which unit, and what they may hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import Duration, Section
+
+EVALUATION_PREFIX = "eval_"
+"""Columns with this prefix judge a detector and can never be one of its features."""
+
+
+class Feature(Section):
+    """One measured channel, as the source delivers it."""
+
+    unit: str = Field(description="For people and for the bundle; `1` for a pure number.")
+    range: tuple[float, float] | None = Field(
+        None, description="Physically possible values, both ends included; outside is quarantined."
+    )
+    circular: bool = Field(
+        default=False, description="An angle in degrees: enters the model as sine and cosine."
+    )
+    stuck_after: Duration | None = Field(
+        None, description="Bit-identical for longer than this is a stuck sensor; None: never."
+    )
+
+    @model_validator(mode="after")
+    def _range_must_rise(self) -> Self:
+        if self.range is not None and self.range[0] >= self.range[1]:
+            msg = f"range {list(self.range)} does not rise; write [lowest, highest]"
+            raise ValueError(msg)
+        return self
+
+
+class PeerDeviation(Section):
+    """Derived features: a channel minus the median of the other entities at the same time.
+
+    Comparing an entity with its peers removes what they share (weather, load, season), which is
+    worth more than any network.
+    """
+
+    kind: Literal["peer_deviation"]
+    of: tuple[str, ...] = Field(min_length=1)
+    minimum_peers: int = Field(
+        1, ge=1, description="Fewer valid peers than this: the row is quarantined, not guessed."
+    )
+
+
+class Columns(Section):
+    """The columns of one detector's data."""
+
+    timestamp: str = "timestamp"
+    entity: str | None = Field(
+        None, description="Column that tells machines apart; None: one machine."
+    )
+    entities: tuple[str, ...] = Field(
+        (), description="The machines expected each day; empty: those that the day delivers."
+    )
+    cadence: Duration = Field(
+        description="Expected time between two rows of one entity.", gt=timedelta(0)
+    )
+    features: dict[str, Feature] = Field(min_length=1)
+    derived: tuple[PeerDeviation, ...] = ()
+    evaluation_only: tuple[str, ...] = Field(
+        (), description=f"Columns kept for judging, never features; named `{EVALUATION_PREFIX}...`."
+    )
+    incident: str | None = Field(
+        None, description="Evaluation-only column, true while a known incident lasts."
+    )
+    exclude_from_training: tuple[str, ...] = Field(
+        (), description="Evaluation-only columns; a row where one is true is not normal."
+    )
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """The model's inputs, in their fixed order: channels, angles as sin/cos, deviations."""
+        names: list[str] = []
+        for name, feature in self.features.items():
+            names += [f"{name}_sin", f"{name}_cos"] if feature.circular else [name]
+        names += [f"{name}_vs_peers" for derived in self.derived for name in derived.of]
+        return tuple(names)
+
+    @model_validator(mode="after")
+    def _names_must_fit_together(self) -> Self:
+        unprefixed = [c for c in self.evaluation_only if not c.startswith(EVALUATION_PREFIX)]
+        if unprefixed:
+            msg = (
+                f"evaluation_only column {unprefixed[0]!r} does not start with "
+                f"{EVALUATION_PREFIX!r}; rename it in source.rename, so that nothing can take it "
+                "for a feature"
+            )
+            raise ValueError(msg)
+        leaking = [c for c in self.features if c.startswith(EVALUATION_PREFIX)]
+        if leaking:
+            msg = f"feature {leaking[0]!r} is an evaluation-only name; the model must not see it"
+            raise ValueError(msg)
+        for role, name in [("incident", self.incident)] + [
+            ("exclude_from_training", column) for column in self.exclude_from_training
+        ]:
+            if name is not None and name not in self.evaluation_only:
+                msg = f"{role} names {name!r}, which is not listed under evaluation_only"
+                raise ValueError(msg)
+        self._derived_must_be_possible()
+        return self
+
+    def _derived_must_be_possible(self) -> None:
+        for derived in self.derived:
+            unknown = [name for name in derived.of if name not in self.features]
+            if unknown:
+                msg = (
+                    f"derived.of names {unknown[0]!r}, which is no feature; "
+                    f"choose from {', '.join(self.features)}"
+                )
+                raise ValueError(msg)
+            angles = [name for name in derived.of if self.features[name].circular]
+            if angles:
+                msg = f"derived.of names the angle {angles[0]!r}; a difference of angles wraps"
+                raise ValueError(msg)
+            if self.entity is None:
+                msg = "derived peer_deviation needs schema.entity: there are no peers without it"
+                raise ValueError(msg)

@@ -1,0 +1,86 @@
+"""Sections `window`, `split`, `model` and `threshold`: how a candidate is fitted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import Section
+
+
+class Window(Section):
+    """What the model sees at once."""
+
+    length: int = Field(1, ge=1, description="Rows in one model input; 1 scores each row alone.")
+
+
+class Split(Section):
+    """How the rows of a training window are shared out: by blocks of time, each used once."""
+
+    method: Literal["interleaved_days", "contiguous"] = Field(
+        "interleaved_days",
+        description="Interleaving lets every block see the whole window; contiguous blocks "
+        "calibrate on another season than they trained on.",
+    )
+    training_days: int = Field(90, ge=6, description="Days before the as-of day that are read.")
+    minimum_days: int = Field(30, ge=6, description="Fewer validated days than this: refuse.")
+    train: int = Field(4, ge=1, description="Parts (days of a cycle) that train.")
+    calibration: int = Field(1, ge=1, description="Parts that draw the threshold, nothing else.")
+    test: int = Field(1, ge=1, description="Parts that judge the candidate, nothing else.")
+
+    @model_validator(mode="after")
+    def _minimum_must_be_reachable(self) -> Self:
+        if self.minimum_days > self.training_days:
+            msg = (
+                f"minimum_days {self.minimum_days} exceeds training_days {self.training_days}; "
+                "no window could ever be long enough"
+            )
+            raise ValueError(msg)
+        return self
+
+
+class DenoisingModel(Section):
+    """Ensemble of small denoising autoencoders in residual form (facts in the class docstring).
+
+    Cannot learn the identity, however long it trains, because it is asked to remove noise.
+    Source: Vincent et al., JMLR 2010; multi-scale noise after Song & Ermon, NeurIPS 2019.
+    """
+
+    family: Literal["denoising"] = "denoising"
+    members: int = Field(
+        4, ge=1, le=64, description="Networks, trained as one batched computation."
+    )
+    width: int = Field(128, ge=1, le=4096, description="Units in each of the two hidden layers.")
+    steps: int = Field(1000, ge=1, le=1_000_000, description="Upper bound; early stopping ends it.")
+    batch_rows: int = Field(256, ge=2, description="Rows in one step, drawn anew for each member.")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak; warm-up, then cosine to 0.")
+    weight_decay: float = Field(1e-4, ge=0)
+    noise: tuple[float, float] = Field(
+        (0.05, 1.0), description="Range of the Gaussian noise, in standard deviations; log-uniform."
+    )
+    patience: int = Field(
+        10, ge=1, description="Checks of the validation error without gain before stopping."
+    )
+    seed: int = Field(42, ge=0, description="Same seed, same rows, same machine: same weights.")
+
+
+Model = Annotated[DenoisingModel, Field()]
+
+
+class Threshold(Section):
+    """Where the line is drawn on held-out normal scores."""
+
+    method: Literal["conformal"] = "conformal"
+    alpha: float = Field(
+        0.01, gt=0, lt=0.5, description="Share of normal rows that may cross the line."
+    )
+    minimum_rows: int = Field(
+        99,
+        ge=20,
+        description="Effective calibration rows below which no conformal threshold is drawn; "
+        "at alpha 0.01 the order statistic does not exist below 99.",
+    )
+    small_sample: Literal["refuse", "hill"] = Field(
+        "refuse", description="Below minimum_rows: refuse, or a Hill tail marked low-confidence."
+    )

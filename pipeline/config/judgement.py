@@ -1,0 +1,55 @@
+"""Sections `drift` and `gate`: what a candidate, and the data, are measured against."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pipeline.config.section import Section
+
+
+class Drift(Section):
+    """The Kolmogorov-Smirnov rule: significant AND large, on an effective sample."""
+
+    warn_q: float = Field(0.01, gt=0, lt=1, description="Benjamini-Hochberg q below this counts.")
+    warn_distance: float = Field(
+        0.1, gt=0, lt=1, description="KS distance that matters: about a quarter sigma of shift."
+    )
+    alarm_distance: float = Field(
+        0.2, gt=0, lt=1, description="KS distance that alarms alone: about half a sigma."
+    )
+    maximum_rows: int = Field(
+        5000, ge=100, description="Rows a side after thinning: more only finds what is irrelevant."
+    )
+
+
+class Gate(Section):
+    """Limits that a candidate must meet before it may go live."""
+
+    minimum_calibration_rows: int = Field(
+        500, ge=1, description="Effective rows; fewer leave the true rate between 0.3 and 2 %."
+    )
+    maximum_noise_passthrough: float = Field(
+        0.8, gt=0, description="Above it the network copies its input: an over-powered model."
+    )
+    minimum_explained_variance: float = Field(
+        0.0, description="Floor on held-out normals: finds broken nets, cannot rank healthy ones."
+    )
+    maximum_error_ratio: float = Field(
+        1.25, gt=1, description="Candidate's median error over the champion's on the same rows."
+    )
+    alert_rate_ratio: float = Field(
+        3.0, gt=1, description="Alerts a day against the champion's on the same recent days."
+    )
+    minimum_fault_recall: float = Field(
+        0.5, ge=0, le=1, description="Injected-fault episodes that must be caught, per fault kind."
+    )
+    minimum_incident_recall: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Past confirmed incidents the champion caught: keep this share.",
+    )
+    maximum_bundle_mb: float = Field(50.0, gt=0)
+    maximum_latency_ms: float = Field(
+        1000.0, gt=0, description="To score 1,000 rows, best of three."
+    )

@@ -1,0 +1,36 @@
+"""Sections `schedule` and `promotion`: when things run and who decides."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from pipeline.config.section import Section
+
+CRON_FIELDS = 5
+
+
+def _cron_has_five_fields(value: str) -> str:
+    if len(value.split()) != CRON_FIELDS:
+        msg = f"{value!r} is no cron line; write five fields, for example '0 3 1 * *'"
+        raise ValueError(msg)
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_cron_has_five_fields)]
+
+
+class Schedule(Section):
+    """When the DAGs run. Partitions are UTC days, so ingestion itself is always at midnight."""
+
+    start: date = Field(description="First partition that is expected to exist.")
+    train: Cron = Field("0 3 1 * *", description="Training runs (UTC); monthly by default.")
+
+
+class Promotion(Section):
+    """Who lets a candidate that passed its gate go live."""
+
+    approval: Literal["none", "human"] = "none"
+    approval_hours: int = Field(72, ge=1, description="Unanswered after this: rejected.")

@@ -1,0 +1,33 @@
+"""What every section of a detector file has in common."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+
+
+class Section(BaseModel):
+    """A frozen part of a detector file; a key that is not declared is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+def _parse_duration(value: object) -> object:
+    """A span such as `10min`; what is already a timedelta or ISO 8601 (`PT10M`) passes through."""
+    if not isinstance(value, str) or value.startswith("P"):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)", value.strip())
+    if match is None:
+        msg = f"got {value!r}, which is no span of time; write for example 30s, 10min, 3h or 2d"
+        raise ValueError(msg)
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]

@@ -1,0 +1,52 @@
+"""The errors that a caller may catch, and what each asks of the caller.
+
+::
+
+    PlimsollError
+    ├── ConfigError        a detector file is wrong: correct it
+    ├── DataError          the data are wrong: retrying cannot help
+    │   ├── PartitionBlocked   one partition broke its contract as a whole
+    │   ├── SplitReuseError    a block was about to be used for a second purpose
+    │   └── CalibrationError   a threshold cannot be drawn from these scores
+    ├── BundleError        a bundle is damaged or from another world: do not serve it
+    ├── OutageError        something outside did not answer: retry later
+    └── PromotionConflict  somebody else moved the alias: look again, then decide
+"""
+
+from __future__ import annotations
+
+
+class PlimsollError(Exception):
+    """Any failure that Plimsoll itself can explain."""
+
+
+class ConfigError(PlimsollError):
+    """A detector file or a deployment setting is wrong; the message says where and what to do."""
+
+
+class DataError(PlimsollError):
+    """The data are at fault, so the same call will fail again."""
+
+
+class PartitionBlocked(DataError):  # noqa: N818 - names the state of the partition, as the tables do
+    """A whole partition was refused; its rows lie in quarantine, the table is unchanged."""
+
+
+class SplitReuseError(DataError):
+    """Rows reserved for one purpose (train, calibrate, test) were offered for another."""
+
+
+class CalibrationError(DataError):
+    """No honest threshold exists for these scores at this alpha."""
+
+
+class BundleError(PlimsollError):
+    """A bundle failed its hashes, its golden rows or its schema, and is refused."""
+
+
+class OutageError(PlimsollError):
+    """A source, store or server did not answer; the same call may succeed later."""
+
+
+class PromotionConflict(PlimsollError):  # noqa: N818 - names the situation, as the ledger does
+    """The registry changed between the decision and the move; nothing was moved."""

@@ -1,0 +1,89 @@
+"""One promotion at a time, because MLflow moves an alias for whoever comes last.
+
+With a Postgres DSN the lock is an advisory lock, good across machines and freed by the server when
+its holder dies. Without one it is a lock on a local file, good on one host.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from pipeline.errors import OutageError
+from pipeline.settings import Settings
+
+WAIT_S = 60.0
+_POLL_S = 0.1
+
+
+@contextmanager
+def promotion_lock(settings: Settings, detector: str, *, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Hold the only right to move the aliases of `detector`.
+
+    Raises:
+        OutageError: another process held it for longer than `wait_s` seconds.
+    """
+    holder = (
+        _postgres_lock(settings.lock_dsn, detector, wait_s)
+        if settings.lock_dsn
+        else _file_lock(settings, detector, wait_s)
+    )
+    with holder:
+        yield
+
+
+@contextmanager
+def _postgres_lock(dsn: str, detector: str, wait_s: float) -> Iterator[None]:
+    import psycopg2
+
+    try:
+        connection = psycopg2.connect(dsn)
+    except psycopg2.OperationalError as error:
+        msg = f"No promotion lock: Postgres at PLIMSOLL_LOCK_DSN does not answer ({error})."
+        raise OutageError(msg) from error
+    try:
+        with connection.cursor() as cursor:
+            deadline = time.monotonic() + wait_s
+            while not _advisory_lock_taken(cursor, detector):
+                _wait(deadline, detector, wait_s)
+        yield
+    finally:
+        connection.close()
+
+
+def _advisory_lock_taken(cursor: object, detector: str) -> bool:
+    key = int.from_bytes(hashlib.sha256(f"promote:{detector}".encode()).digest()[:8], signed=True)
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))  # type: ignore[attr-defined]  # psycopg2 ships no types
+    return bool(cursor.fetchone()[0])  # type: ignore[attr-defined]  # psycopg2 ships no types
+
+
+@contextmanager
+def _file_lock(settings: Settings, detector: str, wait_s: float) -> Iterator[None]:
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with (settings.cache / f"promote-{detector}.lock").open("w") as file:
+        deadline = time.monotonic() + wait_s
+        while not _file_lock_taken(file):
+            _wait(deadline, detector, wait_s)
+        yield
+
+
+def _file_lock_taken(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait(deadline: float, detector: str, wait_s: float) -> None:
+    if time.monotonic() > deadline:
+        msg = (
+            f"Another promotion of {detector} has held the lock for more than {wait_s:.0f} s; "
+            "retry when it is done, or end the process that holds it."
+        )
+        raise OutageError(msg)
+    time.sleep(_POLL_S)

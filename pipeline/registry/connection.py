@@ -1,0 +1,18 @@
+"""A quiet MLflow client."""
+
+from __future__ import annotations
+
+import logging
+
+import mlflow
+from mlflow import MlflowClient
+
+from pipeline.settings import Settings
+
+
+def connect(settings: Settings) -> MlflowClient:
+    """A client of the deployment's MLflow server."""
+    mlflow.set_tracking_uri(settings.mlflow_uri)
+    mlflow.set_registry_uri(settings.mlflow_uri)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    return MlflowClient()

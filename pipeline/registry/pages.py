@@ -1,0 +1,26 @@
+"""Addresses of MLflow pages, for links that a person clicks.
+
+Without `workflowType` MLflow 3 opens in its GenAI mode, where the registry is hidden.
+"""
+
+from __future__ import annotations
+
+MLFLOW_PAGE = "mlflow_page"
+"""XCom key under which a task leaves the address that its MLflow button opens."""
+
+_MODE = "?workflowType=machine_learning"
+
+
+def run_page(mlflow_url: str, experiment_id: str, run_id: str) -> str:
+    """The page of one run."""
+    return f"{mlflow_url}/{_MODE}#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def version_page(mlflow_url: str, model: str, version: int) -> str:
+    """The page of one model version: the promotion card."""
+    return f"{mlflow_url}/{_MODE}#/models/{model}/versions/{version}"
+
+
+def artifact_image(run_id: str, path: str) -> str:
+    """An artifact as an image inside MLflow's own Markdown; relative, so it follows the host."""
+    return f"get-artifact?path={path.replace('/', '%2F')}&run_uuid={run_id}"

@@ -1,0 +1,96 @@
+"""The MLflow run of a candidate: found again by its candidate id, so that a rerun replaces."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
+from mlflow.exceptions import MlflowException
+
+CANDIDATE_TAG = "plimsoll.candidate"
+
+
+def find_or_start(
+    client: MlflowClient, *, detector: str, candidate: str, tags: Mapping[str, str]
+) -> Run:
+    """The run of `candidate`: the one that exists, or a new one in the detector's experiment."""
+    experiment_id = _experiment(client, detector)
+    found = client.search_runs(
+        [experiment_id],
+        f"tags.`{CANDIDATE_TAG}` = '{candidate}'",
+        run_view_type=ViewType.ACTIVE_ONLY,
+        max_results=1,
+    )
+    if found:
+        run = found[0]
+        client.update_run(run.info.run_id, status="RUNNING")
+        return run
+    return client.create_run(
+        experiment_id, run_name=candidate, tags={**tags, CANDIDATE_TAG: candidate}
+    )
+
+
+def log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, object]) -> None:
+    """Log parameters; a rerun logs the same values and changes nothing."""
+    client.log_batch(
+        run_id, params=[Param(key, str(value)[:6000]) for key, value in parameters.items()]
+    )
+
+
+def log_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float]) -> None:
+    """Log one value a metric, at step 0."""
+    now_ms = int(time.time() * 1000)
+    client.log_batch(run_id, metrics=[Metric(k, v, now_ms, 0) for k, v in metrics.items()])
+
+
+def log_history(
+    client: MlflowClient, run_id: str, name: str, history: Sequence[tuple[int, float]]
+) -> None:
+    """Log a curve: (step, value) pairs of one metric."""
+    now_ms = int(time.time() * 1000)
+    metrics = [Metric(name, value, now_ms, step) for step, value in history]
+    for first in range(0, len(metrics), 1000):  # MLflow takes at most 1,000 a call
+        client.log_batch(run_id, metrics=metrics[first : first + 1000])
+
+
+def log_dataset(
+    client: MlflowClient, run_id: str, *, name: str, uri: str, table_version: int, rows: int
+) -> None:
+    """Record which version of which table the candidate was trained on."""
+    dataset = Dataset(
+        name=name,
+        digest=f"v{table_version}",
+        source_type="delta",
+        source=json.dumps({"uri": uri, "version": table_version}),
+        profile=json.dumps({"num_rows": rows}),
+    )
+    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train")])])
+
+
+def log_folder(client: MlflowClient, run_id: str, folder: Path, artifact_path: str) -> None:
+    """Log every file of a local folder."""
+    client.log_artifacts(run_id, str(folder), artifact_path)
+
+
+def end(client: MlflowClient, run_id: str, *, passed: bool) -> None:
+    """Close the run. A rejected candidate is a finished run, not a failed one."""
+    client.set_tag(run_id, "plimsoll.gate", "passed" if passed else "rejected")
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _experiment(client: MlflowClient, detector: str) -> str:
+    existing = client.get_experiment_by_name(detector)
+    if existing is not None:
+        return str(existing.experiment_id)
+    try:
+        return str(client.create_experiment(detector))
+    except MlflowException:
+        # Another task created it between the look and the call.
+        created = client.get_experiment_by_name(detector)
+        if created is None:
+            raise
+        return str(created.experiment_id)

@@ -1,0 +1,112 @@
+"""Model versions: a bundle, its tags and its promotion card, as MLflow keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import mlflow.pyfunc
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema
+
+LOADER = "pipeline.registry.loader"
+_REQUIREMENTS = ("plimsoll",)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered version.
+
+    Attributes:
+        number: the registry's version number.
+        run_id: the run of the candidate.
+        source: where its files are, as MLflow addresses them.
+        tags: its tags.
+        description: its promotion card.
+    """
+
+    number: int
+    run_id: str
+    source: str
+    tags: Mapping[str, str]
+    description: str
+
+
+def register(
+    client: MlflowClient, *, model: str, run_id: str, bundle: Path, features: tuple[str, ...]
+) -> Version:
+    """Log `bundle` under the candidate's run and register it; a rerun finds what it registered."""
+    existing = client.search_model_versions(f"name = '{model}' and run_id = '{run_id}'")
+    if existing:
+        return _version(existing[0])
+    _ensure_model(client, model)
+    info = Model.log(
+        artifact_path=None,
+        flavor=mlflow.pyfunc,
+        run_id=run_id,
+        name="detector",
+        loader_module=LOADER,
+        data_path=str(bundle),
+        signature=ModelSignature(
+            inputs=Schema([ColSpec("double", name) for name in features]),
+            outputs=Schema(
+                [
+                    ColSpec("double", "score"),
+                    ColSpec("double", "threshold"),
+                    ColSpec("boolean", "is_anomaly"),
+                ]
+            ),
+        ),
+        # Given by hand: inferring them would import the model in a subprocess for 7-17 s.
+        pip_requirements=list(_REQUIREMENTS),
+    )
+    return _version(client.create_model_version(model, info.model_uri, run_id))
+
+
+def describe(
+    client: MlflowClient, model: str, version: int, *, card: str, tags: Mapping[str, str]
+) -> None:
+    """Set a version's promotion card and tags."""
+    client.update_model_version(model, str(version), description=card)
+    for key, value in tags.items():
+        client.set_model_version_tag(model, str(version), key, value)
+
+
+def by_alias(client: MlflowClient, model: str, alias: str) -> Version | None:
+    """The version that `alias` points to, or None."""
+    try:
+        return _version(client.get_model_version_by_alias(model, alias))
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def download(version: Version, folder: Path) -> Path:
+    """The bundle directory of `version`, fetched into `folder`."""
+    root = Path(
+        mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=str(folder))
+    )
+    return next(path.parent for path in root.rglob("detector.json"))
+
+
+def _ensure_model(client: MlflowClient, model: str) -> None:
+    try:
+        client.create_registered_model(model, description=f"Bundles of the detector `{model}`.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _version(found: mlflow.entities.model_registry.ModelVersion) -> Version:
+    return Version(
+        number=int(found.version),
+        run_id=found.run_id or "",
+        source=found.source or "",
+        tags=dict(found.tags or {}),
+        description=found.description or "",
+    )

@@ -1,0 +1,48 @@
+"""WHERE Plimsoll runs: the deployment's settings, read from the environment in this one place.
+
+WHAT it does lives in the detector files (`pipeline.config`).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HOME = REPOSITORY / ".plimsoll"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the tables, the registry and the detector files are.
+
+    Attributes:
+        storage: root of the Delta tables, a local path or an `s3://` URI.
+        detectors: folder of the detector files.
+        cache: local folder for downloads that can be fetched again.
+        mlflow_uri: the tracking server as tasks reach it.
+        mlflow_url: the same server as a person's browser reaches it; goes into links.
+        lock_dsn: Postgres DSN for promotion locks; None means a file lock beside the cache, which
+            is right on one host only.
+    """
+
+    storage: str
+    detectors: Path
+    cache: Path
+    mlflow_uri: str
+    mlflow_url: str
+    lock_dsn: str | None
+
+
+def load() -> Settings:
+    """The settings of this process, from `PLIMSOLL_*` and `MLFLOW_TRACKING_URI`."""
+    mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{HOME / 'mlflow.db'}")
+    return Settings(
+        storage=os.environ.get("PLIMSOLL_STORAGE", str(HOME / "lake")),
+        detectors=Path(os.environ.get("PLIMSOLL_DETECTORS", REPOSITORY / "detectors")),
+        cache=Path(os.environ.get("PLIMSOLL_CACHE", HOME / "cache")),
+        mlflow_uri=mlflow_uri,
+        mlflow_url=os.environ.get("PLIMSOLL_MLFLOW_URL", mlflow_uri).rstrip("/"),
+        lock_dsn=os.environ.get("PLIMSOLL_LOCK_DSN"),
+    )

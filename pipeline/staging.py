@@ -1,0 +1,76 @@
+"""Folders at a URI: how tasks that may run on different machines hand each other files.
+
+Local paths and `s3://` work alike. A push replaces what is there, so a rerun leaves no trace of
+the attempt before it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from pipeline.errors import DataError
+
+
+def push(folder: Path, uri: str) -> None:
+    """Put every file of `folder` at `uri`, replacing what an earlier attempt left there."""
+    target, path = _at(uri)
+    if target.get_file_info(path).type == fs.FileType.Directory:
+        target.delete_dir(path)
+    target.create_dir(path, recursive=True)
+    fs.copy_files(
+        str(folder), path, source_filesystem=fs.LocalFileSystem(), destination_filesystem=target
+    )
+
+
+@contextmanager
+def pulled(uri: str) -> Iterator[Path]:
+    """A local copy of the folder at `uri`, for as long as the context lasts.
+
+    Raises:
+        DataError: there is no such folder; the task before this one has not run.
+    """
+    source, path = _at(uri)
+    if source.get_file_info(path).type != fs.FileType.Directory:
+        msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
+        raise DataError(msg)
+    with tempfile.TemporaryDirectory(prefix="plimsoll-") as scratch:
+        fs.copy_files(
+            path, scratch, source_filesystem=source, destination_filesystem=fs.LocalFileSystem()
+        )
+        yield Path(scratch)
+
+
+def write_json(uri: str, content: Any) -> None:
+    """Put `content` at `uri` as JSON."""
+    target, path = _at(uri)
+    target.create_dir(path.rpartition("/")[0], recursive=True)
+    with target.open_output_stream(path) as stream:
+        stream.write(json.dumps(content, indent=1, sort_keys=True).encode())
+
+
+def read_json(uri: str) -> Any:
+    """What `write_json` put at `uri`.
+
+    Raises:
+        DataError: nothing is there.
+    """
+    source, path = _at(uri)
+    if source.get_file_info(path).type != fs.FileType.File:
+        msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
+        raise DataError(msg)
+    with source.open_input_stream(path) as stream:
+        return json.loads(stream.read())
+
+
+def _at(uri: str) -> tuple[fs.FileSystem, str]:
+    if "://" not in uri:
+        return fs.LocalFileSystem(), str(Path(uri).absolute())
+    filesystem, path = fs.FileSystem.from_uri(uri)
+    return filesystem, path
