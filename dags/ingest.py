@@ -39,7 +39,7 @@ def fetch(detector: str) -> Handed:
     """Read this run's days from the source into the staging area."""
     from pipeline.steps import ingestion
 
-    return ingestion.fetch(detector, days_of_this_run())
+    return ingestion.fetch(detector, days_of_this_run(), run=this_run())
 
 
 @task
@@ -47,7 +47,7 @@ def validate(staged: Handed) -> Handed:
     """Check the contract; sort rows into accepted and rejected."""
     from pipeline.steps import ingestion
 
-    return ingestion.validate(staged)
+    return ingestion.validate(staged, run=this_run())
 
 
 @task

@@ -76,9 +76,9 @@ def drift(candidate: Handed) -> Handed:
 @task
 def gate(candidate: Handed) -> Handed:
     """Ask every gate question; register the candidate with its card, passed or rejected."""
-    from pipeline.steps import judging
+    from pipeline.steps import gating
 
-    return _shown(judging.gate(candidate, run=this_run()))
+    return _shown(gating.gate(candidate, run=this_run()))
 
 
 @task(pool=PROMOTION_POOL, trigger_rule=TriggerRule.NONE_FAILED)

@@ -10,6 +10,7 @@
     │   └── CalibrationError   a threshold cannot be drawn from these scores
     ├── BundleError        a bundle is damaged or from another world: do not serve it
     ├── OutageError        something outside did not answer: retry later
+    │   └── TableConflict      another writer changed the same days first: read again, then write
     └── PromotionConflict  somebody else moved the alias: look again, then decide
 """
 
@@ -46,6 +47,10 @@ class BundleError(PlimsollError):
 
 class OutageError(PlimsollError):
     """A source, store or server did not answer; the same call may succeed later."""
+
+
+class TableConflict(OutageError):  # noqa: N818 - names the situation, as Delta does
+    """Another writer changed the same days of a table after they were read; nothing was written."""
 
 
 class PromotionConflict(PlimsollError):  # noqa: N818 - names the situation, as the ledger does

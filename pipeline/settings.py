@@ -20,6 +20,7 @@ class Settings:
     Attributes:
         storage: root of the Delta tables, a local path or an `s3://` URI.
         detectors: folder of the detector files.
+        data: where relative paths in detector files begin, a local folder or an `s3://` URI.
         cache: local folder for downloads that can be fetched again.
         mlflow_uri: the tracking server as tasks reach it.
         mlflow_url: the same server as a person's browser reaches it; goes into links.
@@ -29,6 +30,7 @@ class Settings:
 
     storage: str
     detectors: Path
+    data: str
     cache: Path
     mlflow_uri: str
     mlflow_url: str
@@ -41,8 +43,14 @@ def load() -> Settings:
     return Settings(
         storage=os.environ.get("PLIMSOLL_STORAGE", str(HOME / "lake")),
         detectors=Path(os.environ.get("PLIMSOLL_DETECTORS", REPOSITORY / "detectors")),
+        data=os.environ.get("PLIMSOLL_DATA", str(HOME / "data")),
         cache=Path(os.environ.get("PLIMSOLL_CACHE", HOME / "cache")),
         mlflow_uri=mlflow_uri,
         mlflow_url=os.environ.get("PLIMSOLL_MLFLOW_URL", mlflow_uri).rstrip("/"),
         lock_dsn=os.environ.get("PLIMSOLL_LOCK_DSN"),
     )
+
+
+def named(variable: str) -> str | None:
+    """An environment variable that a detector file names (`source.url_env`); None: not set."""
+    return os.environ.get(variable)

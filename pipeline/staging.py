@@ -1,4 +1,4 @@
-"""Folders at a URI: how tasks that may run on different machines hand each other files.
+"""Folders, tables and JSON at a URI: how tasks on different machines hand each other files.
 
 Local paths and `s3://` work alike. A push replaces what is there, so a rerun leaves no trace of
 the attempt before it.
@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from pipeline.errors import DataError
@@ -20,7 +22,7 @@ from pipeline.errors import DataError
 
 def push(folder: Path, uri: str) -> None:
     """Put every file of `folder` at `uri`, replacing what an earlier attempt left there."""
-    target, path = _at(uri)
+    target, path = filesystem_at(uri)
     if target.get_file_info(path).type == fs.FileType.Directory:
         target.delete_dir(path)
     target.create_dir(path, recursive=True)
@@ -36,7 +38,7 @@ def pulled(uri: str) -> Iterator[Path]:
     Raises:
         DataError: there is no such folder; the task before this one has not run.
     """
-    source, path = _at(uri)
+    source, path = filesystem_at(uri)
     if source.get_file_info(path).type != fs.FileType.Directory:
         msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
         raise DataError(msg)
@@ -47,9 +49,30 @@ def pulled(uri: str) -> Iterator[Path]:
         yield Path(scratch)
 
 
+def write_table(uri: str, table: pa.Table) -> None:
+    """Put `table` at `uri` as Parquet."""
+    target, path = filesystem_at(uri)
+    target.create_dir(path.rpartition("/")[0], recursive=True)
+    with target.open_output_stream(path) as stream:
+        pq.write_table(table, stream)
+
+
+def read_table(uri: str) -> pa.Table:
+    """What `write_table` put at `uri`.
+
+    Raises:
+        DataError: nothing is there.
+    """
+    source, path = filesystem_at(uri)
+    if source.get_file_info(path).type != fs.FileType.File:
+        msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
+        raise DataError(msg)
+    return pq.read_table(path, filesystem=source)
+
+
 def write_json(uri: str, content: Any) -> None:
     """Put `content` at `uri` as JSON."""
-    target, path = _at(uri)
+    target, path = filesystem_at(uri)
     target.create_dir(path.rpartition("/")[0], recursive=True)
     with target.open_output_stream(path) as stream:
         stream.write(json.dumps(content, indent=1, sort_keys=True).encode())
@@ -61,7 +84,7 @@ def read_json(uri: str) -> Any:
     Raises:
         DataError: nothing is there.
     """
-    source, path = _at(uri)
+    source, path = filesystem_at(uri)
     if source.get_file_info(path).type != fs.FileType.File:
         msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
         raise DataError(msg)
@@ -69,7 +92,8 @@ def read_json(uri: str) -> Any:
         return json.loads(stream.read())
 
 
-def _at(uri: str) -> tuple[fs.FileSystem, str]:
+def filesystem_at(uri: str) -> tuple[fs.FileSystem, str]:
+    """The filesystem that `uri` lives on, and its path there."""
     if "://" not in uri:
         return fs.LocalFileSystem(), str(Path(uri).absolute())
     filesystem, path = fs.FileSystem.from_uri(uri)

@@ -27,11 +27,22 @@ class Feature(Section):
         None, description="Bit-identical for longer than this is a stuck sensor; None: never."
     )
 
+    may_be_constant: bool = Field(
+        default=False,
+        description="A whole day without any change is legitimate (a parked actuator, a setpoint).",
+    )
+    day_median: tuple[float, float] | None = Field(
+        None,
+        description="Where the median of one entity's day may lie; outside, the channel is taken "
+        "to have changed its unit, which no single value may betray.",
+    )
+
     @model_validator(mode="after")
-    def _range_must_rise(self) -> Self:
-        if self.range is not None and self.range[0] >= self.range[1]:
-            msg = f"range {list(self.range)} does not rise; write [lowest, highest]"
-            raise ValueError(msg)
+    def _limits_must_rise(self) -> Self:
+        for key, limits in [("range", self.range), ("day_median", self.day_median)]:
+            if limits is not None and limits[0] >= limits[1]:
+                msg = f"{key} {list(limits)} does not rise; write [lowest, highest]"
+                raise ValueError(msg)
         return self
 
 
@@ -82,6 +93,12 @@ class Columns(Section):
             names += [f"{name}_sin", f"{name}_cos"] if feature.circular else [name]
         names += [f"{name}_vs_peers" for derived in self.derived for name in derived.of]
         return tuple(names)
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Evaluation-only columns that are true or false; the others are numbers."""
+        incident = () if self.incident is None else (self.incident,)
+        return frozenset((*incident, *self.exclude_from_training))
 
     @model_validator(mode="after")
     def _names_must_fit_together(self) -> Self:

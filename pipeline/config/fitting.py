@@ -62,7 +62,17 @@ class DenoisingModel(Section):
     patience: int = Field(
         10, ge=1, description="Checks of the validation error without gain before stopping."
     )
-    seed: int = Field(42, ge=0, description="Same seed, same rows, same machine: same weights.")
+    error_weighting: Literal["equal", "spread"] = Field(
+        "equal",
+        description="equal: the score is the mean squared error; spread: each feature is measured "
+        "in its own usual error, so that one which is reconstructed well can alarm by itself.",
+    )
+    error_cap: float | None = Field(
+        None, gt=0, description="Soft limit of one feature's error, so that none drowns the rest."
+    )
+    seed: int = Field(
+        42, ge=0, lt=2**63, description="Same seed, same rows, same machine: same weights."
+    )
 
 
 Model = Annotated[DenoisingModel, Field()]
@@ -71,7 +81,7 @@ Model = Annotated[DenoisingModel, Field()]
 class Threshold(Section):
     """Where the line is drawn on held-out normal scores."""
 
-    method: Literal["conformal"] = "conformal"
+    method: Literal["conformal", "hill"] = "conformal"
     alpha: float = Field(
         0.01, gt=0, lt=0.5, description="Share of normal rows that may cross the line."
     )

@@ -64,6 +64,12 @@ class LaHauteBorneSource(Section):
     """ENGIE's La Haute Borne wind farm 2014-2015, fetched once from the `openoa` wheel."""
 
     kind: Literal["la_haute_borne"]
+    replaced_days: str | None = Field(
+        None,
+        pattern=r"\{date\}",
+        description="Parquet path with {date}; a file there stands in for that day of the sample. "
+        "The demo plants faults this way.",
+    )
 
 
 SourceSpec = Annotated[

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
@@ -14,7 +16,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 LOADER = "pipeline.registry.loader"
-_REQUIREMENTS = ("plimsoll",)
+_NEEDED_TO_SCORE = ("numpy", "onnxruntime", "pandas", "pyarrow", "pydantic", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -44,36 +46,41 @@ def register(
     if existing:
         return _version(existing[0])
     _ensure_model(client, model)
-    info = Model.log(
-        artifact_path=None,
-        flavor=mlflow.pyfunc,
-        run_id=run_id,
-        name="detector",
-        loader_module=LOADER,
-        data_path=str(bundle),
-        signature=ModelSignature(
-            inputs=Schema([ColSpec("double", name) for name in features]),
-            outputs=Schema(
-                [
-                    ColSpec("double", "score"),
-                    ColSpec("double", "threshold"),
-                    ColSpec("boolean", "is_anomaly"),
-                ]
+    with warnings.catch_warnings():
+        # MLflow asks for an example row; the golden rows in the bundle do more than that.
+        warnings.filterwarnings("ignore", message=".*input example was not provided")
+        info = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            name="detector",
+            loader_module=LOADER,
+            data_path=str(bundle),
+            signature=ModelSignature(
+                inputs=Schema([ColSpec("double", name) for name in features]),
+                outputs=Schema(
+                    [
+                        ColSpec("double", "score"),
+                        ColSpec("double", "threshold"),
+                        ColSpec("boolean", "is_anomaly"),
+                    ]
+                ),
             ),
-        ),
-        # Given by hand: inferring them would import the model in a subprocess for 7-17 s.
-        pip_requirements=list(_REQUIREMENTS),
+            # Given by hand: inferring them would import the model in a subprocess for 7-17 s.
+            pip_requirements=[f"{name}=={version(name)}" for name in _NEEDED_TO_SCORE],
+        )
+    return _version(
+        client.create_model_version(model, info.model_uri, run_id, model_id=info.model_id)
     )
-    return _version(client.create_model_version(model, info.model_uri, run_id))
 
 
 def describe(
-    client: MlflowClient, model: str, version: int, *, card: str, tags: Mapping[str, str]
+    client: MlflowClient, model: str, number: int, *, card: str, tags: Mapping[str, str]
 ) -> None:
     """Set a version's promotion card and tags."""
-    client.update_model_version(model, str(version), description=card)
+    client.update_model_version(model, str(number), description=card)
     for key, value in tags.items():
-        client.set_model_version_tag(model, str(version), key, value)
+        client.set_model_version_tag(model, str(number), key, value)
 
 
 def by_alias(client: MlflowClient, model: str, alias: str) -> Version | None:
@@ -86,10 +93,10 @@ def by_alias(client: MlflowClient, model: str, alias: str) -> Version | None:
         raise
 
 
-def download(version: Version, folder: Path) -> Path:
-    """The bundle directory of `version`, fetched into `folder`."""
+def download(wanted: Version, folder: Path) -> Path:
+    """The bundle directory of the version, fetched into `folder`."""
     root = Path(
-        mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=str(folder))
+        mlflow.artifacts.download_artifacts(artifact_uri=wanted.source, dst_path=str(folder))
     )
     return next(path.parent for path in root.rglob("detector.json"))
 

@@ -1,0 +1,50 @@
+"""`python -m deploy.demo`: start the stack if need be, and tell the story."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from deploy.demo import story
+from deploy.demo.telling import Teller
+from deploy.embedded import lifecycle
+from deploy.embedded.__main__ import describe
+from deploy.embedded.airflow_api import AirflowApi
+from deploy.embedded.environment import build_environment
+from deploy.embedded.errors import StackError
+from deploy.embedded.layout import find_layout
+from deploy.embedded.stack import LOGIN
+from pipeline.errors import PlimsollError
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the demo; the exit status."""
+    teller = Teller()
+    layout = find_layout(os.environ)
+    try:
+        teller.headline("0. Start PostgreSQL, MLflow and Airflow")
+        stack = lifecycle.up(layout, os.environ, lambda text: teller.say(f"  {text}"))
+        print(describe(stack))
+        # The tables are read with the settings that the tasks have.
+        os.environ.update(build_environment(stack, os.environ))
+        with AirflowApi(stack.airflow_url, LOGIN, stack.secrets.airflow_password) as airflow:
+            demo = story.Demo(stack, airflow, teller)
+            for dag_id in (story.INGEST, story.TRAIN):
+                airflow.wait_for_dag(dag_id)
+                airflow.unpause(dag_id)
+            story.first_load(demo)
+            candidate, run = story.train(demo)
+            story.plant_faults(demo)
+            story.conclude(demo, candidate, run)
+    except (StackError, PlimsollError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The demo, chapter by chapter. Everything that happens, happens in Airflow and MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from typing import Any
+
+from deploy.demo import drill, summary
+from deploy.demo.telling import Teller
+from deploy.embedded.airflow_api import AirflowApi, RunResult
+from deploy.embedded.backfill import create_backfill, wait_for_backfill
+from deploy.embedded.errors import StackError
+from deploy.embedded.stack import Stack
+from pipeline import settings, tables
+from pipeline.records import from_json
+from pipeline.steps.candidate import Candidate, detector_named
+from pipeline.steps.gating import verdict_of
+from pipeline.steps.review import look_back
+from pipeline.tables import Table
+
+DETECTOR = "la_haute_borne"
+INGEST, TRAIN = f"{DETECTOR}__ingest", f"{DETECTOR}__train"
+FIRST_LOAD = (date(2014, 1, 1), date(2014, 6, 16))
+DAY_BY_DAY = (date(2014, 6, 17), date(2014, 6, 30))
+AS_OF = date(2014, 4, 1)
+LIVE = (AS_OF, DAY_BY_DAY[1])
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What every chapter needs."""
+
+    stack: Stack
+    airflow: AirflowApi
+    teller: Teller
+
+
+def first_load(demo: Demo) -> None:
+    """Load the history in one run, then two weeks as the schedule would: a run a day."""
+    demo.teller.headline(
+        f"1. Ingest {FIRST_LOAD[0]} to {DAY_BY_DAY[1]} of La Haute Borne "
+        "(ENGIE, Licence Ouverte 2.0; about 54 MB, fetched once)"
+    )
+    first, last = FIRST_LOAD
+    demo.teller.say(f"  first load, one run: {first} to {last}")
+    span = {"from_day": first.isoformat(), "to_day": last.isoformat()}
+    _run(demo, INGEST, conf=span, what="loading")
+    first, last = DAY_BY_DAY
+    demo.teller.say(f"  airflow backfill create --from-date {first} --to-date {last}: a run a day")
+    with demo.teller.patience("ingesting day by day"):
+        backfill = create_backfill(demo.airflow, INGEST, first, last)
+        states = wait_for_backfill(demo.airflow, backfill, on_change=demo.teller.runs)
+    if set(states) != {"success"}:
+        raise StackError(f"The backfill of {INGEST} ended with {dict(states)}; see its runs.")
+
+
+def train(demo: Demo) -> tuple[Candidate, str]:
+    """Train on the first three months, judge, promote; the candidate and its run."""
+    demo.teller.headline(f"2. Train on the 90 days before {AS_OF}, judge, promote")
+    result = _run(demo, TRAIN, conf={"as_of": AS_OF.isoformat()}, what="training")
+    payload = demo.airflow.xcom(TRAIN, result.run_id, "gate")
+    demo.teller.say(f"  {payload['reason']}")
+    return from_json(Candidate, payload["candidate"]), result.run_id
+
+
+def plant_faults(demo: Demo) -> None:
+    """Break the source in three ways; each day is refused by name, and comes in once mended."""
+    demo.teller.headline("3. Break the source: three days with planted faults")
+    here, spec = settings.load(), detector_named(DETECTOR)
+    for fault in drill.FAULTS:
+        drill.plant(fault, spec, cache=here.cache, data=demo.stack.layout.data)
+        demo.teller.say(f"  {fault.day}: {fault.story}")
+        key = fault.day.isoformat()
+        _run(demo, INGEST, partition_key=key, what="ingesting", blocked=True)
+        demo.teller.say(f"    blocked: {_standing(here.storage, fault.day)['reasons']}")
+    mended = drill.FAULTS[0]
+    demo.teller.say(f"  {mended.day} again, with its unit mended")
+    drill.mend(mended, data=demo.stack.layout.data)
+    _run(demo, INGEST, partition_key=mended.day.isoformat(), what="ingesting")
+    demo.teller.say(f"    {_standing(here.storage, mended.day)['standing']}")
+
+
+def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
+    """Print what came out and where to look."""
+    demo.teller.headline("4. What came out")
+    later = look_back(DETECTOR, *LIVE)
+    storage = settings.load().storage
+    rows = chain(summary.ingested(storage, DETECTOR), summary.judged(verdict_of(candidate), later))
+    print(summary.table(rows))
+    print(summary.table(_pages(demo, later.version, train_run)))
+    print("\n  The stack goes on running; `make down` stops it and keeps everything.\n")
+
+
+def _pages(demo: Demo, version: int, train_run: str) -> Iterator[summary.Row]:
+    stack = demo.stack
+    yield "Pages to open", ""
+    yield "the training run", f"{stack.airflow_url}/dags/{TRAIN}/runs/{train_run}"
+    yield "every day ingested", f"{stack.airflow_url}/dags/{INGEST}"
+    yield "the promotion card", f"{stack.mlflow_page}#/models/{DETECTOR}/versions/{version}"
+    yield "login for Airflow", f"admin, {stack.secrets.airflow_password}"
+
+
+def _run(
+    demo: Demo,
+    dag_id: str,
+    *,
+    what: str,
+    conf: dict[str, Any] | None = None,
+    partition_key: str | None = None,
+    blocked: bool = False,
+) -> RunResult:
+    """One DAG run, told task by task; raises unless it ends as it should."""
+    with demo.teller.patience(what):
+        run_id = demo.airflow.trigger(dag_id, conf=conf, partition_key=partition_key)
+        result = demo.airflow.wait_for_run(dag_id, run_id, on_change=demo.teller.task)
+    if result.succeeded == blocked:
+        expected = "be blocked" if blocked else "succeed"
+        page = f"{demo.stack.airflow_url}/dags/{dag_id}/runs/{run_id}"
+        raise StackError(f"{dag_id} was expected to {expected} but ended {result.state}: {page}")
+    return result
+
+
+def _standing(storage: str, day: date) -> dict[str, Any]:
+    table = Table(storage, DETECTOR, "ingestions")
+    attempts = tables.read(table, first_day=day, last_day=day).sort_values("attempted_at")
+    return {str(key): value for key, value in attempts.iloc[-1].items()}

@@ -1,0 +1,73 @@
+"""What came out of the demo, as one table for the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from pipeline import tables
+from pipeline.gate import GateVerdict
+from pipeline.steps.review import LookBack
+from pipeline.tables import Table
+
+_LABEL = 26
+
+Row = tuple[str, str]
+
+
+def table(rows: Iterator[Row]) -> str:
+    """Label and value, aligned; a label without a value opens a section."""
+    lines = []
+    for label, value in rows:
+        text = f"  {label:<{_LABEL}}{value}" if value else f"\n{label}"
+        lines.append(text.rstrip())
+    return "\n".join(lines)
+
+
+def ingested(storage: str, detector: str) -> Iterator[Row]:
+    """Rows in, rows rejected by rule, and how the days stand."""
+    attempts = tables.read(Table(storage, detector, "ingestions"), keep_date=True)
+    latest = attempts.sort_values("attempted_at").drop_duplicates("date", keep="last")
+    yield "Ingested", ""
+    stand = Counter(latest["standing"])
+    yield "days", ", ".join(f"{count} {standing}" for standing, count in stand.items())
+    yield "rows accepted", f"{int(latest['accepted'].sum()):,}"
+    rejected: Counter[str] = Counter()
+    for rules in latest["rules"].dropna():
+        rejected.update(json.loads(rules))
+    yield "rows in quarantine", f"{sum(rejected.values()):,}"
+    for rule, count in rejected.most_common():
+        yield f"  {rule}", f"{count:,}"
+
+
+def judged(verdict: GateVerdict, later: LookBack) -> Iterator[Row]:
+    """The candidate: its line, what the gate asked, and how it did on days it had never seen."""
+    drawn = later.threshold
+    low, high = drawn.interval
+    yield "Candidate", ""
+    yield "threshold", f"{drawn.value:.4g} (95 % interval {_bound(low)} to {_bound(high)})"
+    yield "drawn from", f"{drawn.n:,} held-out rows, worth {drawn.n_effective:,.0f} independent"
+    yield "Gate", ""
+    for result in verdict.results:
+        label = result.name.replace("_", " ")
+        yield label, f"{result.verdict.upper():<5} {result.value} ({result.limit})"
+    yield "On days it had never seen", ""
+    yield from _later(later)
+
+
+def _later(later: LookBack) -> Iterator[Row]:
+    evaluation = later.evaluation
+    yield "days", f"{evaluation.days} ({evaluation.start[:10]} to {evaluation.end[:10]})"
+    if evaluation.rate is not None:
+        rate = evaluation.rate
+        yield "false-alarm rate", f"{rate.rate:.2%} of {rate.rows:,} normal rows (promised: 1 %)"
+    found = evaluation.detection
+    if found is not None:
+        yield "outages hit", f"{found.hit} of {len(found.incidents)}"
+        if found.average_precision is not None:
+            yield "average precision", f"{found.average_precision:.2f}"
+
+
+def _bound(value: float | None) -> str:
+    return "unbounded" if value is None else f"{value:.4g}"

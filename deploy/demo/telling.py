@@ -1,0 +1,72 @@
+"""Telling what happens: a line a step with the time so far, and never a long silence."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from deploy.embedded.airflow_api import TaskState
+
+LONGEST_SILENCE_S = 10.0
+_WORTH_TELLING = {"running", "success", "failed", "skipped", "upstream_failed", "up_for_retry"}
+
+
+class Teller:
+    """Prints with the seconds since it was made, and says so when a step takes its time."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._spoke = self._began
+        self._lock = threading.Lock()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def say(self, text: str) -> None:
+        """One line."""
+        with self._lock:
+            self._spoke = time.monotonic()
+            print(f"[{self.elapsed_s:4.0f} s] {text}", flush=True)
+
+    def headline(self, text: str) -> None:
+        """A line that opens a chapter."""
+        print(flush=True)
+        self.say(text)
+
+    def task(self, task: TaskState) -> None:
+        """What a task of a run does now."""
+        if task.state not in _WORTH_TELLING:
+            return
+        took = f"  {task.duration_s:.1f} s" if task.state != "running" and task.duration_s else ""
+        self.say(f"    {task.task_id:<10} {task.state}{took}")
+
+    def runs(self, states: Counter[str]) -> None:
+        """How many runs of a backfill are where."""
+        told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        self.say(f"    {told}")
+
+    @contextmanager
+    def patience(self, what: str) -> Iterator[None]:
+        """While the context lasts, break every long silence by saying what is waited for."""
+        done = threading.Event()
+        watcher = threading.Thread(target=self._break_silence, args=(what, done), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def _break_silence(self, what: str, done: threading.Event) -> None:
+        began = time.monotonic()
+        while not done.wait(1.0):
+            if time.monotonic() - self._spoke > LONGEST_SILENCE_S:
+                self.say(f"    ... {what}, {time.monotonic() - began:.0f} s so far")
+
+
+Say = Callable[[str], None]

@@ -1,0 +1,143 @@
+"""Where the embedded stack keeps its state: one folder, nothing outside it."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.embedded.errors import StackError
+from pipeline.settings import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A Unix socket's path has 104 bytes on macOS and 108 on Linux; the supervisor first binds
+# "<path>.<pid>", which takes up to 8 of them.
+LONGEST_SOCKET = 95
+# Expansion and comments in supervisord.conf; there is no way to quote them in every place.
+UNQUOTABLE = frozenset("%;#")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one stack; `home` alone decides which stack is meant.
+
+    Attributes:
+        home: everything the stack writes.
+        repository: the code that its tasks import.
+        dags: folder of the DAG files.
+        detectors: folder of the detector files.
+    """
+
+    home: Path
+    repository: Path
+    dags: Path
+    detectors: Path
+
+    @property
+    def plugins(self) -> Path:
+        """Airflow plugins of this repository."""
+        return self.repository / "plugins"
+
+    @property
+    def postgres(self) -> Path:
+        """Parent of the database cluster and of the note on its schema versions."""
+        return self.home / "postgres"
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's own data folder."""
+        return self.postgres / "data"
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.home / "airflow"
+
+    @property
+    def mlflow(self) -> Path:
+        """Artifacts, served through the MLflow server."""
+        return self.home / "mlflow"
+
+    @property
+    def lake(self) -> Path:
+        """The Delta tables."""
+        return self.home / "lake"
+
+    @property
+    def cache(self) -> Path:
+        """Downloads that can be fetched again."""
+        return self.home / "cache"
+
+    @property
+    def data(self) -> Path:
+        """Where relative source paths of detector files begin; filled by its owner."""
+        return self.home / "data"
+
+    @property
+    def logs(self) -> Path:
+        """One log a service, and Airflow's task logs."""
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """What belongs to starting and stopping: supervisor's files and `stack.json`."""
+        return self.home / "run"
+
+    @property
+    def socket(self) -> Path:
+        """Socket of the supervisor; in the temporary folder when `home` is too deep for one."""
+        inside = self.run / "supervisor.sock"
+        if len(str(inside).encode()) <= LONGEST_SOCKET:
+            return inside
+        digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"plimsoll-{digest}.sock"
+
+    def log_of(self, program: str) -> Path:
+        """The log of one supervised program."""
+        return self.logs / f"{program}.log"
+
+
+def find_layout(environment: Mapping[str, str]) -> Layout:
+    """The layout that `PLIMSOLL_HOME`, `PLIMSOLL_DAGS` and `PLIMSOLL_DETECTORS` ask for.
+
+    Raises:
+        StackError: the path of the home holds a character that the supervisor cannot take.
+    """
+
+    def folder(variable: str, default: Path) -> Path:
+        return Path(environment.get(variable) or default).expanduser().resolve()
+
+    home = folder("PLIMSOLL_HOME", REPOSITORY / ".plimsoll")
+    if bad := UNQUOTABLE & set(str(home)):
+        raise StackError(
+            f"The state cannot lie in {home}: supervisord does not take {' '.join(sorted(bad))} in "
+            "a path. Set PLIMSOLL_HOME to a folder without it."
+        )
+    return Layout(
+        home=home,
+        repository=REPOSITORY,
+        dags=folder("PLIMSOLL_DAGS", REPOSITORY / "dags"),
+        detectors=folder("PLIMSOLL_DETECTORS", REPOSITORY / "detectors"),
+    )
+
+
+def create_folders(layout: Layout) -> None:
+    """Make every folder of `layout`; a home made here is readable by its owner only."""
+    if not layout.home.exists():
+        layout.home.mkdir(parents=True)
+        layout.home.chmod(0o700)
+    for folder in (
+        layout.postgres,
+        layout.airflow,
+        layout.mlflow,
+        layout.lake,
+        layout.cache,
+        layout.data,
+        layout.logs,
+        layout.run,
+    ):
+        folder.mkdir(exist_ok=True)

@@ -1,0 +1,117 @@
+"""The record of one stack: its folders, ports and secrets, and what follows from them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
+
+from deploy.embedded.errors import StackError
+from deploy.embedded.ports import HOST, Ports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deploy.embedded.layout import Layout
+
+LOGIN = "admin"
+DATABASE_ROLE = "plimsoll"
+DATABASES = ("airflow", "mlflow", "plimsoll")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What must stay the same from one start to the next, and be read by the owner only."""
+
+    postgres_password: str
+    airflow_password: str
+    jwt_secret: str
+    api_secret: str
+    fernet_key: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One embedded stack, running or not."""
+
+    layout: Layout
+    ports: Ports
+    secrets: Secrets
+
+    @property
+    def airflow_url(self) -> str:
+        """Root of Airflow's UI and REST API."""
+        return f"http://{HOST}:{self.ports.airflow}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Root of the MLflow server, for clients."""
+        return f"http://{HOST}:{self.ports.mlflow}"
+
+    @property
+    def mlflow_page(self) -> str:
+        """The page a person opens: MLflow hides the model registry without this parameter."""
+        return f"{self.mlflow_url}/?workflowType=machine_learning"
+
+    def dsn(self, database: str, *, driver: str = "") -> str:
+        """URL of one of the stack's databases; `driver` as SQLAlchemy wants it, "+psycopg2"."""
+        login = f"{DATABASE_ROLE}:{self.secrets.postgres_password}"
+        return f"postgresql{driver}://{login}@{HOST}:{self.ports.postgres}/{database}"
+
+
+def new_secrets() -> Secrets:
+    """Fresh random secrets; URL-safe, so that a DSN needs no quoting."""
+    return Secrets(
+        postgres_password=secrets.token_urlsafe(24),
+        airflow_password=secrets.token_urlsafe(9),
+        jwt_secret=secrets.token_hex(64),  # HS512 wants 64 bytes
+        api_secret=secrets.token_hex(32),
+        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    )
+
+
+def load_stack(layout: Layout) -> Stack | None:
+    """The stack that `layout` remembers, None before its first start.
+
+    Raises:
+        StackError: the record cannot be read.
+    """
+    path = _record(layout)
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text())
+        return Stack(layout, Ports(**record["ports"]), Secrets(**record["secrets"]))
+    except (ValueError, KeyError, TypeError) as error:
+        expected = ", ".join(field.name for field in fields(Secrets))
+        raise StackError(
+            f"{path} cannot be read ({error}). It holds the ports and the secrets ({expected}); "
+            f"restore it, or remove {layout.home} to begin anew without the stored runs."
+        ) from error
+
+
+def save_stack(stack: Stack) -> None:
+    """Write what `load_stack` reads, with the URLs beside it for other programs."""
+    record = {
+        "ports": asdict(stack.ports),
+        "urls": {"airflow": stack.airflow_url, "mlflow": stack.mlflow_page},
+        "login": LOGIN,
+        "secrets": asdict(stack.secrets),
+    }
+    write_private(_record(stack.layout), json.dumps(record, indent=2) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` in one step by a file that only its owner can read."""
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _record(layout: Layout) -> Path:
+    return layout.run / "stack.json"

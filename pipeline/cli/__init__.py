@@ -1,0 +1,60 @@
+"""The command line. A command is one module with HELP, `add_arguments` and `run`, named below.
+
+Exit codes: 0 done; 1 the answer is no (`check` found mistakes); 2 it could not be done, with one
+message that says why and what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from pipeline.errors import PlimsollError
+
+COMMANDS = ("check", "fit", "score")
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare its arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command that `argv` names; the exit code."""
+    parser = _parser(argv)
+    arguments = parser.parse_args(argv)
+    try:
+        return _module(arguments.command).run(arguments)
+    except PlimsollError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        # A full disk or a forbidden folder; every other failure is a bug and shows its traceback.
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    choices = parser.add_subparsers(dest="command", required=True, metavar="command")
+    # Only the command that is asked for is imported: another one's libraries cost seconds.
+    asked = [name for name in argv[:1] if name in COMMANDS]
+    for name in asked or COMMANDS:
+        module = _module(name)
+        module.add_arguments(choices.add_parser(name, help=module.HELP, description=module.HELP))
+    return parser
+
+
+def _module(name: str) -> Command:
+    return cast("Command", importlib.import_module(f"pipeline.cli.{name}"))

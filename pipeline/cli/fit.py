@@ -1,0 +1,127 @@
+"""`fit`: a bundle from a Parquet file of normal rows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BundleError
+
+if TYPE_CHECKING:
+    from pipeline.config import DetectorSpec
+    from pipeline.detector.calibrated import Calibration
+    from pipeline.detector.fitted import Check, FittedNetwork
+
+HELP = "Fit a detector on the normal rows of a Parquet file and write its bundle."
+
+_PROGRESS_S = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `fit`."""
+    parser.add_argument("--train", type=Path, required=True, metavar="FILE.parquet")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        metavar="SPEC.yaml",
+        help="the detector's file; without it every numeric column is a feature",
+    )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE.parquet",
+        help="normal rows to draw the threshold on; without it part of --train is held out",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit, calibrate, write; says on stderr what it left out and how far to trust the line."""
+    out: Path = arguments.out
+    _refuse_foreign_folder(out)
+    from pipeline.cli.blocks import blocks_of, settings_of
+    from pipeline.config import load_detector
+    from pipeline.detector.calibration import calibrate
+    from pipeline.detector.graph import Graph
+    from pipeline.detector.training import fit
+
+    spec = load_detector(arguments.detector) if arguments.detector else None
+    blocks = blocks_of(arguments.train, arguments.calibration, spec)
+    for remark in blocks.remarks:
+        print(remark, file=sys.stderr)
+    model, threshold = settings_of(spec)
+    print(
+        f"Training on {len(blocks.train.frame):,} rows x {len(blocks.schema.features)} features; "
+        f"{len(blocks.calibration.frame):,} rows draw the threshold."
+    )
+    fitted = fit(blocks.train, blocks.schema, model, threads=1, on_check=_Progress(model.steps))
+    calibration = calibrate(blocks.calibration, blocks.schema, Graph(fitted.graph).score, threshold)
+    _write(fitted, calibration, out, spec, blocks.manifest)
+    _tell(fitted, calibration, out)
+    return 0
+
+
+class _Progress:
+    """A line every two seconds: long fits are never silent."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.spoke = time.monotonic()
+
+    def __call__(self, check: Check) -> None:
+        if time.monotonic() - self.spoke > _PROGRESS_S:
+            self.spoke = time.monotonic()
+            print(f"  step {check.step:,}/{self.steps:,}  validation {check.validation:.4f}")
+
+
+def _refuse_foreign_folder(out: Path) -> None:
+    """Let `out` pass if it can be created or is a bundle that this fit replaces."""
+    if out.exists() and not out.is_dir():
+        msg = f"{out}: is a file; give a folder for the bundle"
+        raise BundleError(msg)
+    if out.is_dir() and any(out.iterdir()) and not (out / "SHA256SUMS").is_file():
+        msg = f"{out}: holds other files than a bundle; give a new or an empty folder"
+        raise BundleError(msg)
+
+
+def _write(
+    fitted: FittedNetwork,
+    calibration: Calibration,
+    out: Path,
+    spec: DetectorSpec | None,
+    manifest: dict[str, object],
+) -> None:
+    """Write the bundle beside `out` and move it there whole."""
+    import shutil
+    import tempfile
+
+    from pipeline.detector.bundle import load_bundle, write_bundle
+    from pipeline.detector.description import Provenance
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+        draft = Path(scratch) / "bundle"
+        name = spec.name if spec else "unnamed"
+        provenance = Provenance(data=manifest, code_version="", lock_hash="")
+        write_bundle(fitted, calibration, draft, name=name, provenance=provenance)
+        load_bundle(draft)
+        if out.is_dir():
+            shutil.rmtree(out)
+        draft.rename(out)
+
+
+def _tell(fitted: FittedNetwork, calibration: Calibration, out: Path) -> None:
+    line = calibration.threshold
+    ends = [f"{end:.6g}" if end is not None else "unbounded" for end in line.interval]
+    low, high = line.rate_interval
+    print(f"Stopped at step {fitted.facts.best_step:,}.")
+    print(f"Threshold {line.value:.6g}, 95 % interval {ends[0]} to {ends[1]} ({line.method}).")
+    print(
+        f"Expected false-positive rate {low:.2%} to {high:.2%} (95 %), asked for {line.alpha:.2%}."
+    )
+    if line.note:
+        print(f"warning: {line.note}", file=sys.stderr)
+    print(f"Bundle: {out}")

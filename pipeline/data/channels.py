@@ -1,0 +1,85 @@
+"""A channel: one raw measurement, wherever the model's features hold it.
+
+Features come in families. An angle enters as sine and cosine; `power` comes with
+`power_vs_peers`. Whoever changes or accuses a measurement means the whole family:
+
+- what is added to `power` is added to `power_vs_peers` too, because the deviation is own value
+  minus the median of the others, and the others are left as they are;
+- an angle is turned, and its sine and cosine are computed anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import Columns
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One raw measurement and where the model's features hold it.
+
+    Attributes:
+        name: as the detector file calls it.
+        columns: feature positions; (sine, cosine) of an angle, else own value, then deviations.
+        angle: whether it is an angle.
+    """
+
+    name: str
+    columns: tuple[int, ...]
+    angle: bool
+
+
+def channels(columns: Columns) -> tuple[Channel, ...]:
+    """The channels of a detector, with their places among its feature columns."""
+    place = {name: position for position, name in enumerate(columns.feature_columns)}
+    found = []
+    for name, feature in columns.features.items():
+        if feature.circular:
+            held = [f"{name}_sin", f"{name}_cos"]
+        else:
+            held = [c for c in (name, f"{name}_vs_peers") if c in place]
+        found.append(Channel(name, tuple(place[column] for column in held), feature.circular))
+    return tuple(found)
+
+
+def read(channel: Channel, rows: NDArray[np.floating]) -> Values:
+    """Raw values of a channel in feature rows of shape (..., d); angles in radians."""
+    held = rows[..., channel.columns[0]].astype(np.float64)
+    if channel.angle:
+        angle: Values = np.arctan2(held, rows[..., channel.columns[1]])
+        return angle
+    return held
+
+
+def write(channel: Channel, rows: NDArray[np.float32], values: Values) -> None:
+    """Put raw `values` into `rows`, in place, with everything derived from the channel."""
+    if channel.angle:
+        rows[..., channel.columns[0]] = np.sin(values)
+        rows[..., channel.columns[1]] = np.cos(values)
+        return
+    change = values - read(channel, rows)
+    for column in channel.columns:
+        rows[..., column] += change
+
+
+def spread(channel: Channel, rows: NDArray[np.floating]) -> float:
+    """Standard deviation of a channel; of an angle the circular one (Mardia, 1972), at most pi."""
+    values = read(channel, rows)
+    if not channel.angle:
+        return float(values.std())
+    length = float(np.hypot(np.sin(values).mean(), np.cos(values).mean()))
+    return float(min(np.pi, np.sqrt(-2 * np.log(np.clip(length, 1e-12, 1.0)))))
+
+
+def displacement(channel: Channel, before: Values, after: Values) -> Values:
+    """How far the fault moved each value; angles the short way round."""
+    change = after - before
+    if channel.angle:
+        change = (change + np.pi) % (2 * np.pi) - np.pi
+    return np.abs(change)

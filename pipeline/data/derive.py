@@ -1,0 +1,103 @@
+"""From accepted raw rows to the columns that the model reads. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns
+from pipeline.data.grid import slots
+from pipeline.errors import DataError
+
+
+def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Timestamp, entity, `columns.feature_columns` as float32, evaluation columns; same rows.
+
+    Angles in degrees become sine and cosine. A peer deviation is the value minus the median of the
+    other entities at the same grid point; NaN where there is none.
+
+    Raises:
+        DataError: `frame` lacks a feature, or deviations are asked of rows without time or entity.
+    """
+    _refuse_incomplete(frame, columns)
+    kept = [columns.timestamp, columns.entity]
+    result = frame[[name for name in kept if name is not None and name in frame]].copy()
+    for name, feature in columns.features.items():
+        values = frame[name].to_numpy(dtype=np.float64)
+        if feature.circular:
+            result[f"{name}_sin"] = np.sin(np.deg2rad(values)).astype(np.float32)
+            result[f"{name}_cos"] = np.cos(np.deg2rad(values)).astype(np.float32)
+        else:
+            result[name] = values.astype(np.float32)
+    compared = [name for derived in columns.derived for name in derived.of]
+    if compared:
+        deviations = _against_peers(frame, compared, columns)
+        for place, name in enumerate(compared):
+            result[f"{name}_vs_peers"] = deviations[:, place].astype(np.float32)
+    for name in columns.evaluation_only:
+        if name in frame:
+            result[name] = _evaluation(frame[name], is_mark=name in columns.marks)
+    return result
+
+
+def _evaluation(values: pd.Series, *, is_mark: bool) -> NDArray[np.generic]:
+    """A mark is true or false, and false where nobody said; other columns are numbers."""
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    if not is_mark:
+        return numbers.to_numpy()
+    said = values.astype(str).str.lower().isin(["true", "yes"])
+    return (said | (numbers.fillna(0) != 0)).to_numpy(dtype=bool)
+
+
+def _against_peers(frame: pd.DataFrame, names: list[str], columns: Columns) -> NDArray[np.float64]:
+    """Value minus the median of the others at the same time, shape (n, len(names))."""
+    slot, row = np.unique(slots(frame[columns.timestamp], columns.cadence), return_inverse=True)
+    machine, entities = pd.factorize(frame[columns.entity], sort=True)
+    values = frame[names].to_numpy(dtype=np.float64)
+    if len(np.unique(row * len(entities) + machine)) < len(frame):
+        msg = (
+            "Several rows share one entity and time, so that peers cannot be told apart; ingest "
+            "the data first, which keeps one of them."
+        )
+        raise DataError(msg)
+    deviations = np.empty_like(values)
+    for place in range(len(names)):
+        grid = np.full((len(slot), len(entities)), np.nan)
+        grid[row, machine] = values[:, place]
+        deviations[:, place] = values[:, place] - median_of_others(grid)[row, machine]
+    return deviations
+
+
+def median_of_others(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each cell, the median of the other finite cells of its row; NaN if there is none.
+
+    Leaving one out of a sorted row moves the middle by at most one place, so one sort serves all.
+    """
+    order = np.argsort(grid, axis=1, kind="stable")  # NaN sorts last
+    ordered = np.take_along_axis(grid, order, axis=1)
+    rank = np.argsort(order, axis=1, kind="stable")
+    present = ~np.isnan(grid)
+    others = present.sum(axis=1, keepdims=True) - present
+
+    def other(place: NDArray[np.intp]) -> NDArray[np.float64]:
+        skips = present & (rank <= place)
+        clipped = np.clip(place + skips, 0, grid.shape[1] - 1)
+        found: NDArray[np.float64] = np.take_along_axis(ordered, clipped, axis=1)
+        return found
+
+    median = (other((others - 1) // 2) + other(others // 2)) / 2
+    return np.where(others > 0, median, np.nan)
+
+
+def _refuse_incomplete(frame: pd.DataFrame, columns: Columns) -> None:
+    needed = [*columns.features]
+    if columns.derived:
+        needed += [columns.timestamp, str(columns.entity)]
+    absent = [name for name in needed if name not in frame]
+    if absent:
+        msg = (
+            f"The data have no column {', '.join(absent)}; they have "
+            f"{', '.join(map(str, frame.columns))}. Deliver it, or take it out of schema."
+        )
+        raise DataError(msg)

@@ -1,0 +1,81 @@
+"""The rules that a row can break, and the record of which row broke which. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+RULES: dict[str, str] = {
+    "unusable_time": "deliver timestamps in UTC or with their offset",
+    "outside_day": "deliver each row with the day that its UTC timestamp belongs to",
+    "off_grid": "deliver timestamps on the cadence, or raise validation.cadence_tolerance",
+    "unknown_entity": "add the machine to schema.entities, or correct its name",
+    "no_measurement": "find out why the machine sent nothing",
+    "duplicate": "deliver each row once",
+    "conflicting_duplicate": "deliver one row for each machine and time",
+    "implausible_day": "check the unit of {feature}, or widen its day_median",
+    "stuck_sensor": "repair the sensor of {feature}, or raise its stuck_after",
+    "constant_sensor": "repair the sensor of {feature}, or set its may_be_constant",
+    "wrong_type": "deliver {feature} as a number",
+    "missing_value": "deliver every value of {feature}",
+    "not_finite": "deliver {feature} without inf",
+    "out_of_range": "check the unit of {feature}, or widen its range",
+    "too_few_peers": "wait for the other machines' rows, or lower minimum_peers",
+}
+"""Rule -> mend. A row that breaks several is filed under the one that stands first here."""
+
+HARMLESS = ("no_measurement", "duplicate")
+"""Rejecting these says nothing against the other rows of the day. A row without any measurement
+counts as not delivered, so completeness judges it."""
+
+_PRIORITY = {rule: place for place, rule in enumerate(RULES)}
+_NONE = len(RULES)
+
+
+class Faults:
+    """For each of n rows, the gravest rule that it broke so far, with feature and detail."""
+
+    def __init__(self, n: int) -> None:
+        self._place = np.full(n, _NONE)
+        self.feature = np.full(n, None, dtype=object)
+        self.detail = np.full(n, None, dtype=object)
+
+    @property
+    def any(self) -> Mask:
+        """Rows that broke a rule."""
+        return self._place < _NONE
+
+    @property
+    def rule(self) -> NDArray[np.object_]:
+        """The rule of each row; None for a row without fault."""
+        names: NDArray[np.object_] = np.array([*RULES, None], dtype=object)[self._place]
+        return names
+
+    def broke(self, *rules: str) -> Mask:
+        """Rows filed under one of `rules`."""
+        return np.isin(self._place, [_PRIORITY[rule] for rule in rules])
+
+    def add(
+        self, rows: NDArray[np.intp], rule: str, feature: str | None, detail: Sequence[str] | str
+    ) -> None:
+        """File `rows` (positions) under `rule`, unless they broke a graver one before."""
+        graver = _PRIORITY[rule] < self._place[rows]
+        taken = rows[graver]
+        self._place[taken] = _PRIORITY[rule]
+        self.feature[taken] = feature
+        self.detail[taken] = (
+            detail if isinstance(detail, str) else np.asarray(detail, dtype=object)[graver]
+        )
+
+
+def counted(rejected: pd.DataFrame) -> dict[str, int]:
+    """Rows by reason, `rule` or `rule:feature`, most frequent first."""
+    named = rejected["feature"].notna()
+    reasons = rejected["rule"].mask(named, rejected["rule"] + ":" + rejected["feature"])
+    counts = {str(reason): int(count) for reason, count in reasons.value_counts().items()}
+    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

@@ -1,0 +1,45 @@
+"""The cadence grid: to which step of its machine's rhythm a row belongs."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+DAY_NS = 86_400_000_000_000
+
+
+def nanoseconds(moments: pd.Series) -> NDArray[np.int64]:
+    """UTC nanoseconds since 1970 of a time column without gaps."""
+    return pd.DatetimeIndex(moments).as_unit("ns").asi8
+
+
+def slots(moments: pd.Series, cadence: timedelta) -> NDArray[np.int64]:
+    """Nanoseconds of the grid point nearest to each time; the grid starts at 1970-01-01 UTC."""
+    step = cadence_ns(cadence)
+    return (nanoseconds(moments) + step // 2) // step * step
+
+
+def slots_of(day: date, cadence: timedelta) -> NDArray[np.int64]:
+    """The grid points of one UTC day, in nanoseconds."""
+    step = cadence_ns(cadence)
+    start = pd.Timestamp(day, tz="UTC").value
+    first = -(-start // step) * step
+    return np.arange(first, start + DAY_NS, step, dtype=np.int64)
+
+
+def cadence_ns(cadence: timedelta) -> int:
+    """`cadence` in nanoseconds."""
+    return int(pd.Timedelta(cadence).value)
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Every day from `first` to `last`, both included."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - date(1970, 1, 1)).days

@@ -1,0 +1,97 @@
+"""All rules for rows, applied in one go to any number of days. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns, DetectorSpec
+from pipeline.data.duplicates import check_duplicates
+from pipeline.data.faults import Faults
+from pipeline.data.fingerprint import row_hashes
+from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds, slots
+from pipeline.data.sensors import check_sensors
+from pipeline.data.sources.shaping import TIME_FAULT
+from pipeline.data.values import check_values
+
+_UNTRUSTED = ("unusable_time", "outside_day", "off_grid", "unknown_entity", "no_measurement")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where each of n rows belongs.
+
+    Attributes:
+        day: the partition, in days since 1970.
+        machine: index into `names`, -1 where the entity is missing.
+        names: the entities; one empty name when there is only one machine.
+        slot: the grid point, in nanoseconds since 1970.
+    """
+
+    day: NDArray[np.int64]
+    machine: NDArray[np.intp]
+    names: tuple[str, ...]
+    slot: NDArray[np.int64]
+
+
+def keys_of(raw: pd.DataFrame, columns: Columns, days: Sequence[date], faults: Faults) -> Keys:
+    """The keys of `raw`; a row of none of `days` is filed and counted with the first."""
+    day = nanoseconds(raw[columns.timestamp]) // DAY_NS
+    outside = np.flatnonzero(~np.isin(day, [day_number(day) for day in days]))
+    told = [f"{moment} is not in the day" for moment in raw[columns.timestamp].iloc[outside]]
+    faults.add(outside, "outside_day", None, told)
+    day[outside] = day_number(days[0])
+    slot = slots(raw[columns.timestamp], columns.cadence)
+    if columns.entity is None or columns.entity not in raw:
+        return Keys(day, np.zeros(len(raw), dtype=np.intp), ("",), slot)
+    codes, names = pd.factorize(raw[columns.entity], sort=True)
+    return Keys(day, codes.astype(np.intp), tuple(str(name) for name in names), slot)
+
+
+def check_rows(
+    raw: pd.DataFrame, numbers: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faults
+) -> None:
+    """File every row of `raw` that breaks a rule; `numbers` is `raw` with features as float64."""
+    columns = spec.columns
+    _check_times(raw, keys, spec, faults)
+    unmeasured = raw[list(columns.features)].isna().all(axis=1).to_numpy()
+    faults.add(np.flatnonzero(unmeasured), "no_measurement", None, "every feature is missing")
+    check_values(numbers, columns, faults)
+
+    trusted = ~faults.broke(*_UNTRUSTED)
+    key = pd.DataFrame({"machine": keys.machine, "slot": keys.slot})
+    check_duplicates(
+        key, row_hashes(raw.drop(columns=TIME_FAULT, errors="ignore")), trusted, faults
+    )
+    trusted &= ~faults.broke("duplicate", "conflicting_duplicate")
+    check_sensors(numbers, keys.machine, keys.slot, trusted, columns, faults)
+    _check_peers(keys, columns, faults)
+
+
+def _check_times(raw: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faults) -> None:
+    if TIME_FAULT in raw:
+        doubtful = np.flatnonzero(raw[TIME_FAULT].notna())
+        faults.add(doubtful, "unusable_time", None, list(raw[TIME_FAULT].iloc[doubtful]))
+    moments, limit = raw[spec.columns.timestamp], spec.validation.cadence_tolerance
+    distance = np.abs(nanoseconds(moments) - keys.slot) / cadence_ns(spec.columns.cadence)
+    off = np.flatnonzero(distance > limit)
+    told = [
+        f"{moment} is {share:.0%} of the cadence off the grid; limit {limit:.0%}"
+        for moment, share in zip(moments.iloc[off], distance[off], strict=True)
+    ]
+    faults.add(off, "off_grid", None, told)
+
+
+def _check_peers(keys: Keys, columns: Columns, faults: Faults) -> None:
+    needed = max((derived.minimum_peers for derived in columns.derived), default=0)
+    fit = np.flatnonzero(~faults.any)
+    slot = pd.Series(keys.slot[fit])
+    peers = slot.groupby(slot).transform("size").to_numpy() - 1
+    lonely = peers < needed
+    told = [f"{count} other machines have a fit row; limit {needed}" for count in peers[lonely]]
+    faults.add(fit[lonely], "too_few_peers", None, told)

@@ -1,0 +1,106 @@
+"""Rules for a sensor over a day: stuck, constant, or suddenly in another unit. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns, Feature
+from pipeline.data.faults import Faults, Mask
+from pipeline.data.grid import DAY_NS, cadence_ns
+
+_WHOLE_DAY = 0.5  # a day counts as constant if at least this share of its rows were seen
+
+
+def check_sensors(
+    numbers: pd.DataFrame,
+    machine: NDArray[np.intp],
+    slot: NDArray[np.int64],
+    usable: Mask,
+    columns: Columns,
+    faults: Faults,
+) -> None:
+    """File the rows of stuck, constant and implausible sensor days.
+
+    Args:
+        numbers: float64 features, n rows.
+        machine: code of each row's entity.
+        slot: each row's grid point, in nanoseconds; a run of rows ends where one is absent.
+        usable: rows with a trustworthy key; at most one for each machine and slot.
+        columns: which features to check against which limits.
+        faults: what is filed.
+    """
+    rows = np.flatnonzero(usable)
+    rows = rows[np.lexsort((slot[rows], machine[rows]))]
+    day = slot[rows] // DAY_NS
+    follows = (
+        (np.diff(machine[rows]) == 0)
+        & (np.diff(slot[rows]) == cadence_ns(columns.cadence))
+        & (np.diff(day) == 0)  # a partition is judged alone, so that a range gives the same result
+    )
+    for name, feature in columns.features.items():
+        values = numbers[name].to_numpy()[rows]
+        if feature.stuck_after is not None:
+            _check_stuck(name, feature, values, rows, follows, columns.cadence, faults)
+        _check_day(name, feature, values, rows, (machine[rows], day), columns.cadence, faults)
+
+
+def _check_stuck(
+    name: str,
+    feature: Feature,
+    values: NDArray[np.float64],
+    rows: NDArray[np.intp],
+    follows: Mask,
+    cadence: timedelta,
+    faults: Faults,
+) -> None:
+    if not len(rows) or feature.stuck_after is None:
+        return
+    same = follows & (values[1:] == values[:-1])  # NaN equals nothing, so it ends a run
+    run = np.concatenate([[0], np.cumsum(~same)])
+    length = np.bincount(run)[run]
+    stuck = (length - 1) * cadence > feature.stuck_after
+    for number in np.unique(run[stuck]):
+        members = run == number
+        detail = (
+            f"{name} stays at {values[members][0]:g} {feature.unit} for {members.sum()} rows; "
+            f"limit {_span(feature.stuck_after)}"
+        )
+        faults.add(rows[members], "stuck_sensor", name, detail)
+
+
+def _check_day(
+    name: str,
+    feature: Feature,
+    values: NDArray[np.float64],
+    rows: NDArray[np.intp],
+    key: tuple[NDArray[np.intp], NDArray[np.int64]],
+    cadence: timedelta,
+    faults: Faults,
+) -> None:
+    group = pd.Series(np.where(np.isfinite(values), values, np.nan)).groupby(list(key))
+    lowest, highest = group.transform("min").to_numpy(), group.transform("max").to_numpy()
+    seen = group.transform("count").to_numpy()
+    if not feature.may_be_constant:
+        enough = max(2.0, _WHOLE_DAY * (DAY_NS / cadence_ns(cadence)))
+        constant = (lowest == highest) & (seen >= enough)
+        told = [f"{name} is {value:g} {feature.unit} all day" for value in lowest[constant]]
+        faults.add(rows[constant], "constant_sensor", name, told)
+    if feature.day_median is not None:
+        low, high = feature.day_median
+        median = group.transform("median").to_numpy()
+        strange = (median < low) | (median > high)
+        told = [
+            f"the day's median of {name} is {value:g} {feature.unit}; limit {low:g} to {high:g} "
+            f"{feature.unit}"
+            for value in median[strange]
+        ]
+        faults.add(rows[strange], "implausible_day", name, told)
+
+
+def _span(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours:g} h" if hours >= 1 else f"{hours * 60:g} min"

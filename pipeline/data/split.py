@@ -1,0 +1,139 @@
+"""Blocks of rows, each good for one purpose only.
+
+A block knows its role, and whoever uses it says what for: `rows_for(block, "calibration")` refuses
+a training block, so that reuse is an error and not a comment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns, DetectorSpec, Split
+from pipeline.data.grid import DAY_NS, cadence_ns, nanoseconds
+from pipeline.errors import DataError, SplitReuseError
+
+Role = Literal["train", "calibration", "test"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of a training window that serve one purpose."""
+
+    role: Role
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The three blocks of one training window; no row is in two of them."""
+
+    train: Block
+    calibration: Block
+    test: Block
+
+
+def rows_for(block: Block, purpose: Role) -> pd.DataFrame:
+    """The rows of `block`, if `purpose` is what they were set aside for.
+
+    Raises:
+        SplitReuseError: the block has another role.
+    """
+    if block.role != purpose:
+        msg = (
+            f"The {block.role} block ({len(block.frame):,} rows) was offered for {purpose}. "
+            f"Each block serves one purpose: pass blocks.{purpose}."
+        )
+        raise SplitReuseError(msg)
+    return block.frame
+
+
+def split(frame: pd.DataFrame, spec: DetectorSpec) -> Blocks:
+    """`frame` shared out by whole UTC days, as `spec.split` says.
+
+    Train and calibration hold normal rows only; the test block keeps its incidents, which judge
+    the candidate. With windows of several rows, the first window's length after each border is
+    left out, so that no window of one block overlaps in time with one of another.
+
+    Raises:
+        DataError: a block would be empty.
+    """
+    moments = nanoseconds(frame[spec.columns.timestamp])
+    day = moments // DAY_NS
+    days = np.unique(day)
+    if spec.split.method == "interleaved_days":
+        # Counted from 1970, so that a day has the same role in every window it falls into.
+        place = days % _parts(spec.split)
+    else:
+        place = np.arange(len(days)) * _parts(spec.split) // max(len(days), 1)
+    role_of_day = np.searchsorted(
+        np.cumsum([spec.split.train, spec.split.calibration]), place, "right"
+    )
+    role = role_of_day[np.searchsorted(days, day)]
+    kept = moments >= _gap_ends(days, role_of_day, spec)[np.searchsorted(days, day)]
+    return _blocks(frame, role, kept, normal_rows(frame, spec.columns))
+
+
+def split_random(frame: pd.DataFrame, columns: Columns, shares: Split, seed: int) -> Blocks:
+    """`frame` shared out row by row at random: for rows that have no time.
+
+    Rows that are neighbours in time must not be split this way; use `split`.
+
+    Raises:
+        DataError: a block would be empty.
+    """
+    order = np.random.default_rng(seed).permutation(len(frame))
+    place = np.empty(len(frame), dtype=np.intp)
+    place[order] = np.arange(len(frame)) * _parts(shares) // max(len(frame), 1)
+    role = np.searchsorted(np.cumsum([shares.train, shares.calibration]), place, "right")
+    return _blocks(frame, role, np.ones(len(frame), dtype=bool), normal_rows(frame, columns))
+
+
+def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
+    """Rows that may teach what normal is: none of `exclude_from_training` is true."""
+    marked = [name for name in columns.exclude_from_training if name in frame]
+    normal = np.ones(len(frame), dtype=bool)
+    for name in marked:
+        normal &= ~frame[name].to_numpy(dtype=bool)
+    return normal
+
+
+def _parts(shares: Split) -> int:
+    return shares.train + shares.calibration + shares.test
+
+
+def _gap_ends(
+    days: NDArray[np.int64], role_of_day: NDArray[np.intp], spec: DetectorSpec
+) -> NDArray[np.int64]:
+    """For each day the moment from which its rows count: one window after a change of role."""
+    starts = np.concatenate([[True], np.diff(role_of_day) != 0])[: len(days)]
+    segment_start = np.maximum.accumulate(np.where(starts, np.arange(len(days)), 0))
+    length = spec.window.length
+    gap = length * cadence_ns(spec.columns.cadence) if length > 1 else 0
+    ends: NDArray[np.int64] = days[segment_start] * DAY_NS + (segment_start > 0) * gap
+    return ends
+
+
+def _blocks(
+    frame: pd.DataFrame,
+    role: NDArray[np.intp],
+    kept: NDArray[np.bool_],
+    normal: NDArray[np.bool_],
+) -> Blocks:
+    blocks = {}
+    for number, name in enumerate(get_args(Role)):
+        chosen = (role == number) & kept
+        if name != "test":
+            chosen &= normal
+        if not chosen.any():
+            msg = (
+                f"The {name} block of {len(frame):,} rows would be empty; lengthen "
+                "split.training_days, or change the parts in split."
+            )
+            raise DataError(msg)
+        blocks[name] = Block(cast("Role", name), frame[chosen].reset_index(drop=True))
+    return Blocks(**blocks)

@@ -1,0 +1,116 @@
+"""What the tasks fetch, validate and write hand each other: folders of staged files.
+
+A folder's name is a hash of the raw rows, so a repeated fetch of the same rows stages the same
+files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import records, staging
+from pipeline.config import DetectorSpec
+from pipeline.data.contract import Validated
+from pipeline.data.derive import derive
+from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.data.grid import DAY_NS, day_number, nanoseconds
+from pipeline.data.sources.shaping import TIME_FAULT
+from pipeline.data.telemetry import quarantine_table, telemetry_table
+from pipeline.data.verdicts import Report
+
+
+@dataclass(frozen=True)
+class Part:
+    """Neighbouring days that are handled at once, and the folder of their staged files."""
+
+    days: tuple[date, ...]
+    folder: str
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What one ingestion run works on; small, so that it travels between tasks as JSON."""
+
+    detector: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Validated days before they are written.
+
+    Attributes:
+        telemetry: accepted rows, as the table `telemetry` holds them.
+        quarantine: rejected rows, as the table `quarantine` holds them.
+        reports: one for each day.
+        fingerprints: hash of each day's raw rows.
+    """
+
+    telemetry: pa.Table
+    quarantine: pa.Table
+    reports: dict[date, Report]
+    fingerprints: dict[date, str]
+
+
+@dataclass(frozen=True)
+class _Findings:
+    reports: dict[date, Report]
+    fingerprints: dict[date, str]
+
+
+def stage_raw(raw: pd.DataFrame, days: tuple[date, ...], root: str, detector: str) -> Part:
+    """Put the raw rows of `days` into a staging folder."""
+    told = hashlib.sha256("".join(_fingerprints(raw, days).values()).encode()).hexdigest()[:16]
+    folder = f"{root.rstrip('/')}/{detector}/staging/ingest/{days[0]}_{days[-1]}_{told}"
+    staging.write_table(f"{folder}/raw.parquet", pa.Table.from_pandas(raw, preserve_index=False))
+    return Part(days, folder)
+
+
+def raw_rows(part: Part) -> pd.DataFrame:
+    """The raw rows of `part`."""
+    frame: pd.DataFrame = staging.read_table(f"{part.folder}/raw.parquet").to_pandas()
+    return frame
+
+
+def stage_validated(
+    part: Part, raw: pd.DataFrame, validated: dict[date, Validated], spec: DetectorSpec
+) -> None:
+    """Put derived and rejected rows and the reports beside the raw rows."""
+    accepted = {
+        day: derive(v.accepted, spec.columns) for day, v in validated.items() if len(v.accepted)
+    }
+    rejected = {day: v.rejected for day, v in validated.items()}
+    findings = _Findings(
+        {day: v.report for day, v in validated.items()}, _fingerprints(raw, part.days)
+    )
+    staging.write_table(f"{part.folder}/telemetry.parquet", telemetry_table(accepted, spec.columns))
+    staging.write_table(f"{part.folder}/quarantine.parquet", quarantine_table(rejected))
+    staging.write_json(f"{part.folder}/findings.json", records.to_json(findings))
+
+
+def candidate(part: Part) -> Candidate:
+    """What `stage_validated` staged."""
+    findings = records.from_json(_Findings, staging.read_json(f"{part.folder}/findings.json"))
+    return Candidate(
+        telemetry=staging.read_table(f"{part.folder}/telemetry.parquet"),
+        quarantine=staging.read_table(f"{part.folder}/quarantine.parquet"),
+        reports=findings.reports,
+        fingerprints=findings.fingerprints,
+    )
+
+
+def _fingerprints(raw: pd.DataFrame, days: tuple[date, ...]) -> dict[date, str]:
+    """The fingerprint of each day's raw rows; the time column is the first."""
+    content = raw.drop(columns=TIME_FAULT, errors="ignore")
+    hashes = row_hashes(content)
+    number = nanoseconds(raw.iloc[:, 0]) // DAY_NS
+    return {
+        day: fingerprint(hashes[np.equal(number, day_number(day))], map(str, content.columns))
+        for day in days
+    }

@@ -1,0 +1,173 @@
+"""Which row follows which: the time and the entity of each row, and what neighbours share.
+
+Machine data come in slow waves: a row is much like the row before it. Whoever counts such rows as
+independent finds drift where there is none and believes a threshold too much. Everything that
+counts rows asks here what they are worth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+_TOLERANCE = 1.5  # in cadences: jitter is no gap, one absent row is
+_FEWEST_PAIRS = 30  # below this a correlation is a guess; rows so far apart count as independent
+_HIGHEST = 0.999  # a correlation of 1 would leave no row at all
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Where n rows stand in time; rows may come in any order.
+
+    Attributes:
+        time_ns: UTC nanoseconds since 1970, shape (n,).
+        entity: index into `names`, shape (n,).
+        names: the entities; one empty name when there is only one machine.
+        cadence_ns: expected time between two rows of one entity.
+    """
+
+    time_ns: NDArray[np.int64]
+    entity: Indices
+    names: tuple[str, ...]
+    cadence_ns: int
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+    @property
+    def days(self) -> int:
+        """Distinct UTC days on which there are rows."""
+        return len(np.unique(self.time_ns // 86_400_000_000_000))
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Rows of one entity that belong together, in time order."""
+
+    entity: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    rows: Indices
+
+
+def timeline(frame: pd.DataFrame, columns: Columns) -> Timeline:
+    """The timeline of `frame`, by its timestamp and entity columns."""
+    time = pd.DatetimeIndex(pd.to_datetime(frame[columns.timestamp], utc=True)).as_unit("ns")
+    if columns.entity is None:
+        entity = pd.Categorical([""] * len(frame))
+    else:
+        entity = pd.Categorical(frame[columns.entity].astype(str))
+    return Timeline(
+        time_ns=time.asi8,
+        entity=entity.codes.astype(np.intp),
+        names=tuple(str(name) for name in entity.categories),
+        cadence_ns=int(pd.Timedelta(columns.cadence).value),
+    )
+
+
+def subset(line: Timeline, kept: Mask | Indices) -> Timeline:
+    """The timeline of the kept rows."""
+    return Timeline(line.time_ns[kept], line.entity[kept], line.names, line.cadence_ns)
+
+
+def runs(line: Timeline, *, join_rows: int = 0) -> tuple[Indices, Indices]:
+    """Row indices in order of entity and time, and the number of the unbroken run of each.
+
+    A run ends where the entity changes or where more than `join_rows` rows are absent.
+    """
+    order = np.lexsort((line.time_ns, line.entity))
+    reach = (join_rows + _TOLERANCE) * line.cadence_ns
+    breaks = (np.diff(line.time_ns[order]) > reach) | (np.diff(line.entity[order]) != 0)
+    return order, np.concatenate([[0], np.cumsum(breaks)])[: len(order)].astype(np.intp)
+
+
+def episodes(marked: Mask, line: Timeline, *, join_rows: int = 0) -> Iterator[Episode]:
+    """The marked rows as episodes; marked rows at most `join_rows` absent rows apart are joined."""
+    rows = np.flatnonzero(marked)
+    if not len(rows):
+        return
+    order, run = runs(subset(line, rows), join_rows=join_rows)
+    for members in np.split(rows[order], np.flatnonzero(np.diff(run)) + 1):
+        yield Episode(
+            entity=line.names[line.entity[members[0]]],
+            start=pd.Timestamp(line.time_ns[members[0]], tz="UTC"),
+            end=pd.Timestamp(line.time_ns[members[-1]], tz="UTC"),
+            rows=members,
+        )
+
+
+def autocorrelation(values: NDArray[np.floating], line: Timeline) -> float:
+    """Correlation of a row with the next row of the same run, in [0, 0.999].
+
+    0 when it cannot be told from 0: fewer than 30 such pairs (rows already thinned), constant
+    values, or less than two standard errors. Otherwise noise alone would cost half of the rows.
+    """
+    order, run = runs(line)
+    together = np.flatnonzero(np.diff(run) == 0)
+    if len(together) < _FEWEST_PAIRS:
+        return 0.0
+    in_order = values[order].astype(np.float64)
+    former, latter = in_order[together], in_order[together + 1]
+    if former.std() == 0 or latter.std() == 0:
+        return 0.0
+    rho = float(np.corrcoef(former, latter)[0, 1])
+    return 0.0 if rho < 2 / math.sqrt(len(together)) else min(rho, _HIGHEST)
+
+
+def between_entities(values: NDArray[np.floating], line: Timeline) -> float:
+    """Correlation of the values of two entities at one time, in [0, 1]: weather, load, season.
+
+    0 when fewer than 30 pairs of rows share a time or the values are constant.
+    """
+    moment = np.unique(line.time_ns, return_inverse=True)[1]
+    size = np.bincount(moment)
+    pairs = float((size * (size - 1)).sum())
+    spread = float(values.std()) if len(values) else 0.0
+    if pairs < 2 * _FEWEST_PAIRS or spread == 0:
+        return 0.0
+    z = (values.astype(np.float64) - values.mean()) / spread
+    total, squares = np.bincount(moment, weights=z), np.bincount(moment, weights=z * z)
+    return float(np.clip((total**2 - squares).sum() / pairs, 0.0, 1.0))
+
+
+def effective_rows(values: NDArray[np.floating], line: Timeline) -> float:
+    """How many independent rows tell as much about a share of `values` as these n rows do.
+
+    n (1 - rho) / (1 + rho) for the likeness of a row and the next, divided by
+    1 + (m - 1) r for the likeness r of the m entities measured at one time (Kish, 1965).
+    """
+    if not len(values):
+        return 0.0
+    rho = autocorrelation(values, line)
+    entities = len(values) / len(np.unique(line.time_ns))
+    shared = 1 + (entities - 1) * between_entities(values, line)
+    return max(1.0, len(values) * (1 - rho) / (1 + rho) / shared)
+
+
+def thinning_step(rho: float) -> int:
+    """Keep one row in this many, and what is left is nearly independent."""
+    return math.ceil((1 + rho) / (1 - rho) - 1e-9)
+
+
+def spaced(line: Timeline, step: int) -> Indices:
+    """The first row of each entity in every span of `step` cadences.
+
+    Works by time and not by count, so rows that were thinned before are not thinned twice.
+    """
+    if step == 1:
+        return np.arange(len(line), dtype=np.intp)
+    order = np.lexsort((line.time_ns, line.entity))
+    span = line.time_ns[order] // (step * line.cadence_ns)
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (np.diff(span) != 0) | (np.diff(line.entity[order]) != 0)
+    return np.sort(order[fresh])

@@ -1,0 +1,117 @@
+"""The training window: which days of telemetry a candidate may learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from pipeline.config import DetectorSpec
+from pipeline.data.split import normal_rows
+from pipeline.errors import DataError
+from pipeline.tables import Table, current_version, days_in, read
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Where the rows of a window came from, so that the same rows can be read again.
+
+    Attributes:
+        table: URI of the telemetry table.
+        table_version: its version that was read.
+        as_of: the day before which the window ends.
+        first_day: first day with rows.
+        last_day: last day with rows.
+        days: days with rows.
+        rows: rows read, the excluded ones included.
+        excluded: rows that must not train, by the column that says so; a row may count twice.
+        normal_rows: rows that none of these columns excludes.
+    """
+
+    table: str
+    table_version: int
+    as_of: date
+    first_day: date
+    last_day: date
+    days: int
+    rows: int
+    excluded: dict[str, int]
+    normal_rows: int
+
+
+@dataclass(frozen=True)
+class TrainingWindow:
+    """Telemetry of a window in order of time and entity, and its origin."""
+
+    frame: pd.DataFrame
+    manifest: Manifest
+
+
+def read_training_window(
+    root: str, spec: DetectorSpec, as_of: date, *, version: int | None = None
+) -> TrainingWindow:
+    """The last `split.training_days` validated days before `as_of`, itself not included.
+
+    Rows that `schema.exclude_from_training` marks are in the frame: `split` keeps them out of the
+    train and calibration blocks and leaves them in the test block.
+
+    Args:
+        root: storage root of the tables.
+        spec: the detector.
+        as_of: nothing of this day or later is read.
+        version: table version to read; the newest by default.
+
+    Raises:
+        DataError: fewer than `split.minimum_days` days are there, or some of them were ingested
+            under a schema without one of today's features.
+    """
+    table = Table(root, spec.name, "telemetry")
+    version = current_version(table) if version is None else version
+    days = [] if version is None else [d for d in days_in(table, version=version) if d < as_of]
+    if version is None or len(days) < spec.split.minimum_days:
+        msg = (
+            f"{len(days)} validated days before {as_of} in {table.uri}; limit "
+            f"{spec.split.minimum_days}: ingest more days, take a later as-of day, or lower "
+            "split.minimum_days."
+        )
+        raise DataError(msg)
+    days = days[-spec.split.training_days :]
+    frame = read(table, first_day=days[0], last_day=days[-1], version=version)
+    _refuse_gaps(frame, spec, table)
+    order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
+    frame = frame.sort_values(order, ignore_index=True)
+    return TrainingWindow(frame, _manifest(frame, spec, table, version, as_of, days))
+
+
+def _refuse_gaps(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -> None:
+    for name in spec.columns.feature_columns:
+        absent = len(frame) if name not in frame else int(frame[name].isna().sum())
+        if absent:
+            msg = (
+                f"{table.uri}: {absent:,} of {len(frame):,} rows have no {name}; they were "
+                "ingested before the detector file had this feature. Ingest those days again."
+            )
+            raise DataError(msg)
+
+
+def _manifest(
+    frame: pd.DataFrame,
+    spec: DetectorSpec,
+    table: Table,
+    version: int,
+    as_of: date,
+    days: list[date],
+) -> Manifest:
+    marks = [name for name in spec.columns.exclude_from_training if name in frame]
+    return Manifest(
+        table=table.uri,
+        table_version=version,
+        as_of=as_of,
+        first_day=days[0],
+        last_day=days[-1],
+        days=len(days),
+        rows=len(frame),
+        excluded={name: int(frame[name].astype(bool).sum()) for name in marks},
+        normal_rows=int(normal_rows(frame, spec.columns).sum()),
+    )

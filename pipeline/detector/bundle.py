@@ -1,0 +1,144 @@
+"""The bundle: one folder that is everything a detector needs to score, and proof that it is whole.
+
+::
+
+    model.onnx           scaler, network and weighing: features in; score, feature error out
+    weights.safetensors  to train on from
+    detector.json        what it is: schema, settings, threshold, provenance
+    golden.parquet       rows and the scores that they must get
+    reference.parquet    normal rows and scores to measure drift against
+    SHA256SUMS           the hash of each of them
+
+Nothing in it is pickled, and loading it needs neither torch nor pandas. The same fit, calibration
+and provenance give the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.detector.calibrated import Calibration, read_golden, read_reference, write_rows
+from pipeline.detector.description import (
+    SCHEMA_VERSION,
+    Description,
+    Provenance,
+    read_description,
+    write_description,
+)
+from pipeline.detector.fitted import (
+    GRAPH_FILE,
+    FittedNetwork,
+    read_network,
+    read_part,
+    write_network,
+)
+from pipeline.detector.golden import refuse_other_scores
+from pipeline.detector.graph import Graph
+from pipeline.detector.inputs import refuse_not_finite
+from pipeline.detector.reference import Reference
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Rows, Scored
+from pipeline.detector.sums import verify_sums, write_sums
+from pipeline.errors import BundleError, DataError
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle, ready to score.
+
+    Attributes:
+        folder: where its files are.
+        digest: sha256 of its SHA256SUMS; names the bundle as a whole.
+        description: the content of `detector.json`.
+        graph: the loaded ONNX graph.
+    """
+
+    folder: Path
+    digest: str
+    description: Description
+    graph: Graph
+
+    @property
+    def schema(self) -> Schema:
+        """What it takes."""
+        return self.description.network.schema
+
+    @property
+    def threshold(self) -> float:
+        """A row is flagged when its score is greater."""
+        return self.description.threshold.value
+
+    def score(self, rows: Rows) -> Scored:
+        """Score windows of shape (n, window * d), float32, in the units of the data.
+
+        Raises:
+            DataError: another width, or a value that is not a finite number.
+        """
+        features = self.schema.features * self.schema.window
+        if rows.ndim != 2 or rows.shape[1] != len(features):  # noqa: PLR2004 - rows x inputs
+            msg = (
+                f"Got model inputs of shape {rows.shape}; (n, {len(features)}) is needed: "
+                f"{self.schema.window} row(s) of {len(self.schema.features)} features each."
+            )
+            raise DataError(msg)
+        refuse_not_finite(rows, features)
+        return self.graph.score(rows)
+
+    def reference(self) -> Reference:
+        """The normal rows that drift is measured against; read when asked for."""
+        return read_reference(self.folder, self.schema)
+
+
+def write_bundle(
+    fitted: FittedNetwork,
+    calibration: Calibration,
+    folder: Path,
+    *,
+    name: str,
+    provenance: Provenance,
+) -> str:
+    """Write a bundle into `folder`, which must be empty or absent; returns its digest.
+
+    Raises:
+        BundleError: the folder holds something; a bundle is never changed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if present := sorted(path.name for path in folder.iterdir()):
+        msg = f"{folder}: holds {present[0]!r}; a bundle is never changed: give a new folder"
+        raise BundleError(msg)
+    write_network(fitted, folder)
+    write_rows(calibration, fitted.facts.schema, folder)
+    description = Description(
+        schema_version=SCHEMA_VERSION,
+        name=name,
+        network=fitted.facts,
+        threshold=calibration.threshold,
+        calibration=calibration.summary,
+        provenance=provenance,
+    )
+    write_description(description, folder)
+    return write_sums(folder)
+
+
+def load_bundle(folder: Path, *, threads: int = 2) -> Bundle:
+    """The bundle in `folder`, once its hashes, its version and its golden rows are verified.
+
+    Raises:
+        BundleError: a file is absent, added or changed; another schema version; or this machine
+            gives the golden rows other scores.
+    """
+    if not folder.is_dir():
+        msg = f"{folder}: no such folder; give a bundle that `fit` has written"
+        raise BundleError(msg)
+    digest = verify_sums(folder)
+    description = read_description(folder)
+    graph = Graph(read_part(folder, GRAPH_FILE), threads=threads)
+    bundle = Bundle(folder, digest, description, graph)
+    refuse_other_scores(read_golden(folder), graph.score, bundle.threshold)
+    return bundle
+
+
+def fitted_of(bundle: Bundle) -> FittedNetwork:
+    """The network inside a bundle: to calibrate it anew, or to train on from."""
+    return read_network(bundle.description.network, bundle.folder)

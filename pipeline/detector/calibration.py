@@ -1,0 +1,106 @@
+"""From a calibration block to a threshold. The block is used for this and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from pipeline.config.fitting import Threshold
+from pipeline.data.split import Block, rows_for
+from pipeline.data.timeline import autocorrelation, effective_rows, subset
+from pipeline.detector.calibrated import Calibration, CalibrationSummary
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.golden import draw_golden
+from pipeline.detector.reference import draw_reference
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Scored, Scorer
+from pipeline.detector.thresholds import THRESHOLDS
+from pipeline.detector.thresholds.coverage import least_rows
+from pipeline.detector.windows import windows
+from pipeline.errors import CalibrationError
+
+_QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
+
+log = structlog.get_logger()
+
+
+def calibrate(block: Block, schema: Schema, scorer: Scorer, config: Threshold) -> Calibration:
+    """Draw the threshold on held-out normal rows.
+
+    Neighbouring rows are alike, so n rows count as n (1 - rho) / (1 + rho), and entities that
+    move together count for less again. `config.minimum_rows` is asked of these effective rows.
+
+    Raises:
+        SplitReuseError: the block is not for calibration.
+        CalibrationError: too few effective rows, or a score that is not a finite number.
+        DataError: a feature is absent or not finite.
+    """
+    frame = rows_for(block, "calibration")
+    line = timeline_of(frame, schema)
+    held = windows(feature_values(frame, schema), schema.window, line)
+    line = None if line is None else subset(line, held.end)
+    scored = scorer(held.rows)
+    refuse_not_finite_scores(scored.score)
+    logs = np.log(np.maximum(scored.score.astype(np.float64), np.finfo(np.float32).tiny))
+    worth = float(len(logs)) if line is None else effective_rows(logs, line)
+    threshold = draw_threshold(scored.score, config, n_effective=worth)
+    log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
+    rho = 0.0 if line is None else autocorrelation(logs, line)
+    newest = held.rows[:, -len(schema.features) :]
+    return Calibration(
+        threshold=threshold,
+        summary=_summary(scored, rho),
+        reference=draw_reference(newest, scored.score, line),
+        golden=draw_golden(held.rows, scored.score, threshold.value),
+    )
+
+
+def draw_threshold(
+    scores: NDArray[np.floating], config: Threshold, *, n_effective: float
+) -> DrawnThreshold:
+    """The threshold of finite normal scores by the configured method.
+
+    Raises:
+        CalibrationError: too few effective rows for the method, and no small-sample rule allowed.
+    """
+    refuse_not_finite_scores(scores)
+    limit = max(config.minimum_rows, least_rows(config.alpha))
+    if config.method == "hill" or n_effective >= limit:
+        return THRESHOLDS[config.method](scores, alpha=config.alpha, n_effective=n_effective)
+    if config.small_sample == "hill":
+        return THRESHOLDS["hill"](scores, alpha=config.alpha, n_effective=n_effective)
+    msg = (
+        f"{len(scores):,} calibration rows are worth {n_effective:,.0f} independent ones; at "
+        f"least {limit:,} are needed for an alpha of {config.alpha:g}. Provide more normal rows (a "
+        "longer split.training_days or a larger split.calibration), or set threshold.small_sample: "
+        "hill for a low-confidence line."
+    )
+    raise CalibrationError(msg)
+
+
+def refuse_not_finite_scores(scores: NDArray[np.floating]) -> None:
+    """Let finite scores pass.
+
+    Raises:
+        CalibrationError: one is not a finite number.
+    """
+    bad = int((~np.isfinite(scores)).sum())
+    if bad:
+        msg = (
+            f"{bad:,} of {len(scores):,} calibration scores are not finite numbers; none may be. "
+            "Fit again with a lower model.learning_rate: the network has diverged."
+        )
+        raise CalibrationError(msg)
+
+
+def _summary(scored: Scored, rho: float) -> CalibrationSummary:
+    levels = np.quantile(scored.score.astype(np.float64), _QUANTILES)
+    usual = scored.error.astype(np.float64).mean(axis=0)
+    return CalibrationSummary(
+        rows=len(scored.score),
+        autocorrelation=rho,
+        quantiles={f"{q:g}": float(value) for q, value in zip(_QUANTILES, levels, strict=True)},
+        feature_error=tuple(usual.tolist()),
+    )

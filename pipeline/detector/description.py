@@ -1,0 +1,85 @@
+"""`detector.json`: what a bundle is, where it comes from and how far to trust it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.detector.calibrated import CalibrationSummary
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.fitted import Facts, read_part
+from pipeline.errors import BundleError
+from pipeline.records import from_json, to_json
+
+DESCRIPTION_FILE = "detector.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a bundle comes from; handed in, as the core knows neither storage nor repository.
+
+    Attributes:
+        data: table versions, dates, row counts, label version.
+        code_version: commit of Plimsoll.
+        lock_hash: sha256 of the requirements lock.
+    """
+
+    data: dict[str, Any]
+    code_version: str
+    lock_hash: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """The content of `detector.json`.
+
+    Attributes:
+        schema_version: of this file; a reader refuses one it does not know.
+        name: of the detector.
+        network: schema, settings, scaler, weighing and course of the fit.
+        threshold: the line and how far to trust it.
+        calibration: the scores it was drawn from, in a few numbers.
+        provenance: data, code and lock.
+    """
+
+    schema_version: int
+    name: str
+    network: Facts
+    threshold: DrawnThreshold
+    calibration: CalibrationSummary
+    provenance: Provenance
+
+
+def write_description(description: Description, folder: Path) -> None:
+    """Write `detector.json`."""
+    text = json.dumps(to_json(description), indent=1, sort_keys=True, ensure_ascii=False)
+    (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_description(folder: Path) -> Description:
+    """Read `detector.json`.
+
+    Raises:
+        BundleError: it is not a description, or one of another schema version.
+    """
+    path = folder / DESCRIPTION_FILE
+    try:
+        content = json.loads(read_part(folder, DESCRIPTION_FILE))
+        version = content["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{path}: is no description of a detector ({error!r}); fetch the bundle again"
+        raise BundleError(msg) from error
+    if version != SCHEMA_VERSION:
+        msg = (
+            f"{path}: has schema_version {version!r}; this Plimsoll reads {SCHEMA_VERSION}. Use "
+            "the release that wrote it, or fit again."
+        )
+        raise BundleError(msg)
+    try:
+        return from_json(Description, content)
+    except ValueError as error:  # pydantic's ValidationError is one
+        msg = f"{path}: does not describe a detector ({' '.join(str(error).split())}); fit again"
+        raise BundleError(msg) from error

@@ -1,0 +1,128 @@
+"""A fitted network as plain data: what one task hands to the next, and what a bundle holds.
+
+On disk it is three files: `model.onnx` to score with, `weights.safetensors` to train on from, and
+`fitted.json` with the facts. Reading it needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detector.scaling import Scaler
+from pipeline.detector.schema import Schema
+from pipeline.detector.weighing import Weighing
+from pipeline.errors import BundleError
+from pipeline.records import from_json, to_json
+
+GRAPH_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.safetensors"
+FACTS_FILE = "fitted.json"
+
+
+@dataclass(frozen=True)
+class Check:
+    """Losses after `step` steps, in variances of a scaled feature."""
+
+    step: int
+    train: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """How a network came to be.
+
+    Attributes:
+        schema: its input.
+        settings: the detector file's `model` section, defaults filled in.
+        loss: what the training minimised and the score is made of.
+        scaler: fitted on all training rows.
+        weighing: how feature errors become the score.
+        rows_train: windows that moved the weights.
+        rows_validation: windows inside the train block that only decided when to stop.
+        best_step: the step whose weights these are.
+        history: the losses along the way.
+    """
+
+    schema: Schema
+    settings: dict[str, Any]
+    loss: str
+    scaler: Scaler
+    weighing: Weighing
+    rows_train: int
+    rows_validation: int
+    best_step: int
+    history: tuple[Check, ...]
+
+    @property
+    def family(self) -> str:
+        """Key of MODELS."""
+        return str(self.settings["family"])
+
+    @property
+    def seed(self) -> int:
+        """Source of all randomness of the fit."""
+        return int(self.settings["seed"])
+
+
+@dataclass(frozen=True)
+class FittedNetwork:
+    """Facts, weights by name, and the serialised ONNX graph."""
+
+    facts: Facts
+    weights: Mapping[str, NDArray[np.float32]]
+    graph: bytes
+
+
+def save_fitted(fitted: FittedNetwork, folder: Path) -> None:
+    """Write the three files into `folder`, replacing older ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_network(fitted, folder)
+    text = json.dumps(to_json(fitted.facts), indent=1, sort_keys=True)
+    (folder / FACTS_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load_fitted(folder: Path) -> FittedNetwork:
+    """What `save_fitted` wrote.
+
+    Raises:
+        BundleError: a file is absent.
+    """
+    facts = from_json(Facts, json.loads(read_part(folder, FACTS_FILE)))
+    return read_network(facts, folder)
+
+
+def write_network(fitted: FittedNetwork, folder: Path) -> None:
+    """Write graph and weights into `folder`."""
+    from safetensors.numpy import save
+
+    (folder / GRAPH_FILE).write_bytes(fitted.graph)
+    (folder / WEIGHTS_FILE).write_bytes(save(dict(fitted.weights)))
+
+
+def read_network(facts: Facts, folder: Path) -> FittedNetwork:
+    """The network that `facts` tell about, from the files of `write_network`."""
+    from safetensors.numpy import load
+
+    weights = load(read_part(folder, WEIGHTS_FILE))
+    return FittedNetwork(facts, weights, read_part(folder, GRAPH_FILE))
+
+
+def read_part(folder: Path, name: str) -> bytes:
+    """The content of one file.
+
+    Raises:
+        BundleError: it is absent or cannot be read.
+    """
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        msg = f"{folder / name}: cannot be read ({error.strerror}); give the folder of a whole fit"
+        raise BundleError(msg) from error

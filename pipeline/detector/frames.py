@@ -1,0 +1,54 @@
+"""A frame as a detector reads it: feature values, and which row follows which."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.timeline import Timeline
+from pipeline.detector.inputs import as_rows
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Rows
+from pipeline.errors import DataError
+
+_NS = 1_000_000_000
+
+
+def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
+    """The feature columns of `frame`, shape (rows, d), in the detector's order.
+
+    Columns may stand in any order; columns that are no features are ignored.
+
+    Raises:
+        DataError: a feature is absent, not numeric or not finite.
+    """
+    return as_rows({str(name): frame[name].to_numpy() for name in frame.columns}, schema.features)
+
+
+def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:
+    """Where the rows of `frame` stand in time; None for a detector whose rows have no time.
+
+    Raises:
+        DataError: the time or entity column is absent, or a time is.
+    """
+    if schema.timestamp is None or schema.cadence_s is None:
+        return None
+    for column in (schema.timestamp, schema.entity):
+        if column is not None and column not in frame:
+            msg = f"The rows have no column {column!r}, which tells their order; add it."
+            raise DataError(msg)
+    time = pd.DatetimeIndex(pd.to_datetime(frame[schema.timestamp], utc=True)).as_unit("ns")
+    if time.hasnans:
+        msg = (
+            f"{int(np.isnat(time).sum()):,} rows have no {schema.timestamp}; drop them, as nothing "
+            "tells where they belong."
+        )
+        raise DataError(msg)
+    entities = [""] * len(frame) if schema.entity is None else frame[schema.entity].astype(str)
+    kind = pd.Categorical(entities)
+    return Timeline(
+        time_ns=time.asi8,
+        entity=kind.codes.astype(np.intp),
+        names=tuple(str(name) for name in kind.categories),
+        cadence_ns=round(schema.cadence_s * _NS),
+    )

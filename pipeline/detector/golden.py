@@ -1,0 +1,71 @@
+"""Golden rows: normal rows with the scores that they must get wherever a bundle is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.detector.arrow import from_numpy, to_numpy
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Rows, Scorer
+from pipeline.errors import BundleError
+
+MOST_ROWS = 256
+TOLERANCE = 1e-5
+"""Of the threshold: what processors may differ by, and far less than any flag turns on."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Windows of shape (n, window * d) and their scores, (n,); at most 256."""
+
+    rows: Rows
+    score: NDArray[np.float32]
+
+
+def draw_golden(rows: Rows, score: NDArray[np.float32], threshold: float) -> Golden:
+    """Rows from the lowest score up to the threshold, evenly by rank.
+
+    Not above it: rounding grows with the score, the tolerance does not.
+    """
+    ordered = np.argsort(score, kind="stable")
+    ordered = ordered[: max(1, int((score <= threshold).sum()))]
+    kept = ordered[np.linspace(0, len(ordered) - 1, min(MOST_ROWS, len(ordered))).astype(np.intp)]
+    return Golden(rows[kept], score[kept])
+
+
+def refuse_other_scores(golden: Golden, scorer: Scorer, threshold: float) -> None:
+    """Let a scorer pass that gives the golden rows their scores.
+
+    Raises:
+        BundleError: the largest difference exceeds 1e-5 of the threshold.
+    """
+    worst = float(np.max(np.abs(scorer(golden.rows).score - golden.score), initial=0.0))
+    limit = TOLERANCE * threshold
+    if not worst <= limit:  # NaN is refused too
+        msg = (
+            f"golden.parquet: scores differ by up to {worst:.3g} from those stored; at most "
+            f"{limit:.3g} (1e-5 of the threshold) is allowed. This machine or its onnxruntime "
+            "computes something else than was calibrated: do not serve it; fit again here."
+        )
+        raise BundleError(msg)
+
+
+def golden_table(golden: Golden, schema: Schema) -> pa.Table:
+    """One column for each model input, named `feature` or `feature[-k]` k rows back; the score."""
+    names = [
+        name if not back else f"{name}[-{back}]"
+        for back in reversed(range(schema.window))
+        for name in schema.features
+    ]
+    inputs = [from_numpy(golden.rows[:, position]) for position in range(schema.inputs)]
+    return pa.table([*inputs, from_numpy(golden.score)], names=[*names, "golden score"])
+
+
+def golden_of(table: pa.Table) -> Golden:
+    """What `golden_table` made a table of."""
+    columns = [to_numpy(column) for column in table.columns]
+    return Golden(np.column_stack(columns[:-1]), columns[-1])

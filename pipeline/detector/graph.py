@@ -1,0 +1,52 @@
+"""The ONNX graph at work. Calibration, evaluation, batch and online scoring all go through here."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from pipeline.detector.scored import Rows, Scored
+from pipeline.errors import BundleError
+
+INPUT = "features"
+SCORE, FEATURE_ERROR, RECONSTRUCTION = "score", "feature_error", "reconstruction"
+
+_CHUNK = 2048
+"""Rows a call: the hidden layers of a chunk stay in the processor's cache."""
+
+
+class Graph:
+    """A loaded graph; rows of shape (n, window * d) in, raw and finite."""
+
+    def __init__(self, model: bytes, *, threads: int = 2) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Idle threads would spin on cores that other tasks of the worker need.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self.inputs = int(self._session.get_inputs()[0].shape[1])
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            msg = (
+                f"The model graph ({len(model):,} bytes) cannot be loaded ({error}). Fit it again."
+            )
+            raise BundleError(msg) from error
+
+    def score(self, rows: Rows) -> Scored:
+        """Score and per-feature error of each row."""
+        score, error = self._run([SCORE, FEATURE_ERROR], rows)
+        return Scored(score, error)
+
+    def reconstruct(self, rows: Rows) -> Rows:
+        """What the network makes of each row, in the rows' own units: mean over its members."""
+        return self._run([RECONSTRUCTION], rows)[0]
+
+    def _run(self, outputs: list[str], rows: Rows) -> list[NDArray[np.float32]]:
+        chunks = [
+            self._session.run(outputs, {INPUT: np.ascontiguousarray(rows[first : first + _CHUNK])})
+            for first in range(0, max(len(rows), 1), _CHUNK)
+        ]
+        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]

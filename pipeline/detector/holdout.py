@@ -1,0 +1,49 @@
+"""Which rows to hold out: whole stretches of time, spread over all of it, or random rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pipeline.data.timeline import Timeline
+
+_DAY_NS = 86_400_000_000_000
+_FEWEST_CYCLES = 3
+"""Days are held out only when they are many enough to fall at the start, middle and end."""
+
+
+def hold_out(
+    n: int, line: Timeline | None, *, every: int, seed: int, least: int = 1, most: int | None = None
+) -> NDArray[np.bool_]:
+    """A mask of shape (n,), true for the rows held out: about one in `every`.
+
+    With time these are whole UTC days, or equal stretches when there are few days; neighbouring
+    rows are alike, and a random row's twin would lie on the other side. Without time they are
+    drawn at random by `seed`, at most `most`. To reach `least` rows up to half are held out.
+    """
+    if line is None:
+        wanted = min(n // every, most or n)
+        count = min(max(wanted, least), n // 2)
+        mask = np.zeros(n, dtype=bool)
+        mask[np.random.default_rng(seed).permutation(n)[:count]] = True
+        return mask
+    mask = np.zeros(n, dtype=bool)
+    for cycle in range(every, 1, -1):
+        stretch = _stretches(line, cycle)
+        mask = np.asarray(stretch % cycle == (2 * cycle) // 3)
+        if mask.sum() >= least:
+            return mask
+    return mask
+
+
+def _stretches(line: Timeline, cycle: int) -> NDArray[np.intp]:
+    """Number of the stretch of time that each row lies in: its day, or one of equal parts."""
+    days = np.unique(line.time_ns // _DAY_NS, return_inverse=True)[1]
+    if days.max(initial=0) + 1 >= _FEWEST_CYCLES * cycle:
+        return days.astype(np.intp)
+    moments = np.unique(line.time_ns, return_inverse=True)[1]
+    parts = min(_FEWEST_CYCLES * cycle, int(moments.max(initial=0)) + 1)
+    return np.asarray(moments * parts // (moments.max(initial=0) + 1), dtype=np.intp)

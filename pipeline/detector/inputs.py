@@ -1,0 +1,79 @@
+"""Named columns to the float32 rows that the graph takes; nothing doubtful gets through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detector.scored import Rows
+from pipeline.errors import DataError
+
+_NAMED = 5  # columns listed in a message before it says "and n more"
+
+
+def as_rows(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> Rows:
+    """The `features` of `columns` side by side, shape (n, d), float32 and finite.
+
+    Floats, integers and booleans of any width are accepted.
+
+    Raises:
+        DataError: a feature is absent, not numeric, or has values that are not finite numbers;
+            the message names the columns and counts the rows.
+    """
+    absent = [name for name in features if name not in columns]
+    if absent:
+        msg = (
+            f"{len(absent)} of {len(features)} feature columns are absent: {named(absent)}. The "
+            "detector needs every column that it was fitted on, under the same name."
+        )
+        raise DataError(msg)
+    n = len(columns[features[0]])
+    rows = np.empty((n, len(features)), dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused below
+        for position, name in enumerate(features):
+            rows[:, position] = _numbers(name, columns[name])
+    refuse_not_finite(rows, features)
+    return rows
+
+
+def refuse_not_finite(rows: Rows, features: Sequence[str]) -> None:
+    """Let finite rows pass.
+
+    Raises:
+        DataError: NaN, infinity, or a number beyond float32.
+    """
+    # One sum sees any NaN or infinity without a mask of the whole; float64 cannot overflow here.
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        total = rows.sum(dtype=np.float64)
+    if np.isfinite(total):
+        return
+    bad = ~np.isfinite(rows)
+    by_column = bad.sum(axis=0)
+    told = [f"{features[j]} ({by_column[j]:,})" for j in np.flatnonzero(by_column).tolist()]
+    msg = (
+        f"{int(bad.any(axis=1).sum()):,} of {len(rows):,} rows hold values that are not finite "
+        f"numbers (NaN, infinite or beyond 3.4e38), in: {named(told)}. A missing value is never "
+        "normal: drop these rows, or leave the columns out of the detector."
+    )
+    raise DataError(msg)
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    rest = len(names) - _NAMED
+    listed = ", ".join(names[:_NAMED])
+    return f"{listed} and {rest} more" if rest > 0 else listed
+
+
+def _numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind in "fiub":
+        return values
+    try:
+        # Nullable and decimal columns arrive as objects; None becomes NaN.
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"Column {name!r} holds {values.dtype}, not numbers ({error}). Convert it first."
+        raise DataError(msg) from error

@@ -1,0 +1,102 @@
+"""The sample of normal rows that a bundle carries: what drift is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.detector.arrow import from_numpy, to_numpy
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Rows
+
+if TYPE_CHECKING:
+    from pipeline.data.timeline import Timeline
+
+MOST_ROWS = 5000
+_STRETCH = 100  # rows kept together, so that their autocorrelation can still be measured
+_SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """At most 5,000 calibration rows, in order of entity and time.
+
+    Attributes:
+        features: shape (n, d): the row that each window ends at.
+        score: shape (n,).
+        line: when and where; None without time.
+    """
+
+    features: Rows
+    score: NDArray[np.float32]
+    line: Timeline | None
+
+
+def draw_reference(features: Rows, score: NDArray[np.float32], line: Timeline | None) -> Reference:
+    """Whole stretches of 100 rows, evenly spread, when there are more than 5,000 rows."""
+    if line is None:
+        kept = _spread(len(score), MOST_ROWS)
+        return Reference(features[kept], score[kept], None)
+    from pipeline.data.timeline import runs, subset
+
+    order, _ = runs(line)
+    if len(order) > MOST_ROWS:
+        stretches = _spread(len(order) // _STRETCH, MOST_ROWS // _STRETCH)
+        order = order[(stretches[:, None] * _STRETCH + np.arange(_STRETCH)).ravel()]
+    return Reference(features[order], score[order], subset(line, order))
+
+
+def reference_table(reference: Reference, schema: Schema) -> pa.Table:
+    """The sample as columns: time, entity, features, score."""
+    columns: dict[str, pa.Array] = {}
+    if reference.line is not None and schema.timestamp is not None:
+        time = from_numpy(reference.line.time_ns)
+        columns[schema.timestamp] = time.cast(pa.timestamp("ns", tz="UTC"))
+        if schema.entity is not None:
+            names = np.array(reference.line.names)[reference.line.entity]
+            columns[schema.entity] = pa.array(names.tolist(), type=pa.string())
+    for position, name in enumerate(schema.features):
+        columns[name] = from_numpy(reference.features[:, position])
+    columns[_score_name(schema)] = from_numpy(reference.score)
+    return pa.table(columns)
+
+
+def reference_of(table: pa.Table, schema: Schema) -> Reference:
+    """What `reference_table` made a table of."""
+    features = np.column_stack([to_numpy(table[name]) for name in schema.features])
+    score = to_numpy(table[_score_name(schema)])
+    if schema.timestamp is None or schema.cadence_s is None:
+        return Reference(features, score, None)
+    from pipeline.data.timeline import Timeline
+
+    names, entity = np.array([""]), np.zeros(len(score), dtype=np.intp)
+    if schema.entity is not None:
+        names, entity = np.unique(
+            np.array(table[schema.entity].to_pylist(), dtype=str), return_inverse=True
+        )
+    line = Timeline(
+        time_ns=to_numpy(table[schema.timestamp].cast(pa.int64())),
+        entity=entity.astype(np.intp),
+        names=tuple(str(name) for name in names),
+        cadence_ns=round(schema.cadence_s * 1e9),
+    )
+    return Reference(features, score, line)
+
+
+def _score_name(schema: Schema) -> str:
+    """`score`, unless a feature is called so."""
+    name = _SCORE
+    while name in schema.features:
+        name += "_"
+    return name
+
+
+def _spread(n: int, most: int) -> NDArray[np.intp]:
+    """At most `most` of the numbers below n, evenly spread, in order."""
+    if n <= most:
+        return np.arange(n, dtype=np.intp)
+    return np.linspace(0, n - 1, most).round().astype(np.intp)

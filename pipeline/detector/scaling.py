@@ -1,0 +1,48 @@
+"""Features to standard deviations from their normal mean, whatever their units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.detector.scored import Rows
+
+FAR = 50.0
+"""Scaled values are clipped here: nearer clips cost precision, none lets one cell drown a mean."""
+
+_LEAST_OF_RANGE = 0.02
+_LEAST_OF_LEVEL = 1e-4
+_OF_A_ZERO = 0.1
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Centre and spread of each feature on training rows: z = (x - mean) / scale."""
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+def fit_scaler(rows: Rows) -> Scaler:
+    """The scaler of training rows of shape (n, d), finite.
+
+    A feature that hardly moves would blow its noise up, so its spread has a floor. Each floor
+    comes from the feature itself, never from its neighbours: changing one feature's unit changes
+    no score. It is the largest of
+
+    - 2 % of its range (a spike among zeros is rare, not infinitely far),
+    - 0.01 % of its level (a constant 5.0 that becomes 5.1 is far out, yet finite),
+    - 0.1 for a feature that was exactly zero, where nothing tells its unit.
+    """
+    exact = rows.astype(np.float64)
+    mean = exact.mean(axis=0)
+    lowest, highest = exact.min(axis=0), exact.max(axis=0)
+    level = np.maximum(np.abs(lowest), np.abs(highest))
+    scale = np.maximum.reduce(
+        [exact.std(axis=0), _LEAST_OF_RANGE * (highest - lowest), _LEAST_OF_LEVEL * level]
+    )
+    scale = np.where(level == 0, _OF_A_ZERO, scale)
+    # Below float32's smallest normal number the division would be infinite.
+    scale = np.maximum(scale, np.finfo(np.float32).tiny)
+    return Scaler(tuple(mean.tolist()), tuple(scale.tolist()))

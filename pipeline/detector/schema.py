@@ -1,0 +1,60 @@
+"""What a detector eats: its feature columns in order, their units, and how rows become windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.config import Columns, Window
+
+UNKNOWN_UNIT = "unknown"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The input of one detector.
+
+    Attributes:
+        features: feature columns, in the order of the model's inputs.
+        units: unit of each feature; `1` is a pure number.
+        window: rows in one model input.
+        timestamp: time column; None when the rows have no time.
+        entity: column that tells machines apart; None when there is only one.
+        cadence_s: expected seconds between two rows of one entity; None without time.
+        source_columns: the detector file's `schema` section, from which absent circular and
+            derived features can be computed; None when the detector was fitted without a file.
+    """
+
+    features: tuple[str, ...]
+    units: tuple[str, ...]
+    window: int
+    timestamp: str | None
+    entity: str | None
+    cadence_s: float | None
+    source_columns: dict[str, Any] | None
+
+    @property
+    def inputs(self) -> int:
+        """Numbers in one model input."""
+        return self.window * len(self.features)
+
+
+def schema_of(columns: Columns, window: Window) -> Schema:
+    """The schema that a detector file asks for."""
+    return Schema(
+        features=columns.feature_columns,
+        units=tuple(_unit(columns, name) for name in columns.feature_columns),
+        window=window.length,
+        timestamp=columns.timestamp,
+        entity=columns.entity,
+        cadence_s=columns.cadence.total_seconds(),
+        source_columns=columns.model_dump(mode="json"),
+    )
+
+
+def _unit(columns: Columns, feature: str) -> str:
+    if feature in columns.features:
+        return columns.features[feature].unit
+    base = feature.removesuffix("_vs_peers")
+    return columns.features[base].unit if base != feature else "1"  # sine and cosine are pure

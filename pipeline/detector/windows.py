@@ -1,0 +1,61 @@
+"""Rows to model inputs: each row alone, or the rows that lead up to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detector.scored import Rows
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from pipeline.data.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Model inputs, oldest row of a window first.
+
+    Attributes:
+        rows: shape (n, length * d).
+        end: the row that each window ends at and speaks for, shape (n,); each row at most once.
+    """
+
+    rows: Rows
+    end: NDArray[np.intp]
+
+
+def windows(values: Rows, length: int, line: Timeline | None) -> Windows:
+    """Every window of `length` consecutive rows; `values` has shape (rows, d), in any order.
+
+    A window never reaches over an absent row or into another entity, and hence not into another
+    block either, as blocks lie apart in time. The first `length - 1` rows of an unbroken run end
+    no window. With length 1 each row is its own window, in the order given.
+
+    Raises:
+        DataError: windows longer than one row are asked of rows without time.
+    """
+    if length == 1:
+        return Windows(values, np.arange(len(values), dtype=np.intp))
+    if line is None:
+        msg = (
+            f"Windows of {length} rows need to know which row follows which, and these rows have "
+            "no time column. Name one under schema.timestamp, or set window.length to 1."
+        )
+        raise DataError(msg)
+    from pipeline.data.timeline import runs  # it needs pandas, which scoring single rows does not
+
+    order, run = runs(line)
+    if len(order) < length:
+        return Windows(
+            np.empty((0, length * values.shape[1]), np.float32), np.empty(0, dtype=np.intp)
+        )
+    unbroken = run[length - 1 :] == run[: len(run) - length + 1]
+    view = np.lib.stride_tricks.sliding_window_view(values[order], length, axis=0)[unbroken]
+    flat = np.ascontiguousarray(view.transpose(0, 2, 1)).reshape(
+        len(view), length * values.shape[1]
+    )
+    return Windows(flat, order[length - 1 :][unbroken])

@@ -1,0 +1,185 @@
+"""How good is a detector on rows it has never seen, with labels and without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from pipeline.config import Columns
+from pipeline.data.timeline import Mask, Timeline, episodes, timeline
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.evaluation.rate import RealisedRate, realised_rate
+
+ALERT_JOIN_ROWS = 4
+"""Flags at most this many rows apart are one alert (measured in facts on recalibration)."""
+
+
+@dataclass(frozen=True)
+class JudgedRows:
+    """n scored rows with what is known about them; a row may be neither normal nor incident.
+
+    Attributes:
+        line: when and where each row was measured.
+        score: shape (n,).
+        normal: rows that should not be flagged.
+        incident: rows during a known incident; None when the detector knows of none.
+    """
+
+    line: Timeline
+    score: NDArray[np.float32]
+    normal: Mask
+    incident: Mask | None
+
+
+@dataclass(frozen=True)
+class IncidentSeen:
+    """A known incident and how it was seen; one flagged row is a hit.
+
+    Attributes:
+        entity: where; empty when there is one machine.
+        start: first row, ISO 8601.
+        end: last row.
+        rows: rows that were scored.
+        flagged: of those, the ones above the threshold.
+        peak: highest score, in units of the threshold.
+    """
+
+    entity: str
+    start: str
+    end: str
+    rows: int
+    flagged: int
+    peak: float
+
+    @property
+    def name(self) -> str:
+        """Tells it apart from every other incident of the detector."""
+        return f"{self.entity} {self.start}".strip()
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the scores say about known incidents. Rows that are neither kind are left out.
+
+    Attributes:
+        roc_auc: probability that an incident row scores above a normal one; None without both.
+        average_precision: area under the precision-recall curve; None without both.
+        precision: share of flagged rows that were incidents; None when nothing was flagged.
+        recall: share of incident rows that were flagged.
+        incidents: each incident of the rows, in order of entity and time.
+    """
+
+    roc_auc: float | None
+    average_precision: float | None
+    precision: float | None
+    recall: float
+    incidents: tuple[IncidentSeen, ...]
+
+    @property
+    def hit(self) -> int:
+        """Incidents of which at least one row was flagged."""
+        return sum(seen.flagged > 0 for seen in self.incidents)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One detector on one block of rows.
+
+    Attributes:
+        rows: rows scored.
+        days: UTC days they lie on.
+        start: first timestamp, ISO 8601.
+        end: last timestamp.
+        threshold: the line that was used.
+        flags_per_day: rows above the line.
+        alerts_per_day: flags joined into alerts, which is what reaches a person.
+        rate: the realised false-positive rate; None when no row is known to be normal.
+        detection: None where no incident is known.
+    """
+
+    rows: int
+    days: int
+    start: str
+    end: str
+    threshold: float
+    flags_per_day: float
+    alerts_per_day: float
+    rate: RealisedRate | None
+    detection: Detection | None
+
+
+def judged_rows(frame: pd.DataFrame, score: NDArray[np.floating], columns: Columns) -> JudgedRows:
+    """Join scores with the evaluation columns of `frame`, row by row (windows: their last row)."""
+    unusual = np.zeros(len(frame), dtype=bool)
+    for name in columns.exclude_from_training:
+        unusual |= frame[name].to_numpy(dtype=bool)
+    incident = None
+    if columns.incident is not None:
+        incident = frame[columns.incident].to_numpy(dtype=bool)
+        unusual |= incident
+    return JudgedRows(timeline(frame, columns), score.astype(np.float32), ~unusual, incident)
+
+
+def evaluate(rows: JudgedRows, threshold: DrawnThreshold) -> Evaluation:
+    """Measure a detector on `rows`, which must have trained nothing and drawn no threshold."""
+    flagged = rows.score > threshold.value
+    days = max(1, rows.line.days)
+    time = pd.DatetimeIndex(rows.line.time_ns, tz="UTC")
+    return Evaluation(
+        rows=len(rows.score),
+        days=rows.line.days,
+        start=time.min().isoformat() if len(time) else "",
+        end=time.max().isoformat() if len(time) else "",
+        threshold=float(threshold.value),
+        flags_per_day=float(flagged.sum()) / days,
+        alerts_per_day=alerts(flagged, rows.line) / days,
+        rate=realised_rate(rows.score, rows.normal, rows.line, threshold),
+        detection=detection(rows, threshold.value),
+    )
+
+
+def incidents_caught(detection: Detection | None) -> tuple[str, ...]:
+    """Names of the incidents with a flagged row: what the gate's incident museum compares."""
+    return tuple(i.name for i in detection.incidents if i.flagged) if detection else ()
+
+
+def alerts(flagged: Mask, line: Timeline) -> int:
+    """Flags joined into alerts: what a person would be told."""
+    return sum(1 for _ in episodes(flagged, line, join_rows=ALERT_JOIN_ROWS))
+
+
+def detection(rows: JudgedRows, threshold: float) -> Detection | None:
+    """How the known incidents were seen at `threshold`; None when the rows hold none."""
+    if rows.incident is None or not rows.incident.any():
+        return None
+    known = rows.normal | rows.incident
+    score, incident = rows.score[known], rows.incident[known]
+    flagged = score > threshold
+    both = bool(rows.normal.any())
+    return Detection(
+        roc_auc=float(roc_auc_score(incident, score)) if both else None,
+        average_precision=float(average_precision_score(incident, score)) if both else None,
+        precision=float(incident[flagged].mean()) if flagged.any() else None,
+        recall=float(flagged[incident].mean()),
+        incidents=tuple(_incidents_seen(rows, threshold)),
+    )
+
+
+def _incidents_seen(rows: JudgedRows, threshold: float) -> list[IncidentSeen]:
+    if rows.incident is None:
+        return []
+    return [
+        IncidentSeen(
+            entity=episode.entity,
+            start=episode.start.isoformat(),
+            end=episode.end.isoformat(),
+            rows=len(episode.rows),
+            flagged=int((rows.score[episode.rows] > threshold).sum()),
+            peak=float(rows.score[episode.rows].max()) / threshold,
+        )
+        for episode in episodes(rows.incident, rows.line)
+    ]

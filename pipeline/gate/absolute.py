@@ -1,0 +1,146 @@
+"""Checks that a candidate answers alone, whoever is live.
+
+Each compares in the direction that lets a candidate pass, so that a NaN fails.
+"""
+
+from __future__ import annotations
+
+from pipeline.config import Gate
+from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult, verdict
+
+
+def enough_calibration_rows(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Do enough independent rows stand behind the threshold?"""
+    rows = candidate.calibration_rows_effective
+    return CheckResult(
+        "enough_calibration_rows",
+        verdict(passed=rows >= limits.minimum_calibration_rows),
+        value=f"{rows:,.0f}",
+        limit=f">= {limits.minimum_calibration_rows:,}",
+        reason=f"{candidate.calibration_rows:,} calibration rows are worth {rows:,.0f} independent "
+        "ones; lengthen split.training_days for more.",
+        measured=rows,
+    )
+
+
+def realised_rate(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, _limits: Gate
+) -> CheckResult:
+    """Does the threshold keep its promise on test rows?"""
+    rate = candidate.rate
+    if rate is None:
+        return CheckResult(
+            "realised_rate",
+            "fail",
+            value="unknown",
+            limit="inside its band",
+            reason="The test block holds no normal row, so nothing shows that the promise holds.",
+        )
+    low, high = rate.band
+    meaning = {
+        "inside": "agrees with the promised rate",
+        "above": "would raise more false alarms than promised",
+        "below": "flags less than promised, so faults may pass unseen",
+    }[rate.verdict]
+    return CheckResult(
+        "realised_rate",
+        verdict(passed=low <= rate.rate <= high),
+        value=f"{rate.rate:.2%}",
+        limit=f"{low:.2%} to {high:.2%}",
+        reason=f"{rate.flagged:,} of {rate.rows:,} normal test rows "
+        f"({rate.rows_effective:,.0f} independent) crossed the line: it {meaning}.",
+        measured=rate.rate,
+    )
+
+
+def not_overpowered(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Does the network remove noise, or copy its input and with it every fault?"""
+    share = candidate.noise_passthrough
+    return CheckResult(
+        "not_overpowered",
+        verdict(passed=share <= limits.maximum_noise_passthrough),
+        value=f"{share:.2f}",
+        limit=f"<= {limits.maximum_noise_passthrough:g}",
+        reason=f"{share:.0%} of added noise comes out again; a network that copies its input "
+        "reconstructs faults as well.",
+        measured=share,
+    )
+
+
+def explained_variance(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Has the network learnt anything at all?"""
+    share = candidate.explained_variance
+    return CheckResult(
+        "explained_variance",
+        verdict(passed=share > limits.minimum_explained_variance),
+        value=f"{share:.3f}",
+        limit=f"> {limits.minimum_explained_variance:g}",
+        reason="Share of held-out normal variance that is reconstructed; a floor, not a contest.",
+        measured=share,
+    )
+
+
+def injected_faults(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Are gross faults caught, kind by kind?"""
+    required = {k: candidate.fault_recall.get(k, 0.0) for k in limits.required_faults}
+    worst = min(required, key=lambda kind: required[kind], default=None)
+    lowest = required[worst] if worst else 1.0
+    others = [f"{k} {v:.0%}" for k, v in candidate.fault_recall.items() if k not in required]
+    return CheckResult(
+        "injected_faults",
+        verdict(passed=lowest >= limits.minimum_fault_recall),
+        value=f"{worst} {lowest:.0%}" if worst else "none required",
+        limit=f">= {limits.minimum_fault_recall:.0%}",
+        reason="Least caught of the required kinds at their largest size"
+        + (f"; reported only: {', '.join(others)}." if others else "."),
+        measured=lowest,
+    )
+
+
+def drift_allows(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, _limits: Gate
+) -> CheckResult:
+    """Is the candidate fit for the data of today?"""
+    return CheckResult(
+        "drift_allows",
+        verdict(passed=candidate.drift not in ("data fault", "model stale")),
+        value=candidate.drift,
+        limit="no data fault, not stale",
+        reason=candidate.drift_reason,
+    )
+
+
+def bundle_size(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Is the bundle small enough to ship?"""
+    return CheckResult(
+        "bundle_size",
+        verdict(passed=candidate.bundle_mb <= limits.maximum_bundle_mb),
+        value=f"{candidate.bundle_mb:.1f} MB",
+        limit=f"<= {limits.maximum_bundle_mb:g} MB",
+        reason="All files of the bundle.",
+        measured=candidate.bundle_mb,
+    )
+
+
+def latency(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Does it score fast enough?"""
+    return CheckResult(
+        "latency",
+        verdict(passed=candidate.latency_ms <= limits.maximum_latency_ms),
+        value=f"{candidate.latency_ms:.0f} ms",
+        limit=f"<= {limits.maximum_latency_ms:g} ms",
+        reason="To score 1,000 rows, best of three.",
+        measured=candidate.latency_ms,
+    )

@@ -1,0 +1,51 @@
+"""All answers, and the decision that follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.config import Gate
+from pipeline.gate.checks import CHECKS
+from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """Whether a candidate may go live.
+
+    Attributes:
+        passed: no check failed; a skipped one does not block.
+        reason: one sentence; names the failed checks with value and limit.
+        results: every check's answer, in the order of CHECKS.
+        champion: version that the candidate was compared with; None: there was none.
+    """
+
+    passed: bool
+    reason: str
+    results: tuple[CheckResult, ...]
+    champion: int | None
+
+
+def decide(candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate) -> GateVerdict:
+    """Ask every check, also after one failed: a reviewer wants to know all that is wrong."""
+    results = tuple(check(candidate, champion, limits) for check in CHECKS.values())
+    failed = [result for result in results if result.verdict == "fail"]
+    return GateVerdict(
+        passed=not failed,
+        reason=_failures(failed) if failed else _success(results),
+        results=results,
+        champion=champion.version if champion else None,
+    )
+
+
+def _failures(failed: list[CheckResult]) -> str:
+    named = "; ".join(f"{r.name} is {r.value} (limit {r.limit})" for r in failed)
+    return f"{len(failed)} of {len(CHECKS)} checks failed: {named}."
+
+
+def _success(results: tuple[CheckResult, ...]) -> str:
+    skipped = [result.name for result in results if result.verdict == "skip"]
+    asked = len(results) - len(skipped)
+    if not skipped:
+        return f"All {asked} checks passed."
+    return f"All {asked} checks that could be asked passed; skipped: {', '.join(skipped)}."

@@ -1,0 +1,91 @@
+"""What the gate is told, in plain numbers, and what it answers. Nothing here loads a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.drift import Kind
+from pipeline.evaluation.rate import RealisedRate
+
+Verdict = Literal["pass", "fail", "skip"]
+
+
+@dataclass(frozen=True)
+class CandidateFacts:
+    """What was measured on a candidate.
+
+    Attributes:
+        calibration_rows: scores that drew the threshold.
+        calibration_rows_effective: what they are worth as independent rows.
+        rate: realised false-positive rate on the test block; None when no row is normal.
+        noise_passthrough: of added noise, on held-out normal rows.
+        explained_variance: of held-out normal rows.
+        median_error: on the rows that the champion was measured on too.
+        replayed_days: recent days that both were replayed over.
+        alerts_per_day: over those days.
+        incidents: past incidents that were replayed.
+        incidents_caught: names of those with a flagged row.
+        fault_recall: share of injected faults caught at the largest size, by kind.
+        fault_size: smallest detectable size by kind; None: no size is.
+        drift: the drift verdict on the test block, or on the most recent days.
+        drift_reason: its sentence.
+        bundle_mb: size of the bundle's files, in megabytes.
+        latency_ms: to score 1,000 rows, best of three.
+    """
+
+    calibration_rows: int
+    calibration_rows_effective: float
+    rate: RealisedRate | None
+    noise_passthrough: float
+    explained_variance: float
+    median_error: float
+    replayed_days: int
+    alerts_per_day: float
+    incidents: int
+    incidents_caught: tuple[str, ...]
+    fault_recall: dict[str, float]
+    fault_size: dict[str, float | None]
+    drift: Kind
+    drift_reason: str
+    bundle_mb: float
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class ChampionFacts:
+    """What was measured on the live version, on the same rows, days, incidents and faults."""
+
+    version: int
+    median_error: float
+    alerts_per_day: float
+    incidents_caught: tuple[str, ...]
+    fault_size: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check's answer.
+
+    Attributes:
+        name: key of CHECKS.
+        verdict: `skip` when there is nothing to compare with; it does not block.
+        value: what was measured, as a person reads it.
+        limit: what was asked for.
+        reason: one sentence; of a failure, what it means or what to do.
+        champion: the champion's value, where the check compares.
+        measured: `value` as a number, for charts; None where it is none.
+    """
+
+    name: str
+    verdict: Verdict
+    value: str
+    limit: str
+    reason: str
+    champion: str = "-"
+    measured: float | None = None
+
+
+def verdict(*, passed: bool) -> Verdict:
+    """The word for it."""
+    return "pass" if passed else "fail"

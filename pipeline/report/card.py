@@ -1,0 +1,214 @@
+"""The promotion card: the one page that a reviewer reads, as MLflow's Markdown.
+
+It starts with a plain word, because MLflow's list of versions shows the first characters raw.
+Words instead of symbols: a container has no emoji font.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.drift import DriftVerdict
+from pipeline.evaluation.metrics import Detection, Evaluation
+from pipeline.evaluation.replay import Replay
+from pipeline.gate import CheckResult, GateVerdict
+
+_CHANGED_ROWS = 5
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """The rows behind a candidate.
+
+    Attributes:
+        start: first UTC day, ISO 8601.
+        end: last UTC day.
+        table: name of the table they were read from.
+        version: the table's version, which housekeeping keeps.
+        train: rows that trained.
+        calibration: rows that drew the threshold.
+        test: rows that judged.
+    """
+
+    start: str
+    end: str
+    table: str
+    version: int
+    train: int
+    calibration: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A page or a picture to show: its name and its address."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything the card says.
+
+    Attributes:
+        detector: what is watched.
+        gate: the decision.
+        threshold: the line.
+        evaluation: on the test block.
+        drift: the verdict that the gate saw.
+        trained_on: the rows.
+        changes: what differs from the champion, one phrase each; empty: nothing was compared.
+        replay: candidate and champion over the same recent days; None without a champion.
+        images: pictures, shown in the card.
+        links: further pages.
+        next_step: what a person does now, in Markdown; empty: nothing.
+    """
+
+    detector: str
+    gate: GateVerdict
+    threshold: DrawnThreshold
+    evaluation: Evaluation
+    drift: DriftVerdict
+    trained_on: TrainedOn
+    changes: tuple[str, ...] = ()
+    replay: Replay | None = None
+    images: tuple[Reference, ...] = ()
+    links: tuple[Reference, ...] = ()
+    next_step: str = ""
+
+
+def promotion_card(card: Card) -> str:
+    """The card in Markdown, ready for the description of a model version."""
+    sections = (
+        _headline(card),
+        _changes(card),
+        _gate_table(card.gate),
+        _threshold(card.threshold, card.evaluation),
+        _evaluation(card.evaluation),
+        _data(card),
+        *(f"![{image.name}]({image.url})" for image in card.images),
+        " | ".join(f"[{link.name}]({link.url})" for link in card.links),
+    )
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _headline(card: Card) -> str:
+    word = "Passed" if card.gate.passed else "Rejected"
+    against = "no champion yet" if card.gate.champion is None else f"champion {card.gate.champion}"
+    text = f"{word}: {card.detector} against {against}.\n\n**{card.gate.reason}**"
+    return f"{text}\n\n{card.next_step}" if card.next_step else text
+
+
+def _changes(card: Card) -> str:
+    lines = list(card.changes)
+    if card.replay is not None:
+        replay = card.replay
+        lines.append(
+            f"over the same {replay.days} days: {replay.alerts_per_day:.2f} alerts a day instead "
+            f"of {replay.champion_alerts_per_day:.2f}; {replay.gained:,} rows newly flagged, "
+            f"{replay.lost:,} no longer"
+        )
+    if not lines:
+        return ""
+    listed = "\n".join(f"- {line}" for line in lines)
+    return f"### What changes\n\n{listed}" + _changed_rows(card.replay)
+
+
+def _changed_rows(replay: Replay | None) -> str:
+    if replay is None or not replay.changed:
+        return ""
+    rows = [
+        (
+            row.time[:16].replace("T", " "),
+            row.entity or "-",
+            f"{row.candidate:.2f}",
+            f"{row.champion:.2f}",
+        )
+        for row in replay.changed[:_CHANGED_ROWS]
+    ]
+    header = ("Most changed (UTC)", "Entity", "Score / line", "Champion's")
+    return "\n\n" + _table(header, rows)
+
+
+def _gate_table(gate: GateVerdict) -> str:
+    header = ("Gate", "This version", "Champion", "Limit", "Verdict")
+    rows = [(_name(r), r.value, r.champion, r.limit, r.verdict.upper()) for r in gate.results]
+    failed = [f"- **{_name(r)}**: {r.reason}" for r in gate.results if r.verdict == "fail"]
+    table = "### Gate\n\n" + _table(header, rows)
+    return table + ("\n\nWhy it failed:\n\n" + "\n".join(failed) if failed else "")
+
+
+def _name(result: CheckResult) -> str:
+    return result.name.replace("_", " ")
+
+
+def _threshold(threshold: DrawnThreshold, evaluation: Evaluation) -> str:
+    low, high = threshold.interval
+    text = (
+        f"### Threshold\n\n**{threshold.value:.4g}** (95% interval {_bound(low)} to "
+        f"{_bound(high)}, {threshold.method}), drawn so that at most {threshold.alpha:.2%} of "
+        "normal rows cross it. "
+    ) + (
+        threshold.note
+        or f"Drawn from {threshold.n:,} calibration rows worth {threshold.n_effective:,.0f} "
+        "independent ones."
+    )
+    rate = evaluation.rate
+    if rate is not None:
+        text += (
+            f" On the test block {rate.rate:.2%} of {rate.rows:,} normal rows crossed it "
+            f"(95% interval {rate.interval[0]:.2%} to {rate.interval[1]:.2%}); the promise allows "
+            f"{rate.band[0]:.2%} to {rate.band[1]:.2%}: **{rate.verdict}**."
+        )
+    if threshold.low_confidence:
+        text += " **Low confidence: drawn from too few rows.**"
+    return text
+
+
+def _bound(value: float | None) -> str:
+    return "unbounded" if value is None else f"{value:.4g}"
+
+
+def _evaluation(evaluation: Evaluation) -> str:
+    rows = [
+        ("test rows", f"{evaluation.rows:,} on {evaluation.days} days"),
+        ("flags a day", f"{evaluation.flags_per_day:.1f}"),
+        ("alerts a day", f"{evaluation.alerts_per_day:.2f}"),
+        *_detection(evaluation.detection),
+    ]
+    return "### Test block\n\n" + _table(("Measure", "Value"), rows)
+
+
+def _detection(detection: Detection | None) -> Iterator[tuple[str, str]]:
+    if detection is None:
+        yield "known incidents", "none in these rows: faults were injected instead"
+        return
+    yield "incidents hit", f"{detection.hit} of {len(detection.incidents)}"
+    for name, value in (
+        ("ROC-AUC", detection.roc_auc),
+        ("average precision", detection.average_precision),
+        ("precision at the threshold", detection.precision),
+        ("recall at the threshold", detection.recall),
+    ):
+        yield name, "-" if value is None else f"{value:.3f}"
+
+
+def _data(card: Card) -> str:
+    rows = card.trained_on
+    return (
+        f"### Data\n\n{rows.start} to {rows.end}, table `{rows.table}` version {rows.version}: "
+        f"{rows.train:,} rows trained, {rows.calibration:,} drew the threshold, {rows.test:,} "
+        f"judged. Drift: **{card.drift.kind}**. {card.drift.reason}"
+    )
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(_cell(text) for text in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ")

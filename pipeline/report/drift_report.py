@@ -1,0 +1,64 @@
+"""The drift report that people know: Evidently's page, with our test and our sample sizes.
+
+Evidently picks its own test and silently changes it above 1,000 rows (KS below, Wasserstein above),
+so Kolmogorov-Smirnov is named for every column. The verdict is ours (`pipeline.drift`), which
+counts effective rows; the page is for looking at distributions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config import Columns, Drift
+from pipeline.data.timeline import Indices, autocorrelation, spaced, thinning_step
+from pipeline.drift import SCORE, Sample
+from pipeline.evaluation.rate import log_score
+
+MAXIMUM_ROWS = 1000
+"""Rows a side: the page embeds them, and a browser has to open it."""
+
+
+def write_drift_report(
+    reference: Sample, current: Sample, *, columns: Columns, limits: Drift, path: Path
+) -> None:
+    """Write Evidently's HTML page for all features and the logarithm of the score to `path`.
+
+    Rows are thinned by the score's autocorrelation and capped, or every p-value would be zero.
+    """
+    # Takes 5 to 9 s to import, so nothing else in the package may.
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    names = [SCORE, *columns.feature_columns]
+    definition = DataDefinition(numerical_columns=names)
+    report = Report(
+        [
+            DataDriftPreset(
+                columns=names,
+                per_column_method=dict.fromkeys(names, "ks"),
+                per_column_threshold=dict.fromkeys(names, limits.warn_q),
+            )
+        ]
+    )
+    snapshot = report.run(
+        Dataset.from_pandas(_shown(current, names), data_definition=definition),
+        Dataset.from_pandas(_shown(reference, names), data_definition=definition),
+    )
+    snapshot.save_html(str(path))
+
+
+def shown_rows(sample: Sample) -> Indices:
+    """Rows of `sample` that the page shows: nearly independent, and at most MAXIMUM_ROWS."""
+    rho = autocorrelation(log_score(sample.score), sample.line)
+    rows = spaced(sample.line, thinning_step(rho))
+    if len(rows) <= MAXIMUM_ROWS:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, MAXIMUM_ROWS).round().astype(np.intp)]
+
+
+def _shown(sample: Sample, names: list[str]) -> pd.DataFrame:
+    values = np.column_stack([log_score(sample.score), sample.features])
+    return pd.DataFrame(values[shown_rows(sample)], columns=names)

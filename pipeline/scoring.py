@@ -1,0 +1,92 @@
+"""Rows in, scores out: the one way that batch jobs, MLflow and the command line score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detector.bundle import Bundle
+from pipeline.detector.inputs import as_rows
+from pipeline.detector.scored import Rows
+from pipeline.detector.windows import windows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.data.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """One answer a row, in the rows' own order.
+
+    Attributes:
+        score: shape (n,), float64; NaN where no full window ends at the row.
+        error: what each feature adds to the score, shape (n, d); NaN likewise.
+        complete: shape (n,); false where no full window ends. Always true for windows of one row.
+        flagged: `score > threshold`; false where there is no score.
+    """
+
+    score: NDArray[np.float64]
+    error: NDArray[np.float32]
+    complete: NDArray[np.bool_]
+    flagged: NDArray[np.bool_]
+
+
+def score_columns(
+    bundle: Bundle, columns: Mapping[str, NDArray[Any]], line: Timeline | None
+) -> ScoredRows:
+    """Score named columns; their order is irrelevant, and others than features are ignored.
+
+    Raises:
+        DataError: a feature is absent, not numeric or not finite: NaN is never "normal".
+    """
+    return score_values(bundle, as_rows(columns, bundle.schema.features), line)
+
+
+def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns score, threshold, is_anomaly with the index of `frame`, one row for each of its rows.
+
+    A row that no full window ends at (the first rows after a gap, when windows are longer than
+    one row) has no score: its score and its flag are null.
+
+    Raises:
+        DataError: as `score_columns`; or no time column, when windows need one.
+    """
+    import pandas as pd  # here, because scoring a Parquet file from the command line needs none
+
+    return pd.DataFrame(_answers(bundle, score_rows(bundle, frame)), index=frame.index)
+
+
+def score_rows(bundle: Bundle, frame: pd.DataFrame) -> ScoredRows:
+    """As `score_frame`, with the error of each feature."""
+    from pipeline.detector.frames import feature_values, timeline_of
+
+    line = timeline_of(frame, bundle.schema) if bundle.schema.window > 1 else None
+    return score_values(bundle, feature_values(frame, bundle.schema), line)
+
+
+def score_values(bundle: Bundle, values: Rows, line: Timeline | None) -> ScoredRows:
+    """Score feature rows of shape (n, d); `line` may be None when windows are single rows."""
+    cut = windows(values, bundle.schema.window, line)
+    scored = bundle.score(cut.rows)
+    n = len(values)
+    score, error = np.full(n, np.nan), np.full(values.shape, np.nan, dtype=np.float32)
+    complete = np.zeros(n, dtype=bool)
+    score[cut.end], error[cut.end], complete[cut.end] = scored.score, scored.error, True
+    return ScoredRows(score, error, complete, score > bundle.threshold)
+
+
+def _answers(bundle: Bundle, rows: ScoredRows) -> dict[str, Any]:
+    import pandas as pd
+
+    flags = pd.array(rows.flagged, dtype="boolean")
+    flags[~rows.complete] = pd.NA
+    # Plain booleans where each row has its answer: MLflow and NumPy take them as they are.
+    is_anomaly = rows.flagged if rows.complete.all() else flags
+    threshold = np.full(len(rows.score), bundle.threshold)
+    return {"score": rows.score, "threshold": threshold, "is_anomaly": is_anomaly}

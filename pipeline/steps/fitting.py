@@ -1,0 +1,166 @@
+"""Tasks `window`, `train` and `calibrate`: from telemetry to a bundle."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import settings, staging
+from pipeline.config import DetectorSpec
+from pipeline.data.split import Block, Blocks, Role, split
+from pipeline.data.window import Manifest, read_training_window
+from pipeline.detector.bundle import write_bundle
+from pipeline.detector.calibrated import Calibration, save_calibration
+from pipeline.detector.calibration import calibrate as draw
+from pipeline.detector.description import Provenance
+from pipeline.detector.fitted import FittedNetwork, load_fitted, save_fitted
+from pipeline.detector.graph import Graph
+from pipeline.detector.schema import schema_of
+from pipeline.provenance import code_version, lock_hash
+from pipeline.records import from_json, to_json
+from pipeline.registry import pages, runs
+from pipeline.registry.connection import connect
+from pipeline.steps import candidate as staged
+from pipeline.steps.candidate import Candidate
+
+
+def window(detector: str, as_of: str, *, training_days: int | None = None) -> dict[str, Any]:
+    """Read the training window before `as_of` and share it out in three blocks."""
+    here = settings.load()
+    spec = staged.detector_named(detector, training_days=training_days)
+    read = read_training_window(here.storage, spec, staged.as_date(as_of))
+    origin = staged.pin(spec, read.manifest)
+    name = staged.name_candidate(origin)
+    candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
+    staged.stage_origin(candidate, origin)
+    _stage_blocks(candidate, split(read.frame, spec))
+    return to_json(candidate)
+
+
+def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Fit the networks on the train block and open the candidate's MLflow run."""
+    # Here, because torch is heavy and no other step needs it.
+    from pipeline.detector.training import fit
+
+    candidate = from_json(Candidate, payload)
+    spec, manifest = staged.origin_of(candidate)
+    fitted = fit(
+        block_of(candidate, "train"),
+        schema_of(spec.columns, spec.window),
+        spec.model,
+        threads=os.cpu_count() or 1,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        save_fitted(fitted, Path(scratch))
+        staging.push(Path(scratch), candidate.folder(staged.FIT))
+    return to_json(_opened(candidate, spec, manifest, fitted, run))
+
+
+def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
+    """Draw the threshold on the calibration block and write the bundle."""
+    candidate = from_json(Candidate, payload)
+    spec, manifest = staged.origin_of(candidate)
+    with staging.pulled(candidate.folder(staged.FIT)) as folder:
+        fitted = load_fitted(folder)
+    scorer = Graph(fitted.graph).score
+    drawn = draw(block_of(candidate, "calibration"), fitted.facts.schema, scorer, spec.threshold)
+    _stage_bundle(candidate, fitted, drawn, manifest)
+    threshold = drawn.threshold
+    low, high = threshold.interval
+    metrics = {
+        "threshold": threshold.value,
+        "calibration/rows": float(threshold.n),
+        "calibration/rows_effective": threshold.n_effective,
+        "calibration/rate_low": threshold.rate_interval[0],
+        "calibration/rate_high": threshold.rate_interval[1],
+    }
+    metrics |= {"threshold_low": low} if low is not None else {}
+    metrics |= {"threshold_high": high} if high is not None else {}
+    runs.log_metrics(connect(settings.load()), candidate.run_id, metrics)
+    return to_json(candidate)
+
+
+def block_of(candidate: Candidate, role: Role) -> Block:
+    """One staged block, as `window` shared it out."""
+    rows = staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{role}.parquet")
+    return Block(role, rows.to_pandas())
+
+
+def _stage_blocks(candidate: Candidate, blocks: Blocks) -> None:
+    for block in (blocks.train, blocks.calibration, blocks.test):
+        uri = f"{candidate.folder(staged.BLOCKS)}/{block.role}.parquet"
+        staging.write_table(uri, pa.Table.from_pandas(block.frame, preserve_index=False))
+
+
+def _stage_bundle(
+    candidate: Candidate, fitted: FittedNetwork, drawn: Calibration, manifest: Manifest
+) -> None:
+    provenance = Provenance(to_json(manifest), code_version(), lock_hash())
+    with tempfile.TemporaryDirectory() as scratch:
+        calibration, bundle = Path(scratch) / "calibration", Path(scratch) / "bundle"
+        save_calibration(drawn, fitted.facts.schema, calibration)
+        write_bundle(fitted, drawn, bundle, name=candidate.detector, provenance=provenance)
+        staging.push(calibration, candidate.folder(staged.CALIBRATION))
+        staging.push(bundle, candidate.folder(staged.BUNDLE))
+
+
+def _opened(
+    candidate: Candidate, spec: DetectorSpec, manifest: Manifest, fitted: FittedNetwork, run: str
+) -> Candidate:
+    """The candidate with its MLflow run, which knows how it was fitted."""
+    here = settings.load()
+    client = connect(here)
+    tags = {"detector": candidate.detector, "airflow.run": run, "code_version": code_version()}
+    opened = runs.find_or_start(
+        client, detector=candidate.detector, candidate=candidate.name, tags=tags
+    )
+    run_id = opened.info.run_id
+    facts = fitted.facts
+    runs.log_parameters(client, run_id, _parameters(spec, manifest))
+    runs.log_history(client, run_id, "loss/train", [(c.step, c.train) for c in facts.history])
+    runs.log_history(
+        client, run_id, "loss/validation", [(c.step, c.validation) for c in facts.history]
+    )
+    runs.log_metrics(
+        client,
+        run_id,
+        {
+            "train/rows": float(facts.rows_train),
+            "train/rows_validation": float(facts.rows_validation),
+            "train/best_step": float(facts.best_step),
+        },
+    )
+    runs.log_dataset(
+        client,
+        run_id,
+        name=f"{candidate.detector}.telemetry",
+        uri=manifest.table,
+        table_version=manifest.table_version,
+        rows=manifest.normal_rows,
+    )
+    page = pages.run_page(here.mlflow_url, opened.info.experiment_id, run_id)
+    return replace(candidate, run_id=run_id, page=page)
+
+
+def _parameters(spec: DetectorSpec, manifest: Manifest) -> dict[str, object]:
+    sections = {"model": spec.model, "threshold": spec.threshold, "split": spec.split}
+    settled = {
+        f"{section}.{key}": value
+        for section, model in sections.items()
+        for key, value in model.model_dump(mode="json").items()
+    }
+    return {
+        **settled,
+        "window.length": spec.window.length,
+        "data.as_of": manifest.as_of,
+        "data.first_day": manifest.first_day,
+        "data.last_day": manifest.last_day,
+        "data.days": manifest.days,
+        "data.rows": manifest.rows,
+        "data.table_version": manifest.table_version,
+    }

@@ -1,0 +1,250 @@
+"""Task `gate`: ask every question, register the candidate with its card, passed or rejected."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline import settings, staging
+from pipeline.config import DetectorSpec
+from pipeline.data.split import rows_for
+from pipeline.data.window import Manifest
+from pipeline.detector.bundle import Bundle, load_bundle
+from pipeline.evaluation.injection import at_largest, minimum_detectable
+from pipeline.evaluation.metrics import incidents_caught
+from pipeline.evaluation.replay import Replay, Replayed, replay
+from pipeline.evaluation.tryout import judge, try_out
+from pipeline.gate import CandidateFacts, ChampionFacts, GateVerdict, decide
+from pipeline.records import from_json, to_json
+from pipeline.registry import pages, promotion, runs, versions
+from pipeline.registry.connection import connect
+from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
+from pipeline.steps import candidate as staged
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.fitting import block_of
+from pipeline.steps.judging import drift_of, tryout_of
+from pipeline.steps.records import record_rejection, record_threshold
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate after its gate: what `promote`, and a person who approves, go by.
+
+    Attributes:
+        candidate: its handle.
+        version: its number in the registry.
+        passed: whether it may go live.
+        reason: one sentence.
+        champion: the live version that it was compared with, or None.
+        card: the promotion card, Markdown.
+    """
+
+    candidate: Candidate
+    version: int
+    passed: bool
+    reason: str
+    champion: int | None
+    card: str
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The live version on the candidate's test rows."""
+
+    facts: ChampionFacts
+    replayed: Replay
+    threshold: float
+
+
+def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Decide about a candidate and write down why; nothing that is live changes."""
+    candidate = from_json(Candidate, payload)
+    spec, manifest = staged.origin_of(candidate)
+    frame = rows_for(block_of(candidate, "test"), "test")
+    here = settings.load()
+    client = connect(here)
+    champion = versions.by_alias(client, spec.name, promotion.CHAMPION)
+    with (
+        staging.pulled(candidate.folder(staged.BUNDLE)) as folder,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        bundle = load_bundle(folder)
+        compared = None
+        if champion is not None and champion.run_id != candidate.run_id:
+            live = load_bundle(versions.download(champion, Path(scratch)))
+            compared = _compare(champion.number, live, bundle, frame, spec)
+        verdict = decide(
+            _facts(candidate, bundle, spec), compared.facts if compared else None, spec.gate
+        )
+        version = versions.register(
+            client,
+            model=spec.name,
+            run_id=candidate.run_id,
+            bundle=folder,
+            features=bundle.schema.features,
+        )
+        card = _card(candidate, spec, manifest, bundle, verdict, compared)
+        _log_verdict(candidate, verdict, card)
+    page = pages.version_page(here.mlflow_url, spec.name, version.number)
+    judged = Judged(
+        candidate=replace(candidate, page=page),
+        version=version.number,
+        passed=verdict.passed,
+        reason=verdict.reason,
+        champion=champion.number if champion else None,
+        card=card,
+    )
+    versions.describe(
+        client,
+        spec.name,
+        version.number,
+        card=card,
+        tags=_tags(candidate, bundle, judged, manifest),
+    )
+    record_threshold(here, judged, bundle, manifest, tryout_of(candidate).evaluation)
+    _settle(judged, run)
+    return to_json(judged) | {"page": page}
+
+
+def verdict_of(candidate: Candidate) -> GateVerdict:
+    """What `gate` decided."""
+    content = staging.read_json(f"{candidate.folder(staged.GATE)}/verdict.json")
+    return from_json(GateVerdict, content)
+
+
+def _settle(judged: Judged, run: str) -> None:
+    """Leave the version as challenger or as rejected; what is live already stays what it is."""
+    if judged.version == judged.champion:
+        return
+    here = settings.load()
+    client = connect(here)
+    model = judged.candidate.detector
+    if judged.passed:
+        promotion.set_challenger(client, model, judged.version)
+        return
+    promotion.reject(client, model, judged.version, reason=judged.reason)
+    record_rejection(here, judged, who=run, why=judged.reason)
+    runs.end(client, judged.candidate.run_id, passed=False)
+
+
+def _facts(candidate: Candidate, bundle: Bundle, spec: DetectorSpec) -> CandidateFacts:
+    tried, drift = tryout_of(candidate), drift_of(candidate)
+    threshold = bundle.description.threshold
+    found = tried.evaluation.detection
+    return CandidateFacts(
+        calibration_rows=threshold.n,
+        calibration_rows_effective=threshold.n_effective,
+        rate=tried.evaluation.rate,
+        noise_passthrough=tried.diagnosis.noise_passthrough,
+        explained_variance=tried.diagnosis.explained_variance,
+        median_error=tried.diagnosis.median_error,
+        replayed_days=tried.evaluation.days,
+        alerts_per_day=tried.evaluation.alerts_per_day,
+        incidents=len(found.incidents) if found else 0,
+        incidents_caught=incidents_caught(tried.evaluation.detection),
+        fault_recall=at_largest(tried.faults),
+        fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
+        drift=drift.kind,
+        drift_reason=drift.reason,
+        bundle_mb=tried.bundle_mb,
+        latency_ms=tried.latency_ms,
+    )
+
+
+def _compare(
+    number: int, live: Bundle, bundle: Bundle, frame: pd.DataFrame, spec: DetectorSpec
+) -> _Comparison | None:
+    """Champion and candidate on the same rows; None where the champion cannot read them."""
+    if set(live.schema.features) - set(frame.columns):
+        return None
+    tried = try_out(live, frame, spec.columns)
+    old, new = judge(live, frame, spec.columns), judge(bundle, frame, spec.columns)
+    facts = ChampionFacts(
+        version=number,
+        median_error=tried.diagnosis.median_error,
+        alerts_per_day=tried.evaluation.alerts_per_day,
+        incidents_caught=incidents_caught(tried.evaluation.detection),
+        fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
+    )
+    replayed = replay(
+        new.line, Replayed(new.score, bundle.threshold), Replayed(old.score, live.threshold)
+    )
+    return _Comparison(facts, replayed, live.threshold)
+
+
+def _card(
+    candidate: Candidate,
+    spec: DetectorSpec,
+    manifest: Manifest,
+    bundle: Bundle,
+    verdict: GateVerdict,
+    compared: _Comparison | None,
+) -> str:
+    blocks = {
+        role: len(block_of(candidate, role).frame) for role in ("train", "calibration", "test")
+    }
+    image = pages.artifact_image(candidate.run_id, f"{staged.EVALUATION}/score_distribution.png")
+    return promotion_card(
+        Card(
+            detector=spec.name,
+            gate=verdict,
+            threshold=bundle.description.threshold,
+            evaluation=tryout_of(candidate).evaluation,
+            drift=drift_of(candidate),
+            trained_on=TrainedOn(
+                start=manifest.first_day.isoformat(),
+                end=manifest.last_day.isoformat(),
+                table="telemetry",
+                version=manifest.table_version,
+                train=blocks["train"],
+                calibration=blocks["calibration"],
+                test=blocks["test"],
+            ),
+            changes=_changes(bundle, compared),
+            replay=compared.replayed if compared else None,
+            images=(Reference("Score distribution", image),),
+            links=(Reference("Run, figures and drift report", _relative(candidate.page)),),
+        )
+    )
+
+
+def _changes(bundle: Bundle, compared: _Comparison | None) -> tuple[str, ...]:
+    if compared is None:
+        return ()
+    line = f"threshold {bundle.threshold:.4g} instead of {compared.threshold:.4g}"
+    return (f"{line}, on scores of another network",)
+
+
+def _relative(page: str) -> str:
+    """The part of an MLflow address that stays right whatever host shows the card."""
+    return "#" + page.partition("#")[2]
+
+
+def _log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
+    client = connect(settings.load())
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "card.md").write_text(card)
+        (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
+        staging.push(Path(scratch), candidate.folder(staged.GATE))
+        runs.log_folder(client, candidate.run_id, Path(scratch), staged.GATE)
+    measured = {f"gate/{r.name}": r.measured for r in verdict.results if r.measured is not None}
+    runs.log_metrics(client, candidate.run_id, measured)
+
+
+def _tags(
+    candidate: Candidate, bundle: Bundle, judged: Judged, manifest: Manifest
+) -> dict[str, str]:
+    return {
+        "kind": "trained",
+        "candidate": candidate.name,
+        "gate": "passed" if judged.passed else "rejected",
+        "threshold": f"{bundle.threshold:.6g}",
+        "telemetry_version": str(manifest.table_version),
+        "trained_on": f"{manifest.first_day} to {manifest.last_day}",
+        "bundle_sha256": bundle.digest,
+    }

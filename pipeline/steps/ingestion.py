@@ -1,0 +1,80 @@
+"""Tasks `fetch`, `validate` and `write`: days from the source into the tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pipeline import settings
+from pipeline.config import DetectorSpec
+from pipeline.data import ingest
+from pipeline.data.attempts import record_failure
+from pipeline.data.sources.anchoring import anchored
+from pipeline.data.staged import Staged
+from pipeline.records import from_json, to_json
+from pipeline.steps.candidate import detector_named
+
+
+def fetch(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+    """Stage the raw rows of `days`, and nothing of any other day."""
+    here, spec = settings.load(), _spec(detector)
+    wanted = [date.fromisoformat(day) for day in days]
+    with _failure_recorded(spec, wanted, run):
+        return to_json(ingest.fetch(spec, wanted, root=here.storage, cache=here.cache))
+
+
+def validate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Stage what may become telemetry and what goes to quarantine, by which rule."""
+    staged = from_json(Staged, payload)
+    spec = _spec(staged.detector)
+    with _failure_recorded(spec, _days(staged), run):
+        return to_json(ingest.validate(spec, staged))
+
+
+def write(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Bring the tables up to date; then raise if a day was blocked.
+
+    Raises:
+        PartitionBlocked: names the days and the rules; everything is recorded by then.
+    """
+    staged = from_json(Staged, payload)
+    here, spec = settings.load(), _spec(staged.detector)
+    with _failure_recorded(spec, _days(staged), run):
+        attempts = ingest.write(spec, staged, root=here.storage, now=datetime.now(UTC), run_id=run)
+    ingest.refuse_blocked(attempts)
+    return {
+        "days": len(attempts),
+        "accepted": sum(attempt.accepted for attempt in attempts),
+        "rejected": sum(attempt.rejected for attempt in attempts),
+        "verdicts": dict(Counter(attempt.verdict for attempt in attempts)),
+    }
+
+
+@contextmanager
+def _failure_recorded(spec: DetectorSpec, days: list[date], run: str) -> Iterator[None]:
+    """Whatever goes wrong inside is recorded for each day before it is raised: no silent skip."""
+    try:
+        yield
+    except Exception as error:
+        record_failure(
+            spec,
+            days,
+            f"{type(error).__name__}: {error}",
+            root=settings.load().storage,
+            now=datetime.now(UTC),
+            run_id=run,
+        )
+        raise
+
+
+def _days(staged: Staged) -> list[date]:
+    return [day for part in staged.parts for day in part.days]
+
+
+def _spec(detector: str) -> DetectorSpec:
+    """The detector file, its relative source paths anchored at the deployment's data root."""
+    spec = detector_named(detector)
+    return spec.model_copy(update={"source": anchored(spec.source, settings.load().data)})

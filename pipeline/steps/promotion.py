@@ -1,0 +1,81 @@
+"""Task `promote`: the one place where what is live changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import settings
+from pipeline.locking import promotion_lock
+from pipeline.records import from_json
+from pipeline.registry import promotion, runs
+from pipeline.registry.connection import connect
+from pipeline.steps.gating import Judged
+from pipeline.steps.records import append_decision, record_rejection
+
+APPROVE = "Approve"
+
+
+def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str) -> dict[str, Any]:
+    """Move `champion` to a version that passed its gate and that nobody refused.
+
+    Args:
+        payload: what `gate` returned.
+        answer: what a person answered, or None where no person is asked.
+        run: the DAG run, for the ledger.
+
+    Raises:
+        PromotionConflict: the champion is another than the gate compared with.
+    """
+    judged = from_json(Judged, {k: v for k, v in payload.items() if k != "page"})
+    here = settings.load()
+    client = connect(here)
+    model = judged.candidate.detector
+    refusal = _refusal(judged, answer)
+    if refusal:
+        if judged.passed:
+            promotion.reject(client, model, judged.version, reason=refusal)
+            record_rejection(here, judged, who=_who(answer, run), why=refusal)
+            runs.end(client, judged.candidate.run_id, passed=False)
+        return payload | {"promoted": False, "reason": refusal}
+    with promotion_lock(here, model):
+        replaced = promotion.move_champion(
+            client, model, to=judged.version, expected=judged.champion
+        )
+        append_decision(
+            here,
+            judged,
+            "promotion",
+            replaced=replaced,
+            who=_who(answer, run),
+            why=_why(judged, answer),
+        )
+    runs.end(client, judged.candidate.run_id, passed=True)
+    return payload | {"promoted": True, "replaced": replaced}
+
+
+def _refusal(judged: Judged, answer: dict[str, Any] | None) -> str:
+    """Why the candidate does not go live; empty when it does."""
+    if not judged.passed:
+        return judged.reason
+    if answer is not None and APPROVE not in answer["chosen_options"]:
+        return f"{_person(answer)} rejected it{_comment(answer)}."
+    return ""
+
+
+def _who(answer: dict[str, Any] | None, run: str) -> str:
+    return run if answer is None else f"{_person(answer)} in {run}"
+
+
+def _why(judged: Judged, answer: dict[str, Any] | None) -> str:
+    return judged.reason if answer is None else f"{judged.reason} Approved{_comment(answer)}."
+
+
+def _person(answer: dict[str, Any]) -> str:
+    """The name of who answered; a question that nobody answered is answered by its time limit."""
+    person = answer.get("responded_by_user") or {}
+    return str(person.get("name") or "The time limit")
+
+
+def _comment(answer: dict[str, Any]) -> str:
+    comment = (answer.get("params_input") or {}).get("comment")
+    return f" ({comment})" if comment else ""

@@ -1,0 +1,254 @@
+"""Delta tables at a local path or `s3://`: the only file that knows how rows are stored.
+
+Every table is partitioned by UTC day in the column `date`. A replacement of days is one atomic
+commit; a reader sees all of it or nothing. Old versions stay readable (`_RETENTION`), because
+a registered bundle names the table version that it was trained on. Credentials and endpoint of an
+S3 store come from the usual `AWS_*` variables, which deltalake reads itself.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
+
+from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.table_schemas import SCHEMAS, TableName
+
+_RETENTION = {
+    # Delta's defaults (30 days of log, 7 days of files) would take away the versions that
+    # registered bundles were trained on; housekeeping vacuums what no bundle refers to.
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+}
+_ATTEMPTS = 8
+_FIRST_WAIT_S = 0.05
+_COLOURS = re.compile(r"\x1b\[\d+m")  # deltalake colours its errors
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of one detector, under a storage root."""
+
+    root: str
+    detector: str
+    name: TableName
+
+    @property
+    def uri(self) -> str:
+        """Where the table lies."""
+        return f"{self.root.rstrip('/')}/{self.detector}/{self.name}"
+
+
+def replace_days(
+    table: Table,
+    days: Sequence[date],
+    rows: pa.Table,
+    *,
+    metadata: Mapping[str, str],
+    based_on: int | None = None,
+) -> int:
+    """Make `rows` the only rows of `days`, in one commit; the table's version after it.
+
+    `rows` has the partition column `date`; a day without rows ends up empty. With `based_on`, the
+    commit is refused if another writer changed one of `days` after that version; without it, the
+    last writer wins.
+
+    Raises:
+        TableConflict: `based_on` is no longer true for these days; nothing was written.
+        DataError: a row lies outside `days`, or a column changed its type.
+        OutageError: the store does not answer, or other writers kept winning.
+    """
+    _refuse_rows_outside(rows, days, table)
+    _create(table, rows.schema)
+
+    def write() -> int:
+        target = DeltaTable(table.uri, version=based_on)
+        write_deltalake(
+            target,
+            rows,
+            mode="overwrite",
+            predicate=f"date in ({', '.join(repr(day.isoformat()) for day in sorted(days))})",
+            schema_mode="merge",
+            commit_properties=CommitProperties(
+                custom_metadata=dict(metadata), max_commit_retries=_ATTEMPTS
+            ),
+        )
+        return int(target.version())
+
+    with _told(table):
+        return write() if based_on is not None else _retried(table, write)
+
+
+def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
+    """Add `rows` behind those that are there; the table's version after it.
+
+    Plain mappings are laid out by the table's entry in SCHEMAS.
+
+    Raises:
+        OutageError: the store does not answer, or other writers kept winning.
+    """
+    content = rows if isinstance(rows, pa.Table) else _laid_out(table, rows)
+    _create(table, content.schema)
+
+    def write() -> int:
+        target = DeltaTable(table.uri)
+        write_deltalake(target, content, mode="append", schema_mode="merge")
+        return int(target.version())
+
+    with _told(table):
+        return _retried(table, write)
+
+
+def read(
+    table: Table,
+    *,
+    columns: Sequence[str] | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    version: int | None = None,
+    keep_date: bool = False,
+) -> pd.DataFrame:
+    """Rows of `first_day` to `last_day` (both included), without the column `date` unless asked.
+
+    The order of rows is not defined. A table that nobody has written yet is empty.
+
+    Raises:
+        DataError: there is no such `version`.
+        OutageError: the store does not answer.
+    """
+    days = [("date", ">=", first_day.isoformat())] if first_day else []
+    days += [("date", "<=", last_day.isoformat())] if last_day else []
+    with _told(table, version):
+        opened = _open(table, version)
+        names = list(columns or ([f.name for f in opened.schema().fields] if opened else ()))
+        names = [name for name in names if name != "date"] + (["date"] if keep_date else [])
+        if opened is None:
+            return pd.DataFrame(columns=names)
+        # Pruned by day before the files are opened: the cost is that of the days, not the table.
+        files = opened.to_pyarrow_dataset(file_pruning_predicate=days or None)
+        content = files.to_table(columns=names)
+    return _with_nanoseconds(content.to_pandas())
+
+
+def days_in(table: Table, *, version: int | None = None) -> list[date]:
+    """The days that hold rows, oldest first; none if nobody has written the table yet."""
+    with _told(table, version):
+        opened = _open(table, version)
+        partitions = opened.partitions() if opened else []
+    return sorted(date.fromisoformat(partition["date"]) for partition in partitions)
+
+
+def current_version(table: Table) -> int | None:
+    """The newest version; None if nobody has written the table yet."""
+    with _told(table):
+        opened = _open(table, None)
+        return None if opened is None else int(opened.version())
+
+
+def history(table: Table, *, limit: int | None = None) -> list[dict[str, Any]]:
+    """The commits, newest first, each with its `version` and the metadata its writer gave."""
+    with _told(table):
+        opened = _open(table, None)
+        return [] if opened is None else list(opened.history(limit))
+
+
+def _open(table: Table, version: int | None) -> DeltaTable | None:
+    try:
+        return DeltaTable(table.uri, version=version)
+    except TableNotFoundError:
+        return None
+
+
+def _create(table: Table, schema: pa.Schema) -> None:
+    """Create the table if it is not there; of two writers that both try, one creates it."""
+    with _told(table):
+        if _open(table, None) is not None:
+            return
+
+        def create() -> None:
+            DeltaTable.create(
+                table.uri,
+                schema,
+                mode="ignore",
+                partition_by=["date"],
+                configuration=_RETENTION,
+            )
+
+        _retried(table, create)
+
+
+def _retried(table: Table, write: Callable[[], Result]) -> Result:
+    """`write()`, again after a growing random wait as long as another writer came first."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return write()
+        except CommitFailedError:
+            time.sleep(_FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers, guards nothing
+    msg = (
+        f"{table.uri}: other writers came first {_ATTEMPTS} times in a row; nothing was written. "
+        "Retry, or let fewer runs write this table at once."
+    )
+    raise OutageError(msg)
+
+
+@contextmanager
+def _told(table: Table, version: int | None = None) -> Iterator[None]:
+    """Turn what the storage library raises into errors that name the table and the mend."""
+    at = table.uri if version is None else f"{table.uri} at version {version}"
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        told = " ".join(_COLOURS.sub("", str(error)).split())
+        if isinstance(error, CommitFailedError):
+            msg = f"{at}: another writer changed the same days first ({told}); read again, then "
+            raise TableConflict(msg + "write.") from error
+        if isinstance(error, SchemaMismatchError) or "Cast error" in told:
+            msg = (
+                f"{at}: a column has another type than in the table ({told}); rename the new "
+                "column, or start a new table under another detector name."
+            )
+            raise DataError(msg) from error
+        if version is not None:
+            msg = f"{at} cannot be read ({told}); choose a version that its history lists."
+            raise DataError(msg) from error
+        msg = f"{at} does not answer ({told}); check the storage root, its server and AWS_*."
+        raise OutageError(msg) from error
+
+
+def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> None:
+    strangers = set(rows["date"].unique().to_pylist()) - set(days)
+    if strangers:
+        msg = (
+            f"{table.uri}: rows of {min(strangers)} came with a replacement of {min(days)} to "
+            f"{max(days)}; name every day that the rows belong to."
+        )
+        raise DataError(msg)
+
+
+def _laid_out(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMAS[table.name])
+
+
+def _with_nanoseconds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Delta keeps microseconds; frames hold nanoseconds, so that times compare and join."""
+    for name in frame.select_dtypes("datetimetz").columns:
+        frame[name] = frame[name].dt.as_unit("ns")
+    return frame

@@ -1,0 +1,115 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.cli import main
+from pipeline.detector.bundle import load_bundle
+from pipeline.scoring import score_frame
+from tests.detector.plant import normal_rows, timed, write_plant
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plant") / "bundle"
+    write_plant(folder)
+    return folder
+
+
+def score(bundle, frame, tmp_path):
+    frame.to_parquet(tmp_path / "rows.parquet")
+    out = tmp_path / "out" / "scores.parquet"
+    data = str(tmp_path / "rows.parquet")
+    code = main(["score", "--bundle", str(bundle), "--data", data, "--out", str(out)])
+    return code, out
+
+
+def test_a_file_gets_the_scores_that_the_bundle_gives_its_rows(bundle, tmp_path):
+    frame = normal_rows(300, seed=4)
+
+    code, out = score(bundle, frame, tmp_path)
+
+    answers = pd.read_parquet(out)
+    assert code == 0
+    assert list(answers) == ["score", "threshold", "is_anomaly"]
+    pd.testing.assert_frame_equal(answers, score_frame(load_bundle(bundle), frame))
+
+
+def test_times_are_kept_as_they_came_and_rows_in_their_order(bundle, tmp_path):
+    frame = timed(normal_rows(300)).sample(frac=1, random_state=0).reset_index(drop=True)
+
+    _, out = score(bundle, frame, tmp_path)
+
+    answers = pd.read_parquet(out)
+    assert list(answers) == ["timestamp", "score", "threshold", "is_anomaly"]
+    pd.testing.assert_series_equal(answers["timestamp"], frame["timestamp"])
+
+
+def test_an_older_file_of_scores_is_replaced(bundle, tmp_path):
+    score(bundle, normal_rows(300), tmp_path)
+
+    _, out = score(bundle, normal_rows(10), tmp_path)
+
+    assert pq.read_metadata(out).num_rows == 10
+    assert [path.name for path in out.parent.iterdir()] == ["scores.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        (None, "absent: flow"),
+        (np.nan, "flow (20)"),
+        ("much", "'flow' holds"),
+    ],
+)
+def test_rows_that_cannot_be_scored_are_one_message(bundle, tmp_path, capsys, flow, message):
+    frame = normal_rows(20).drop(columns="flow")
+    code, out = score(bundle, frame if flow is None else frame.assign(flow=flow), tmp_path)
+
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_folder_that_is_no_bundle_is_one_message(tmp_path, capsys):
+    code, _ = score(tmp_path, normal_rows(5), tmp_path)
+
+    assert code == 2
+    assert "is no bundle" in capsys.readouterr().err
+
+
+def test_the_data_are_never_written_over(bundle, tmp_path, capsys):
+    path = str(tmp_path / "rows.parquet")
+    normal_rows(5).to_parquet(path)
+
+    assert main(["score", "--bundle", str(bundle), "--data", path, "--out", path]) == 2
+    assert "is the data file itself" in capsys.readouterr().err
+
+
+def test_scoring_imports_neither_torch_nor_pandas(bundle, tmp_path):
+    data, out = str(tmp_path / "rows.parquet"), str(tmp_path / "scores.parquet")
+    normal_rows(20).to_parquet(data)
+    command = ["score", "--bundle", str(bundle), "--data", data, "--out", out]
+    code = (
+        f"import sys; from pipeline.cli import main; main({command!r}); "
+        "print([m for m in ('torch', 'pandas', 'scipy', 'mlflow', 'airflow') if m in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_runs_as_a_module_and_a_mistake_shows_no_traceback():
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "score", "--bundle", "x", "--data", "y", "--out", "z"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == "error: x: no such folder; give a bundle that `fit` has written\n"

@@ -1,0 +1,131 @@
+"""What every test may use: hypothesis profiles and a real S3 server."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile(
+    "ci", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+BUCKET = "lake"
+KEY, SECRET = "plimsoll-test", "plimsoll-test-secret"
+_GRPC_OFFSET = 10_000  # SeaweedFS opens a second port at this distance from each of its ports
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory) -> Iterator[str]:
+    """Endpoint of a SeaweedFS with one bucket, on loopback, stopped at the end."""
+    folder = tmp_path_factory.mktemp("s3")
+    master, volume, filer, s3 = _free_ports(4)
+    command = [
+        Path(sys.executable).parent / "weed", "mini", f"-dir={folder}", "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1", f"-master.port={master}", f"-volume.port={volume}",
+        f"-filer.port={filer}", f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        "-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-disableHttp",
+    ]  # fmt: skip
+    credentials = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            command, env={**os.environ, **credentials}, stdout=log, stderr=log, cwd=folder
+        )
+    try:
+        endpoint = f"http://127.0.0.1:{s3}"
+        _make_bucket(endpoint, server, folder / "log")
+        yield endpoint
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture
+def s3_root(s3_server, monkeypatch) -> str:
+    """An empty place in the bucket, with the AWS_* variables that reach it."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.integration)])
+def root(request, tmp_path) -> str:
+    """A storage root: a local folder, then a real S3 server."""
+    if request.param == "local":
+        return str(tmp_path / "lake")
+    place: str = request.getfixturevalue("s3_root")
+    return place
+
+
+def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=SECRET,
+        region_name="us-east-1",
+        config=Config(retries={"max_attempts": 1}, connect_timeout=1, read_timeout=5),
+    )
+    deadline = time.monotonic() + 30
+    reason: Exception | None = None
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            client.create_bucket(Bucket=BUCKET)
+        except BotoCoreError as error:  # not listening yet
+            reason = error
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"SeaweedFS did not start ({reason}): {log.read_text()[-2000:]}")
+
+
+def _free_ports(n: int) -> list[int]:
+    found: list[int] = []
+    for candidate in range(21_000 + os.getpid() % 5_000, 40_000):
+        if _is_free(candidate) and _is_free(candidate + _GRPC_OFFSET):
+            found.append(candidate)
+        if len(found) == n:
+            return found
+    pytest.fail("no free ports for SeaweedFS")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture(scope="session")
+def real_cache() -> Path:
+    """The cache that holds the real La Haute Borne wheel, if this machine has fetched it before."""
+    from pipeline import settings as deployment
+    from pipeline.data.sources.openoa_wheel import FILE
+
+    cache = deployment.load().cache
+    if not (cache / FILE).exists():
+        pytest.skip(f"needs {FILE} in {cache}; `make demo` fetches it")
+    return cache

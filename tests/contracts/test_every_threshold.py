@@ -1,0 +1,106 @@
+"""What every threshold method must do; a new one in THRESHOLDS is tested without a line here."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import Threshold
+from pipeline.detector.calibration import draw_threshold
+from pipeline.detector.thresholds import THRESHOLDS
+from pipeline.errors import CalibrationError
+
+methods = pytest.mark.parametrize("method", THRESHOLDS)
+
+
+def normals(n, seed=0):
+    return np.random.default_rng(seed).lognormal(size=n)
+
+
+def value(method, scores, alpha=0.01):
+    return THRESHOLDS[method](scores, alpha=alpha, n_effective=len(scores)).value
+
+
+@methods
+@given(seed=st.integers(0, 10_000), factor=st.floats(1e-3, 1e3))
+def test_it_is_as_large_as_the_scores_are(method, seed, factor):
+    scores = normals(200, seed)
+
+    assert value(method, scores * factor) == pytest.approx(value(method, scores) * factor)
+
+
+@methods
+@given(seed=st.integers(0, 10_000), alphas=st.tuples(st.floats(0.01, 0.4), st.floats(0.01, 0.4)))
+def test_it_rises_when_fewer_rows_may_cross(method, seed, alphas):
+    scores = normals(300, seed)
+
+    assert value(method, scores, min(alphas)) >= value(method, scores, max(alphas))
+
+
+@methods
+@given(seed=st.integers(0, 10_000))
+def test_the_order_of_the_scores_does_not_matter(method, seed):
+    scores = normals(150, seed)
+
+    assert value(method, scores) == value(method, np.random.default_rng(1).permutation(scores))
+
+
+@methods
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_one_score_that_is_not_finite_is_an_error(method, bad):
+    scores = normals(500)
+    scores[7] = bad
+
+    with pytest.raises(CalibrationError, match="1 of 500"):
+        draw_threshold(scores, Threshold(method=method), n_effective=500)
+
+
+@methods
+def test_too_few_scores_are_an_error_that_names_count_and_limit(method):
+    with pytest.raises(CalibrationError, match=r"5 .* at least"):
+        value(method, normals(5))
+
+
+@methods
+def test_it_tells_how_far_to_trust_it(method):
+    drawn = THRESHOLDS[method](normals(2000), alpha=0.01, n_effective=1500)
+
+    low, high = drawn.interval
+    assert low <= drawn.value <= high
+    assert 0 <= drawn.rate_interval[0] < 0.01 < drawn.rate_interval[1] <= 1
+    assert (drawn.method, drawn.alpha, drawn.n, drawn.n_effective) == (method, 0.01, 2000, 1500)
+
+
+@methods
+def test_identical_scores_are_not_flagged_by_their_own_threshold(method):
+    assert not (np.ones(200) > value(method, np.ones(200))).any()
+
+
+@given(
+    n=st.integers(99, 400),
+    levels=st.sampled_from([3, 30, None]),
+    shape=st.sampled_from([0.1, 1.0, 3.0]),
+)
+def test_the_conformal_guarantee_holds_whatever_the_distribution_and_its_ties(n, levels, shape):
+    random = np.random.default_rng([n, levels or 0, int(shape * 10)])
+    crossed, trials, fresh = 0, 200, 50
+    for _ in range(trials):
+        scores = random.lognormal(sigma=shape, size=n + fresh)
+        if levels:
+            scores = np.ceil(np.minimum(scores, 5) * levels)
+        crossed += int((scores[n:] > value("conformal", scores[:n])).sum())
+
+    # E[rate] <= 1 %; three standard errors of the mean of 200 Beta-distributed rates above it.
+    rank_rate = np.floor((n + 1) * 0.01) / (n + 1)
+    spread = np.sqrt(rank_rate * (1 - rank_rate) * (1 / n + 1 / fresh) / trials)
+    assert crossed / (trials * fresh) <= rank_rate + 4 * spread
+
+
+def test_the_conformal_rate_is_not_needlessly_low():
+    random = np.random.default_rng(0)
+    rates = []
+    for _ in range(400):
+        line = value("conformal", random.lognormal(size=500))
+        rates.append((random.lognormal(size=500) > line).mean())
+
+    assert 0.008 <= np.mean(rates) <= 0.0115

@@ -1,0 +1,150 @@
+"""What Airflow sees when it parses `dags/`, in a fresh process as Airflow itself would."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+HEAVY = ("torch", "mlflow", "pandas", "evidently", "onnxruntime", "sklearn", "deltalake")
+
+DESCRIBE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+tasks = {
+    dag_id: {
+        task.task_id: {
+            "retries": task.retries,
+            "policy": task.retry_policy is not None,
+            "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
+            "downstream": sorted(task.downstream_task_ids),
+            "pool": task.pool,
+        }
+        for task in dag.tasks
+    }
+    for dag_id, dag in bag.dags.items()
+}
+docs = {dag_id: dag.doc_md for dag_id, dag in bag.dags.items()}
+params = {dag_id: sorted(dag.params) for dag_id, dag in bag.dags.items()}
+print("RESULT" + json.dumps({"errors": {str(k): str(v) for k, v in bag.import_errors.items()},
+                             "tasks": tasks, "docs": docs, "params": params}))
+"""
+
+IMPORT_ONLY = """
+import importlib, json, sys
+importlib.import_module(sys.argv[1])
+print("RESULT" + json.dumps([name for name in sys.argv[2:] if name in sys.modules]))
+"""
+
+
+def in_fresh_process(home: Path, script: str, *arguments: str, **environment: str):
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            "PYTHONPATH": str(REPOSITORY),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(result.stdout.split("RESULT")[1])
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory):
+    home = tmp_path_factory.mktemp("airflow")
+    return in_fresh_process(home, DESCRIBE, str(REPOSITORY / "dags"))
+
+
+def test_every_dag_file_parses(parsed):
+    assert parsed["errors"] == {}
+
+
+def test_every_detector_has_its_dags(parsed):
+    detectors = [path.stem for path in (REPOSITORY / "detectors").glob("*.yaml")]
+
+    assert set(parsed["tasks"]) == {
+        f"{name}__{verb}" for name in detectors for verb in ("ingest", "train")
+    }
+
+
+def test_ingest_is_a_visible_chain(parsed):
+    tasks = parsed["tasks"]["la_haute_borne__ingest"]
+
+    assert {name: task["downstream"] for name, task in tasks.items()} == {
+        "fetch": ["validate"],
+        "validate": ["write"],
+        "write": [],
+    }
+
+
+def test_train_is_a_visible_chain(parsed):
+    tasks = parsed["tasks"]["la_haute_borne__train"]
+    order = ["window", "train", "calibrate", "evaluate", "drift", "gate", "promote"]
+
+    assert {name: task["downstream"] for name, task in tasks.items()} == {
+        name: order[position + 1 : position + 2] for position, name in enumerate(order)
+    }
+
+
+def test_promotion_has_a_pool_of_its_own(parsed):
+    assert parsed["tasks"]["la_haute_borne__train"]["promote"]["pool"] == "promotion"
+
+
+def test_every_task_may_survive_its_worker_and_none_runs_for_ever(parsed):
+    for tasks in parsed["tasks"].values():
+        for task in tasks.values():
+            assert task["retries"] >= 1
+            assert task["policy"]
+            assert task["timeout"] is not None
+
+
+def test_every_dag_explains_itself_and_takes_parameters(parsed):
+    for dag_id in parsed["tasks"]:
+        assert len(parsed["docs"][dag_id]) > 300
+        assert parsed["params"][dag_id]
+
+
+@pytest.mark.parametrize("module", ["dags.ingest", "dags.train", "dags.broken_detector_files"])
+def test_parsing_imports_nothing_heavy(tmp_path, module):
+    assert in_fresh_process(tmp_path, IMPORT_ONLY, module, *HEAVY) == []
+
+
+def test_human_approval_adds_a_question_before_promotion(tmp_path):
+    detectors = tmp_path / "detectors"
+    detectors.mkdir()
+    text = (REPOSITORY / "detectors" / "la_haute_borne.yaml").read_text()
+    (detectors / "la_haute_borne.yaml").write_text(text + "\npromotion: {approval: human}\n")
+
+    found = in_fresh_process(
+        tmp_path, DESCRIBE, str(REPOSITORY / "dags"), PLIMSOLL_DETECTORS=str(detectors)
+    )
+
+    tasks = found["tasks"]["la_haute_borne__train"]
+    assert tasks["gate"]["downstream"] == ["passed_gate", "promote"]
+    assert tasks["passed_gate"]["downstream"] == ["approve"]
+    assert tasks["approve"]["downstream"] == ["promote"]
+
+
+def test_a_broken_detector_file_is_an_import_error_and_spares_its_neighbours(tmp_path):
+    detectors = tmp_path / "detectors"
+    detectors.mkdir()
+    text = (REPOSITORY / "detectors" / "la_haute_borne.yaml").read_text()
+    (detectors / "la_haute_borne.yaml").write_text(text)
+    (detectors / "pump.yaml").write_text("name: pump\ncolour: red\n")
+
+    found = in_fresh_process(
+        tmp_path, DESCRIBE, str(REPOSITORY / "dags"), PLIMSOLL_DETECTORS=str(detectors)
+    )
+
+    assert "la_haute_borne__train" in found["tasks"]
+    assert "pump.yaml:2: colour: unknown key" in "".join(found["errors"].values())

@@ -1,0 +1,333 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.data.contract import BLOCKED, Validated, validate, validate_days
+from pipeline.data.faults import RULES
+from pipeline.data.sources.shaping import TIME_FAULT
+from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
+
+SPEC = make_spec()
+
+
+def judge(frame: pd.DataFrame, spec=SPEC) -> Validated:
+    return validate(frame, spec, FIRST_DAY)
+
+
+def rules(result: Validated) -> dict[str, int]:
+    return result.report.rejected
+
+
+def details(result: Validated) -> str:
+    return "\n".join(result.rejected["detail"])
+
+
+def test_a_healthy_day_is_accepted_whole():
+    result = judge(make_frame())
+
+    assert result.report.verdict == "validated"
+    assert result.report.completeness == 1.0
+    assert result.report.accepted == result.report.expected == ROWS_A_DAY
+    assert result.rejected.empty
+
+
+def test_accepted_rows_are_the_raw_rows():
+    frame = make_frame()
+
+    pd.testing.assert_frame_equal(judge(frame).accepted, frame)
+
+
+def broken(column: str, value: object, hours=(3, 4)) -> pd.DataFrame:
+    frame = make_frame()
+    frame[column] = frame[column].astype(object).mask(on(frame, "a", hours), value)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule", "told"),
+    [
+        ("flow", "off", "wrong_type:flow", "flow is 'off'; a number is needed"),
+        ("flow", None, "missing_value:flow", "flow is missing"),
+        ("flow", np.inf, "not_finite:flow", "flow is inf; limit: finite"),
+        ("flow", 101, "out_of_range:flow", "flow is 101 l/s; limit 0 to 100 l/s"),
+        ("pressure", -0.1, "out_of_range:pressure", "pressure is -0.1 bar; limit 0 to 20 bar"),
+        ("pump", "d", "unknown_entity", "pump is 'd'; known: a, b, c"),
+        ("pump", None, "unknown_entity", "pump is None; known: a, b, c"),
+    ],
+)
+def test_a_bad_value_rejects_its_row_and_no_other(column, value, rule, told):
+    result = judge(broken(column, value))
+
+    assert rules(result) == {rule: 2}
+    assert told in details(result)
+    assert result.report.verdict == "validated"
+    assert len(result.accepted) == ROWS_A_DAY - 2
+
+
+def test_the_limits_of_a_range_belong_to_it():
+    assert rules(judge(broken("flow", 100))) == {}
+
+
+def test_a_row_without_any_measurement_counts_as_not_delivered():
+    frame = make_frame()
+    frame.loc[on(frame, "a", range(12)), ["flow", "pressure", "angle"]] = np.nan
+
+    result = judge(frame, make_spec(validation={"maximum_rejected": 0.0}))
+
+    assert rules(result) == {"no_measurement": 12}
+    assert result.report.completeness == pytest.approx(60 / 72)
+    assert result.report.verdict == "validated"
+
+
+def test_a_row_of_another_day_is_rejected():
+    result = judge(make_frame(2))
+
+    assert rules(result)["outside_day"] == ROWS_A_DAY
+
+
+def test_a_row_off_the_cadence_is_rejected_unless_tolerated():
+    frame = make_frame()
+    frame.loc[on(frame, "a", [3]), "timestamp"] += pd.Timedelta(minutes=6)
+
+    assert rules(judge(frame)) == {"off_grid": 1}
+    assert rules(judge(frame, make_spec(validation={"cadence_tolerance": 0.1}))) == {}
+
+
+def test_a_doubtful_time_is_rejected_with_its_reason():
+    frame = make_frame()
+    frame[TIME_FAULT] = pd.Series("happened twice", index=frame.index).where(on(frame, "b", [2]))
+
+    result = judge(frame)
+
+    assert rules(result) == {"unusable_time": 1}
+    assert "happened twice" in details(result)
+    assert TIME_FAULT not in result.accepted
+
+
+def test_identical_rows_are_kept_once_and_never_block_a_day():
+    result = judge(pd.concat([make_frame()] * 3))
+
+    assert rules(result) == {"duplicate": 2 * ROWS_A_DAY}
+    assert result.report.verdict == "validated"
+
+
+def test_of_conflicting_rows_the_one_without_fault_stays():
+    frame = make_frame()
+    other = frame[on(frame, "a", [3, 4])].assign(flow=[31.0, 999.0])
+
+    result = judge(pd.concat([other, frame]))
+
+    assert rules(result) == {"conflicting_duplicate": 2}
+    assert 999.0 not in set(result.accepted["flow"])
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(random):
+    frame = make_frame()
+    frame.loc[on(frame, "c", [7]), "flow"] = 400
+    frame = pd.concat([frame, frame[on(frame, "a", [3, 4])].assign(flow=31.0), frame.head(3)])
+    order = list(range(len(frame)))
+    random.shuffle(order)
+
+    shuffled, straight = judge(frame.iloc[order]), judge(frame)
+
+    pd.testing.assert_frame_equal(shuffled.accepted, straight.accepted)
+    assert shuffled.report == straight.report
+    assert sorted(shuffled.rejected["row"]) == sorted(straight.rejected["row"])
+
+
+def test_a_stuck_sensor_is_rejected_with_all_its_run():
+    frame = make_frame()
+    frame.loc[on(frame, "a", range(4, 11)), "flow"] = 33.3
+
+    result = judge(frame)
+
+    assert rules(result) == {"stuck_sensor:flow": 7}
+    assert "flow stays at 33.3 l/s for 7 rows; limit 5 h" in details(result)
+
+
+def test_a_run_no_longer_than_the_limit_is_not_stuck():
+    frame = make_frame()
+    frame.loc[on(frame, "a", range(4, 10)), "flow"] = 33.3
+
+    assert rules(judge(frame)) == {}
+
+
+def test_a_gap_ends_a_stuck_run():
+    frame = make_frame()
+    frame.loc[on(frame, "a", range(4, 14)), "flow"] = 33.3
+
+    assert rules(judge(frame[~on(frame, "a", [9])])) == {}
+
+
+def test_a_sensor_constant_all_day_is_rejected_unless_it_may_rest():
+    frame = make_frame()
+    frame.loc[on(frame, "a"), ["pressure", "angle"]] = 1.0
+
+    result = judge(frame, make_spec(validation={"maximum_rejected": 0.5}))
+
+    assert rules(result) == {"constant_sensor:pressure": 24}
+
+
+def test_rows_with_too_few_peers_are_rejected():
+    frame = make_frame()
+    alone = frame["timestamp"].dt.hour.isin([5]) & (frame["pump"] != "a")
+
+    result = judge(frame[~alone])
+
+    assert rules(result) == {"too_few_peers": 1}
+    assert "0 other machines have a fit row; limit 1" in details(result)
+
+
+@pytest.mark.parametrize(
+    ("factor", "offset"), [(1 / 60, 0), (1.8, 32)], ids=["per minute", "degrees F"]
+)
+def test_a_change_of_unit_is_recognised_by_the_days_median(factor, offset):
+    frame = make_frame()
+    frame["flow"] = frame["flow"] * factor + offset
+
+    result = judge(frame)
+
+    assert result.report.verdict == "quarantined"
+    assert "implausible_day:flow" in rules(result)
+    assert "check the unit of flow" in result.report.reasons[0]
+
+
+def test_a_day_with_half_its_rows_is_blocked_and_the_gaps_are_named():
+    frame = make_frame()
+
+    result = judge(frame[frame["timestamp"].dt.hour < 12])
+
+    assert result.report.verdict == "quarantined"
+    assert result.accepted.empty
+    (reason,) = result.report.reasons
+    assert "36 of 72 expected rows came with a measurement (50%)" in reason
+    assert "a 12:00 to 23:00 (12 rows), b 12:00" in reason
+    assert "limit 80%: have the source deliver the rest" in reason
+
+
+def test_a_machine_that_sent_nothing_is_named():
+    frame = make_frame()
+
+    result = judge(frame[frame["pump"] != "b"])
+
+    assert "missing b 00:00 to 23:00 (24 rows)" in result.report.reasons[0]
+
+
+def test_a_day_with_too_many_bad_rows_is_blocked_with_value_limit_and_mend():
+    frame = make_frame()
+    frame.loc[on(frame, "b"), "flow"] = 33.3
+
+    result = judge(frame)
+
+    (reason,) = result.report.reasons
+    assert reason == (
+        "rejected 24 of 72 rows (33%): stuck sensor flow on b (24 rows); limit 20%: repair the "
+        "sensor of flow, or raise its stuck_after, then ingest the day again"
+    )
+
+
+def test_all_rows_of_a_blocked_day_go_to_quarantine_with_a_rule():
+    frame = make_frame()
+    frame.loc[on(frame, "b"), "flow"] = 33.3
+
+    result = judge(frame)
+
+    assert rules(result) == {BLOCKED: 48, "stuck_sensor:flow": 24}
+    assert len(result.rejected) == ROWS_A_DAY
+
+
+def test_a_missing_column_blocks_the_day_by_name():
+    result = judge(make_frame().drop(columns=["flow", "angle"]))
+
+    assert rules(result) == {BLOCKED: ROWS_A_DAY}
+    assert "column flow, angle is missing" in result.report.reasons[0]
+    assert "source.rename" in result.report.reasons[0]
+
+
+def test_a_day_without_rows_is_empty_and_not_blocked():
+    result = judge(make_frame().head(0))
+
+    assert result.report.verdict == "empty"
+    assert result.report.expected == ROWS_A_DAY
+    assert result.report.reasons == ("the source delivered nothing for this day",)
+
+
+def test_a_rejected_row_is_kept_whole():
+    result = judge(broken("flow", np.inf, hours=[3]))
+
+    (row,) = result.rejected.itertuples()
+    kept = json.loads(row.row)
+    assert (row.entity, row.timestamp.hour) == ("a", 3)
+    assert kept["flow"] == "inf"
+    assert set(kept) == set(make_frame())
+
+
+def test_detectors_without_entities_are_judged_as_one_machine():
+    schema = {"entity": None, "entities": [], "derived": []}
+    spec = make_spec(schema=schema)
+    frame = make_frame()
+    one = frame[frame["pump"] == "a"].drop(columns="pump")
+
+    assert judge(one, spec).report.verdict == "validated"
+    assert judge(one.head(12), spec).report.reasons[0].startswith("12 of 24 expected rows")
+
+
+def test_without_named_entities_those_of_the_day_are_expected():
+    spec = make_spec(schema={"entities": []})
+    frame = make_frame()
+
+    result = judge(frame[frame["pump"] != "c"], spec)
+
+    assert result.report.expected == 48
+    assert result.report.verdict == "validated"
+
+
+def test_many_days_at_once_are_judged_as_each_alone():
+    frame = make_frame(4)
+    first, second, _, fourth = days(4)
+    date = frame["timestamp"].dt.date
+    frame.loc[on(frame, "a", range(20, 24)) & (date == first), "flow"] = 33.3
+    frame.loc[on(frame, "a", range(4)) & (date == second), "flow"] = 33.3
+    frame = frame[(date != fourth) | (frame["timestamp"].dt.hour < 12)]
+
+    together = validate_days(frame, SPEC, days(4))
+
+    for day, result in together.items():
+        alone = validate(frame[frame["timestamp"].dt.date == day], SPEC, day)
+        assert result.report == alone.report
+        pd.testing.assert_frame_equal(result.accepted, alone.accepted)
+        pd.testing.assert_frame_equal(result.rejected, alone.rejected)
+
+
+def test_every_rule_has_a_mend():
+    assert all(mend.strip() for mend in RULES.values())
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, ROWS_A_DAY - 1),
+            st.sampled_from(["flow", "pressure", "angle", "pump", "timestamp"]),
+            st.sampled_from([np.nan, np.inf, -5.0, 1e9, "x", None]),
+        ),
+        max_size=12,
+    )
+)
+def test_each_delivered_row_ends_up_accepted_or_rejected_exactly_once(faults):
+    frame = make_frame().astype({"flow": object, "pressure": object, "angle": object})
+    for row, column, value in faults:
+        if column == "timestamp":
+            frame.loc[row, "timestamp"] += pd.Timedelta(minutes=17)
+        else:
+            frame.loc[row, column] = value
+
+    result = judge(frame)
+
+    assert result.report.delivered == len(result.accepted) + len(result.rejected) == len(frame)
+    assert sum(result.report.rejected.values()) == len(result.rejected)
+    assert np.isfinite(result.accepted[["flow", "pressure", "angle"]].to_numpy()).all()

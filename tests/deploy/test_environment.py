@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+from deploy.embedded.environment import build_environment
+
+if TYPE_CHECKING:
+    from deploy.embedded.stack import Stack
+
+
+def test_settings_of_another_airflow_or_mlflow_in_the_shell_are_dropped(stack: Stack):
+    caller = {
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CORE__XCOM_BACKEND": "elsewhere.Backend",
+        "AIRFLOW_CONFIG": "/etc/airflow.cfg",
+        "MLFLOW_TRACKING_URI": "http://elsewhere",
+        "PGHOST": "elsewhere",
+        "PYTHONHOME": "/usr",
+    }
+
+    environment = build_environment(stack, caller)
+
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert environment["MLFLOW_TRACKING_URI"] == stack.mlflow_url
+    gone = {"AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONFIG", "PGHOST", "PYTHONHOME"}
+    assert not gone & environment.keys()
+
+
+def test_connections_and_credentials_of_the_caller_reach_the_tasks(stack: Stack):
+    caller = {"AIRFLOW_CONN_PLANT": "postgres://x", "AWS_ACCESS_KEY_ID": "k", "HOME": "/h"}
+
+    environment = build_environment(stack, caller)
+
+    assert caller.items() <= environment.items()
+
+
+def test_nothing_listens_beyond_the_loopback_interface(stack: Stack):
+    environment = build_environment(stack, {})
+
+    assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
+    urls = [value for value in environment.values() if "://" in value]
+    assert {urlsplit(url).hostname for url in urls} == {"127.0.0.1"}
+
+
+def test_every_service_is_addressed_by_the_port_of_this_stack(stack: Stack):
+    environment = build_environment(stack, {})
+
+    def port(name: str) -> int | None:
+        return urlsplit(environment[name]).port
+
+    assert port("AIRFLOW__CORE__EXECUTION_API_SERVER_URL") == stack.ports.airflow
+    assert port("MLFLOW_TRACKING_URI") == stack.ports.mlflow
+    assert port("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") == stack.ports.postgres
+    assert port("PLIMSOLL_LOCK_DSN") == stack.ports.postgres
+
+
+def test_all_state_lies_in_the_home_of_the_stack(stack: Stack):
+    environment = build_environment(stack, {})
+
+    for name in (
+        "AIRFLOW_HOME",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+        "PLIMSOLL_STORAGE",
+        "PLIMSOLL_CACHE",
+    ):
+        assert environment[name].startswith(f"{stack.layout.home}/")
+
+
+def test_the_threads_of_a_task_follow_the_caller_when_he_says_how_many(stack: Stack):
+    assert build_environment(stack, {"OMP_NUM_THREADS": "7"})["OMP_NUM_THREADS"] == "7"
+    assert int(build_environment(stack, {})["OMP_NUM_THREADS"]) >= 1
+
+
+def test_a_proxy_is_not_asked_for_the_machine_itself(stack: Stack):
+    environment = build_environment(stack, {"HTTP_PROXY": "http://p", "NO_PROXY": "corp"})
+
+    assert environment["NO_PROXY"] == "corp,127.0.0.1,localhost"
+
+
+def test_airflow_accepts_the_key_that_it_encrypts_connections_with(stack: Stack):
+    key = build_environment(stack, {})["AIRFLOW__CORE__FERNET_KEY"]
+
+    assert Fernet(key).decrypt(Fernet(key).encrypt(b"secret")) == b"secret"

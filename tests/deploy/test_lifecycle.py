@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy.embedded import lifecycle
+from deploy.embedded.errors import StackError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deploy.embedded.stack import Stack
+
+
+def test_stopping_what_was_never_started_says_so_and_makes_no_folder(stack: Stack, tmp_path: Path):
+    said: list[str] = []
+
+    lifecycle.down(replace(stack.layout, home=tmp_path / "none"), said.append)
+
+    assert "nothing runs" in said[0]
+    assert not (tmp_path / "none").exists()
+
+
+def test_databases_whose_password_is_lost_are_not_waited_for(stack: Stack):
+    stack.layout.cluster.mkdir()
+
+    with pytest.raises(StackError, match=r"password of the databases.*Restore"):
+        lifecycle.up(stack.layout, {}, print)
+
+
+def test_a_taken_port_stops_the_start_before_anything_is_made(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("deploy.embedded.ports.port_is_free", lambda _: False)
+
+    with pytest.raises(StackError, match="Port 7000"):
+        lifecycle.up(stack.layout, {"PLIMSOLL_MLFLOW_PORT": "7000"}, print)
+
+    assert not stack.layout.cluster.exists()

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy.embedded.errors import StackError
+from deploy.embedded.stack import load_stack, new_secrets, save_stack
+
+if TYPE_CHECKING:
+    from deploy.embedded.stack import Stack
+
+
+def test_there_is_no_stack_before_the_first_start(stack: Stack):
+    assert load_stack(stack.layout) is None
+
+
+def test_ports_and_secrets_survive(stack: Stack):
+    save_stack(stack)
+
+    assert load_stack(stack.layout) == stack
+
+
+def test_the_record_can_be_read_by_its_owner_only(stack: Stack):
+    save_stack(stack)
+
+    mode = (stack.layout.run / "stack.json").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_a_damaged_record_is_an_error_that_names_the_file_and_the_mend(stack: Stack):
+    record = stack.layout.run / "stack.json"
+    record.write_text('{"ports": {}}')
+
+    with pytest.raises(StackError, match=f"{record}.*remove"):
+        load_stack(stack.layout)
+
+
+def test_every_stack_has_secrets_of_its_own():
+    assert new_secrets() != new_secrets()
+
+
+def test_the_token_secret_is_long_enough_for_its_algorithm():
+    assert len(new_secrets().jwt_secret.encode()) >= 64

@@ -1,0 +1,114 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import Threshold
+from pipeline.data.split import Block
+from pipeline.detector.calibration import calibrate, draw_threshold
+from pipeline.detector.golden import MOST_ROWS as GOLDEN_ROWS
+from pipeline.detector.scored import Scored
+from pipeline.errors import CalibrationError, SplitReuseError
+from tests.detector.plant import CHANNELS, normal_rows, schema, timed
+
+
+def by_load(rows):
+    """A stand-in for a network: the score is the first channel."""
+    return Scored(np.exp(rows[:, 0]), np.abs(rows[:, : len(CHANNELS)]))
+
+
+def waves(n, rho, *, seed=0):
+    """Rows whose load is like the load before it."""
+    frame = normal_rows(n, seed=seed)
+    load = np.zeros(n)
+    news = np.random.default_rng(seed).normal(size=n)
+    for i in range(1, n):
+        load[i] = rho * load[i - 1] + news[i]
+    return timed(frame.assign(load=load))
+
+
+def test_a_training_block_is_refused():
+    with pytest.raises(SplitReuseError, match="train block"):
+        calibrate(Block("train", normal_rows(200)), schema(), by_load, Threshold())
+
+
+def test_independent_rows_count_in_full():
+    drawn = calibrate(Block("calibration", normal_rows(500)), schema(), by_load, Threshold())
+
+    assert drawn.threshold.n == drawn.threshold.n_effective == 500
+    assert drawn.summary.autocorrelation == 0
+
+
+def test_rows_that_are_like_their_neighbours_count_for_less():
+    block = Block("calibration", waves(4000, 0.8))
+
+    drawn = calibrate(block, schema(timed=True), by_load, Threshold())
+
+    assert drawn.summary.autocorrelation == pytest.approx(0.8, abs=0.05)
+    assert drawn.threshold.n_effective == pytest.approx(4000 * 0.2 / 1.8, rel=0.25)
+
+
+def test_the_intervals_widen_when_rows_are_alike():
+    alike, independent = (
+        calibrate(Block("calibration", waves(3000, rho)), schema(timed=True), by_load, Threshold())
+        for rho in (0.9, 0.0)
+    )
+
+    width = [np.ptp(drawn.threshold.rate_interval) for drawn in (alike, independent)]
+    assert width[0] > 2 * width[1]
+
+
+def test_too_few_effective_rows_are_refused_with_value_limit_and_mend():
+    block = Block("calibration", waves(600, 0.95))
+
+    with pytest.raises(CalibrationError, match=r"600 .* worth .* at least 99 are .*small_sample"):
+        calibrate(block, schema(timed=True), by_load, Threshold())
+
+
+def test_a_hill_line_on_few_rows_is_marked_low_confidence():
+    few = np.exp(np.random.default_rng(0).normal(size=60))
+
+    drawn = draw_threshold(few, Threshold(small_sample="hill"), n_effective=60)
+
+    assert drawn.method == "hill"
+    assert drawn.low_confidence
+    assert "Low confidence" in drawn.note
+
+
+def test_a_thousand_effective_rows_need_no_note_and_fewer_do():
+    scores = np.random.default_rng(0).exponential(size=2000)
+
+    assert draw_threshold(scores, Threshold(), n_effective=1000).note == ""
+    assert "true rate" in draw_threshold(scores, Threshold(), n_effective=999).note
+
+
+def test_a_score_that_is_not_a_number_is_an_error():
+    scores = np.ones(500)
+    scores[3] = np.nan
+
+    with pytest.raises(CalibrationError, match="1 of 500"):
+        draw_threshold(scores, Threshold(), n_effective=500)
+
+
+def test_the_sample_for_drift_keeps_the_order_of_time_and_whole_stretches():
+    frame = pd.concat(
+        [waves(6000, 0.5), waves(6000, 0.5, seed=1)], keys=["a", "b"], names=["machine"]
+    )
+    frame = frame.reset_index("machine").sample(frac=1, random_state=0)
+
+    drawn = calibrate(
+        Block("calibration", frame), schema(timed=True, entity=True), by_load, Threshold()
+    )
+
+    line = drawn.reference.line
+    assert len(drawn.reference.score) == 5000
+    assert set(line.names) == {"a", "b"}
+    steps = np.diff(line.time_ns)[np.diff(line.entity) == 0]
+    assert (steps > 0).all()
+    assert np.mean(steps == line.cadence_ns) > 0.98
+
+
+def test_golden_rows_lie_at_or_below_the_threshold():
+    drawn = calibrate(Block("calibration", normal_rows(3000)), schema(), by_load, Threshold())
+
+    assert len(drawn.golden.score) == GOLDEN_ROWS
+    assert drawn.golden.score.max() <= drawn.threshold.value

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.detector.scaling import fit_scaler
+
+
+def scaled(rows, change):
+    scaler = fit_scaler(rows)
+    return (np.asarray(change) - np.array(scaler.mean)) / np.array(scaler.scale)
+
+
+def column(*values):
+    return np.array(values, dtype=np.float32)[:, None]
+
+
+def test_training_rows_get_mean_zero_and_spread_one():
+    rows = np.random.default_rng(0).normal(50, 7, size=(1000, 3)).astype(np.float32)
+
+    z = scaled(rows, rows)
+
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(z.std(axis=0), 1, rtol=1e-5)
+
+
+@given(unit=st.floats(1e-6, 1e6))
+def test_a_change_of_one_features_unit_changes_no_scaled_value(unit):
+    rows = np.random.default_rng(0).normal(3, 1, size=(50, 2)).astype(np.float32)
+    rows[:, 1] = 7  # hardly moving: its floor is what could look at its neighbour
+    other = rows * np.array([unit, 1], dtype=np.float32)
+
+    np.testing.assert_allclose(scaled(other, other), scaled(rows, rows), atol=1e-3)
+    assert fit_scaler(other).scale[1] == fit_scaler(rows).scale[1]
+
+
+@pytest.mark.parametrize("level", [-5.0, 1e-9, 0.0, 5.0, 1e9])
+def test_a_constant_that_changes_is_far_out_and_finite(level):
+    changed = [[level * 1.1 if level else 1.0]]
+
+    z = abs(scaled(column(level, level, level), changed)).item()
+
+    assert np.isfinite(z)
+    assert z > 5
+
+
+def test_a_rare_spike_is_not_infinitely_far():
+    rows = np.zeros((100_000, 1), dtype=np.float32)
+    rows[0] = 1
+
+    assert scaled(rows, [[1.0]]).item() <= 50

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from pipeline.config import Columns, Drift, Feature
+from pipeline.data.timeline import Timeline
+from pipeline.drift import DriftVerdict, Sample, judge_drift
+from pipeline.evaluation.rate import RealisedRate
+from pipeline.records import from_json, to_json
+
+CADENCE = 600_000_000_000
+NAMES = [f"f{i}" for i in range(20)]
+COLUMNS = Columns(
+    cadence="10min", entity="machine", features={name: Feature(unit="1") for name in NAMES}
+)
+LIMITS = Drift()
+HONEST = RealisedRate(1000, 1000, 10, 0.01, (0.005, 0.02), (0.005, 0.02), (0.003, 0.02), "inside")
+
+
+def wave(rho: float, shape: tuple[int, ...], draw: np.random.Generator) -> np.ndarray:
+    noise = draw.standard_normal(shape) * np.sqrt(1 - rho**2)
+    noise[0] /= np.sqrt(1 - rho**2)
+    return lfilter([1], [1, -rho], noise, axis=0)
+
+
+def sample(
+    n: int, *, seed: int, rho: float = 0.0, start: int = 0, machines: int = 1, alike: bool = False
+) -> Sample:
+    """Normal rows of `machines` machines; `alike`: all see the same weather."""
+    draw = np.random.default_rng(seed)
+    steps = n // machines
+    values = [wave(rho, (steps, len(NAMES) + 1), draw) for _ in range(machines)]
+    if alike:
+        values = [values[0] + 0.1 * own for own in values]
+    joined = np.concatenate(values)
+    line = Timeline(
+        np.tile((start + np.arange(steps)) * CADENCE, machines),
+        np.repeat(np.arange(machines), steps),
+        tuple("ABCDEFGH"[:machines]),
+        CADENCE,
+    )
+    return Sample(line, joined[:, 1:].astype(np.float32), np.exp(joined[:, 0]).astype(np.float32))
+
+
+def moved(normal: Sample, *, score: float = 0, features: dict[int, float] | None = None) -> Sample:
+    """The sample with the log-score and some features shifted, in standard deviations."""
+    values = normal.features.copy()
+    for place, shift in (features or {}).items():
+        values[:, place] += shift
+    return replace(normal, features=values, score=(normal.score * np.exp(score)).astype("f4"))
+
+
+def verdict(reference: Sample, current: Sample, **more: object) -> DriftVerdict:
+    return judge_drift(reference, current, columns=COLUMNS, limits=LIMITS, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rho", "machines"), [(0.0, 1), (0.9, 1), (0.9, 4)])
+def test_without_drift_there_is_no_alarm_however_slow_the_waves(rho: float, machines: int) -> None:
+    alarms = 0
+    for seed in range(40):
+        normal = sample(8000, seed=seed, rho=rho, machines=machines, alike=machines > 1)
+        later = sample(8000, seed=1000 + seed, rho=rho, machines=machines, alike=machines > 1)
+        found = verdict(normal, later)
+        alarms += found.kind != "none" or bool(found.at("warn", "alarm"))
+
+    assert alarms <= 2
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5])
+def test_half_a_sigma_in_the_score_is_found(rho: float) -> None:
+    for seed in range(10):
+        normal = sample(5000, seed=seed, rho=rho)
+        later = moved(sample(5000, seed=100 + seed, rho=rho), score=0.6)
+
+        assert "score" in verdict(normal, later).at("alarm")
+
+
+def test_a_twentieth_of_a_sigma_is_ignored_even_in_fifty_thousand_rows() -> None:
+    for seed in range(5):
+        later = moved(sample(50_000, seed=100 + seed), score=0.05, features={3: 0.05})
+
+        assert verdict(sample(50_000, seed=seed), later).at("warn", "alarm") == ()
+
+
+def test_a_quarter_sigma_warns_first_and_alarms_when_it_stays() -> None:
+    normal, later = sample(5000, seed=1), moved(sample(5000, seed=2), score=0.35)
+
+    first = verdict(normal, later)
+    second = verdict(normal, later, previous=first)
+
+    assert first.at("warn") == ("score",)
+    assert (first.kind, second.kind) == ("none", "threshold stale")
+
+
+def test_twenty_features_do_not_raise_twenty_times_the_alarms() -> None:
+    few_rows = 120  # so few that the effect floor does not help and only the correction does
+    alarms = sum(
+        bool(
+            verdict(sample(few_rows, seed=seed), sample(few_rows, seed=500 + seed)).at(
+                "warn", "alarm"
+            )
+        )
+        for seed in range(60)
+    )
+
+    assert alarms <= 3
+
+
+def test_q_values_follow_benjamini_and_hochberg() -> None:
+    found = verdict(sample(500, seed=1), moved(sample(500, seed=2), features={0: 0.4, 1: 0.4}))
+    p = np.sort([r.p for r in found.results])
+    q = np.sort([r.q for r in found.results])
+
+    stepped = np.minimum.accumulate((p * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1]
+
+    assert q == pytest.approx(np.minimum(stepped, 1))
+
+
+def test_too_few_effective_rows_are_reported_and_not_called_quiet() -> None:
+    found = verdict(sample(5000, seed=1), sample(400, seed=2, rho=0.95))
+
+    assert "score" in found.at("no power")
+    assert "longer window" in found.reason
+
+
+def test_a_thinned_reference_is_not_thinned_again() -> None:
+    full = sample(5000, seed=1, rho=0.9)
+    kept = np.arange(0, 5000, 20)
+    thin = Sample(
+        Timeline(full.line.time_ns[kept], full.line.entity[kept], ("A",), CADENCE),
+        full.features[kept],
+        full.score[kept],
+    )
+
+    assert verdict(thin, sample(5000, seed=2)).results[0].rows_reference == 250
+
+
+def test_features_that_move_while_the_score_holds_are_watched() -> None:
+    found = verdict(
+        sample(5000, seed=1), moved(sample(5000, seed=2), features={4: 0.8}), rate=HONEST
+    )
+
+    assert (found.kind, found.action) == ("input drift", "watch")
+    assert "f4" in found.reason
+
+
+def test_a_score_that_rises_with_the_features_asks_for_retraining() -> None:
+    later = moved(sample(5000, seed=2), score=1.0, features=dict.fromkeys(range(6), 1.0))
+
+    found = verdict(sample(5000, seed=1), later)
+
+    assert (found.kind, found.action) == ("model stale", "retrain")
+
+
+@pytest.mark.parametrize("shift", [0.8, -0.8])
+def test_a_score_that_moves_alone_asks_for_a_new_threshold(shift: float) -> None:
+    found = verdict(sample(5000, seed=1), moved(sample(5000, seed=2), score=shift))
+
+    assert (found.kind, found.action) == ("threshold stale", "recalibrate")
+
+
+def test_a_flag_rate_outside_its_band_is_believed_where_ks_is_blind() -> None:
+    high = replace(HONEST, rate=0.03, verdict="above")
+
+    found = verdict(sample(5000, seed=1), sample(5000, seed=2), rate=high)
+
+    assert found.kind == "threshold stale"
+    assert "3.00%" in found.reason
+
+
+def test_a_flag_rate_far_beyond_its_band_is_no_matter_of_the_threshold() -> None:
+    absurd = replace(HONEST, rate=0.4, verdict="above")
+
+    assert verdict(sample(5000, seed=1), sample(5000, seed=2), rate=absurd).kind == "model stale"
+
+
+def test_one_frozen_channel_of_one_machine_is_a_data_fault_by_name() -> None:
+    later = sample(8000, seed=2, machines=4)
+    later.features[later.line.entity == 2, 7] = 0.3
+
+    found = verdict(sample(8000, seed=1, machines=4), later)
+
+    assert (found.kind, found.action) == ("data fault", "quarantine")
+    assert found.reason.startswith("f7 of C is frozen")
+
+
+def test_a_channel_that_left_its_range_is_a_data_fault_even_when_the_score_followed() -> None:
+    later = moved(sample(5000, seed=2), score=2.0, features={7: 50.0})
+
+    found = verdict(sample(5000, seed=1), later)
+
+    assert found.kind == "data fault"
+    assert "f7 of A is outside its reference range" in found.reason
+
+
+def test_what_every_machine_shows_alike_is_weather_and_no_fault() -> None:
+    later = moved(sample(8000, seed=2, machines=4), features={7: 50.0})
+
+    assert verdict(sample(8000, seed=1, machines=4), later).kind == "input drift"
+
+
+def test_many_broken_channels_at_once_are_another_regime() -> None:
+    later = moved(sample(5000, seed=2), score=2.0, features=dict.fromkeys(range(8), 50.0))
+
+    assert verdict(sample(5000, seed=1), later).kind == "model stale"
+
+
+def test_a_verdict_survives_json() -> None:
+    found = verdict(sample(500, seed=1), moved(sample(500, seed=2), score=1, features={2: 9.0}))
+
+    assert from_json(DriftVerdict, json.loads(json.dumps(to_json(found)))) == found

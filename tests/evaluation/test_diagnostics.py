@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation.diagnostics import diagnose
+
+DRAW = np.random.default_rng(5)
+SHARED = DRAW.standard_normal((4000, 1))
+ROWS = np.hstack([SHARED * 100 + 50, -SHARED, SHARED * 0.01, np.full((4000, 1), 7.0)]).astype(
+    np.float32
+)
+
+
+def plane(rows: np.ndarray) -> np.ndarray:
+    """Projection on the line that the rows lie on: the perfect denoiser."""
+    z = (rows[:, :3] - [50, 0, 0]) / [100, -1, 0.01]
+    mean = z.mean(axis=1, keepdims=True)
+    return np.hstack([mean * 100 + 50, -mean, mean * 0.01, rows[:, 3:]]).astype(np.float32)
+
+
+def test_a_copying_network_passes_all_noise_through() -> None:
+    found = diagnose(lambda rows: rows, ROWS, seed=0)
+
+    assert found.noise_passthrough == pytest.approx(1.0, abs=1e-3)
+    assert found.explained_variance == pytest.approx(1.0)
+
+
+def test_a_projection_passes_only_the_noise_inside_its_plane() -> None:
+    found = diagnose(plane, ROWS, seed=0)
+
+    assert found.noise_passthrough == pytest.approx(1 / 3, abs=0.03)
+    assert found.explained_variance == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_network_that_learnt_only_the_mean_explains_nothing() -> None:
+    mean = ROWS.mean(axis=0, dtype=np.float64)
+
+    found = diagnose(lambda rows: np.tile(mean, (len(rows), 1)), ROWS, seed=0)
+
+    assert found.noise_passthrough == pytest.approx(0.0, abs=1e-6)
+    assert found.explained_variance == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_same_seed_gives_the_same_answer() -> None:
+    assert diagnose(plane, ROWS, seed=3) == diagnose(plane, ROWS, seed=3)

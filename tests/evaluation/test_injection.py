@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.config import Columns, Feature, PeerDeviation
+from pipeline.data.channels import channels, read, write
+from pipeline.data.timeline import Timeline
+from pipeline.detector.scored import Rows, Scored
+from pipeline.evaluation.faults import FAULTS
+from pipeline.evaluation.injection import (
+    FaultOutcome,
+    Trial,
+    at_largest,
+    inject,
+    minimum_detectable,
+    recall,
+)
+
+COLUMNS = Columns(
+    cadence="10min",
+    entity="machine",
+    features={
+        "power": Feature(unit="kW"),
+        "yaw": Feature(unit="deg", circular=True),
+        "speed": Feature(unit="m/s"),
+    },
+    derived=(PeerDeviation(kind="peer_deviation", of=("power",)),),
+)
+N = 2000
+DRAW = np.random.default_rng(11)
+
+
+def rows() -> Rows:
+    power = DRAW.normal(500, 100, N)
+    angle = DRAW.normal(0, 0.5, N)
+    return np.column_stack(
+        [power, np.sin(angle), np.cos(angle), DRAW.normal(8, 2, N), DRAW.normal(0, 10, N)]
+    ).astype(np.float32)
+
+
+ROWS = rows()
+MEAN, SD = ROWS.mean(axis=0), ROWS.std(axis=0)
+
+
+def distance(windows: Rows) -> Scored:
+    z = (windows - np.tile(MEAN, windows.shape[1] // 5)) / np.tile(SD, windows.shape[1] // 5)
+    return Scored(score=np.abs(z).max(axis=1), error=z**2)
+
+
+def trial(**changes: object) -> Trial:
+    settings: dict[str, object] = {
+        "scorer": distance,
+        "threshold": 5.0,
+        "rows": ROWS,
+        "line": Timeline(
+            np.arange(N) * 600_000_000_000, np.zeros(N, dtype=np.intp), ("A",), 600_000_000_000
+        ),
+        "columns": COLUMNS,
+        "window": 1,
+        "seed": 0,
+    }
+    return Trial(**(settings | changes))  # type: ignore[arg-type]
+
+
+def test_what_is_added_to_a_channel_is_added_to_its_deviation_from_peers() -> None:
+    power = channels(COLUMNS)[0]
+    struck = ROWS[:4].copy()
+
+    write(power, struck, read(power, struck) + 100)
+
+    assert np.allclose((struck - ROWS[:4])[:, [0, 4]], 100, atol=1e-3)
+    assert np.array_equal(struck[:, 1:4], ROWS[:4, 1:4])
+
+
+def test_a_turned_angle_stays_on_the_unit_circle() -> None:
+    yaw = channels(COLUMNS)[1]
+    struck = ROWS[:50].copy()
+
+    write(yaw, struck, read(yaw, struck) + 2.0)
+
+    assert np.allclose(np.hypot(struck[:, 1], struck[:, 2]), 1, atol=1e-6)
+
+
+def test_every_kind_of_fault_is_tried_at_every_size() -> None:
+    outcomes = inject(trial())
+
+    tried = {(o.kind, o.size) for o in outcomes}
+
+    assert tried == {(kind, size) for kind, fault in FAULTS.items() for size in fault.sizes}
+
+
+def test_larger_spikes_are_caught_more_often_and_the_smallest_visible_size_is_found() -> None:
+    spikes = recall(inject(trial()))["spike"]
+
+    assert spikes[1.0] < 0.4  # one of three channels has a sensitive deviation from peers
+    assert spikes[12.0] > 0.6
+    assert minimum_detectable(inject(trial()), share=0.5)["spike"] in (3.0, 4.0, 6.0)
+
+
+def test_a_detector_that_flags_everything_catches_nothing() -> None:
+    outcomes = inject(trial(threshold=-1.0))
+
+    assert sum(o.caught for o in outcomes) == 0
+
+
+def test_the_same_seed_plants_the_same_faults() -> None:
+    assert inject(trial(seed=4)) == inject(trial(seed=4))
+
+
+def test_windows_reach_back_before_the_fault() -> None:
+    outcomes = inject(trial(window=6))
+
+    assert at_largest(outcomes)["drift"] > 0.6
+
+
+def test_rows_too_scattered_for_an_episode_leave_nothing_to_judge() -> None:
+    apart = Timeline(
+        np.arange(N) * 6_000_000_000_000, np.zeros(N, dtype=np.intp), ("A",), 600_000_000_000
+    )
+
+    assert inject(trial(line=apart)) == ()
+
+
+def test_a_size_counts_as_detectable_only_if_every_larger_one_is() -> None:
+    outcomes = tuple(
+        FaultOutcome("spike", size, "sd", "power", 10, caught)
+        for size, caught in [(1.0, 9), (2.0, 2), (3.0, 6), (4.0, 8)]
+    )
+
+    assert minimum_detectable(outcomes, share=0.5) == {"spike": 3.0}
+
+
+def test_a_fault_never_caught_has_no_detectable_size() -> None:
+    outcomes = (FaultOutcome("stuck", 6.0, "rows", "power", 10, 0),)
+
+    assert minimum_detectable(outcomes, share=0.5) == {"stuck": None}
+
+
+@pytest.mark.parametrize("kind", ["stuck", "swap", "dropout"])
+def test_a_fault_that_changes_nothing_is_not_held_against_the_detector(kind: str) -> None:
+    calm = ROWS.copy()
+    calm[:, [0, 3, 4]] = 0
+
+    outcomes = [o for o in inject(trial(rows=calm)) if o.kind == kind]
+
+    assert all(o.channel == "yaw" for o in outcomes)

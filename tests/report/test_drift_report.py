@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import Columns, Drift, Feature
+from pipeline.data.timeline import Timeline
+from pipeline.drift import Sample
+from pipeline.report.drift_report import MAXIMUM_ROWS, shown_rows, write_drift_report
+
+COLUMNS = Columns(cadence="10min", features={"a": Feature(unit="1"), "b": Feature(unit="1")})
+
+
+def sample(n: int, seed: int) -> Sample:
+    draw = np.random.default_rng(seed)
+    line = Timeline(
+        np.arange(n) * 600_000_000_000, np.zeros(n, dtype=np.intp), ("",), 600_000_000_000
+    )
+    return Sample(
+        line, draw.standard_normal((n, 2)).astype("f4"), draw.exponential(size=n).astype("f4")
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Evidently reaches into numpy.core
+def test_ks_is_named_for_every_column_also_above_a_thousand_rows(tmp_path: Path) -> None:
+    page = tmp_path / "drift.html"
+
+    write_drift_report(sample(3000, 1), sample(3000, 2), columns=COLUMNS, limits=Drift(), path=page)
+
+    content = page.read_text(encoding="utf-8")
+    assert content.count("K-S p_value") >= 3
+    assert "Wasserstein" not in content
+    assert page.stat().st_size < 8_000_000
+
+
+@pytest.mark.parametrize("n", [200, 5000])
+def test_the_page_holds_no_more_rows_than_a_browser_likes(n: int) -> None:
+    assert len(shown_rows(sample(n, 1))) == min(n, MAXIMUM_ROWS)
+
+
+def test_importing_the_reports_does_not_import_evidently() -> None:
+    code = (
+        "import sys, pipeline.report.drift_report, pipeline.report.card, pipeline.report.figures; "
+        "sys.exit('evidently' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.config import Drift
+from pipeline.data.timeline import Timeline
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.drift import DriftResult, DriftVerdict
+from pipeline.evaluation.injection import FaultOutcome
+from pipeline.evaluation.metrics import JudgedRows
+from pipeline.report import figures
+
+
+def size(png: bytes) -> tuple[int, int]:
+    """Width and height in a PNG's header."""
+    assert png.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", png[16:24])
+    return int(width), int(height)
+
+
+def test_score_figures_are_as_wide_as_the_review_page(
+    rows: JudgedRows, threshold: DrawnThreshold
+) -> None:
+    drawn = (
+        figures.score_distribution(rows, threshold),
+        figures.score_timeline(rows, threshold),
+        figures.precision_recall(rows, threshold) or b"",
+    )
+
+    assert {size(png)[0] for png in drawn} == {1200}
+
+
+def test_the_same_rows_give_the_same_picture(rows: JudgedRows, threshold: DrawnThreshold) -> None:
+    first = figures.score_distribution(rows, threshold)
+
+    assert figures.score_distribution(rows, threshold) == first
+
+
+def test_without_incidents_there_is_no_precision_recall_curve(
+    rows: JudgedRows, threshold: DrawnThreshold
+) -> None:
+    healthy = replace(rows, incident=None)
+
+    assert figures.precision_recall(healthy, threshold) is None
+    assert size(figures.score_distribution(healthy, threshold))[0] == 1200
+
+
+@pytest.mark.parametrize("score", [0.0, 5.0])
+def test_scores_that_are_all_alike_can_be_drawn(
+    rows: JudgedRows, threshold: DrawnThreshold, score: float
+) -> None:
+    flat = replace(rows, score=np.full_like(rows.score, score))
+
+    assert size(figures.score_distribution(flat, threshold))[0] == 1200
+
+
+def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: DrawnThreshold) -> None:
+    n, machines = 20, 30
+    line = Timeline(
+        np.tile(np.arange(n) * 600_000_000_000, machines),
+        np.repeat(np.arange(machines), n),
+        tuple(f"machine {i}" for i in range(machines)),
+        600_000_000_000,
+    )
+    fleet = JudgedRows(line, np.ones(n * machines, "f4"), np.ones(n * machines, dtype=bool), None)
+
+    assert size(figures.score_timeline(fleet, threshold))[1] < 1600
+
+
+def test_a_training_history_without_validation_can_be_drawn() -> None:
+    points = [(step, 1.0 / (step + 1)) for step in range(50)]
+
+    assert size(figures.training_history(points, []))[0] == 1200
+    assert size(figures.training_history(points, points[::10]))[0] == 1200
+
+
+def test_of_many_channels_only_those_caught_least_are_drawn() -> None:
+    outcomes = [FaultOutcome("spike", 2.0, "sd", f"m{i:02}", 20, i % 21) for i in range(60)] + [
+        FaultOutcome("swap", 1.0, "", "m01", 20, 5)
+    ]
+
+    assert size(figures.fault_recall(outcomes, share=0.5))[1] < 1200
+
+
+def test_every_level_of_drift_can_be_drawn() -> None:
+    results = tuple(
+        DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level=level)
+        for name, level in [
+            ("score", "alarm"),
+            ("a", "warn"),
+            ("b", "none"),
+            ("c", "no power"),
+        ]
+    )
+    verdict = DriftVerdict("threshold stale", "recalibrate", "the score rose.", results, ())
+
+    assert size(figures.drift_distances(verdict, Drift()))[0] == 1200

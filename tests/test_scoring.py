@@ -1,0 +1,121 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import Threshold
+from pipeline.data.split import Block
+from pipeline.detector.bundle import load_bundle, write_bundle
+from pipeline.detector.calibration import calibrate
+from pipeline.detector.description import Provenance
+from pipeline.detector.graph import Graph
+from pipeline.detector.training import fit
+from pipeline.errors import DataError
+from pipeline.scoring import score_frame
+from tests.detector.plant import (
+    CHANNELS,
+    SMALL,
+    faulty_rows,
+    normal_rows,
+    plant_bundle,
+    schema,
+    timed,
+)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return plant_bundle(tmp_path_factory.mktemp("plant") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def windowed_bundle(tmp_path_factory):
+    shape = schema(window=3, timed=True, entity=True)
+    fitted = fit(Block("train", timed(normal_rows(600, seed=1), machine="a")), shape, SMALL)
+    held = timed(normal_rows(400, seed=2), start="2024-03-01", machine="a")
+    drawn = calibrate(Block("calibration", held), shape, Graph(fitted.graph).score, Threshold())
+    folder = tmp_path_factory.mktemp("windowed") / "bundle"
+    write_bundle(fitted, drawn, folder, name="w", provenance=Provenance({}, "", ""))
+    return load_bundle(folder)
+
+
+def test_each_row_gets_its_answer_under_its_own_index(bundle):
+    frame = normal_rows(50).set_index(np.arange(100, 150))
+
+    answers = score_frame(bundle, frame)
+
+    assert list(answers) == ["score", "threshold", "is_anomaly"]
+    assert list(answers.index) == list(frame.index)
+    assert (answers["threshold"] == bundle.threshold).all()
+    assert (answers["is_anomaly"] == (answers["score"] > bundle.threshold)).all()
+    assert answers["is_anomaly"].dtype == bool
+
+
+def test_many_faults_and_few_normal_rows_are_flagged(bundle):
+    assert score_frame(bundle, faulty_rows(1000))["is_anomaly"].mean() > 0.2
+    assert score_frame(bundle, normal_rows(5000, seed=8))["is_anomaly"].mean() < 0.03
+
+
+def test_the_order_of_columns_and_other_columns_change_nothing(bundle):
+    frame = normal_rows(20)
+    shuffled = frame[list(reversed(CHANNELS))].assign(note="x", other=np.nan)
+
+    pd.testing.assert_frame_equal(score_frame(bundle, shuffled), score_frame(bundle, frame))
+
+
+def test_float32_and_float64_get_the_same_scores(bundle):
+    frame = normal_rows(20).astype("float32")
+
+    pd.testing.assert_frame_equal(
+        score_frame(bundle, frame.astype("float64")), score_frame(bundle, frame)
+    )
+
+
+def test_whole_numbers_are_accepted(bundle):
+    frame = normal_rows(20).round().astype("int64")
+
+    pd.testing.assert_frame_equal(
+        score_frame(bundle, frame), score_frame(bundle, frame.astype("float64"))
+    )
+
+
+def test_an_absent_column_is_named(bundle):
+    with pytest.raises(DataError, match="absent: speed"):
+        score_frame(bundle, normal_rows(5).drop(columns="speed"))
+
+
+def test_a_missing_value_is_an_error_with_column_and_count(bundle):
+    frame = normal_rows(20)
+    frame.loc[[2, 5], "pressure"] = np.nan
+
+    with pytest.raises(DataError, match=r"2 of 20 rows .* pressure \(2\)"):
+        score_frame(bundle, frame)
+
+
+def test_no_rows_get_no_answers(bundle):
+    assert len(score_frame(bundle, normal_rows(0))) == 0
+
+
+def test_rows_that_no_full_window_ends_at_have_no_score_and_no_flag(windowed_bundle):
+    frame = timed(normal_rows(10), machine="a").drop(index=[5])
+
+    answers = score_frame(windowed_bundle, frame)
+
+    silent = answers["score"].isna()
+    assert list(answers.index[silent]) == [0, 1, 6, 7]
+    assert answers["is_anomaly"].isna().equals(silent)
+
+
+def test_rows_of_two_machines_may_be_mixed(windowed_bundle):
+    one = timed(normal_rows(30, seed=1), machine="a")
+    two = timed(normal_rows(30, seed=2), machine="b")
+    mixed = pd.concat([one, two], ignore_index=True).sample(frac=1, random_state=0)
+
+    together = score_frame(windowed_bundle, mixed).sort_index()["score"]
+
+    alone = pd.concat([score_frame(windowed_bundle, part)["score"] for part in (one, two)])
+    np.testing.assert_allclose(together.to_numpy(), alone.to_numpy(), rtol=1e-5)
+
+
+def test_windows_need_the_time_column(windowed_bundle):
+    with pytest.raises(DataError, match="no column 'timestamp'"):
+        score_frame(windowed_bundle, normal_rows(10).assign(machine="a"))

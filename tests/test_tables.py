@@ -1,0 +1,199 @@
+import multiprocessing
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pytest
+
+from pipeline import tables
+from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.tables import (
+    Table,
+    append,
+    current_version,
+    days_in,
+    history,
+    read,
+    replace_days,
+)
+
+MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)
+
+
+def rows(*values: float, day: date = MONDAY) -> pa.Table:
+    return pa.table(
+        {
+            "date": pa.array([day] * len(values), pa.date32()),
+            "timestamp": pa.array(
+                [datetime(2024, 1, day.day, tzinfo=UTC)] * len(values), pa.timestamp("us", "UTC")
+            ),
+            "x": pa.array(values, pa.float32()),
+        }
+    )
+
+
+@pytest.fixture
+def table(root) -> Table:
+    return Table(root, "pumps", "telemetry")
+
+
+def values(table: Table, **kwargs) -> list[float]:
+    return sorted(read(table, **kwargs)["x"])
+
+
+def test_a_replaced_day_holds_the_new_rows_and_other_days_stay(table):
+    replace_days(table, [MONDAY], rows(1, 2), metadata={})
+    replace_days(table, [TUESDAY], rows(3, day=TUESDAY), metadata={})
+
+    replace_days(table, [MONDAY], rows(9), metadata={})
+
+    assert values(table) == [3, 9]
+    assert days_in(table) == [MONDAY, TUESDAY]
+
+
+def test_an_old_version_stays_readable(table):
+    old = replace_days(table, [MONDAY], rows(1), metadata={})
+    replace_days(table, [MONDAY], rows(2), metadata={})
+
+    assert values(table, version=old) == [1]
+
+
+def test_old_versions_are_kept_for_a_century(tmp_path):
+    table = Table(str(tmp_path), "pumps", "telemetry")
+    replace_days(table, [MONDAY], rows(1), metadata={})
+
+    configuration = tables.DeltaTable(table.uri).metadata().configuration
+
+    assert configuration["delta.logRetentionDuration"] == "interval 36500 days"
+    assert configuration["delta.deletedFileRetentionDuration"] == "interval 36500 days"
+
+
+def test_several_days_change_in_one_version(table):
+    both = pa.concat_tables([rows(1), rows(2, day=TUESDAY)])
+
+    version = replace_days(table, [MONDAY, TUESDAY], both, metadata={})
+
+    assert version == 1  # 0 is the empty table
+    assert values(table, first_day=TUESDAY) == [2]
+    assert values(table, last_day=MONDAY) == [1]
+
+
+def test_a_day_can_be_emptied(table):
+    replace_days(table, [MONDAY], rows(1), metadata={})
+
+    replace_days(table, [MONDAY], rows(), metadata={})
+
+    assert days_in(table) == []
+
+
+def test_a_commit_carries_what_its_writer_said(table):
+    replace_days(table, [MONDAY], rows(1), metadata={"run_id": "r7"})
+
+    assert history(table, limit=1)[0]["run_id"] == "r7"
+
+
+def test_a_table_that_nobody_wrote_is_empty(table):
+    assert current_version(table) is None
+    assert days_in(table) == history(table) == []
+    assert list(read(table, columns=["x"])) == ["x"]
+
+
+def test_read_times_are_utc_nanoseconds(table):
+    replace_days(table, [MONDAY], rows(1), metadata={})
+
+    assert str(read(table)["timestamp"].dtype) == "datetime64[ns, UTC]"
+
+
+def test_a_row_outside_the_replaced_days_is_refused(table):
+    with pytest.raises(DataError, match="rows of 2024-01-02 came with a replacement of 2024-01-01"):
+        replace_days(table, [MONDAY], rows(1, day=TUESDAY), metadata={})
+
+
+def test_a_change_of_type_is_refused_with_the_mend(table):
+    replace_days(table, [MONDAY], rows(1), metadata={})
+    text = rows(1).set_column(2, "x", pa.array(["one"]))
+
+    with pytest.raises(DataError, match=r"another type than in the table.*rename"):
+        replace_days(table, [MONDAY], text, metadata={})
+
+
+def test_a_new_column_is_missing_in_older_days(table):
+    replace_days(table, [MONDAY], rows(1), metadata={})
+    wider = rows(2, day=TUESDAY).append_column("y", pa.array([5.0], pa.float32()))
+
+    replace_days(table, [TUESDAY], wider, metadata={})
+
+    assert read(table, last_day=MONDAY)["y"].isna().all()
+
+
+def test_an_unknown_version_is_refused_by_number(table):
+    replace_days(table, [MONDAY], rows(1), metadata={})
+
+    with pytest.raises(DataError, match="at version 99 cannot be read"):
+        read(table, version=99)
+
+
+@pytest.mark.parametrize("first", [[], [0.5]], ids=["into an empty day", "over old rows"])
+def test_a_decision_from_an_old_version_of_the_day_is_refused(table, first):
+    base = replace_days(table, [MONDAY], rows(*first), metadata={})
+    replace_days(table, [MONDAY], rows(1), metadata={}, based_on=base)
+
+    with pytest.raises(TableConflict, match="another writer changed the same days first"):
+        replace_days(table, [MONDAY], rows(2), metadata={}, based_on=base)
+
+    assert values(table) == [1]
+
+
+def test_a_change_of_another_day_is_no_conflict(table):
+    base = replace_days(table, [MONDAY], rows(1), metadata={})
+    replace_days(table, [TUESDAY], rows(2, day=TUESDAY), metadata={}, based_on=base)
+
+    replace_days(table, [MONDAY], rows(3), metadata={}, based_on=base)
+
+    assert values(table) == [2, 3]
+
+
+def test_appended_rows_are_laid_out_by_the_tables_schema(root):
+    ingestions = Table(root, "pumps", "ingestions")
+
+    append(ingestions, [{"date": MONDAY, "verdict": "failed"}])
+    append(ingestions, [{"date": MONDAY, "verdict": "validated", "accepted": 3}])
+
+    stored = read(ingestions).sort_values("verdict")
+    assert list(stored["verdict"]) == ["failed", "validated"]
+    assert stored["accepted"].max() == 3
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("s3_root")
+def test_a_store_that_fails_is_an_outage_with_the_mend():
+    with pytest.raises(OutageError, match=r"NoSuchBucket.*check the storage root") as caught:
+        current_version(Table("s3://never-made", "pumps", "telemetry"))
+
+    assert "\n" not in str(caught.value)
+
+
+def _write(root: str, number: int, together) -> None:
+    together.wait()
+    day = date(2024, 1, 1 + number % 2)
+    replace_days(
+        Table(root, "pumps", "telemetry"), [day], rows(*[number] * 5, day=day), metadata={}
+    )
+    append(Table(root, "pumps", "ingestions"), [{"date": day, "run_id": str(number)}])
+
+
+def test_processes_that_write_at_once_lose_and_double_nothing(root):
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(6)
+    writers = [context.Process(target=_write, args=(root, n, together)) for n in range(6)]
+
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(timeout=60)
+
+    assert [writer.exitcode for writer in writers] == [0] * 6
+    stored = read(Table(root, "pumps", "telemetry"))
+    assert list(stored.groupby("timestamp")["x"].agg(["count", "nunique"]).to_numpy().ravel()) == [
+        5, 1, 5, 1,
+    ]  # fmt: skip
+    assert sorted(read(Table(root, "pumps", "ingestions"))["run_id"]) == list("012345")
