@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import structlog
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from pipeline.registry.pages import MLFLOW_PAGE
+
+log = structlog.get_logger()
 
 Handed = Any
 """What one task hands the next: a reference while Airflow parses, a small dict when it runs."""
@@ -56,8 +59,9 @@ def this_run() -> str:
 
 
 def leave_mlflow_page(address: str) -> None:
-    """Give this task's MLflow button its address."""
+    """Give this task's MLflow button its address, and its log a link that can be clicked."""
     get_current_context()["ti"].xcom_push(key=MLFLOW_PAGE, value=address)
+    log.info("shown_in_mlflow", page=address)
 
 
 def _range(first: str | None, last: str | None) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from pipeline.config import DetectorSpec
 
 TRAINING_POOL = "training"
 PROMOTION_POOL = "promotion"
@@ -38,4 +40,12 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=10),
     "retry_policy": _RETRY_POLICY,
     "execution_timeout": timedelta(minutes=30),
+    # What a task hands on is on its XCom tab; in the log it would bury what happened.
+    "show_return_value_in_logs": False,
 }
+
+
+def last_tick(spec: DetectorSpec) -> datetime | None:
+    """The DAGs' `end_date`, which binds scheduled runs only: the midnight after the last day."""
+    end = spec.schedule.end
+    return datetime.combine(end + timedelta(days=1), time(), UTC) if end else None

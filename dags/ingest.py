@@ -11,27 +11,35 @@ from datetime import UTC, datetime, time
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task
 
 from dags.context import Handed, days_of_this_run, this_run
-from dags.defaults import DEFAULT_ARGS
+from dags.defaults import DEFAULT_ARGS, last_tick
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 DOC = """
-### Ingest and validate one day of **{name}**
+### One day of **{name}**, from the source to validated telemetry
 
 {description}
 
-`fetch` reads only [day, day + 1) from the source. `validate` checks the contract of
-`detectors/{name}.yaml` row by row and the day as a whole. `write` replaces the day in the table
-`telemetry`, puts rejected rows in `quarantine` with the rule that rejected them, and records the
-attempt in `ingestions`. The same input twice changes nothing; changed input makes a new table
-version with a recorded difference.
+1. `fetch` reads exactly [day, day + 1) from the source.
+2. `validate` holds it against the contract in `detectors/{name}.yaml`: each row, then the day.
+3. `write` replaces the day in the table `telemetry`, puts rejected rows in `quarantine` with the
+   rule that rejected them, and records the attempt in `ingestions`.
 
-* **One day by hand**: trigger with a partition key, for example `2014-05-01`.
-* **Many days, one run each**: `airflow backfill create --dag-id {name}__ingest --from-date ... --to-date ...`
-* **First load, one run for all**: trigger with `from_day` and `to_day`.
+The same input twice changes nothing; changed input makes a new table version and a recorded
+difference.
 
-A red `write` names the rule that blocked the day; the data are at fault, so it is not retried.
-"""  # noqa: E501 - a command line must not be broken
+#### To run it by hand
+
+* **One day**: Trigger, Advanced Options, Partition Key `2014-05-01`.
+* **Many days, one run each**: Trigger, Backfill; or
+  `airflow backfill create --dag-id {name}__ingest --from-date 2014-05-01 --to-date 2014-05-31`.
+* **First load, one run for all**: Trigger with `from_day` and `to_day`.
+
+#### When `write` is red
+
+The day was blocked: the log names the rule, and the rows are in `quarantine`. The data are at
+fault, so nothing is retried. Mend the source and clear the run, or run the day again.
+"""
 
 
 @task
@@ -68,6 +76,7 @@ def ingest_dag(spec: DetectorSpec) -> DAG:
             "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"
         ),
         start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        end_date=last_tick(spec),
         catchup=False,
         max_active_runs=4,
         default_args=DEFAULT_ARGS,
@@ -78,10 +87,14 @@ def ingest_dag(spec: DetectorSpec) -> DAG:
                 None,
                 type=["null", "string"],
                 format="date",
-                description="First day of a range that one run loads; empty for a single day.",
+                description="First day of a range that this one run loads. Leave it empty for a "
+                "single day, and give that as Partition Key under Advanced Options.",
             ),
             "to_day": Param(
-                None, type=["null", "string"], format="date", description="Last day, included."
+                None,
+                type=["null", "string"],
+                format="date",
+                description="Last day of that range, included.",
             ),
         },
     ) as dag:

@@ -10,26 +10,32 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.context import Handed, as_of_day, leave_mlflow_page, started_by_backfill, this_run
-from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL, TRAINING_POOL
+from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL, TRAINING_POOL, last_tick
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 DOC = """
-### Train, judge and promote a candidate for **{name}**
+### A candidate for **{name}**: trained, judged and, if it may, promoted
 
-`window` reads the last validated days before the as-of day and shares them out: days that train,
-days that draw the threshold, days that judge. No block is used twice.
-`train` fits the autoencoders on normal rows, `calibrate` draws the conformal
-{percentile} threshold on held-out normals, `evaluate` measures the realised rate on untouched days,
-`drift` compares score and feature distributions, and `gate` asks its questions and registers the
-candidate with its promotion card. `promote` moves the alias `champion` under a lock and writes the
-ledger.
+1. `window` takes the last {days} validated days before the as-of day and shares them out: days that
+   train, days that draw the threshold, days that judge. No day is used twice.
+2. `train` fits the autoencoders on normal rows.
+3. `calibrate` draws the conformal {percentile} threshold on held-out normal rows.
+4. `evaluate` measures the false-positive rate, and faults put in on purpose, on untouched days.
+5. `drift` compares the distributions of scores and features.
+6. `gate` asks its questions and registers the candidate with its promotion card.
+7. `promote` moves the alias `champion`, under a lock, and writes the ledger.
 
-A rejected candidate ends with a pink `promote`: it stays in the registry, tagged with the reason,
-and nothing live changes. Approval: **{approval}**. The **MLflow** button on a task opens its run or
-its promotion card.
+#### How to read a run
 
-A backfill trains and judges but does not promote, unless `promote_from_backfill` says so.
+* **Green `promote`**: the candidate is live, and the version before it is `previous`.
+* **Pink (skipped) `promote`**: not promoted, and nothing live changed. A rejected candidate stays
+  in the registry, tagged with the reason.
+* **Red**: the data or the machine; the log names the value, the limit and the mend.
+
+The run or the promotion card in MLflow is linked in each task's log, and by the button **MLflow**
+on its Details tab. Approval by a person: **{approval}**. A backfill trains and judges but does not
+promote, unless `promote_from_backfill` says so.
 """
 
 
@@ -86,7 +92,7 @@ def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Hand
     """Move `champion` to a candidate that passed and, where asked for, was approved."""
     from pipeline.steps import promotion
 
-    if started_by_backfill() and not params["promote_from_backfill"]:
+    if not _may_promote(params):
         msg = "A backfill does not move the champion; set promote_from_backfill to allow it."
         raise AirflowSkipException(msg)
     outcome = _shown(promotion.promote(candidate, answer=answer, run=this_run()))
@@ -101,12 +107,14 @@ def train_dag(spec: DetectorSpec) -> DAG:
         dag_id=f"{spec.name}__train",
         schedule=CronDataIntervalTimetable(spec.schedule.train, timezone="UTC"),
         start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        end_date=last_tick(spec),
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULT_ARGS,
         tags=["plimsoll", spec.name],
         doc_md=DOC.format(
             name=spec.name,
+            days=spec.split.training_days,
             percentile=f"{100 * (1 - spec.threshold.alpha):g}th-percentile",
             approval=spec.promotion.approval,
         ),
@@ -118,13 +126,13 @@ def train_dag(spec: DetectorSpec) -> DAG:
 
 
 def _approval(spec: DetectorSpec, judged: Handed) -> Handed:
-    """A person's answer, asked for only where the file wants one and the gate passed."""
+    """A person's answer, asked for only where the file wants one and it could change anything."""
     if spec.promotion.approval == "none":
         return None
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def passed_gate(candidate: Handed) -> bool:
-        return bool(candidate["passed"])
+    def passed_gate(candidate: Handed, *, params: Handed = None) -> bool:
+        return bool(candidate["passed"]) and _may_promote(params)
 
     approve = HITLOperator(
         task_id="approve",
@@ -139,23 +147,31 @@ def _approval(spec: DetectorSpec, judged: Handed) -> Handed:
     return approve.output
 
 
+def _may_promote(params: Handed) -> bool:
+    return bool(params["promote_from_backfill"]) or not started_by_backfill()
+
+
 def _params(spec: DetectorSpec) -> dict[str, Param]:
     return {
         "as_of": Param(
             None,
             type=["null", "string"],
             format="date",
-            description="Train on days before this one; empty: the end of the run's interval.",
+            description="Train on days before this one, never on the day itself. Empty: the end of "
+            "the run's data interval.",
         ),
         "training_days": Param(
             None,
             type=["null", "integer"],
             minimum=spec.split.minimum_days,
             maximum=3660,
-            description=f"Days to read; empty: {spec.split.training_days}, as the file says.",
+            description=f"Validated days to train and judge on. Empty: {spec.split.training_days}, "
+            "as the detector file says.",
         ),
         "promote_from_backfill": Param(
-            default=False, type="boolean", description="Let a backfill move the champion."
+            default=False,
+            type="boolean",
+            description="Let a backfill move the champion; without effect on other runs.",
         ),
     }
 

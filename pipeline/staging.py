@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,10 +52,9 @@ def pulled(uri: str) -> Iterator[Path]:
 
 def write_table(uri: str, table: pa.Table) -> None:
     """Put `table` at `uri` as Parquet."""
-    target, path = filesystem_at(uri)
-    target.create_dir(path.rpartition("/")[0], recursive=True)
-    with target.open_output_stream(path) as stream:
-        pq.write_table(table, stream)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    _put(uri, sink.getvalue())
 
 
 def read_table(uri: str) -> pa.Table:
@@ -72,10 +72,7 @@ def read_table(uri: str) -> pa.Table:
 
 def write_json(uri: str, content: Any) -> None:
     """Put `content` at `uri` as JSON."""
-    target, path = filesystem_at(uri)
-    target.create_dir(path.rpartition("/")[0], recursive=True)
-    with target.open_output_stream(path) as stream:
-        stream.write(json.dumps(content, indent=1, sort_keys=True).encode())
+    _put(uri, json.dumps(content, indent=1, sort_keys=True).encode())
 
 
 def read_json(uri: str) -> Any:
@@ -98,3 +95,16 @@ def filesystem_at(uri: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), str(Path(uri).absolute())
     filesystem, path = fs.FileSystem.from_uri(uri)
     return filesystem, path
+
+
+def _put(uri: str, content: bytes | pa.Buffer) -> None:
+    """Put `content` at `uri` so that a reader sees all of it or what was there before."""
+    target, path = filesystem_at(uri)
+    target.create_dir(path.rpartition("/")[0], recursive=True)
+    # An object store shows an object when it is complete; a local file must be moved into place.
+    is_local = isinstance(target, fs.LocalFileSystem)
+    first = f"{path}.{uuid.uuid4().hex}" if is_local else path
+    with target.open_output_stream(first) as stream:
+        stream.write(content)
+    if is_local:
+        target.move(first, path)

@@ -172,6 +172,19 @@ def test_a_store_that_fails_is_an_outage_with_the_mend():
     assert "\n" not in str(caught.value)
 
 
+def test_losing_to_other_writers_for_good_is_an_outage_with_the_mend(tmp_path, monkeypatch):
+    def lose(*_, **__):
+        raise tables.CommitFailedError
+
+    table = Table(str(tmp_path), "pumps", "telemetry")
+    replace_days(table, [MONDAY], rows(1), metadata={})
+    monkeypatch.setattr(tables, "write_deltalake", lose)
+    monkeypatch.setattr(tables, "_FIRST_WAIT_S", 0)
+
+    with pytest.raises(OutageError, match=r"8 times in a row.*fewer runs"):
+        replace_days(table, [MONDAY], rows(2), metadata={})
+
+
 def _write(root: str, number: int, together) -> None:
     together.wait()
     day = date(2024, 1, 1 + number % 2)

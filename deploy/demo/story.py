@@ -16,6 +16,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
 from pipeline import settings, tables
 from pipeline.records import from_json
+from pipeline.registry.pages import version_page
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.gating import verdict_of
 from pipeline.steps.review import look_back
@@ -99,7 +100,7 @@ def _pages(demo: Demo, version: int, train_run: str) -> Iterator[summary.Row]:
     yield "Pages to open", ""
     yield "the training run", f"{stack.airflow_url}/dags/{TRAIN}/runs/{train_run}"
     yield "every day ingested", f"{stack.airflow_url}/dags/{INGEST}"
-    yield "the promotion card", f"{stack.mlflow_page}#/models/{DETECTOR}/versions/{version}"
+    yield "the promotion card", version_page(stack.mlflow_url, DETECTOR, version)
     yield "login for Airflow", f"admin, {stack.secrets.airflow_password}"
 
 

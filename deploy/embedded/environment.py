@@ -82,6 +82,7 @@ def _airflow(stack: Stack) -> dict[str, str]:
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__BASE_URL": stack.airflow_url,
         "AIRFLOW__API__INSTANCE_NAME": "Plimsoll",
+        "AIRFLOW__API__DEFAULT_WRAP": "True",  # our errors say the mend, at the end of the line
         "AIRFLOW__API__SECRET_KEY": stack.secrets.api_secret,
         "AIRFLOW__API_AUTH__JWT_SECRET": stack.secrets.jwt_secret,
         "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",

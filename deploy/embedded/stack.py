@@ -54,7 +54,7 @@ class Stack:
     @property
     def mlflow_page(self) -> str:
         """The page a person opens: MLflow hides the model registry without this parameter."""
-        return f"{self.mlflow_url}/?workflowType=machine_learning"
+        return f"{self.mlflow_url}/#/experiments?workflowType=machine_learning"
 
     def dsn(self, database: str, *, driver: str = "") -> str:
         """URL of one of the stack's databases; `driver` as SQLAlchemy wants it, "+psycopg2"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 from pathlib import Path
@@ -42,12 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit, calibrate, write; says on stderr what it left out and how far to trust the line."""
     out: Path = arguments.out
     _refuse_foreign_folder(out)
+    import structlog
+
     from pipeline.cli.blocks import blocks_of, settings_of
     from pipeline.config import load_detector
     from pipeline.detector.calibration import calibrate
     from pipeline.detector.graph import Graph
     from pipeline.detector.training import fit
 
+    # What the events say is printed below, in words.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     spec = load_detector(arguments.detector) if arguments.detector else None
     blocks = blocks_of(arguments.train, arguments.calibration, spec)
     for remark in blocks.remarks:
@@ -55,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     model, threshold = settings_of(spec)
     print(
         f"Training on {len(blocks.train.frame):,} rows x {len(blocks.schema.features)} features; "
-        f"{len(blocks.calibration.frame):,} rows draw the threshold."
+        f"{len(blocks.calibration.frame):,} rows draw the threshold.",
+        flush=True,
     )
     fitted = fit(blocks.train, blocks.schema, model, threads=1, on_check=_Progress(model.steps))
     calibration = calibrate(blocks.calibration, blocks.schema, Graph(fitted.graph).score, threshold)
@@ -74,7 +80,8 @@ class _Progress:
     def __call__(self, check: Check) -> None:
         if time.monotonic() - self.spoke > _PROGRESS_S:
             self.spoke = time.monotonic()
-            print(f"  step {check.step:,}/{self.steps:,}  validation {check.validation:.4f}")
+            progress = f"  step {check.step:,}/{self.steps:,}  validation {check.validation:.4f}"
+            print(progress, flush=True)
 
 
 def _refuse_foreign_folder(out: Path) -> None:

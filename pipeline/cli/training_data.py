@@ -14,12 +14,14 @@ from pipeline.config import DetectorSpec
 from pipeline.config.columns import EVALUATION_PREFIX
 from pipeline.data.derive import derive
 from pipeline.data.split import normal_rows
-from pipeline.detector.frames import feature_values
+from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.inputs import named
 from pipeline.detector.schema import UNKNOWN_UNIT, Schema, schema_of
 from pipeline.errors import DataError, PlimsollError
 
 _TIME = "timestamp"
+_FEWEST_TIMES = 20
+"""Fewer distinct times than this hold no stretch of time that could be set aside."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ def by_numbers(path: Path, schema: Schema | None = None) -> TrainingData:
             return _checked(table.to_pandas(), schema, [])
         features, remarks = _features(table)
         time = _TIME if _has_time(table) else None
+        if time and len(table[time].unique()) < _FEWEST_TIMES:
+            remarks.append(f"{_TIME} hardly changes: the rows are taken as having no time")
+            time = None
         frame = table.select(([time] if time else []) + features).to_pandas()
         found = Schema(
+            context=(),
             features=tuple(features),
             units=(UNKNOWN_UNIT,) * len(features),
             window=1,
@@ -137,6 +143,7 @@ def _cadence(time: pd.Series[pd.Timestamp]) -> float:
 
 def _checked(frame: pd.DataFrame, schema: Schema, remarks: list[str]) -> TrainingData:
     feature_values(frame, schema)
+    timeline_of(frame, schema)
     return TrainingData(frame, schema, tuple(remarks))
 
 

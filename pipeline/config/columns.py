@@ -23,6 +23,11 @@ class Feature(Section):
     circular: bool = Field(
         default=False, description="An angle in degrees: enters the model as sine and cosine."
     )
+    context: bool = Field(
+        default=False,
+        description="Weather, load, season: helps to reconstruct the others but is not judged "
+        "itself, and is read no further than training knew it. A hot summer is no fault.",
+    )
     stuck_after: Duration | None = Field(
         None, description="Bit-identical for longer than this is a stuck sensor; None: never."
     )
@@ -99,6 +104,22 @@ class Columns(Section):
         """Evaluation-only columns that are true or false; the others are numbers."""
         incident = () if self.incident is None else (self.incident,)
         return frozenset((*incident, *self.exclude_from_training))
+
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        """Feature columns that are not judged; the deviation of a context channel is."""
+        names: list[str] = []
+        for name, feature in self.features.items():
+            if feature.context:
+                names += [f"{name}_sin", f"{name}_cos"] if feature.circular else [name]
+        return tuple(names)
+
+    @model_validator(mode="after")
+    def _something_must_be_judged(self) -> Self:
+        if set(self.feature_columns) == set(self.context_columns):
+            msg = "every feature is context; leave at least one to be judged"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _names_must_fit_together(self) -> Self:

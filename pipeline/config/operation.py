@@ -26,6 +26,11 @@ class Schedule(Section):
     """When the DAGs run. Partitions are UTC days, so ingestion itself is always at midnight."""
 
     start: date = Field(description="First partition that is expected to exist.")
+    end: date | None = Field(
+        None,
+        description="Last partition of a history that has ended: nothing runs by schedule for "
+        "later days, only by hand; None: the data go on.",
+    )
     train: Cron = Field("0 3 1 * *", description="Training runs (UTC); monthly by default.")
 
 

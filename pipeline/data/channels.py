@@ -28,11 +28,13 @@ class Channel:
         name: as the detector file calls it.
         columns: feature positions; (sine, cosine) of an angle, else own value, then deviations.
         angle: whether it is an angle.
+        judged: whether any of its features is; weather that is only context is not.
     """
 
     name: str
     columns: tuple[int, ...]
     angle: bool
+    judged: bool
 
 
 def channels(columns: Columns) -> tuple[Channel, ...]:
@@ -44,7 +46,9 @@ def channels(columns: Columns) -> tuple[Channel, ...]:
             held = [f"{name}_sin", f"{name}_cos"]
         else:
             held = [c for c in (name, f"{name}_vs_peers") if c in place]
-        found.append(Channel(name, tuple(place[column] for column in held), feature.circular))
+        judged = any(column not in columns.context_columns for column in held)
+        at = tuple(place[column] for column in held)
+        found.append(Channel(name, at, feature.circular, judged))
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec, Split
-from pipeline.data.grid import DAY_NS, cadence_ns, nanoseconds
+from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds
 from pipeline.errors import DataError, SplitReuseError
 
 Role = Literal["train", "calibration", "test"]
@@ -66,8 +66,9 @@ def split(frame: pd.DataFrame, spec: DetectorSpec) -> Blocks:
     day = moments // DAY_NS
     days = np.unique(day)
     if spec.split.method == "interleaved_days":
-        # Counted from 1970, so that a day has the same role in every window it falls into.
-        place = days % _parts(spec.split)
+        # Counted from the detector's first day, so that a day has the same role in every window
+        # it falls into: no candidate is judged on days that the champion trained on.
+        place = (days - day_number(spec.schedule.start)) % _parts(spec.split)
     else:
         place = np.arange(len(days)) * _parts(spec.split) // max(len(days), 1)
     role_of_day = np.searchsorted(

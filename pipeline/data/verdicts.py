@@ -117,4 +117,5 @@ def _cause(rule: str, feature: str, entities: pd.Series) -> str:
     names = sorted(set(entities.dropna()))
     shown = names if len(names) <= _GAPS_TOLD else [*names[:_GAPS_TOLD], "..."]
     where = f" on {', '.join(shown)}" if shown else ""
-    return f"{f'{rule} {feature}'.strip().replace('_', ' ', 1)}{where} ({len(entities)} rows)"
+    what = f"{rule.replace('_', ' ')} {feature}".strip()
+    return f"{what}{where} ({len(entities)} rows)"

@@ -53,7 +53,7 @@ def calibrate(block: Block, schema: Schema, scorer: Scorer, config: Threshold) -
         threshold=threshold,
         summary=_summary(scored, rho),
         reference=draw_reference(newest, scored.score, line),
-        golden=draw_golden(held.rows, scored.score, threshold.value),
+        golden=draw_golden(held.rows, scored.score, threshold.value, scorer),
     )
 
 

@@ -40,8 +40,8 @@ def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:
     time = pd.DatetimeIndex(pd.to_datetime(frame[schema.timestamp], utc=True)).as_unit("ns")
     if time.hasnans:
         msg = (
-            f"{int(np.isnat(time).sum()):,} rows have no {schema.timestamp}; drop them, as nothing "
-            "tells where they belong."
+            f"{np.count_nonzero(pd.isna(time)):,} rows have no {schema.timestamp}; drop them, as "
+            "nothing tells where they belong."
         )
         raise DataError(msg)
     entities = [""] * len(frame) if schema.entity is None else frame[schema.entity].astype(str)

@@ -26,15 +26,16 @@ class Golden:
     score: NDArray[np.float32]
 
 
-def draw_golden(rows: Rows, score: NDArray[np.float32], threshold: float) -> Golden:
-    """Rows from the lowest score up to the threshold, evenly by rank.
+def draw_golden(rows: Rows, score: NDArray[np.float32], threshold: float, scorer: Scorer) -> Golden:
+    """Rows from the lowest score up to the threshold, evenly by rank, scored once more.
 
-    Not above it: rounding grows with the score, the tolerance does not.
+    Not above it: rounding grows with the score, the tolerance does not. Scored by themselves,
+    as at loading: a processor may round a batch of another size differently.
     """
     ordered = np.argsort(score, kind="stable")
     ordered = ordered[: max(1, int((score <= threshold).sum()))]
     kept = ordered[np.linspace(0, len(ordered) - 1, min(MOST_ROWS, len(ordered))).astype(np.intp)]
-    return Golden(rows[kept], score[kept])
+    return Golden(rows[kept], scorer(rows[kept]).score)
 
 
 def refuse_other_scores(golden: Golden, scorer: Scorer, threshold: float) -> None:

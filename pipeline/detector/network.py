@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from pipeline.detector.scaling import FAR, Scaler
+from pipeline.detector.scaling import Scaler
 from pipeline.detector.weighing import Weighing
 
 
@@ -19,11 +20,31 @@ class Judged(NamedTuple):
     reconstruction: torch.Tensor
 
 
-class ScoringNetwork(nn.Module):
-    """Scaler, ensemble and weighing in one."""
+class Scaling(nn.Module):
+    """A scaler for windows of several rows; also what training sees."""
 
     mean: torch.Tensor
     scale: torch.Tensor
+    lowest: torch.Tensor
+    highest: torch.Tensor
+
+    def __init__(self, scaler: Scaler, *, window: int) -> None:
+        super().__init__()
+        for name, values in asdict(scaler).items():
+            self.register_buffer(name, torch.tensor(values * window, dtype=torch.float32))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Scaled and clipped rows of shape (n, L d)."""
+        return torch.clamp((rows - self.mean) / self.scale, self.lowest, self.highest)
+
+    def undone(self, scaled: torch.Tensor) -> torch.Tensor:
+        """Scaled rows in the rows' own units."""
+        return scaled * self.scale + self.mean
+
+
+class ScoringNetwork(nn.Module):
+    """Scaler, ensemble and weighing in one."""
+
     weight: torch.Tensor
     usual: torch.Tensor
 
@@ -34,20 +55,19 @@ class ScoringNetwork(nn.Module):
         self.ensemble = ensemble
         self.features = len(weighing.weight)
         self.cap = weighing.cap
-        self.register_buffer("mean", torch.tensor(scaler.mean * window, dtype=torch.float32))
-        self.register_buffer("scale", torch.tensor(scaler.scale * window, dtype=torch.float32))
+        self.scaling = Scaling(scaler, window=window)
         self.register_buffer("weight", torch.tensor(weighing.weight, dtype=torch.float32))
         self.register_buffer("usual", torch.tensor(weighing.usual, dtype=torch.float32))
 
     def forward(self, rows: torch.Tensor) -> Judged:
         """Judge raw feature rows of shape (n, L d)."""
-        scaled = torch.clamp((rows - self.mean) / self.scale, -FAR, FAR)
+        scaled = self.scaling(rows)
         made: torch.Tensor = self.ensemble(scaled)
         error = squared_error(made, scaled, self.features) / self.usual
         if self.cap is not None:
             error = self.cap * torch.log(1 + error / self.cap)
         error = error * self.weight
-        return Judged(error.sum(dim=1), error, made.mean(dim=0) * self.scale + self.mean)
+        return Judged(error.sum(dim=1), error, self.scaling.undone(made.mean(dim=0)))
 
 
 def squared_error(made: torch.Tensor, scaled: torch.Tensor, features: int) -> torch.Tensor:

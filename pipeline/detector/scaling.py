@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +17,25 @@ _LEAST_OF_LEVEL = 1e-4
 _OF_A_ZERO = 0.1
 
 
+_EDGES = (0.001, 0.999)
+"""Quantiles that a context feature is read between: all that training knows of it."""
+
+
 @dataclass(frozen=True)
 class Scaler:
-    """Centre and spread of each feature on training rows: z = (x - mean) / scale."""
+    """How each feature is scaled: z = (x - mean) / scale, clipped to [lowest, highest]."""
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
 
 
-def fit_scaler(rows: Rows) -> Scaler:
-    """The scaler of training rows of shape (n, d), finite.
+def fit_scaler(rows: Rows, judged: Sequence[bool]) -> Scaler:
+    """The scaler of training rows of shape (n, d), finite; `judged` is false for context.
+
+    A context feature (a season's temperature) is clipped to what training knows of it: beyond,
+    the network would only guess, and blame the features that are judged.
 
     A feature that hardly moves would blow its noise up, so its spread has a floor. Each floor
     comes from the feature itself, never from its neighbours: changing one feature's unit changes
@@ -45,4 +55,5 @@ def fit_scaler(rows: Rows) -> Scaler:
     scale = np.where(level == 0, _OF_A_ZERO, scale)
     # Below float32's smallest normal number the division would be infinite.
     scale = np.maximum(scale, np.finfo(np.float32).tiny)
-    return Scaler(tuple(mean.tolist()), tuple(scale.tolist()))
+    edges = np.where(judged, [[-FAR], [FAR]], (np.quantile(exact, _EDGES, axis=0) - mean) / scale)
+    return Scaler(*(tuple(values.tolist()) for values in (mean, scale, *edges)))

@@ -17,6 +17,7 @@ class Schema:
 
     Attributes:
         features: feature columns, in the order of the model's inputs.
+        context: features that are read but not judged.
         units: unit of each feature; `1` is a pure number.
         window: rows in one model input.
         timestamp: time column; None when the rows have no time.
@@ -27,12 +28,18 @@ class Schema:
     """
 
     features: tuple[str, ...]
+    context: tuple[str, ...]
     units: tuple[str, ...]
     window: int
     timestamp: str | None
     entity: str | None
     cadence_s: float | None
     source_columns: dict[str, Any] | None
+
+    @property
+    def judged(self) -> tuple[bool, ...]:
+        """For each feature, whether its error counts."""
+        return tuple(name not in self.context for name in self.features)
 
     @property
     def inputs(self) -> int:
@@ -44,6 +51,7 @@ def schema_of(columns: Columns, window: Window) -> Schema:
     """The schema that a detector file asks for."""
     return Schema(
         features=columns.feature_columns,
+        context=columns.context_columns,
         units=tuple(_unit(columns, name) for name in columns.feature_columns),
         window=window.length,
         timestamp=columns.timestamp,

@@ -20,9 +20,9 @@ from pipeline.detector.fitted import Facts, FittedNetwork
 from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.holdout import hold_out
 from pipeline.detector.models import MODELS
-from pipeline.detector.network import ScoringNetwork, squared_error
+from pipeline.detector.network import Scaling, ScoringNetwork, squared_error
 from pipeline.detector.onnx_export import export
-from pipeline.detector.scaling import FAR, Scaler, fit_scaler
+from pipeline.detector.scaling import Scaler, fit_scaler
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows
 from pipeline.detector.weighing import weigh
@@ -61,11 +61,11 @@ def fit(
     family = MODELS[settings.family]
     with _threads(threads):
         ensemble = family.build(settings, schema.inputs, generator)
-        scaled = _scaled(train, scaler, schema.window)
-        exam = _scaled(validation, scaler, schema.window)
+        scaling = Scaling(scaler, window=schema.window)
+        scaled, exam = (scaling(torch.from_numpy(rows)) for rows in (train, validation))
         descent = descend(ensemble, family, settings, scaled, exam, generator, on_check)
         error = _errors(ensemble, exam, len(schema.features))
-        weighing = weigh(error, settings.error_weighting, settings.error_cap)
+        weighing = weigh(error, schema.judged, settings.error_weighting, settings.error_cap)
         network = ScoringNetwork(ensemble, scaler, weighing, window=schema.window)
         graph = export(network, validation[:_PROBE_ROWS])
     facts = Facts(
@@ -110,17 +110,11 @@ def _inputs(block: Block, schema: Schema, seed: int) -> tuple[Rows, Rows, Scaler
         msg = (
             f"The train block gives {len(train):,} windows of {schema.window} row(s) to train on "
             f"and {len(validation):,} to validate on, from {len(values):,} rows; at least "
-            f"{_FEWEST_WINDOWS} and 1 are needed. Widen split.training_days or shorten "
-            "window.length."
+            f"{_FEWEST_WINDOWS} and 1 are needed. Provide more normal rows (a longer "
+            "split.training_days), or shorten window.length."
         )
         raise DataError(msg)
-    return train, validation, fit_scaler(values)
-
-
-def _scaled(rows: Rows, scaler: Scaler, window: int) -> torch.Tensor:
-    mean = torch.tensor(scaler.mean * window, dtype=torch.float32)
-    scale = torch.tensor(scaler.scale * window, dtype=torch.float32)
-    return torch.clamp((torch.from_numpy(rows) - mean) / scale, -FAR, FAR)
+    return train, validation, fit_scaler(values, schema.judged)
 
 
 @torch.no_grad()

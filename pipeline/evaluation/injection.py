@@ -128,7 +128,8 @@ def _healthy_episodes(trial: Trial, length: int) -> _Episodes:
 
 def _plant(trial: Trial, ground: _Episodes, kind: str, size: float) -> Iterator[FaultOutcome]:
     fault = FAULTS[kind]
-    suitable = [c for c in channels(trial.columns) if fault.suits_angles or not c.angle]
+    judged = [channel for channel in channels(trial.columns) if channel.judged]
+    suitable = [channel for channel in judged if fault.suits_angles or not channel.angle]
     planted = [
         (channel, *_faulty(trial, ground, channel, suitable, size, fault)) for channel in suitable
     ]

@@ -44,7 +44,7 @@ def _failures(failed: list[CheckResult]) -> str:
 
 
 def _success(results: tuple[CheckResult, ...]) -> str:
-    skipped = [result.name for result in results if result.verdict == "skip"]
+    skipped = [r.name.replace("_", " ") for r in results if r.verdict == "skip"]
     asked = len(results) - len(skipped)
     if not skipped:
         return f"All {asked} checks passed."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipeline.config import Gate
 from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult, verdict
 
@@ -90,19 +92,22 @@ def fault_size_vs_champion(
     """Are faults still caught at the size at which the champion begins to see them?"""
     limit = f"<= {limits.maximum_fault_size_ratio:g} x champion"
     if champion is None:
-        return _no_champion("fault_size_vs_champion", _sizes(candidate.fault_size), limit)
+        caught = sum(size is not None for size in candidate.fault_size.values())
+        value = f"{caught} of {len(candidate.fault_size)} kinds caught"
+        return _no_champion("fault_size_vs_champion", value, limit)
     worse = {
         kind: size
         for kind, size in champion.fault_size.items()
         if size is not None
         and not _at_most(candidate.fault_size.get(kind), limits.maximum_fault_size_ratio * size)
     }
+    other = [k for k, v in candidate.fault_size.items() if v != champion.fault_size.get(k)]
     return CheckResult(
         "fault_size_vs_champion",
         verdict(passed=not worse),
-        value=_sizes(candidate.fault_size),
+        value=_sizes(candidate.fault_size, other) or "alike in every kind",
         limit=limit,
-        champion=_sizes(champion.fault_size),
+        champion=_sizes(champion.fault_size, other) or "-",
         reason=f"Blinder than the champion to {', '.join(worse)}."
         if worse
         else f"Smallest size of which {limits.minimum_fault_recall:.0%} is caught, kind by kind.",
@@ -118,5 +123,6 @@ def _at_most(size: float | None, limit: float) -> bool:
     return size is not None and size <= limit
 
 
-def _sizes(by_kind: dict[str, float | None]) -> str:
-    return ", ".join(f"{k} {'-' if v is None else f'{v:g}'}" for k, v in by_kind.items()) or "-"
+def _sizes(by_kind: dict[str, float | None], kinds: Iterable[str]) -> str:
+    sizes = {kind: by_kind.get(kind) for kind in kinds}
+    return ", ".join(f"{k} {'never' if v is None else f'{v:g}'}" for k, v in sizes.items())

@@ -12,6 +12,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 
 CANDIDATE_TAG = "plimsoll.candidate"
+_DESCRIPTION = "mlflow.note.content"
+_ABOUT = "Candidates of the detector `{}`: one run each, from training to the gate's verdict."
 
 
 def find_or_start(
@@ -71,6 +73,16 @@ def log_dataset(
     client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train")])])
 
 
+def describe(client: MlflowClient, run_id: str, text: str) -> None:
+    """Set the Markdown at the top of the run's page."""
+    client.set_tag(run_id, _DESCRIPTION, text)
+
+
+def log_page(client: MlflowClient, run_id: str, name: str, text: str) -> None:
+    """Log a text at the top of the run's artifacts, where it is seen first."""
+    client.log_text(run_id, text, name)
+
+
 def log_folder(client: MlflowClient, run_id: str, folder: Path, artifact_path: str) -> None:
     """Log every file of a local folder."""
     client.log_artifacts(run_id, str(folder), artifact_path)
@@ -87,7 +99,7 @@ def _experiment(client: MlflowClient, detector: str) -> str:
     if existing is not None:
         return str(existing.experiment_id)
     try:
-        return str(client.create_experiment(detector))
+        return str(client.create_experiment(detector, tags={_DESCRIPTION: _ABOUT.format(detector)}))
     except MlflowException:
         # Another task created it between the look and the call.
         created = client.get_experiment_by_name(detector)

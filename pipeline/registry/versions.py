@@ -16,6 +16,10 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 LOADER = "pipeline.registry.loader"
+_ABOUT = (
+    "Bundles of the detector `{}`. **champion** is live, **challenger** passed its gate and waits, "
+    "**previous** is the way back. Each version opens with its promotion card."
+)
 _NEEDED_TO_SCORE = ("numpy", "onnxruntime", "pandas", "pyarrow", "pydantic", "safetensors")
 
 
@@ -103,7 +107,7 @@ def download(wanted: Version, folder: Path) -> Path:
 
 def _ensure_model(client: MlflowClient, model: str) -> None:
     try:
-        client.create_registered_model(model, description=f"Bundles of the detector `{model}`.")
+        client.create_registered_model(model, description=_ABOUT.format(model))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -16,6 +16,9 @@ from pipeline.evaluation.replay import Replay
 from pipeline.gate import CheckResult, GateVerdict
 
 _CHANGED_ROWS = 5
+_WORDS = {"pass": "PASS", "fail": "**FAIL**", "skip": "skip"}
+# MLflow draws a table without any space between its columns or below it.
+_GAP, _RULE = " &emsp; | ", "\n\n---\n\n"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Card:
         trained_on: the rows.
         changes: what differs from the champion, one phrase each; empty: nothing was compared.
         replay: candidate and champion over the same recent days; None without a champion.
-        images: pictures, shown in the card.
+        images: pictures, shown below the threshold.
         links: further pages.
         next_step: what a person does now, in Markdown; empty: nothing.
     """
@@ -86,20 +89,30 @@ def promotion_card(card: Card) -> str:
         _headline(card),
         _changes(card),
         _gate_table(card.gate),
-        _threshold(card.threshold, card.evaluation),
+        "\n\n".join(
+            (
+                _threshold(card.threshold, card.evaluation),
+                *(f"![{image.name}]({image.url})" for image in card.images),
+            )
+        ),
         _evaluation(card.evaluation),
         _data(card),
-        *(f"![{image.name}]({image.url})" for image in card.images),
-        " | ".join(f"[{link.name}]({link.url})" for link in card.links),
     )
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return _RULE.join(section for section in sections if section) + "\n"
 
 
 def _headline(card: Card) -> str:
     word = "Passed" if card.gate.passed else "Rejected"
-    against = "no champion yet" if card.gate.champion is None else f"champion {card.gate.champion}"
-    text = f"{word}: {card.detector} against {against}.\n\n**{card.gate.reason}**"
-    return f"{text}\n\n{card.next_step}" if card.next_step else text
+    champion = card.gate.champion
+    against = ", no champion yet" if champion is None else f" against champion {champion}"
+    days = f"{card.trained_on.start} to {card.trained_on.end}"
+    parts = (
+        f"{word}{against}: {card.detector}, trained on {days}.",
+        f"**{card.gate.reason}**",
+        card.next_step,
+        " | ".join(f"[{link.name}]({link.url})" for link in card.links),
+    )
+    return "\n\n".join(part for part in parts if part)
 
 
 def _changes(card: Card) -> str:
@@ -129,16 +142,16 @@ def _changed_rows(replay: Replay | None) -> str:
         )
         for row in replay.changed[:_CHANGED_ROWS]
     ]
-    header = ("Most changed (UTC)", "Entity", "Score / line", "Champion's")
+    header = ("Most changed (UTC)", "Entity", "Score / threshold", "By the champion")
     return "\n\n" + _table(header, rows)
 
 
 def _gate_table(gate: GateVerdict) -> str:
-    header = ("Gate", "This version", "Champion", "Limit", "Verdict")
-    rows = [(_name(r), r.value, r.champion, r.limit, r.verdict.upper()) for r in gate.results]
+    header = ("Check", "This version", "Champion", "Limit", "Verdict")
+    rows = [(_name(r), r.value, r.champion, r.limit, _WORDS[r.verdict]) for r in gate.results]
     failed = [f"- **{_name(r)}**: {r.reason}" for r in gate.results if r.verdict == "fail"]
-    table = "### Gate\n\n" + _table(header, rows)
-    return table + ("\n\nWhy it failed:\n\n" + "\n".join(failed) if failed else "")
+    why = "Why it failed:\n\n" + "\n".join(failed) + "\n\n" if failed else ""
+    return "### Gate\n\n" + why + _table(header, rows)
 
 
 def _name(result: CheckResult) -> str:
@@ -206,8 +219,9 @@ def _data(card: Card) -> str:
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(_cell(text) for text in line)} |" for line in lines)
+    rule = " | ".join("---" for _ in header)
+    lines = [_GAP.join(_cell(text) for text in line) for line in (header, *rows)]
+    return "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:]))
 
 
 def _cell(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from pipeline.registry.connection import connect
 from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.fitting import block_of
+from pipeline.steps.fitting import block_of, described
 from pipeline.steps.judging import drift_of, tryout_of
 from pipeline.steps.records import record_rejection, record_threshold
 
@@ -91,6 +92,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         card = _card(candidate, spec, manifest, bundle, verdict, compared)
         _log_verdict(candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
+    runs.describe(client, candidate.run_id, _note(candidate, manifest, verdict, page))
     judged = Judged(
         candidate=replace(candidate, page=page),
         version=version.number,
@@ -208,7 +210,10 @@ def _card(
             changes=_changes(bundle, compared),
             replay=compared.replayed if compared else None,
             images=(Reference("Score distribution", image),),
-            links=(Reference("Run, figures and drift report", _relative(candidate.page)),),
+            links=(
+                Reference("Run", pages.inside_mlflow(candidate.page)),
+                *_further(candidate),
+            ),
         )
     )
 
@@ -220,18 +225,37 @@ def _changes(bundle: Bundle, compared: _Comparison | None) -> tuple[str, ...]:
     return (f"{line}, on scores of another network",)
 
 
-def _relative(page: str) -> str:
-    """The part of an MLflow address that stays right whatever host shows the card."""
-    return "#" + page.partition("#")[2]
+def _further(candidate: Candidate) -> Iterator[Reference]:
+    """The artifacts of the run that a reviewer is likely to want next."""
+    for name, path in (
+        ("Scores over time", f"{staged.EVALUATION}/score_timeline.png"),
+        ("Injected faults", f"{staged.EVALUATION}/fault_recall.png"),
+        ("Drift report", f"{staged.DRIFT}/drift_report.html"),
+    ):
+        page = pages.artifact_page(candidate.page, path)
+        yield Reference(name, pages.inside_mlflow(page))
+
+
+def _note(candidate: Candidate, manifest: Manifest, verdict: GateVerdict, page: str) -> str:
+    """The description of the run: the decision first, and where its reasons are."""
+    word = "Passed" if verdict.passed else "Rejected"
+    links = (Reference("Promotion card", pages.inside_mlflow(page)), *_further(candidate))
+    return "\n\n".join(
+        (
+            f"**{word}.** {verdict.reason}",
+            " | ".join(f"[{link.name}]({link.url})" for link in links),
+            described(candidate, manifest),
+        )
+    )
 
 
 def _log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
     client = connect(settings.load())
     with tempfile.TemporaryDirectory() as scratch:
-        (Path(scratch) / "card.md").write_text(card)
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
         staging.push(Path(scratch), candidate.folder(staged.GATE))
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.GATE)
+    runs.log_page(client, candidate.run_id, "card.md", card)
     measured = {f"gate/{r.name}": r.measured for r in verdict.results if r.measured is not None}
     runs.log_metrics(client, candidate.run_id, measured)
 
@@ -240,11 +264,11 @@ def _tags(
     candidate: Candidate, bundle: Bundle, judged: Judged, manifest: Manifest
 ) -> dict[str, str]:
     return {
-        "kind": "trained",
-        "candidate": candidate.name,
         "gate": "passed" if judged.passed else "rejected",
         "threshold": f"{bundle.threshold:.6g}",
-        "telemetry_version": str(manifest.table_version),
         "trained_on": f"{manifest.first_day} to {manifest.last_day}",
+        "telemetry_version": str(manifest.table_version),
+        "kind": "trained",
+        "candidate": candidate.name,
         "bundle_sha256": bundle.digest,
     }

@@ -26,6 +26,7 @@ TEN_MINUTES = 600.0
 
 def schema(*, window: int = 1, timed: bool = False, entity: bool = False) -> Schema:
     return Schema(
+        context=(),
         features=CHANNELS,
         units=("1",) * len(CHANNELS),
         window=window,

@@ -3,11 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.detector.scaling import fit_scaler
+from pipeline.detector.scaling import FAR, fit_scaler
+
+
+def fitted(rows, context=()):
+    return fit_scaler(rows, [place not in context for place in range(rows.shape[1])])
 
 
 def scaled(rows, change):
-    scaler = fit_scaler(rows)
+    scaler = fitted(rows)
     return (np.asarray(change) - np.array(scaler.mean)) / np.array(scaler.scale)
 
 
@@ -31,7 +35,7 @@ def test_a_change_of_one_features_unit_changes_no_scaled_value(unit):
     other = rows * np.array([unit, 1], dtype=np.float32)
 
     np.testing.assert_allclose(scaled(other, other), scaled(rows, rows), atol=1e-3)
-    assert fit_scaler(other).scale[1] == fit_scaler(rows).scale[1]
+    assert fitted(other).scale[1] == fitted(rows).scale[1]
 
 
 @pytest.mark.parametrize("level", [-5.0, 1e-9, 0.0, 5.0, 1e9])
@@ -49,3 +53,13 @@ def test_a_rare_spike_is_not_infinitely_far():
     rows[0] = 1
 
     assert scaled(rows, [[1.0]]).item() <= 50
+
+
+def test_context_is_clipped_to_what_training_knows_and_the_rest_only_far_out():
+    rows = np.random.default_rng(0).normal(size=(10_000, 2)).astype(np.float32)
+
+    scaler = fitted(rows, context=[1])
+
+    assert (scaler.lowest[0], scaler.highest[0]) == (-FAR, FAR)
+    assert -3.6 < scaler.lowest[1] < -2.6
+    assert 2.6 < scaler.highest[1] < 3.6

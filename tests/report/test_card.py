@@ -50,8 +50,8 @@ def card(rows: JudgedRows, threshold: DrawnThreshold) -> Card:
 def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: Card) -> None:
     passed = replace(card, gate=replace(card.gate, passed=True))
 
-    assert promotion_card(card).startswith("Rejected: la_haute_borne")
-    assert promotion_card(passed).startswith("Passed: la_haute_borne")
+    assert promotion_card(card).startswith("Rejected, no champion yet: la_haute_borne")
+    assert promotion_card(passed).startswith("Passed, no champion yet: la_haute_borne")
 
 
 def test_every_check_is_a_row_with_its_verdict_in_words(card: Card) -> None:
@@ -59,7 +59,7 @@ def test_every_check_is_a_row_with_its_verdict_in_words(card: Card) -> None:
 
     for result in card.gate.results:
         row = next(line for line in lines if line.startswith(f"| {result.name.replace('_', ' ')} "))
-        assert row.endswith(f"| {result.verdict.upper()} |")
+        assert result.verdict in row.rsplit("|", maxsplit=2)[1].lower()
     assert len(card.gate.results) == len(CHECKS)
 
 
@@ -78,6 +78,12 @@ def test_a_failed_check_is_explained_below_the_table(card: Card) -> None:
 
     assert "Why it failed" in text
     assert "no normal row" in text
+
+
+def test_a_picture_stands_with_the_threshold_that_it_shows(card: Card) -> None:
+    text = promotion_card(replace(card, images=(Reference("scores", "a.png"),)))
+
+    assert text.index("### Threshold") < text.index("![scores](a.png)") < text.index("### Test")
 
 
 def test_the_threshold_comes_with_interval_rate_and_band(card: Card) -> None:
@@ -100,7 +106,7 @@ def test_a_reviewer_sees_which_rows_would_change(card: Card) -> None:
 
     assert "- threshold 10 instead of 12" in text
     assert "3.00 alerts a day instead of 1.00" in text
-    assert "| 2014-03-30 10:20 | R80711 | 2.50 | 0.70 |" in text
+    assert "| 2014-03-30 10:20 | R80711 | 2.50 | 0.70 |" in text.replace(" &emsp;", "")
 
 
 def test_pictures_and_links_are_placed(card: Card) -> None:

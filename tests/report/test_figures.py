@@ -14,6 +14,8 @@ from pipeline.evaluation.injection import FaultOutcome
 from pipeline.evaluation.metrics import JudgedRows
 from pipeline.report import figures
 
+WIDTH = 1040  # of a model-version page in a window of 1,280 pixels; MLflow cuts what is wider
+
 
 def size(png: bytes) -> tuple[int, int]:
     """Width and height in a PNG's header."""
@@ -31,7 +33,7 @@ def test_score_figures_are_as_wide_as_the_review_page(
         figures.precision_recall(rows, threshold) or b"",
     )
 
-    assert {size(png)[0] for png in drawn} == {1200}
+    assert {size(png)[0] for png in drawn} == {WIDTH}
 
 
 def test_the_same_rows_give_the_same_picture(rows: JudgedRows, threshold: DrawnThreshold) -> None:
@@ -46,7 +48,7 @@ def test_without_incidents_there_is_no_precision_recall_curve(
     healthy = replace(rows, incident=None)
 
     assert figures.precision_recall(healthy, threshold) is None
-    assert size(figures.score_distribution(healthy, threshold))[0] == 1200
+    assert size(figures.score_distribution(healthy, threshold))[0] == WIDTH
 
 
 @pytest.mark.parametrize("score", [0.0, 5.0])
@@ -55,7 +57,7 @@ def test_scores_that_are_all_alike_can_be_drawn(
 ) -> None:
     flat = replace(rows, score=np.full_like(rows.score, score))
 
-    assert size(figures.score_distribution(flat, threshold))[0] == 1200
+    assert size(figures.score_distribution(flat, threshold))[0] == WIDTH
 
 
 def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: DrawnThreshold) -> None:
@@ -74,8 +76,8 @@ def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: DrawnThresh
 def test_a_training_history_without_validation_can_be_drawn() -> None:
     points = [(step, 1.0 / (step + 1)) for step in range(50)]
 
-    assert size(figures.training_history(points, []))[0] == 1200
-    assert size(figures.training_history(points, points[::10]))[0] == 1200
+    assert size(figures.training_history(points, []))[0] == WIDTH
+    assert size(figures.training_history(points, points[::10]))[0] == WIDTH
 
 
 def test_of_many_channels_only_those_caught_least_are_drawn() -> None:
@@ -98,4 +100,4 @@ def test_every_level_of_drift_can_be_drawn() -> None:
     )
     verdict = DriftVerdict("threshold stale", "recalibrate", "the score rose.", results, ())
 
-    assert size(figures.drift_distances(verdict, Drift()))[0] == 1200
+    assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH

@@ -72,7 +72,8 @@ def shaped(
             .astype(object)
             .where(frame[columns.entity].isna(), frame[columns.entity].astype(str))
         )
-    order = [name for name in (columns.timestamp, columns.entity) if name in frame]
+    keys = [columns.timestamp, *([columns.entity] if columns.entity else [])]
+    order = [name for name in keys if name in frame]
     return frame.sort_values(order, kind="stable", ignore_index=True)
 
 

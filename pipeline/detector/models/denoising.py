@@ -1,8 +1,11 @@
 """Small denoising autoencoders without a bottleneck, several in one batched computation.
 
-They are shown noisy rows and asked for the clean ones. Such a network cannot settle for copying
-its input, however wide it is and however long it trains.
-Source: Vincent et al., JMLR 2010; noise on many scales after Song & Ermon, NeurIPS 2019.
+They are shown spoilt rows and asked for the clean ones. Such a network cannot settle for copying
+its input, however wide it is and however long it trains. Rows are spoilt twice: by noise on many
+scales, and by swapping some features for those of another row. The noise asks what is normal; the
+swap asks whether the features of a row belong together, which is what most faults break.
+Source: Vincent et al., JMLR 2010; noise on many scales after Song & Ermon, NeurIPS 2019; swap noise
+after Porto Seguro's winning entry (Jahrer, 2017).
 """
 
 from __future__ import annotations
@@ -15,11 +18,14 @@ from torch import nn
 from pipeline.config.fitting import DenoisingModel
 from pipeline.detector.models.family import Family
 
-_TIMID = 0.1  # the last layer starts small: an untrained network returns its input
+_TIMID = 0.1  # the last layer starts small: an untrained network answers with the mean row
 
 
 class DenoisingEnsemble(nn.Module):
-    """inputs - width - width - inputs with SiLU; the output is added to the input."""
+    """inputs - width - width - inputs with SiLU. The output is the clean row itself.
+
+    Adding it to the input, as residual networks do, would let a spoilt feature through by default.
+    """
 
     def __init__(self, settings: DenoisingModel, inputs: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -42,7 +48,7 @@ class DenoisingEnsemble(nn.Module):
             if layer:
                 hidden = nn.functional.silu(hidden)
             hidden = torch.matmul(hidden, weight) + bias
-        return rows + hidden
+        return hidden
 
 
 def build(settings: DenoisingModel, inputs: int, generator: torch.Generator) -> nn.Module:
@@ -53,11 +59,20 @@ def build(settings: DenoisingModel, inputs: int, generator: torch.Generator) -> 
 def corrupt(
     settings: DenoisingModel, rows: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """`rows` plus Gaussian noise; each row draws its own size, log-uniform in `settings.noise`."""
+    """Spoilt `rows` of shape (members, n, inputs).
+
+    Gaussian noise, of a size that each row draws log-uniformly in `settings.noise`; then each
+    row draws a share between 0 and twice `settings.swap`, and so many of its features, chosen at
+    random, are those of another row of the batch instead.
+    """
     low, high = (math.log(bound) for bound in settings.noise)
-    size = torch.rand((*rows.shape[:-1], 1), generator=generator)
-    noise = torch.randn(rows.shape, generator=generator)
-    return rows + torch.exp(low + (high - low) * size) * noise
+    one_per_row = (*rows.shape[:-1], 1)
+    size = torch.exp(low + (high - low) * torch.rand(one_per_row, generator=generator))
+    noisy = rows + size * torch.randn(rows.shape, generator=generator)
+    share = 2 * settings.swap * torch.rand(one_per_row, generator=generator)
+    swapped = torch.rand(rows.shape, generator=generator) < share
+    # Batches are drawn at random, so the next row is as random a donor as any.
+    return torch.where(swapped, rows.roll(1, dims=-2), noisy)
 
 
 DENOISING = Family(build=build, corrupt=corrupt)

@@ -53,6 +53,7 @@ def drift_distances(verdict: DriftVerdict, limits: Drift) -> bytes:
                 textcoords="offset points",
                 va="center",
                 fontsize=10.5,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
             )
         for distance, name in ((limits.warn_distance, "warn"), (limits.alarm_distance, "alarm")):
             axes.axvline(

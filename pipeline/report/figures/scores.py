@@ -50,7 +50,7 @@ def score_distribution(rows: JudgedRows, threshold: DrawnThreshold) -> bytes:
         axes.margins(y=0.16)  # room for the threshold's name above the bars
         _draw_threshold(axes, threshold)
         axes.set(xscale="log", xlabel="score (log scale)", ylabel="% of the rows of a kind")
-        axes.legend(loc="upper right")
+        axes.legend(loc="upper left")
         grid(axes)
         return png(figure)
 

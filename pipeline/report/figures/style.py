@@ -18,7 +18,7 @@ WARNING = "#E69F00"
 GOOD = "#009E73"
 SHADE = "#F6D9C4"
 
-_WIDTH, _DPI = 12.0, 100  # 1,200 pixels: the width of a model-version page
+_WIDTH, _DPI = 10.4, 100  # 1,040 pixels: a model-version page in a window of 1,280
 
 _LOOK: Any = {
     "font.size": 12.5,
@@ -44,7 +44,7 @@ def look() -> Any:
 
 
 def sheet(title: str, *, height: float = 5.2) -> Figure:
-    """An empty figure, 1,200 pixels wide, with its finding at the top left."""
+    """An empty figure, 1,040 pixels wide, with its finding at the top left."""
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)  # type: ignore[union-attr, call-arg]
     figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold")

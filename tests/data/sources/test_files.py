@@ -87,6 +87,14 @@ def test_a_glob_without_a_match_is_an_outage_with_the_mend(root, kind):
         fetch(config(kind, f"{root}/none-*.{kind}"))
 
 
+@pytest.mark.integration
+def test_a_store_that_refuses_the_key_is_an_outage_with_the_mend(kind, s3_root, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+
+    with pytest.raises(OutageError, match=r"cannot be listed .*credentials"):
+        fetch(config(kind, f"{s3_root}/*.{kind}"))
+
+
 def test_names_are_mapped_to_those_of_the_schema(tmp_path, kind):
     put(make_frame().rename(columns={"flow": "F-101"}), f"{tmp_path}/all.{kind}")
 

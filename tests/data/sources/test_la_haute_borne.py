@@ -84,6 +84,25 @@ def test_another_name_for_the_time_is_refused(cache):
         fetch(SOURCE, columns, moment(FIRST_DAY), moment(FIRST_DAY), cache)
 
 
+@pytest.mark.parametrize("n_days", [1, 2])
+def test_a_day_that_has_a_file_is_taken_from_it(cache, n_days):
+    source = LaHauteBorneSource(
+        kind="la_haute_borne", replaced_days=str(cache / "replaced" / "{date}.parquet")
+    )
+    original = read(cache, n_days=n_days)
+    (cache / "replaced").mkdir()
+    faulty = read(cache).assign(power=1.0).head(100)
+    faulty.to_parquet(cache / "replaced" / f"{FIRST_DAY}.parquet")
+
+    start = moment(FIRST_DAY)
+    frame = fetch(source, SPEC.columns, start, start + timedelta(days=n_days), cache)
+
+    pd.testing.assert_frame_equal(frame.head(100), faulty)
+    pd.testing.assert_frame_equal(
+        frame.iloc[100:].reset_index(drop=True), original.iloc[576:].reset_index(drop=True)
+    )
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/bench/la_haute_borne")
 def test_two_real_years_equal_the_reference_preparation(real_cache):
     frame = read(real_cache, date(2014, 1, 1), n_days=730)

@@ -1,0 +1,83 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline import tables
+from pipeline.errors import OutageError, PartitionBlocked
+from pipeline.steps import ingestion
+from pipeline.tables import Table
+from tests.builders import FIRST_DAY, ROWS_A_DAY, make_frame, make_spec
+
+DAY = FIRST_DAY.isoformat()
+
+
+@pytest.fixture
+def pumps(here):
+    """A detector file whose source is `pumps.parquet` below the data root; that path."""
+    spec = make_spec(source={"kind": "parquet", "path": "pumps.parquet"})
+    content = spec.model_dump(mode="json", by_alias=True)
+    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    return Path(here.data) / "pumps.parquet"
+
+
+def attempts(here):
+    return tables.read(Table(here.storage, "pumps", "ingestions"), keep_date=True)
+
+
+def ingest(days):
+    fetched = through_airflow(ingestion.fetch("pumps", days, run="pumps__ingest/r1"))
+    validated = through_airflow(ingestion.validate(fetched, run="pumps__ingest/r1"))
+    return ingestion.write(validated, run="pumps__ingest/r1")
+
+
+def through_airflow(payload):
+    return json.loads(json.dumps(payload))
+
+
+def test_three_tasks_bring_a_day_into_the_tables(here, pumps):
+    make_frame(2).to_parquet(pumps)
+
+    told = ingest([DAY])
+
+    telemetry = tables.read(Table(here.storage, "pumps", "telemetry"), keep_date=True)
+    assert told == {
+        "days": 1,
+        "accepted": ROWS_A_DAY,
+        "rejected": 0,
+        "verdicts": {"validated": 1},
+    }
+    assert set(telemetry["date"]) == {FIRST_DAY}
+    assert list(attempts(here)["run_id"]) == ["pumps__ingest/r1"]
+
+
+def test_a_source_that_does_not_answer_is_recorded_before_it_is_raised(here, pumps):
+    with pytest.raises(OutageError, match=pumps.name):
+        ingestion.fetch("pumps", [DAY, "2024-01-02"], run="pumps__ingest/r1")
+
+    recorded = attempts(here)
+    assert list(recorded["standing"]) == ["failed", "failed"]
+    assert recorded["reasons"].str.startswith("OutageError: source.path").all()
+
+
+def test_a_blocked_day_is_recorded_once_and_then_refused_by_name(here, pumps):
+    frame = make_frame(1)
+    frame.assign(flow=frame["flow"] * 1000).to_parquet(pumps)
+
+    with pytest.raises(PartitionBlocked, match=f"{DAY}: .*implausible day flow"):
+        ingest([DAY])
+
+    assert list(attempts(here)["standing"]) == ["quarantined"]
+
+
+def test_staged_files_that_are_gone_are_recorded_as_a_failure(here, pumps):
+    make_frame(1).to_parquet(pumps)
+    fetched = ingestion.fetch("pumps", [DAY], run="r")
+    for file in Path(fetched["parts"][0]["folder"]).iterdir():
+        file.unlink()
+
+    with pytest.raises(Exception, match=r"raw\.parquet"):
+        ingestion.validate(fetched, run="r")
+
+    assert list(attempts(here)["standing"]) == ["failed"]

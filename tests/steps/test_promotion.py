@@ -1,0 +1,128 @@
+"""Promotion without servers: the registry is a fake, the ledger and its lock are real."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline import ledger
+from pipeline.errors import PromotionConflict
+from pipeline.records import to_json
+from pipeline.steps import promotion
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.gating import Judged
+from pipeline.steps.records import read_ledger
+from tests.steps.fake_registry import FakeRegistry
+
+RUN = "pumps__train/r1"
+PASSED = Judged(
+    candidate=Candidate("pumps", "2024-02-01-abc", "lake/pumps/candidates/c", run_id="m1"),
+    version=2,
+    passed=True,
+    reason="All 12 checks passed.",
+    champion=1,
+    card="**Passed**",
+)
+
+
+def answer(option, *, comment="", name="ada"):
+    """A person's answer as Airflow 3.3 delivers it."""
+    return {
+        "chosen_options": [option],
+        "params_input": {"comment": comment},
+        "responded_at": "2024-02-01T10:00:00Z",
+        "responded_by_user": {"id": name, "name": name} if name else None,
+    }
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    fake = FakeRegistry()
+    fake.aliases = {"champion": 1, "challenger": 2}
+    monkeypatch.setattr(promotion, "connect", lambda _: fake)
+    return fake
+
+
+@pytest.fixture
+def promote(here, registry):
+    def run(judged=PASSED, given=None):
+        payload = to_json(judged) | {"page": "http://mlflow/"}
+        return promotion.promote(payload, answer=given, run=RUN)
+
+    return run
+
+
+def decisions(here):
+    entries = read_ledger(here, "pumps")
+    ledger.verify(entries)
+    return [entry.decision for entry in entries]
+
+
+def test_a_candidate_that_passed_goes_live(here, registry, promote):
+    outcome = promote()
+
+    assert outcome["promoted"]
+    assert outcome["replaced"] == 1
+    assert registry.aliases == {"champion": 2, "previous": 1}
+    assert registry.ended == {"m1": "passed"}
+    assert [(d.action, d.replaced, d.who) for d in decisions(here)] == [("promotion", 1, RUN)]
+
+
+def test_promoting_again_writes_no_second_line(here, promote):
+    promote()
+
+    again = promote()
+
+    assert again["promoted"]
+    assert len(decisions(here)) == 1
+
+
+def test_a_candidate_that_failed_its_gate_moves_nothing(here, registry, promote):
+    failed = replace(PASSED, passed=False, reason="1 of 12 checks failed: latency is 2 s.")
+
+    outcome = promote(failed)
+
+    assert not outcome["promoted"]
+    assert outcome["reason"] == failed.reason
+    assert registry.aliases == {"champion": 1, "challenger": 2}
+    assert decisions(here) == []
+
+
+def test_an_approval_goes_into_the_ledger_with_name_and_comment(here, promote):
+    promote(given=answer("Approve", comment="looks right"))
+
+    (decision,) = decisions(here)
+    assert decision.who == f"ada in {RUN}"
+    assert decision.why == "All 12 checks passed. Approved (looks right)."
+
+
+def test_an_approval_without_a_comment_says_just_that(here, promote):
+    promote(given=answer("Approve"))
+
+    assert decisions(here)[0].why == "All 12 checks passed. Approved."
+
+
+def test_a_person_who_rejects_keeps_the_champion(here, registry, promote):
+    outcome = promote(given=answer("Reject", comment="too soon"))
+
+    assert outcome["reason"] == "ada rejected it (too soon)."
+    assert registry.aliases == {"champion": 1}
+    assert registry.tags[2] == {"status": "rejected", "reason": "ada rejected it (too soon)."}
+    assert [(d.action, d.why) for d in decisions(here)] == [
+        ("rejection", "ada rejected it (too soon).")
+    ]
+
+
+def test_a_question_that_nobody_answers_is_rejected_by_its_time_limit(promote):
+    outcome = promote(given=answer("Reject", name=""))
+
+    assert outcome["reason"] == "The time limit rejected it."
+
+
+def test_a_champion_that_changed_meanwhile_leaves_no_trace(here, registry, promote):
+    registry.aliases["champion"] = 3
+
+    with pytest.raises(PromotionConflict, match="now version 3"):
+        promote()
+
+    assert registry.aliases["champion"] == 3
+    assert decisions(here) == []
