@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast check lock bench-turbines clean
+.PHONY: help demo up down test test-fast check lock bench-turbines bench-cold-score bench-chain clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -39,7 +39,13 @@ lock: $(VENV)/bin/uv  ## compile requirements*.in into the locks
 	$(COMPILE) requirements-dev.in | grep -vE '$(GPU_ONLY)' > requirements-dev.txt
 
 bench-turbines: $(VENV)/dev  ## detection quality on La Haute Borne, against PyOD
-	$(PY) -m benchmarks.turbines
+	$(PY) -m benchmarks.turbines --rotations
+
+bench-cold-score: $(VENV)/dev  ## 100,000 rows of 36 features, from a cold start
+	$(PY) -m benchmarks.cold_score
+
+bench-chain: $(VENV)/dev  ## what Airflow adds to a training run and to 91 days of ingestion
+	$(PY) -m benchmarks.chain
 
 clean: down  ## forget everything the stack has stored (the environment stays)
 	rm -rf .plimsoll

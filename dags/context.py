@@ -49,7 +49,8 @@ def as_of_day() -> str:
 
 def started_by_backfill() -> bool:
     """Whether a backfill started this run; a backfill never moves the champion by itself."""
-    return str(get_current_context()["dag_run"].run_type) == "backfill"
+    # An enum of strings: `str()` of it would be "DagRunType.BACKFILL".
+    return bool(get_current_context()["dag_run"].run_type == "backfill")
 
 
 def this_run() -> str:
@@ -61,7 +62,9 @@ def this_run() -> str:
 def leave_mlflow_page(address: str) -> None:
     """Give this task's MLflow button its address, and its log a link that can be clicked."""
     get_current_context()["ti"].xcom_push(key=MLFLOW_PAGE, value=address)
-    log.info("shown_in_mlflow", page=address)
+    # In the message, not beside it: Airflow's log page makes links of addresses only there.
+    event = f"MLflow shows more: {address}"
+    log.info(event)
 
 
 def _range(first: str | None, last: str | None) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
+import structlog
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -13,6 +14,8 @@ from dags.context import Handed, as_of_day, leave_mlflow_page, started_by_backfi
 from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL, TRAINING_POOL, last_tick
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
+
+log = structlog.get_logger()
 
 DOC = """
 ### A candidate for **{name}**: trained, judged and, if it may, promoted
@@ -93,11 +96,10 @@ def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Hand
     from pipeline.steps import promotion
 
     if not _may_promote(params):
-        msg = "A backfill does not move the champion; set promote_from_backfill to allow it."
-        raise AirflowSkipException(msg)
+        _skip("A backfill does not move the champion; set promote_from_backfill to allow it.")
     outcome = _shown(promotion.promote(candidate, answer=answer, run=this_run()))
     if not outcome["promoted"]:
-        raise AirflowSkipException(outcome["reason"])
+        _skip(outcome["reason"])
     return outcome
 
 
@@ -174,6 +176,12 @@ def _params(spec: DetectorSpec) -> dict[str, Param]:
             description="Let a backfill move the champion; without effect on other runs.",
         ),
     }
+
+
+def _skip(reason: str) -> NoReturn:
+    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
+    log.info("not_promoted", reason=reason)
+    raise AirflowSkipException(reason)
 
 
 def _shown(candidate: dict[str, Any]) -> dict[str, Any]:

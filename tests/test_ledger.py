@@ -35,7 +35,7 @@ def test_a_changed_entry_breaks_the_chain_where_it_was_changed():
     entries = ledger(3)
     entries[1] = replace(entries[1], decision=replace(entries[1].decision, who="nobody"))
 
-    with pytest.raises(DataError, match="entry 2 .* at position 2"):
+    with pytest.raises(DataError, match=r"entry 2 .* at position 2"):
         verify(entries)
 
 
@@ -51,7 +51,7 @@ def test_a_removed_entry_is_missed():
     entries = ledger(3)
     del entries[1]
 
-    with pytest.raises(DataError, match="entry 3 .* at position 2"):
+    with pytest.raises(DataError, match=r"entry 3 .* at position 2"):
         verify(entries)
 
 

@@ -34,6 +34,9 @@ PRELOADED = (
     "pandera.pandas",
     "scipy.stats",
     "deltalake",
+    "sklearn.metrics",
+    "matplotlib.figure",
+    "evidently",
 )
 
 

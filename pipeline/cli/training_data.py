@@ -53,7 +53,7 @@ def by_spec(path: Path, spec: DetectorSpec) -> TrainingData:
             frame = derive(frame, spec.columns)
         normal = normal_rows(frame, spec.columns)
         if not normal.all():
-            reasons = named(spec.columns.exclude_from_training)
+            reasons = named(sorted(spec.columns.marks))
             remarks.append(f"{int((~normal).sum()):,} rows left out, known abnormal by {reasons}")
         return _checked(frame.loc[normal].reset_index(drop=True), schema, remarks)
     except DataError as error:

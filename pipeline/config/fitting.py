@@ -95,8 +95,9 @@ class Threshold(Section):
     minimum_rows: int = Field(
         99,
         ge=20,
-        description="Effective calibration rows below which no conformal threshold is drawn; "
-        "at alpha 0.01 the order statistic does not exist below 99.",
+        description="Calibration rows below which no conformal threshold is drawn; at alpha 0.01 "
+        "the order statistic does not exist below 99. What correlated rows are worth shows in the "
+        "intervals, and gate.minimum_calibration_rows judges it.",
     )
     small_sample: Literal["refuse", "hill"] = Field(
         "refuse", description="Below minimum_rows: refuse, or a Hill tail marked low-confidence."

@@ -95,10 +95,9 @@ def split_random(frame: pd.DataFrame, columns: Columns, shares: Split, seed: int
 
 
 def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
-    """Rows that may teach what normal is: none of `exclude_from_training` is true."""
-    marked = [name for name in columns.exclude_from_training if name in frame]
+    """Rows that nothing marks as abnormal: they may teach what normal is, and be false alarms."""
     normal = np.ones(len(frame), dtype=bool)
-    for name in marked:
+    for name in sorted(columns.marks & set(frame.columns)):
         normal &= ~frame[name].to_numpy(dtype=bool)
     return normal
 

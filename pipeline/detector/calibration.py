@@ -30,7 +30,7 @@ def calibrate(block: Block, schema: Schema, scorer: Scorer, config: Threshold) -
     """Draw the threshold on held-out normal rows.
 
     Neighbouring rows are alike, so n rows count as n (1 - rho) / (1 + rho), and entities that
-    move together count for less again. `config.minimum_rows` is asked of these effective rows.
+    move together count for less again; the intervals follow from that.
 
     Raises:
         SplitReuseError: the block is not for calibration.
@@ -67,15 +67,14 @@ def draw_threshold(
     """
     refuse_not_finite_scores(scores)
     limit = max(config.minimum_rows, least_rows(config.alpha))
-    if config.method == "hill" or n_effective >= limit:
+    if config.method == "hill" or len(scores) >= limit:
         return THRESHOLDS[config.method](scores, alpha=config.alpha, n_effective=n_effective)
     if config.small_sample == "hill":
         return THRESHOLDS["hill"](scores, alpha=config.alpha, n_effective=n_effective)
     msg = (
-        f"{len(scores):,} calibration rows are worth {n_effective:,.0f} independent ones; at "
-        f"least {limit:,} are needed for an alpha of {config.alpha:g}. Provide more normal rows (a "
-        "longer split.training_days or a larger split.calibration), or set threshold.small_sample: "
-        "hill for a low-confidence line."
+        f"{len(scores):,} calibration rows cannot draw a line for an alpha of {config.alpha:g}; at "
+        f"least {limit:,} are needed. Provide more normal rows (a longer split.training_days or a "
+        "larger split.calibration), or set threshold.small_sample: hill for a low-confidence line."
     )
     raise CalibrationError(msg)
 

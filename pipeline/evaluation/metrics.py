@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipeline.config import Columns
+from pipeline.data.split import normal_rows
 from pipeline.data.timeline import Mask, Timeline, episodes, timeline
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.evaluation.rate import RealisedRate, realised_rate
@@ -114,14 +115,11 @@ class Evaluation:
 
 def judged_rows(frame: pd.DataFrame, score: NDArray[np.floating], columns: Columns) -> JudgedRows:
     """Join scores with the evaluation columns of `frame`, row by row (windows: their last row)."""
-    unusual = np.zeros(len(frame), dtype=bool)
-    for name in columns.exclude_from_training:
-        unusual |= frame[name].to_numpy(dtype=bool)
     incident = None
     if columns.incident is not None:
         incident = frame[columns.incident].to_numpy(dtype=bool)
-        unusual |= incident
-    return JudgedRows(timeline(frame, columns), score.astype(np.float32), ~unusual, incident)
+    normal = normal_rows(frame, columns)
+    return JudgedRows(timeline(frame, columns), score.astype(np.float32), normal, incident)
 
 
 def evaluate(rows: JudgedRows, threshold: DrawnThreshold) -> Evaluation:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import Columns
+from pipeline.data.split import normal_rows
 from pipeline.data.timeline import subset, timeline
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
 from pipeline.detector.windows import windows
-from pipeline.drift import Sample
 from pipeline.evaluation.diagnostics import Diagnosis, diagnose
 from pipeline.evaluation.injection import FaultOutcome, Trial, inject
 from pipeline.evaluation.metrics import Evaluation, JudgedRows, evaluate, judged_rows
@@ -57,7 +57,7 @@ def try_out(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Tryout:
     cut = windows(values, bundle.schema.window, line)
     normal = rows.normal
     seed = bundle.description.network.seed
-    held = np.flatnonzero(_normal(frame, columns))
+    held = np.flatnonzero(normal_rows(frame, columns))
     return Tryout(
         evaluation=evaluate(rows, bundle.description.threshold),
         diagnosis=diagnose(bundle.graph.reconstruct, cut.rows[normal], seed=seed),
@@ -75,33 +75,6 @@ def try_out(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Tryout:
         latency_ms=_latency_ms(bundle, frame),
         bundle_mb=sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6,
     )
-
-
-def sample_of(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Sample:
-    """Features and scores of the normal rows in `frame`, to compare with a bundle's reference."""
-    scored = score_rows(bundle, frame)
-    kept = np.flatnonzero(scored.complete & _normal(frame, columns))
-    return Sample(
-        line=subset(timeline(frame, columns), kept),
-        features=feature_values(frame, bundle.schema)[kept],
-        score=scored.score[kept].astype(np.float32),
-    )
-
-
-def reference_sample(bundle: Bundle) -> Sample:
-    """The bundle's own reference as a sample."""
-    reference = bundle.reference()
-    if reference.line is None:
-        msg = "a detector of a detector file always has time"
-        raise AssertionError(msg)
-    return Sample(reference.line, reference.features, reference.score)
-
-
-def _normal(frame: pd.DataFrame, columns: Columns) -> np.ndarray:
-    unusual = np.zeros(len(frame), dtype=bool)
-    for name in {*columns.exclude_from_training, columns.incident} - {None}:
-        unusual |= frame[name].to_numpy(dtype=bool)
-    return ~unusual
 
 
 def _latency_ms(bundle: Bundle, frame: pd.DataFrame) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 CANDIDATE_TAG = "plimsoll.candidate"
@@ -30,6 +30,7 @@ def find_or_start(
     if found:
         run = found[0]
         client.update_run(run.info.run_id, status="RUNNING")
+        client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
         return run
     return client.create_run(
         experiment_id, run_name=candidate, tags={**tags, CANDIDATE_TAG: candidate}

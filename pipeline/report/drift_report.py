@@ -17,6 +17,9 @@ from pipeline.data.timeline import Indices, autocorrelation, spaced, thinning_st
 from pipeline.drift import SCORE, Sample
 from pipeline.evaluation.rate import log_score
 
+_FITTING = "<style>@media (max-width: 1200px) { body { zoom: 0.6 } }</style>"
+"""Evidently's page is cut below some 1,200 pixels, and MLflow's frame for it is smaller."""
+
 MAXIMUM_ROWS = 1000
 """Rows a side: the page embeds them, and a browser has to open it."""
 
@@ -48,6 +51,8 @@ def write_drift_report(
         Dataset.from_pandas(_shown(reference, names), data_definition=definition),
     )
     snapshot.save_html(str(path))
+    page = path.read_text(encoding="utf-8")
+    path.write_text(page.replace("</head>", f"{_FITTING}</head>", 1), encoding="utf-8")
 
 
 def shown_rows(sample: Sample) -> Indices:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import structlog
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec
@@ -30,6 +31,8 @@ from pipeline.steps.candidate import Candidate
 from pipeline.steps.fitting import block_of, described
 from pipeline.steps.judging import drift_of, tryout_of
 from pipeline.steps.records import record_rejection, record_threshold
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     )
     record_threshold(here, judged, bundle, manifest, tryout_of(candidate).evaluation)
     _settle(judged, run)
+    event = "candidate_passed" if judged.passed else "candidate_rejected"
+    log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}
 
 

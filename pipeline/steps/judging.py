@@ -12,9 +12,10 @@ from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.drift import DriftVerdict, judge_drift
+from pipeline.drift.samples import reference_sample, sample_of
 from pipeline.evaluation.injection import at_largest
 from pipeline.evaluation.metrics import Evaluation
-from pipeline.evaluation.tryout import Tryout, judge, reference_sample, sample_of, try_out
+from pipeline.evaluation.tryout import Tryout, judge, try_out
 from pipeline.records import from_json, to_json
 from pipeline.registry import runs
 from pipeline.registry.connection import connect

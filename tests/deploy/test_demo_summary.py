@@ -61,9 +61,7 @@ def storage(tmp_path) -> str:
     blocked = attempt(second, "quarantined", rejected=432, rules={"out_of_range:power": 432})
     mended = attempt(second, "validated", accepted=430, rejected=2, rules={"duplicate": 2})
     mended = replace(mended, attempted_at=blocked.attempted_at + timedelta(minutes=1))
-    record(
-        [attempt(first, "validated", accepted=1000), blocked, mended], str(tmp_path), "turbines"
-    )
+    record([attempt(first, "validated", accepted=1000), blocked, mended], str(tmp_path), "turbines")
     return str(tmp_path)
 
 

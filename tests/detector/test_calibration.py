@@ -57,11 +57,23 @@ def test_the_intervals_widen_when_rows_are_alike():
     assert width[0] > 2 * width[1]
 
 
-def test_too_few_effective_rows_are_refused_with_value_limit_and_mend():
-    block = Block("calibration", waves(600, 0.95))
+def test_too_few_rows_are_refused_with_value_limit_and_mend():
+    block = Block("calibration", normal_rows(98))
 
-    with pytest.raises(CalibrationError, match=r"600 .* worth .* at least 99 are .*small_sample"):
-        calibrate(block, schema(timed=True), by_load, Threshold())
+    with pytest.raises(
+        CalibrationError, match=r"98 calibration .* at least 99 .*small_sample"
+    ):
+        calibrate(block, schema(), by_load, Threshold())
+
+
+def test_rows_worth_less_than_a_rank_needs_draw_a_line_of_low_confidence():
+    drawn = calibrate(
+        Block("calibration", waves(600, 0.95)), schema(timed=True), by_load, Threshold()
+    )
+
+    assert drawn.threshold.method == "conformal"
+    assert drawn.threshold.n_effective < 99
+    assert drawn.threshold.low_confidence
 
 
 def test_a_hill_line_on_few_rows_is_marked_low_confidence():

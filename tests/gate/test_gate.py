@@ -69,7 +69,7 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
 @pytest.mark.parametrize(
     ("change", "check"),
     [
-        ({"calibration_rows_effective": 150.0}, "enough_calibration_rows"),
+        ({"calibration_rows_effective": 99.0}, "enough_calibration_rows"),
         ({"rate": replace(RATE, rate=0.05, verdict="above")}, "realised_rate"),
         ({"rate": None}, "realised_rate"),
         ({"noise_passthrough": 0.95}, "not_overpowered"),

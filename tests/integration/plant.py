@@ -44,8 +44,8 @@ _DETECTOR: dict[str, Any] = {
         "incident": "eval_incident",
         "exclude_from_training": ["eval_incident"],
     },
-    "split": {"training_days": 36, "minimum_days": 12},
-    "model": {"members": 2, "width": 32, "steps": 400},
+    "split": {"training_days": 30, "minimum_days": 12},
+    "model": {"members": 2, "width": 32, "steps": 250},
     # A history that has ended, so that nothing runs but what a test starts.
     "schedule": {"start": "2024-01-01", "end": "2024-02-29", "train": "0 3 1 * *"},
 }

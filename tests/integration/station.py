@@ -1,4 +1,4 @@
-"""The pumping station under watch: the real stack with its detectors, and what a test asks of it."""
+"""The pumping station under watch: the real stack, and what a test wants to know of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline import settings, tables
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import connect
 from pipeline.steps.records import read_ledger
-from pipeline.tables import Table, TableName
+from pipeline.tables import Table
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from deploy.embedded.airflow_api import AirflowApi, RunResult
     from pipeline.ledger import Entry
     from pipeline.registry.versions import Version
+    from pipeline.table_schemas import TableName
     from tests.integration.conftest import RunningStack
 
 
@@ -65,7 +66,7 @@ class Station:
         backfill = create_backfill(self.airflow, f"{self.name}__{verb}", first, last, **how)
         return wait_for_backfill(self.airflow, backfill, limit_s=300)
 
-    def table(self, name: TableName, **span: date) -> pd.DataFrame:
+    def table(self, name: TableName, **span: Any) -> pd.DataFrame:
         return tables.read(self._table(name), keep_date=True, **span)
 
     def table_version(self, name: TableName) -> int | None:
@@ -82,6 +83,7 @@ class Station:
 
     def runs(self) -> list[Run]:
         experiment = self.mlflow.get_experiment_by_name(self.name)
+        assert experiment is not None
         return list(self.mlflow.search_runs([experiment.experiment_id]))
 
     def ledger(self) -> list[Entry]:

@@ -63,6 +63,7 @@ def test_a_run_may_ask_for_another_training_window(here):
     assert staged.detector_named("pumps", training_days=12).split.training_days == 12
 
 
-def test_an_unknown_detector_is_named(here):
+@pytest.mark.usefixtures("here")
+def test_an_unknown_detector_is_named():
     with pytest.raises(ConfigError, match="nobody"):
         staged.detector_named("nobody")

@@ -13,6 +13,8 @@ from pipeline.steps.gating import Judged
 from pipeline.steps.records import read_ledger
 from tests.steps.fake_registry import FakeRegistry
 
+pytestmark = pytest.mark.usefixtures("registry")
+
 RUN = "pumps__train/r1"
 PASSED = Judged(
     candidate=Candidate("pumps", "2024-02-01-abc", "lake/pumps/candidates/c", run_id="m1"),
@@ -35,20 +37,16 @@ def answer(option, *, comment="", name="ada"):
 
 
 @pytest.fixture
-def registry(monkeypatch):
+def registry(here, monkeypatch):
     fake = FakeRegistry()
     fake.aliases = {"champion": 1, "challenger": 2}
-    monkeypatch.setattr(promotion, "connect", lambda _: fake)
+    monkeypatch.setattr(promotion, "connect", {here: fake}.get)
     return fake
 
 
-@pytest.fixture
-def promote(here, registry):
-    def run(judged=PASSED, given=None):
-        payload = to_json(judged) | {"page": "http://mlflow/"}
-        return promotion.promote(payload, answer=given, run=RUN)
-
-    return run
+def promote(judged=PASSED, given=None):
+    payload = to_json(judged) | {"page": "http://mlflow/"}
+    return promotion.promote(payload, answer=given, run=RUN)
 
 
 def decisions(here):
@@ -57,7 +55,7 @@ def decisions(here):
     return [entry.decision for entry in entries]
 
 
-def test_a_candidate_that_passed_goes_live(here, registry, promote):
+def test_a_candidate_that_passed_goes_live(here, registry):
     outcome = promote()
 
     assert outcome["promoted"]
@@ -67,7 +65,7 @@ def test_a_candidate_that_passed_goes_live(here, registry, promote):
     assert [(d.action, d.replaced, d.who) for d in decisions(here)] == [("promotion", 1, RUN)]
 
 
-def test_promoting_again_writes_no_second_line(here, promote):
+def test_promoting_again_writes_no_second_line(here):
     promote()
 
     again = promote()
@@ -76,7 +74,7 @@ def test_promoting_again_writes_no_second_line(here, promote):
     assert len(decisions(here)) == 1
 
 
-def test_a_candidate_that_failed_its_gate_moves_nothing(here, registry, promote):
+def test_a_candidate_that_failed_its_gate_moves_nothing(here, registry):
     failed = replace(PASSED, passed=False, reason="1 of 12 checks failed: latency is 2 s.")
 
     outcome = promote(failed)
@@ -87,7 +85,7 @@ def test_a_candidate_that_failed_its_gate_moves_nothing(here, registry, promote)
     assert decisions(here) == []
 
 
-def test_an_approval_goes_into_the_ledger_with_name_and_comment(here, promote):
+def test_an_approval_goes_into_the_ledger_with_name_and_comment(here):
     promote(given=answer("Approve", comment="looks right"))
 
     (decision,) = decisions(here)
@@ -95,13 +93,13 @@ def test_an_approval_goes_into_the_ledger_with_name_and_comment(here, promote):
     assert decision.why == "All 12 checks passed. Approved (looks right)."
 
 
-def test_an_approval_without_a_comment_says_just_that(here, promote):
+def test_an_approval_without_a_comment_says_just_that(here):
     promote(given=answer("Approve"))
 
     assert decisions(here)[0].why == "All 12 checks passed. Approved."
 
 
-def test_a_person_who_rejects_keeps_the_champion(here, registry, promote):
+def test_a_person_who_rejects_keeps_the_champion(here, registry):
     outcome = promote(given=answer("Reject", comment="too soon"))
 
     assert outcome["reason"] == "ada rejected it (too soon)."
@@ -112,13 +110,13 @@ def test_a_person_who_rejects_keeps_the_champion(here, registry, promote):
     ]
 
 
-def test_a_question_that_nobody_answers_is_rejected_by_its_time_limit(promote):
+def test_a_question_that_nobody_answers_is_rejected_by_its_time_limit():
     outcome = promote(given=answer("Reject", name=""))
 
     assert outcome["reason"] == "The time limit rejected it."
 
 
-def test_a_champion_that_changed_meanwhile_leaves_no_trace(here, registry, promote):
+def test_a_champion_that_changed_meanwhile_leaves_no_trace(here, registry):
     registry.aliases["champion"] = 3
 
     with pytest.raises(PromotionConflict, match="now version 3"):

@@ -46,7 +46,7 @@ def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> D
         n_effective=n_effective,
         interval=quantile_interval(ordered, alpha, n_effective),
         rate_interval=rate_interval((n + 1 - rank) / (n + 1), n_effective),
-        low_confidence=False,
+        low_confidence=n_effective < least,
         note=_note(n, n_effective),
     )
 

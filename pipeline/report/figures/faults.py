@@ -13,6 +13,7 @@ from pipeline.report.figures.style import INK, look, png, sheet
 _SHADES = "cividis"  # made for every colour vision
 _DARK = 0.55
 _MOST_CHANNELS = 20
+_WIDTH = 12.0  # wider than a page, for the numbers; MLflow shrinks it where it shows it alone
 
 
 def fault_recall(outcomes: Sequence[FaultOutcome], *, share: float) -> bytes:
@@ -26,6 +27,7 @@ def fault_recall(outcomes: Sequence[FaultOutcome], *, share: float) -> bytes:
             f"Injected faults: {len(seen)} of {len(kinds)} kinds are caught "
             f"at least {share:.0%} of the time",
             height=2.1 + 0.42 * (len(names) + 1),
+            width=_WIDTH,
         )
         widths = [max(2, len(by_size)) for by_size in kinds.values()]
         panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False, width_ratios=widths)[0]

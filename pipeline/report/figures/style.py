@@ -43,9 +43,9 @@ def look() -> Any:
     return mpl.rc_context(_LOOK)
 
 
-def sheet(title: str, *, height: float = 5.2) -> Figure:
-    """An empty figure, 1,040 pixels wide, with its finding at the top left."""
-    figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
+def sheet(title: str, *, height: float = 5.2, width: float = _WIDTH) -> Figure:
+    """An empty figure, 1,040 pixels wide by default, with its finding at the top left."""
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)  # type: ignore[union-attr, call-arg]
     figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold")
     return figure
