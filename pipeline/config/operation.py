@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.section import Section
 
@@ -32,6 +32,13 @@ class Schedule(Section):
         "later days, only by hand; None: the data go on.",
     )
     train: Cron = Field("0 3 1 * *", description="Training runs (UTC); monthly by default.")
+
+    @model_validator(mode="after")
+    def _end_must_follow_start(self) -> Self:
+        if self.end is not None and self.end < self.start:
+            msg = f"end {self.end} lies before start {self.start}; swap them"
+            raise ValueError(msg)
+        return self
 
 
 class Promotion(Section):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import structlog
 
 from pipeline import settings, staging
@@ -19,15 +18,14 @@ from pipeline.data.window import Manifest
 from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.evaluation.injection import at_largest, minimum_detectable
 from pipeline.evaluation.metrics import incidents_caught
-from pipeline.evaluation.replay import Replay, Replayed, replay
-from pipeline.evaluation.tryout import judge, try_out
-from pipeline.gate import CandidateFacts, ChampionFacts, GateVerdict, decide
+from pipeline.gate import CandidateFacts, GateVerdict, decide
 from pipeline.records import from_json, to_json
 from pipeline.registry import pages, promotion, runs, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
+from pipeline.steps.comparing import NOT_COMPARED, Comparison, compare, readable
 from pipeline.steps.fitting import block_of, described
 from pipeline.steps.judging import drift_of, tryout_of
 from pipeline.steps.records import record_rejection, record_threshold
@@ -56,15 +54,6 @@ class Judged:
     card: str
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """The live version on the candidate's test rows."""
-
-    facts: ChampionFacts
-    replayed: Replay
-    threshold: float
-
-
 def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Decide about a candidate and write down why; nothing that is live changes."""
     candidate = from_json(Candidate, payload)
@@ -78,10 +67,11 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         tempfile.TemporaryDirectory() as scratch,
     ):
         bundle = load_bundle(folder)
-        compared = None
+        compared, blind = None, ""
         if champion is not None and champion.run_id != candidate.run_id:
-            live = load_bundle(versions.download(champion, Path(scratch)))
-            compared = _compare(champion.number, live, bundle, frame, spec)
+            live = readable(versions.download(champion, Path(scratch)))
+            compared = compare(champion.number, live, bundle, frame, spec) if live else None
+            blind = "" if compared else NOT_COMPARED.format(champion.number)
         verdict = decide(
             _facts(candidate, bundle, spec), compared.facts if compared else None, spec.gate
         )
@@ -92,7 +82,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
             bundle=folder,
             features=bundle.schema.features,
         )
-        card = _card(candidate, spec, manifest, bundle, verdict, compared)
+        card = _card(candidate, spec, manifest, bundle, verdict, compared, blind)
         _log_verdict(candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(candidate, manifest, verdict, page))
@@ -163,34 +153,14 @@ def _facts(candidate: Candidate, bundle: Bundle, spec: DetectorSpec) -> Candidat
     )
 
 
-def _compare(
-    number: int, live: Bundle, bundle: Bundle, frame: pd.DataFrame, spec: DetectorSpec
-) -> _Comparison | None:
-    """Champion and candidate on the same rows; None where the champion cannot read them."""
-    if set(live.schema.features) - set(frame.columns):
-        return None
-    tried = try_out(live, frame, spec.columns)
-    old, new = judge(live, frame, spec.columns), judge(bundle, frame, spec.columns)
-    facts = ChampionFacts(
-        version=number,
-        median_error=tried.diagnosis.median_error,
-        alerts_per_day=tried.evaluation.alerts_per_day,
-        incidents_caught=incidents_caught(tried.evaluation.detection),
-        fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
-    )
-    replayed = replay(
-        new.line, Replayed(new.score, bundle.threshold), Replayed(old.score, live.threshold)
-    )
-    return _Comparison(facts, replayed, live.threshold)
-
-
 def _card(
     candidate: Candidate,
     spec: DetectorSpec,
     manifest: Manifest,
     bundle: Bundle,
     verdict: GateVerdict,
-    compared: _Comparison | None,
+    compared: Comparison | None,
+    blind: str,
 ) -> str:
     blocks = {
         role: len(block_of(candidate, role).frame) for role in ("train", "calibration", "test")
@@ -212,7 +182,7 @@ def _card(
                 calibration=blocks["calibration"],
                 test=blocks["test"],
             ),
-            changes=_changes(bundle, compared),
+            changes=_changes(bundle, compared, blind),
             replay=compared.replayed if compared else None,
             images=(Reference("Score distribution", image),),
             links=(
@@ -223,9 +193,9 @@ def _card(
     )
 
 
-def _changes(bundle: Bundle, compared: _Comparison | None) -> tuple[str, ...]:
+def _changes(bundle: Bundle, compared: Comparison | None, blind: str) -> tuple[str, ...]:
     if compared is None:
-        return ()
+        return (blind,) if blind else ()
     line = f"threshold {bundle.threshold:.4g} instead of {compared.threshold:.4g}"
     return (f"{line}, on scores of another network",)
 

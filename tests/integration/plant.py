@@ -21,8 +21,9 @@ FIRST_DAY = date(2024, 1, 1)
 PUMPS = ("north", "south", "west")
 STEPS_A_DAY = 144
 ROWS_A_DAY = STEPS_A_DAY * len(PUMPS)
-INCIDENTS = dict(zip(range(4, 60, 6), PUMPS * 4, strict=False))
-"""Days after the first on which a pump runs dry for two hours: days that judge a candidate."""
+INCIDENTS = dict(zip(range(2, 60, 5), PUMPS * 4, strict=True))
+"""Days after the first on which a pump runs dry for two hours: every fifth, so that days of each
+of the six parts of a split have one."""
 
 _DETECTOR: dict[str, Any] = {
     "description": "A made-up pumping station.",

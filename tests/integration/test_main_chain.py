@@ -141,7 +141,7 @@ def test_a_blocked_day_fails_at_once_and_names_the_rule(station: Station, spoilt
 
     assert states(run) == {"fetch": "success", "validate": "success", "write": "failed"}
     assert tries(run)["write"] == 1
-    assert "out of_range power" in station.log(run, "write")
+    assert "out of range power" in station.log(run, "write")
 
 
 def test_a_blocked_day_leaves_telemetry_alone_and_lies_in_quarantine(station: Station, spoilt):
