@@ -11,7 +11,7 @@ from pipeline.gate import GateVerdict
 from pipeline.steps.review import LookBack
 from pipeline.tables import Table
 
-_LABEL = 26
+_LABEL = 38
 
 Row = tuple[str, str]
 

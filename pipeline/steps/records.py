@@ -63,16 +63,16 @@ def record_rejection(here: Settings, judged: Judged, *, who: str, why: str) -> N
 def append_decision(
     here: Settings, judged: Judged, action: Action, *, replaced: int | None, who: str, why: str
 ) -> None:
-    """Chain a decision behind the ledger's last entry, unless that entry is this decision.
+    """Chain a decision behind the ledger's last entry, unless it stands already.
 
     The caller holds the promotion lock, or two entries could claim the same place.
     """
     table = Table(here.storage, judged.candidate.detector, "ledger")
     entries = read_ledger(here, judged.candidate.detector)
     ledger.verify(entries)
-    last = entries[-1] if entries else None
-    if last is not None and _same(last, judged, action):
+    if _stands(entries, judged, action):
         return
+    last = entries[-1] if entries else None
     now = datetime.now(UTC)
     decision = Decision(
         action=action,
@@ -98,5 +98,14 @@ def read_ledger(here: Settings, detector: str) -> list[Entry]:
     return [ledger.from_row({str(key): value for key, value in row.items()}) for row in ordered]
 
 
-def _same(last: Entry, judged: Judged, action: Action) -> bool:
-    return (last.decision.action, last.decision.version) == (action, judged.version)
+def _stands(entries: list[Entry], judged: Judged, action: Action) -> bool:
+    """Whether a rerun found its own entry: a rejection anywhere, or the newest change of champion.
+
+    A version that was live before may be promoted again, and that is a new decision.
+    """
+    if action == "rejection":
+        decisions = [entry.decision for entry in entries if entry.decision.action == "rejection"]
+    else:
+        decisions = [entry.decision for entry in entries if entry.decision.action != "rejection"]
+        decisions = decisions[-1:]
+    return (action, judged.version) in {(d.action, d.version) for d in decisions}

@@ -60,9 +60,7 @@ def test_the_intervals_widen_when_rows_are_alike():
 def test_too_few_rows_are_refused_with_value_limit_and_mend():
     block = Block("calibration", normal_rows(98))
 
-    with pytest.raises(
-        CalibrationError, match=r"98 calibration .* at least 99 .*small_sample"
-    ):
+    with pytest.raises(CalibrationError, match=r"98 calibration .* at least 99 .*small_sample"):
         calibrate(block, schema(), by_load, Threshold())
 
 
