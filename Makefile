@@ -55,18 +55,21 @@ $(VENV)/bin/uv:
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet uv
 
+# A dot every five seconds while a long command says nothing.
+PATIENTLY = ( while sleep 5; do printf .; done ) & dots=$$!; trap 'kill $$dots; echo' EXIT;
+
 # torch goes first and through pip: pip alone looks where a CPU build may lie ready (find-links).
 $(VENV)/torch: $(VENV)/bin/uv requirements.txt
 	@echo "Installing torch ..."
-	$(VENV)/bin/pip install --quiet "$$(grep -oE '^torch==[^ ]+' requirements.txt)"
+	@$(PATIENTLY) $(VENV)/bin/pip install --quiet "$$(grep -oE '^torch==[^ ]+' requirements.txt)"
 	touch $@
 
 $(VENV)/runtime: $(VENV)/torch
 	@echo "Installing the packages of requirements.txt ..."
-	$(UV) pip install --quiet --python $(PY) --no-deps -r requirements.txt
+	@$(PATIENTLY) $(UV) pip install --quiet --python $(PY) --no-deps -r requirements.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/runtime requirements-dev.txt
 	@echo "Installing the packages of requirements-dev.txt ..."
-	$(UV) pip install --quiet --python $(PY) --no-deps -r requirements-dev.txt
+	@$(PATIENTLY) $(UV) pip install --quiet --python $(PY) --no-deps -r requirements-dev.txt
 	touch $@

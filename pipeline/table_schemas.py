@@ -76,6 +76,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("created_at", _MOMENT),
         ]
     ),
+    "drift": pa.schema(
+        [
+            _DAY,
+            ("source", pa.string()),  # the candidate, or the scoring run, that was compared
+            ("feature", pa.string()),
+            ("distance", pa.float64()),
+            ("p", pa.float64()),
+            ("q", pa.float64()),
+            ("rows_reference", pa.float64()),
+            ("rows_current", pa.float64()),
+            ("level", pa.string()),
+            ("verdict", pa.string()),
+        ]
+    ),
     "ledger": pa.schema(
         [
             _DAY,

@@ -1,15 +1,17 @@
-"""`python -m deploy.embedded up | down | status | logs`."""
+"""`python -m deploy.embedded up | down | status | logs | run COMMAND`."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import psutil
 
 from deploy.embedded import lifecycle, programs, supervision
+from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import Layout, find_layout
 from deploy.embedded.stack import LOGIN, Stack, load_stack
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.add_argument("program", nargs="?", choices=programs.ALL, help="one part; all by default")
     logs.add_argument("-n", "--lines", type=int, default=30)
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    run = commands.add_parser("run", help="run a command as the stack's own: run airflow dags list")
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
     parsed = parser.parse_args(arguments)
     try:
         layout = find_layout(os.environ)
@@ -41,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lifecycle.down(layout, say)
         elif parsed.command == "status":
             return show_status(layout)
+        elif parsed.command == "run":
+            run_inside(layout, parsed.words)
         else:
             show_logs(layout, parsed.program, lines=parsed.lines, follow=parsed.follow)
     except StackError as error:
@@ -49,6 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def run_inside(layout: Layout, words: Sequence[str]) -> None:
+    """Become `words`, in the environment that the stack's tasks have; does not return.
+
+    Raises:
+        StackError: there is no stack yet, no command, or no such command.
+    """
+    stack = load_stack(layout)
+    if stack is None or not words:
+        what = "no command was given" if stack else f"there is no stack in {layout.home} yet"
+        raise StackError(f"Nothing to run: {what}. Start it with `make up`, then name a command.")
+    environment = build_environment(stack, os.environ)
+    found = shutil.which(words[0], path=environment["PATH"])
+    if found is None:
+        raise StackError(f"There is no command {words[0]!r} in the stack's PATH.")
+    os.execve(found, list(words), environment)
 
 
 def say(message: str) -> None:
@@ -102,7 +125,7 @@ def show_logs(layout: Layout, program: str | None, *, lines: int, follow: bool) 
     if not paths:
         raise StackError(f"There are no logs in {layout.logs} yet; start the stack with `up`.")
     sys.stdout.flush()
-    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *paths])  # noqa: S606
+    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *paths])
 
 
 def _memory_mb(pid: int) -> float:

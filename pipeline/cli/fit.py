@@ -107,12 +107,13 @@ def _write(
 
     from pipeline.detector.bundle import load_bundle, write_bundle
     from pipeline.detector.description import Provenance
+    from pipeline.provenance import code_version, lock_hash
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         draft = Path(scratch) / "bundle"
         name = spec.name if spec else "unnamed"
-        provenance = Provenance(data=manifest, code_version="", lock_hash="")
+        provenance = Provenance(manifest, code_version(), lock_hash())
         write_bundle(fitted, calibration, draft, name=name, provenance=provenance)
         load_bundle(draft)
         if out.is_dir():

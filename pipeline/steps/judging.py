@@ -24,6 +24,7 @@ from pipeline.report.drift_report import write_drift_report
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.fitting import block_of
+from pipeline.steps.records import record_drift
 
 
 def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
 def drift(payload: dict[str, Any]) -> dict[str, Any]:
     """Compare the test days with the reference that the bundle will carry into production."""
     candidate = from_json(Candidate, payload)
-    spec, _ = staged.origin_of(candidate)
+    spec, manifest = staged.origin_of(candidate)
     frame = rows_for(block_of(candidate, "test"), "test")
     evaluation = tryout_of(candidate).evaluation
     with (
@@ -75,6 +76,7 @@ def drift(payload: dict[str, Any]) -> dict[str, Any]:
         )
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
         staging.push(Path(scratch), candidate.folder(staged.DRIFT))
+        record_drift(settings.load(), candidate, manifest.last_day, verdict)
         client = connect(settings.load())
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.DRIFT)
         runs.log_metrics(

@@ -1,18 +1,20 @@
-"""Lines in the tables `thresholds` and `ledger`."""
+"""Lines in the tables `thresholds`, `drift` and `ledger`."""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline import ledger, tables
 from pipeline.data.window import Manifest
 from pipeline.detector.bundle import Bundle
+from pipeline.drift import DriftVerdict
 from pipeline.evaluation.metrics import Evaluation
 from pipeline.ledger import Action, Decision, Entry
 from pipeline.locking import promotion_lock
 from pipeline.settings import Settings
+from pipeline.steps.candidate import Candidate
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
@@ -50,6 +52,31 @@ def record_threshold(
                 "window_last": manifest.last_day,
                 "created_at": now,
             }
+        ],
+    )
+
+
+def record_drift(here: Settings, candidate: Candidate, day: date, verdict: DriftVerdict) -> None:
+    """One line for each series that was compared, unless this candidate's are there already."""
+    table = Table(here.storage, candidate.detector, "drift")
+    if candidate.name in set(tables.read(table, columns=["source"])["source"]):
+        return
+    tables.append(
+        table,
+        [
+            {
+                "date": day,
+                "source": candidate.name,
+                "feature": result.feature,
+                "distance": result.distance,
+                "p": result.p,
+                "q": result.q,
+                "rows_reference": result.rows_reference,
+                "rows_current": result.rows_current,
+                "level": result.level,
+                "verdict": verdict.kind,
+            }
+            for result in verdict.results
         ],
     )
 

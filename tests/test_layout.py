@@ -1,0 +1,37 @@
+"""The listing is the architecture: what neither the linter nor the import contracts see."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+LONGEST = 300
+
+
+def tracked(pattern: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", pattern], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    return [REPOSITORY / line for line in listed.stdout.splitlines()]
+
+
+def test_no_module_outgrows_a_screenful_of_ideas():
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("this copy has no git history to list its files from")
+    modules = [path for path in tracked("*.py") if "tests" not in path.parts]
+
+    assert modules
+    assert [p.name for p in modules if len(p.read_text().splitlines()) > LONGEST] == []
+
+
+def test_the_readme_maps_every_part_of_the_pipeline():
+    readme = (REPOSITORY / "README.md").read_text()
+    parts = {
+        path.name if path.suffix else f"{path.name}/"
+        for path in (REPOSITORY / "pipeline").iterdir()
+        if not path.name.startswith("__")
+    }
+    served_by_their_neighbours = {"errors.py", "records.py", "provenance.py", "table_schemas.py"}
+
+    assert {part for part in parts - served_by_their_neighbours if part not in readme} == set()
