@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,11 +30,22 @@ def read(path: Path) -> pa.Table:
     if not table.num_rows:
         msg = f"{path}: holds no rows; give a file with data"
         raise DataError(msg)
+    table = _without_index(table)
     doubled = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
     if doubled:
         msg = f"{path}: has several columns named {doubled[0]!r}; rename or drop all but one"
         raise DataError(msg)
     return table
+
+
+def _without_index(table: pa.Table) -> pa.Table:
+    """`table` as plain columns: pandas also stores how it once numbered the rows.
+
+    A nameless index is no measurement and goes; a named one, often the time, is a column.
+    """
+    nameless = [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
+    plain: pa.Table = table.drop_columns(nameless).replace_schema_metadata(None)
+    return plain
 
 
 def write(table: pa.Table, path: Path) -> None:

@@ -241,3 +241,21 @@ def test_detector_json_is_readable_by_anyone(tmp_path):
     assert content["schema_version"] == 1
     assert content["network"]["schema"]["features"] == list(CHANNELS)
     assert content["threshold"]["alpha"] == 0.01
+
+
+def test_how_pandas_numbered_the_rows_is_no_feature(tmp_path):
+    rows = normal_rows(900)
+    kept = rows[rows["load"] > rows["load"].quantile(0.2)]  # leaves an index with holes
+
+    assert fit(tmp_path, kept) == 0
+
+    schema = load_bundle(tmp_path / "bundle").schema
+    assert set(schema.features) == set(CHANNELS)
+
+
+def test_a_time_that_pandas_stored_as_its_index_is_time(tmp_path):
+    rows = timed(normal_rows(700)).set_index("timestamp")
+
+    assert fit(tmp_path, rows) == 0
+
+    assert load_bundle(tmp_path / "bundle").schema.timestamp == "timestamp"

@@ -113,3 +113,15 @@ def test_the_package_runs_as_a_module_and_a_mistake_shows_no_traceback():
 
     assert done.returncode == 2
     assert done.stderr == "error: x: no such folder; give a bundle that `fit` has written\n"
+
+
+def test_rows_that_pandas_filtered_are_scored(bundle, tmp_path):
+    rows = normal_rows(50)
+    kept = rows[rows["load"] > rows["load"].median()]
+    data, out = tmp_path / "rows.parquet", tmp_path / "scores.parquet"
+    kept.to_parquet(data)
+
+    code = main(["score", "--bundle", str(bundle), "--data", str(data), "--out", str(out)])
+
+    assert code == 0
+    assert pq.read_table(out).num_rows == len(kept)

@@ -57,7 +57,8 @@ def _read(
     except OSError as error:
         msg = f"{file.path} cannot be read ({error}); check that the store answers, then retry."
         raise OutageError(msg) from error
-    frame: pd.DataFrame = table.to_pandas()
+    # Without pandas' own notes in the file, which would make an index of what is a column here.
+    frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas()
     return frame.rename(columns=names)
 
 

@@ -143,3 +143,15 @@ def test_only_the_row_groups_of_the_interval_are_read(tmp_path, monkeypatch):
 
     fragment = next(pyarrow.dataset.dataset(path).get_fragments())
     assert len(fragment.split_by_row_group(filters[0])) == 1
+
+
+def test_a_time_that_pandas_stored_as_its_index_is_read_as_a_column(tmp_path):
+    frame = make_frame()
+    time = frame.columns[0]
+    (tmp_path / "data").mkdir()
+    frame.set_index(time).to_parquet(tmp_path / "data" / "a.parquet")
+
+    found = fetch(config("parquet", f"{tmp_path}/data"))
+
+    assert time in found.columns
+    assert len(found) == len(frame)
