@@ -39,10 +39,7 @@ def pulled(uri: str) -> Iterator[Path]:
     Raises:
         DataError: there is no such folder; the task before this one has not run.
     """
-    source, path = filesystem_at(uri)
-    if source.get_file_info(path).type != fs.FileType.Directory:
-        msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
-        raise DataError(msg)
+    source, path = _existing(uri, fs.FileType.Directory)
     with tempfile.TemporaryDirectory(prefix="plimsoll-") as scratch:
         fs.copy_files(
             path, scratch, source_filesystem=source, destination_filesystem=fs.LocalFileSystem()
@@ -63,10 +60,7 @@ def read_table(uri: str) -> pa.Table:
     Raises:
         DataError: nothing is there.
     """
-    source, path = filesystem_at(uri)
-    if source.get_file_info(path).type != fs.FileType.File:
-        msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
-        raise DataError(msg)
+    source, path = _existing(uri, fs.FileType.File)
     return pq.read_table(path, filesystem=source)
 
 
@@ -81,10 +75,7 @@ def read_json(uri: str) -> Any:
     Raises:
         DataError: nothing is there.
     """
-    source, path = filesystem_at(uri)
-    if source.get_file_info(path).type != fs.FileType.File:
-        msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
-        raise DataError(msg)
+    source, path = _existing(uri, fs.FileType.File)
     with source.open_input_stream(path) as stream:
         return json.loads(stream.read())
 
@@ -95,6 +86,15 @@ def filesystem_at(uri: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), str(Path(uri).absolute())
     filesystem, path = fs.FileSystem.from_uri(uri)
     return filesystem, path
+
+
+def _existing(uri: str, kind: fs.FileType) -> tuple[fs.FileSystem, str]:
+    """`filesystem_at` for something of `kind` that an earlier task must have left at `uri`."""
+    source, path = filesystem_at(uri)
+    if source.get_file_info(path).type != kind:
+        msg = f"{uri} does not exist; run the task that makes it first, or clear the whole run."
+        raise DataError(msg)
+    return source, path
 
 
 def _put(uri: str, content: bytes | pa.Buffer) -> None:

@@ -9,11 +9,10 @@ from deploy.demo import story
 from deploy.demo.telling import Teller
 from deploy.embedded import lifecycle
 from deploy.embedded.__main__ import describe
-from deploy.embedded.airflow_api import AirflowApi
+from deploy.embedded.airflow_api import connect
 from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import find_layout
-from deploy.embedded.stack import LOGIN
 from pipeline.errors import PlimsollError
 
 INTERRUPTED = 130
@@ -29,7 +28,7 @@ def main() -> int:
         print(describe(stack))
         # The tables are read with the settings that the tasks have.
         os.environ.update(build_environment(stack, os.environ))
-        with AirflowApi(stack.airflow_url, LOGIN, stack.secrets.airflow_password) as airflow:
+        with connect(stack) as airflow:
             demo = story.Demo(stack, airflow, teller)
             for dag_id in (story.INGEST, story.TRAIN):
                 airflow.wait_for_dag(dag_id)

@@ -1,24 +1,20 @@
-"""A calibration as plain data: what the calibrate task hands on, and what a bundle holds of it."""
+"""A calibration as plain data, and the rows of it that a bundle keeps."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.fitted import read_part
 from pipeline.detector.golden import Golden, golden_of, golden_table
 from pipeline.detector.reference import Reference, reference_of, reference_table
 from pipeline.detector.schema import Schema
 from pipeline.errors import BundleError
-from pipeline.records import from_json, to_json
 
 GOLDEN_FILE = "golden.parquet"
 REFERENCE_FILE = "reference.parquet"
-THRESHOLD_FILE = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -46,33 +42,6 @@ class Calibration:
     summary: CalibrationSummary
     reference: Reference
     golden: Golden
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    threshold: DrawnThreshold
-    summary: CalibrationSummary
-
-
-def save_calibration(calibration: Calibration, schema: Schema, folder: Path) -> None:
-    """Write `calibration.json` and the rows into `folder`, replacing older ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    numbers = to_json(_Numbers(calibration.threshold, calibration.summary))
-    text = json.dumps(numbers, indent=1, sort_keys=True) + "\n"
-    (folder / THRESHOLD_FILE).write_text(text, encoding="utf-8")
-    write_rows(calibration, schema, folder)
-
-
-def load_calibration(folder: Path, schema: Schema) -> Calibration:
-    """What `save_calibration` wrote.
-
-    Raises:
-        BundleError: a file is absent or damaged.
-    """
-    numbers = from_json(_Numbers, json.loads(read_part(folder, THRESHOLD_FILE)))
-    return Calibration(
-        numbers.threshold, numbers.summary, read_reference(folder, schema), read_golden(folder)
-    )
 
 
 def write_rows(calibration: Calibration, schema: Schema, folder: Path) -> None:

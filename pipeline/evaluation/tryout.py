@@ -49,9 +49,11 @@ def judge(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> JudgedRows:
     return judged_rows(kept, scored.score[scored.complete], columns)
 
 
-def try_out(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Tryout:
-    """Measure `bundle` on the test rows in `frame`; the seed of the bundle's fit is used."""
-    rows = judge(bundle, frame, columns)
+def try_out(bundle: Bundle, frame: pd.DataFrame, columns: Columns, rows: JudgedRows) -> Tryout:
+    """Measure `bundle` on the test rows in `frame`; `rows` is what `judge` made of them.
+
+    The seed of the bundle's fit is used.
+    """
     line = timeline(frame, columns)
     values = feature_values(frame, bundle.schema)
     cut = windows(values, bundle.schema.window, line)

@@ -16,10 +16,9 @@ from pipeline.provenance import code_version
 from pipeline.records import from_json, to_json
 from pipeline.settings import Settings
 
-BLOCKS, FIT, CALIBRATION, BUNDLE, EVALUATION, DRIFT, GATE = (
+BLOCKS, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
     "blocks",
     "fit",
-    "calibration",
     "bundle",
     "evaluation",
     "drift",

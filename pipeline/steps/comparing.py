@@ -52,8 +52,8 @@ def compare(
     """Champion and candidate on the same rows; None where the champion cannot read them."""
     if set(live.schema.features) - set(frame.columns):
         return None
-    tried = try_out(live, frame, spec.columns)
     old, new = judge(live, frame, spec.columns), judge(bundle, frame, spec.columns)
+    tried = try_out(live, frame, spec.columns, old)
     facts = ChampionFacts(
         version=number,
         median_error=tried.diagnosis.median_error,

@@ -14,7 +14,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.split import Block, Blocks, Role, split
 from pipeline.data.window import Manifest, read_training_window
 from pipeline.detector.bundle import write_bundle
-from pipeline.detector.calibrated import Calibration, save_calibration
+from pipeline.detector.calibrated import Calibration
 from pipeline.detector.calibration import calibrate as draw
 from pipeline.detector.description import Provenance
 from pipeline.detector.fitted import FittedNetwork, load_fitted, save_fitted
@@ -108,10 +108,8 @@ def _stage_bundle(
 ) -> None:
     provenance = Provenance(to_json(manifest), code_version(), lock_hash())
     with tempfile.TemporaryDirectory() as scratch:
-        calibration, bundle = Path(scratch) / "calibration", Path(scratch) / "bundle"
-        save_calibration(drawn, fitted.facts.schema, calibration)
+        bundle = Path(scratch)
         write_bundle(fitted, drawn, bundle, name=candidate.detector, provenance=provenance)
-        staging.push(calibration, candidate.folder(staged.CALIBRATION))
         staging.push(bundle, candidate.folder(staged.BUNDLE))
 
 

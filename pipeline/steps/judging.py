@@ -14,7 +14,7 @@ from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.drift import DriftVerdict, judge_drift
 from pipeline.drift.samples import reference_sample, sample_of
 from pipeline.evaluation.injection import at_largest
-from pipeline.evaluation.metrics import Evaluation
+from pipeline.evaluation.metrics import Evaluation, JudgedRows
 from pipeline.evaluation.tryout import Tryout, judge, try_out
 from pipeline.records import from_json, to_json
 from pipeline.registry import runs
@@ -37,8 +37,9 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
         tempfile.TemporaryDirectory() as scratch,
     ):
         bundle = load_bundle(folder)
-        tried = try_out(bundle, frame, spec.columns)
-        pictures = _pictures(bundle, tried, spec, judge(bundle, frame, spec.columns))
+        rows = judge(bundle, frame, spec.columns)
+        tried = try_out(bundle, frame, spec.columns, rows)
+        pictures = _pictures(bundle, tried, spec, rows)
         for name, picture in pictures.items():
             (Path(scratch) / name).write_bytes(picture)
         (Path(scratch) / "tryout.json").write_text(json.dumps(to_json(tried), indent=1))
@@ -99,7 +100,9 @@ def drift_of(candidate: Candidate) -> DriftVerdict:
     return from_json(DriftVerdict, content)
 
 
-def _pictures(bundle: Bundle, tried: Tryout, spec: DetectorSpec, rows: Any) -> dict[str, bytes]:
+def _pictures(
+    bundle: Bundle, tried: Tryout, spec: DetectorSpec, rows: JudgedRows
+) -> dict[str, bytes]:
     threshold = bundle.description.threshold
     history = bundle.description.network.history
     pictures = {
