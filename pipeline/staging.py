@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,30 @@ def filesystem_at(uri: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), str(Path(uri).absolute())
     filesystem, path = fs.FileSystem.from_uri(uri)
     return filesystem, path
+
+
+def folders_at(uri: str) -> dict[str, datetime]:
+    """Names of the folders in the folder at `uri`, and when something in each last changed.
+
+    If nothing is at `uri`, there are none.
+    """
+    source, path = filesystem_at(uri)
+    found: dict[str, datetime] = {}
+    for entry in source.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True)):
+        name, inside, _ = entry.path.removeprefix(path).strip("/").partition("/")
+        is_folder = entry.type == fs.FileType.Directory
+        # An object store knows no folders and no time for them, only for the files in them.
+        if (inside or is_folder) and entry.mtime is not None:
+            changed = entry.mtime.astimezone(UTC)
+            found[name] = max(changed, found.get(name, changed))
+    return found
+
+
+def remove(uri: str) -> None:
+    """Delete the folder at `uri` and all in it; no error if it is gone already."""
+    target, path = filesystem_at(uri)
+    if target.get_file_info(path).type == fs.FileType.Directory:
+        target.delete_dir(path)
 
 
 def _existing(uri: str, kind: fs.FileType) -> tuple[fs.FileSystem, str]:

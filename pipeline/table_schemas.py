@@ -1,11 +1,8 @@
-"""The columns of the tables whose columns do not depend on the detector.
-
-`telemetry` and `scores` depend on it and bring their own schema.
-"""
+"""The columns of the tables; those of `telemetry` depend on the detector."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import pyarrow as pa
 
@@ -14,12 +11,19 @@ TableName = Literal[
     "quarantine",
     "ingestions",
     "scores",
+    "scorings",
     "incidents",
+    "notices",
     "labels",
+    "audits",
+    "decisions",
+    "requests",
     "drift",
     "thresholds",
     "ledger",
 ]
+
+TABLES: tuple[TableName, ...] = get_args(TableName)
 
 _DAY = ("date", pa.date32())
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -56,6 +60,117 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("difference", pa.string()),  # JSON: rows added, removed, changed; null when none
         ]
     ),
+    "scores": pa.schema(
+        [
+            _DAY,
+            ("timestamp", _MOMENT),
+            ("entity", pa.string()),  # empty where there is one machine
+            ("role", pa.string()),  # champion or challenger
+            ("version", pa.int64()),
+            ("score", pa.float64()),  # null where no full window ends at the row
+            ("threshold", pa.float64()),
+            ("flag", pa.bool_()),
+            ("muted", pa.string()),  # channels left out of this score, comma-separated
+            ("features", pa.string()),  # flagged rows: JSON [[channel, usual scores it adds], ...]
+        ]
+    ),
+    # What one day shows of each incident; an incident over midnight is joined when it is read,
+    # so that a day's rows never depend on which day was scored first.
+    "incidents": pa.schema(
+        [
+            _DAY,
+            ("kind", pa.string()),  # anomaly, shifted feature, new regime
+            ("status", pa.string()),  # raised, withdrawn
+            ("entity", pa.string()),
+            ("start", _MOMENT),
+            ("end", _MOMENT),
+            ("rows", pa.int64()),  # flagged, or in which the channel has moved
+            ("peak", pa.float64()),  # highest score over its threshold
+            ("peak_at", _MOMENT),
+            ("version", pa.int64()),
+            ("features", pa.string()),  # JSON [[channel, usual scores it adds], ...], worst first
+        ]
+    ),
+    "scorings": pa.schema(
+        [
+            _DAY,
+            ("scored_at", _MOMENT),
+            ("run_id", pa.string()),
+            ("verdict", pa.string()),  # scored, failed; empty: there is no telemetry any more
+            ("reason", pa.string()),
+            ("rows", pa.int64()),
+            ("flags", pa.int64()),
+            ("incidents", pa.int64()),
+            ("version", pa.int64()),
+            ("challenger", pa.int64()),
+            ("threshold", pa.float64()),
+            ("median_score", pa.float64()),
+            ("basis", pa.string()),  # hash of all that the scores were computed from
+        ]
+    ),
+    # Who was told of which incident; one line a message.
+    "notices": pa.schema(
+        [
+            _DAY,
+            ("incident", pa.string()),
+            ("kind", pa.string()),
+            ("entity", pa.string()),
+            ("version", pa.int64()),
+            ("channel", pa.string()),
+            ("text", pa.string()),
+            ("run_id", pa.string()),
+            ("sent_at", _MOMENT),
+        ]
+    ),
+    "labels": pa.schema(
+        [
+            _DAY,
+            ("start", _MOMENT),
+            ("end", _MOMENT),
+            ("entity", pa.string()),  # null: every entity
+            ("verdict", pa.string()),  # incident, normal
+            ("note", pa.string()),
+            ("author", pa.string()),
+            ("created_at", _MOMENT),
+            ("run_id", pa.string()),  # empty: from the command line
+        ]
+    ),
+    # Episodes of flags drawn at random to be labelled; probability is that of being drawn.
+    "audits": pa.schema(
+        [
+            _DAY,
+            ("incident", pa.string()),
+            ("entity", pa.string()),
+            ("start", _MOMENT),
+            ("end", _MOMENT),
+            ("probability", pa.float64()),
+            ("proposed_at", _MOMENT),
+        ]
+    ),
+    # What a person decided about a channel that left its training range.
+    "decisions": pa.schema(
+        [
+            _DAY,
+            ("channel", pa.string()),
+            ("entity", pa.string()),  # null: every entity
+            ("decision", pa.string()),  # accept, mute, unmute
+            ("since", _MOMENT),
+            ("note", pa.string()),
+            ("author", pa.string()),
+            ("created_at", _MOMENT),
+            ("run_id", pa.string()),  # empty: from the command line
+        ]
+    ),
+    # Training runs and recalibrations that a drift verdict asked for.
+    "requests": pa.schema(
+        [
+            _DAY,
+            ("action", pa.string()),  # retrain, recalibrate
+            ("reason", pa.string()),
+            ("run_id", pa.string()),
+            ("asked_at", _MOMENT),
+        ]
+    ),
     "thresholds": pa.schema(
         [
             _DAY,
@@ -74,20 +189,30 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("window_first", pa.date32()),
             ("window_last", pa.date32()),
             ("created_at", _MOMENT),
+            ("kind", pa.string()),  # trained, recalibrated
+            ("weights_of", pa.int64()),  # version whose weights these are; its own when trained
+            ("anchor", pa.float64()),  # threshold at training time: what the total move is from
         ]
     ),
+    # What the tests say, without memory: a second warning in a row is found when it is read. The
+    # verdict stands on the row of the score.
     "drift": pa.schema(
         [
-            _DAY,
-            ("source", pa.string()),  # the candidate, or the scoring run, that was compared
+            _DAY,  # the last one compared
+            ("source", pa.string()),  # day, week: of the live version; else the candidate's name
+            ("version", pa.int64()),  # whose reference it was compared with
             ("feature", pa.string()),
             ("distance", pa.float64()),
             ("p", pa.float64()),
             ("q", pa.float64()),
             ("rows_reference", pa.float64()),
             ("rows_current", pa.float64()),
+            ("rises", pa.bool_()),
             ("level", pa.string()),
             ("verdict", pa.string()),
+            ("action", pa.string()),
+            ("reason", pa.string()),
+            ("evidence", pa.string()),  # JSON: broken channels, flag rate, entity left out
         ]
     ),
     "ledger": pa.schema(

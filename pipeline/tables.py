@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -77,10 +77,9 @@ def replace_days(
         OutageError: the store does not answer, or other writers kept winning.
     """
     _refuse_rows_outside(rows, days, table)
-    _create(table, rows.schema)
 
     def write() -> int:
-        target = DeltaTable(table.uri, version=based_on)
+        target = _opened(table, rows.schema, based_on)
         write_deltalake(
             target,
             rows,
@@ -93,7 +92,7 @@ def replace_days(
         )
         return int(target.version())
 
-    with _told(table):
+    with explained(table):
         return write() if based_on is not None else _retried(table, write)
 
 
@@ -106,14 +105,13 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
         OutageError: the store does not answer, or other writers kept winning.
     """
     content = rows if isinstance(rows, pa.Table) else _laid_out(table, rows)
-    _create(table, content.schema)
 
     def write() -> int:
-        target = DeltaTable(table.uri)
+        target = _opened(table, content.schema, None)
         write_deltalake(target, content, mode="append", schema_mode="merge")
         return int(target.version())
 
-    with _told(table):
+    with explained(table):
         return _retried(table, write)
 
 
@@ -134,23 +132,31 @@ def read(
         DataError: there is no such `version`.
         OutageError: the store does not answer.
     """
-    days = [("date", ">=", first_day.isoformat())] if first_day else []
-    days += [("date", "<=", last_day.isoformat())] if last_day else []
-    with _told(table, version):
+    with explained(table, version):
         opened = _open(table, version)
-        names = list(columns or ([f.name for f in opened.schema().fields] if opened else ()))
+        names = list(columns or (_columns_of(opened) if opened else ()))
         names = [name for name in names if name != "date"] + (["date"] if keep_date else [])
+        return _rows(opened, names, first_day, last_day) if opened else pd.DataFrame(columns=names)
+
+
+def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | None, pd.DataFrame]:
+    """The newest version, None if nobody has written the table yet, and its rows of some days.
+
+    The rows have the column `date`; both days are included.
+
+    Raises:
+        OutageError: the store does not answer.
+    """
+    with explained(table):
+        opened = _open(table, None)
         if opened is None:
-            return pd.DataFrame(columns=names)
-        # Pruned by day before the files are opened: the cost is that of the days, not the table.
-        files = opened.to_pyarrow_dataset(file_pruning_predicate=days or None)
-        content = files.to_table(columns=names)
-    return _with_nanoseconds(content.to_pandas())
+            return None, pd.DataFrame(columns=["date"])
+        return int(opened.version()), _rows(opened, _columns_of(opened), first_day, last_day)
 
 
 def days_in(table: Table, *, version: int | None = None) -> list[date]:
     """The days that hold rows, oldest first; none if nobody has written the table yet."""
-    with _told(table, version):
+    with explained(table, version):
         opened = _open(table, version)
         partitions = opened.partitions() if opened else []
     return sorted(date.fromisoformat(partition["date"]) for partition in partitions)
@@ -158,14 +164,14 @@ def days_in(table: Table, *, version: int | None = None) -> list[date]:
 
 def current_version(table: Table) -> int | None:
     """The newest version; None if nobody has written the table yet."""
-    with _told(table):
+    with explained(table):
         opened = _open(table, None)
         return None if opened is None else int(opened.version())
 
 
 def history(table: Table, *, limit: int | None = None) -> list[dict[str, Any]]:
     """The commits, newest first, each with its `version` and the metadata its writer gave."""
-    with _told(table):
+    with explained(table):
         opened = _open(table, None)
         return [] if opened is None else list(opened.history(limit))
 
@@ -177,22 +183,33 @@ def _open(table: Table, version: int | None) -> DeltaTable | None:
         return None
 
 
-def _create(table: Table, schema: pa.Schema) -> None:
-    """Create the table if it is not there; of two writers that both try, one creates it."""
-    with _told(table):
-        if _open(table, None) is not None:
-            return
+def _columns_of(opened: DeltaTable) -> list[str]:
+    return [field.name for field in opened.schema().fields]
 
-        def create() -> None:
-            DeltaTable.create(
-                table.uri,
-                schema,
-                mode="ignore",
-                partition_by=["date"],
-                configuration=_RETENTION,
-            )
 
-        _retried(table, create)
+def _rows(
+    opened: DeltaTable, names: Sequence[str], first_day: date | None, last_day: date | None
+) -> pd.DataFrame:
+    days = [("date", ">=", first_day.isoformat())] if first_day else []
+    days += [("date", "<=", last_day.isoformat())] if last_day else []
+    # Pruned by day before the files are opened: the cost is that of the days, not the table.
+    files = opened.to_pyarrow_dataset(file_pruning_predicate=days or None)
+    return _with_nanoseconds(files.to_table(columns=list(names)).to_pandas())
+
+
+def _opened(table: Table, schema: pa.Schema, version: int | None) -> DeltaTable:
+    """The table, created if it is not there; of two writers that both try, one creates it."""
+    opened = _open(table, version)
+    if opened is not None:
+        return opened
+
+    def create() -> None:
+        DeltaTable.create(
+            table.uri, schema, mode="ignore", partition_by=["date"], configuration=_RETENTION
+        )
+
+    _retried(table, create)
+    return DeltaTable(table.uri, version=version)
 
 
 def _retried(table: Table, write: Callable[[], Result]) -> Result:
@@ -210,7 +227,7 @@ def _retried(table: Table, write: Callable[[], Result]) -> Result:
 
 
 @contextmanager
-def _told(table: Table, version: int | None = None) -> Iterator[None]:
+def explained(table: Table, version: int | None = None) -> Iterator[None]:
     """Turn what the storage library raises into errors that name the table and the mend."""
     at = table.uri if version is None else f"{table.uri} at version {version}"
     try:
@@ -244,7 +261,13 @@ def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> 
 
 
 def _laid_out(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMAS[table.name])
+    # Arrow may take the digits of a time with another offset for those of UTC.
+    content = [{name: _in_utc(value) for name, value in row.items()} for row in rows]
+    return pa.Table.from_pylist(content, schema=SCHEMAS[table.name])
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
 
 
 def _with_nanoseconds(frame: pd.DataFrame) -> pd.DataFrame:

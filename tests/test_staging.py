@@ -1,7 +1,10 @@
+import os
+from datetime import UTC, datetime
+
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.staging import pulled, push, read_json, write_json
+from pipeline.staging import folders_at, pulled, push, read_json, remove, write_json
 
 
 def test_a_folder_comes_back_as_it_was_pushed(tmp_path):
@@ -44,3 +47,25 @@ def test_what_was_never_staged_is_named_with_the_mend(tmp_path):
         pass
     with pytest.raises(DataError, match=r"no\.json does not exist"):
         read_json(str(tmp_path / "no.json"))
+
+
+def test_a_folder_is_as_old_as_the_newest_in_it(tmp_path):
+    for name in ("a/old.json", "a/deep/new.json", "loose.json"):
+        write_json(str(tmp_path / name), {})
+    for second, path in enumerate(["loose.json", "a", "a/old.json", "a/deep", "a/deep/new.json"]):
+        os.utime(tmp_path / path, (second, second))
+
+    assert folders_at(str(tmp_path)) == {"a": datetime.fromtimestamp(4, UTC)}
+
+
+def test_where_nothing_is_there_are_no_folders(tmp_path):
+    assert folders_at(str(tmp_path / "nothing")) == {}
+
+
+def test_a_removed_folder_is_gone_and_removing_it_again_is_no_error(tmp_path):
+    write_json(str(tmp_path / "a" / "x.json"), {})
+
+    for _ in range(2):
+        remove(str(tmp_path / "a"))
+
+    assert folders_at(str(tmp_path)) == {}

@@ -3,6 +3,7 @@
 Light on purpose (pydantic and PyYAML only): DAG files read it while Airflow parses them.
 """
 
+from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns, Feature, PeerDeviation
 from pipeline.config.detector import DetectorSpec
 from pipeline.config.fitting import DenoisingModel, Model, Split, Threshold, Window
@@ -16,6 +17,7 @@ from pipeline.config.source import (
     SourceSpec,
     SqlSource,
 )
+from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 
 __all__ = [
@@ -26,12 +28,17 @@ __all__ = [
     "Drift",
     "Feature",
     "Gate",
+    "Housekeeping",
+    "Incidents",
     "LaHauteBorneSource",
     "Model",
+    "Notify",
     "ParquetSource",
     "PeerDeviation",
     "Promotion",
+    "Recalibration",
     "Schedule",
+    "Shifts",
     "SourceSpec",
     "Split",
     "SqlSource",

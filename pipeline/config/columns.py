@@ -12,6 +12,9 @@ from pipeline.config.section import Duration, Section
 EVALUATION_PREFIX = "eval_"
 """Columns with this prefix judge a detector and can never be one of its features."""
 
+LABEL_COLUMN = f"{EVALUATION_PREFIX}label"
+"""Column of a training window that holds people's verdicts; absent where there are none."""
+
 
 class Feature(Section):
     """One measured channel, as the source delivers it."""
@@ -129,6 +132,12 @@ class Columns(Section):
                 f"evaluation_only column {unprefixed[0]!r} does not start with "
                 f"{EVALUATION_PREFIX!r}; rename it in source.rename, so that nothing can take it "
                 "for a feature"
+            )
+            raise ValueError(msg)
+        if LABEL_COLUMN in self.evaluation_only:
+            msg = (
+                f"evaluation_only names {LABEL_COLUMN!r}, which holds what people labelled; rename "
+                "it in source.rename"
             )
             raise ValueError(msg)
         leaking = [c for c in self.features if c.startswith(EVALUATION_PREFIX)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns
 from pipeline.config.fitting import DenoisingModel, Model, Split, Threshold, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.operation import Promotion, Schedule
 from pipeline.config.section import Section
 from pipeline.config.source import SourceSpec
+from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 
 
@@ -29,3 +31,8 @@ class DetectorSpec(Section):
     gate: Gate = Gate()
     schedule: Schedule
     promotion: Promotion = Promotion()
+    shifts: Shifts = Shifts()
+    incidents: Incidents = Incidents()
+    notify: Notify = Notify()
+    recalibration: Recalibration = Recalibration()
+    housekeeping: Housekeeping = Housekeeping()

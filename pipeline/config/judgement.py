@@ -22,6 +22,10 @@ class Drift(Section):
     maximum_rows: int = Field(
         5000, ge=100, description="Rows a side after thinning: more only finds what is irrelevant."
     )
+    rolling_days: int = Field(7, ge=2, description="Days of the rolling verdict.")
+    cooldown_days: int = Field(
+        14, ge=1, description="A verdict asks for training or recalibration once in so many days."
+    )
 
 
 class Gate(Section):

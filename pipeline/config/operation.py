@@ -32,6 +32,8 @@ class Schedule(Section):
         "later days, only by hand; None: the data go on.",
     )
     train: Cron = Field("0 3 1 * *", description="Training runs (UTC); monthly by default.")
+    recalibrate: Cron = Field("0 5 1 * *", description="Recalibrations (UTC); monthly by default.")
+    housekeeping: Cron = Field("0 6 * * 0", description="Housekeeping (UTC); weekly by default.")
 
     @model_validator(mode="after")
     def _end_must_follow_start(self) -> Self:
@@ -46,3 +48,13 @@ class Promotion(Section):
 
     approval: Literal["none", "human"] = "none"
     approval_hours: int = Field(72, ge=1, description="Unanswered after this: rejected.")
+    watch_partitions: int = Field(
+        3, ge=0, description="Partitions in a row outside the limits that roll back; 0: no watch."
+    )
+    watch_days: int = Field(14, ge=1, description="Partitions after a promotion that are watched.")
+    watch_alert_rate: float = Field(
+        0.2, gt=0, le=1, description="Share of flagged rows of a partition that is out of limits."
+    )
+    watch_score_ratio: float = Field(
+        3.0, gt=1, description="Median score over that of the calibration rows: out of limits."
+    )

@@ -86,6 +86,16 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
             },
             r"evaluation_only column 'label' does not start with 'eval_'",
         ),
+        (
+            {
+                "schema": {
+                    "cadence": "1min",
+                    "features": {"flow": {"unit": "1"}},
+                    "evaluation_only": ["eval_label"],
+                }
+            },
+            r"evaluation_only names 'eval_label', which holds what people labelled",
+        ),
         ({"name": "pmup"}, r"name: got 'pmup' in a file called 'pump'"),
     ],
 )

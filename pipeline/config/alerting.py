@@ -1,0 +1,46 @@
+"""Sections `incidents` and `notify`: when flags become one incident, and who is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import Duration, Section
+
+
+class Incidents(Section):
+    """How flags of one entity are grouped."""
+
+    join: Duration = Field(
+        timedelta(hours=1),
+        gt=timedelta(0),
+        description="Flags at most this far apart are one incident: one fault, one message.",
+    )
+    minimum_rows: int = Field(
+        1, ge=1, description="Episodes with fewer flags open no incident; their flags stay."
+    )
+
+
+class Notify(Section):
+    """Where the one message of an incident goes. Credentials live in an Airflow connection."""
+
+    channel: Literal["log", "smtp", "slack", "webhook"] = "log"
+    connection: str | None = Field(
+        None, description="Airflow connection id; every channel but `log` needs one."
+    )
+    to: tuple[str, ...] = Field((), description="Mail addresses, for `smtp`.")
+    horizon_days: int = Field(
+        3, ge=0, description="A day older than this when it is scored tells nobody: it is history."
+    )
+
+    @model_validator(mode="after")
+    def _channel_must_be_reachable(self) -> Self:
+        if self.channel != "log" and not self.connection:
+            msg = f"channel {self.channel!r} needs `connection`, the id of an Airflow connection"
+            raise ValueError(msg)
+        if self.channel == "smtp" and not self.to:
+            msg = "channel 'smtp' needs `to`, a list of mail addresses"
+            raise ValueError(msg)
+        return self
