@@ -57,6 +57,15 @@ class Attempt:
     difference: Difference | None = None
 
 
+@dataclass(frozen=True)
+class Stands:
+    """How a day stands after its latest attempt, and why if it is not validated."""
+
+    day: date
+    standing: Standing
+    reasons: str
+
+
 def record(attempts: Sequence[Attempt], root: str, detector: str) -> None:
     """Append `attempts` to the table, in one commit."""
     append(Table(root, detector, "ingestions"), [_row(attempt) for attempt in attempts])
@@ -96,6 +105,18 @@ def last_results(root: str, detector: str, first: date, last: date) -> dict[date
     return dict(
         zip(done["date"], zip(done["fingerprint"], done["contract"], strict=True), strict=True)
     )
+
+
+def latest_standings(
+    root: str, detector: str, first: date | None = None, last: date | None = None
+) -> list[Stands]:
+    """How each day from `first` to `last` stands that was ever attempted, oldest first."""
+    columns = ["attempted_at", "standing", "reasons"]
+    table = Table(root, detector, "ingestions")
+    rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
+    newest = rows.sort_values("attempted_at", kind="stable").drop_duplicates("date", keep="last")
+    found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
+    return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -56,51 +56,96 @@ def validate_days(
     numbers = raw if absent else as_numbers(raw, spec.columns, faults)
     if not absent:
         check_rows(raw, numbers, keys, spec, faults)
-    return {day: _judged(raw, numbers, keys, spec, day, faults, absent) for day in days}
+    # Rows are sorted out by number for each day, and turned into frames for all days at once.
+    sorted_out = {day: _sort_out(keys, spec, day, faults, absent) for day in sorted(days)}
+    accepted = _by_day(
+        [each.fit for each in sorted_out.values()], lambda rows: _accepted(numbers, rows, spec)
+    )
+    rejected = _by_day(
+        [each.rejected for each in sorted_out.values()],
+        lambda rows: _rejected(raw, rows, keys, spec, faults),
+    )
+    return {
+        day: _validated(each, good, bad, day, spec)
+        for (day, each), good, bad in zip(sorted_out.items(), accepted, rejected, strict=True)
+    }
 
 
-def _judged(
-    raw: pd.DataFrame,
-    numbers: pd.DataFrame,
-    keys: Keys,
-    spec: DetectorSpec,
-    day: date,
-    faults: Faults,
-    absent: Sequence[str],
-) -> Validated:
+@dataclass(frozen=True)
+class _SortedOut:
+    """One day's rows by their positions in the raw frame, and why the day is refused."""
+
+    rows: NDArray[np.intp]
+    fit: NDArray[np.intp]
+    rejected: NDArray[np.intp]
+    measured: dict[str, NDArray[np.int64]]
+    reasons: tuple[str, ...]
+
+
+def _sort_out(
+    keys: Keys, spec: DetectorSpec, day: date, faults: Faults, absent: Sequence[str]
+) -> _SortedOut:
     rows = np.flatnonzero(keys.day == day_number(day))
-    bad, fit = rows[faults.any[rows]], rows[~faults.any[rows]]
+    broken = faults.any[rows]
+    bad, fit = rows[broken], rows[~broken]
     measured = _measured(rows, keys, spec, faults)
     if not len(rows):
         reasons = ["the source delivered nothing for this day"]
     elif absent:
         reasons = [_absent_columns(absent, spec)]
     else:
-        against = bad[~faults.broke(*HARMLESS)[bad]]
+        against = bad[~faults.broke(*HARMLESS, rows=bad)]
         told = _causes(against, keys, spec, faults)
         reasons = list(blocking_reasons(measured, told, len(against) + len(fit), spec, day))
-    rejected = _rejected(raw, rows if reasons else bad, keys, spec, faults, reasons)
-    fit = fit[:0] if reasons else fit
+    if reasons:
+        return _SortedOut(rows, fit[:0], rows, measured, tuple(reasons))
+    return _SortedOut(rows, fit, bad, measured, ())
+
+
+def _by_day(
+    rows: Sequence[NDArray[np.intp]], frame_of: Callable[[NDArray[np.intp]], pd.DataFrame]
+) -> list[pd.DataFrame]:
+    """`frame_of` of each day's rows, made of all days' rows in one go; it keeps their order."""
+    ends = np.cumsum([len(each) for each in rows])
+    frame = frame_of(np.concatenate(rows))
+    return [
+        frame.iloc[end - len(each) : end].reset_index(drop=True)
+        for each, end in zip(rows, ends, strict=True)
+    ]
+
+
+def _validated(
+    sorted_out: _SortedOut,
+    accepted: pd.DataFrame,
+    rejected: pd.DataFrame,
+    day: date,
+    spec: DetectorSpec,
+) -> Validated:
+    rows, measured, reasons = sorted_out.rows, sorted_out.measured, sorted_out.reasons
+    shares = rejected["rule"].isna()  # a row without a fault of its own has that of its day
+    if shares.any():
+        told = {"rule": BLOCKED, "detail": "; ".join(reasons)}
+        rejected.loc[shares, list(told)] = list(told.values())
     expected = len(measured) * len(slots_of(day, spec.columns.cadence))
     present = sum(len(np.unique(seen)) for seen in measured.values())
     report = Report(
         day=day,
         expected=expected,
         delivered=len(rows),
-        accepted=len(fit),
+        accepted=len(accepted),
         rejected=counted(rejected),
         completeness=present / expected if expected else None,
         verdict="empty" if not len(rows) else "quarantined" if reasons else "validated",
-        reasons=tuple(reasons),
+        reasons=reasons,
     )
-    return Validated(_accepted(numbers, fit, spec), rejected, report)
+    return Validated(accepted, rejected, report)
 
 
 def _measured(
     rows: NDArray[np.intp], keys: Keys, spec: DetectorSpec, faults: Faults
 ) -> dict[str, NDArray[np.int64]]:
     """Grid points with a measurement for each machine that the day should have."""
-    placed = rows[~faults.broke(*_NO_PLACE)[rows]]
+    placed = rows[~faults.broke(*_NO_PLACE, rows=rows)]
     placed = placed[keys.slot[placed] // DAY_NS == keys.day[placed]]
     known = keys.machine[placed]
     seen = {
@@ -112,20 +157,21 @@ def _measured(
 
 
 def _accepted(numbers: pd.DataFrame, rows: NDArray[np.intp], spec: DetectorSpec) -> pd.DataFrame:
-    kept = numbers.iloc[rows].drop(columns=TIME_FAULT, errors="ignore")
+    """Rows by time and entity: in order of days too, as a fit row lies in the day of its time."""
+    names = [name for name in declared(spec.columns) if name in numbers]
+    kept = numbers[names].iloc[rows]
     order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
-    names = [name for name in declared(spec.columns) if name in kept]
-    return kept[names].sort_values([name for name in order if name in kept], ignore_index=True)
+    return kept.sort_values([name for name in order if name in kept], ignore_index=True)
 
 
-def _causes(rows: NDArray[np.intp], keys: Keys, spec: DetectorSpec, faults: Faults) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "entity": _entities(rows, keys, spec),
-            "rule": faults.rule[rows],
-            "feature": faults.feature[rows],
-        }
-    )
+def _causes(
+    rows: NDArray[np.intp], keys: Keys, spec: DetectorSpec, faults: Faults
+) -> dict[str, NDArray[np.object_]]:
+    return {
+        "entity": _entities(rows, keys, spec),
+        "rule": faults.rules_of(rows),
+        "feature": faults.feature[rows],
+    }
 
 
 def _rejected(
@@ -134,16 +180,12 @@ def _rejected(
     keys: Keys,
     spec: DetectorSpec,
     faults: Faults,
-    reasons: Sequence[str],
 ) -> pd.DataFrame:
-    """The quarantine's rows; one without a fault of its own shares that of its day."""
-    frame = _causes(rows, keys, spec, faults)
+    """The quarantine's rows; the rule of one without a fault of its own is still open."""
+    frame = pd.DataFrame(_causes(rows, keys, spec, faults))
     frame["timestamp"] = raw[spec.columns.timestamp].iloc[rows].array
     frame["detail"] = faults.detail[rows]
     frame["row"] = pd.Series(_as_json(raw.iloc[rows], spec.columns), dtype="object")
-    shares = frame["rule"].isna()
-    frame.loc[shares, "rule"] = BLOCKED
-    frame.loc[shares, "detail"] = "; ".join(reasons)
     return frame[list(REJECTED_COLUMNS)]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns
-from pipeline.data.grid import slots
+from pipeline.data.grid import DAY_NS, nanoseconds, slots
 from pipeline.errors import DataError
 
 
@@ -52,7 +52,7 @@ def _evaluation(values: pd.Series, *, is_mark: bool) -> NDArray[np.generic]:
 
 def _against_peers(frame: pd.DataFrame, names: list[str], columns: Columns) -> NDArray[np.float64]:
     """Value minus the median of the others at the same time, shape (n, len(names))."""
-    slot, row = np.unique(slots(frame[columns.timestamp], columns.cadence), return_inverse=True)
+    row = _moments(frame[columns.timestamp], columns)
     machine, entities = pd.factorize(frame[columns.entity], sort=True)
     values = frame[names].to_numpy(dtype=np.float64)
     if len(np.unique(row * len(entities) + machine)) < len(frame):
@@ -63,10 +63,21 @@ def _against_peers(frame: pd.DataFrame, names: list[str], columns: Columns) -> N
         raise DataError(msg)
     deviations = np.empty_like(values)
     for place in range(len(names)):
-        grid = np.full((len(slot), len(entities)), np.nan)
+        grid = np.full((row.max(initial=-1) + 1, len(entities)), np.nan)
         grid[row, machine] = values[:, place]
         deviations[:, place] = values[:, place] - median_of_others(grid)[row, machine]
     return deviations
+
+
+def _moments(times: pd.Series, columns: Columns) -> NDArray[np.intp]:
+    """Number of each row's grid point; that of the next midnight is not shared between days.
+
+    So a day's rows have the same peers whether its neighbour is there or not.
+    """
+    slot = slots(times, columns.cadence)
+    early = slot // DAY_NS > nanoseconds(times) // DAY_NS
+    _, row = np.unique(slot - early, return_inverse=True)
+    return row
 
 
 def median_of_others(grid: NDArray[np.float64]) -> NDArray[np.float64]:

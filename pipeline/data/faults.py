@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,6 +36,7 @@ counts as not delivered, so completeness judges it."""
 
 _PRIORITY = {rule: place for place, rule in enumerate(RULES)}
 _NONE = len(RULES)
+_ALL = slice(None)
 
 
 class Faults:
@@ -50,15 +52,14 @@ class Faults:
         """Rows that broke a rule."""
         return self._place < _NONE
 
-    @property
-    def rule(self) -> NDArray[np.object_]:
-        """The rule of each row; None for a row without fault."""
-        names: NDArray[np.object_] = np.array([*RULES, None], dtype=object)[self._place]
+    def rules_of(self, rows: NDArray[np.intp]) -> NDArray[np.object_]:
+        """The rule of each of `rows` (positions); None for a row without fault."""
+        names: NDArray[np.object_] = np.array([*RULES, None], dtype=object)[self._place[rows]]
         return names
 
-    def broke(self, *rules: str) -> Mask:
-        """Rows filed under one of `rules`."""
-        return np.isin(self._place, [_PRIORITY[rule] for rule in rules])
+    def broke(self, *rules: str, rows: NDArray[np.intp] | slice = _ALL) -> Mask:
+        """Which of `rows` (positions; all by default) are filed under one of `rules`."""
+        return np.isin(self._place[rows], [_PRIORITY[rule] for rule in rules])
 
     def add(
         self, rows: NDArray[np.intp], rule: str, feature: str | None, detail: Sequence[str] | str
@@ -75,7 +76,6 @@ class Faults:
 
 def counted(rejected: pd.DataFrame) -> dict[str, int]:
     """Rows by reason, `rule` or `rule:feature`, most frequent first."""
-    named = rejected["feature"].notna()
-    reasons = rejected["rule"].mask(named, rejected["rule"] + ":" + rejected["feature"])
-    counts = {str(reason): int(count) for reason, count in reasons.value_counts().items()}
+    pairs = Counter(zip(rejected["rule"], rejected["feature"], strict=True))
+    counts = {f"{rule}:{name}" if name else str(rule): n for (rule, name), n in pairs.items()}
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

@@ -43,6 +43,15 @@ def _value_hashes(values: pd.Series) -> NDArray[np.uint64]:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         numbers = values.dt.as_unit("ns").astype("int64")
         return pd.util.hash_array(numbers.to_numpy())
+    if values.dtype == object:
+        # Reading numbers from text is slow, and a name stands in thousands of rows.
+        place, distinct = pd.factorize(values, use_na_sentinel=False)
+        hashed: NDArray[np.uint64] = _plain_hashes(pd.Series(distinct, dtype=object))[place]
+        return hashed
+    return _plain_hashes(values)
+
+
+def _plain_hashes(values: pd.Series) -> NDArray[np.uint64]:
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     hashes = pd.util.hash_array(numbers.to_numpy())
     text = values.notna() & numbers.isna()

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from pipeline.config import DetectorSpec
-from pipeline.data.attempts import Attempt, record_failure
+from pipeline.data.attempts import Attempt, Stands, record_failure
 from pipeline.data.contract import validate_days
 from pipeline.data.sources import SOURCES
 from pipeline.data.staged import Staged, candidate, raw_rows, stage_raw, stage_validated
@@ -57,9 +57,8 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
 def validate(spec: DetectorSpec, staged: Staged) -> Staged:
     """Stage what of the raw rows may become telemetry, and what is rejected, by which rule."""
     for part in staged.parts:
-        raw = raw_rows(part)
-        validated = validate_days(raw, spec, part.days)
-        stage_validated(part, raw, validated, spec)
+        validated = validate_days(raw_rows(part), spec, part.days)
+        stage_validated(part, validated, spec)
         reports = [result.report for result in validated.values()]
         log.info(
             "days_validated",
@@ -92,7 +91,7 @@ def write(
     return attempts
 
 
-def refuse_blocked(attempts: Sequence[Attempt]) -> None:
+def refuse_blocked(attempts: Sequence[Attempt | Stands]) -> None:
     """Raise if a day was blocked; everything about it is in the tables already.
 
     Raises:

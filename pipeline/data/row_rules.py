@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.duplicates import check_duplicates
 from pipeline.data.faults import Faults
-from pipeline.data.fingerprint import row_hashes
 from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds, slots
 from pipeline.data.sensors import check_sensors
 from pipeline.data.sources.shaping import TIME_FAULT
@@ -64,12 +63,12 @@ def check_rows(
     check_values(numbers, columns, faults)
 
     trusted = ~faults.broke(*_UNTRUSTED)
-    key = pd.DataFrame({"machine": keys.machine, "slot": keys.slot})
-    check_duplicates(
-        key, row_hashes(raw.drop(columns=TIME_FAULT, errors="ignore")), trusted, faults
-    )
+    # The day is part of every key: the grid point nearest to a row of the last minutes of a day
+    # belongs to the next one, and a day must be judged alike with and without its neighbour.
+    key = pd.DataFrame({"day": keys.day, "machine": keys.machine, "slot": keys.slot})
+    check_duplicates(key, raw.drop(columns=TIME_FAULT, errors="ignore"), trusted, faults)
     trusted &= ~faults.broke("duplicate", "conflicting_duplicate")
-    check_sensors(numbers, keys.machine, keys.slot, trusted, columns, faults)
+    check_sensors(numbers, key, trusted, columns, faults)
     _check_peers(keys, columns, faults)
 
 
@@ -91,7 +90,7 @@ def _check_peers(keys: Keys, columns: Columns, faults: Faults) -> None:
     needed = max((derived.minimum_peers for derived in columns.derived), default=0)
     fit = np.flatnonzero(~faults.any)
     slot = pd.Series(keys.slot[fit])
-    peers = slot.groupby(slot).transform("size").to_numpy() - 1
+    peers = slot.groupby([keys.day[fit], keys.slot[fit]]).transform("size").to_numpy() - 1
     lonely = peers < needed
     told = [f"{count} other machines have a fit row; limit {needed}" for count in peers[lonely]]
     faults.add(fit[lonely], "too_few_peers", None, told)

@@ -17,8 +17,7 @@ _WHOLE_DAY = 0.5  # a day counts as constant if at least this share of its rows 
 
 def check_sensors(
     numbers: pd.DataFrame,
-    machine: NDArray[np.intp],
-    slot: NDArray[np.int64],
+    key: pd.DataFrame,
     usable: Mask,
     columns: Columns,
     faults: Faults,
@@ -27,25 +26,27 @@ def check_sensors(
 
     Args:
         numbers: float64 features, n rows.
-        machine: code of each row's entity.
-        slot: each row's grid point, in nanoseconds; a run of rows ends where one is absent.
-        usable: rows with a trustworthy key; at most one for each machine and slot.
+        key: `day`, `machine` (codes) and `slot` (nanoseconds) of each row; a run of rows ends
+            where a grid point is absent.
+        usable: rows with a trustworthy key; at most one for each key.
         columns: which features to check against which limits.
         faults: what is filed.
     """
     rows = np.flatnonzero(usable)
-    rows = rows[np.lexsort((slot[rows], machine[rows]))]
-    day = slot[rows] // DAY_NS
+    day, machine, slot = (key[name].to_numpy() for name in ("day", "machine", "slot"))
+    rows = rows[np.lexsort((slot[rows], day[rows], machine[rows]))]
     follows = (
         (np.diff(machine[rows]) == 0)
         & (np.diff(slot[rows]) == cadence_ns(columns.cadence))
-        & (np.diff(day) == 0)  # a partition is judged alone, so that a range gives the same result
+        # A partition is judged alone, so that a range gives the same result.
+        & (np.diff(day[rows]) == 0)
     )
     for name, feature in columns.features.items():
         values = numbers[name].to_numpy()[rows]
         if feature.stuck_after is not None:
             _check_stuck(name, feature, values, rows, follows, columns.cadence, faults)
-        _check_day(name, feature, values, rows, (machine[rows], day), columns.cadence, faults)
+        group = (machine[rows], day[rows])
+        _check_day(name, feature, values, rows, group, columns.cadence, faults)
 
 
 def _check_stuck(
@@ -62,7 +63,7 @@ def _check_stuck(
     same = follows & (values[1:] == values[:-1])  # NaN equals nothing, so it ends a run
     run = np.concatenate([[0], np.cumsum(~same)])
     length = np.bincount(run)[run]
-    stuck = (length - 1) * cadence > feature.stuck_after
+    stuck = (length - 1) * cadence_ns(cadence) > pd.Timedelta(feature.stuck_after).value
     for number in np.unique(run[stuck]):
         members = run == number
         detail = (

@@ -14,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec, Split
+from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds
+from pipeline.data.label import INCIDENT
 from pipeline.errors import DataError, SplitReuseError
 
 Role = Literal["train", "calibration", "test"]
@@ -95,11 +97,24 @@ def split_random(frame: pd.DataFrame, columns: Columns, shares: Split, seed: int
 
 
 def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
-    """Rows that nothing marks as abnormal: they may teach what normal is, and be false alarms."""
-    normal = np.ones(len(frame), dtype=bool)
+    """Rows that nothing marks as abnormal: they may teach what normal is, and be false alarms.
+
+    Neither an evaluation column that is true nor a person's verdict `incident` may mark them. The
+    verdict `normal` takes back such a verdict, not what the source itself says: to lose a row
+    costs little, to learn a fault costs the fault.
+    """
+    normal = ~labelled_incident(frame)
     for name in sorted(columns.marks & set(frame.columns)):
         normal &= ~frame[name].to_numpy(dtype=bool)
     return normal
+
+
+def labelled_incident(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows whose latest verdict by a person, as the training window read it, is `incident`."""
+    if LABEL_COLUMN not in frame:
+        return np.zeros(len(frame), dtype=bool)
+    labelled: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == INCIDENT
+    return labelled
 
 
 def _parts(shares: Split) -> int:

@@ -61,15 +61,26 @@ class Candidate:
 @dataclass(frozen=True)
 class _Findings:
     reports: dict[date, Report]
+
+
+@dataclass(frozen=True)
+class _Delivered:
     fingerprints: dict[date, str]
 
 
 def stage_raw(raw: pd.DataFrame, days: tuple[date, ...], root: str, detector: str) -> Part:
     """Put the raw rows of `days` into a staging folder."""
-    told = hashlib.sha256("".join(_fingerprints(raw, days).values()).encode()).hexdigest()[:16]
-    folder = f"{root.rstrip('/')}/{detector}/staging/ingest/{days[0]}_{days[-1]}_{told}"
+    delivered = _Delivered(_fingerprints(raw, days))
+    told = hashlib.sha256("".join(delivered.fingerprints.values()).encode()).hexdigest()[:16]
+    folder = f"{folder_of(root, detector)}/{days[0]}_{days[-1]}_{told}"
+    staging.write_json(f"{folder}/delivered.json", records.to_json(delivered))
     staging.write_table(f"{folder}/raw.parquet", pa.Table.from_pandas(raw, preserve_index=False))
     return Part(days, folder)
+
+
+def folder_of(root: str, detector: str) -> str:
+    """Where the parts of a detector's ingestion runs are staged."""
+    return f"{root.rstrip('/')}/{detector}/staging/ingest"
 
 
 def raw_rows(part: Part) -> pd.DataFrame:
@@ -78,18 +89,15 @@ def raw_rows(part: Part) -> pd.DataFrame:
     return frame
 
 
-def stage_validated(
-    part: Part, raw: pd.DataFrame, validated: dict[date, Validated], spec: DetectorSpec
-) -> None:
+def stage_validated(part: Part, validated: dict[date, Validated], spec: DetectorSpec) -> None:
     """Put derived and rejected rows and the reports beside the raw rows."""
-    accepted = {
-        day: derive(v.accepted, spec.columns) for day, v in validated.items() if len(v.accepted)
-    }
+    findings = _Findings({day: v.report for day, v in validated.items()})
+    accepted = [v.accepted for v in validated.values() if len(v.accepted)]
+    telemetry = derive(pd.concat(accepted, ignore_index=True), spec.columns) if accepted else None
     rejected = {day: v.rejected for day, v in validated.items()}
-    findings = _Findings(
-        {day: v.report for day, v in validated.items()}, _fingerprints(raw, part.days)
+    staging.write_table(
+        f"{part.folder}/telemetry.parquet", telemetry_table(telemetry, spec.columns)
     )
-    staging.write_table(f"{part.folder}/telemetry.parquet", telemetry_table(accepted, spec.columns))
     staging.write_table(f"{part.folder}/quarantine.parquet", quarantine_table(rejected))
     staging.write_json(f"{part.folder}/findings.json", records.to_json(findings))
 
@@ -97,11 +105,12 @@ def stage_validated(
 def candidate(part: Part) -> Candidate:
     """What `stage_validated` staged."""
     findings = records.from_json(_Findings, staging.read_json(f"{part.folder}/findings.json"))
+    delivered = records.from_json(_Delivered, staging.read_json(f"{part.folder}/delivered.json"))
     return Candidate(
         telemetry=staging.read_table(f"{part.folder}/telemetry.parquet"),
         quarantine=staging.read_table(f"{part.folder}/quarantine.parquet"),
         reports=findings.reports,
-        fingerprints=findings.fingerprints,
+        fingerprints=delivered.fingerprints,
     )
 
 

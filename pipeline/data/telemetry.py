@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,11 +30,10 @@ class Difference:
         return bool(self.added or self.removed or self.changed)
 
 
-def telemetry_table(frames: Mapping[date, pd.DataFrame], columns: Columns) -> pa.Table:
-    """Derived rows of several days as one Arrow table with the partition column `date`."""
+def telemetry_table(rows: pd.DataFrame | None, columns: Columns) -> pa.Table:
+    """Derived rows of any days as an Arrow table with the partition column `date`."""
     schema = pa.schema(
         [
-            ("date", pa.date32()),
             (columns.timestamp, pa.timestamp("us", tz="UTC")),
             *([(columns.entity, pa.string())] if columns.entity else []),
             *[(name, pa.float32()) for name in columns.feature_columns],
@@ -43,49 +43,58 @@ def telemetry_table(frames: Mapping[date, pd.DataFrame], columns: Columns) -> pa
             ],
         ]
     )
-    return _stacked(frames, schema)
+    held = (
+        schema.empty_table()
+        if rows is None
+        else pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    )
+    return held.add_column(0, "date", held[columns.timestamp].cast(pa.date32()))
 
 
 def quarantine_table(frames: Mapping[date, pd.DataFrame]) -> pa.Table:
-    """Rejected rows of several days as one Arrow table with the partition column `date`."""
-    return _stacked(frames, SCHEMAS["quarantine"])
+    """Rejected rows as an Arrow table; `date` is the day they came with, whatever their time."""
+    held = {day: frame for day, frame in frames.items() if len(frame)}
+    if not held:
+        return SCHEMAS["quarantine"].empty_table()
+    rows = pd.concat(held.values(), ignore_index=True)
+    rows["date"] = np.repeat(list(held), [len(frame) for frame in held.values()])
+    return pa.Table.from_pandas(rows, schema=SCHEMAS["quarantine"], preserve_index=False)
 
 
-def hashed_by_day(rows: pd.DataFrame, key: Sequence[str] | None) -> dict[date, pd.DataFrame]:
-    """For each day in column `date` the hashes `key` and `row` of its rows, to be compared.
+def differences(
+    before: pd.DataFrame, after: pd.DataFrame, key: Sequence[str] | None
+) -> dict[date, Difference]:
+    """For each day in a column `date` what turns its rows `before` into those `after`.
 
-    Without `key`, a row is its own key.
+    A row counts as changed when its key is on both sides and its content is not. Without `key`, a
+    row is its own key.
     """
+    old, new = _day_sizes(before), _day_sizes(after)
+    found = {day: Difference(rows, 0, 0) for day, rows in new.items()}
+    found |= {day: Difference(0, rows, 0) for day, rows in old.items()}
+    both = old.keys() & new.keys()  # only these need a look at the rows, and none in a first load
+    if not both:
+        return found
+    hashed = [_hashed_by_day(rows[rows["date"].isin(both)], key) for rows in (before, after)]
+    return found | {day: _difference(hashed[0][day], hashed[1][day]) for day in both}
+
+
+def _day_sizes(rows: pd.DataFrame) -> dict[date, int]:
+    return dict(Counter(rows["date"]))
+
+
+def _hashed_by_day(rows: pd.DataFrame, key: Sequence[str] | None) -> dict[date, pd.DataFrame]:
     content = rows.drop(columns="date")
     hashes = pd.DataFrame({"row": row_hashes(content)})
     hashes["key"] = row_hashes(content[list(key)]) if key else hashes["row"]
-    day = rows["date"].to_numpy()
-    return {each: hashes[day == each] for each in sorted(set(day))}
+    days = rows["date"].to_numpy()
+    return {days[same.index[0]]: same for _, same in hashes.groupby(days)}
 
 
-def difference(before: pd.DataFrame | None, after: pd.DataFrame | None) -> Difference:
-    """What turns the rows of a day `before` into those `after`; both from `hashed_by_day`.
-
-    A row counts as changed when its key is on both sides and its content is not.
-    """
-    old, new = _present(before), _present(after)
+def _difference(old: pd.DataFrame, new: pd.DataFrame) -> Difference:
     if old["key"].is_unique and new["key"].is_unique:
         both = old.merge(new, on="key", suffixes=("_old", "_new"))
         changed = int((both["row_old"] != both["row_new"]).sum())
         return Difference(len(new) - len(both), len(old) - len(both), changed)
     counts = new["row"].value_counts().sub(old["row"].value_counts(), fill_value=0)
     return Difference(int(counts.clip(lower=0).sum()), int(-counts.clip(upper=0).sum()), 0)
-
-
-def _present(hashes: pd.DataFrame | None) -> pd.DataFrame:
-    nothing = np.empty(0, dtype=np.uint64)
-    return pd.DataFrame({"key": nothing, "row": nothing}) if hashes is None else hashes
-
-
-def _stacked(frames: Mapping[date, pd.DataFrame], schema: pa.Schema) -> pa.Table:
-    tables = [
-        pa.Table.from_pandas(frame.assign(date=day), schema=schema, preserve_index=False)
-        for day, frame in frames.items()
-        if len(frame)
-    ]
-    return pa.concat_tables(tables) if tables else schema.empty_table()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,23 @@ class Timeline:
         """Distinct UTC days on which there are rows."""
         return len(np.unique(self.time_ns // 86_400_000_000_000))
 
+    @cached_property
+    def order(self) -> Indices:
+        """Row indices by entity and time; sorted once, however many series are measured on it."""
+        return np.lexsort((self.time_ns, self.entity))
+
+    @cached_property
+    def neighbours(self) -> tuple[Indices, Indices]:
+        """The rows that another row follows one cadence later, and those that follow them."""
+        order, run = runs(self)
+        together = np.flatnonzero(np.diff(run) == 0)
+        return order[together], order[together + 1]
+
+    @cached_property
+    def moment(self) -> Indices:
+        """The number of each row's time among the distinct times, in order."""
+        return np.unique(self.time_ns, return_inverse=True)[1].astype(np.intp, copy=False)
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -62,7 +80,10 @@ class Episode:
 
 def timeline(frame: pd.DataFrame, columns: Columns) -> Timeline:
     """The timeline of `frame`, by its timestamp and entity columns."""
-    time = pd.DatetimeIndex(pd.to_datetime(frame[columns.timestamp], utc=True)).as_unit("ns")
+    held = frame[columns.timestamp]
+    if not isinstance(held.dtype, pd.DatetimeTZDtype):
+        held = pd.to_datetime(held, utc=True)
+    time = pd.DatetimeIndex(held).as_unit("ns")
     if columns.entity is None:
         entity = pd.Categorical([""] * len(frame))
     else:
@@ -85,7 +106,7 @@ def runs(line: Timeline, *, join_rows: int = 0) -> tuple[Indices, Indices]:
 
     A run ends where the entity changes or where more than `join_rows` rows are absent.
     """
-    order = np.lexsort((line.time_ns, line.entity))
+    order = line.order
     reach = (join_rows + _TOLERANCE) * line.cadence_ns
     breaks = (np.diff(line.time_ns[order]) > reach) | (np.diff(line.entity[order]) != 0)
     return order, np.concatenate([[0], np.cumsum(breaks)])[: len(order)].astype(np.intp)
@@ -112,16 +133,17 @@ def autocorrelation(values: NDArray[np.floating], line: Timeline) -> float:
     0 when it cannot be told from 0: fewer than 30 such pairs (rows already thinned), constant
     values, or less than two standard errors. Otherwise noise alone would cost half of the rows.
     """
-    order, run = runs(line)
-    together = np.flatnonzero(np.diff(run) == 0)
-    if len(together) < _FEWEST_PAIRS:
+    earlier, later = line.neighbours
+    if len(earlier) < _FEWEST_PAIRS:
         return 0.0
-    in_order = values[order].astype(np.float64)
-    former, latter = in_order[together], in_order[together + 1]
-    if former.std() == 0 or latter.std() == 0:
+    former, latter = values[earlier].astype(np.float64), values[later].astype(np.float64)
+    former -= former.mean()
+    latter -= latter.mean()
+    spread = math.sqrt(float(former @ former) * float(latter @ latter))
+    if spread == 0:
         return 0.0
-    rho = float(np.corrcoef(former, latter)[0, 1])
-    return 0.0 if rho < 2 / math.sqrt(len(together)) else min(rho, _HIGHEST)
+    rho = float(former @ latter) / spread
+    return 0.0 if rho < 2 / math.sqrt(len(earlier)) else min(rho, _HIGHEST)
 
 
 def between_entities(values: NDArray[np.floating], line: Timeline) -> float:
@@ -129,7 +151,7 @@ def between_entities(values: NDArray[np.floating], line: Timeline) -> float:
 
     0 when fewer than 30 pairs of rows share a time or the values are constant.
     """
-    moment = np.unique(line.time_ns, return_inverse=True)[1]
+    moment = line.moment
     size = np.bincount(moment)
     pairs = float((size * (size - 1)).sum())
     spread = float(values.std()) if len(values) else 0.0
@@ -149,9 +171,11 @@ def effective_rows(values: NDArray[np.floating], line: Timeline) -> float:
     if not len(values):
         return 0.0
     rho = autocorrelation(values, line)
+    alone = max(1.0, len(values) * (1 - rho) / (1 + rho))
+    if len(line.names) == 1:
+        return alone
     entities = len(values) / len(np.unique(line.time_ns))
-    shared = 1 + (entities - 1) * between_entities(values, line)
-    return max(1.0, len(values) * (1 - rho) / (1 + rho) / shared)
+    return max(1.0, alone / (1 + (entities - 1) * between_entities(values, line)))
 
 
 def thinning_step(rho: float) -> int:
@@ -166,7 +190,7 @@ def spaced(line: Timeline, step: int) -> Indices:
     """
     if step == 1:
         return np.arange(len(line), dtype=np.intp)
-    order = np.lexsort((line.time_ns, line.entity))
+    order = line.order
     span = line.time_ns[order] // (step * line.cadence_ns)
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = (np.diff(span) != 0) | (np.diff(line.entity[order]) != 0)

@@ -47,7 +47,7 @@ class Report:
 
 def blocking_reasons(
     measured: Mapping[str, NDArray[np.int64]],
-    rejected: pd.DataFrame,
+    rejected: Mapping[str, NDArray[np.object_]],
     judged_rows: int,
     spec: DetectorSpec,
     day: date,
@@ -56,14 +56,14 @@ def blocking_reasons(
 
     Args:
         measured: grid points with a measurement, for each expected machine.
-        rejected: rejected rows that count against the day: rule, feature, entity.
+        rejected: rule, feature and entity of each rejected row that counts against the day.
         judged_rows: rows of which `rejected` is a part.
         spec: for its limits.
         day: the UTC day.
     """
     yield from _incomplete(measured, spec, day)
-    if judged_rows and len(rejected) / judged_rows > spec.validation.maximum_rejected:
-        yield _too_many_rejected(rejected, judged_rows, spec.validation)
+    if judged_rows and len(rejected["rule"]) / judged_rows > spec.validation.maximum_rejected:
+        yield _too_many_rejected(pd.DataFrame(dict(rejected)), judged_rows, spec.validation)
 
 
 def _incomplete(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 
 import pandas as pd
 
 from pipeline.config import DetectorSpec
-from pipeline.data.split import normal_rows
+from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.label import verdicts
+from pipeline.data.labels import labels_as_of
+from pipeline.data.split import labelled_incident, normal_rows
+from pipeline.data.timeline import timeline
 from pipeline.errors import DataError
 from pipeline.tables import Table, current_version, days_in, read
 
@@ -27,6 +31,9 @@ class Manifest:
         rows: rows read, the excluded ones included.
         excluded: rows that must not train, by the column that says so; a row may count twice.
         normal_rows: rows that none of these columns excludes.
+        labels: people's verdicts on spans of these days, superseded ones included.
+        newest_label: when the newest of them was made; with the table `labels`, which only grows,
+            it tells which labels were known.
     """
 
     table: str
@@ -38,6 +45,8 @@ class Manifest:
     rows: int
     excluded: dict[str, int]
     normal_rows: int
+    labels: int = 0
+    newest_label: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +63,13 @@ def read_training_window(
     """The last `split.training_days` validated days before `as_of`, itself not included.
 
     Rows that `schema.exclude_from_training` marks are in the frame: `split` keeps them out of the
-    train and calibration blocks and leaves them in the test block.
+    train and calibration blocks and leaves them in the test block. The same goes for rows whose
+    latest verdict by a person is `incident`.
 
     Args:
         root: storage root of the tables.
         spec: the detector.
-        as_of: nothing of this day or later is read.
+        as_of: nothing of this day or later is read, and no label made after its first moment.
         version: table version to read; the newest by default.
 
     Raises:
@@ -81,7 +91,17 @@ def read_training_window(
     _refuse_gaps(frame, spec, table)
     order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
     frame = frame.sort_values(order, ignore_index=True)
-    return TrainingWindow(frame, _manifest(frame, spec, table, version, as_of, days))
+    # Of the as-of day nothing is known, labels included: a rerun at any hour reads the same.
+    midnight = datetime.combine(as_of, time(), UTC)
+    labels = labels_as_of(root, spec.name, midnight, first=days[0], last=days[-1])
+    if labels:
+        frame[LABEL_COLUMN] = verdicts(timeline(frame, spec.columns), labels)
+    manifest = replace(
+        _manifest(frame, spec, table, version, as_of, days),
+        labels=len(labels),
+        newest_label=labels[-1].created_at if labels else None,
+    )
+    return TrainingWindow(frame, manifest)
 
 
 def _refuse_gaps(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -> None:
@@ -104,6 +124,9 @@ def _manifest(
     days: list[date],
 ) -> Manifest:
     marks = [name for name in spec.columns.exclude_from_training if name in frame]
+    excluded = {name: int(frame[name].astype(bool).sum()) for name in marks}
+    if LABEL_COLUMN in frame:
+        excluded[LABEL_COLUMN] = int(labelled_incident(frame).sum())
     return Manifest(
         table=table.uri,
         table_version=version,
@@ -112,6 +135,6 @@ def _manifest(
         last_day=days[-1],
         days=len(days),
         rows=len(frame),
-        excluded={name: int(frame[name].astype(bool).sum()) for name in marks},
+        excluded=excluded,
         normal_rows=int(normal_rows(frame, spec.columns).sum()),
     )

@@ -16,10 +16,10 @@ from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, last_results, record
 from pipeline.data.fingerprint import contract_hash
 from pipeline.data.staged import Candidate
-from pipeline.data.telemetry import Difference, difference, hashed_by_day
+from pipeline.data.telemetry import Difference, differences
 from pipeline.data.verdicts import Report
 from pipeline.errors import OutageError, TableConflict
-from pipeline.tables import Table, current_version, read, replace_days
+from pipeline.tables import Table, current_version, read_newest, replace_days
 
 _ATTEMPTS = 12
 _FIRST_WAIT_S = 0.05
@@ -118,20 +118,13 @@ def _write_once(
 
 
 def _move(table: Table, days: Sequence[date], new: pa.Table, key: list[str] | None) -> _Move:
-    version = current_version(table)
-    after = hashed_by_day(new.to_pandas(), key)
+    version, before = read_newest(table, days[0], days[-1])
     if version is None:
         # Whoever creates the table makes version 0, which holds no rows.
-        version, before = 0, {}
-    else:
-        rows = read(table, first_day=days[0], last_day=days[-1], version=version, keep_date=True)
-        before = hashed_by_day(rows, key)
-    changes = {
-        day: difference(before.get(day), after.get(day))
-        for day in days
-        if day in before or day in after
-    }
-    return _Move(table, version, frozenset(before), changes)
+        version, before = 0, new.slice(0, 0).to_pandas()
+    before = before[before["date"].isin(days)]
+    changes = differences(before, new.to_pandas(), key)
+    return _Move(table, version, frozenset(before["date"]), changes)
 
 
 def _replace(

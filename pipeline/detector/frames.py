@@ -22,7 +22,8 @@ def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
     Raises:
         DataError: a feature is absent, not numeric or not finite.
     """
-    return as_rows({str(name): frame[name].to_numpy() for name in frame.columns}, schema.features)
+    held = [name for name in schema.features if name in frame]
+    return as_rows({name: frame[name].to_numpy() for name in held}, schema.features)
 
 
 def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:

@@ -63,15 +63,50 @@ class Trial:
     episodes: int = EPISODES
 
 
+@dataclass(frozen=True)
+class Struck:
+    """Episodes with one fault of one size in one channel.
+
+    Attributes:
+        kind: key of FAULTS.
+        size: in the fault's unit.
+        channel: which one.
+        rows: shape (episodes, window - 1 + length, d), the struck rows last.
+        changed: whether the fault changed anything of an episode, shape (episodes,).
+        before: flags of the healthy rows, shape (episodes, length).
+        after: flags of the struck rows, likewise.
+    """
+
+    kind: str
+    size: float
+    channel: Channel
+    rows: Rows
+    changed: NDArray[np.bool_]
+    before: NDArray[np.bool_]
+    after: NDArray[np.bool_]
+
+
 def inject(trial: Trial) -> tuple[FaultOutcome, ...]:
     """Plant every fault of FAULTS at every size in every channel that it suits."""
-    ground = {length: _healthy_episodes(trial, length) for length in _lengths()}
     return tuple(
-        result
-        for kind, fault in FAULTS.items()
-        for size in fault.sizes
-        for result in _plant(trial, ground[fault.rows or int(size)], kind, size)
+        FaultOutcome(
+            kind=struck.kind,
+            size=struck.size,
+            unit=FAULTS[struck.kind].unit,
+            channel=struck.channel.name,
+            episodes=int(struck.changed.sum()),
+            caught=int(((struck.after & ~struck.before).any(axis=1) & struck.changed).sum()),
+        )
+        for struck in strike(trial)
     )
+
+
+def strike(trial: Trial) -> Iterator[Struck]:
+    """The episodes themselves, for whoever asks more of a detector than whether it noticed."""
+    ground = {length: _healthy_episodes(trial, length) for length in _lengths()}
+    for kind, fault in FAULTS.items():
+        for size in fault.sizes:
+            yield from _plant(trial, ground[fault.rows or int(size)], kind, size)
 
 
 def recall(trials: tuple[FaultOutcome, ...]) -> dict[str, dict[float, float]]:
@@ -126,7 +161,7 @@ def _healthy_episodes(trial: Trial, length: int) -> _Episodes:
     return _Episodes(rows, _flagged(trial, rows))
 
 
-def _plant(trial: Trial, ground: _Episodes, kind: str, size: float) -> Iterator[FaultOutcome]:
+def _plant(trial: Trial, ground: _Episodes, kind: str, size: float) -> Iterator[Struck]:
     fault = FAULTS[kind]
     judged = [channel for channel in channels(trial.columns) if channel.judged]
     suitable = [channel for channel in judged if fault.suits_angles or not channel.angle]
@@ -137,9 +172,8 @@ def _plant(trial: Trial, ground: _Episodes, kind: str, size: float) -> Iterator[
     if not planted:
         return
     flagged = _flagged(trial, np.concatenate([rows for _, rows, _ in planted]))
-    for (channel, _, seen), after in zip(planted, np.split(flagged, len(planted)), strict=True):
-        caught = (after & ~ground.flagged).any(axis=1) & seen
-        yield FaultOutcome(kind, size, fault.unit, channel.name, int(seen.sum()), int(caught.sum()))
+    for (channel, rows, seen), after in zip(planted, np.split(flagged, len(planted)), strict=True):
+        yield Struck(kind, size, channel, rows, seen, ground.flagged, after)
 
 
 def _faulty(

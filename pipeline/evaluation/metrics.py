@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipeline.config import Columns
-from pipeline.data.split import normal_rows
+from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import Mask, Timeline, episodes, timeline
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.evaluation.rate import RealisedRate, realised_rate
@@ -114,10 +115,14 @@ class Evaluation:
 
 
 def judged_rows(frame: pd.DataFrame, score: NDArray[np.floating], columns: Columns) -> JudgedRows:
-    """Join scores with the evaluation columns of `frame`, row by row (windows: their last row)."""
-    incident = None
+    """Join scores with the evaluation columns of `frame`, row by row (windows: their last row).
+
+    What people labelled as incidents counts beside the incidents that the source knows of.
+    """
+    labelled = labelled_incident(frame)
+    incident = labelled if labelled.any() else None
     if columns.incident is not None:
-        incident = frame[columns.incident].to_numpy(dtype=bool)
+        incident = labelled | frame[columns.incident].to_numpy(dtype=bool)
     normal = normal_rows(frame, columns)
     return JudgedRows(timeline(frame, columns), score.astype(np.float32), normal, incident)
 
@@ -140,9 +145,9 @@ def evaluate(rows: JudgedRows, threshold: DrawnThreshold) -> Evaluation:
     )
 
 
-def incidents_caught(detection: Detection | None) -> tuple[str, ...]:
+def incidents_caught(incidents: Iterable[IncidentSeen]) -> tuple[str, ...]:
     """Names of the incidents with a flagged row: what the gate's incident museum compares."""
-    return tuple(i.name for i in detection.incidents if i.flagged) if detection else ()
+    return tuple(incident.name for incident in incidents if incident.flagged)
 
 
 def alerts(flagged: Mask, line: Timeline) -> int:

@@ -16,7 +16,14 @@ from pipeline.detector.frames import feature_values
 from pipeline.detector.windows import windows
 from pipeline.evaluation.diagnostics import Diagnosis, diagnose
 from pipeline.evaluation.injection import FaultOutcome, Trial, inject
-from pipeline.evaluation.metrics import Evaluation, JudgedRows, evaluate, judged_rows
+from pipeline.evaluation.metrics import (
+    Evaluation,
+    IncidentSeen,
+    JudgedRows,
+    detection,
+    evaluate,
+    judged_rows,
+)
 from pipeline.scoring import score_rows
 
 _LATENCY_ROWS = 1000
@@ -33,6 +40,7 @@ class Tryout:
         faults: how often injected faults were caught.
         latency_ms: to score 1,000 rows, best of three.
         bundle_mb: size of its files, in megabytes.
+        museum: confirmed incidents of other days than those of the block, and how they were seen.
     """
 
     evaluation: Evaluation
@@ -40,6 +48,13 @@ class Tryout:
     faults: tuple[FaultOutcome, ...]
     latency_ms: float
     bundle_mb: float
+    museum: tuple[IncidentSeen, ...] = ()
+
+    @property
+    def incidents(self) -> tuple[IncidentSeen, ...]:
+        """Every known incident that the bundle was asked about: the block's, then the museum's."""
+        found = self.evaluation.detection
+        return (*(found.incidents if found else ()), *self.museum)
 
 
 def judge(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> JudgedRows:
@@ -49,10 +64,17 @@ def judge(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> JudgedRows:
     return judged_rows(kept, scored.score[scored.complete], columns)
 
 
-def try_out(bundle: Bundle, frame: pd.DataFrame, columns: Columns, rows: JudgedRows) -> Tryout:
+def try_out(
+    bundle: Bundle,
+    frame: pd.DataFrame,
+    columns: Columns,
+    rows: JudgedRows,
+    museum: pd.DataFrame,
+) -> Tryout:
     """Measure `bundle` on the test rows in `frame`; `rows` is what `judge` made of them.
 
-    The seed of the bundle's fit is used.
+    The seed of the bundle's fit is used. `museum` holds other days with confirmed incidents; it
+    may be empty.
     """
     line = timeline(frame, columns)
     values = feature_values(frame, bundle.schema)
@@ -76,7 +98,15 @@ def try_out(bundle: Bundle, frame: pd.DataFrame, columns: Columns, rows: JudgedR
         ),
         latency_ms=_latency_ms(bundle, frame),
         bundle_mb=sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6,
+        museum=_visit(bundle, museum, columns),
     )
+
+
+def _visit(bundle: Bundle, museum: pd.DataFrame, columns: Columns) -> tuple[IncidentSeen, ...]:
+    if museum.empty:
+        return ()
+    found = detection(judge(bundle, museum, columns), bundle.threshold)
+    return found.incidents if found else ()
 
 
 def _latency_ms(bundle: Bundle, frame: pd.DataFrame) -> float:

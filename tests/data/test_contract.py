@@ -304,6 +304,27 @@ def test_many_days_at_once_are_judged_as_each_alone():
         pd.testing.assert_frame_equal(result.rejected, alone.rejected)
 
 
+def test_a_row_just_before_midnight_is_judged_alike_with_and_without_the_next_day():
+    spec = make_spec(validation={"cadence_tolerance": 0.1})
+    frame = make_frame(2)
+    late = on(frame, "a", [23]) & (frame["timestamp"].dt.date == FIRST_DAY)
+    frame.loc[late, "timestamp"] += pd.Timedelta(minutes=58)
+
+    together = validate_days(frame, spec, days(2))
+
+    for day, result in together.items():
+        alone = validate(frame[frame["timestamp"].dt.date == day], spec, day)
+        assert result.report == alone.report
+        pd.testing.assert_frame_equal(result.accepted, alone.accepted)
+
+
+def test_days_in_any_order_each_get_their_own_rows():
+    together = validate_days(make_frame(3), SPEC, days(3)[::-1])
+
+    for day, result in together.items():
+        assert set(result.accepted["timestamp"].dt.date) == {day}
+
+
 def test_every_rule_has_a_mend():
     assert all(mend.strip() for mend in RULES.values())
 

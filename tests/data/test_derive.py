@@ -43,6 +43,17 @@ def test_a_machine_without_peers_has_no_deviation():
     assert result["flow_vs_peers"].isna().all()
 
 
+def test_rows_around_midnight_have_peers_of_their_own_day_only():
+    frame = make_frame(2)
+    late = on(frame, "a", [23]) & (frame["timestamp"].dt.day == 1)
+    frame.loc[late, "timestamp"] += pd.Timedelta(minutes=58)  # nearest to the next midnight
+
+    result = derive(frame, COLUMNS)
+
+    assert result.loc[late, "flow_vs_peers"].isna().all()
+    assert result.loc[~late, "flow_vs_peers"].notna().all()
+
+
 @given(
     arrays(
         np.float64,

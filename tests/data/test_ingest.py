@@ -12,6 +12,7 @@ from pipeline import records
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
 from pipeline.data.attempts import Attempt
+from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.ingest import ingest_day, ingest_days
 from pipeline.data.staged import Staged
 from pipeline.data.telemetry import Difference
@@ -65,6 +66,10 @@ def plant(root, tmp_path) -> Plant:
 @pytest.fixture
 def local(tmp_path) -> Plant:
     return Plant(str(tmp_path / "lake"), tmp_path / "deliveries")
+
+
+def content_hash(rows: pd.DataFrame) -> str:
+    return fingerprint(row_hashes(rows), rows.columns)
 
 
 def with_bad_rows(n: int = 4) -> pd.DataFrame:
@@ -258,9 +263,13 @@ def test_another_contract_judges_the_same_rows_anew(local):
 
 def test_many_days_at_once_leave_the_same_tables_as_day_by_day(tmp_path):
     bulk, daily = (Plant(str(tmp_path / name), tmp_path / "in") for name in ("bulk", "daily"))
+    source, tolerant = bulk.spec.source.model_dump(), {"cadence_tolerance": 0.1}
+    bulk.spec = daily.spec = make_spec(source=source, validation=tolerant)
     chosen = days(34)  # more than one chunk
     for number, day in enumerate(chosen):
         frame = make_frame(first_day=day)
+        if number % 4 == 0:  # nearest to the grid point of the next day
+            frame.loc[on(frame, "c", [23]), "timestamp"] += timedelta(minutes=58)
         if number % 5 == 0:
             frame.loc[on(frame, "a", range(3)), "pressure"] = 99.0
         if number == 7:
@@ -273,6 +282,7 @@ def test_many_days_at_once_leave_the_same_tables_as_day_by_day(tmp_path):
 
     for name in ("telemetry", "quarantine"):
         pd.testing.assert_frame_equal(bulk.table(name), daily.table(name))
+        assert content_hash(bulk.table(name)) == content_hash(daily.table(name))
     assert [a.fingerprint for a in together] == [a.fingerprint for a in apart]
     assert [(a.verdict, a.reasons, a.rules) for a in together] == [
         (a.verdict, a.reasons, a.rules) for a in apart

@@ -20,7 +20,7 @@ def put(root, n_days, *, spec=SPEC, without=(), change=lambda frame: frame) -> i
         for number, day in enumerate(days(n_days))
         if number not in without
     }
-    rows = telemetry_table(frames, spec.columns)
+    rows = telemetry_table(pd.concat(frames.values()), spec.columns)
     return replace_days(Table(root, spec.name, TABLE), days(n_days), rows, metadata={})
 
 

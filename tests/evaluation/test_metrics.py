@@ -47,7 +47,7 @@ def test_precision_recall_and_incidents_are_what_hand_counting_gives() -> None:
     assert result.detection.recall == pytest.approx(1 / 3)
     assert [(i.rows, i.flagged) for i in result.detection.incidents] == [(2, 1), (1, 0)]
     assert result.detection.hit == 1
-    assert incidents_caught(result.detection) == ("A 2024-01-01T00:30:00+00:00",)
+    assert incidents_caught(result.detection.incidents) == ("A 2024-01-01T00:30:00+00:00",)
 
 
 def test_a_perfect_ranking_scores_one() -> None:

@@ -1,0 +1,51 @@
+"""An audit: an episode of flags that was drawn at random to be labelled. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.data.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One drawn episode.
+
+    Attributes:
+        incident: its id, by which it is labelled.
+        entity: which machine; empty where there is one.
+        start: first flagged row, UTC.
+        end: last flagged row.
+        probability: with which it was drawn, in (0, 1]; so many episodes it stands for, inverted.
+        proposed_at: when it was put up.
+    """
+
+    incident: str
+    entity: str
+    start: datetime
+    end: datetime
+    probability: float
+    proposed_at: datetime
+
+
+def probabilities(line: Timeline, audits: Sequence[Audit]) -> NDArray[np.float64]:
+    """For each row the probability with which its episode was drawn; NaN outside of all, (n,).
+
+    Of two audits of one incident the later counts: a larger sample was drawn since.
+    """
+    drawn = np.full(len(line), np.nan)
+    order = np.argsort(line.time_ns, kind="stable")
+    time_ns = line.time_ns[order]
+    number = {name: position for position, name in enumerate(line.names)}
+    for audit in sorted(audits, key=lambda each: each.proposed_at):
+        begin = np.searchsorted(time_ns, pd.Timestamp(audit.start).value, "left")
+        end = np.searchsorted(time_ns, pd.Timestamp(audit.end).value, "right")
+        rows = order[begin:end]
+        drawn[rows[line.entity[rows] == number.get(audit.entity, -1)]] = audit.probability
+    return drawn

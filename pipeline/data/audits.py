@@ -1,0 +1,56 @@
+"""The table `audits`: it only grows; an episode drawn again is not written again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, date, timedelta
+from typing import Any
+
+from pipeline.data.audit import Audit
+from pipeline.tables import Table, append, read
+
+_LONGEST = timedelta(days=31)  # an episode that began earlier than this before a day has ended
+
+
+def add_audits(root: str, detector: str, audits: Sequence[Audit]) -> int:
+    """Append those of `audits` that are not there with the same probability; how many they are."""
+    if not audits:
+        return 0
+    days = [audit.start.astimezone(UTC).date() for audit in audits]
+    standing = {
+        (audit.incident, audit.probability)
+        for audit in audits_between(root, detector, min(days), max(days))
+    }
+    fresh = [audit for audit in audits if (audit.incident, audit.probability) not in standing]
+    if fresh:
+        append(Table(root, detector, "audits"), [_row(audit) for audit in fresh])
+    return len(fresh)
+
+
+def audits_between(root: str, detector: str, first: date, last: date) -> tuple[Audit, ...]:
+    """The drawn episodes with rows on these UTC days, both included, by start and entity.
+
+    Not asked as of a day, unlike labels: what is drawn follows from the episode alone, so nobody
+    learns anything from it too early.
+    """
+    table = Table(root, detector, "audits")
+    rows = read(table, first_day=first - _LONGEST, last_day=last)
+    found = [_audit(row) for row in rows.to_dict("records")]
+    return tuple(
+        sorted(
+            (audit for audit in found if audit.end.date() >= first),
+            key=lambda audit: (audit.start, audit.entity, audit.proposed_at),
+        )
+    )
+
+
+def _row(audit: Audit) -> dict[str, Any]:
+    return {**asdict(audit), "date": audit.start.astimezone(UTC).date()}
+
+
+def _audit(row: dict[Any, Any]) -> Audit:
+    content = {field.name: row[field.name] for field in fields(Audit)}
+    for name in ("start", "end", "proposed_at"):
+        content[name] = content[name].to_pydatetime().astimezone(UTC)
+    return Audit(**content)

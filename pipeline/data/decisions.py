@@ -1,0 +1,57 @@
+"""The table `decisions`: it only grows, like `labels`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.config import DetectorSpec
+from pipeline.data.channels import channels
+from pipeline.data.decision import Decision
+from pipeline.data.label import require_zone
+from pipeline.errors import DataError
+from pipeline.tables import Table, append, read
+
+__all__ = ["Decision", "add_decision", "decisions_as_of"]
+
+
+def add_decision(root: str, spec: DetectorSpec, decision: Decision) -> bool:
+    """Append `decision`; whether it is new. One that stands already is not written twice.
+
+    Raises:
+        DataError: the detector has no such channel.
+    """
+    known = [channel.name for channel in channels(spec.columns)]
+    if decision.channel not in known:
+        msg = (
+            f"{spec.name} has no channel {decision.channel!r}; choose from {', '.join(known)}. "
+            "A decision is about the raw measurement and all features made of it."
+        )
+        raise DataError(msg)
+    if decision in decisions_as_of(root, spec.name, decision.created_at):
+        return False
+    row = {**asdict(decision), "date": decision.created_at.astimezone(UTC).date()}
+    append(Table(root, spec.name, "decisions"), [row])
+    return True
+
+
+def decisions_as_of(root: str, detector: str, as_of: datetime) -> tuple[Decision, ...]:
+    """The decisions that somebody had taken by `as_of`, oldest first; superseded ones included."""
+    require_zone("as_of", as_of)
+    rows = read(Table(root, detector, "decisions"), last_day=as_of.astimezone(UTC).date())
+    taken = [_decision(row) for row in rows.to_dict("records")]
+    return tuple(
+        sorted(
+            (each for each in taken if each.created_at <= as_of),
+            key=lambda each: (each.created_at, each.channel, each.entity or "", each.decision),
+        )
+    )
+
+
+def _decision(row: dict[Any, Any]) -> Decision:
+    content = {field.name: row[field.name] for field in fields(Decision)}
+    for name in ("since", "created_at"):
+        content[name] = content[name].to_pydatetime().astimezone(UTC)
+    content["entity"] = content["entity"] if isinstance(content["entity"], str) else None
+    return Decision(**content)

@@ -1,0 +1,107 @@
+"""A label: what a person says a span of time was, and what that says of each row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.data.timeline import Timeline
+from pipeline.errors import DataError
+
+Verdict = Literal["incident", "normal"]
+
+NO_VERDICT, INCIDENT, NORMAL = 0, 1, 2
+"""What `verdicts` says of a row."""
+
+_CODES: dict[str, int] = {"incident": INCIDENT, "normal": NORMAL}
+
+
+@dataclass(frozen=True)
+class Label:
+    """A person's verdict on a span of time.
+
+    Attributes:
+        start: first moment of the span, with a time zone.
+        end: last moment, included.
+        entity: the machine; None: all of them.
+        verdict: what it was.
+        note: why, in the author's words.
+        author: who said so.
+        created_at: when; nothing that ran before then knows of it.
+        run_id: the Airflow run that carried it; empty from the command line.
+
+    Raises:
+        DataError: on construction, if the span, the verdict or the author cannot be right.
+    """
+
+    start: datetime
+    end: datetime
+    entity: str | None
+    verdict: Verdict
+    note: str
+    author: str
+    created_at: datetime
+    run_id: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end", "created_at"):
+            require_zone(name, getattr(self, name))
+        if self.end < self.start:
+            msg = f"end {self.end} lies before start {self.start}; swap them."
+            raise DataError(msg)
+        if self.end > self.created_at:
+            msg = (
+                f"end {self.end} lies after {self.created_at}, when the label was made; nobody "
+                "can judge rows that are not measured yet. End the span earlier."
+            )
+            raise DataError(msg)
+        if self.verdict not in get_args(Verdict):
+            msg = f"verdict {self.verdict!r} is unknown; write one of {get_args(Verdict)}."
+            raise DataError(msg)
+        if not self.author.strip():
+            msg = "author is empty; a verdict needs a person who answers for it."
+            raise DataError(msg)
+
+
+def require_zone(name: str, moment: datetime) -> None:
+    """Refuse a time that could mean two moments.
+
+    Raises:
+        DataError: `moment` has no time zone.
+    """
+    if moment.utcoffset() is None:
+        msg = f"{name} {moment.isoformat()} has no time zone; write {moment.isoformat()}Z for UTC."
+        raise DataError(msg)
+
+
+def verdicts(line: Timeline, labels: Sequence[Label]) -> NDArray[np.int8]:
+    """The latest verdict on each row: NO_VERDICT, INCIDENT or NORMAL, int8 of shape (n,).
+
+    Both ends of a span are included. Rows and labels may come in any order.
+    """
+    codes = np.full(len(line), NO_VERDICT, dtype=np.int8)
+    order = np.argsort(line.time_ns, kind="stable")
+    time_ns = line.time_ns[order]
+    number = {name: position for position, name in enumerate(line.names)}
+    for label in sorted(labels, key=by_age):
+        begin = np.searchsorted(time_ns, pd.Timestamp(label.start).value, "left")
+        end = np.searchsorted(time_ns, pd.Timestamp(label.end).value, "right")
+        rows = order[begin:end]
+        if label.entity is not None:
+            rows = rows[line.entity[rows] == number.get(label.entity, -1)]
+        codes[rows] = _CODES[label.verdict]
+    return codes
+
+
+def by_age(label: Label) -> tuple[Any, ...]:
+    """Sorts labels oldest first.
+
+    Of those made in one moment `normal` comes before `incident`: the cautious verdict counts.
+    """
+    return label.created_at, _CODES[label.verdict] == INCIDENT, label.start, label.entity or ""

@@ -1,0 +1,71 @@
+"""Labels: what a person says a span of time was.
+
+The table only grows. A verdict is changed by a later one, never erased: what was believed on a day
+can be asked again with that day as `as_of`, and a run of the past repeats itself to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pipeline.data.label import Label, by_age, require_zone, verdicts
+from pipeline.tables import Table, append, read
+
+__all__ = ["Label", "add_labels", "labels_as_of", "verdicts"]
+
+
+def add_labels(root: str, detector: str, labels: Sequence[Label]) -> int:
+    """Append `labels`; how many of them are new. One that stands already is not written twice."""
+    if not labels:
+        return 0
+    newest = max(label.created_at for label in labels)
+    standing = set(labels_as_of(root, detector, newest))
+    fresh = [label for label in dict.fromkeys(labels) if label not in standing]
+    if fresh:
+        append(Table(root, detector, "labels"), [_row(label) for label in fresh])
+    return len(fresh)
+
+
+def labels_as_of(
+    root: str,
+    detector: str,
+    as_of: datetime,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+) -> tuple[Label, ...]:
+    """The labels that somebody had made by `as_of`, oldest first; superseded ones included.
+
+    With `first` and `last` only those whose span touches these UTC days, both included.
+    """
+    require_zone("as_of", as_of)
+    rows = read(Table(root, detector, "labels"), last_day=as_of.astimezone(UTC).date())
+    labels = [_label(row) for row in rows.to_dict("records")]
+    return tuple(
+        sorted(
+            (
+                label
+                for label in labels
+                if label.created_at <= as_of
+                and (last is None or label.start.date() <= last)
+                and (first is None or label.end.date() >= first)
+            ),
+            key=by_age,
+        )
+    )
+
+
+def _row(label: Label) -> dict[str, Any]:
+    # By the day it was made, so that a reader of an earlier day need not open it.
+    return {**asdict(label), "date": label.created_at.astimezone(UTC).date()}
+
+
+def _label(row: dict[Any, Any]) -> Label:
+    content = {field.name: row[field.name] for field in fields(Label)}
+    for name in ("start", "end", "created_at"):
+        content[name] = content[name].to_pydatetime().astimezone(UTC)
+    content["entity"] = content["entity"] if isinstance(content["entity"], str) else None
+    return Label(**content)

@@ -1,0 +1,72 @@
+"""The incident museum: days with incidents that people have confirmed, wherever they lie.
+
+The test block holds one day in six, so most confirmed incidents fall on days that train or that
+left the window long ago. No candidate has learned their rows (they are not normal), so every
+candidate can be asked whether it sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
+
+import pandas as pd
+
+from pipeline.config import DetectorSpec
+from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.grid import days_between
+from pipeline.data.label import INCIDENT, verdicts
+from pipeline.data.labels import labels_as_of
+from pipeline.data.timeline import timeline
+from pipeline.data.window import Manifest
+from pipeline.tables import Table, days_in, read
+
+REACH = timedelta(days=365)
+"""Bounds what is read; older incidents were judged a year long."""
+
+
+def read_museum(
+    root: str, spec: DetectorSpec, window: Manifest, *, without: Collection[date]
+) -> pd.DataFrame:
+    """Telemetry of the days of the last year that hold a confirmed incident, in order of time.
+
+    Whole days, so that windows of several rows are full where the incident begins. As of the
+    window's as-of day and table version; with `verdicts` in LABEL_COLUMN; without rows that lack
+    one of today's features. Empty where nobody has confirmed an incident.
+
+    Args:
+        root: storage root of the tables.
+        spec: the detector.
+        window: where the candidate's rows come from.
+        without: the days of its test block, which are judged anyway.
+    """
+    first, last = window.as_of - REACH, window.as_of - timedelta(days=1)
+    midnight = datetime.combine(window.as_of, time(), UTC)
+    labels = labels_as_of(root, spec.name, midnight, first=first, last=last)
+    touched = {
+        day
+        for label in labels
+        if label.verdict == "incident"
+        for day in days_between(label.start.date(), label.end.date())
+    }
+    table = Table(root, spec.name, "telemetry")
+    held = {day for day in days_in(table, version=window.table_version) if first <= day <= last}
+    days = sorted(touched & held - set(without))
+    if not days:
+        return pd.DataFrame()
+    frame = read(
+        table,
+        first_day=days[0],
+        last_day=days[-1],
+        version=window.table_version,
+        keep_date=True,
+    )
+    frame = frame[frame["date"].isin(days)].drop(columns="date")
+    frame = frame.dropna(subset=list(spec.columns.feature_columns))
+    order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
+    frame = frame.sort_values(order, ignore_index=True)
+    frame[LABEL_COLUMN] = verdicts(timeline(frame, spec.columns), labels)
+    # A verdict that was taken back leaves days without an incident.
+    day = frame[spec.columns.timestamp].dt.date
+    shown: pd.DataFrame = frame[day.isin(set(day[frame[LABEL_COLUMN] == INCIDENT]))]
+    return shown.reset_index(drop=True)
