@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.data.timeline import Timeline
+    from pipeline.shifts import Shifted
 
 
 @dataclass(frozen=True)
@@ -62,22 +63,47 @@ def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(_answers(bundle, score_rows(bundle, frame)), index=frame.index)
 
 
-def score_rows(bundle: Bundle, frame: pd.DataFrame) -> ScoredRows:
-    """As `score_frame`, with the error of each feature."""
+def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = None) -> ScoredRows:
+    """As `score_frame`, with the error of each feature, and without the channels that are muted.
+
+    A muted channel is put at its training mean, so that the network judges the others as it would
+    on an ordinary day, and its own error does not count: what it measures is irrelevant. The
+    threshold stays. (Measured on SMD: the network's own guess instead of the mean, and a threshold
+    redrawn for the channels that are left, are no better.)
+    """
     from pipeline.detector.frames import feature_values, timeline_of
+    from pipeline.shifts import left_out
 
     line = timeline_of(frame, bundle.schema) if bundle.schema.window > 1 else None
-    return score_values(bundle, feature_values(frame, bundle.schema), line)
+    values = feature_values(frame, bundle.schema)
+    muted = None if shifted is None else left_out(shifted, values.shape[1])
+    return score_values(bundle, values, line, muted)
 
 
-def score_values(bundle: Bundle, values: Rows, line: Timeline | None) -> ScoredRows:
-    """Score feature rows of shape (n, d); `line` may be None when windows are single rows."""
+def score_values(
+    bundle: Bundle, values: Rows, line: Timeline | None, muted: NDArray[np.bool_] | None = None
+) -> ScoredRows:
+    """Score feature rows of shape (n, d); `line` may be None when windows are single rows.
+
+    `muted` cells, of the same shape, are left out; of a window where any of its rows is muted.
+    """
+    if muted is not None:
+        neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
+        values = np.where(muted, neutral, values)
     cut = windows(values, bundle.schema.window, line)
     scored = bundle.score(cut.rows)
     n = len(values)
     score, error = np.full(n, np.nan), np.full(values.shape, np.nan, dtype=np.float32)
     complete = np.zeros(n, dtype=bool)
     score[cut.end], error[cut.end], complete[cut.end] = scored.score, scored.error, True
+    if muted is not None and muted.any():
+        away = np.zeros(muted.shape, dtype=bool)
+        by_row = windows(muted.astype(np.float32), bundle.schema.window, line).rows
+        away[cut.end] = by_row.reshape(len(by_row), -1, values.shape[1]).any(axis=1)
+        error[away] = 0
+        fewer = away.any(axis=1)
+        # A row's sum is its own, whatever rows there are beside it.
+        score[fewer] = error[fewer].sum(axis=1, dtype=np.float64)
     return ScoredRows(score, error, complete, score > bundle.threshold)
 
 

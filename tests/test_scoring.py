@@ -10,7 +10,8 @@ from pipeline.detector.description import Provenance
 from pipeline.detector.graph import Graph
 from pipeline.detector.training import fit
 from pipeline.errors import DataError
-from pipeline.scoring import score_frame
+from pipeline.scoring import score_frame, score_rows
+from pipeline.shifts import Shifted
 from tests.detector.plant import (
     CHANNELS,
     SMALL,
@@ -119,3 +120,58 @@ def test_rows_of_two_machines_may_be_mixed(windowed_bundle):
 def test_windows_need_the_time_column(windowed_bundle):
     with pytest.raises(DataError, match="no column 'timestamp'"):
         score_frame(windowed_bundle, normal_rows(10).assign(machine="a"))
+
+
+def muting(frame, *rows, channel="pressure"):
+    """Nothing muted but `channel` in these rows."""
+    muted = np.zeros((len(frame), len(CHANNELS)), dtype=bool)
+    muted[list(rows), CHANNELS.index(channel)] = True
+    return Shifted(
+        channels=CHANNELS,
+        columns=tuple((at,) for at in range(len(CHANNELS))),
+        muted=muted,
+        moved=np.zeros_like(muted),
+        regime=np.zeros(len(frame), dtype=bool),
+    )
+
+
+def test_what_a_muted_channel_measures_is_irrelevant(bundle):
+    frame = normal_rows(50)
+    broken = frame.assign(pressure=frame["pressure"].where(frame.index < 20, 1e6))
+    muted = muting(frame, *range(20, 50))
+
+    found = score_rows(bundle, broken, muted)
+
+    assert score_rows(bundle, broken).flagged[20:].all()
+    np.testing.assert_array_equal(found.score, score_rows(bundle, frame, muted).score)
+
+
+def test_a_muted_channel_adds_nothing_and_the_others_are_judged_on(bundle):
+    frame = normal_rows(50)
+    frame.loc[30:, "speed"] += 20_000
+
+    found = score_rows(bundle, frame, muting(frame, *range(50)))
+
+    assert (found.error[:, CHANNELS.index("pressure")] == 0).all()
+    np.testing.assert_array_equal(found.score, found.error.sum(axis=1, dtype=np.float64))
+    assert found.flagged[30:].all()
+
+
+def test_muting_some_rows_leaves_the_others_as_they_are_to_the_last_bit(bundle):
+    frame = normal_rows(50)
+
+    found, plain = score_rows(bundle, frame, muting(frame, 3, 4)), score_rows(bundle, frame)
+
+    same = np.flatnonzero(found.score == plain.score).tolist()
+    assert same == [row for row in range(50) if row not in (3, 4)]
+
+
+def test_a_window_does_without_a_channel_that_is_muted_in_any_of_its_rows(windowed_bundle):
+    frame = timed(normal_rows(30), machine="a")
+    broken = frame.assign(pressure=frame["pressure"].where(frame.index != 10, 1e6))
+
+    found = score_rows(windowed_bundle, broken, muting(frame, 10))
+
+    away = np.flatnonzero(found.error[:, CHANNELS.index("pressure")] == 0).tolist()
+    assert away == [10, 11, 12]
+    assert not found.flagged[9:14].any()

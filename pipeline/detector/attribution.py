@@ -1,38 +1,82 @@
-"""Which features are to blame for a score."""
+"""Which channels are to blame for a score.
+
+A channel is one raw measurement with all features made of it (`pipeline.data.channels`): who is
+woken at night mends a sensor, not the cosine of an angle.
+
+The channel with the largest error is often not the broken one, because a network that reads a
+wrong value reconstructs its neighbours wrongly. So the question is put to the network itself: how
+much of the score goes when this channel alone is taken out of the row and filled in from the
+others? (What is left out is imputed, never zeroed, so that the row stays a possible one: Frye et
+al., ICLR 2021.)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST_SHARE = 1e-3
+from pipeline.detector.bundle import Bundle
+from pipeline.detector.scored import Rows
+
+Contributions = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Blame:
-    """A feature of one row and how many times its usual error it shows."""
+class Blame(NamedTuple):
+    """A channel and what it adds to the score, in usual scores: 1 is what a normal row has."""
 
     feature: str
     times_usual: float
 
 
-def blame(
-    error: NDArray[np.floating], usual: Sequence[float], features: Sequence[str], *, most: int = 3
-) -> list[tuple[Blame, ...]]:
-    """For each row of `error`, shape (n, d), its `most` conspicuous features, worst first.
+def contributions(
+    bundle: Bundle,
+    rows: Rows,
+    families: Sequence[Sequence[int]],
+    muted: NDArray[np.bool_] | None = None,
+) -> Contributions:
+    """What each channel adds to the score of each row, in usual scores; shape (n, channels).
 
-    A large error says little of a feature that always has one: each is measured by its own usual
-    error on normal rows (`CalibrationSummary.feature_error`).
+    The channel is set to its normal mean, read anew from what the network makes of the row, and
+    the row is scored again: the fall of the score is the channel's. Not below 0.
+
+    Args:
+        bundle: whose score.
+        rows: model inputs of shape (n, window * d).
+        families: the feature positions of each channel.
+        muted: features that do not count, shape (n, d); None: all count.
     """
-    normal = np.asarray(usual, dtype=np.float64)
-    # A feature without any usual error would be infinitely conspicuous.
-    normal = np.maximum(normal, max(_LEAST_SHARE * float(normal.mean()), np.finfo(np.float64).tiny))
-    times = error.astype(np.float64) / normal
-    worst = np.argsort(-times, axis=1, kind="stable")[:, :most]
-    return [
-        tuple(Blame(features[j], float(row[j])) for j in order)
-        for row, order in zip(times, worst, strict=True)
-    ]
+    features, window = len(bundle.schema.features), bundle.schema.window
+    normal = np.tile(np.asarray(bundle.description.network.scaler.mean, dtype=np.float32), window)
+    score, usual = _counted(bundle, rows, muted), usual_score(bundle)
+    found = np.zeros((len(rows), len(families)))
+    for at, family in enumerate(families):
+        held = [row * features + column for row in range(window) for column in family]
+        repaired = rows.copy()
+        repaired[:, held] = normal[held]
+        repaired[:, held] = bundle.graph.reconstruct(repaired)[:, held]
+        found[:, at] = (score - _counted(bundle, repaired, muted)) / usual
+    return np.maximum(found, 0.0)
+
+
+def _counted(bundle: Bundle, rows: Rows, muted: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    error = bundle.score(rows).error.astype(np.float64)
+    counted: NDArray[np.float64] = (error if muted is None else np.where(muted, 0, error)).sum(
+        axis=1
+    )
+    return counted
+
+
+def usual_score(bundle: Bundle) -> float:
+    """The median score of the rows that the threshold was drawn from."""
+    median = bundle.description.calibration.quantiles["0.5"]
+    return max(float(median), float(np.finfo(np.float32).tiny))
+
+
+def worst(found: Contributions, names: Sequence[str], *, most: int = 3) -> tuple[Blame, ...]:
+    """The `most` conspicuous channels of one or more rows together, worst first."""
+    typical = found.mean(axis=0)
+    order = np.argsort(-typical, kind="stable")[:most]
+    return tuple(Blame(names[at], float(typical[at])) for at in order)

@@ -7,6 +7,7 @@
     detector.json        what it is: schema, settings, threshold, provenance
     golden.parquet       rows and the scores that they must get
     reference.parquet    normal rows and scores to measure drift against
+    trained.parquet      of a redrawn line: the reference of the training
     SHA256SUMS           the hash of each of them
 
 Nothing in it is pickled, and loading it needs neither torch nor pandas. The same fit, calibration
@@ -18,7 +19,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.detector.calibrated import Calibration, read_golden, read_reference, write_rows
+from pipeline.detector.calibrated import (
+    Calibration,
+    read_golden,
+    read_reference,
+    read_trained,
+    write_rows,
+)
 from pipeline.detector.description import (
     SCHEMA_VERSION,
     Description,
@@ -36,6 +43,8 @@ from pipeline.detector.fitted import (
 from pipeline.detector.golden import refuse_other_scores
 from pipeline.detector.graph import Graph
 from pipeline.detector.inputs import refuse_not_finite
+from pipeline.detector.lineage import Lineage
+from pipeline.detector.ranges import Ranges, ranges_of
 from pipeline.detector.reference import Reference
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows, Scored
@@ -89,6 +98,18 @@ class Bundle:
         """The normal rows that drift is measured against; read when asked for."""
         return read_reference(self.folder, self.schema)
 
+    def trained_reference(self) -> Reference:
+        """The normal rows of the training: what they say of the network no recalibration changes.
+
+        Rows that redrew a line are no measure of how long normal rows stay above one: what stayed
+        longer was left out of them.
+        """
+        return read_trained(self.folder, self.schema)
+
+    def ranges(self) -> Ranges:
+        """Where the training rows lie; of an older bundle, which kept none, its reference rows."""
+        return self.description.network.ranges or ranges_of(self.reference().features)
+
 
 def write_bundle(
     fitted: FittedNetwork,
@@ -97,6 +118,7 @@ def write_bundle(
     *,
     name: str,
     provenance: Provenance,
+    lineage: Lineage | None = None,
 ) -> str:
     """Write a bundle into `folder`, which must be empty or absent; returns its digest.
 
@@ -116,6 +138,7 @@ def write_bundle(
         threshold=calibration.threshold,
         calibration=calibration.summary,
         provenance=provenance,
+        lineage=lineage,
     )
     write_description(description, folder)
     return write_sums(folder)

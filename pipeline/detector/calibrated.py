@@ -15,6 +15,7 @@ from pipeline.errors import BundleError
 
 GOLDEN_FILE = "golden.parquet"
 REFERENCE_FILE = "reference.parquet"
+TRAINED_FILE = "trained.parquet"
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,29 @@ class CalibrationSummary:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold, the evidence for it, and the rows that a bundle keeps."""
+    """A threshold, the evidence for it, and the rows that a bundle keeps.
+
+    Attributes:
+        threshold: the line.
+        summary: the scores it was drawn from.
+        reference: rows it was drawn from.
+        golden: rows and the scores that they must get.
+        trained: of a line that was redrawn: the reference of the training; None of the first.
+    """
 
     threshold: DrawnThreshold
     summary: CalibrationSummary
     reference: Reference
     golden: Golden
+    trained: Reference | None = None
 
 
 def write_rows(calibration: Calibration, schema: Schema, folder: Path) -> None:
     """Write the reference and the golden rows into `folder`."""
     pq.write_table(reference_table(calibration.reference, schema), folder / REFERENCE_FILE)
     pq.write_table(golden_table(calibration.golden, schema), folder / GOLDEN_FILE)
+    if calibration.trained is not None:
+        pq.write_table(reference_table(calibration.trained, schema), folder / TRAINED_FILE)
 
 
 def read_golden(folder: Path) -> Golden:
@@ -58,6 +70,12 @@ def read_golden(folder: Path) -> Golden:
 def read_reference(folder: Path, schema: Schema) -> Reference:
     """The reference rows of a bundle or a calibration."""
     return reference_of(_table(folder / REFERENCE_FILE), schema)
+
+
+def read_trained(folder: Path, schema: Schema) -> Reference:
+    """The reference rows of the training, whether the line was redrawn since or not."""
+    path = folder / TRAINED_FILE
+    return reference_of(_table(path), schema) if path.exists() else read_reference(folder, schema)
 
 
 def _table(path: Path) -> pq.pa.Table:

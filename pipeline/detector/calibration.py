@@ -94,12 +94,17 @@ def refuse_not_finite_scores(scores: NDArray[np.floating]) -> None:
         raise CalibrationError(msg)
 
 
+def score_quantiles(scores: NDArray[np.floating]) -> dict[str, float]:
+    """The scores in a few numbers, by level."""
+    levels = np.quantile(scores.astype(np.float64), _QUANTILES)
+    return {f"{q:g}": float(value) for q, value in zip(_QUANTILES, levels, strict=True)}
+
+
 def _summary(scored: Scored, rho: float) -> CalibrationSummary:
-    levels = np.quantile(scored.score.astype(np.float64), _QUANTILES)
     usual = scored.error.astype(np.float64).mean(axis=0)
     return CalibrationSummary(
         rows=len(scored.score),
         autocorrelation=rho,
-        quantiles={f"{q:g}": float(value) for q, value in zip(_QUANTILES, levels, strict=True)},
+        quantiles=score_quantiles(scored.score),
         feature_error=tuple(usual.tolist()),
     )

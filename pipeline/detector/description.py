@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.detector.calibrated import CalibrationSummary
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.detector.fitted import Facts, read_part
+from pipeline.detector.lineage import Lineage
 from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json
 
@@ -43,6 +44,7 @@ class Description:
         threshold: the line and how far to trust it.
         calibration: the scores it was drawn from, in a few numbers.
         provenance: data, code and lock.
+        lineage: of a recalibrated bundle; None where the network was trained for this one.
     """
 
     schema_version: int
@@ -51,6 +53,7 @@ class Description:
     threshold: DrawnThreshold
     calibration: CalibrationSummary
     provenance: Provenance
+    lineage: Lineage | None = None
 
 
 def write_description(description: Description, folder: Path) -> None:

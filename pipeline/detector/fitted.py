@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.detector.ranges import Ranges
 from pipeline.detector.scaling import Scaler
 from pipeline.detector.schema import Schema
 from pipeline.detector.weighing import Weighing
@@ -49,6 +50,7 @@ class Facts:
         rows_validation: windows inside the train block that only decided when to stop.
         best_step: the step whose weights these are.
         history: the losses along the way.
+        ranges: of all training rows; None in what was fitted before they were kept.
     """
 
     schema: Schema
@@ -60,6 +62,7 @@ class Facts:
     rows_validation: int
     best_step: int
     history: tuple[Check, ...]
+    ranges: Ranges | None = None
 
     @property
     def family(self) -> str:

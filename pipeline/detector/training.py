@@ -22,6 +22,7 @@ from pipeline.detector.holdout import hold_out
 from pipeline.detector.models import MODELS
 from pipeline.detector.network import Scaling, ScoringNetwork, squared_error
 from pipeline.detector.onnx_export import export
+from pipeline.detector.ranges import Ranges, ranges_of
 from pipeline.detector.scaling import Scaler, fit_scaler
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows
@@ -56,7 +57,7 @@ def fit(
         SplitReuseError: the block is not for training.
         DataError: a feature is absent or not finite, or there are too few windows.
     """
-    train, validation, scaler = _inputs(block, schema, settings.seed)
+    train, validation, scaler, ranges = _inputs(block, schema, settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     family = MODELS[settings.family]
     with _threads(threads):
@@ -78,6 +79,7 @@ def fit(
         rows_validation=len(validation),
         best_step=descent.best_step,
         history=descent.history,
+        ranges=ranges,
     )
     log.info("detector_fitted", rows=len(train), best_step=descent.best_step)
     weights = {name: value.numpy() for name, value in ensemble.state_dict().items()}
@@ -96,8 +98,8 @@ def restore(fitted: FittedNetwork) -> ScoringNetwork:
     return ScoringNetwork(ensemble, facts.scaler, facts.weighing, window=facts.schema.window).eval()
 
 
-def _inputs(block: Block, schema: Schema, seed: int) -> tuple[Rows, Rows, Scaler]:
-    """Windows to train on, windows to validate on, and the scaler of all their rows."""
+def _inputs(block: Block, schema: Schema, seed: int) -> tuple[Rows, Rows, Scaler, Ranges]:
+    """Windows to train on, windows to validate on, scaler and ranges of all their rows."""
     frame = rows_for(block, "train")
     values, line = feature_values(frame, schema), timeline_of(frame, schema)
     held = hold_out(len(values), line, every=_VALIDATION_EVERY, seed=seed)
@@ -114,7 +116,7 @@ def _inputs(block: Block, schema: Schema, seed: int) -> tuple[Rows, Rows, Scaler
             "split.training_days), or shorten window.length."
         )
         raise DataError(msg)
-    return train, validation, fit_scaler(values, schema.judged)
+    return train, validation, fit_scaler(values, schema.judged), ranges_of(values)
 
 
 @torch.no_grad()

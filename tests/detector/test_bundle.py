@@ -40,6 +40,19 @@ def test_a_loaded_bundle_is_what_was_written(folder):
     assert fitted_of(bundle).graph == fitted_plant().graph
 
 
+def test_a_bundle_of_before_lines_were_redrawn_still_loads(folder):
+    path = folder / "detector.json"
+    content = json.loads(path.read_text())
+    del content["lineage"]
+    path.write_text(json.dumps(content))
+    write_sums(folder)
+
+    bundle = load_bundle(folder)
+
+    assert bundle.description.lineage is None
+    assert bundle.trained_reference().score.tolist() == bundle.reference().score.tolist()
+
+
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     first, second = write_plant(tmp_path / "a"), write_plant(tmp_path / "b")
 

@@ -1,0 +1,30 @@
+"""The range of each feature in training: what a moved sensor is recognised by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.detector.scored import Rows
+
+_EDGES = (0.001, 0.999)  # one wild training row does not widen a range
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where the training rows lie, feature by feature, in the units of the data.
+
+    Attributes:
+        lowest: the 0.1 % quantile of each feature.
+        highest: the 99.9 % quantile.
+    """
+
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+
+
+def ranges_of(rows: Rows) -> Ranges:
+    """The ranges of normal rows of shape (n, d)."""
+    lowest, highest = np.quantile(rows.astype(np.float64), _EDGES, axis=0)
+    return Ranges(tuple(lowest.tolist()), tuple(highest.tolist()))

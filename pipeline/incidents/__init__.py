@@ -1,0 +1,6 @@
+"""Incidents: flags, and channels that moved, as episodes of one entity with a cause. Pure."""
+
+from pipeline.incidents.joining import Incident, joined
+from pipeline.incidents.parts import Part, reach
+
+__all__ = ["Incident", "Part", "joined", "reach"]

@@ -1,0 +1,127 @@
+"""Incidents: the parts of single days, joined over midnight."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import pandas as pd
+
+from pipeline.detector.attribution import Blame
+from pipeline.incidents.parts import ANOMALY, SHIFTED, Kind, Part, Status
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One episode of one entity: what a person is told once.
+
+    Attributes:
+        id: of kind, entity, channel of a shifted feature, and start; stable while the start is.
+        kind: `anomaly`, `shifted feature` or `new regime`.
+        status: `raised`, or `withdrawn` with the version that raised it.
+        entity: which machine; empty where there is one.
+        start: first row, UTC.
+        end: last row seen so far.
+        rows: flagged (or muted) rows.
+        peak: highest score, in units of the threshold.
+        peak_at: when.
+        version: of the bundle that raised it first.
+        features: channels to blame, worst first, with what they add to the score, in usual scores.
+    """
+
+    id: str
+    kind: Kind
+    status: Status
+    entity: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    rows: int
+    peak: float
+    peak_at: pd.Timestamp
+    version: int
+    features: tuple[Blame, ...]
+
+    @property
+    def duration(self) -> pd.Timedelta:
+        """From the first row to the last."""
+        return self.end - self.start
+
+
+def joined(
+    parts: Iterable[Part],
+    within: pd.Timedelta,
+    shift_within: pd.Timedelta,
+    *,
+    minimum_rows: int = 1,
+) -> list[Incident]:
+    """The incidents of `parts`, by start; anomalies of fewer rows than `minimum_rows` are none.
+
+    A withdrawn incident is left out where the same episode stands raised: the version that came
+    after saw it too.
+    """
+    incidents: list[Incident] = []
+    for _, same in groupby(sorted(parts, key=_order), key=_line):
+        chain: list[Part] = []
+        for part in same:
+            limit = within if part.kind == ANOMALY else shift_within
+            if chain and part.start - max(each.end for each in chain) > limit:
+                incidents.append(_incident(chain))
+                chain = []
+            chain.append(part)
+        incidents.append(_incident(chain))
+    long = [i for i in incidents if i.kind != ANOMALY or i.rows >= minimum_rows]
+    raised = [i for i in long if i.status == "raised"]
+    kept = [i for i in long if i.status == "raised" or not any(_same(i, r) for r in raised)]
+    return sorted(kept, key=lambda i: (i.start, i.entity, i.kind, i.id))
+
+
+def _line(part: Part) -> tuple[str, str, str, str, int]:
+    """Parts that may be one incident share this. Two versions never withdraw one together."""
+    version = part.version if part.status == "withdrawn" else 0
+    return part.kind, part.status, part.entity, _channel(part), version
+
+
+def _order(part: Part) -> tuple[tuple[str, str, str, str, int], pd.Timestamp]:
+    return _line(part), part.start
+
+
+def _channel(part: Part | Incident) -> str:
+    return part.features[0].feature if part.kind == SHIFTED else ""
+
+
+def _same(one: Incident, other: Incident) -> bool:
+    alike = (one.kind, one.entity, _channel(one)) == (other.kind, other.entity, _channel(other))
+    return alike and one.start <= other.end and other.start <= one.end
+
+
+def _incident(chain: list[Part]) -> Incident:
+    first, highest = chain[0], max(chain, key=lambda part: part.peak)
+    name = "|".join([first.kind, first.entity, _channel(first), first.start.isoformat()])
+    return Incident(
+        id=hashlib.sha256(name.encode()).hexdigest()[:12],
+        kind=first.kind,
+        status=first.status,
+        entity=first.entity,
+        start=first.start,
+        end=max(part.end for part in chain),
+        rows=sum(part.rows for part in chain),
+        peak=highest.peak,
+        peak_at=highest.peak_at,
+        version=first.version,
+        features=_weighed(chain),
+    )
+
+
+def _weighed(chain: list[Part]) -> tuple[Blame, ...]:
+    """Blame over all parts, each counted by its rows; a channel not named in a part has none."""
+    rows = sum(part.rows for part in chain)
+    total: dict[str, float] = {}
+    for part in chain:
+        for each in part.features:
+            total[each.feature] = total.get(each.feature, 0.0) + each.times_usual * part.rows / rows
+    ranked = sorted(total.items(), key=lambda item: -item[1])
+    return tuple(Blame(name, times) for name, times in ranked[:_NAMED])

@@ -1,0 +1,116 @@
+"""Rows judged by one bundle: scores, shifted channels, and what each channel adds to a score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns, Shifts
+from pipeline.data.decision import Decision
+from pipeline.data.timeline import Mask
+from pipeline.detector.attribution import Contributions, contributions
+from pipeline.detector.bundle import Bundle
+from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.windows import windows
+from pipeline.errors import DataError
+from pipeline.scoring import score_rows
+from pipeline.shifts import Shifted, left_out, rows_of, shifted
+
+
+@dataclass(frozen=True)
+class JudgedRows:
+    """n rows as one bundle sees them, with c channels.
+
+    Attributes:
+        score: shape (n,); NaN where no full window ends.
+        threshold: in force at each row, shape (n,).
+        flagged: shape (n,).
+        shifts: which channels are left out of each row's score, which have moved.
+        found: what each channel adds to the score of a flagged row, in usual scores, shape (n, c);
+            0 for other rows.
+        strength: what each channel would add if none were left out, for rows in which one has
+            moved or that lie in a new regime; 0 for other rows.
+    """
+
+    score: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    flagged: Mask
+    shifts: Shifted
+    found: Contributions
+    strength: Contributions
+
+
+def fitted_columns(bundle: Bundle) -> Columns:
+    """The columns that a bundle was fitted with, whatever the detector file says by now.
+
+    Raises:
+        DataError: it was fitted without a detector file.
+    """
+    schema = bundle.schema.source_columns
+    if schema is None:
+        msg = (
+            f"Bundle {bundle.digest[:12]} was fitted without a detector file, so its channels are "
+            "unknown; train one with the train DAG."
+        )
+        raise DataError(msg)
+    # The bundle's JSON is sorted by key; the model's inputs are not.
+    place = {name.removesuffix("_sin"): at for at, name in enumerate(bundle.schema.features)}
+    place |= {name: at for at, name in enumerate(bundle.schema.features)}
+    in_order = sorted(schema["features"].items(), key=lambda item: place[item[0]])
+    return Columns.model_validate({**schema, "features": dict(in_order)})
+
+
+def judge(
+    bundle: Bundle,
+    frame: pd.DataFrame,
+    own: int,
+    limits: Shifts,
+    decisions: Sequence[Decision] = (),
+) -> JudgedRows:
+    """The last `own` rows of `frame` judged; the rows before them are only looked back on.
+
+    The network sees the same rows in the same order whether a day is judged alone or with others,
+    so that scores are equal to the last bit.
+
+    Raises:
+        DataError: a feature is absent or not finite.
+    """
+    shifts = shifted(frame, bundle, fitted_columns(bundle), limits, decisions)
+    if bundle.schema.window == 1:
+        # Earlier rows only served to recognise shifts; the network judges each row by itself.
+        frame, shifts = frame.iloc[-own:], rows_of(shifts, slice(-own, None))
+    scored = score_rows(bundle, frame, shifts)
+    ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
+    moved = ours.moved.any(axis=1) | ours.regime
+    return JudgedRows(
+        score=scored.score[-own:],
+        threshold=np.full(own, bundle.threshold),
+        flagged=flagged,
+        shifts=ours,
+        found=_contributions(bundle, frame, shifts, flagged, without_muted=True),
+        strength=_contributions(bundle, frame, shifts, moved, without_muted=False),
+    )
+
+
+def _contributions(
+    bundle: Bundle, frame: pd.DataFrame, shifts: Shifted, wanted: Mask, *, without_muted: bool
+) -> Contributions:
+    """What each channel adds to the score of the `wanted` rows, the last of `frame`; others 0."""
+    found = np.zeros((len(wanted), len(shifts.channels)))
+    if not wanted.any():
+        return found
+    values = feature_values(frame, bundle.schema)
+    muted = left_out(shifts, values.shape[1]) if without_muted else np.zeros(values.shape, bool)
+    neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
+    line = timeline_of(frame, bundle.schema) if bundle.schema.window > 1 else None
+    cut = windows(np.where(muted, neutral, values), bundle.schema.window, line)
+    away = windows(muted.astype(np.float32), bundle.schema.window, line).rows
+    row = cut.end - (len(frame) - len(wanted))
+    kept = np.flatnonzero((row >= 0) & wanted[row])
+    uncounted = np.asarray(away[kept].reshape(len(kept), -1, values.shape[1]).any(axis=1))
+    found[row[kept]] = contributions(bundle, cut.rows[kept], shifts.columns, uncounted)
+    return found

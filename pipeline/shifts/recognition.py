@@ -1,0 +1,118 @@
+"""Channels that have left the range of their training: recognised within the hour, and forgotten.
+
+On real servers one metric that moves for good turns 1 % alerts into 88 %, and no incident can be
+told from a normal row any more. So, entity by entity:
+
+- a channel is **out** in a row where its value lies outside the range of its training rows
+  (0.1 to 99.9 %), widened by `padding` of itself at both ends;
+- it is **muted** where it was out in most rows of the last hour (`trailing`, `share`): left out of
+  the score, while the others are judged on. Once it no longer was, it is back;
+- it has **moved** where it is muted and was so for a third of the last sixteen hours (`lasting`):
+  somebody is told, by name. Incidents and nightly jobs are over by then;
+- where so much holds for more than `regime_share` of the channels (and at least three), it is the
+  plant and not a sensor: a new **regime**. No channel is named then; what helps is training anew.
+  Until then they stay muted, as otherwise the score would say nothing.
+
+A row's answer depends on the rows of its entity within `lookback`, seventeen hours, and on what
+people decided: there is no other state, so days can be scored in any order. Angles cannot leave a
+circle. Context is not judged: a hot summer is no fault. Nor is a setpoint or actuator, which may be
+constant: it stands where somebody put it, and a turbine parked for the first time would otherwise
+be muted through its outage. A deviation from peers is muted with its
+channel but does not mute it: a turbine that stands still deviates, and that is an incident.
+Method: our own trial on the Server Machine Dataset (Su et al., KDD 2019), to be repeated with
+`python -m benchmarks.operation shift`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns, Shifts
+from pipeline.data.channels import Channel, channels
+from pipeline.data.decision import Decision
+from pipeline.data.timeline import timeline
+from pipeline.detector.bundle import Bundle
+from pipeline.detector.frames import feature_values
+from pipeline.detector.ranges import Ranges
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Rows
+from pipeline.shifts.deciding import decided
+from pipeline.shifts.records import Shifted
+from pipeline.shifts.trailing import FEWEST_ROWS, lately
+
+_DAY = timedelta(hours=24)
+_OF_LASTING = 1 / 3  # five hours: longer than a nightly job, yet recognised the same day
+_FEWEST_IN_REGIME = 3  # two sensors of a small machine can break on one day
+
+
+def shifted(
+    frame: pd.DataFrame,
+    bundle: Bundle,
+    columns: Columns,
+    limits: Shifts,
+    decisions: Sequence[Decision] = (),
+) -> Shifted:
+    """What the module's rule says about each row of `frame`, which may be in any order.
+
+    Rows whose `lookback` reaches before the frame are judged by what there is of it.
+
+    Raises:
+        DataError: a feature is absent or not finite.
+    """
+    line = timeline(frame, columns)
+    known = channels(columns)
+    names = tuple(channel.name for channel in known)
+    says = decided(line, names, decisions)
+    brief, lasting = _spans(limits, columns.cadence)
+    movable = np.array([_movable(channel, columns) for channel in known])
+    out = _out(feature_values(frame, bundle.schema), known, bundle.ranges(), limits.padding)
+    leaves = lately(out & movable, line, _ns(brief), limits.share)
+    told = lately(leaves, line, _ns(lasting), _OF_LASTING) & ~says.accept & ~says.mute
+    many = max(limits.regime_share * movable.sum(), _FEWEST_IN_REGIME - 1)
+    regime = told.sum(axis=1) > many
+    return Shifted(
+        channels=names,
+        columns=tuple(channel.columns for channel in known),
+        muted=(leaves & ~says.accept & ~says.unmute) | says.mute,
+        moved=leaves & told & ~regime[:, None],
+        regime=regime,
+    )
+
+
+def lookback(limits: Shifts, schema: Schema) -> timedelta:
+    """How far back the rows go that a row's answer depends on; at most a day."""
+    return sum(_spans(limits, timedelta(seconds=schema.cadence_s or 0)), timedelta(0))
+
+
+def _spans(limits: Shifts, cadence: timedelta) -> tuple[timedelta, timedelta]:
+    """The brief span, long enough for six rows where the day has room for them, and the long one.
+
+    Where it has not even room for four, nothing is ever muted.
+    """
+    brief = min(max(limits.trailing, FEWEST_ROWS * cadence), _DAY - limits.lasting)
+    return brief, limits.lasting
+
+
+def _ns(span: timedelta) -> int:
+    return pd.Timedelta(span).value
+
+
+def _movable(channel: Channel, columns: Columns) -> bool:
+    """Whether the channel is a judged measurement whose own value has an outside."""
+    feature = columns.features[channel.name]
+    return not (channel.angle or feature.context or feature.may_be_constant)
+
+
+def _out(rows: Rows, known: Sequence[Channel], ranges: Ranges, padding: float) -> NDArray[np.bool_]:
+    """Where a channel's own value is outside its padded range, shape (n, channels)."""
+    own = [channel.columns[0] for channel in known]
+    lowest, highest = np.array(ranges.lowest)[own], np.array(ranges.highest)[own]
+    more = padding * (highest - lowest)
+    values = rows[:, own].astype(np.float64)
+    out: NDArray[np.bool_] = (values < lowest - more) | (values > highest + more)
+    return out

@@ -1,0 +1,34 @@
+"""Shares of the rows that lead up to a row: all that recognition remembers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.timeline import Timeline
+
+FEWEST_ROWS = 6
+"""A share is taken of so many rows at least: one odd row out of two is no shift."""
+
+
+def lately(
+    marks: NDArray[np.bool_], line: Timeline, span_ns: int, share: float
+) -> NDArray[np.bool_]:
+    """Where so many of an entity's rows in (t - span, t] are marked; shape of `marks`, (n, c).
+
+    So many: more than `share` of the rows that the span should hold, so that a few rows after a
+    gap do not stand for all of it. Rows may come in any order. Counts are whole numbers: the
+    answer does not depend on what lies before the span or after t, not by a rounding either.
+    """
+    found = np.zeros(marks.shape, dtype=bool)
+    limit = share * max(FEWEST_ROWS, span_ns / line.cadence_ns)
+    for code in np.unique(line.entity):
+        own = np.flatnonzero(line.entity == code)
+        own = own[np.argsort(line.time_ns[own], kind="stable")]
+        time = line.time_ns[own]
+        # Rows of one moment see each other, so that their order cannot matter.
+        first, last = (np.searchsorted(time, at, side="right") for at in (time - span_ns, time))
+        total = np.zeros((len(own) + 1, marks.shape[1]), dtype=np.int64)
+        np.cumsum(marks[own], axis=0, out=total[1:])
+        found[own] = total[last] - total[first] > limit
+    return found
