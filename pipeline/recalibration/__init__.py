@@ -1,0 +1,29 @@
+"""A line drawn anew each month on rows that the old line judged, without fooling oneself."""
+
+from pipeline.recalibration.records import (
+    INCIDENT,
+    NORMAL,
+    STATUSES,
+    UNLABELLED,
+    Anchor,
+    Recalibrated,
+    Stop,
+    WindowRows,
+    accepted,
+    taken,
+)
+from pipeline.recalibration.redrawing import recalibrate
+
+__all__ = [
+    "INCIDENT",
+    "NORMAL",
+    "STATUSES",
+    "UNLABELLED",
+    "Anchor",
+    "Recalibrated",
+    "Stop",
+    "WindowRows",
+    "accepted",
+    "recalibrate",
+    "taken",
+]

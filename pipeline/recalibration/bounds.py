@@ -1,0 +1,122 @@
+"""What a new line may do unasked.
+
+A bound changes nothing that is live: it stops, and a person answers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+
+from pipeline.config.upkeep import Recalibration
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.recalibration.levels import Levels
+from pipeline.recalibration.records import Anchor, Stop
+
+_MONTH_DAYS = 30
+_CREEP_DAYS = 45  # since the anchor: one month alone cannot tell 10 % growth from 19 %
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Relative moves of the line and of the level; see Recalibrated."""
+
+    step: float
+    total: float
+    growth: float
+
+
+def moves(
+    new: DrawnThreshold, current: DrawnThreshold, anchor: Anchor, levels: Levels, day: date
+) -> Moves:
+    """How far the line and the level have gone."""
+    elapsed = max((day - anchor.day).days, 1) / _MONTH_DAYS
+    return Moves(
+        step=new.value / current.value - 1,
+        total=new.value / anchor.threshold - 1,
+        growth=(levels.newest / anchor.level) ** (1 / max(elapsed, 1.0)) - 1,
+    )
+
+
+def stops(
+    moved: Moves,
+    new: DrawnThreshold,
+    current: DrawnThreshold,
+    anchor: Anchor,
+    day: date,
+    config: Recalibration,
+) -> tuple[Stop, ...]:
+    """The bounds that were crossed.
+
+    A step counts when it is large and more than chance: outside the interval of the difference
+    of two lines that are both uncertain. Down and up alike, as factors: the limit of 20 % is
+    1.2 up and 1 / 1.2 down. The total counts in any case, and growth of the level, which is
+    known much better than the line, as soon as the anchor lies two months back.
+    """
+    found = []
+    if _beyond(moved.step, config.maximum_step) and _more_than_chance(new, current):
+        found.append(
+            Stop(
+                "step",
+                moved.step,
+                config.maximum_step,
+                f"The line moved {moved.step:+.0%} in one step, from {current.value:.4g} to "
+                f"{new.value:.4g}, more than chance explains; {config.maximum_step:.0%} is the "
+                "limit. Look at the held episodes and at the drift verdict before accepting.",
+            )
+        )
+    if _beyond(moved.total, config.maximum_total):
+        found.append(
+            Stop(
+                "total",
+                moved.total,
+                config.maximum_total,
+                f"The line lies {moved.total:+.0%} from the one of {anchor.day}; "
+                f"{config.maximum_total:.0%} is the limit. Accept it, and moves count from it, or "
+                "train on newer data.",
+            )
+        )
+    if (day - anchor.day).days >= _CREEP_DAYS and moved.growth > config.maximum_growth:
+        found.append(
+            Stop(
+                "creep",
+                moved.growth,
+                config.maximum_growth,
+                f"Ordinary scores have grown {moved.growth:+.0%} a month since {anchor.day}; "
+                f"{config.maximum_growth:.0%} is the limit. A line that follows would hide a slow "
+                "fault: find the cause first.",
+            )
+        )
+    return tuple(found)
+
+
+def stale(anchor: Anchor, day: date, config: Recalibration) -> str:
+    """A sentence when the live line has not moved for too long; empty if it has."""
+    still = (day - anchor.moved).days
+    if still <= config.stale_after_days:
+        return ""
+    return (
+        f"The live line has not moved for {still} days, since {anchor.moved}; after "
+        f"{config.stale_after_days} it counts as stale. See whether recalibrations run, and "
+        "answer those that stopped and asked."
+    )
+
+
+def _beyond(move: float, limit: float) -> bool:
+    return abs(math.log1p(move)) > math.log1p(limit)
+
+
+def _more_than_chance(new: DrawnThreshold, current: DrawnThreshold) -> bool:
+    """Whether 0 lies outside the 95 % interval of the difference of the logarithms."""
+    towards_new = 0 if new.value > current.value else 1
+    reach = [_reach(new, towards_new), _reach(current, 1 - towards_new)]
+    return abs(math.log(new.value / current.value)) > math.hypot(*reach)
+
+
+def _reach(drawn: DrawnThreshold, end: int) -> float:
+    """From the line to an end of its interval, as a logarithm; infinite where unbounded."""
+    limit = drawn.interval[end]
+    if limit is None or limit <= 0 or drawn.value <= 0:
+        return math.inf
+    return abs(math.log(drawn.value / limit))

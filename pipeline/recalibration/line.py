@@ -1,0 +1,103 @@
+"""A conformal line on weighted rows.
+
+With all weights 1 it is the order statistic of `pipeline.detector.thresholds.conformal`: the
+smallest score above which at most alpha (W + 1) - 1 of the total weight W lies.
+Source: Tibshirani et al., "Conformal prediction under covariate shift", NeurIPS 2019.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from pipeline.config.fitting import Threshold
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.thresholds import hill
+from pipeline.detector.thresholds.coverage import least_rows, rate_interval
+from pipeline.errors import CalibrationError
+
+_TAILS = (0.025, 0.975)
+_UPPER = 3  # times alpha: the share of the scores that is sorted
+_ROUNDING = 1e-9  # a sum of weights that should be whole may miss it by so much
+_COMFORTABLE = 1000
+_LIKELY = 0.5  # a Hill tail knows no weights: rows more likely normal than not
+
+Vector = NDArray[np.float64]
+
+
+def height(score: Vector, weight: Vector, allowed: float) -> float:
+    """The smallest score with at most `allowed` weight above it; every weight is above 0."""
+    upper = np.flatnonzero(score >= np.quantile(score, max(0.0, 1 - _UPPER * allowed / len(score))))
+    if weight[upper].sum() <= allowed:
+        upper = np.arange(len(score))
+    descending = upper[np.argsort(-score[upper], kind="stable")]
+    above = np.cumsum(weight[descending]) - weight[descending]
+    return float(score[descending[np.searchsorted(above, allowed + _ROUNDING, side="right") - 1]])
+
+
+def allowance(weight: Vector, alpha: float) -> float:
+    """Weight that may lie above a line for `alpha`; negative when no row is high enough."""
+    return float(alpha * (weight.sum() + 1) - 1 + _ROUNDING)
+
+
+def highest(score: Vector, weight: Vector, alpha: float) -> float:
+    """The line alone, of rows that may weigh nothing; infinite when too few weigh anything."""
+    kept = weight > 0
+    allowed = allowance(weight, alpha)
+    return math.inf if allowed < 0 else height(score[kept], weight[kept], allowed)
+
+
+def draw_weighted(
+    score: Vector, weight: Vector, config: Threshold, *, n_effective: float
+) -> DrawnThreshold:
+    """The line of finite scores with weights above 0, shapes (n,), worth `n_effective` rows.
+
+    Raises:
+        CalibrationError: too few rows, and no small-sample rule allowed.
+    """
+    total, least = float(weight.sum()), max(config.minimum_rows, least_rows(config.alpha))
+    if config.method == "hill" or (total < least and config.small_sample == "hill"):
+        return hill.draw(score[weight > _LIKELY], alpha=config.alpha, n_effective=n_effective)
+    if total < least:
+        msg = (
+            f"{total:,.0f} rows of the window count as normal, too few for an alpha of "
+            f"{config.alpha:g}: at least {least:,} are needed. Widen recalibration.window_days, "
+            "score more days, or set threshold.small_sample: hill for a low-confidence line."
+        )
+        raise CalibrationError(msg)
+    allowed = allowance(weight, config.alpha)
+    return DrawnThreshold(
+        value=height(score, weight, allowed),
+        method="conformal",
+        alpha=config.alpha,
+        n=len(score),
+        n_effective=n_effective,
+        interval=_interval(score, weight, config.alpha, n_effective),
+        rate_interval=rate_interval((allowed + 1) / (total + 1), n_effective),
+        low_confidence=bool(n_effective < least_rows(config.alpha)),
+        note="" if n_effective >= _COMFORTABLE else _note(total, n_effective),
+    )
+
+
+def _interval(
+    score: Vector, weight: Vector, alpha: float, n_effective: float
+) -> tuple[float | None, float | None]:
+    """95 % interval of the (1 - alpha) quantile: binomial ranks on the effective rows."""
+    total, m = float(weight.sum()), max(1, math.floor(n_effective))
+    low = int(stats.binom.ppf(_TAILS[0], m, 1 - alpha))
+    high = int(stats.binom.ppf(_TAILS[1], m, 1 - alpha)) + 1
+    ends = [(1 - rank / (m + 1)) * (total + 1) - 1 for rank in (low, high)]
+    return (
+        height(score, weight, max(0.0, ends[0])) if low >= 1 else None,
+        height(score, weight, ends[1]) if high <= m and ends[1] >= 0 else None,
+    )
+
+
+def _note(total: float, n_effective: float) -> str:
+    return (
+        f"Drawn from {total:,.0f} rows of the window worth {n_effective:,.0f} independent ones; "
+        f"with fewer than {_COMFORTABLE:,} the true rate may lie well off: see its interval."
+    )

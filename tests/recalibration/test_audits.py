@@ -1,0 +1,116 @@
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from pipeline.data.audit import probabilities
+from pipeline.data.audits import add_audits, audits_between
+from pipeline.data.timeline import timeline
+from pipeline.recalibration.audits import draw_audits
+from tests.builders import days, make_frame, make_spec, moment, on
+
+NOW = datetime(2024, 3, 1, 6, tzinfo=UTC)
+DAY, NEXT, LATER = days(3)
+
+
+@dataclass(frozen=True)
+class Episode:
+    id: str
+    entity: str
+    start: datetime
+    end: datetime
+
+
+def make_episodes(n, *, rows=lambda number: 1 + number % 30):
+    """Episodes of 1 to 30 hourly rows; every seventh hour one begins."""
+    begins = [moment(DAY) + timedelta(hours=7 * number) for number in range(n)]
+    return [
+        Episode(f"id{number}", "abc"[number % 3], begin, begin + timedelta(hours=rows(number) - 1))
+        for number, begin in enumerate(begins)
+    ]
+
+
+def drawn_ids(episodes, share=0.2, detector="pumps"):
+    return {audit.incident for audit in draw_audits(detector, episodes, share, now=NOW)}
+
+
+def test_a_rerun_in_any_order_draws_the_same():
+    episodes = make_episodes(200)
+
+    assert drawn_ids(episodes) == drawn_ids(episodes[::-1])
+    assert drawn_ids(episodes[:100]) | drawn_ids(episodes[100:]) == drawn_ids(episodes)
+
+
+def test_the_share_that_is_drawn_is_the_probability_that_is_recorded():
+    episodes = make_episodes(20_000)
+
+    drawn = draw_audits("pumps", episodes, 0.2, now=NOW)
+
+    # Four standard deviations of a binomial share.
+    assert len(drawn) / len(episodes) == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 20_000))
+    assert {audit.probability for audit in drawn} == {0.2}
+
+
+def test_short_episodes_are_drawn_as_often_as_long_ones():
+    episodes = make_episodes(20_000)
+    chosen = drawn_ids(episodes)
+
+    for short in (True, False):
+        some = [e for e in episodes if (e.end - e.start < timedelta(hours=2)) is short]
+        share = sum(e.id in chosen for e in some) / len(some)
+        assert share == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / len(some)))
+
+
+def test_weighting_by_the_probability_gives_back_the_whole():
+    episodes = make_episodes(20_000)
+    hours = sum((e.end - e.start) / timedelta(hours=1) + 1 for e in episodes)
+
+    drawn = draw_audits("pumps", episodes, 0.2, now=NOW)
+
+    weighed = sum(((a.end - a.start) / timedelta(hours=1) + 1) / a.probability for a in drawn)
+    assert weighed == pytest.approx(hours, rel=0.05)
+
+
+def test_a_larger_share_adds_to_what_a_smaller_one_drew():
+    episodes = make_episodes(500)
+
+    assert drawn_ids(episodes, 0.1) < drawn_ids(episodes, 0.3)
+    assert len(drawn_ids(episodes, 1.0)) == 500
+
+
+def test_two_detectors_draw_apart():
+    episodes = make_episodes(500)
+
+    assert drawn_ids(episodes) != drawn_ids(episodes, detector="fans")
+
+
+def test_the_table_holds_each_audit_once(root):
+    audits = draw_audits("pumps", make_episodes(50), 0.5, now=NOW)
+
+    assert add_audits(root, "pumps", audits) == len(audits)
+    later = [replace(audit, proposed_at=NOW + timedelta(days=30)) for audit in audits]
+    assert add_audits(root, "pumps", later) == 0
+    assert set(audits_between(root, "pumps", DAY, NOW.date())) == set(audits)
+
+
+def test_audits_are_read_by_the_days_that_they_touch(tmp_path):
+    (audit,) = draw_audits(
+        "pumps", [Episode("x", "a", moment(DAY, 22), moment(NEXT, 2))], 1.0, now=NOW
+    )
+    add_audits(str(tmp_path), "pumps", [audit])
+
+    assert audits_between(str(tmp_path), "pumps", NEXT, LATER) == (audit,)
+    assert audits_between(str(tmp_path), "pumps", LATER, LATER) == ()
+
+
+def test_only_rows_of_a_drawn_episode_have_its_probability():
+    frame = make_frame(1)
+    audits = draw_audits("pumps", [Episode("x", "a", moment(DAY, 3), moment(DAY, 5))], 1.0, now=NOW)
+    audits = [replace(audit, probability=0.2) for audit in audits]
+
+    found = probabilities(timeline(frame, make_spec().columns), audits)
+
+    inside = on(frame, "a", [3, 4, 5]).to_numpy()
+    assert (found[inside] == 0.2).all()
+    assert np.isnan(found[~inside]).all()
