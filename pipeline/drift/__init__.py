@@ -1,29 +1,29 @@
 """Have the data moved, does it matter, and what should be done about it?
 
 `comparison` asks one series at a time (Kolmogorov-Smirnov on effective rows), `broken` looks for
-sensors that died, `verdict` puts both together and names the one action.
+sensors that died, `evidence` says which rows may speak, `diagnosis` names what happened and the
+one action, `verdict` puts them together.
 """
 
 from pipeline.drift.broken import BrokenChannel
 from pipeline.drift.comparison import SCORE, Comparison, Sample
-from pipeline.drift.verdict import (
-    ACTIONS,
-    Action,
-    DriftResult,
-    DriftVerdict,
-    Kind,
-    judge_drift,
-)
+from pipeline.drift.result import ACTIONS, Action, DriftResult, DriftVerdict, Kind, Level
+from pipeline.drift.verdict import Baseline, baseline, escalated, judge, judge_drift
 
 __all__ = [
     "ACTIONS",
     "SCORE",
     "Action",
+    "Baseline",
     "BrokenChannel",
     "Comparison",
     "DriftResult",
     "DriftVerdict",
     "Kind",
+    "Level",
     "Sample",
+    "baseline",
+    "escalated",
+    "judge",
     "judge_drift",
 ]

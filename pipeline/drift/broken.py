@@ -1,25 +1,48 @@
 """Channels that look like a broken sensor rather than like another day.
 
 Judged entity by entity: one turbine's dead anemometer is a quarter of the plant's rows, and
-would drown in a test over all of them.
+would drown in a test over all of them. What the others show alike is weather or the plant.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Columns
-from pipeline.data.channels import Values, channels, read
+from pipeline.data.channels import Channel, Values, channels, read
+from pipeline.data.timeline import Mask
 from pipeline.drift.comparison import Sample
 
 _MOST_ROWS = 0.5  # of an entity's rows: the rule that found the shifted metrics of real servers
 _FROZEN_ROWS = 0.9  # at one value, and twice as many as ever: a pitch angle rests half of the time
+_ALONE = 2.0  # times the share of the other entities (median): on a hot day the first is not alone
 _EDGES = (0.001, 0.999)
 _PADDING = 0.02  # of the reference range: the edge of a sample is not the edge of the world
+_SEASON = 1.0  # the same for weather and load: no season is so far away, another unit is
 _FEWEST_ROWS = 10
+
+_FROZEN, _OUTSIDE = "frozen", "outside its reference range"
+
+
+@dataclass(frozen=True)
+class Usual:
+    """How a channel looks in the reference: what is outside, and how often it rests.
+
+    Attributes:
+        channel: which.
+        low: below it is outside; minus infinity for an angle, which has no outside.
+        high: above it is outside.
+        frozen: share of rows at one value that is more than rest.
+    """
+
+    channel: Channel
+    low: float
+    high: float
+    frozen: float
 
 
 @dataclass(frozen=True)
@@ -31,52 +54,75 @@ class BrokenChannel:
         entity: where; empty when there is one machine.
         sign: what is wrong.
         share: of the entity's rows that show it.
+        muted: the score does without the channel already.
     """
 
     channel: str
     entity: str
     sign: str
     share: float
+    muted: bool = False
+
+
+def usual_channels(reference: Sample, columns: Columns) -> tuple[Usual, ...]:
+    """How the channels look in the reference."""
+    return tuple(_usual(c, read(c, reference.features), columns) for c in channels(columns))
 
 
 def broken_channels(
-    reference: Sample, current: Sample, columns: Columns
+    usual: tuple[Usual, ...], current: Sample, columns: Columns
 ) -> tuple[BrokenChannel, ...]:
-    """Channels that are out of range or frozen in most rows of an entity, but not of every one.
-
-    What all of several entities show alike is weather or the plant, not a sensor.
-    """
-    found: list[BrokenChannel] = []
-    present = [
-        code
-        for code in np.unique(current.line.entity)
-        if (current.line.entity == code).sum() >= _FEWEST_ROWS
-    ]
-    for channel in channels(columns):
-        before = read(channel, reference.features)
-        after = read(channel, current.features)
-        signs = [
-            BrokenChannel(channel.name, current.line.names[code], *sign)
-            for code in present
-            if (sign := _sign(before, after[current.line.entity == code], angle=channel.angle))
-        ]
-        if len(present) == 1 or len(signs) < len(present):
-            found += signs
-    return tuple(found)
+    """Channels that are out of range or frozen in most rows of an entity, unlike elsewhere."""
+    codes, counts = np.unique(current.line.entity, return_counts=True)
+    rows_of = {
+        current.line.names[code]: np.flatnonzero(current.line.entity == code)
+        for code in codes[counts >= _FEWEST_ROWS]
+    }
+    return tuple(found for each in usual for found in _accused(each, current, rows_of, columns))
 
 
-def _sign(before: Values, after: Values, *, angle: bool) -> tuple[str, float] | None:
-    frozen = _commonest(after)
-    if frozen > max(_FROZEN_ROWS, 2 * _commonest(before)):
-        return "frozen", frozen
-    if angle:
-        return None  # a full circle has no outside
-    low, high = np.quantile(before, _EDGES)
-    padding = _PADDING * (high - low)
-    outside = float(((after < low - padding) | (after > high + padding)).mean())
-    return ("outside its reference range", outside) if outside > _MOST_ROWS else None
+def _accused(
+    usual: Usual, current: Sample, rows_of: dict[str, NDArray[np.intp]], columns: Columns
+) -> Iterator[BrokenChannel]:
+    channel = usual.channel
+    values = read(channel, current.features)
+    outside = (values < usual.low) | (values > usual.high)
+    muted = current.muted[:, channel.columns[0]] if current.muted is not None else None
+    shares = {_OUTSIDE: {name: float(outside[rows].mean()) for name, rows in rows_of.items()}}
+    if not columns.features[channel.name].may_be_constant:
+        shares[_FROZEN] = {name: _commonest(values[rows]) for name, rows in rows_of.items()}
+    limits = {_FROZEN: usual.frozen, _OUTSIDE: _MOST_ROWS}
+    for name, rows in rows_of.items():
+        for sign in sorted(shares):
+            if _stands_out(shares[sign], name, limits[sign]):
+                yield BrokenChannel(
+                    channel.name, name, sign, shares[sign][name], muted=_mostly(muted, rows)
+                )
+                break  # a channel frozen outside of its range is one fault
+
+
+def _stands_out(shares: dict[str, float], name: str, limit: float) -> bool:
+    others = [share for other, share in shares.items() if other != name]
+    return shares[name] > limit and (not others or shares[name] > _ALONE * float(np.median(others)))
+
+
+def _mostly(muted: Mask | None, rows: NDArray[np.intp]) -> bool:
+    return muted is not None and float(muted[rows].mean()) > _MOST_ROWS
+
+
+def _usual(channel: Channel, values: Values, columns: Columns) -> Usual:
+    frozen = max(_FROZEN_ROWS, 2 * _commonest(values))
+    if channel.angle:
+        return Usual(channel, -np.inf, np.inf, frozen)
+    low, high = np.quantile(values, _EDGES)
+    padding = (_SEASON if columns.features[channel.name].context else _PADDING) * (high - low)
+    return Usual(channel, float(low - padding), float(high + padding), frozen)
 
 
 def _commonest(values: NDArray[np.floating]) -> float:
     """Share of the rows that hold the most common value."""
-    return float(np.unique(values, return_counts=True)[1].max()) / len(values)
+    if not len(values):
+        return 0.0
+    ordered = np.sort(values)
+    last = np.flatnonzero(np.append(np.diff(ordered) != 0, np.True_))
+    return float(np.diff(last, prepend=-1).max()) / len(values)

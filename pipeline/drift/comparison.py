@@ -13,16 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import kolmogorov
 
 from pipeline.data.timeline import (
+    Mask,
     Timeline,
-    autocorrelation,
     between_entities,
     spaced,
     subset,
-    thinning_step,
 )
+from pipeline.drift.waves import slowest_wave
 from pipeline.evaluation.rate import log_score
 
 _FEW_ROWS = 30  # from fewer waves the autocorrelation comes out too low: they count half
@@ -33,11 +33,32 @@ SCORE = "score"
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows to compare: features of shape (n, d) in feature-column order, scores of shape (n,)."""
+    """Rows to compare.
+
+    Attributes:
+        line: when and where, of n rows.
+        features: shape (n, d), in feature-column order.
+        score: shape (n,); NaN where a row has none.
+        muted: shape (n, d), features that were left out of the row's score; None: none was.
+    """
 
     line: Timeline
     features: NDArray[np.float32]
     score: NDArray[np.float32]
+    muted: Mask | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series on nearly independent rows: the score's logarithm, or a feature.
+
+    Attributes:
+        values: shape (n,), ascending.
+        rows: how many independent rows they are worth.
+    """
+
+    values: NDArray[np.float64]
+    rows: float
 
 
 @dataclass(frozen=True)
@@ -61,41 +82,68 @@ class Comparison:
     rises: bool
 
 
-def compare(
-    reference: Sample, current: Sample, feature: int | None, *, maximum_rows: int, level: float
-) -> Comparison:
-    """Test one feature (its position) or the score (None) at significance `level`."""
-    before, before_rows = _independent(reference, feature, maximum_rows)
-    after, after_rows = _independent(current, feature, maximum_rows)
-    if not (len(before) and len(after)):
-        return Comparison(0.0, 1.0, before_rows, after_rows, 1.0, rises=False)
-    distance = float(stats.ks_2samp(before, after, method="asymp").statistic)
-    rows = max(1, round(before_rows * after_rows / (before_rows + after_rows)))
+def series_of(sample: Sample, feature: int | None, *, maximum_rows: int) -> Series:
+    """A feature (its position) or the score (None), thinned until neighbours are independent.
+
+    Rows where the feature was muted say nothing about it, nor does a score that lacks a feature.
+    """
+    if feature is None:
+        values, known = log_score(sample.score), np.isfinite(sample.score)
+        if sample.muted is not None:
+            known &= ~sample.muted.any(axis=1)
+    else:
+        values = sample.features[:, feature].astype(np.float64)
+        known = np.ones(len(values), dtype=bool)
+        if sample.muted is not None:
+            known &= ~sample.muted[:, feature]
+    if known.all():
+        return _independent(values, sample.line, maximum_rows)
+    return _independent(values[known], subset(sample.line, known), maximum_rows)
+
+
+def compare(before: Series, after: Series, *, level: float) -> Comparison:
+    """Test whether `after` comes from where `before` does, at significance `level`."""
+    if not (len(before.values) and len(after.values)):
+        return Comparison(0.0, 1.0, before.rows, after.rows, 1.0, rises=False)
+    distance = _distance(before.values, after.values)
+    rows = max(1, round(before.rows * after.rows / (before.rows + after.rows)))
     return Comparison(
         distance=distance,
-        p=float(stats.kstwo.sf(distance, rows)),
-        rows_reference=before_rows,
-        rows_current=after_rows,
+        p=_chance(distance, rows),
+        rows_reference=before.rows,
+        rows_current=after.rows,
         visible=math.sqrt(-math.log(level / 2) / (2 * rows)),
-        rises=float(np.median(after)) > float(np.median(before)),
+        rises=float(np.median(after.values)) > float(np.median(before.values)),
     )
 
 
-def _independent(
-    sample: Sample, feature: int | None, maximum_rows: int
-) -> tuple[NDArray[np.float64], float]:
-    """Values thinned until neighbours are nearly independent, and how many rows they are worth."""
-    if feature is None:
-        values = log_score(sample.score)
-    else:
-        values = sample.features[:, feature].astype(np.float64)
-    step = thinning_step(autocorrelation(values, sample.line))
-    kept = spaced(sample.line, step)
+def _distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """Largest gap between the two empirical distribution functions (Smirnov, 1939)."""
+    at = np.concatenate([before, after])
+    gap = np.searchsorted(before, at, "right") / len(before)
+    gap -= np.searchsorted(after, at, "right") / len(after)
+    return float(np.abs(gap).max())
+
+
+def _chance(distance: float, rows: int) -> float:
+    """Probability of a distance at least so large on `rows` rows without drift.
+
+    Kolmogorov's limit law with the correction of Stephens (1970), forty times as fast as the exact
+    law. Where a verdict turns on it, it is at most 1.6 times as large at 10 rows (the cautious
+    side) and 2 % smaller at 500.
+    """
+    root = math.sqrt(rows)
+    return float(kolmogorov((root + 0.12 + 0.11 / root) * distance))
+
+
+def _independent(values: NDArray[np.float64], line: Timeline, maximum_rows: int) -> Series:
+    wave = slowest_wave(values, line)
+    step = wave.step
+    kept = spaced(line, step)
     if len(kept) > maximum_rows:
         kept = kept[np.linspace(0, len(kept) - 1, maximum_rows).round().astype(np.intp)]
-    thinned = subset(sample.line, kept)
-    moments = len(np.unique(thinned.time_ns // (step * thinned.cadence_ns)))
-    together = between_entities(values, sample.line)
+    moments = len(np.unique(line.time_ns[kept] // (step * line.cadence_ns)))
+    together = between_entities(values, line)
     shared = 1 + (len(kept) / max(1, moments) - 1) * together
-    worth = len(kept) / shared
-    return values[kept], worth if worth >= _FEW_ROWS else worth / 2
+    worth = len(kept) * wave.worth / shared
+    return Series(np.sort(values[kept]), worth if worth >= _FEW_ROWS else worth / 2)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from scipy.signal import lfilter
 from pipeline.config import Columns, Drift, Feature
 from pipeline.data.timeline import Timeline
 from pipeline.drift import DriftVerdict, Sample, judge_drift
+from pipeline.drift.evidence import entity_apart
+from pipeline.drift.rows import from_rows, to_rows
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.records import from_json, to_json
 
@@ -214,3 +217,80 @@ def test_a_verdict_survives_json() -> None:
     found = verdict(sample(500, seed=1), moved(sample(500, seed=2), score=1, features={2: 9.0}))
 
     assert from_json(DriftVerdict, json.loads(json.dumps(to_json(found)))) == found
+
+
+def test_weather_that_lasts_longer_than_a_gust_is_no_news_either() -> None:
+    alarms = 0
+    for seed in range(20):
+        pair = []
+        for part in range(2):
+            weather = sample(6000, seed=10 * seed + part, rho=0.99)
+            gusts = sample(6000, seed=10 * seed + 5 + part)
+            score = (weather.score * gusts.score).astype("f4")
+            pair.append(replace(weather, features=weather.features + gusts.features, score=score))
+        alarms += bool(verdict(*pair).at("warn", "alarm"))
+
+    assert alarms <= 1
+
+
+def test_a_muted_feature_and_the_scores_without_it_say_nothing() -> None:
+    later = moved(sample(5000, seed=2), score=2.0, features={7: 1.5})
+    muted = np.zeros(later.features.shape, dtype=bool)
+    muted[:, 7] = True
+
+    found = verdict(sample(5000, seed=1), replace(later, muted=muted))
+
+    assert found.kind == "none"
+    assert set(found.at("no power")) == {"score", "f7"}
+
+
+def test_a_muted_fault_does_not_hide_that_the_model_is_stale() -> None:
+    later = moved(sample(5000, seed=2), score=1.0, features={7: 50.0, 3: 1.0, 4: 1.0})
+    muted = np.zeros(later.features.shape, dtype=bool)
+    muted[:3000, 7] = True
+
+    known = verdict(sample(5000, seed=1), replace(later, muted=muted))
+    fresh = verdict(sample(5000, seed=1), later)
+
+    assert (known.kind, fresh.kind) == ("model stale", "data fault")
+
+
+def test_a_channel_that_rests_by_nature_is_not_called_frozen() -> None:
+    features = {name: Feature(unit="1", may_be_constant=name == "f7") for name in NAMES}
+    columns = COLUMNS.model_copy(update={"features": features})
+    later = sample(8000, seed=2, machines=4)
+    later.features[later.line.entity == 2, 7] = 0.3
+
+    found = judge_drift(sample(8000, seed=1, machines=4), later, columns=columns, limits=LIMITS)
+
+    assert found.broken == ()
+
+
+def test_no_season_of_the_weather_is_a_broken_sensor_but_another_unit_is() -> None:
+    features = {name: Feature(unit="1", context=name == "f7") for name in NAMES}
+    columns = COLUMNS.model_copy(update={"features": features})
+    normal = sample(5000, seed=1)
+
+    def broken(shift: float) -> bool:
+        later = moved(sample(5000, seed=2), features={7: shift})
+        return bool(judge_drift(normal, later, columns=columns, limits=LIMITS).broken)
+
+    assert [broken(5.0), broken(15.0)] == [False, True]
+
+
+def test_one_machine_of_four_that_is_flagged_alone_is_set_apart() -> None:
+    line = sample(4000, seed=1, machines=4).line
+    alone, all_of_them = line.entity == 2, np.ones(4000, dtype=bool)
+
+    assert entity_apart(alone, line) == "C"
+    assert entity_apart(all_of_them, line) is None
+    assert entity_apart(np.zeros(4000, dtype=bool), line) is None
+
+
+def test_a_verdict_survives_the_table() -> None:
+    later = moved(sample(500, seed=2), score=1, features={2: 90.0})
+    found = verdict(sample(500, seed=1), later, rate=HONEST)
+
+    rows = to_rows(found, day=date(2024, 1, 1), source="day", version=3)
+
+    assert from_rows(rows[::-1], NAMES) == found

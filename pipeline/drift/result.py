@@ -1,0 +1,81 @@
+"""What a drift verdict is made of: the records, and the words they use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.drift.broken import BrokenChannel
+from pipeline.evaluation.rate import RealisedRate
+
+Kind = Literal["none", "data fault", "input drift", "model stale", "threshold stale"]
+Action = Literal["none", "quarantine", "watch", "retrain", "recalibrate"]
+Level = Literal["none", "warn", "alarm", "no power"]
+
+ACTIONS: dict[Kind, Action] = {
+    "none": "none",
+    "data fault": "quarantine",
+    "input drift": "watch",
+    "model stale": "retrain",
+    "threshold stale": "recalibrate",
+}
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """The test of one feature, or of the score.
+
+    Attributes:
+        feature: its name; `score` for the score.
+        distance: KS distance D, between 0 and 1.
+        p: probability of such a distance without drift.
+        q: the same, corrected for the number of tests.
+        rows_reference: effective rows of the reference.
+        rows_current: effective rows that were tested.
+        rises: whether the median rose.
+        level: what that amounts to.
+    """
+
+    feature: str
+    distance: float
+    p: float
+    q: float
+    rows_reference: float
+    rows_current: float
+    rises: bool
+    level: Level
+
+
+@dataclass(frozen=True)
+class DriftVerdict:
+    """What happened to the data, and the one thing to do about it.
+
+    Attributes:
+        kind: what happened.
+        action: what follows from it.
+        reason: one sentence with the numbers, for a person.
+        results: every test, the score first.
+        broken: channels that look like a broken sensor.
+        rate: the flag rate that was judged with the tests; None: there was none.
+        apart: the entity that was left out as an incident of its own; empty: none was.
+    """
+
+    kind: Kind
+    action: Action
+    reason: str
+    results: tuple[DriftResult, ...]
+    broken: tuple[BrokenChannel, ...]
+    rate: RealisedRate | None = None
+    apart: str = ""
+
+    def at(self, *levels: Level) -> tuple[str, ...]:
+        """Names of the series at one of `levels`."""
+        return tuple(result.feature for result in self.results if result.level in levels)
+
+    @property
+    def level(self) -> Level:
+        """The highest level that a series reached; `no power` where none could have shown one."""
+        for level in ("alarm", "warn", "none"):
+            if self.at(level):
+                return level
+        return "no power"
