@@ -55,6 +55,11 @@ class Entry:
     hash: str
 
 
+def card_hash(card: str) -> str:
+    """The hash by which a decision names the card that it rests on."""
+    return hashlib.sha256(card.encode()).hexdigest()
+
+
 def chain(decision: Decision, last: Entry | None) -> Entry:
     """The entry that appends `decision` behind `last` (None: the first of a ledger)."""
     sequence = last.sequence + 1 if last else 1
@@ -79,6 +84,26 @@ def verify(entries: Sequence[Entry]) -> None:
             )
             raise DataError(msg)
         last = entry
+
+
+def changes(entries: Sequence[Entry]) -> tuple[Decision, ...]:
+    """The decisions that changed what is live, oldest first: all but the rejections."""
+    return tuple(e.decision for e in entries if e.decision.action != "rejection")
+
+
+def line_of_champions(decisions: Sequence[Decision]) -> tuple[int, ...]:
+    """The champion, last, behind the versions that lead back from it, oldest first.
+
+    A promotion goes one on. A rollback takes away what it skipped: behind version 2, reached from 3
+    by a rollback, stands what stood behind 2 before 3 came, and never 3.
+    """
+    line: list[int] = []
+    for decision in decisions:
+        if decision.action == "rollback":
+            line = line[: line.index(decision.version)] if decision.version in line else line[:-1]
+        line = [number for number in line if number != decision.version]
+        line.append(decision.version)
+    return tuple(line)
 
 
 def to_row(entry: Entry) -> dict[str, Any]:

@@ -3,7 +3,16 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.ledger import Decision, Entry, chain, from_row, to_row, verify
+from pipeline.ledger import (
+    Decision,
+    Entry,
+    chain,
+    changes,
+    from_row,
+    line_of_champions,
+    to_row,
+    verify,
+)
 
 
 def decision(version: int) -> Decision:
@@ -67,3 +76,38 @@ def test_a_row_read_back_with_nan_for_none_is_the_same_entry():
     row = to_row(entry) | {"replaced": float("nan")}
 
     assert from_row(row) == entry
+
+
+def line_after(*steps: int) -> tuple[int, ...]:
+    """The line of champions after promotions (positive) and rollbacks to a version (negative)."""
+    return line_of_champions(
+        [
+            replace(decision(abs(step)), action="promotion" if step > 0 else "rollback")
+            for step in steps
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "line"),
+    [
+        ((), ()),
+        ((1, 2, 3), (1, 2, 3)),
+        ((1, 2, 3, -2), (1, 2)),
+        ((1, 2, 3, -2, -1), (1,)),
+        ((1, 2, 3, -1), (1,)),
+        ((1, 2, -1, 3), (1, 3)),
+        ((1, 2, 3, -2, 4), (1, 2, 4)),
+        ((1, 2, 3, -2, -3), (1, 3)),
+        ((1, 2, 3, 2), (1, 3, 2)),
+    ],
+)
+def test_what_was_rolled_back_is_not_on_the_way_back(steps, line):
+    assert line_after(*steps) == line
+
+
+def test_rejections_change_nothing_that_is_live():
+    entries = ledger(2)
+    rejected = replace(decision(3), action="rejection")
+
+    assert [d.version for d in changes([*entries, chain(rejected, entries[-1])])] == [1, 2]

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from pipeline.errors import PlimsollError
 
-COMMANDS = ("check", "fit", "score")
+COMMANDS = ("check", "feature", "fit", "label", "score", "status")
 
 
 class Command(Protocol):

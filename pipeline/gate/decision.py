@@ -29,18 +29,23 @@ class GateVerdict:
 def decide(candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate) -> GateVerdict:
     """Ask every check, also after one failed: a reviewer wants to know all that is wrong."""
     results = tuple(check(candidate, champion, limits) for check in CHECKS.values())
+    return conclude(results, champion.version if champion else None)
+
+
+def conclude(results: tuple[CheckResult, ...], champion: int | None) -> GateVerdict:
+    """The decision that follows from all answers."""
     failed = [result for result in results if result.verdict == "fail"]
     return GateVerdict(
         passed=not failed,
-        reason=_failures(failed) if failed else _success(results),
+        reason=_failures(failed, len(results)) if failed else _success(results),
         results=results,
-        champion=champion.version if champion else None,
+        champion=champion,
     )
 
 
-def _failures(failed: list[CheckResult]) -> str:
+def _failures(failed: list[CheckResult], asked: int) -> str:
     named = "; ".join(f"{r.name} is {r.value} (limit {r.limit})" for r in failed)
-    return f"{len(failed)} of {len(CHECKS)} checks failed: {named}."
+    return f"{len(failed)} of {asked} checks failed: {named}."
 
 
 def _success(results: tuple[CheckResult, ...]) -> str:

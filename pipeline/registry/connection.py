@@ -9,6 +9,9 @@ from mlflow import MlflowClient
 
 from pipeline.settings import Settings
 
+Client = MlflowClient
+"""A name for it outside this package, which alone imports MLflow."""
+
 
 def connect(settings: Settings) -> MlflowClient:
     """A client of the deployment's MLflow server."""

@@ -95,10 +95,16 @@ def end(client: MlflowClient, run_id: str, *, passed: bool) -> None:
     client.set_terminated(run_id, "FINISHED")
 
 
-def _experiment(client: MlflowClient, detector: str) -> str:
+def experiment_of(client: MlflowClient, detector: str) -> str | None:
+    """The id of the detector's experiment; None if it has none yet."""
     existing = client.get_experiment_by_name(detector)
+    return None if existing is None else str(existing.experiment_id)
+
+
+def _experiment(client: MlflowClient, detector: str) -> str:
+    existing = experiment_of(client, detector)
     if existing is not None:
-        return str(existing.experiment_id)
+        return existing
     try:
         return str(client.create_experiment(detector, tags={_DESCRIPTION: _ABOUT.format(detector)}))
     except MlflowException:

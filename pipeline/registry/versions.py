@@ -97,6 +97,27 @@ def by_alias(client: MlflowClient, model: str, alias: str) -> Version | None:
         raise
 
 
+def by_number(client: MlflowClient, model: str, number: int) -> Version | None:
+    """Version `number`, or None if there is no such version (any more)."""
+    try:
+        return _version(client.get_model_version(model, str(number)))
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def every(client: MlflowClient, model: str) -> tuple[Version, ...]:
+    """All versions of `model`, oldest first; none if there is no such model."""
+    found, token = [], None
+    while True:
+        page = client.search_model_versions(f"name = '{model}'", page_token=token)
+        found += [_version(version) for version in page]
+        token = page.token
+        if not token:
+            return tuple(sorted(found, key=lambda version: version.number))
+
+
 def download(wanted: Version, folder: Path) -> Path:
     """The bundle directory of the version, fetched into `folder`."""
     root = Path(

@@ -6,7 +6,7 @@ Words instead of symbols: a container has no emoji font.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.detector.drawn import DrawnThreshold
@@ -14,11 +14,10 @@ from pipeline.drift import DriftVerdict
 from pipeline.evaluation.metrics import Detection, Evaluation
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import CheckResult, GateVerdict
+from pipeline.report.markdown import RULE, table
 
 _CHANGED_ROWS = 5
 _WORDS = {"pass": "PASS", "fail": "**FAIL**", "skip": "skip"}
-# MLflow draws a table without any space between its columns or below it.
-_GAP, _RULE = " &emsp; | ", "\n\n---\n\n"
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def promotion_card(card: Card) -> str:
     sections = (
         _headline(card),
         _changes(card),
-        _gate_table(card.gate),
+        gate_table(card.gate),
         "\n\n".join(
             (
                 _threshold(card.threshold, card.evaluation),
@@ -98,7 +97,7 @@ def promotion_card(card: Card) -> str:
         _evaluation(card.evaluation),
         _data(card),
     )
-    return _RULE.join(section for section in sections if section) + "\n"
+    return RULE.join(section for section in sections if section) + "\n"
 
 
 def _headline(card: Card) -> str:
@@ -127,10 +126,11 @@ def _changes(card: Card) -> str:
     if not lines:
         return ""
     listed = "\n".join(f"- {line}" for line in lines)
-    return f"### What changes\n\n{listed}" + _changed_rows(card.replay)
+    return f"### What changes\n\n{listed}" + changed_rows(card.replay)
 
 
-def _changed_rows(replay: Replay | None) -> str:
+def changed_rows(replay: Replay | None) -> str:
+    """The rows whose flag changes most, as a table; empty when none does."""
     if replay is None or not replay.changed:
         return ""
     rows = [
@@ -143,15 +143,16 @@ def _changed_rows(replay: Replay | None) -> str:
         for row in replay.changed[:_CHANGED_ROWS]
     ]
     header = ("Most changed (UTC)", "Entity", "Score / threshold", "By the champion")
-    return "\n\n" + _table(header, rows)
+    return "\n\n" + table(header, rows)
 
 
-def _gate_table(gate: GateVerdict) -> str:
+def gate_table(gate: GateVerdict) -> str:
+    """The section that shows every check's answer; what failed comes first, with its reason."""
     header = ("Check", "This version", "Champion", "Limit", "Verdict")
     rows = [(_name(r), r.value, r.champion, r.limit, _WORDS[r.verdict]) for r in gate.results]
     failed = [f"- **{_name(r)}**: {r.reason}" for r in gate.results if r.verdict == "fail"]
     why = "Why it failed:\n\n" + "\n".join(failed) + "\n\n" if failed else ""
-    return "### Gate\n\n" + why + _table(header, rows)
+    return "### Gate\n\n" + why + table(header, rows)
 
 
 def _name(result: CheckResult) -> str:
@@ -192,7 +193,7 @@ def _evaluation(evaluation: Evaluation) -> str:
         ("alerts a day", f"{evaluation.alerts_per_day:.2f}"),
         *_detection(evaluation.detection),
     ]
-    return "### Test block\n\n" + _table(("Measure", "Value"), rows)
+    return "### Test block\n\n" + table(("Measure", "Value"), rows)
 
 
 def _detection(detection: Detection | None) -> Iterator[tuple[str, str]]:
@@ -216,13 +217,3 @@ def _data(card: Card) -> str:
         f"{rows.train:,} rows trained, {rows.calibration:,} drew the threshold, {rows.test:,} "
         f"judged. Drift: **{card.drift.kind}**. {card.drift.reason}"
     )
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    rule = " | ".join("---" for _ in header)
-    lines = [_GAP.join(_cell(text) for text in line) for line in (header, *rows)]
-    return "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:]))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "/").replace("\n", " ")

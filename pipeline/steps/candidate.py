@@ -93,7 +93,12 @@ def pin(spec: DetectorSpec, window: Manifest) -> Origin:
 
 def uri_of(here: Settings, detector: str, name: str) -> str:
     """Where a candidate is staged."""
-    return f"{here.storage.rstrip('/')}/{detector}/candidates/{name}"
+    return f"{candidates_of(here, detector)}/{name}"
+
+
+def candidates_of(here: Settings, detector: str) -> str:
+    """Where the candidates of a detector are staged, one folder each."""
+    return f"{here.storage.rstrip('/')}/{detector}/candidates"
 
 
 def detector_named(name: str, *, training_days: int | None = None) -> DetectorSpec:

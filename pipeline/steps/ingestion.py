@@ -11,7 +11,7 @@ from typing import Any
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
-from pipeline.data.attempts import record_failure
+from pipeline.data.attempts import latest_standings, record_failure
 from pipeline.data.sources.anchoring import anchored
 from pipeline.data.staged import Staged
 from pipeline.records import from_json, to_json
@@ -34,8 +34,8 @@ def validate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         return to_json(ingest.validate(spec, staged))
 
 
-def write(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
-    """Bring the tables up to date; then raise if a day was blocked.
+def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str, Any]:
+    """Bring the tables up to date; then raise if a day was blocked, unless told not to `refuse`.
 
     Raises:
         PartitionBlocked: names the days and the rules; everything is recorded by then.
@@ -44,13 +44,26 @@ def write(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     here, spec = settings.load(), _spec(staged.detector)
     with _failure_recorded(spec, _days(staged), run):
         attempts = ingest.write(spec, staged, root=here.storage, now=datetime.now(UTC), run_id=run)
-    ingest.refuse_blocked(attempts)
+    if refuse:
+        ingest.refuse_blocked(attempts)
     return {
         "days": len(attempts),
         "accepted": sum(attempt.accepted for attempt in attempts),
         "rejected": sum(attempt.rejected for attempt in attempts),
         "verdicts": dict(Counter(attempt.verdict for attempt in attempts)),
     }
+
+
+def refuse_blocked(detector: str, days: list[str]) -> None:
+    """Raise if one of `days` stands blocked, as `write` does for the days of its own.
+
+    Raises:
+        PartitionBlocked: names the days and the rules.
+    """
+    wanted = [date.fromisoformat(day) for day in days]
+    root = settings.load().storage
+    stand = latest_standings(root, detector, min(wanted), max(wanted))
+    ingest.refuse_blocked([each for each in stand if each.day in wanted])
 
 
 @contextmanager

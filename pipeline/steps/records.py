@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline import ledger, tables
-from pipeline.data.window import Manifest
 from pipeline.detector.bundle import Bundle
 from pipeline.drift import DriftVerdict
-from pipeline.evaluation.metrics import Evaluation
+from pipeline.drift.rows import to_rows
 from pipeline.ledger import Action, Decision, Entry
 from pipeline.locking import promotion_lock
 from pipeline.settings import Settings
@@ -18,18 +16,26 @@ from pipeline.steps.candidate import Candidate
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
-    from pipeline.steps.gating import Judged
+    from pipeline.steps.training.gating import Judged
 
 
 def record_threshold(
-    here: Settings, judged: Judged, bundle: Bundle, manifest: Manifest, evaluation: Evaluation
+    here: Settings,
+    judged: Judged,
+    bundle: Bundle,
+    *,
+    window: tuple[date, date],
+    realised_rate: float | None,
 ) -> None:
-    """One line for this version's threshold, unless it is there already."""
+    """One line for this version's threshold, unless it is there already.
+
+    `window` is the first and the last day of the rows behind it.
+    """
     table = Table(here.storage, judged.candidate.detector, "thresholds")
     known = tables.read(table, columns=["version"])
     if judged.version in set(known["version"]):
         return
-    drawn = bundle.description.threshold
+    drawn, lineage = bundle.description.threshold, bundle.description.lineage
     now = datetime.now(UTC)
     tables.append(
         table,
@@ -47,10 +53,13 @@ def record_threshold(
                 "n_effective": drawn.n_effective,
                 "rate_low": drawn.rate_interval[0],
                 "rate_high": drawn.rate_interval[1],
-                "realised_rate": evaluation.rate.rate if evaluation.rate else None,
-                "window_first": manifest.first_day,
-                "window_last": manifest.last_day,
+                "realised_rate": realised_rate,
+                "window_first": window[0],
+                "window_last": window[1],
                 "created_at": now,
+                "kind": "recalibrated" if lineage else "trained",
+                "weights_of": lineage.weights_of if lineage else judged.version,
+                "anchor": lineage.anchor_threshold if lineage else drawn.value,
             }
         ],
     )
@@ -63,21 +72,7 @@ def record_drift(here: Settings, candidate: Candidate, day: date, verdict: Drift
         return
     tables.append(
         table,
-        [
-            {
-                "date": day,
-                "source": candidate.name,
-                "feature": result.feature,
-                "distance": result.distance,
-                "p": result.p,
-                "q": result.q,
-                "rows_reference": result.rows_reference,
-                "rows_current": result.rows_current,
-                "level": result.level,
-                "verdict": verdict.kind,
-            }
-            for result in verdict.results
-        ],
+        to_rows(verdict, day=day, source=candidate.name, version=None),
     )
 
 
@@ -90,18 +85,18 @@ def record_rejection(here: Settings, judged: Judged, *, who: str, why: str) -> N
 def append_decision(
     here: Settings, judged: Judged, action: Action, *, replaced: int | None, who: str, why: str
 ) -> None:
-    """Chain a decision behind the ledger's last entry, unless it stands already.
+    """Write a decision about a judged candidate to the ledger, unless it stands there already.
 
-    The caller holds the promotion lock, or two entries could claim the same place.
+    The caller holds the promotion lock.
     """
-    table = Table(here.storage, judged.candidate.detector, "ledger")
-    entries = read_ledger(here, judged.candidate.detector)
-    ledger.verify(entries)
-    if _stands(entries, judged, action):
-        return
-    last = entries[-1] if entries else None
-    now = datetime.now(UTC)
-    decision = Decision(
+    write_decision(here, decision_about(judged, action, replaced=replaced, who=who, why=why))
+
+
+def decision_about(
+    judged: Judged, action: Action, *, replaced: int | None, who: str, why: str
+) -> Decision:
+    """A decision about a judged candidate, made now."""
+    return Decision(
         action=action,
         detector=judged.candidate.detector,
         version=judged.version,
@@ -109,11 +104,23 @@ def append_decision(
         who=who,
         why=why,
         run_id=judged.candidate.run_id,
-        card_sha256=hashlib.sha256(judged.card.encode()).hexdigest(),
-        decided_at=now.isoformat(),
+        card_sha256=ledger.card_hash(judged.card),
+        decided_at=datetime.now(UTC).isoformat(),
     )
-    row = ledger.to_row(ledger.chain(decision, last))
-    tables.append(table, [{"date": now.date(), **row}])
+
+
+def write_decision(here: Settings, decision: Decision) -> None:
+    """Chain a decision behind the ledger's last entry, unless it stands already.
+
+    The caller holds the promotion lock, or two entries could claim the same place.
+    """
+    entries = read_ledger(here, decision.detector)
+    ledger.verify(entries)
+    if _stands(entries, decision):
+        return
+    row = ledger.to_row(ledger.chain(decision, entries[-1] if entries else None))
+    day = datetime.fromisoformat(decision.decided_at).date()
+    tables.append(Table(here.storage, decision.detector, "ledger"), [{"date": day, **row}])
 
 
 def read_ledger(here: Settings, detector: str) -> list[Entry]:
@@ -125,14 +132,13 @@ def read_ledger(here: Settings, detector: str) -> list[Entry]:
     return [ledger.from_row({str(key): value for key, value in row.items()}) for row in ordered]
 
 
-def _stands(entries: list[Entry], judged: Judged, action: Action) -> bool:
+def _stands(entries: list[Entry], decision: Decision) -> bool:
     """Whether a rerun found its own entry: a rejection anywhere, or the newest change of champion.
 
     A version that was live before may be promoted again, and that is a new decision.
     """
-    if action == "rejection":
-        decisions = [entry.decision for entry in entries if entry.decision.action == "rejection"]
+    if decision.action == "rejection":
+        made = [entry.decision for entry in entries if entry.decision.action == "rejection"]
     else:
-        decisions = [entry.decision for entry in entries if entry.decision.action != "rejection"]
-        decisions = decisions[-1:]
-    return (action, judged.version) in {(d.action, d.version) for d in decisions}
+        made = list(ledger.changes(entries)[-1:])
+    return (decision.action, decision.version) in {(d.action, d.version) for d in made}

@@ -8,6 +8,8 @@ import pytest
 
 from pipeline import settings
 from pipeline.settings import Settings
+from pipeline.steps import live
+from tests.steps.pump_house import EIGHT_DAYS, PumpHouse, open_house, station
 
 
 @pytest.fixture
@@ -19,3 +21,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         monkeypatch.setenv(f"PLIMSOLL_{variable}", str(folder))
     monkeypatch.delenv("PLIMSOLL_LOCK_DSN", raising=False)
     return settings.load()
+
+
+@pytest.fixture
+def house(here: Settings, monkeypatch: pytest.MonkeyPatch) -> PumpHouse:
+    """The pump farm with version 1 live."""
+    opened = open_house(here)
+    monkeypatch.setattr(live, "by_alias", opened.by_alias)
+    opened.promote(1)
+    return opened
+
+
+@pytest.fixture
+def filled(house: PumpHouse) -> PumpHouse:
+    """The pump farm with eight ingested days, none scored."""
+    house.deliver(station())
+    house.ingest(*EIGHT_DAYS)
+    return house

@@ -6,8 +6,8 @@ import pytest
 from pipeline.ledger import verify
 from pipeline.settings import Settings
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.gating import Judged
 from pipeline.steps.records import append_decision, read_ledger
+from pipeline.steps.training.gating import Judged
 
 
 @dataclass

@@ -47,18 +47,23 @@ def readable(folder: Path) -> Bundle | None:
 
 
 def compare(
-    number: int, live: Bundle, bundle: Bundle, frame: pd.DataFrame, spec: DetectorSpec
+    number: int,
+    live: Bundle,
+    bundle: Bundle,
+    frame: pd.DataFrame,
+    museum: pd.DataFrame,
+    spec: DetectorSpec,
 ) -> Comparison | None:
     """Champion and candidate on the same rows; None where the champion cannot read them."""
     if set(live.schema.features) - set(frame.columns):
         return None
     old, new = judge(live, frame, spec.columns), judge(bundle, frame, spec.columns)
-    tried = try_out(live, frame, spec.columns, old)
+    tried = try_out(live, frame, spec.columns, old, museum)
     facts = ChampionFacts(
         version=number,
         median_error=tried.diagnosis.median_error,
         alerts_per_day=tried.evaluation.alerts_per_day,
-        incidents_caught=incidents_caught(tried.evaluation.detection),
+        incidents_caught=incidents_caught(tried.incidents),
         fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
     )
     replayed = replay(

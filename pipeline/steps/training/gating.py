@@ -20,15 +20,15 @@ from pipeline.evaluation.injection import at_largest, minimum_detectable
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.gate import CandidateFacts, GateVerdict, decide
 from pipeline.records import from_json, to_json
-from pipeline.registry import pages, promotion, runs, versions
+from pipeline.registry import pages, promotion, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.comparing import NOT_COMPARED, Comparison, compare, readable
-from pipeline.steps.fitting import block_of, described
-from pipeline.steps.judging import drift_of, tryout_of
 from pipeline.steps.records import record_rejection, record_threshold
+from pipeline.steps.training.comparing import NOT_COMPARED, Comparison, compare, readable
+from pipeline.steps.training.fitting import block_of, described, museum_of
+from pipeline.steps.training.judging import drift_of, tryout_of
 
 log = structlog.get_logger()
 
@@ -70,7 +70,8 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         compared, blind = None, ""
         if champion is not None and champion.run_id != candidate.run_id:
             live = readable(versions.download(champion, Path(scratch)))
-            compared = compare(champion.number, live, bundle, frame, spec) if live else None
+            museum = museum_of(candidate)
+            compared = compare(champion.number, live, bundle, frame, museum, spec) if live else None
             blind = "" if compared else NOT_COMPARED.format(champion.number)
         verdict = decide(
             _facts(candidate, bundle, spec), compared.facts if compared else None, spec.gate
@@ -83,7 +84,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
             features=bundle.schema.features,
         )
         card = _card(candidate, spec, manifest, bundle, verdict, compared, blind)
-        _log_verdict(candidate, verdict, card)
+        log_verdict(candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(candidate, manifest, verdict, page))
     judged = Judged(
@@ -101,8 +102,15 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         card=card,
         tags=_tags(candidate, bundle, judged, manifest),
     )
-    record_threshold(here, judged, bundle, manifest, tryout_of(candidate).evaluation)
-    _settle(judged, run)
+    rate = tryout_of(candidate).evaluation.rate
+    record_threshold(
+        here,
+        judged,
+        bundle,
+        window=(manifest.first_day, manifest.last_day),
+        realised_rate=rate.rate if rate else None,
+    )
+    settle(judged, run)
     event = "candidate_passed" if judged.passed else "candidate_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}
@@ -114,7 +122,7 @@ def verdict_of(candidate: Candidate) -> GateVerdict:
     return from_json(GateVerdict, content)
 
 
-def _settle(judged: Judged, run: str) -> None:
+def settle(judged: Judged, run: str) -> None:
     """Leave the version as challenger or as rejected; what is live already stays what it is."""
     if judged.version == judged.champion:
         return
@@ -132,7 +140,6 @@ def _settle(judged: Judged, run: str) -> None:
 def _facts(candidate: Candidate, bundle: Bundle, spec: DetectorSpec) -> CandidateFacts:
     tried, drift = tryout_of(candidate), drift_of(candidate)
     threshold = bundle.description.threshold
-    found = tried.evaluation.detection
     return CandidateFacts(
         calibration_rows=threshold.n,
         calibration_rows_effective=threshold.n_effective,
@@ -142,8 +149,8 @@ def _facts(candidate: Candidate, bundle: Bundle, spec: DetectorSpec) -> Candidat
         median_error=tried.diagnosis.median_error,
         replayed_days=tried.evaluation.days,
         alerts_per_day=tried.evaluation.alerts_per_day,
-        incidents=len(found.incidents) if found else 0,
-        incidents_caught=incidents_caught(tried.evaluation.detection),
+        incidents=len(tried.incidents),
+        incidents_caught=incidents_caught(tried.incidents),
         fault_recall=at_largest(tried.faults),
         fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
         drift=drift.kind,
@@ -224,7 +231,8 @@ def _note(candidate: Candidate, manifest: Manifest, verdict: GateVerdict, page: 
     )
 
 
-def _log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
+def log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
+    """Put every answer and the card into the candidate's run."""
     client = connect(settings.load())
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
@@ -243,7 +251,8 @@ def _tags(
         "threshold": f"{bundle.threshold:.6g}",
         "trained_on": f"{manifest.first_day} to {manifest.last_day}",
         "telemetry_version": str(manifest.table_version),
-        "kind": "trained",
+        tags.KIND: "trained",
+        tags.WEIGHTS_OF: str(judged.version),
         "candidate": candidate.name,
         "bundle_sha256": bundle.digest,
     }

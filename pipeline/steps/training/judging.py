@@ -23,8 +23,8 @@ from pipeline.report import figures
 from pipeline.report.drift_report import write_drift_report
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.fitting import block_of
 from pipeline.steps.records import record_drift
+from pipeline.steps.training.fitting import block_of, museum_of
 
 
 def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
     ):
         bundle = load_bundle(folder)
         rows = judge(bundle, frame, spec.columns)
-        tried = try_out(bundle, frame, spec.columns, rows)
+        tried = try_out(bundle, frame, spec.columns, rows, museum_of(candidate))
         pictures = _pictures(bundle, tried, spec, rows)
         for name, picture in pictures.items():
             (Path(scratch) / name).write_bytes(picture)

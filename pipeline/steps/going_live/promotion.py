@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import settings
-from pipeline.locking import promotion_lock
 from pipeline.records import from_json
-from pipeline.registry import promotion, runs
-from pipeline.registry.connection import connect
-from pipeline.steps.gating import Judged
-from pipeline.steps.records import append_decision, record_rejection
+from pipeline.registry import promotion, runs, tags, versions
+from pipeline.registry.connection import Client, connect
+from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.records import decision_about, record_rejection
+from pipeline.steps.training.gating import Judged
 
 APPROVE = "Approve"
 
@@ -30,27 +30,35 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     here = settings.load()
     client = connect(here)
     model = judged.candidate.detector
-    refusal = _refusal(judged, answer)
+    refusal = _refusal(judged, answer) or _rolled_back(client, judged)
     if refusal:
         if judged.passed:
             promotion.reject(client, model, judged.version, reason=refusal)
             record_rejection(here, judged, who=_who(answer, run), why=refusal)
             runs.end(client, judged.candidate.run_id, passed=False)
         return payload | {"promoted": False, "reason": refusal}
-    with promotion_lock(here, model):
-        replaced = promotion.move_champion(
-            client, model, to=judged.version, expected=judged.champion
-        )
-        append_decision(
-            here,
-            judged,
-            "promotion",
-            replaced=replaced,
-            who=_who(answer, run),
-            why=_why(judged, answer),
-        )
+    decision = decision_about(
+        judged,
+        "promotion",
+        replaced=judged.champion,
+        who=_who(answer, run),
+        why=_why(judged, answer),
+    )
+    replaced = change_champion(here, decision)
     runs.end(client, judged.candidate.run_id, passed=True)
     return payload | {"promoted": True, "replaced": replaced}
+
+
+def _rolled_back(client: Client, judged: Judged) -> str:
+    """Why a version that was live and had to go does not come back by a rerun."""
+    version = versions.by_number(client, judged.candidate.detector, judged.version)
+    reason = tags.reason_rolled_back(version) if version else ""
+    if not reason:
+        return ""
+    return (
+        f"Version {judged.version} was rolled back ({reason}) and comes back by the rollback DAG "
+        f"only, with target {judged.version}; or train on other rows."
+    )
 
 
 def _refusal(judged: Judged, answer: dict[str, Any] | None) -> str:

@@ -7,10 +7,10 @@ import pytest
 from pipeline import ledger
 from pipeline.errors import PromotionConflict
 from pipeline.records import to_json
-from pipeline.steps import promotion
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.gating import Judged
-from pipeline.steps.records import read_ledger
+from pipeline.steps.going_live import champion, promotion
+from pipeline.steps.records import append_decision, read_ledger
+from pipeline.steps.training.gating import Judged
 from tests.steps.fake_registry import FakeRegistry
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -40,7 +40,10 @@ def answer(option, *, comment="", name="ada"):
 def registry(here, monkeypatch):
     fake = FakeRegistry()
     fake.aliases = {"champion": 1, "challenger": 2}
-    monkeypatch.setattr(promotion, "connect", {here: fake}.get)
+    for module in (promotion, champion):
+        monkeypatch.setattr(module, "connect", {here: fake}.get)
+    first = replace(PASSED, version=1, champion=None)
+    append_decision(here, first, "promotion", replaced=None, who="ada", why="the first")
     return fake
 
 
@@ -50,9 +53,10 @@ def promote(judged=PASSED, given=None):
 
 
 def decisions(here):
+    """What was decided after the first champion went live."""
     entries = read_ledger(here, "pumps")
     ledger.verify(entries)
-    return [entry.decision for entry in entries]
+    return [entry.decision for entry in entries[1:]]
 
 
 def test_a_candidate_that_passed_goes_live(here, registry):
@@ -116,11 +120,30 @@ def test_a_question_that_nobody_answers_is_rejected_by_its_time_limit():
     assert outcome["reason"] == "The time limit rejected it."
 
 
-def test_a_champion_that_changed_meanwhile_leaves_no_trace(here, registry):
+def test_a_champion_that_was_set_by_hand_meanwhile_stays_and_is_written_down(here, registry):
     registry.aliases["champion"] = 3
 
     with pytest.raises(PromotionConflict, match="now version 3"):
         promote()
 
-    assert registry.aliases["champion"] == 3
-    assert decisions(here) == []
+    (found,) = decisions(here)
+    assert registry.aliases == {"champion": 3, "challenger": 2, "previous": 1}
+    assert (found.version, found.replaced, found.who) == (3, 1, champion.BY_HAND)
+
+
+def test_a_version_that_was_rolled_back_does_not_come_back_by_a_rerun(registry):
+    registry.tags[2]["rolled_back"] = "It flagged half of all rows."
+
+    outcome = promote()
+
+    assert not outcome["promoted"]
+    assert "rolled back (It flagged half of all rows.)" in outcome["reason"]
+    assert registry.aliases == {"champion": 1}
+
+
+def test_the_way_back_is_what_was_live_before(registry):
+    promote()
+    promote(replace(PASSED, version=3, champion=2))
+
+    assert registry.aliases == {"champion": 3, "previous": 2}
+    assert [registry.tags[n]["status"] for n in (1, 2, 3)] == ["retired", "previous", "champion"]

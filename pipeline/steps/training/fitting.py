@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec
+from pipeline.data.museum import read_museum
 from pipeline.data.split import Block, Blocks, Role, split
 from pipeline.data.window import Manifest, read_training_window
 from pipeline.detector.bundle import write_bundle
@@ -27,6 +29,8 @@ from pipeline.registry.connection import connect
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 
+MUSEUM = "museum"
+
 
 def window(detector: str, as_of: str, *, training_days: int | None = None) -> dict[str, Any]:
     """Read the training window before `as_of` and share it out in three blocks."""
@@ -37,7 +41,10 @@ def window(detector: str, as_of: str, *, training_days: int | None = None) -> di
     name = staged.name_candidate(origin)
     candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
     staged.stage_origin(candidate, origin)
-    _stage_blocks(candidate, split(read.frame, spec))
+    blocks = split(read.frame, spec)
+    _stage_blocks(candidate, blocks)
+    tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
+    _stage(candidate, MUSEUM, read_museum(here.storage, spec, read.manifest, without=tested))
     return to_json(candidate)
 
 
@@ -89,6 +96,13 @@ def block_of(candidate: Candidate, role: Role) -> Block:
     return Block(role, rows.to_pandas())
 
 
+def museum_of(candidate: Candidate) -> pd.DataFrame:
+    """Other days with confirmed incidents, as `window` staged them; may be empty."""
+    rows = staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{MUSEUM}.parquet")
+    museum: pd.DataFrame = rows.to_pandas()
+    return museum
+
+
 def described(candidate: Candidate, manifest: Manifest) -> str:
     """What a candidate is, for the description of its run."""
     return (
@@ -99,8 +113,12 @@ def described(candidate: Candidate, manifest: Manifest) -> str:
 
 def _stage_blocks(candidate: Candidate, blocks: Blocks) -> None:
     for block in (blocks.train, blocks.calibration, blocks.test):
-        uri = f"{candidate.folder(staged.BLOCKS)}/{block.role}.parquet"
-        staging.write_table(uri, pa.Table.from_pandas(block.frame, preserve_index=False))
+        _stage(candidate, block.role, block.frame)
+
+
+def _stage(candidate: Candidate, name: str, frame: pd.DataFrame) -> None:
+    uri = f"{candidate.folder(staged.BLOCKS)}/{name}.parquet"
+    staging.write_table(uri, pa.Table.from_pandas(frame, preserve_index=False))
 
 
 def _stage_bundle(
@@ -176,4 +194,6 @@ def _parameters(spec: DetectorSpec, manifest: Manifest) -> dict[str, object]:
         "data.days": manifest.days,
         "data.rows": manifest.rows,
         "data.table_version": manifest.table_version,
+        "data.labels": manifest.labels,
+        "data.newest_label": manifest.newest_label,
     }

@@ -1,0 +1,100 @@
+"""`label`: say what a span of time, or an incident, was."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from pipeline.steps.people.labelling import Waiting
+
+HELP = "Label a span of time or an incident, or list what waits for a label."
+
+_SHOWN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `label`."""
+    parser.add_argument("detector", metavar="DETECTOR", help="name of a detector file")
+    parser.add_argument("--list", action="store_true", help="show labels and what waits for one")
+    parser.add_argument("--incident", metavar="ID", help="as its notification shows it")
+    parser.add_argument("--start", metavar="TIME", help="2014-05-01T10:20Z, or a day (UTC)")
+    parser.add_argument("--end", metavar="TIME", help="included; a day means its last moment")
+    parser.add_argument("--entity", metavar="NAME", help="one machine; without it all of them")
+    parser.add_argument("--verdict", choices=("incident", "normal"))
+    parser.add_argument("--note", default="", help="why; kept with the label")
+    parser.add_argument("--author", help="who says so; the login name by default")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record the label or show the list; says what the label covers and from when it counts."""
+    import logging
+
+    import structlog
+
+    from pipeline.steps.people import labelling
+    from pipeline.steps.people.answers import Answer, Signature
+
+    # What the events say is printed below, in words.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    now = datetime.now(UTC)
+    if arguments.list:
+        _show(arguments.detector, labelling.waiting(arguments.detector, now=now))
+        return 0
+    if arguments.verdict is None:
+        msg = "no verdict is given; add --verdict incident or --verdict normal, or use --list."
+        raise DataError(msg)
+    answer = Answer(
+        verdict=arguments.verdict,
+        note=arguments.note,
+        incident=arguments.incident,
+        start=arguments.start,
+        end=arguments.end,
+        entity=arguments.entity,
+    )
+    by = Signature(arguments.author or getpass.getuser(), now)
+    told = labelling.label(arguments.detector, answer, by)
+    changed = f", {told['overruled']:,} of them against an earlier label" * bool(told["overruled"])
+    print(
+        f"{told['entity'] or 'every machine'}, {told['start']} to {told['end']}: "
+        f"{told['verdict']}, says {told['author']}; {told['rows']:,} rows{changed}."
+    )
+    print(f"Training and recalibration use it with an as-of day from {told['counts_from']} on.")
+    return 0
+
+
+def _show(detector: str, found: Waiting) -> None:
+    drawn = [f"{a.incident}  {_span(a.start, a.end)}  {a.entity}" for a in found.audits]
+    open_ones = [
+        f"{i.id}  {_span(i.start, i.end)}  {i.entity}  {i.rows} rows, peak {i.peak:.1f} x threshold"
+        for i in found.incidents
+    ]
+    said = [
+        f"{each.verdict:<8}  {_span(each.start, each.end)}  {each.entity or 'every machine'}  "
+        f"{each.author}, {each.created_at:%Y-%m-%d %H:%M}  {each.note}".rstrip()
+        for each in found.labels
+    ]
+    _section("Drawn at random, label these first: each stands for many", drawn)
+    _section("Incidents without a label", open_ones)
+    _section("Labels; where two overlap the later one counts", said)
+    if drawn or open_ones:
+        print(
+            f"Answer: python -m pipeline label {detector} --incident ID --verdict incident|normal"
+        )
+
+
+def _section(title: str, lines: list[str]) -> None:
+    print(f"{title}: {len(lines)}")
+    if len(lines) > _SHOWN:
+        print(f"  ... {len(lines) - _SHOWN} older ones")
+    for line in lines[-_SHOWN:]:
+        print(f"  {line}")
+
+
+def _span(start: datetime, end: datetime) -> str:
+    last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M} to {last}"

@@ -1,0 +1,200 @@
+"""May a redrawn line go live? Its own questions: the network is the same, only the line moved.
+
+Each compares in the direction that lets a line pass, so that a NaN fails. A bound that was crossed
+fails unless a person has accepted it by name; then the answer says who.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.config import Gate, Recalibration
+from pipeline.gate.decision import GateVerdict, conclude
+from pipeline.gate.facts import CheckResult, verdict
+from pipeline.recalibration import Stop
+
+MEND = (
+    "Label the held episodes and run again; or run again with accept_beyond_bounds and a reason; "
+    "or train, if the machine has changed."
+)
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class RedrawnFacts:
+    """What was measured on a redrawn line and on the live one, over the same window.
+
+    Attributes:
+        champion: version that is live.
+        rows: rows that drew the line.
+        rows_effective: what they are worth as independent rows.
+        step: relative move from the line that was redrawn.
+        total: relative move from the anchor.
+        growth: relative growth of the scores' level a month.
+        stops: bounds that were crossed.
+        accepted: who accepted them and why; empty: nobody.
+        days: days of the window.
+        alerts_per_day: over the window, with the redrawn line.
+        champion_alerts_per_day: with the live one.
+        incidents: past confirmed incidents that could be looked at.
+        caught: of these, the ones with a row above the redrawn line.
+        champion_caught: above the live line.
+        fault_size: smallest injected fault that is caught, by kind; None: no size is.
+        champion_fault_size: likewise with the live line.
+    """
+
+    champion: int
+    rows: int
+    rows_effective: float
+    step: float
+    total: float
+    growth: float
+    stops: tuple[Stop, ...]
+    accepted: str
+    days: int
+    alerts_per_day: float
+    champion_alerts_per_day: float
+    incidents: int
+    caught: tuple[str, ...]
+    champion_caught: tuple[str, ...]
+    fault_size: dict[str, float | None]
+    champion_fault_size: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The two sections of a detector file that the checks go by."""
+
+    gate: Gate
+    recalibration: Recalibration
+
+
+def enough_rows(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+    """Do enough independent rows stand behind the line?"""
+    least = limits.gate.minimum_calibration_rows
+    return CheckResult(
+        "enough_rows",
+        verdict(passed=facts.rows_effective >= least),
+        value=f"{facts.rows_effective:,.0f}",
+        limit=f">= {least:,}",
+        reason=f"{facts.rows:,} rows are worth {facts.rows_effective:,.0f} independent ones; "
+        "lengthen recalibration.window_days for more.",
+        measured=facts.rows_effective,
+    )
+
+
+def step_bound(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+    """Has the line moved further in one step than chance and habit explain?"""
+    return _bound("step", facts.step, limits.recalibration.maximum_step, facts)
+
+
+def total_bound(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+    """Has the line moved too far since its training, in however small steps?"""
+    return _bound("total", facts.total, limits.recalibration.maximum_total, facts)
+
+
+def creep_bound(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+    """Do ordinary scores grow month by month, so that a line that follows hides a slow fault?"""
+    return _bound("creep", facts.growth, limits.recalibration.maximum_growth, facts)
+
+
+def alert_budget(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+    """How many more alerts a day would people get? One alert over the window is granted."""
+    ratio = limits.gate.alert_rate_ratio
+    allowed = ratio * (facts.champion_alerts_per_day + 1 / max(1, facts.days))
+    return CheckResult(
+        "alert_budget",
+        verdict(passed=facts.alerts_per_day <= allowed),
+        value=f"{facts.alerts_per_day:.2f}",
+        limit=f"<= {ratio:g} x champion",
+        champion=f"{facts.champion_alerts_per_day:.2f}",
+        reason=f"Alerts a day over the {facts.days} days of the window; {allowed:.2f} are allowed.",
+        measured=facts.alerts_per_day,
+    )
+
+
+def incident_museum(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+    """Are the past confirmed incidents that the live line catches still caught?"""
+    before = set(facts.champion_caught)
+    lost = sorted(before - set(facts.caught))
+    kept = 1 - len(lost) / len(before) if before else 1.0
+    limit = f">= {limits.gate.minimum_incident_recall:.0%} of champion's"
+    value = f"{len(facts.caught)} of {facts.incidents}"
+    if not before:
+        return CheckResult(
+            "incident_museum",
+            "skip",
+            value=value,
+            limit=limit,
+            champion="0",
+            reason="skip: no confirmed incident that the live line catches.",
+        )
+    named = f"{', '.join(lost[:_NAMED])}{', ...' if len(lost) > _NAMED else ''}"
+    return CheckResult(
+        "incident_museum",
+        verdict(passed=kept >= limits.gate.minimum_incident_recall),
+        value=value,
+        limit=limit,
+        champion=f"{len(before)} of {facts.incidents}",
+        reason=f"Not caught any more: {named}. Label what raised the line, or train."
+        if lost
+        else "Every confirmed incident that the live line catches is still caught.",
+        measured=kept,
+    )
+
+
+def fault_size(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+    """Are faults still caught at about the size at which the live line begins to see them?"""
+    ratio = limits.gate.maximum_fault_size_ratio
+    before = {k: v for k, v in facts.champion_fault_size.items() if v is not None}
+    worse = [k for k, v in before.items() if (facts.fault_size.get(k) or float("inf")) > ratio * v]
+    return CheckResult(
+        "fault_size",
+        verdict(passed=not worse),
+        value=_sizes({k: facts.fault_size.get(k) for k in worse}) or "no blinder in any kind",
+        limit=f"<= {ratio:g} x champion",
+        champion=_sizes({k: before[k] for k in worse}) or "-",
+        reason=f"Blinder than the live line to {', '.join(worse)}. {MEND}"
+        if worse
+        else "Smallest injected fault that is caught, kind by kind.",
+        measured=float(len(worse)),
+    )
+
+
+CHECKS: dict[str, Callable[[RedrawnFacts, Limits], CheckResult]] = {
+    "enough_rows": enough_rows,
+    "step_bound": step_bound,
+    "total_bound": total_bound,
+    "creep_bound": creep_bound,
+    "alert_budget": alert_budget,
+    "incident_museum": incident_museum,
+    "fault_size": fault_size,
+}
+"""The questions by name, in the order that a reviewer reads them."""
+
+
+def decide_redrawn(facts: RedrawnFacts, limits: Limits) -> GateVerdict:
+    """Ask every check, also after one failed."""
+    return conclude(tuple(check(facts, limits) for check in CHECKS.values()), facts.champion)
+
+
+def _bound(name: str, value: float, limit: float, facts: RedrawnFacts) -> CheckResult:
+    crossed = next((stop for stop in facts.stops if stop.name == name), None)
+    reason = "Within the bound, or no more than chance explains."
+    if crossed:
+        answer = f"Accepted by {facts.accepted}" if facts.accepted else MEND
+        reason = f"{crossed.reason} {answer}"
+    return CheckResult(
+        f"{name}_bound",
+        # A value that is no number crosses no bound and must not pass for it.
+        verdict(passed=value == value and (crossed is None or bool(facts.accepted))),  # noqa: PLR0124
+        value=f"{value:+.1%}",
+        limit=f"{limit:.0%}",
+        reason=reason,
+        measured=value,
+    )
+
+
+def _sizes(by_kind: dict[str, float | None]) -> str:
+    return ", ".join(f"{k} {'never' if v is None else f'{v:g}'}" for k, v in by_kind.items())

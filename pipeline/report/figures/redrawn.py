@@ -1,0 +1,102 @@
+"""A rolling window of scores, the line it was judged by, and the line redrawn on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from numpy.typing import NDArray
+
+from pipeline.data.timeline import Episode, Timeline
+from pipeline.recalibration import STATUSES
+from pipeline.report.figures.style import (
+    GOOD,
+    INCIDENT,
+    INK,
+    NORMAL,
+    QUIET,
+    SHADE,
+    WARNING,
+    grid,
+    look,
+    png,
+    sheet,
+)
+
+_PANELS = 8
+_COLOURS = {
+    "presumed": NORMAL,
+    "confirmed": GOOD,
+    "suspect": WARNING,
+    "held": INCIDENT,
+    "incident": INK,
+    "excluded": QUIET,
+}
+_SMALL, _LARGE = 2.0, 5.0
+
+
+@dataclass(frozen=True)
+class WindowPicture:
+    """What the figure shows.
+
+    Attributes:
+        line: when and where each row was measured.
+        score: shape (n,).
+        status: place in STATUSES of each row, shape (n,).
+        old: the line that is live.
+        new: the line redrawn.
+        held: episodes left out of the new line.
+    """
+
+    line: Timeline
+    score: NDArray[np.float64]
+    status: NDArray[np.int8]
+    old: float
+    new: float
+    held: tuple[Episode, ...]
+
+
+def redrawn_window(picture: WindowPicture) -> bytes:
+    """Scores by time in units of the live line, one panel an entity, coloured by status."""
+    shown = picture.line.names[:_PANELS]
+    move = picture.new / picture.old - 1
+    title = f"The line moves {move:+.1%}; long episodes held back: {len(picture.held)}"
+    with look():
+        figure = sheet(title, height=1.8 + 1.6 * max(2, len(shown)))
+        panels = figure.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        for code, (axes, name) in enumerate(zip(panels, shown, strict=True)):
+            _draw(axes, picture, picture.line.entity == code)
+            axes.set_ylabel(name or "score", rotation=0, ha="right", va="center")
+        for episode in picture.held:
+            if episode.entity in shown:
+                axes = panels[shown.index(episode.entity)]
+                axes.axvspan(episode.start, episode.end, color=SHADE, zorder=0, linewidth=2)
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        panels[-1].xaxis.set_major_locator(locator)
+        panels[-1].xaxis.set_major_formatter(
+            ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+        )
+        figure.supylabel("score / live line (log scale)", fontsize=12.5)
+        panels[-1].set_xlabel("time, UTC (shaded: held back)")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, markerscale=3)
+        return png(figure)
+
+
+def _draw(axes: Axes, picture: WindowPicture, own: NDArray[np.bool_]) -> None:
+    time = pd.DatetimeIndex(picture.line.time_ns, tz="UTC")
+    floor = np.finfo(np.float32).tiny
+    relative = np.maximum(picture.score, floor) / picture.old
+    for name, colour in _COLOURS.items():
+        of_status = own & (picture.status == STATUSES.index(name))
+        size = _SMALL if name == "presumed" else _LARGE
+        axes.plot(
+            time[of_status], relative[of_status], ".", color=colour, markersize=size, label=name
+        )
+    axes.axhline(1.0, color=QUIET, linewidth=1.4, linestyle="--", label="live line")
+    axes.axhline(picture.new / picture.old, color=INK, linewidth=1.6, label="redrawn line")
+    axes.set_yscale("log")
+    grid(axes, "x")

@@ -1,0 +1,175 @@
+"""The card of a redrawn line: how far it moves, on which evidence, and what waits for a person.
+
+It starts with a plain word, because MLflow's list of versions shows the first characters raw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.evaluation.replay import Replay
+from pipeline.gate import GateVerdict
+from pipeline.recalibration import Recalibrated
+from pipeline.report.card import Reference, changed_rows, gate_table
+from pipeline.report.markdown import RULE, table
+
+_HELD_SHOWN = 10
+_MEANING = {
+    "confirmed": "labelled normal; counted",
+    "presumed": "below the live line; counted",
+    "suspect": "above it, unlabelled; counted as far as audits justify",
+    "incident": "labelled so; left out",
+    "held": "part of a longer episode than normal rows make; left out until labelled",
+    "excluded": "muted, or during a shift; left out",
+}
+
+
+@dataclass(frozen=True)
+class HeldEpisode:
+    """An episode left out of the line until a person has labelled it.
+
+    Attributes:
+        entity: which machine; empty where there is one.
+        start: first row, UTC.
+        end: last row.
+        rows: rows above the line.
+        features: channels to blame, worst first, as the incident names them; empty: not known.
+    """
+
+    entity: str
+    start: datetime
+    end: datetime
+    rows: int
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RedrawnCard:
+    """Everything the card says.
+
+    Attributes:
+        detector: what is watched.
+        gate: the decision.
+        result: the recalibration.
+        old: the live line.
+        first_day: first day of the window.
+        last_day: last day.
+        replay: both lines over the window.
+        labels: labels that were known.
+        accepted: who accepted the bounds that were crossed, and why; empty: nobody.
+        held: the episodes that were held back, longest first.
+        picture: the window with both lines.
+        links: further pages.
+    """
+
+    detector: str
+    gate: GateVerdict
+    result: Recalibrated
+    old: DrawnThreshold
+    first_day: date
+    last_day: date
+    replay: Replay
+    labels: int
+    accepted: str
+    held: tuple[HeldEpisode, ...]
+    picture: Reference
+    links: tuple[Reference, ...]
+
+
+def redrawn_card(card: RedrawnCard) -> str:
+    """The card in Markdown, ready for the description of a model version."""
+    sections = (
+        _headline(card),
+        _line(card),
+        gate_table(card.gate),
+        f"### The window\n\n![{card.picture.name}]({card.picture.url})\n\n{_statuses(card)}",
+        _held(card.held),
+    )
+    return RULE.join(section for section in sections if section) + "\n"
+
+
+def _headline(card: RedrawnCard) -> str:
+    word = "Passed" if card.gate.passed else "Rejected"
+    against = f"{word} against champion {card.gate.champion}"
+    parts = (
+        f"{against}: {card.detector}, line redrawn on {card.first_day} to {card.last_day}.",
+        f"**{card.gate.reason}**",
+        f"Beyond the bounds, accepted by {card.accepted}." if card.accepted else "",
+        f"**Stale:** {card.result.stale}" if card.result.stale else "",
+        " | ".join(f"[{link.name}]({link.url})" for link in card.links),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _line(card: RedrawnCard) -> str:
+    new, result, replay = card.result.threshold, card.result, card.replay
+    rows = [
+        ("threshold", f"{card.old.value:.4g}", f"{new.value:.4g}"),
+        ("95% interval", _interval(card.old), _interval(new)),
+        ("rows behind it", f"{card.old.n:,}", f"{new.n:,}"),
+        ("worth independent", f"{card.old.n_effective:,.0f}", f"{new.n_effective:,.0f}"),
+        (
+            "alerts a day, same window",
+            f"{replay.champion_alerts_per_day:.2f}",
+            f"{replay.alerts_per_day:.2f}",
+        ),
+    ]
+    anchor = result.anchor
+    text = (
+        f"A step of **{result.step:+.1%}**{_meaning_of_step(card)}; **{result.total:+.1%}** from "
+        f"the line of {anchor.day}, from which moves are counted; ordinary scores move "
+        f"{result.growth:+.1%} a month. {replay.gained:,} rows of the window are newly flagged, "
+        f"{replay.lost:,} no longer."
+    )
+    return (
+        f"### What changes\n\n{text}\n\n"
+        + table(("Line", "Live", "Redrawn"), rows)
+        + changed_rows(replay)
+    )
+
+
+def _meaning_of_step(card: RedrawnCard) -> str:
+    """Whether the new line lies where the live one could have been drawn as well."""
+    low, high = card.old.interval
+    inside = (low is None or card.result.threshold.value >= low) and (
+        high is None or card.result.threshold.value <= high
+    )
+    return ", within the interval of the live line: chance alone may explain it" if inside else ""
+
+
+def _statuses(card: RedrawnCard) -> str:
+    rows = [
+        (name, f"{count:,}", _MEANING.get(name, "")) for name, count in card.result.counts.items()
+    ]
+    told = (
+        f"{card.result.days} days, {card.labels} labels known by then. Clusters of flags longer "
+        f"than {card.result.longest_normal} row(s) are held back: normal rows make none."
+    )
+    return f"{told}\n\n" + table(("Rows", "How many", "Meaning"), rows)
+
+
+def _held(held: tuple[HeldEpisode, ...]) -> str:
+    if not held:
+        return ""
+    rows = [_episode(episode) for episode in held[:_HELD_SHOWN]]
+    more = len(held) - len(rows)
+    rest = f"\n\n{more} more are in `recalibration/held.json` of the run." if more > 0 else ""
+    return (
+        "### Held back: please label\n\n"
+        "`python -m pipeline label` or the label DAG; the next recalibration counts the answer.\n\n"
+        + table(("From (UTC)", "To", "Entity", "Rows", "To blame"), rows)
+        + rest
+    )
+
+
+def _episode(episode: HeldEpisode) -> tuple[str, ...]:
+    start, end = (f"{moment:%Y-%m-%d %H:%M}" for moment in (episode.start, episode.end))
+    blamed = ", ".join(episode.features) or "-"
+    return start, end, episode.entity or "-", f"{episode.rows:,}", blamed
+
+
+def _interval(drawn: DrawnThreshold) -> str:
+    low, high = ("unbounded" if end is None else f"{end:.4g}" for end in drawn.interval)
+    return f"{low} to {high}"

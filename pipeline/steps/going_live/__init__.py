@@ -1,0 +1,1 @@
+"""Where what is live changes: promotion, rollback, and nothing else."""

@@ -1,0 +1,229 @@
+"""Tasks `check`, `move` and `rescore` of a rollback: back to a version that was good before.
+
+A version is a bundle, so weights and threshold go back together. Each task may be killed at any
+point and run again, by itself or in another run: what was begun is finished before anything new is
+decided, so that a rollback triggered twice goes back once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from pipeline import ledger, settings
+from pipeline.config import DetectorSpec
+from pipeline.errors import BundleError, DataError
+from pipeline.ledger import Decision
+from pipeline.locking import promotion_lock
+from pipeline.records import from_json, to_json
+from pipeline.registry import pages, promotion, tags, versions
+from pipeline.registry.connection import Client, connect
+from pipeline.registry.versions import Version
+from pipeline.settings import Settings
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.going_live.champion import change_champion, settle, way_back
+from pipeline.steps.live import opened
+from pipeline.steps.records import read_ledger
+
+PREVIOUS = promotion.PREVIOUS
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Return:
+    """A rollback that was found possible.
+
+    Attributes:
+        detector: whose.
+        leave: the live version that has to go; None: nothing is to be moved.
+        target: the version to return to; None likewise.
+        reason: one sentence; why, or why nothing is to be moved.
+        who: the person or the watch that wants it.
+        page: MLflow's page of the version that is live afterwards.
+    """
+
+    detector: str
+    leave: int | None
+    target: int | None
+    reason: str
+    who: str
+    page: str
+
+
+def check(
+    detector: str,
+    *,
+    target: str,
+    reason: str,
+    who: str,
+    only_if_live: int | None = None,
+) -> dict[str, Any]:
+    """May the champion be rolled back to `target`? Nothing changes, but what was begun is finished.
+
+    Args:
+        detector: its name.
+        target: a version number, or `previous`.
+        reason: one sentence, for the ledger and the version that has to go.
+        who: the person or the watch that wants it.
+        only_if_live: the version that has to go; if another is live by now, nothing is moved.
+
+    Raises:
+        DataError: the target does not exist, does not load, is live already, or was never live and
+            did not pass its gate; or no reason was given.
+    """
+    if not reason.strip():
+        msg = f"A rollback of {detector} needs a reason, one sentence; the ledger keeps it."
+        raise DataError(msg)
+    here, spec = settings.load(), detector_named(detector)
+    client = connect(here)
+    with promotion_lock(here, detector):
+        settle(here, client, detector)
+    live = versions.by_alias(client, detector, promotion.CHAMPION)
+    if live is None:
+        msg = f"{detector} has no champion, so there is nothing to roll back; run its train DAG."
+        raise DataError(msg)
+    if stays := _why_nothing_is_moved(client, live, detector, target, only_if_live):
+        return to_json(Return(detector, None, None, stays, who, _page(here, detector, live.number)))
+    wanted = _wanted(here, client, spec, live, target)
+    page = _page(here, detector, wanted.number)
+    return to_json(Return(detector, live.number, wanted.number, reason.strip(), who, page))
+
+
+def move(payload: dict[str, Any]) -> dict[str, Any]:
+    """Let `champion` point to the target, and write the ledger.
+
+    Raises:
+        PromotionConflict: another version went live since `check`; nothing was moved.
+    """
+    wanted = from_json(Return, payload)
+    if wanted.target is None:
+        log.info("nothing_moved", reason=wanted.reason)
+        return payload | {"moved": False}
+    here = settings.load()
+    target = versions.by_number(connect(here), wanted.detector, wanted.target)
+    if target is None:
+        msg = f"Version {wanted.target} of {wanted.detector} was deleted meanwhile; choose another."
+        raise DataError(msg)
+    decision = Decision(
+        action="rollback",
+        detector=wanted.detector,
+        version=wanted.target,
+        replaced=wanted.leave,
+        who=wanted.who,
+        why=wanted.reason,
+        run_id=target.run_id,
+        card_sha256=ledger.card_hash(target.description),
+        decided_at=datetime.now(UTC).isoformat(),
+    )
+    change_champion(here, decision)
+    log.info("rolled_back", left=wanted.leave, to=wanted.target, reason=wanted.reason)
+    return payload | {"moved": True}
+
+
+def rescore(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Score the days again that a version scored which was rolled back; withdraw its incidents.
+
+    Covers every rollback that is not finished, not this run's alone.
+    """
+    from pipeline.steps.operation.incidents import withdraw_and_rescore
+
+    detector = str(payload["detector"])
+    client = connect(settings.load())
+    done: dict[str, Any] = {}
+    for version in unfinished(client, detector):
+        done[str(version)] = withdraw_and_rescore(detector, version, run=run)
+        tags.mark_rescored(client, detector, version)
+    return payload | {"rescored": done}
+
+
+def unfinished(client: Client, detector: str) -> tuple[int, ...]:
+    """Versions that were rolled back and whose days have not all been scored again."""
+    every = versions.every(client, detector)
+    return tuple(version.number for version in every if tags.is_rescoring_due(version))
+
+
+def _why_nothing_is_moved(
+    client: Client, live: Version, detector: str, target: str, only_if_live: int | None
+) -> str:
+    """Why a rollback that was asked for moves nothing; empty when it shall move."""
+    if only_if_live is not None and live.number != only_if_live:
+        return (
+            f"Version {only_if_live} was to be left, but version {live.number} of {detector} is "
+            "live; nothing was moved."
+        )
+    if begun := unfinished(client, detector):
+        asked_again = target in (PREVIOUS, str(live.number))
+        return _finishing(begun, live.number) if asked_again else ""
+    return ""
+
+
+def _finishing(begun: tuple[int, ...], live: int) -> str:
+    left = ", ".join(str(number) for number in begun)
+    return (
+        f"A rollback from version {left} to {live} was interrupted before its days were scored "
+        "again; this run finishes it and moves nothing. Trigger again to go further back."
+    )
+
+
+def _wanted(
+    here: Settings, client: Client, spec: DetectorSpec, live: Version, target: str
+) -> Version:
+    """The version that `target` names, if it may go live."""
+    done = ledger.changes(read_ledger(here, spec.name))
+    number = way_back(client, spec.name, done) if target == PREVIOUS else _number(target)
+    if number is None:
+        msg = (
+            f"{spec.name} has no previous version behind champion {live.number}; name a version by "
+            "its number, or train a new one."
+        )
+        raise DataError(msg)
+    found = versions.by_number(client, spec.name, number)
+    if found is None:
+        known = ", ".join(str(version.number) for version in versions.every(client, spec.name))
+        msg = f"{spec.name} has no version {number}; there are {known}. Choose one of them."
+        raise DataError(msg)
+    if number == live.number:
+        msg = f"Version {number} of {spec.name} is live already; choose another one to return to."
+        raise DataError(msg)
+    was_live = number in {decision.version for decision in done}
+    if not was_live and found.tags.get("gate") != "passed":
+        msg = (
+            f"Version {number} of {spec.name} was never live and did not pass its gate "
+            f"({found.tags.get('reason', 'not judged')}); choose one that did."
+        )
+        raise DataError(msg)
+    _refuse_unusable(found, spec)
+    return found
+
+
+def _refuse_unusable(found: Version, spec: DetectorSpec) -> None:
+    """Let a version pass that loads and reads features that the tables have."""
+    try:
+        needed = opened(found).bundle.schema.features
+    except BundleError as error:
+        msg = (
+            f"Version {found.number} of {spec.name} cannot serve ({error}); choose another version."
+        )
+        raise DataError(msg) from error
+    absent = sorted(set(needed) - set(spec.columns.feature_columns))
+    if absent:
+        msg = (
+            f"Version {found.number} of {spec.name} reads {absent[0]}, which the detector file no "
+            "longer has; choose a later version, or restore the feature."
+        )
+        raise DataError(msg)
+
+
+def _number(target: str) -> int:
+    if not target.isdecimal():
+        msg = f"{target!r} is no version; give a version number, or {PREVIOUS!r}."
+        raise DataError(msg)
+    return int(target)
+
+
+def _page(here: Settings, detector: str, number: int) -> str:
+    return pages.version_page(here.mlflow_url, detector, number)

@@ -1,0 +1,20 @@
+"""How far the data go that a bundle was made from."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from pipeline.detector.bundle import Bundle
+
+
+def knows_until(bundle: Bundle) -> date:
+    """The first day that the bundle knows nothing of; the first of all where that is not known.
+
+    A recalibrated bundle knows the days that its line was drawn on, too.
+    """
+    data = bundle.description.provenance.data
+    if as_of := data.get("as_of"):
+        return date.fromisoformat(str(as_of)[:10])
+    if last := data.get("last_day"):
+        return date.fromisoformat(str(last)[:10]) + timedelta(days=1)
+    return date.min

@@ -1,0 +1,71 @@
+"""The bundles that are live, at hand on this machine.
+
+A version never changes, so what was fetched once is kept in the cache, under a name made of where
+it came from. Loading verifies every hash and the golden rows each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import settings
+from pipeline.detector.bundle import Bundle, load_bundle
+from pipeline.errors import BundleError, DataError
+from pipeline.registry import promotion, versions
+from pipeline.registry.connection import connect
+from pipeline.registry.versions import Version
+
+
+@dataclass(frozen=True)
+class Live:
+    """A registered version and its verified bundle."""
+
+    version: Version
+    bundle: Bundle
+
+
+def champion(detector: str) -> Live:
+    """The live version.
+
+    Raises:
+        DataError: nothing is live yet.
+    """
+    found = by_alias(detector, promotion.CHAMPION)
+    if found is None:
+        msg = f"{detector} has no champion yet; run its train DAG first."
+        raise DataError(msg)
+    return found
+
+
+def by_alias(detector: str, alias: str) -> Live | None:
+    """The version that `alias` points to, or None."""
+    found = versions.by_alias(connect(settings.load()), detector, alias)
+    return None if found is None else opened(found)
+
+
+def opened(version: Version) -> Live:
+    """`version` with its bundle, from the cache or fetched into it."""
+    kept = _kept_at(version)
+    if kept.is_dir():
+        try:
+            return Live(version, load_bundle(kept))
+        except BundleError:
+            shutil.rmtree(kept)  # a damaged copy: the registry has the original
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+        fetched = versions.download(version, Path(scratch))
+        try:
+            fetched.rename(kept)
+        except OSError:
+            if not kept.is_dir():  # else another task was first, with the same files
+                raise
+    return Live(version, load_bundle(kept))
+
+
+def _kept_at(version: Version) -> Path:
+    name = hashlib.sha256(f"{version.run_id} {version.source}".encode()).hexdigest()[:16]
+    return settings.load().cache / "bundles" / name

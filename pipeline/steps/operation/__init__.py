@@ -1,0 +1,1 @@
+"""What the score DAG does with a day: scores, incidents, notices, drift, and what follows."""

@@ -1,0 +1,211 @@
+"""All that the scores of a day are computed from, read at one moment and named by a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline import settings, tables
+from pipeline.config import Columns, DetectorSpec
+from pipeline.data.decisions import Decision, decisions_as_of
+from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.errors import BundleError
+from pipeline.incidents.judging import fitted_columns
+from pipeline.registry import promotion
+from pipeline.shifts import lookback
+from pipeline.steps import live
+from pipeline.steps.live import Live
+from pipeline.tables import Table
+
+_METHOD = "1"
+"""Raise it when a release scores the same rows differently: then days are due again."""
+_ONE_DAY = timedelta(days=1)
+_GAP = 1.5  # cadences at most between two rows of one window; see `pipeline.data.timeline.runs`
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who scores: the champion, and the challenger in its shadow.
+
+    Attributes:
+        champion: the live bundle.
+        challenger: the bundle that waits; None where none does, or where it cannot be read.
+        remark: why it cannot be read; empty otherwise. It costs the shadow, never the scores.
+    """
+
+    champion: Live
+    challenger: Live | None
+    remark: str
+
+    @property
+    def versions(self) -> tuple[int, int | None]:
+        """Their numbers."""
+        return self.champion.version.number, self.shadow
+
+    @property
+    def shadow(self) -> int | None:
+        """The challenger's number."""
+        return self.challenger.version.number if self.challenger else None
+
+    @property
+    def bundles(self) -> tuple[Live, ...]:
+        """Those there are."""
+        return (self.champion, *([self.challenger] if self.challenger else []))
+
+
+@dataclass(frozen=True)
+class DayBasis:
+    """One day's input.
+
+    Attributes:
+        day: the UTC day.
+        frame: its rows behind those of the look-back span, in order of time and entity.
+        own: how many rows at the end of `frame` are the day's own.
+        rows: hash of all these rows.
+        judgement: hash of the bundles, decisions and settings that judge them.
+    """
+
+    day: date
+    frame: pd.DataFrame
+    own: int
+    rows: str
+    judgement: str
+
+    @property
+    def name(self) -> str:
+        """What the table `scorings` keeps."""
+        return f"{self.rows}-{self.judgement}"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The input of several days.
+
+    Attributes:
+        judges: who scores.
+        decisions: what persons decided about channels, oldest first.
+        telemetry: version of the table; None while there is none.
+        days: by day, in order.
+    """
+
+    judges: Judges
+    decisions: tuple[Decision, ...]
+    telemetry: int | None
+    days: dict[date, DayBasis]
+
+
+def judges_of(detector: str) -> Judges | None:
+    """Who scores now; None while nothing is live."""
+    champion = live.by_alias(detector, promotion.CHAMPION)
+    if champion is None:
+        return None
+    try:
+        challenger, remark = live.by_alias(detector, promotion.CHALLENGER), ""
+    except BundleError as error:
+        challenger, remark = None, f"no shadow: {error}"
+    if challenger is not None and challenger.version.number == champion.version.number:
+        challenger = None  # somebody set the alias by hand: the champion needs no shadow
+    return Judges(champion, challenger, remark)
+
+
+def basis_of(spec: DetectorSpec, days: Sequence[date], judges: Judges) -> Basis:
+    """The input of `days`, as the tables hold it now."""
+    here, wanted = settings.load(), sorted(days)
+    version = telemetry_version(spec)
+    decisions = decisions_as_of(here.storage, spec.name, datetime.now(UTC))
+    telemetry = _telemetry(spec, wanted, judges, version)
+    span = lookback_of(spec, judges)
+    found = {}
+    for day in wanted:
+        start = datetime.combine(day, time(), UTC)
+        known = [each for each in decisions if each.since < start + _ONE_DAY]
+        frame, own, rows = _cut(telemetry, start, span)
+        found[day] = DayBasis(day, frame, own, rows, _judgement(spec, judges, known))
+    return Basis(judges, decisions, version, found)
+
+
+def telemetry_version(spec: DetectorSpec) -> int | None:
+    """The newest version of the telemetry; None while there is none."""
+    return tables.current_version(Table(settings.load().storage, spec.name, "telemetry"))
+
+
+def lookback_of(spec: DetectorSpec, judges: Judges) -> timedelta:
+    """How far before a row its answer may reach; at most a day.
+
+    A window reaches over the rows before its own, and each of them looks back for shifts.
+    """
+    spans = [
+        lookback(spec.shifts, schema) + _GAP * (schema.window - 1) * spec.columns.cadence
+        for schema in (judge.bundle.schema for judge in judges.bundles)
+    ]
+    return min(max(spans), _ONE_DAY)
+
+
+def columns_of(judge: Live) -> Columns:
+    """The columns that a bundle was fitted with, whatever the detector file says by now.
+
+    Raises:
+        DataError: it was fitted without a detector file.
+    """
+    return fitted_columns(judge.bundle)
+
+
+@dataclass(frozen=True)
+class _Telemetry:
+    """Rows in order of time and entity, their times, their hashes and what these are made of."""
+
+    frame: pd.DataFrame
+    time: pd.DatetimeIndex
+    hashes: NDArray[np.uint64]
+    names: tuple[str, ...]
+
+
+def _telemetry(
+    spec: DetectorSpec, days: Sequence[date], judges: Judges, version: int | None
+) -> _Telemetry:
+    """The rows of neighbouring `days` and of the day before."""
+    columns = spec.columns
+    key = [columns.timestamp, *([columns.entity] if columns.entity else [])]
+    frame = tables.read(
+        Table(settings.load().storage, spec.name, "telemetry"),
+        first_day=days[0] - _ONE_DAY,
+        last_day=days[-1],
+        version=version,
+    )
+    if frame.empty:
+        return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), np.empty(0, np.uint64), ())
+    frame = frame.sort_values(key, kind="stable", ignore_index=True)
+    # Evaluation columns never decide a score.
+    features = {name for judge in judges.bundles for name in judge.bundle.schema.features}
+    names = [str(name) for name in frame.columns if name in features or name in key]
+    time_of = pd.DatetimeIndex(frame[columns.timestamp])
+    return _Telemetry(frame, time_of, row_hashes(frame[names]), tuple(names))
+
+
+def _cut(telemetry: _Telemetry, start: datetime, span: timedelta) -> tuple[pd.DataFrame, int, str]:
+    """The rows that one day's scores depend on, how many are its own, and a hash of them all."""
+    begin, end = telemetry.time.searchsorted([start, start + _ONE_DAY])
+    if begin == end:
+        return telemetry.frame.iloc[:0], 0, ""
+    # A row of exactly `span` before the day is out of reach of all the day's rows.
+    first = telemetry.time.searchsorted(pd.Timestamp(start - span), side="right")
+    name = fingerprint(telemetry.hashes[first:end], telemetry.names)[:32]
+    return telemetry.frame.iloc[first:end].reset_index(drop=True), int(end - begin), name
+
+
+def _judgement(spec: DetectorSpec, judges: Judges, decisions: Sequence[Decision]) -> str:
+    content = {
+        "method": _METHOD,
+        "bundles": [[judge.version.number, judge.bundle.digest] for judge in judges.bundles],
+        "shifts": spec.shifts.model_dump(mode="json"),
+        "join": spec.incidents.model_dump(mode="json")["join"],
+        "decisions": [[d.channel, d.entity, d.decision, d.since.isoformat()] for d in decisions],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

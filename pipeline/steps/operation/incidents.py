@@ -1,0 +1,82 @@
+"""Incidents as people read them, and what becomes of those that a bad version raised."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pandas as pd
+
+from pipeline import settings, tables
+from pipeline.config import DetectorSpec
+from pipeline.errors import DataError
+from pipeline.incidents.joining import Incident, joined
+from pipeline.steps.operation.basis import judges_of
+from pipeline.steps.operation.day_scores import within
+from pipeline.steps.operation.score_tables import parts_of
+from pipeline.steps.operation.scoring import score
+from pipeline.tables import Table
+
+_FIRST_REACH = timedelta(days=8)
+
+
+def incidents_between(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
+    """Incidents that touch the days `first` to `last`, by start, and nothing after `last`.
+
+    One that began before `first` is followed back to its start, so that its id is always the same.
+    """
+    table, (flags, shifts) = Table(root, spec.name, "incidents"), within(spec)
+    opens = pd.Timestamp(datetime.combine(first, time(), UTC))
+    back = _FIRST_REACH
+    while True:
+        rows = tables.read(table, first_day=first - back, last_day=last)
+        found = joined(parts_of(rows), flags, shifts, minimum_rows=spec.incidents.minimum_rows)
+        found = [incident for incident in found if incident.end >= opens]
+        begins = min((incident.start for incident in found), default=opens)
+        # Complete once nothing touches the edge of what was read.
+        if begins - (opens - back) > shifts or _nothing_before(table, first - back):
+            return found
+        back *= 4
+
+
+def _nothing_before(table: Table, day: date) -> bool:
+    held = tables.days_in(table)
+    return not held or held[0] >= day
+
+
+def withdraw_and_rescore(detector: str, bad_version: int, *, run: str) -> dict[str, Any]:
+    """Score anew, with the present champion, each day that holds scores of `bad_version`.
+
+    Its incidents stay in the table as withdrawn; one that the champion raises too is read as
+    raised. Doing it again finds nothing left to do, also after it died half-way.
+
+    Returns:
+        as `score_days`; `days` is 0 when nothing was left.
+
+    Raises:
+        DataError: `bad_version` still is the champion, or a day cannot be scored.
+        OutageError: a store or server did not answer.
+    """
+    judges = judges_of(detector)
+    if judges is not None and judges.versions[0] == bad_version:
+        msg = (
+            f"Version {bad_version} is the champion of {detector}: its scores cannot be withdrawn "
+            "while it is live. Move the alias first."
+        )
+        raise DataError(msg)
+    days = _days_of(settings.load().storage, detector, bad_version)
+    if judges is None or not days:
+        return {"days": 0, "rows": 0, "flags": 0, "incidents": 0, "written": 0}
+    return score(detector, days, run=run, withdrawn=bad_version)
+
+
+def _days_of(root: str, detector: str, version: int) -> list[date]:
+    scores = tables.read(
+        Table(root, detector, "scores"), columns=["role", "version"], keep_date=True
+    )
+    mine = scores[scores["role"].eq("champion") & scores["version"].eq(version)]
+    parts = tables.read(
+        Table(root, detector, "incidents"), columns=["status", "version"], keep_date=True
+    )
+    raised = parts[parts["status"].eq("raised") & parts["version"].eq(version)]
+    return sorted(set(mine["date"]) | set(raised["date"]))

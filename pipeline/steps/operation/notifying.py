@@ -1,0 +1,125 @@
+"""One message for one incident: which are due, and the record of those that went out.
+
+A message goes out when an incident is first seen on a day that is still news, and never again,
+however long the incident lasts. The record is written after the message was handed over, so a
+worker that dies between the two sends it twice rather than never.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from pipeline import settings, tables
+from pipeline.config import DetectorSpec
+from pipeline.incidents import Incident
+from pipeline.records import from_json, to_json
+from pipeline.steps.candidate import as_date, detector_named
+from pipeline.steps.operation.incidents import incidents_between
+from pipeline.tables import Table
+
+_TOLD = 3
+_KINDS = {
+    "anomaly": "is anomalous",
+    "shifted feature": "has a sensor that left its range",
+    "new regime": "is in a new regime",
+}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a person is told about one incident.
+
+    Attributes:
+        detector: whose incident.
+        incident: its id, by which it can be labelled.
+        kind: what kind of incident.
+        entity: which machine; empty where there is one.
+        day: the day it was seen on, ISO.
+        version: the live version that raised it.
+        subject: one line.
+        text: what is known, and how to answer.
+    """
+
+    detector: str
+    incident: str
+    kind: str
+    entity: str
+    day: str
+    version: int
+    subject: str
+    text: str
+
+
+def due(detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]]:
+    """Notices of the incidents on `days` that nobody was told of, oldest first.
+
+    Days further back than `notify.horizon_days` are history and tell nobody.
+    """
+    spec, here = detector_named(detector), settings.load()
+    oldest = now.date() - timedelta(days=spec.notify.horizon_days)
+    news = sorted(day for day in map(as_date, days) if day >= oldest)
+    if not news:
+        return []
+    told = tables.read(Table(here.storage, detector, "notices"), columns=["incident"])
+    known = set(told["incident"])
+    found = incidents_between(spec, news[0], news[-1], root=here.storage)
+    return [
+        to_json(notice_of(spec, incident, _day_seen(incident, news)))
+        for incident in found
+        if incident.status == "raised" and incident.id not in known
+    ]
+
+
+def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
+    """Note that a notice went out, so that it goes out once."""
+    notice = from_json(Notice, payload)
+    tables.append(
+        Table(settings.load().storage, notice.detector, "notices"),
+        [
+            {
+                "date": as_date(notice.day),
+                "incident": notice.incident,
+                "kind": notice.kind,
+                "entity": notice.entity,
+                "version": notice.version,
+                "channel": channel,
+                "text": notice.text,
+                "run_id": run,
+                "sent_at": datetime.now(UTC),
+            }
+        ],
+    )
+
+
+def notice_of(spec: DetectorSpec, incident: Incident, day: date) -> Notice:
+    """The message of one incident: what, since when, how bad, which features, how to answer."""
+    where = incident.entity or spec.name
+    blamed = [f"{b.feature} ({b.times_usual:.0f} x the usual score)" for b in incident.features]
+    first = f", first of all {incident.features[0].feature}" if incident.features else ""
+    peak = f"{incident.peak:.1f} x the threshold at {incident.peak_at:%H:%M}"
+    span = f"{incident.start:%Y-%m-%d %H:%M} to {incident.end:%Y-%m-%d %H:%M} UTC"
+    answer = f"python -m pipeline label {spec.name} --incident {incident.id} --verdict"
+    lines = [
+        f"From {span}, {incident.rows} rows.",
+        f"Peak: {peak}." if incident.kind == "anomaly" else "",
+        f"To blame: {'; '.join(blamed[:_TOLD])}." if blamed else "",
+        f"Seen by version {incident.version}.",
+        f"Answer, and the answer is used: {answer} incident, or normal.",
+    ]
+    return Notice(
+        detector=spec.name,
+        incident=incident.id,
+        kind=incident.kind,
+        entity=incident.entity,
+        day=day.isoformat(),
+        version=incident.version,
+        subject=f"{spec.name}: {where} {_KINDS[incident.kind]}{first}",
+        text="\n".join(line for line in lines if line),
+    )
+
+
+def _day_seen(incident: Incident, days: list[date]) -> date:
+    """The first of `days` that the incident reaches into."""
+    return next((day for day in days if day >= incident.start.date()), days[-1])

@@ -1,0 +1,200 @@
+"""Scored days into the tables `scores`, `incidents` and `scorings`, and what these hold by now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import tables
+from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.incidents.parts import Part
+from pipeline.steps.operation.basis import DayBasis
+from pipeline.steps.operation.day_scores import DayScores, as_json, from_json
+from pipeline.table_schemas import SCHEMAS, TableName
+from pipeline.tables import Table
+
+
+@dataclass(frozen=True)
+class Held:
+    """What two tables held of some days, each read at one version.
+
+    Attributes:
+        scores_version: of the table `scores`; 0 while there is none.
+        incidents_version: of the table `incidents`; likewise.
+        scores: rows with the column `date`.
+        incidents: rows with the column `date`.
+    """
+
+    scores_version: int
+    incidents_version: int
+    scores: pd.DataFrame
+    incidents: pd.DataFrame
+
+
+def held(root: str, detector: str, days: Sequence[date]) -> Held:
+    """What the tables hold of `days`."""
+    scores_version, scores = _read(Table(root, detector, "scores"), days)
+    incidents_version, incidents = _read(Table(root, detector, "incidents"), days)
+    return Held(scores_version, incidents_version, scores, incidents)
+
+
+def commit(
+    root: str,
+    detector: str,
+    scored: Sequence[DayScores],
+    before: Held,
+    *,
+    withdrawn: int | None,
+    run: str,
+) -> set[date]:
+    """Make the tables hold `scored`; the days on which something changed.
+
+    Incidents come first: a rollback that dies between the two tables finds the day again by its
+    scores, and what it has withdrawn is in the table by then. Incident parts of version
+    `withdrawn`, and those withdrawn before, are kept as withdrawn.
+
+    Raises:
+        TableConflict: another run changed one of the days after `before` was read.
+    """
+    days = [each.day for each in scored]
+    incidents = _stacked(
+        "incidents",
+        [_withdrawn(before.incidents, days, withdrawn), *map(_part_rows, scored)],
+    )
+    scores = _stacked("scores", [each.scores for each in scored])
+    where = Table(root, detector, "incidents")
+    changed = _replace(where, incidents, before.incidents, before.incidents_version, run)
+    where = Table(root, detector, "scores")
+    return changed | _replace(where, scores, before.scores, before.scores_version, run)
+
+
+def content_hashes(rows: pd.DataFrame) -> dict[date, str]:
+    """For each day in the column `date`, a hash of its rows, whatever their order."""
+    content = rows.drop(columns="date")
+    hashes, day = row_hashes(content), rows["date"].to_numpy()
+    return {each: fingerprint(hashes[day == each], content.columns) for each in set(day)}
+
+
+def record(
+    root: str,
+    detector: str,
+    scored: Sequence[tuple[DayScores, DayBasis]],
+    *,
+    about: dict[str, Any],
+) -> None:
+    """One line in `scorings` for each scored day; `about` is what they share."""
+    lines = [
+        {
+            "date": scores.day,
+            "verdict": "scored" if scores.rows else "empty",
+            "reason": scores.remark,
+            "rows": scores.rows,
+            "flags": scores.flags,
+            "incidents": len(scores.parts),
+            "median_score": scores.median_score,
+            "basis": basis.name,
+            **about,
+        }
+        for scores, basis in scored
+    ]
+    if lines:
+        tables.append(Table(root, detector, "scorings"), lines)
+
+
+def record_failure(
+    root: str, detector: str, failures: dict[date, str], *, now: datetime, run: str
+) -> None:
+    """One line in `scorings` for each day that could not be scored."""
+    tables.append(
+        Table(root, detector, "scorings"),
+        [
+            {"date": day, "scored_at": now, "run_id": run, "verdict": "failed", "reason": reason}
+            for day, reason in failures.items()
+        ],
+    )
+
+
+def last_bases(root: str, detector: str, days: Sequence[date]) -> dict[date, str]:
+    """The basis of the latest scoring of each of `days` that did not fail."""
+    lines = tables.read(
+        Table(root, detector, "scorings"),
+        first_day=min(days),
+        last_day=max(days),
+        columns=["scored_at", "verdict", "basis"],
+        keep_date=True,
+    )
+    done = lines[lines["verdict"] != "failed"].sort_values("scored_at", kind="stable")
+    known = dict(zip(done["date"], done["basis"], strict=True))
+    return {day: known[day] for day in days if day in known}
+
+
+def parts_of(rows: pd.DataFrame) -> list[Part]:
+    """Rows of `incidents` as records."""
+    plain = rows.drop(columns="date", errors="ignore").to_dict("records")
+    return [
+        Part(**{**{str(k): v for k, v in row.items()}, "features": from_json(row["features"])})
+        for row in plain
+    ]
+
+
+def _read(table: Table, days: Sequence[date]) -> tuple[int, pd.DataFrame]:
+    version = tables.current_version(table)
+    if version is None:
+        return 0, pd.DataFrame(columns=SCHEMAS[table.name].names)
+    rows = tables.read(
+        table, first_day=min(days), last_day=max(days), version=version, keep_date=True
+    )
+    return version, rows[rows["date"].isin(list(days))]
+
+
+def _part_rows(scored: DayScores) -> pd.DataFrame:
+    if not scored.parts:
+        return pd.DataFrame()
+    rows = pd.DataFrame([asdict(part) for part in scored.parts])
+    rows["features"] = [as_json(part.features) for part in scored.parts]
+    return rows.assign(date=scored.day)
+
+
+def _withdrawn(before: pd.DataFrame, days: Sequence[date], version: int | None) -> pd.DataFrame:
+    """Parts that stay behind as withdrawn."""
+    mine = before[before["date"].isin(list(days))]
+    gone = mine["status"].eq("withdrawn")
+    if version is not None:
+        gone |= mine["version"].eq(version)
+    return mine[gone].assign(status="withdrawn")
+
+
+def _stacked(name: TableName, frames: Sequence[pd.DataFrame]) -> pa.Table:
+    schema = SCHEMAS[name]
+    held = [
+        pa.Table.from_pandas(
+            frame.reindex(columns=schema.names), schema=schema, preserve_index=False
+        )
+        for frame in frames
+        if len(frame)
+    ]
+    return pa.concat_tables(held) if held else schema.empty_table()
+
+
+def _replace(table: Table, rows: pa.Table, old: pd.DataFrame, version: int, run: str) -> set[date]:
+    """Commit the days whose rows differ from the `old` ones; these days."""
+    before, after = set(old["date"]), set(rows["date"].unique().to_pylist())
+    changed, both = before ^ after, before & after  # only days on both sides need a look
+    if both:
+        was = content_hashes(old[old["date"].isin(both)])
+        now = content_hashes(_on(rows, both).to_pandas())
+        changed |= {day for day in both if was[day] != now[day]}
+    if changed:
+        kept, metadata = _on(rows, changed), {"run_id": run}
+        tables.replace_days(table, sorted(changed), kept, metadata=metadata, based_on=version)
+    return changed
+
+
+def _on(rows: pa.Table, days: set[date]) -> pa.Table:
+    return rows.filter(pc.field("date").isin(pa.array(sorted(days), pa.date32())))

@@ -1,0 +1,195 @@
+"""Task `score`: days of telemetry through the live bundle, and through its challenger in shadow.
+
+A day's rows in `scores` and `incidents` follow from the telemetry of that day and of a look-back
+span of at most a day, from the bundles and from what persons decided: never from the order in
+which days are scored, alone or by the hundred. So when a day's telemetry changes, the day after it
+is due again as well. Doing it again writes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from pipeline import settings
+from pipeline.config import DetectorSpec
+from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.operation import score_tables
+from pipeline.steps.operation.basis import Basis, Judges, basis_of, judges_of, telemetry_version
+from pipeline.steps.operation.day_scores import DayScores, score_day
+
+_CHUNK_DAYS = 61  # bounds memory; long ranges are read, scored and committed in such parts
+_ATTEMPTS = 12
+_FIRST_WAIT_S = 0.05
+_ONE_DAY = timedelta(days=1)
+
+log = structlog.get_logger()
+
+
+@dataclass
+class _Work:
+    """One call: for whom, and what came of it."""
+
+    spec: DetectorSpec
+    run: str
+    withdrawn: int | None
+    scored: dict[date, Counter[str]] = field(default_factory=dict)
+    written: set[date] = field(default_factory=set)
+    failures: dict[date, str] = field(default_factory=dict)
+    done: set[date] = field(default_factory=set)
+
+    def counts(self, days: Sequence[date]) -> dict[str, int]:
+        """Rows, flags and parts of incidents of `days`, and all days that were written."""
+        total = sum((self.scored.get(day, Counter()) for day in days), Counter[str]())
+        names = ("rows", "flags", "incidents")
+        return {**{name: total[name] for name in names}, "written": len(self.written)}
+
+
+def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any]:
+    """Make `scores` and `incidents` hold what the live bundle says of `days`.
+
+    One day or two years: the same tables, in commits of two months at most. A day without telemetry
+    ends without scores. While nothing is live, nothing is written and the answer says so.
+
+    Returns:
+        days, rows, flags and incidents (parts of them on these days); `written`, the days whose
+        rows changed; `version`, `challenger`; `skipped`, a reason, if there is no champion.
+
+    Raises:
+        DataError: days that the champion cannot score, named; the others are scored by then.
+        OutageError: a store or server did not answer.
+    """
+    return score(detector, [date.fromisoformat(day) for day in days], run=run)
+
+
+def score(
+    detector: str, days: Sequence[date], *, run: str, withdrawn: int | None = None
+) -> dict[str, Any]:
+    """As `score_days`; incidents that version `withdrawn` raised stay behind as withdrawn."""
+    work = _Work(detector_named(detector), run, withdrawn)
+    wanted = sorted(set(days))
+    if not wanted:
+        msg = f"{detector}: no day to score; name at least one."
+        raise DataError(msg)
+    try:
+        judges = judges_of(detector)
+        if judges is None:
+            return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
+        for chunk in _chunks(wanted):
+            judges = _settle(work, chunk, judges)
+    except Exception as error:
+        left = [day for day in wanted if day not in work.done]
+        _record_failures(work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
+        raise
+    if work.failures:
+        _record_failures(work, work.failures)
+        why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))
+        msg = f"{len(work.failures)} of {len(wanted)} days of {detector} have no scores: {why}"
+        raise DataError(msg)
+    told = {"days": len(wanted), **work.counts(wanted), "version": judges.versions[0]}
+    log.info("days_scored", detector=detector, **told)
+    return {**told, "challenger": judges.shadow}
+
+
+def _settle(work: _Work, chunk: Sequence[date], judges: Judges) -> Judges:
+    """Score `chunk`, and whatever became due by it or meanwhile, until all of it holds."""
+    todo = set(chunk)
+    for attempt in range(_ATTEMPTS):
+        try:
+            basis = _score_once(work, sorted(todo), judges)
+        except TableConflict:
+            # Spreads the runs that want the same days.
+            time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311
+        else:
+            work.done |= todo
+            judges = judges_of(work.spec.name) or judges
+            todo = _due_again(work, todo, basis, judges)
+        if not todo:
+            return judges
+    msg = (
+        f"{work.spec.name}: other runs changed {chunk[0]} to {chunk[-1]} {_ATTEMPTS} times in a "
+        "row; retry, or let fewer runs score the same days at once."
+    )
+    raise OutageError(msg)
+
+
+def _score_once(work: _Work, days: Sequence[date], judges: Judges) -> Basis:
+    """Write what follows from the input as it is now; that input."""
+    root, name = settings.load().storage, work.spec.name
+    before = score_tables.held(root, name, days)  # first: who changes it later is noticed
+    known = score_tables.last_bases(root, name, days)
+    basis = basis_of(work.spec, days, judges)
+    scored = list(_scored(work, basis))
+    changed = score_tables.commit(
+        root, name, scored, before, withdrawn=work.withdrawn, run=work.run
+    )
+    lines = [
+        (each, basis.days[each.day])
+        for each in scored
+        if each.day in changed or known.get(each.day) != basis.days[each.day].name
+    ]
+    about = {
+        "scored_at": datetime.now(UTC),
+        "run_id": work.run,
+        "version": judges.versions[0],
+        "challenger": judges.shadow,
+        "threshold": judges.champion.bundle.threshold,
+    }
+    score_tables.record(root, name, lines, about=about)
+    work.written |= changed
+    return basis
+
+
+def _scored(work: _Work, basis: Basis) -> Iterator[DayScores]:
+    for day in basis.days.values():
+        try:
+            scored = score_day(work.spec, basis, day)
+        except DataError as error:
+            work.failures[day.day] = str(error)
+            continue
+        work.failures.pop(day.day, None)
+        work.scored[day.day] = Counter(
+            rows=scored.rows, flags=scored.flags, incidents=len(scored.parts)
+        )
+        yield scored
+
+
+def _due_again(work: _Work, days: set[date], basis: Basis, judges: Judges) -> set[date]:
+    """Days whose input changed while they were scored, and days after them that looked back on it.
+
+    Each run looks after it has written, so of two runs that cross at least one sees the other.
+    """
+    root, name = settings.load().storage, work.spec.name
+    after = {day + _ONE_DAY for day in days} - days
+    known = score_tables.last_bases(root, name, sorted(after)) if after else {}
+    moved = judges.versions != basis.judges.versions
+    if not known and not moved and telemetry_version(work.spec) == basis.telemetry:
+        return set()
+    now = basis_of(work.spec, sorted(days | set(known)), judges)
+    due = {day for day in days if now.days[day].name != basis.days[day].name}
+    return due | {day for day, name in known.items() if not name.startswith(now.days[day].rows)}
+
+
+def _record_failures(work: _Work, failures: dict[date, str]) -> None:
+    score_tables.record_failure(
+        settings.load().storage, work.spec.name, failures, now=datetime.now(UTC), run=work.run
+    )
+
+
+def _chunks(days: list[date]) -> Iterator[list[date]]:
+    """Runs of neighbouring days, none longer than _CHUNK_DAYS."""
+    chunk: list[date] = []
+    for day in days:
+        if chunk and (day - chunk[-1] > _ONE_DAY or len(chunk) == _CHUNK_DAYS):
+            yield chunk
+            chunk = []
+        chunk.append(day)
+    yield chunk

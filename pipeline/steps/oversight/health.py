@@ -1,0 +1,237 @@
+"""How a detector is doing: all that the command `status` shows, read from the tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+
+from pipeline import settings, tables
+from pipeline.config import DetectorSpec
+from pipeline.incidents import Incident
+from pipeline.registry import promotion, tags, versions
+from pipeline.registry.connection import Client, connect
+from pipeline.registry.versions import Version
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.going_live.rollback import unfinished
+from pipeline.steps.operation.drift_table import standing_verdict
+from pipeline.steps.operation.incidents import incidents_between
+from pipeline.steps.oversight.status import PartitionState, State, partition_states
+from pipeline.steps.people.labelling import waiting
+from pipeline.tables import Table
+
+SPANS = (7, 30)
+"""Scored days over which the alert rate is told."""
+
+_NEWEST = 3
+
+
+@dataclass(frozen=True)
+class LiveVersion:
+    """The champion and its line, with the 95 % interval of the threshold; None: unbounded."""
+
+    version: int
+    kind: str
+    threshold: float | None
+    low: float | None
+    high: float | None
+    trained_on: str
+
+
+@dataclass(frozen=True)
+class OpenIncident:
+    """An incident that nobody has judged yet; `feature` is the first to blame."""
+
+    id: str
+    kind: str
+    entity: str
+    start: datetime
+    peak: float
+    feature: str
+
+
+@dataclass(frozen=True)
+class DriftLine:
+    """The newest drift verdict that stands."""
+
+    day: date
+    kind: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """One detector on one screen.
+
+    Attributes:
+        detector: its name.
+        last_scored: newest day with scores; None: there is none.
+        live: the champion; None: nothing is live.
+        challenger: version that waits; None: none does.
+        approval: who lets a challenger go live.
+        budget: share of normal rows that may cross the line, `threshold.alpha`.
+        alert_rate: share of flagged rows over the newest so many scored days.
+        open_incidents: incidents of the newest 30 days that nobody has judged.
+        newest: the latest of them.
+        drift: the verdict that stands; None: nothing was judged yet.
+        labels_waiting: episodes without a label, of all times.
+        audits_waiting: those that were drawn at random and wait.
+        muted: channels left out of the newest scored day's scores, with their machine.
+        unfinished_rollback: versions that were rolled back and whose days await new scores.
+        partitions: every expected day.
+        not_loaded: first and last day of an ended history that nobody has loaded yet.
+    """
+
+    detector: str
+    last_scored: date | None
+    live: LiveVersion | None
+    challenger: int | None
+    approval: str
+    budget: float
+    alert_rate: dict[int, float | None]
+    open_incidents: int
+    newest: tuple[OpenIncident, ...]
+    drift: DriftLine | None
+    labels_waiting: int
+    audits_waiting: int
+    muted: tuple[str, ...]
+    unfinished_rollback: tuple[int, ...]
+    partitions: tuple[PartitionState, ...]
+    not_loaded: tuple[date, date] | None
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """Days by state."""
+        return dict(Counter(each.state for each in self.partitions))
+
+    @property
+    def violations(self) -> tuple[PartitionState, ...]:
+        """Days that ended in none of the four ways."""
+        return tuple(each for each in self.partitions if not each.settled)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether no day was skipped in silence and none failed."""
+        return not self.violations and not self.counts.get("failed")
+
+
+def health_of(detector: str, *, now: datetime) -> Health:
+    """How `detector` is doing at `now`.
+
+    Raises:
+        OutageError: the store or MLflow does not answer.
+    """
+    spec, here = detector_named(detector), settings.load()
+    root, client = here.storage, connect(here)
+    states = partition_states(spec, root=root, today=now.astimezone(UTC).date())
+    scored = tables.days_in(Table(root, detector, "scores"))
+    rows = _champion_rows(root, detector, scored[-max(SPANS) :])
+    unanswered = waiting(detector, now=now)
+    ids = {each.id for each in unanswered.incidents}
+    ids |= {each.incident for each in unanswered.audits}
+    open_ones = _open(spec, scored, ids, root)
+    return Health(
+        detector=detector,
+        last_scored=scored[-1] if scored else None,
+        live=_live(client, root, detector),
+        challenger=promotion.number_of(client, detector, promotion.CHALLENGER),
+        approval=spec.promotion.approval,
+        budget=spec.threshold.alpha,
+        alert_rate={span: _rate(rows, scored[-span:]) for span in SPANS},
+        open_incidents=len(open_ones),
+        newest=tuple(_told(each) for each in open_ones[-_NEWEST:][::-1]),
+        drift=_drift(root, spec, scored),
+        labels_waiting=len(ids),
+        audits_waiting=len(unanswered.audits),
+        muted=_muted(rows, scored[-1:]),
+        unfinished_rollback=unfinished(client, detector),
+        partitions=states,
+        not_loaded=_not_loaded(spec, states, now.date()),
+    )
+
+
+def _champion_rows(root: str, detector: str, days: list[date]) -> pd.DataFrame:
+    rows = tables.read(
+        Table(root, detector, "scores"),
+        columns=["role", "entity", "score", "flag", "muted"],
+        first_day=days[0] if days else None,
+        keep_date=True,
+    )
+    return rows[rows["role"] == promotion.CHAMPION]
+
+
+def _rate(rows: pd.DataFrame, days: list[date]) -> float | None:
+    judged = rows[rows["date"].isin(days) & rows["score"].notna()]
+    return float(judged["flag"].mean()) if len(judged) else None
+
+
+def _muted(rows: pd.DataFrame, days: list[date]) -> tuple[str, ...]:
+    told = rows[rows["date"].isin(days) & rows["muted"].fillna("").ne("")]
+    pairs = told[["entity", "muted"]].drop_duplicates().itertuples(index=False)
+    named = [(name, entity) for entity, muted in pairs for name in muted.split(",")]
+    return tuple(sorted({f"{name} on {entity}" if entity else name for name, entity in named}))
+
+
+def _open(
+    spec: DetectorSpec, scored: list[date], unanswered: set[str], root: str
+) -> list[Incident]:
+    """Incidents of the newest 30 days that wait: for a label, or, a shift, for its end."""
+    if not scored:
+        return []
+    last = pd.Timestamp(scored[-1], tz="UTC")
+    found = incidents_between(spec, scored[-1] - timedelta(days=29), scored[-1], root=root)
+    return [
+        each
+        for each in found
+        if each.status == "raised"
+        and (each.id in unanswered if each.kind == "anomaly" else each.end >= last)
+    ]
+
+
+def _told(incident: Incident) -> OpenIncident:
+    return OpenIncident(
+        id=incident.id,
+        kind=incident.kind,
+        entity=incident.entity,
+        start=incident.start.to_pydatetime(),
+        peak=incident.peak,
+        feature=incident.features[0].feature if incident.features else "",
+    )
+
+
+def _live(client: Client, root: str, detector: str) -> LiveVersion | None:
+    found = versions.by_alias(client, detector, promotion.CHAMPION)
+    return None if found is None else _with_line(found, root, detector)
+
+
+def _with_line(version: Version, root: str, detector: str) -> LiveVersion:
+    lines = tables.read(Table(root, detector, "thresholds"))
+    lines = lines[lines["version"] == version.number] if len(lines) else lines
+    line = lines.iloc[-1].to_dict() if len(lines) else {}
+    value, low, high = (
+        None if pd.isna(line.get(name)) else float(line[name])
+        for name in ("threshold", "threshold_low", "threshold_high")
+    )
+    kind = version.tags.get(tags.KIND, "trained")
+    return LiveVersion(version.number, kind, value, low, high, version.tags.get("trained_on", ""))
+
+
+def _drift(root: str, spec: DetectorSpec, scored: list[date]) -> DriftLine | None:
+    standing = standing_verdict(root, spec, scored[-1]) if scored else None
+    if standing is None:
+        return None
+    ruling = standing.ruling
+    return DriftLine(standing.day, ruling.kind, ruling.action, ruling.reason)
+
+
+def _not_loaded(
+    spec: DetectorSpec, states: tuple[PartitionState, ...], today: date
+) -> tuple[date, date] | None:
+    end = spec.schedule.end
+    loaded = states[-1].day if states else spec.schedule.start - timedelta(days=1)
+    if end is None or end >= today or loaded >= end:
+        return None
+    return loaded + timedelta(days=1), end

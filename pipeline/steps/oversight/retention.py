@@ -1,0 +1,89 @@
+"""What housekeeping must keep, and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.errors import DataError
+from pipeline.ledger import Decision
+from pipeline.registry import tags
+from pipeline.registry.versions import Version
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that may need a version.
+
+    Attributes:
+        aliases: version by alias.
+        decisions: the ledger's, oldest first, without the rejections.
+        scored: versions that scored, or shadowed, a day of the audit window.
+        weights: version -> the version whose network it has, for each that the tables know.
+        since: where the audit window begins, UTC.
+        newest: so many versions are kept whatever became of them.
+    """
+
+    aliases: Mapping[str, int]
+    decisions: Sequence[Decision]
+    scored: Collection[int]
+    weights: Mapping[int, int]
+    since: datetime
+    newest: int
+
+
+def reasons_to_keep(versions: Sequence[Version], evidence: Evidence) -> dict[int, str]:
+    """Version number -> why it stays; one that is absent may go.
+
+    A version that has the network of another needs that other, however old.
+    """
+    kept: dict[int, str] = {}
+    for version in sorted(versions, key=lambda each: -each.number)[: evidence.newest]:
+        kept[version.number] = f"one of the newest {evidence.newest}"
+    for version in versions:
+        if tags.is_rescoring_due(version) or tags.announced(version):
+            kept[version.number] = "a change of champion is not finished"
+    kept |= dict.fromkeys(evidence.scored, "scored a day of the audit window")
+    kept |= _lived_through(evidence.decisions, evidence.since)
+    kept |= {number: f"is {alias}" for alias, number in evidence.aliases.items()}
+    networks = {each.number: tags.weights_of(each) for each in versions} | dict(evidence.weights)
+    for number in sorted(kept, reverse=True):
+        heir = number
+        while (network := networks.get(heir, heir)) != heir and network not in kept:
+            kept[network] = f"version {number} has its network"
+            heir = network
+    present = {version.number for version in versions}
+    return {number: reason for number, reason in sorted(kept.items()) if number in present}
+
+
+def needed_telemetry(versions: Sequence[Version]) -> set[int]:
+    """Versions of `telemetry` that registered versions were trained on.
+
+    Raises:
+        DataError: a trained version does not say.
+    """
+    needed = set()
+    for version in versions:
+        told = version.tags.get("telemetry_version", "")
+        if told.isdigit():
+            needed.add(int(told))
+        elif tags.weights_of(version) == version.number:
+            msg = (
+                f"Version {version.number} does not say which version of telemetry it was trained "
+                "on, so none can be given up. Set its tag telemetry_version (the bundle's "
+                "detector.json has it), or delete the version."
+            )
+            raise DataError(msg)
+    return needed
+
+
+def _lived_through(decisions: Sequence[Decision], since: datetime) -> dict[int, str]:
+    """Versions that were live at some moment of the audit window, by the ledger."""
+    found: dict[int, str] = {}
+    for decision in decisions:
+        if datetime.fromisoformat(decision.decided_at) >= since:
+            numbers = [decision.version, decision.replaced]
+            told = "the ledger has it live in the audit window"
+            found |= {number: told for number in numbers if number is not None}
+    return found

@@ -1,0 +1,195 @@
+"""How each expected day ended: the proof that none was skipped in silence.
+
+The truth is in three tables: `ingestions` says how a day stands after its latest attempt,
+`scores` whether it has scores, `scorings` when, and why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+import pandas as pd
+
+from pipeline import tables
+from pipeline.config import DetectorSpec
+from pipeline.data.attempts import Standing
+from pipeline.data.grid import days_between
+from pipeline.tables import Table
+
+State = Literal["scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory"]
+SETTLED: tuple[State, ...] = ("scored", "quarantined", "failed", "empty")
+"""The four ways a day may end. Any other state is a violation: nobody decided that it be so."""
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """How one day stands.
+
+    Attributes:
+        day: the UTC day.
+        state: one of SETTLED, or `waiting` (validated, and not scored as it is now), `missing`
+            (never attempted), `contradictory` (the tables disagree about it).
+        reason: why, where it is not simply scored.
+    """
+
+    day: date
+    state: State
+    reason: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the day ended in one of the four ways."""
+        return self.state in SETTLED
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What `ingestions` says of one day.
+
+    Attributes:
+        standing: after the latest attempt.
+        reason: of that attempt.
+        accepted: whether an attempt ever let rows through to `telemetry`.
+        changed_at: when an attempt last changed the day's telemetry; None: none ever did.
+    """
+
+    standing: Standing
+    reason: str = ""
+    accepted: bool = True
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What `scores` and `scorings` say of one day.
+
+    Attributes:
+        held: whether `scores` holds rows of it.
+        verdict: of the latest scoring; None: there is no record of one.
+        reason: of the latest scoring.
+        scored_at: when a scoring last succeeded; None: none is on record.
+    """
+
+    held: bool
+    verdict: Literal["scored", "failed", "empty"] | None = None
+    reason: str = ""
+    scored_at: datetime | None = None
+
+
+def settle(
+    days: Sequence[date],
+    deliveries: Mapping[date, Delivery],
+    scorings: Mapping[date, Scoring],
+) -> tuple[PartitionState, ...]:
+    """The one state of each of `days`. A day outside both mappings was never attempted."""
+    return tuple(
+        PartitionState(day, *_state(deliveries.get(day), scorings.get(day, Scoring(held=False))))
+        for day in days
+    )
+
+
+def partition_states(spec: DetectorSpec, *, root: str, today: date) -> tuple[PartitionState, ...]:
+    """The state of every day that is expected by `today`, oldest first."""
+    deliveries, scorings = _deliveries(root, spec.name), _scorings(root, spec.name)
+    known = deliveries.keys() | {day for day, scoring in scorings.items() if scoring.held}
+    return settle(expected(spec, sorted(known), today), deliveries, scorings)
+
+
+def expected(spec: DetectorSpec, known: Sequence[date], today: date) -> list[date]:
+    """The days that must be there: from `schedule.start` to yesterday, and all that are `known`.
+
+    A history that has ended is loaded by hand and has no clock to be measured by, so nothing is
+    expected outside the days that were loaded; a hole between them is.
+    """
+    start, end = spec.schedule.start, spec.schedule.end
+    yesterday = today - timedelta(days=1)
+    if end is not None and end < yesterday:
+        due = days_between(known[0], known[-1]) if known else []
+    else:
+        due = days_between(start, yesterday)
+    return sorted({*due, *known})
+
+
+def _state(delivery: Delivery | None, scoring: Scoring) -> tuple[State, str]:
+    if scoring.held and (delivery is None or not delivery.accepted):
+        return "contradictory", "it has scores, and no attempt ever let a row of it through"
+    if delivery is None:
+        return "missing", "it was never ingested"
+    if delivery.standing != "validated":
+        return delivery.standing, delivery.reason
+    return _scored(delivery, scoring) if scoring.held else _not_scored(delivery, scoring)
+
+
+def _not_scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
+    """The state of a validated day without scores."""
+    if scoring.verdict == "failed":
+        return "failed", f"scoring: {scoring.reason}"
+    if scoring.verdict == "scored":
+        return "contradictory", "it is on record as scored, and `scores` holds no row of it"
+    if scoring.verdict == "empty" or not delivery.accepted:
+        return "empty", "no row of it was fit for use"
+    return "waiting", "it is validated, and nobody ever scored it"
+
+
+def _scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
+    """The state of a validated day with scores: they may be those of earlier rows."""
+    late = (
+        delivery.changed_at is not None
+        and scoring.scored_at is not None
+        and delivery.changed_at > scoring.scored_at
+    )
+    if not late:
+        return "scored", ""
+    if scoring.verdict == "failed":
+        return "failed", f"scoring: {scoring.reason}"
+    return "waiting", f"its rows changed at {delivery.changed_at:%Y-%m-%d %H:%M}, after its scores"
+
+
+def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
+    lines = tables.read(
+        Table(root, detector, "ingestions"),
+        columns=["attempted_at", "verdict", "standing", "reasons", "accepted", "difference"],
+        keep_date=True,
+    ).sort_values("attempted_at", kind="stable")
+    # The same rows judged by another contract are validated anew and change nothing.
+    let_in = lines[lines["verdict"].eq("validated") & lines["accepted"].gt(0)]
+    changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
+    changed_at = dict(zip(changed["date"], changed["attempted_at"], strict=True))
+    return {
+        line["date"]: Delivery(
+            standing=line["standing"],
+            reason=line["reasons"] or "",
+            accepted=line["date"] in changed_at,
+            changed_at=changed_at.get(line["date"]),
+        )
+        for line in _latest(lines)
+    }
+
+
+def _scorings(root: str, detector: str) -> dict[date, Scoring]:
+    held = set(tables.days_in(Table(root, detector, "scores")))
+    lines = tables.read(
+        Table(root, detector, "scorings"),
+        columns=["scored_at", "verdict", "reason"],
+        keep_date=True,
+    ).sort_values("scored_at", kind="stable")
+    done = lines[lines["verdict"] == "scored"]
+    scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
+    latest = {
+        line["date"]: Scoring(
+            held=line["date"] in held,
+            verdict=line["verdict"],
+            reason=line["reason"] or "",
+            scored_at=scored_at.get(line["date"]),
+        )
+        for line in _latest(lines)
+    }
+    return {day: Scoring(held=True) for day in held} | latest
+
+
+def _latest(lines: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The last line of each day; `lines` are in order of time."""
+    return lines.drop_duplicates("date", keep="last").to_dict("records")

@@ -1,0 +1,1 @@
+"""What people say: labels, audits, and decisions about channels."""

@@ -1,0 +1,176 @@
+"""What a person typed, turned into what it means, or refused with the reason and the mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import pandas as pd
+
+from pipeline import tables
+from pipeline.config import DetectorSpec
+from pipeline.data.label import Label, Verdict
+from pipeline.errors import DataError
+from pipeline.incidents import Incident
+from pipeline.tables import Table
+
+LONGEST = timedelta(days=31)
+"""A slip in the month or the year must not give a verdict on a season; two labels still can."""
+
+Span = tuple[datetime, datetime, str | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person says, as it was typed: about an incident by its id, or about a span.
+
+    Attributes:
+        verdict: what it was.
+        note: why.
+        incident: id of an incident, as its notification shows it.
+        start: first moment, ISO 8601 with a zone; a plain day means its first moment, UTC.
+        end: last moment, included; a plain day means its last moment.
+        entity: the machine; None: all of them.
+    """
+
+    verdict: Verdict
+    note: str = ""
+    incident: str | None = None
+    start: str | None = None
+    end: str | None = None
+    entity: str | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who says it, and when.
+
+    Attributes:
+        author: who.
+        at: when, with a zone.
+        run: the Airflow run, which says a thing once however often it is run; empty from the
+            command line.
+    """
+
+    author: str
+    at: datetime
+    run: str = ""
+
+
+def label_meant(spec: DetectorSpec, answer: Answer, by: Signature, root: str) -> Label:
+    """The label that `answer` means.
+
+    Raises:
+        DataError: it cannot be meant: the span ends before it starts or in the future, is longer
+            than LONGEST, names an unknown machine, or holds no telemetry.
+    """
+    if answer.incident:
+        start, end, entity = _span_of(spec, answer, root)
+    else:
+        start, end, entity = _span_given(spec, answer)
+    made = Label(start, end, entity, answer.verdict, answer.note, by.author, by.at, by.run)
+    if telemetry_in(spec, made, root).empty:
+        days = tables.days_in(Table(root, spec.name, "telemetry"))
+        held = f"{days[0]} to {days[-1]}" if days else "nothing yet"
+        msg = (
+            f"{spec.name} has no telemetry of {entity or 'any machine'} from {start} to {end}, so "
+            f"the label would say nothing; the table holds {held}. Correct the span, or ingest "
+            "these days first."
+        )
+        raise DataError(msg)
+    return made
+
+
+def moment_of(name: str, given: str, *, last: bool = False) -> datetime:
+    """`given` as a time with a zone; a plain day is its first (or `last`) moment, UTC.
+
+    Raises:
+        DataError: it is no time, or could mean several.
+    """
+    try:
+        moment = datetime.fromisoformat(given.strip())
+        is_day = len(given.strip()) == len("2014-05-01")
+    except ValueError:
+        msg = f"{name} {given!r} is no time; write 2014-05-01T10:20Z, or 2014-05-01 for that day."
+        raise DataError(msg) from None
+    if is_day:
+        return datetime.combine(moment, time.max if last else time(), UTC)
+    if moment.utcoffset() is None:
+        msg = f"{name} {given} has no time zone; write {given}Z if it is UTC."
+        raise DataError(msg)
+    return moment.astimezone(UTC)
+
+
+def known_machine(spec: DetectorSpec, entity: str | None) -> str | None:
+    """`entity`, or None for all machines.
+
+    Raises:
+        DataError: the detector file lists its machines and this is none, or there is only one.
+    """
+    known = spec.columns.entities
+    if entity and (spec.columns.entity is None or (known and entity not in known)):
+        choice = f"choose from {', '.join(known)}, or " if known else ""
+        msg = f"{spec.name} has no machine {entity!r}; {choice}leave it out for all."
+        raise DataError(msg)
+    return entity or None
+
+
+def all_incidents(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
+    """Incidents with rows on these days, and every episode of flags that is too short to be one."""
+    # Here, because the registry's libraries come with it, and a span is labelled without them.
+    from pipeline.steps.operation.incidents import incidents_between
+
+    counted = spec.incidents.model_copy(update={"minimum_rows": 1})
+    short_ones_too = spec.model_copy(update={"incidents": counted})
+    return incidents_between(short_ones_too, first, last, root=root)
+
+
+def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
+    """Time and entity of the telemetry rows that `span` covers."""
+    columns = spec.columns
+    names = [columns.timestamp, *([columns.entity] if columns.entity else [])]
+    table = Table(root, spec.name, "telemetry")
+    rows = tables.read(table, columns=names, first_day=span.start.date(), last_day=span.end.date())
+    covered = rows[columns.timestamp].between(span.start, span.end)
+    if span.entity is not None:
+        covered &= rows[columns.entity] == span.entity
+    return rows[covered]
+
+
+def _span_of(spec: DetectorSpec, answer: Answer, root: str) -> Span:
+    if answer.start or answer.end or answer.entity:
+        msg = (
+            f"incident {answer.incident} says already where and when; give either the incident or "
+            "start, end and entity."
+        )
+        raise DataError(msg)
+    days = tables.days_in(Table(root, spec.name, "incidents"))
+    found = all_incidents(spec, days[0], days[-1], root=root) if days else []
+    for each in found:
+        if each.id == answer.incident:
+            return each.start.to_pydatetime(), each.end.to_pydatetime(), each.entity or None
+    newest = ", ".join(each.id for each in found[-3:]) or "none"
+    msg = (
+        f"{spec.name} has no incident {answer.incident!r}; newest: {newest}. "
+        f"`python -m pipeline label {spec.name} --list` shows those that wait for an answer."
+    )
+    raise DataError(msg)
+
+
+def _span_given(spec: DetectorSpec, answer: Answer) -> Span:
+    if not (answer.start and answer.end):
+        msg = (
+            f"start is {answer.start!r}, end is {answer.end!r} and no incident is named; give both "
+            "ends of a span, or the id of an incident."
+        )
+        raise DataError(msg)
+    entity = known_machine(spec, answer.entity)
+    start = moment_of("start", answer.start)
+    end = moment_of("end", answer.end, last=True)
+    if end - start > LONGEST:
+        msg = (
+            f"{start} to {end} are {(end - start).days} days; one label covers {LONGEST.days} at "
+            "most. Correct the dates, or label the span in parts."
+        )
+        raise DataError(msg)
+    return start, end, entity

@@ -1,0 +1,68 @@
+"""Decisions: what a person made of a channel that left its training range."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+import structlog
+
+from pipeline import settings, tables
+from pipeline.data.decision import Choice, Decision
+from pipeline.data.decisions import add_decision, decisions_as_of
+from pipeline.records import to_json
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.operation.scoring import score_days
+from pipeline.steps.people.answers import Signature, known_machine, moment_of
+from pipeline.tables import Table
+
+log = structlog.get_logger()
+
+
+def decide(
+    detector: str,
+    channel: str,
+    choice: Choice,
+    by: Signature,
+    *,
+    entity: str | None = None,
+    since: str | None = None,
+    note: str = "",
+) -> dict[str, Any]:
+    """Record a decision about a channel, and say what was recorded.
+
+    Without `since` it counts from the first moment of today, UTC: days that are scored already
+    stay as they are, and the next day to be scored is treated alike from end to end.
+
+    Raises:
+        DataError: there is no such channel or machine, or `since` is no time; nothing was recorded.
+    """
+    spec, root = detector_named(detector), settings.load().storage
+    today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
+    decision = Decision(
+        channel=channel,
+        entity=known_machine(spec, entity),
+        decision=choice,
+        since=moment_of("since", since) if since else today,
+        note=note,
+        author=by.author,
+        created_at=by.at,
+        run_id=by.run,
+    )
+    taken = [each for each in decisions_as_of(root, detector, by.at) if each.run_id == by.run]
+    made = taken[0] if by.run and taken else decision
+    told = {"detector": detector, **to_json(made), "new": add_decision(root, spec, made)}
+    log.info("decision_recorded", **told)
+    return told
+
+
+def rescore(told: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Score again the days since a decision that hold scores already; what `score_days` tells.
+
+    Raises:
+        DataError, OutageError: as `score_days`.
+    """
+    detector, since = str(told["detector"]), datetime.fromisoformat(told["since"]).date()
+    held = tables.days_in(Table(settings.load().storage, detector, "scores"))
+    days = [day.isoformat() for day in held if day >= since]
+    return score_days(detector, days, run=run) if days else {"days": 0}

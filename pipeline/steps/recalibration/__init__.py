@@ -1,0 +1,1 @@
+"""What the recalibrate DAG does: the line of the live version drawn anew."""

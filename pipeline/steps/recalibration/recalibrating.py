@@ -1,0 +1,198 @@
+"""Tasks `audit`, `window` and `recalibrate`: a rolling window of scored rows to a redrawn line.
+
+The weights stay. What comes out is a bundle like any other, with the same network and golden rows,
+another threshold, and the rows that it was drawn from as its reference.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+from pipeline import recalibration, settings, staging, tables
+from pipeline.config import DetectorSpec
+from pipeline.errors import DataError
+from pipeline.provenance import code_version
+from pipeline.recalibration import Recalibrated, accepted, taken
+from pipeline.records import from_json, to_json
+from pipeline.registry import versions
+from pipeline.registry.connection import connect
+from pipeline.settings import Settings
+from pipeline.steps import candidate as staged
+from pipeline.steps import live
+from pipeline.steps.candidate import Candidate, detector_named
+from pipeline.steps.live import Live
+from pipeline.steps.people import labelling
+from pipeline.steps.recalibration import redrawing
+from pipeline.steps.recalibration.redrawing import Acceptance, Origin, RedrawnOn
+from pipeline.steps.recalibration.redrawn_bundle import write_redrawn
+from pipeline.steps.recalibration.redrawn_run import open_run
+from pipeline.steps.recalibration.scored_window import (
+    ScoredWindow,
+    midnight,
+    read_window,
+    window_rows,
+)
+from pipeline.steps.versions import same_weights, version_of
+from pipeline.tables import Table
+
+log = structlog.get_logger()
+
+
+def audit(detector: str, as_of: str, *, run: str) -> dict[str, Any]:
+    """Put a random share of the window's flagged episodes up for labelling."""
+    here, spec = settings.load(), detector_named(detector)
+    days = _scored_days(here, spec, staged.as_date(as_of), after=None)
+    if not days:
+        return {"episodes": 0, "drawn": 0, "new": 0}
+    return labelling.propose_audits(detector, days[0], days[-1], run=run, now=datetime.now(UTC))
+
+
+def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -> dict[str, Any]:
+    """The rows of the rolling window before `as_of`, and what was known of them by then.
+
+    Nothing of that day or later is read, and no label made on it. Days that the network learnt
+    from are left out: it knows them, and their scores are too low.
+
+    Returns:
+        the candidate, or `skipped` with the reason while the champion is too young to be redrawn.
+
+    Raises:
+        DataError: nothing is live, or too few days have been validated since its training.
+    """
+    here, spec, day = settings.load(), detector_named(detector), staged.as_date(as_of)
+    champion = live.champion(detector)
+    parent = _line_to_redraw(champion, day)
+    until = redrawing.trained_until(parent.bundle)
+    days = _scored_days(here, spec, day, after=until)
+    if skipped := _too_few(days, spec, day, until, parent.version.number):
+        log.info("not_redrawn", reason=skipped)
+        return {"skipped": skipped}
+    read = read_window(
+        here,
+        spec,
+        parent,
+        days,
+        as_of=midnight(day),
+        same_weights=same_weights(detector, parent.version),
+    )
+    origin = _origin(spec, day, days, read, champion, parent, acceptance)
+    name = redrawing.name_of(origin)
+    candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
+    redrawing.stage(candidate, origin, read.frame)
+    return to_json(candidate)
+
+
+def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Draw the line anew, write the bundle and open the MLflow run of this recalibration.
+
+    Raises:
+        CalibrationError: too few rows, or a score that is not a finite number.
+    """
+    candidate = from_json(Candidate, payload)
+    spec, origin = redrawing.origin_of(candidate)
+    parent = version_of(candidate.detector, origin.window.drawn_from)
+    result = redrawn(candidate)
+    anchor = accepted(result) if origin.acceptance and result.stops else taken(result)
+    lineage = redrawing.lineage_of(parent.bundle, origin, anchor, result.counts)
+    with tempfile.TemporaryDirectory() as scratch:
+        write_redrawn(candidate, parent.bundle, result, lineage, Path(scratch) / "bundle")
+        staging.push(Path(scratch) / "bundle", candidate.folder(staged.BUNDLE))
+    opened = open_run(candidate, spec, origin, parent, result, run=run)
+    log.info("line_redrawn", value=result.threshold.value, step=result.step, **result.counts)
+    return to_json(opened)
+
+
+def redrawn(candidate: Candidate) -> Recalibrated:
+    """The recalibration of the candidate's rows: the same every time it is asked for."""
+    spec, origin = redrawing.origin_of(candidate)
+    bundle = version_of(candidate.detector, origin.window.drawn_from).bundle
+    # How long normal rows stay above a line is measured where none were held back for it.
+    reference = bundle.trained_reference()
+    return recalibration.recalibrate(
+        window_rows(redrawing.rows_of(candidate), spec),
+        reference.score.astype(np.float64),
+        reference.line,
+        bundle.description.threshold,
+        redrawing.anchor_of(bundle),
+        spec.recalibration,
+        spec.threshold,
+    )
+
+
+def _line_to_redraw(champion: Live, day: date) -> Live:
+    """The champion, or what it was drawn from when it was drawn for `day`: a rerun repeats itself.
+
+    Otherwise the second run of a month would start from the line of the first.
+    """
+    lineage = champion.bundle.description.lineage
+    if lineage is None or champion.bundle.description.provenance.data["as_of"] != day.isoformat():
+        return champion
+    client, detector = connect(settings.load()), champion.bundle.description.name
+    parent = versions.by_number(client, detector, lineage.drawn_from)
+    return champion if parent is None else live.opened(parent)
+
+
+def _scored_days(
+    here: Settings, spec: DetectorSpec, as_of: date, *, after: date | None
+) -> list[date]:
+    """The last validated days before `as_of`, those up to `after` left out."""
+    days = tables.days_in(Table(here.storage, spec.name, "telemetry"))
+    usable = [day for day in days if day < as_of and (after is None or day > after)]
+    return usable[-spec.recalibration.window_days :]
+
+
+def _too_few(days: list[date], spec: DetectorSpec, as_of: date, until: date, version: int) -> str:
+    """Why there is nothing to redraw yet; empty when there is.
+
+    Raises:
+        DataError: enough days have passed, but too few of them were validated.
+    """
+    least = spec.recalibration.minimum_days
+    if len(days) >= least:
+        return ""
+    if as_of - until <= timedelta(days=least):
+        return (
+            f"Version {version} learnt from days up to {until}, and {len(days)} days before "
+            f"{as_of} are new to it; {least} are needed (recalibration.minimum_days). Its own line "
+            "still holds."
+        )
+    msg = (
+        f"{len(days)} validated days of {spec.name} after {until} and before {as_of}; "
+        f"recalibration.minimum_days is {least}: ingest more days, or lower it."
+    )
+    raise DataError(msg)
+
+
+def _origin(
+    spec: DetectorSpec,
+    as_of: date,
+    days: list[date],
+    read: ScoredWindow,
+    champion: Live,
+    parent: Live,
+    acceptance: Acceptance | None,
+) -> Origin:
+    newest = max((label.created_at.isoformat() for label in read.labels), default="")
+    made_on = RedrawnOn(
+        kind=redrawing.KIND,
+        as_of=as_of,
+        first_day=days[0],
+        last_day=days[-1],
+        days=len(days),
+        rows=len(read.frame),
+        rows_digest=read.digest,
+        rescored=len(read.rescored),
+        telemetry_version=read.telemetry_version,
+        labels=len(read.labels),
+        labels_until=newest,
+        champion=champion.version.number,
+        drawn_from=parent.version.number,
+    )
+    content = spec.model_dump(mode="json", by_alias=True)
+    return Origin(content, made_on, code_version(), acceptance)

@@ -1,0 +1,94 @@
+"""The bundle of a redrawn line: the parent's network and golden rows, everything else new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline import settings, tables
+from pipeline.config import DetectorSpec
+from pipeline.data.timeline import autocorrelation, subset
+from pipeline.detector.bundle import Bundle, fitted_of, write_bundle
+from pipeline.detector.calibrated import Calibration, CalibrationSummary, read_golden
+from pipeline.detector.calibration import score_quantiles
+from pipeline.detector.description import Provenance
+from pipeline.detector.frames import feature_values
+from pipeline.detector.lineage import Lineage
+from pipeline.detector.reference import Reference, draw_reference
+from pipeline.errors import DataError
+from pipeline.provenance import code_version, lock_hash
+from pipeline.recalibration import Recalibrated
+from pipeline.records import to_json
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.recalibration import redrawing
+from pipeline.steps.recalibration.redrawing import RedrawnOn
+from pipeline.steps.recalibration.scored_window import line_of
+from pipeline.tables import Table
+
+_LEAST = float(np.finfo(np.float32).tiny)
+
+
+def write_redrawn(
+    candidate: Candidate, parent: Bundle, result: Recalibrated, lineage: Lineage, folder: Path
+) -> str:
+    """Write the bundle into `folder`; its digest.
+
+    What a feature's error usually is stays as the training measured it: it belongs to the weights,
+    and the blame for an incident should not change from one month to the next.
+    """
+    spec, origin = redrawing.origin_of(candidate)
+    rows = redrawing.rows_of(candidate)
+    kept = result.weight > 0
+    used, line = rows[kept], subset(line_of(rows, spec), kept)
+    score = used["score"].to_numpy(np.float64)
+    calibration = Calibration(
+        threshold=result.threshold,
+        summary=CalibrationSummary(
+            rows=len(used),
+            autocorrelation=autocorrelation(np.log(np.maximum(score, _LEAST)), line),
+            quantiles=score_quantiles(score),
+            feature_error=parent.description.calibration.feature_error,
+        ),
+        reference=_reference(used, parent, spec, origin.window),
+        golden=read_golden(parent.folder),
+        trained=parent.trained_reference(),
+    )
+    return write_bundle(
+        fitted_of(parent),
+        calibration,
+        folder,
+        name=candidate.detector,
+        provenance=Provenance(to_json(origin.window), code_version(), lock_hash()),
+        lineage=lineage,
+    )
+
+
+def _reference(
+    used: pd.DataFrame, parent: Bundle, spec: DetectorSpec, window: RedrawnOn
+) -> Reference:
+    """A sample of the rows that the line was drawn from, with their features.
+
+    Raises:
+        DataError: a row of the window is not in telemetry any more.
+    """
+    key = {"timestamp": spec.columns.timestamp}
+    key |= {"entity": spec.columns.entity} if spec.columns.entity else {}
+    telemetry = tables.read(
+        Table(settings.load().storage, spec.name, "telemetry"),
+        first_day=window.first_day,
+        last_day=window.last_day,
+        version=window.telemetry_version,
+    )
+    wanted = used[[*key, "score"]].rename(columns={**key, "score": "score of the row"})
+    found = wanted.merge(telemetry, on=list(key.values()), how="inner")
+    if len(found) != len(used):
+        msg = (
+            f"{len(used) - len(found):,} of {len(used):,} scored rows of {spec.name} are not in "
+            "telemetry; score these days again with the score DAG."
+        )
+        raise DataError(msg)
+    score = found["score of the row"].to_numpy(np.float32)
+    named = found.rename(columns={value: name for name, value in key.items()})
+    return draw_reference(feature_values(found, parent.schema), score, line_of(named, spec))

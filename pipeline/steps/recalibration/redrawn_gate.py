@@ -1,0 +1,161 @@
+"""Task `gate` of a recalibration: ask its questions, register the version, passed or rejected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from pipeline import settings, staging
+from pipeline.config import DetectorSpec
+from pipeline.detector.bundle import Bundle, load_bundle
+from pipeline.errors import PromotionConflict
+from pipeline.gate import GateVerdict
+from pipeline.gate.redrawn import Limits, decide_redrawn
+from pipeline.recalibration import Recalibrated
+from pipeline.records import from_json, to_json
+from pipeline.registry import pages, runs, tags, versions
+from pipeline.registry.connection import connect
+from pipeline.report.card import Reference
+from pipeline.report.redrawn_card import RedrawnCard, redrawn_card
+from pipeline.steps import candidate as staged
+from pipeline.steps import live
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.recalibration import redrawing
+from pipeline.steps.recalibration.recalibrating import redrawn
+from pipeline.steps.recalibration.redrawing import Origin
+from pipeline.steps.recalibration.redrawn_facts import compare_lines
+from pipeline.steps.recalibration.redrawn_run import FIGURE, described, held_episodes
+from pipeline.steps.records import record_threshold
+from pipeline.steps.training.gating import Judged, log_verdict, settle
+
+log = structlog.get_logger()
+
+
+def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Decide about a redrawn line and write down why; nothing that is live changes.
+
+    Returns:
+        what `promote` takes, as the gate of a training does.
+
+    Raises:
+        PromotionConflict: another version went live since the window was read: its network is not
+            the one whose line was redrawn.
+    """
+    candidate = from_json(Candidate, payload)
+    spec, origin = redrawing.origin_of(candidate)
+    here, result = settings.load(), redrawn(candidate)
+    client, champion = connect(here), live.champion(candidate.detector)
+    if champion.version.run_id != candidate.run_id:
+        _refuse_other_champion(champion.version.number, origin)
+    facts, replayed = compare_lines(candidate, result, champion)
+    verdict = decide_redrawn(facts, Limits(spec.gate, spec.recalibration))
+    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+        bundle = load_bundle(folder)
+        version = versions.register(
+            client,
+            model=spec.name,
+            run_id=candidate.run_id,
+            bundle=folder,
+            features=bundle.schema.features,
+        )
+    card = redrawn_card(
+        RedrawnCard(
+            detector=spec.name,
+            gate=verdict,
+            result=result,
+            old=champion.bundle.description.threshold,
+            first_day=origin.window.first_day,
+            last_day=origin.window.last_day,
+            replay=replayed,
+            labels=origin.window.labels,
+            accepted=facts.accepted,
+            held=held_episodes(spec, origin, result),
+            picture=Reference("The window", _image(candidate)),
+            links=(Reference("Run", pages.inside_mlflow(candidate.page)),),
+        )
+    )
+    log_verdict(candidate, verdict, card)
+    page = pages.version_page(here.mlflow_url, spec.name, version.number)
+    runs.describe(client, candidate.run_id, _note(origin, verdict, page))
+    judged = Judged(
+        candidate=replace(candidate, page=page),
+        version=version.number,
+        passed=verdict.passed,
+        reason=_reason(verdict, facts.accepted, result),
+        champion=champion.version.number,
+        card=card,
+    )
+    about = _tags(candidate, spec, bundle, origin, verdict)
+    versions.describe(client, spec.name, version.number, card=card, tags=about)
+    record_threshold(
+        here,
+        judged,
+        bundle,
+        window=(origin.window.first_day, origin.window.last_day),
+        realised_rate=None,
+    )
+    settle(judged, run)
+    event = "line_passed" if judged.passed else "line_rejected"
+    log.info(event, version=judged.version, reason=judged.reason)
+    return to_json(judged) | {"page": page}
+
+
+def _refuse_other_champion(number: int, origin: Origin) -> None:
+    if number != origin.window.champion:
+        msg = (
+            f"The line of version {origin.window.drawn_from} was redrawn while version "
+            f"{origin.window.champion} was live, but version {number} is live now. Nothing was "
+            "registered; run the recalibrate DAG again."
+        )
+        raise PromotionConflict(msg)
+
+
+def _reason(verdict: GateVerdict, accepted: str, result: Recalibrated) -> str:
+    """One sentence for the ledger: the checks, the mend of a stop, or who has accepted it."""
+    if not result.stops:
+        return verdict.reason
+    stopped = " ".join(stop.reason for stop in result.stops)
+    if accepted:
+        return f"{verdict.reason} Beyond the bounds, accepted by {accepted}. {stopped}"
+    mends = [check.reason for check in verdict.results if check.verdict == "fail"]
+    return " ".join((verdict.reason, *mends))
+
+
+def _note(origin: Origin, verdict: GateVerdict, page: str) -> str:
+    word = "Passed" if verdict.passed else "Rejected"
+    return "\n\n".join(
+        (
+            f"**{word}.** {verdict.reason}",
+            f"[Card]({pages.inside_mlflow(page)})",
+            described(origin),
+        )
+    )
+
+
+def _image(candidate: Candidate) -> str:
+    return pages.artifact_image(candidate.run_id, f"{redrawing.RECALIBRATION}/{FIGURE}")
+
+
+def _tags(
+    candidate: Candidate,
+    spec: DetectorSpec,
+    bundle: Bundle,
+    origin: Origin,
+    verdict: GateVerdict,
+) -> dict[str, str]:
+    lineage = bundle.description.lineage
+    network = lineage.weights_of if lineage else origin.window.drawn_from
+    return {
+        "gate": "passed" if verdict.passed else "rejected",
+        "threshold": f"{bundle.threshold:.6g}",
+        "drawn_on": f"{origin.window.first_day} to {origin.window.last_day}",
+        "drawn_from": str(origin.window.drawn_from),
+        "telemetry_version": str(origin.window.telemetry_version),
+        "detector": spec.name,
+        tags.KIND: redrawing.KIND,
+        tags.WEIGHTS_OF: str(network),
+        "candidate": candidate.name,
+        "bundle_sha256": bundle.digest,
+    }

@@ -1,0 +1,169 @@
+"""The MLflow run of a recalibration: what it was given, what it found, and its picture."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline import settings, staging
+from pipeline.config import DetectorSpec
+from pipeline.data.timeline import Episode
+from pipeline.incidents import Incident
+from pipeline.provenance import code_version
+from pipeline.recalibration import Recalibrated, WindowRows
+from pipeline.records import to_json
+from pipeline.registry import pages, runs, tags
+from pipeline.registry.connection import Client, connect
+from pipeline.report.figures.redrawn import WindowPicture, redrawn_window
+from pipeline.report.redrawn_card import HeldEpisode
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.live import Live
+from pipeline.steps.operation.incidents import incidents_between
+from pipeline.steps.recalibration import redrawing
+from pipeline.steps.recalibration.redrawing import Origin
+from pipeline.steps.recalibration.scored_window import window_rows
+
+FIGURE = "window.png"
+
+
+def open_run(
+    candidate: Candidate,
+    spec: DetectorSpec,
+    origin: Origin,
+    parent: Live,
+    result: Recalibrated,
+    *,
+    run: str,
+) -> Candidate:
+    """The candidate with its MLflow run, which holds parameters, metrics and the picture."""
+    here = settings.load()
+    client = connect(here)
+    about = {
+        "detector": candidate.detector,
+        "airflow.run": run,
+        "code_version": code_version(),
+        tags.KIND: redrawing.KIND,
+        tags.WEIGHTS_OF: str(tags.weights_of(parent.version)),
+        # What MLflow's own columns "Source" and "Created by" show.
+        "mlflow.source.type": "JOB",
+        "mlflow.source.name": run,
+        "mlflow.user": "airflow",
+    }
+    opened = runs.find_or_start(
+        client, detector=candidate.detector, candidate=candidate.name, tags=about
+    )
+    run_id = opened.info.run_id
+    found = replace(
+        candidate,
+        run_id=run_id,
+        page=pages.run_page(here.mlflow_url, opened.info.experiment_id, run_id),
+    )
+    runs.describe(client, run_id, f"**Not judged yet.** {described(origin)}")
+    runs.log_parameters(client, run_id, _parameters(spec, origin))
+    runs.log_metrics(client, run_id, _metrics(result))
+    rows = window_rows(redrawing.rows_of(candidate), spec)
+    held = held_episodes(spec, origin, result)
+    _log_evidence(client, found, rows, result, parent.bundle.threshold, held)
+    return found
+
+
+def held_episodes(
+    spec: DetectorSpec, origin: Origin, result: Recalibrated
+) -> tuple[HeldEpisode, ...]:
+    """The episodes held back, with the features that their incident blames."""
+    window = origin.window
+    root = settings.load().storage
+    known = incidents_between(spec, window.first_day, window.last_day, root=root)
+    return tuple(_with_features(episode, known) for episode in result.held)
+
+
+def described(origin: Origin) -> str:
+    """What a redrawn line is, for the description of its run."""
+    window = origin.window
+    return (
+        f"The line of version {window.drawn_from} redrawn on {window.first_day} to "
+        f"{window.last_day}: {window.days} validated days before {window.as_of}, same weights."
+    )
+
+
+def _parameters(spec: DetectorSpec, origin: Origin) -> dict[str, object]:
+    sections = {"recalibration": spec.recalibration, "threshold": spec.threshold}
+    settled = {
+        f"{section}.{key}": value
+        for section, model in sections.items()
+        for key, value in model.model_dump(mode="json").items()
+    }
+    window = {f"data.{key}": value for key, value in redrawing.given(origin.window).items()}
+    accepted = origin.acceptance
+    return {
+        **settled,
+        **window,
+        "accepted_beyond_bounds": f"{accepted.who}: {accepted.reason}" if accepted else "",
+    }
+
+
+def _metrics(result: Recalibrated) -> dict[str, float]:
+    drawn = result.threshold
+    low, high = drawn.interval
+    metrics = {
+        "threshold": drawn.value,
+        "calibration/rows": float(drawn.n),
+        "calibration/rows_effective": drawn.n_effective,
+        "calibration/rate_low": drawn.rate_interval[0],
+        "calibration/rate_high": drawn.rate_interval[1],
+        "move/step": result.step,
+        "move/total": result.total,
+        "move/growth": result.growth,
+        "window/held_episodes": float(len(result.held)),
+    }
+    metrics |= {"threshold_low": low} if low is not None else {}
+    metrics |= {"threshold_high": high} if high is not None else {}
+    return metrics | {f"window/{name}": float(count) for name, count in result.counts.items()}
+
+
+def _log_evidence(
+    client: Client,
+    candidate: Candidate,
+    rows: WindowRows,
+    result: Recalibrated,
+    old: float,
+    held: tuple[HeldEpisode, ...],
+) -> None:
+    """The picture of the window, and the held episodes for whoever labels them."""
+    picture = WindowPicture(
+        line=rows.line,
+        score=rows.score,
+        status=result.status,
+        old=old,
+        new=result.threshold.value,
+        held=result.held,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / FIGURE).write_bytes(redrawn_window(picture))
+        told = [to_json(episode) for episode in held]
+        (Path(scratch) / "held.json").write_text(json.dumps(told, indent=1))
+        folder = redrawing.RECALIBRATION
+        staging.push(Path(scratch), candidate.folder(folder))
+        runs.log_folder(client, candidate.run_id, Path(scratch), folder)
+
+
+def _with_features(episode: Episode, known: list[Incident]) -> HeldEpisode:
+    blamed = next(
+        (
+            each.features
+            for each in known
+            if each.entity == episode.entity
+            and each.start <= episode.end
+            and each.end >= episode.start
+        ),
+        (),
+    )
+    return HeldEpisode(
+        entity=episode.entity,
+        start=episode.start.to_pydatetime(),
+        end=episode.end.to_pydatetime(),
+        rows=len(episode.rows),
+        features=tuple(each.feature for each in blamed),
+    )

@@ -1,0 +1,32 @@
+"""Versions by number, opened, and which of them share a network."""
+
+from __future__ import annotations
+
+from pipeline import settings
+from pipeline.errors import DataError
+from pipeline.registry import tags
+from pipeline.registry import versions as registered
+from pipeline.registry.connection import connect
+from pipeline.registry.versions import Version
+from pipeline.steps import live
+from pipeline.steps.live import Live
+
+
+def version_of(detector: str, number: int) -> Live:
+    """Version `number` with its bundle.
+
+    Raises:
+        DataError: it was deleted.
+    """
+    found = registered.by_number(connect(settings.load()), detector, number)
+    if found is None:
+        msg = f"Version {number} of {detector} was deleted meanwhile; start the DAG anew."
+        raise DataError(msg)
+    return live.opened(found)
+
+
+def same_weights(detector: str, version: Version) -> frozenset[int]:
+    """The versions with the same network; scores of any of them are scores of `version`."""
+    every = registered.every(connect(settings.load()), detector)
+    network = tags.weights_of(version)
+    return frozenset(each.number for each in every if tags.weights_of(each) == network)

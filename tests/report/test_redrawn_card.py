@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.evaluation.metrics import JudgedRows
+from pipeline.evaluation.replay import Replay
+from pipeline.gate import GateVerdict
+from pipeline.recalibration import STATUSES, Anchor, Recalibrated
+from pipeline.report.card import Reference
+from pipeline.report.figures.redrawn import WindowPicture, redrawn_window
+from pipeline.report.redrawn_card import HeldEpisode, RedrawnCard, redrawn_card
+
+HELD = HeldEpisode(
+    "R80711",
+    datetime(2014, 5, 3, 4, tzinfo=UTC),
+    datetime(2014, 5, 3, 9, tzinfo=UTC),
+    31,
+    ("gearbox temperature", "rotor speed"),
+)
+
+
+@pytest.fixture
+def card(threshold: DrawnThreshold) -> RedrawnCard:
+    day = date(2014, 5, 31)
+    result = Recalibrated(
+        threshold=replace(threshold, value=10.5),
+        anchor=Anchor(9.0, 1.0, date(2014, 3, 31), date(2014, 3, 31)),
+        day=day,
+        days=30,
+        status=np.zeros(0, np.int8),
+        weight=np.zeros(0),
+        counts=dict.fromkeys(STATUSES, 7),
+        held=(),
+        longest_normal=4,
+        level=1.0,
+        step=0.05,
+        total=0.167,
+        growth=0.01,
+        stops=(),
+        stale="",
+    )
+    return RedrawnCard(
+        detector="la_haute_borne",
+        gate=GateVerdict(True, "All 7 checks passed.", (), 3),  # noqa: FBT003 - passed
+        result=result,
+        old=threshold,
+        first_day=date(2014, 5, 2),
+        last_day=day,
+        replay=Replay(30, 1.2, 1.0, 3, 1, None, ()),
+        labels=2,
+        accepted="",
+        held=(HELD,),
+        picture=Reference("The window", "get-artifact?path=window.png"),
+        links=(),
+    )
+
+
+def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: RedrawnCard) -> None:
+    rejected = replace(card, gate=replace(card.gate, passed=False))
+
+    assert redrawn_card(card).startswith("Passed against champion 3: la_haute_borne, line redrawn")
+    assert redrawn_card(rejected).startswith("Rejected against champion 3")
+
+
+def test_the_move_is_told_from_the_live_line_and_from_the_anchor(card: RedrawnCard) -> None:
+    text = redrawn_card(card)
+
+    assert "A step of **+5.0%**, within the interval of the live line" in text
+    assert "**+16.7%** from the line of 2014-03-31" in text
+    assert "1.00 &emsp; | 1.20" in text
+
+
+def test_a_move_that_chance_does_not_explain_is_not_excused(card: RedrawnCard) -> None:
+    far = replace(card.result, threshold=replace(card.result.threshold, value=8.0))
+
+    assert "chance alone" not in redrawn_card(replace(card, result=far))
+
+
+def test_held_episodes_are_shown_with_time_machine_and_cause(card: RedrawnCard) -> None:
+    text = redrawn_card(card)
+
+    assert "2014-05-03 04:00 &emsp; | 2014-05-03 09:00 &emsp; | R80711 &emsp; | 31" in text
+    assert "gearbox temperature, rotor speed" in text
+
+
+def test_more_held_episodes_than_fit_are_counted(card: RedrawnCard) -> None:
+    assert "2 more are in `recalibration/held.json`" in redrawn_card(
+        replace(card, held=(HELD,) * 12)
+    )
+
+
+def test_who_accepted_and_what_is_stale_stand_at_the_top(card: RedrawnCard) -> None:
+    changed = replace(
+        card,
+        accepted="ada: the gearbox is new",
+        result=replace(card.result, stale="The live line has not moved for 120 days."),
+    )
+
+    head = redrawn_card(changed).split("---")[0]
+
+    assert "accepted by ada: the gearbox is new" in head
+    assert "**Stale:** The live line has not moved for 120 days." in head
+
+
+def test_the_picture_says_how_far_the_line_moves(rows: JudgedRows) -> None:
+    status = np.where(rows.score > 10, 2, 1).astype(np.int8)
+    picture = WindowPicture(rows.line, rows.score.astype(float), status, 10.0, 10.5, ())
+
+    assert redrawn_window(picture).startswith(b"\x89PNG")
+    assert redrawn_window(picture) == redrawn_window(picture)
+    assert redrawn_window(picture) != redrawn_window(replace(picture, new=12.0))

@@ -1,0 +1,148 @@
+"""A change of champion that dies before its n-th write, for every n, and is then run again.
+
+The registry is a fake that dies on demand; lock and tables are real. The same with real processes,
+SIGKILL and a real registry: `benchmarks/operation/promotion.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from pipeline import ledger, tables
+from pipeline.records import to_json
+from pipeline.steps import records
+from pipeline.steps.going_live import champion, promotion, rollback
+from pipeline.steps.operation import incidents
+from tests.builders import make_spec
+from tests.steps.fake_registry import FakeRegistry, Killed
+from tests.steps.going_live.test_promotion import PASSED
+from tests.steps.going_live.test_rollback import FEATURES, decided
+
+
+@pytest.fixture
+def drill(here, tmp_path, monkeypatch):
+    """Runs `change` until it survives, killed before its 1st, 2nd, ... write, each on new ground.
+
+    Yields, for each kill, what a second run of `change` has made of it.
+    """
+    content = make_spec().model_dump(mode="json", by_alias=True)
+    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    bundle = SimpleNamespace(schema=SimpleNamespace(features=FEATURES))
+    monkeypatch.setattr(rollback, "opened", lambda _: SimpleNamespace(bundle=bundle))
+
+    def ground(n):
+        monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path / f"kill-{n}"))
+        world = SimpleNamespace(registry=FakeRegistry(versions=3), rescored=[], n=n)
+        world.here = champion_here()
+        world.registry.aliases = {"champion": 2, "previous": 1, "challenger": 3}
+        for module in (promotion, champion, rollback):
+            monkeypatch.setattr(module, "connect", lambda _: world.registry)
+        for version in (1, 2):
+            records.write_decision(world.here, decided(version, replaced=version - 1 or None))
+        monkeypatch.setattr(records, "tables", Dying(world.registry))
+        monkeypatch.setattr(incidents, "withdraw_and_rescore", rescoring(world))
+        world.registry.dies_before = n
+        return world
+
+    def run(change):
+        for n in count(1):
+            world = ground(n)
+            try:
+                change()
+            except Killed:
+                world.registry.dies_before = None
+                change()
+                yield world
+            else:
+                assert n > 5
+                return
+
+    return run
+
+
+class Dying:
+    """`pipeline.tables`, whose appends count as writes of the registry."""
+
+    def __init__(self, registry):
+        self.registry = registry
+
+    def append(self, *given):
+        self.registry.write()
+        return tables.append(*given)
+
+    def __getattr__(self, name):
+        return getattr(tables, name)
+
+
+def champion_here():
+    from pipeline import settings
+
+    return settings.load()
+
+
+def rescoring(world):
+    def withdraw_and_rescore(_detector, bad_version, *, run):
+        world.registry.write()
+        world.rescored.append((bad_version, run))
+        return {}
+
+    return withdraw_and_rescore
+
+
+def changes(world):
+    entries = records.read_ledger(world.here, "pumps")
+    ledger.verify(entries)
+    return [(d.action, d.version, d.replaced) for d in ledger.changes(entries)[2:]]
+
+
+def test_a_promotion_is_finished_by_the_next_run(drill):
+    payload = to_json(replace(PASSED, version=3, champion=2))
+
+    worlds = list(drill(lambda: promotion.promote(payload, answer=None, run="r")))
+
+    for world in worlds:
+        assert world.registry.aliases == {"champion": 3, "previous": 2}
+        assert world.registry.tags[2] == {"status": "previous"}
+        assert world.registry.tags[3] == {"status": "champion"}
+        assert world.registry.ended == {"m1": "passed"}
+        assert changes(world) == [("promotion", 3, 2)]
+
+
+def test_a_promotion_that_nobody_runs_again_is_written_down_by_the_next_change(drill):
+    payload = to_json(replace(PASSED, version=3, champion=2))
+
+    def change():
+        if champion_of_now() == 3:  # the next run is another one, which looks at the champion first
+            rollback.check("pumps", target="2", reason="other", who="ada")
+        else:
+            promotion.promote(payload, answer=None, run="r")
+
+    for world in drill(change):
+        assert world.registry.aliases == {"champion": 3, "previous": 2}
+        assert changes(world) == [("promotion", 3, 2)]
+
+
+def test_a_rollback_is_finished_by_the_next_run(drill):
+    def change():
+        checked = rollback.check("pumps", target="previous", reason="bad", who="ada")
+        rollback.rescore(rollback.move(checked), run="r")
+
+    for world in drill(change):
+        finished = {"status": "rolled_back", "rolled_back": "bad", "rescoring": "done"}
+        # Killed after its last write but one, the first run had finished: there is no way back
+        # from version 1, and the second run says so instead of moving on.
+        assert world.registry.aliases == {"champion": 1, "challenger": 3}
+        assert world.registry.tags[2] == finished
+        assert world.registry.tags[1] == {"status": "champion"}
+        assert changes(world) == [("rollback", 1, 2)]
+        assert (2, "r") in world.rescored
+
+
+def champion_of_now():
+    client = champion.connect(None)
+    return client.aliases["champion"]

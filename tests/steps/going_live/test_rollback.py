@@ -1,0 +1,226 @@
+"""Rollback without servers: the registry is a fake, the ledger and its lock are real."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from pipeline import ledger
+from pipeline.errors import BundleError, DataError, PromotionConflict
+from pipeline.ledger import Decision
+from pipeline.registry import tags
+from pipeline.steps.going_live import champion, rollback
+from pipeline.steps.operation import incidents
+from pipeline.steps.records import read_ledger, write_decision
+from tests.builders import make_spec
+from tests.steps.fake_registry import FakeRegistry
+
+FEATURES = make_spec().columns.feature_columns
+
+
+def decided(version, *, action="promotion", replaced=None):
+    return Decision(
+        action=action,
+        detector="pumps",
+        version=version,
+        replaced=replaced,
+        who="ada",
+        why="because",
+        run_id=f"run-{version}",
+        card_sha256="",
+        decided_at=f"2024-02-{version:02d}T00:00:00+00:00",
+    )
+
+
+@pytest.fixture
+def registry(here, monkeypatch):
+    """Versions 1, 2 and 3 went live one after the other; 4 was rejected, 5 waits."""
+    fake = FakeRegistry(versions=5)
+    fake.aliases = {"champion": 3, "previous": 2, "challenger": 5}
+    fake.tags[4] |= {"gate": "rejected", "reason": "latency is 2 s"}
+    fake.tags[5] |= {"gate": "passed"}
+    for module in (rollback, champion):
+        monkeypatch.setattr(module, "connect", {here: fake}.get)
+    for version in (1, 2, 3):
+        write_decision(here, decided(version, replaced=version - 1 or None))
+    content = make_spec().model_dump(mode="json", by_alias=True)
+    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    return fake
+
+
+@pytest.fixture
+def rescored(monkeypatch):
+    """The versions whose days were scored again."""
+    versions: list[int] = []
+
+    def withdraw_and_rescore(_detector, bad_version, *, run):
+        assert run
+        versions.append(bad_version)
+        return {"days": 2}
+
+    monkeypatch.setattr(incidents, "withdraw_and_rescore", withdraw_and_rescore)
+    return versions
+
+
+@pytest.fixture(autouse=True)
+def loads(monkeypatch):
+    """Every version loads and reads the detector's features."""
+    bundle = SimpleNamespace(schema=SimpleNamespace(features=FEATURES))
+    monkeypatch.setattr(rollback, "opened", lambda _: SimpleNamespace(bundle=bundle))
+
+
+def check(target="previous", *, reason="It flags half of all rows.", **how):
+    return rollback.check("pumps", target=target, reason=reason, who="ada", **how)
+
+
+def roll_back(target="previous", **how):
+    return rollback.rescore(rollback.move(check(target, **how)), run="pumps__rollback/r1")
+
+
+def last_decision(here):
+    entries = read_ledger(here, "pumps")
+    ledger.verify(entries)
+    return entries[-1].decision
+
+
+def test_the_previous_version_is_live_again_and_the_ledger_says_why(here, registry, rescored):
+    outcome = roll_back()
+
+    decision = last_decision(here)
+    assert outcome["moved"]
+    assert registry.aliases["champion"] == 2
+    assert (decision.action, decision.version, decision.replaced) == ("rollback", 2, 3)
+    assert (decision.who, decision.why) == ("ada", "It flags half of all rows.")
+    assert rescored == [3]
+
+
+@pytest.mark.usefixtures("rescored")
+def test_what_was_rolled_back_is_tagged_and_not_the_way_back(registry):
+    roll_back()
+
+    assert registry.aliases["previous"] == 1
+    assert registry.tags[3] == {
+        "status": "rolled_back",
+        "rolled_back": "It flags half of all rows.",
+        "rescoring": "done",
+    }
+    assert registry.tags[2]["status"] == "champion"
+
+
+def test_two_rollbacks_go_back_two_versions_and_a_third_has_nowhere_to_go(registry, rescored):
+    roll_back()
+    roll_back()
+
+    assert registry.aliases == {"champion": 1, "challenger": 5}
+    assert rescored == [3, 2]
+    with pytest.raises(DataError, match="no previous version behind champion 1"):
+        check()
+
+
+def test_a_version_that_was_pruned_is_skipped_on_the_way_back(registry):
+    del registry.tags[2]
+
+    assert check()["target"] == 1
+
+
+@pytest.mark.usefixtures("rescored")
+def test_a_person_may_bring_back_by_number_what_was_rolled_back(here, registry):
+    roll_back()
+
+    roll_back("3", reason="The sensor was at fault, not version 3.")
+
+    assert registry.aliases == {"champion": 3, "previous": 1, "challenger": 5}
+    assert registry.tags[3] == {"status": "champion"}
+    assert last_decision(here).replaced == 2
+
+
+@pytest.mark.usefixtures("rescored")
+def test_a_candidate_that_passed_its_gate_may_be_a_target(registry):
+    roll_back("5")
+
+    assert registry.aliases == {"champion": 5, "previous": 2}
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("3", "live already"),
+        ("4", r"never live and did not pass its gate \(latency is 2 s\)"),
+        ("7", "no version 7; there are 1, 2, 3, 4, 5"),
+        ("best", "'best' is no version"),
+    ],
+)
+def test_an_impossible_target_is_refused_before_anything_moves(here, registry, target, told):
+    with pytest.raises(DataError, match=told):
+        check(target)
+
+    assert registry.aliases["champion"] == 3
+    assert last_decision(here).version == 3
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_rollback_needs_a_reason():
+    with pytest.raises(DataError, match="needs a reason"):
+        check(reason="  ")
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_version_that_does_not_load_is_refused(monkeypatch):
+    def damaged(_version):
+        raise BundleError("model.onnx: is damaged")
+
+    monkeypatch.setattr(rollback, "opened", damaged)
+
+    with pytest.raises(DataError, match="Version 2 of pumps cannot serve"):
+        check()
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_version_that_reads_a_feature_that_is_gone_is_refused(monkeypatch):
+    bundle = SimpleNamespace(schema=SimpleNamespace(features=(*FEATURES, "noise")))
+    monkeypatch.setattr(rollback, "opened", lambda _: SimpleNamespace(bundle=bundle))
+
+    with pytest.raises(DataError, match="reads noise"):
+        check()
+
+
+def test_the_watch_leaves_alone_what_went_live_meanwhile(registry, rescored):
+    outcome = roll_back(only_if_live=2)
+
+    assert not outcome["moved"]
+    assert "version 3 of pumps is live" in outcome["reason"]
+    assert registry.aliases["champion"] == 3
+    assert rescored == []
+
+
+def test_a_promotion_between_check_and_move_is_not_undone(registry):
+    checked = check()
+    registry.aliases["champion"] = 5
+
+    with pytest.raises(PromotionConflict, match="now version 5"):
+        rollback.move(checked)
+
+    assert registry.aliases["champion"] == 5
+
+
+def test_a_rollback_that_lost_its_rescoring_is_finished_and_goes_no_further(registry, rescored):
+    rollback.move(check())  # and the run died here
+
+    outcome = roll_back()
+
+    assert not outcome["moved"]
+    assert "Trigger again to go further back" in outcome["reason"]
+    assert registry.aliases["champion"] == 2
+    assert rescored == [3]
+
+
+def test_a_version_stays_due_until_its_days_are_scored(registry, monkeypatch):
+    monkeypatch.setattr(incidents, "withdraw_and_rescore", lambda *_, **__: 1 / 0)
+    moved = rollback.move(check())
+
+    with pytest.raises(ZeroDivisionError):
+        rollback.rescore(moved, run="r")
+
+    assert registry.tags[3][tags.RESCORING] == "due"

@@ -1,0 +1,193 @@
+"""Days through the live bundle: the tables depend on the data, never on the order of the work."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pipeline import tables
+from pipeline.errors import BundleError, DataError, OutageError
+from pipeline.steps import live
+from pipeline.tables import Table
+from tests.builders import ROWS_A_DAY
+from tests.steps.pump_house import EIGHT_DAYS as D
+from tests.steps.pump_house import another_house, station
+
+
+def test_every_row_gets_its_score_and_a_flag_where_it_crosses_the_line(filled):
+    told = filled.score(D[2])
+
+    rows = filled.rows("scores", D[2])
+    assert len(rows) == ROWS_A_DAY == told["rows"]
+    assert (rows["flag"] == (rows["score"] > rows["threshold"])).all()
+    assert set(rows["role"]) == {"champion"}
+    assert set(rows["version"]) == {1}
+    faulty = rows[rows["entity"].eq("a") & rows["timestamp"].dt.hour.isin([4, 5])]
+    assert faulty["flag"].all()
+    assert faulty["features"].str.startswith('[["pressure"').all()
+    assert rows.loc[~rows["flag"], "features"].isna().all()
+
+
+def test_a_day_is_recorded_with_what_it_was_scored_from(filled):
+    filled.score(D[2], run="pumps__score/r1")
+
+    (line,) = filled.rows("scorings").to_dict("records")
+    assert (line["verdict"], line["run_id"], line["version"]) == ("scored", "pumps__score/r1", 1)
+    assert line["rows"] == ROWS_A_DAY
+    assert line["flags"] == filled.rows("scores", D[2])["flag"].sum()
+    assert line["incidents"] == len(filled.rows("incidents", D[2]))
+    assert line["median_score"] == filled.rows("scores", D[2])["score"].median()
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_shuffled_in_order_and_bulk_give_the_same_tables(here, monkeypatch, window):
+    orders = [list(D), [5, 0, 7, 2, 6, 1, 4, 3], [D]]
+    contents = []
+    for place, order in enumerate(orders):
+        house = another_house(here, monkeypatch, f"lake-{place}", window=window)
+        house.deliver(station())
+        for step in order:
+            chunk = step if isinstance(step, list) else [D[step] if isinstance(step, int) else step]
+            house.ingest(*chunk)
+            house.score(*chunk)
+        contents.append(house.content())
+
+    in_order, shuffled, bulk = contents
+    assert in_order == shuffled == bulk
+    assert len(in_order["scores"]) == len(D)
+    assert in_order["incidents"]
+    kinds = house.rows("incidents")["kind"].unique()
+    assert set(kinds) == {"anomaly", "shifted feature"}
+
+
+def test_late_data_score_the_next_day_anew(filled, here, monkeypatch):
+    filled.score(*D)
+    late = another_house(here, monkeypatch, "late")
+    late.deliver(station())
+    late.ingest(D[7])
+    late.score(D[7])
+    alone = late.content()["scores"][D[7]]
+    late.ingest(D[6])
+    late.score(D[6])
+
+    assert late.content()["scores"][D[7]] == filled.content()["scores"][D[7]]
+    assert late.content()["scores"][D[7]] != alone
+
+
+def test_rows_after_a_day_change_nothing_of_it(filled, here, monkeypatch):
+    filled.score(D[6])
+    early = another_house(here, monkeypatch, "early")
+    early.deliver(station())
+    early.ingest(*D[:7])
+    early.score(D[6])
+
+    assert early.content() == filled.content()
+
+
+def test_doing_it_again_writes_nothing(filled):
+    filled.score(*D)
+    before = {name: version(filled, name) for name in ("scores", "incidents", "scorings")}
+
+    told = filled.score(*D)
+
+    assert told["written"] == 0
+    assert told["rows"] == len(D) * ROWS_A_DAY
+    assert before == {name: version(filled, name) for name in before}
+
+
+def test_a_challenger_scores_in_shadow_and_raises_nothing(filled):
+    filled.score(D[2])
+    before = filled.content()["incidents"]
+    filled.promote(2, line=0.01, alias="challenger")
+
+    told = filled.score(D[2])
+
+    rows = filled.rows("scores", D[2]).groupby("role")["version"].agg(["size", "max"])
+    assert rows.loc["challenger"].tolist() == [ROWS_A_DAY, 2]
+    assert rows.loc["champion"].tolist() == [ROWS_A_DAY, 1]
+    assert filled.content()["incidents"] == before
+    assert told["challenger"] == 2
+
+
+def test_a_challenger_that_cannot_be_read_costs_only_its_shadow(filled, monkeypatch):
+    def torn(detector, alias):
+        if alias == "challenger":
+            raise BundleError("torn")
+        return filled.by_alias(detector, alias)
+
+    monkeypatch.setattr(live, "by_alias", torn)
+
+    filled.score(D[2])
+
+    assert set(filled.rows("scores", D[2])["role"]) == {"champion"}
+    assert list(filled.rows("scorings")["reason"]) == ["no shadow: torn"]
+
+
+def test_without_a_champion_nothing_is_written_and_the_answer_says_so(filled):
+    filled.live.clear()
+
+    told = filled.score(*D)
+
+    assert "no champion yet" in told["skipped"]
+    assert filled.rows("scores").empty
+    assert filled.rows("scorings").empty
+
+
+def test_a_day_without_telemetry_ends_without_scores(filled):
+    filled.score(D[2])
+    table = Table(filled.here.storage, "pumps", "telemetry")
+    nothing = pa.Table.from_pandas(filled.rows("telemetry").iloc[:0], preserve_index=False)
+    tables.replace_days(table, [D[2]], nothing, metadata={})
+
+    told = filled.score(D[2])
+
+    assert told["rows"] == 0
+    assert filled.rows("scores", D[2]).empty
+    assert filled.rows("incidents", D[2]).empty
+    lines = filled.rows("scorings").sort_values("scored_at")
+    assert list(lines["verdict"]) == ["scored", "empty"]
+
+
+def test_an_outage_is_recorded_before_it_is_raised(filled, monkeypatch):
+    def silent(_detector, _alias):
+        raise OutageError("the registry does not answer")
+
+    monkeypatch.setattr(live, "by_alias", silent)
+
+    with pytest.raises(OutageError):
+        filled.score(D[0], D[1])
+
+    lines = filled.rows("scorings")
+    assert list(lines["verdict"]) == ["failed", "failed"]
+    assert lines["reason"].eq("OutageError: the registry does not answer").all()
+
+
+def test_a_day_that_cannot_be_scored_is_named_and_the_others_are_scored(filled):
+    spoil(filled, D[3])
+
+    with pytest.raises(DataError, match=f"1 of 8 days .* {D[3]}: .*flow"):
+        filled.score(*D)
+
+    assert set(filled.rows("scores")["date"]) == set(D) - {D[3]}
+    lines = filled.rows("scorings").set_index("date")["verdict"]
+    assert lines[D[3]] == "failed"
+    assert lines.drop(D[3]).eq("scored").all()
+
+
+def test_no_day_at_all_is_refused(house):
+    with pytest.raises(DataError, match="no day to score"):
+        house.score()
+
+
+def spoil(house, day):
+    """Put a value into telemetry that no network can take."""
+    rows = house.rows("telemetry", day)
+    rows.loc[rows.index[5], "flow"] = np.float32("nan")
+    content = pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
+    tables.replace_days(
+        Table(house.here.storage, "pumps", "telemetry"), [day], content, metadata={}
+    )
+
+
+def version(house, name):
+    return tables.current_version(Table(house.here.storage, "pumps", name))

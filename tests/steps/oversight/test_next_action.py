@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import pytest
+
+from pipeline.steps.oversight.health import DriftLine, Health, LiveVersion
+from pipeline.steps.oversight.next_action import NOTHING, next_action
+from pipeline.steps.oversight.status import PartitionState, State
+from tests.builders import FIRST_DAY, days
+
+WELL = Health(
+    detector="pumps",
+    last_scored=FIRST_DAY,
+    live=LiveVersion(3, "trained", 1.0, 0.9, 1.2, ""),
+    challenger=None,
+    approval="none",
+    budget=0.01,
+    alert_rate={7: 0.01, 30: 0.01},
+    open_incidents=0,
+    newest=(),
+    drift=None,
+    labels_waiting=0,
+    audits_waiting=0,
+    muted=(),
+    unfinished_rollback=(),
+    partitions=tuple(PartitionState(day, "scored") for day in days(5)),
+    not_loaded=None,
+)
+
+
+def with_days(*states: State, reason: str = "") -> Health:
+    found = zip(days(len(states)), states, strict=True)
+    return replace(WELL, partitions=tuple(PartitionState(d, s, reason) for d, s in found))
+
+
+def drifting(action: str) -> Health:
+    return replace(WELL, drift=DriftLine(FIRST_DAY, "some drift", action, "D is 0.4"))
+
+
+def test_where_all_is_well_there_is_nothing_to_do():
+    assert next_action(WELL).what == NOTHING
+
+
+def test_skipped_days_are_ingested_newest_run_of_days_first():
+    todo = next_action(with_days("missing", "scored", "missing", "missing", "scored"))
+
+    assert todo.what == "ingest 2024-01-03 to 2024-01-04 and 1 more days, which nobody ever tried"
+    assert todo.command == (
+        "airflow dags trigger pumps__ingest --conf "
+        '\'{"from_day": "2024-01-03", "to_day": "2024-01-04"}\''
+    )
+
+
+def test_validated_days_are_scored_once_there_is_a_champion():
+    waiting = with_days("waiting")
+
+    assert "pumps__score" in next_action(waiting).command
+    assert "pumps__train" in next_action(replace(waiting, live=None)).command
+
+
+@pytest.mark.parametrize(
+    ("reason", "verb"), [("scoring: NaN", "score"), ("no answer", "ingest")], ids=str
+)
+def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
+    assert f"pumps__{verb} " in next_action(with_days("failed", reason=reason)).command
+
+
+@pytest.mark.parametrize(
+    ("health", "told"),
+    [
+        (replace(WELL, unfinished_rollback=(4,)), "pumps__rollback"),
+        (drifting("retrain"), "pumps__train"),
+        (drifting("recalibrate"), "pumps__recalibrate"),
+        (replace(WELL, muted=("flow on a",)), "feature pumps accept|mute|unmute flow --entity a"),
+        (replace(WELL, audits_waiting=2), "label pumps --list"),
+        (replace(WELL, open_incidents=2), "label pumps --list"),
+        (replace(WELL, not_loaded=(FIRST_DAY, days(9)[8])), '"to_day": "2024-01-09"'),
+        (with_days("contradictory", reason="odd"), "status pumps --proof"),
+    ],
+    ids=["rollback", "retrain", "recalibrate", "muted", "audits", "incidents", "history", "odd"],
+)
+def test_each_state_has_its_command(health, told):
+    assert told in next_action(health).command
+
+
+def test_what_is_live_comes_before_what_is_open():
+    health = replace(drifting("retrain"), open_incidents=9, unfinished_rollback=(4,))
+
+    assert "rollback" in next_action(health).what
+    assert "retrain" not in next_action(replace(health, unfinished_rollback=())).command
+
+
+def test_a_challenger_waits_for_a_person_only_where_one_is_asked():
+    waiting = replace(WELL, challenger=4)
+
+    assert next_action(waiting).what == NOTHING
+    assert "approve or reject version 4" in next_action(replace(waiting, approval="human")).what

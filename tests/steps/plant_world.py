@@ -1,0 +1,122 @@
+"""A pump farm in production, without servers: tables in a folder, MLflow on SQLite, one champion.
+
+Seventy validated days; the first thirty trained version 1, which is live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import yaml
+
+from pipeline import settings, staging
+from pipeline.config import DetectorSpec
+from pipeline.data.ingest import ingest_days
+from pipeline.detector.bundle import load_bundle
+from pipeline.records import from_json
+from pipeline.registry import tags, versions
+from pipeline.registry.connection import Client, connect
+from pipeline.settings import Settings
+from pipeline.steps import candidate as staged
+from pipeline.steps.candidate import Candidate, origin_of
+from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.records import decision_about, record_threshold
+from pipeline.steps.training import fitting
+from pipeline.steps.training.gating import Judged
+from tests.builders import days, make_frame, make_spec, moment
+
+if TYPE_CHECKING:
+    import pytest
+
+HISTORY = 70
+TRAINED = 30
+AS_OF = days(TRAINED + 1)[-1]
+SMALL = {"members": 2, "width": 16, "steps": 120}
+
+
+@dataclass(frozen=True)
+class World:
+    """Where it all is."""
+
+    here: Settings
+    spec: DetectorSpec
+
+    @property
+    def client(self) -> Client:
+        return connect(self.here)
+
+    def aliases(self) -> dict[str, int]:
+        found = self.client.get_registered_model("pumps").aliases
+        return {str(alias): int(number) for alias, number in found.items()}
+
+
+def make_world(folder: Path, patch: pytest.MonkeyPatch, frame: pd.DataFrame | None = None) -> World:
+    """The farm below `folder`, with `frame` as what its source delivers."""
+    for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE"):
+        (folder / variable.lower()).mkdir()
+        patch.setenv(f"PLIMSOLL_{variable}", str(folder / variable.lower()))
+    patch.delenv("PLIMSOLL_LOCK_DSN", raising=False)
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    patch.chdir(folder)  # MLflow on SQLite keeps artifacts below the working folder
+    here = settings.load()
+    source = folder / "data" / "pumps.parquet"
+    (make_frame(HISTORY) if frame is None else frame).to_parquet(source)
+    spec = make_spec(
+        source={"kind": "parquet", "path": str(source)},
+        model=SMALL,
+        recalibration={"window_days": 20, "minimum_days": 7},
+    )
+    content = spec.model_dump(mode="json", by_alias=True)
+    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    history = days(HISTORY)
+    ingest_days(
+        spec,
+        history,
+        root=here.storage,
+        cache=here.cache,
+        now=moment(days(HISTORY + 1)[-1]),
+        run_id="r",
+    )
+    promote_trained(here, AS_OF)
+    return World(here, spec)
+
+
+def promote_trained(here: Settings, as_of: date) -> int:
+    """Train on the days before `as_of` and make it live without a gate; its number."""
+    payload = fitting.calibrate(
+        fitting.train(fitting.window("pumps", as_of.isoformat()), run="pumps__train/r1")
+    )
+    candidate = from_json(Candidate, payload)
+    client, (spec, manifest) = connect(here), origin_of(candidate)
+    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+        bundle = load_bundle(folder)
+        version = versions.register(
+            client,
+            model=spec.name,
+            run_id=candidate.run_id,
+            bundle=folder,
+            features=bundle.schema.features,
+        )
+    about = {"gate": "passed", tags.KIND: "trained", tags.WEIGHTS_OF: str(version.number)}
+    versions.describe(client, spec.name, version.number, card="Passed", tags=about)
+    champion = versions.by_alias(client, spec.name, "champion")
+    judged = Judged(
+        candidate=replace(candidate, page=""),
+        version=version.number,
+        passed=True,
+        reason="made for a test",
+        champion=champion.number if champion else None,
+        card="Passed",
+    )
+    window = (manifest.first_day, manifest.last_day)
+    record_threshold(here, judged, bundle, window=window, realised_rate=None)
+    decision = decision_about(
+        judged, "promotion", replaced=judged.champion, who="test", why="made for a test"
+    )
+    change_champion(here, decision)
+    return version.number

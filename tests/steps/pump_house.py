@@ -1,0 +1,144 @@
+"""The pump farm with a live detector: real tables and bundles, only the registry is made up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import tables
+from pipeline.config import DenoisingModel, DetectorSpec
+from pipeline.data.ingest import ingest_days
+from pipeline.data.split import Block
+from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.calibrated import Calibration
+from pipeline.detector.calibration import calibrate
+from pipeline.detector.description import Provenance
+from pipeline.detector.fitted import FittedNetwork
+from pipeline.detector.graph import Graph
+from pipeline.detector.schema import schema_of
+from pipeline.detector.training import fit
+from pipeline.registry.versions import Version
+from pipeline.settings import Settings
+from pipeline.steps import live
+from pipeline.steps.live import Live
+from pipeline.steps.operation import scoring
+from pipeline.steps.operation.score_tables import content_hashes
+from pipeline.tables import Table
+from tests.builders import days, make_frame, make_spec, make_telemetry, on
+
+SMALL = DenoisingModel(members=2, width=16, steps=120, batch_rows=64)
+EIGHT_DAYS = days(8)
+BEFORE = date(2023, 10, 1)
+"""Training and calibration rows come from here, long before any day of a test."""
+
+
+@dataclass
+class PumpHouse:
+    """A deployment with one detector, `pumps`, whose source is one Parquet file.
+
+    Attributes:
+        here: its folders.
+        spec: the detector.
+        live: what each alias points to.
+    """
+
+    here: Settings
+    spec: DetectorSpec
+    live: dict[str, Live] = field(default_factory=dict)
+
+    def by_alias(self, _detector: str, alias: str) -> Live | None:
+        return self.live.get(alias)
+
+    def promote(self, number: int, *, line: float = 1.0, alias: str = "champion") -> Live:
+        """Make a bundle live whose threshold is `line` times the honest one."""
+        folder = Path(self.here.cache) / f"bundle-{number}"
+        made = Live(
+            Version(number, f"run-{number}", "", {}, ""),
+            _bundle(folder, line, self.spec.window.length),
+        )
+        self.live[alias] = made
+        return made
+
+    def deliver(self, frame: pd.DataFrame) -> None:
+        """Let the source hold `frame` from now on."""
+        frame.to_parquet(Path(self.here.data) / "pumps.parquet")
+
+    def ingest(self, *days: date) -> None:
+        path = str(Path(self.here.data) / "pumps.parquet")
+        source = self.spec.source.model_copy(update={"path": path})
+        ingest_days(
+            self.spec.model_copy(update={"source": source}),
+            days,
+            root=self.here.storage,
+            cache=self.here.cache,
+            now=datetime.now(UTC),
+            run_id="ingest",
+        )
+
+    def score(self, *days: date, run: str = "score") -> dict[str, object]:
+        return scoring.score_days("pumps", [day.isoformat() for day in days], run=run)
+
+    def rows(self, name: str, day: date | None = None) -> pd.DataFrame:
+        table = Table(self.here.storage, "pumps", name)
+        return tables.read(table, first_day=day, last_day=day, keep_date=True)
+
+    def content(self) -> dict[str, dict[date, str]]:
+        """A hash of each day of the tables that must not depend on the order of scoring."""
+        return {name: content_hashes(self.rows(name)) for name in ("scores", "incidents")}
+
+
+def open_house(here: Settings, *, window: int = 1) -> PumpHouse:
+    """A pump house with its detector file, and nothing live yet."""
+    source = {"kind": "parquet", "path": "pumps.parquet"}
+    spec = make_spec(source=source, window={"length": window})
+    content = spec.model_dump(mode="json", by_alias=True)
+    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    return PumpHouse(here, spec)
+
+
+def another_house(
+    here: Settings, monkeypatch: pytest.MonkeyPatch, name: str, *, window: int = 1
+) -> PumpHouse:
+    """Another deployment with the same live version and tables of its own; steps see it now."""
+    elsewhere = replace(here, storage=f"{here.storage}-{name}", cache=here.cache / name)
+    elsewhere.cache.mkdir()
+    monkeypatch.setenv("PLIMSOLL_STORAGE", elsewhere.storage)
+    house = open_house(elsewhere, window=window)
+    house.promote(1)
+    monkeypatch.setattr(live, "by_alias", house.by_alias)
+    return house
+
+
+def station() -> pd.DataFrame:
+    """Eight days: a fault, a fault over midnight, and a channel that leaves its range for good."""
+    frame = make_frame(len(EIGHT_DAYS), seed=3)
+    day, hour = frame["timestamp"].dt.date, frame["timestamp"].dt.hour
+    frame.loc[on(frame, "a", [4, 5]) & (day == EIGHT_DAYS[2]), "pressure"] += 5
+    frame.loc[on(frame, "b", [22, 23]) & (day == EIGHT_DAYS[4]), "flow"] += 15
+    frame.loc[on(frame, "b", [0, 1]) & (day == EIGHT_DAYS[5]), "flow"] += 15
+    for_good = (day == EIGHT_DAYS[7]) | (day.eq(EIGHT_DAYS[6]) & hour.ge(14))
+    frame.loc[on(frame, "c") & for_good, "pressure"] += 8
+    return frame
+
+
+@cache
+def _fitted(window: int) -> tuple[FittedNetwork, Calibration]:
+    spec = make_spec(window={"length": window})
+    schema = schema_of(spec.columns, spec.window)
+    fitted = fit(Block("train", make_telemetry(20, first_day=BEFORE, seed=1)), schema, SMALL)
+    held = Block("calibration", make_telemetry(10, first_day=BEFORE, seed=2))
+    return fitted, calibrate(held, schema, Graph(fitted.graph).score, spec.threshold)
+
+
+def _bundle(folder: Path, line: float, window: int) -> Bundle:
+    fitted, honest = _fitted(window)
+    threshold = replace(honest.threshold, value=line * honest.threshold.value)
+    drawn = replace(honest, threshold=threshold)
+    write_bundle(fitted, drawn, folder, name="pumps", provenance=Provenance({}, "", ""))
+    return load_bundle(folder)

@@ -1,0 +1,309 @@
+"""A recalibration from the window to the promotion, on real tables and a real registry."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import ledger, staging, tables
+from pipeline.data.ingest import ingest_days
+from pipeline.data.label import Label
+from pipeline.data.labels import add_labels
+from pipeline.detector.bundle import load_bundle
+from pipeline.errors import DataError, PromotionConflict
+from pipeline.records import from_json
+from pipeline.steps import candidate as staged
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.going_live import promotion
+from pipeline.steps.operation import scoring
+from pipeline.steps.recalibration import recalibrating, redrawing, redrawn_gate
+from pipeline.steps.recalibration.redrawing import Acceptance
+from pipeline.steps.records import read_ledger
+from pipeline.tables import Table
+from tests.builders import ROWS_A_DAY, days, make_frame, moment
+from tests.steps.plant_world import HISTORY, TRAINED, make_world
+
+pytestmark = [
+    # MLflow's own, on SQLite; a deployment has a server between.
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+RUN = "pumps__recalibrate/r"
+SCORED = days(HISTORY)[TRAINED : TRAINED + 25]
+AS_OF = SCORED[-1] + timedelta(days=1)
+ADA = Acceptance("ada", "The gearbox is new.")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One farm for all tests of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield make_world(tmp_path_factory.mktemp("farm"), patch)
+
+
+@pytest.fixture(scope="module")
+def first(made):  # noqa: ARG001 - redraws in its environment
+    """The first recalibration, promoted: what `promote` told."""
+    told = redraw()
+    assert told["promoted"]
+    return told
+
+
+@pytest.fixture
+def farm(made, first):  # noqa: ARG001 - the first is what version 2 is
+    """The farm with version 1 live, its settings as they were."""
+    made.client.set_registered_model_alias("pumps", "champion", "1")
+    write(made, made.spec)
+    return made
+
+
+def write(farm, spec):
+    content = spec.model_dump(mode="json", by_alias=True)
+    (farm.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+
+
+def tightened(farm, **limits):
+    """The farm whose detector file has other limits of recalibration."""
+    changed = farm.spec.recalibration.model_copy(update=limits)
+    write(farm, farm.spec.model_copy(update={"recalibration": changed}))
+
+
+def through(payload):
+    return json.loads(json.dumps(payload))
+
+
+def window(as_of=AS_OF, **how):
+    return through(recalibrating.window("pumps", as_of.isoformat(), **how))
+
+
+def judge(as_of=AS_OF, **how):
+    drawn = through(recalibrating.recalibrate(window(as_of, **how), run=RUN))
+    return through(redrawn_gate.gate(drawn, run=RUN))
+
+
+def redraw(as_of=AS_OF, **how):
+    return promotion.promote(judge(as_of, **how), answer=None, run=RUN)
+
+
+def bundle_of(number):
+    return recalibrating.version_of("pumps", number).bundle
+
+
+def origin_of(payload):
+    return redrawing.origin_of(from_json(Candidate, payload))[1].window
+
+
+def test_a_redrawn_version_has_the_same_network_and_another_line(first):
+    trained, redrawn = bundle_of(1), bundle_of(first["version"])
+
+    for name in ("model.onnx", "weights.safetensors", "golden.parquet"):
+        assert (redrawn.folder / name).read_bytes() == (trained.folder / name).read_bytes()
+    assert redrawn.threshold != trained.threshold
+
+
+def test_a_redrawn_version_knows_where_it_comes_from(first):
+    trained, lineage = bundle_of(1), bundle_of(first["version"]).description.lineage
+
+    assert (lineage.weights_of, lineage.drawn_from) == (1, 1)
+    assert lineage.trained_until == SCORED[0] - timedelta(days=1)
+    assert lineage.anchor_threshold == trained.threshold
+    assert lineage.anchor_level == trained.description.calibration.quantiles["0.5"]
+    assert lineage.moved == AS_OF - timedelta(days=1)
+    assert sum(lineage.counts.values()) == 20 * ROWS_A_DAY
+    assert trained.description.lineage is None
+
+
+def test_drift_is_measured_against_the_window_and_clusters_against_the_training(first):
+    trained, redrawn = bundle_of(1), bundle_of(first["version"])
+
+    window, kept = redrawn.reference(), redrawn.trained_reference()
+
+    assert window.line.time_ns.min() > trained.reference().line.time_ns.max()
+    np.testing.assert_allclose(redrawn.score(window.features).score, window.score, rtol=1e-5)
+    np.testing.assert_array_equal(kept.score, trained.reference().score)
+
+
+def test_its_line_stands_in_the_table_of_thresholds(farm, first):
+    number = first["version"]
+
+    lines = tables.read(Table(farm.here.storage, "pumps", "thresholds")).set_index("version")
+    assert list(lines.loc[[1, number], "kind"]) == ["trained", "recalibrated"]
+    assert list(lines.loc[[1, number], "weights_of"]) == [1, 1]
+    assert set(lines.loc[[1, number], "anchor"]) == {bundle_of(1).threshold}
+
+
+def test_the_run_in_mlflow_shows_what_was_done(farm, first):
+    run = farm.client.get_run(first["candidate"]["run_id"])
+    files = {file.path for file in farm.client.list_artifacts(run.info.run_id, "recalibration")}
+
+    assert run.data.params["data.drawn_from"] == "1"
+    assert run.data.metrics["threshold"] == bundle_of(first["version"]).threshold
+    assert files == {"recalibration/window.png", "recalibration/held.json"}
+    assert run.data.tags["kind"] == "recalibrated"
+
+
+def test_a_redrawn_version_went_live_and_the_ledger_holds(farm, first):
+    decisions = ledger.changes(read_ledger(farm.here, "pumps"))
+
+    ledger.verify(read_ledger(farm.here, "pumps"))
+    assert (decisions[1].action, decisions[1].version) == ("promotion", first["version"])
+    assert decisions[1].replaced == 1
+
+
+def test_a_second_run_of_the_month_repeats_the_first(farm, first):
+    farm.client.set_registered_model_alias("pumps", "champion", str(first["version"]))
+
+    again = window()
+
+    assert again["name"] == first["candidate"]["name"]
+
+
+def test_the_next_month_starts_from_this_month_and_measures_from_the_training(farm, first):
+    farm.client.set_registered_model_alias("pumps", "champion", str(first["version"]))
+
+    second = recalibrating.recalibrate(window(AS_OF + timedelta(days=10)), run=RUN)
+
+    candidate = from_json(Candidate, second)
+    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+        lineage = load_bundle(folder).description.lineage
+    assert (lineage.weights_of, lineage.drawn_from) == (1, first["version"])
+    assert lineage.anchor_threshold == bundle_of(1).threshold
+
+
+@pytest.mark.usefixtures("farm")
+def test_rows_that_the_same_weights_scored_are_taken_as_they_are():
+    scoring.score_days("pumps", [str(day) for day in SCORED[:20]], run="r")
+
+    known = origin_of(window())
+
+    assert known.days == 20
+    assert known.rescored == 5
+
+
+@pytest.mark.usefixtures("farm")
+def test_stored_and_rescored_rows_are_the_same_rows():
+    before = origin_of(window())
+    scoring.score_days("pumps", [str(day) for day in SCORED], run="r")
+
+    after = origin_of(window())
+
+    assert (before.rescored, after.rescored) != (0, before.rescored)
+    assert after.rescored == 0
+    assert after.rows_digest == before.rows_digest
+
+
+def test_nothing_of_the_as_of_day_or_later_is_read(farm):
+    before = window()["name"]
+    later = make_frame(HISTORY)
+    after = later["timestamp"] >= moment(AS_OF)
+    later.loc[after, "flow"] *= 1.3
+    later.to_parquet(farm.spec.source.path)
+    ingest_days(
+        farm.spec,
+        days(HISTORY),
+        root=farm.here.storage,
+        cache=farm.here.cache,
+        now=moment(days(HISTORY + 1)[-1]),
+        run_id="late",
+    )
+    scoring.score_days("pumps", [str(AS_OF), str(AS_OF + timedelta(days=1))], run="r")
+
+    assert window()["name"] == before
+
+
+def labelled(farm, created_at, verdict="incident"):
+    start = moment(SCORED[10])
+    made = Label(start, start + timedelta(hours=5), "a", verdict, "", "ada", created_at)
+    add_labels(farm.here.storage, "pumps", [made])
+
+
+def test_a_label_counts_from_the_day_after_it_was_made(farm):
+    before = window()["name"]
+
+    labelled(farm, moment(AS_OF) + timedelta(seconds=1))
+    unseen = window()
+    labelled(farm, moment(AS_OF) - timedelta(seconds=1))
+    seen = window()
+
+    rows = redrawing.rows_of(from_json(Candidate, seen))
+    assert unseen["name"] == before
+    assert seen["name"] != before
+    assert origin_of(seen).labels == 1
+    assert rows["verdict"].sum() == 6
+
+
+@pytest.mark.usefixtures("farm")
+def test_days_that_the_network_learnt_from_are_not_in_the_window():
+    assert origin_of(window(SCORED[8])).first_day == SCORED[0]
+
+
+@pytest.mark.usefixtures("farm")
+def test_a_young_champion_is_left_alone():
+    outcome = window(SCORED[4])
+
+    assert "4 days before 2024-02-04 are new to it; 7 are needed" in outcome["skipped"]
+
+
+def test_days_that_were_never_validated_are_an_error(farm):
+    tightened(farm, minimum_days=45)
+
+    with pytest.raises(DataError, match=r"recalibration\.minimum_days is 45: ingest more days"):
+        window(days(HISTORY)[-1] + timedelta(days=9))
+
+
+def test_a_line_whose_network_is_not_live_any_more_is_not_judged(farm, first):
+    drawn = recalibrating.recalibrate(window(acceptance=ADA), run=RUN)
+    farm.client.set_registered_model_alias("pumps", "champion", str(first["version"]))
+
+    with pytest.raises(PromotionConflict, match=r"while version 1 was live, but version 2 is live"):
+        redrawn_gate.gate(drawn, run=RUN)
+
+
+def test_a_line_beyond_its_bounds_is_rejected_with_the_mend_and_nothing_moves(farm):
+    tightened(farm, maximum_total=0.001)
+
+    judged = judge()
+    outcome = promotion.promote(judged, answer=None, run=RUN)
+
+    found = farm.client.get_model_version("pumps", str(judged["version"]))
+    last = read_ledger(farm.here, "pumps")[-1].decision
+    assert not outcome["promoted"]
+    assert farm.aliases()["champion"] == 1
+    assert "total_bound" in found.tags["reason"]
+    assert "accept_beyond_bounds and a reason" in found.tags["reason"]
+    assert (last.action, last.version) == ("rejection", judged["version"])
+
+
+def test_a_person_may_accept_the_move_and_is_named(farm):
+    tightened(farm, maximum_total=0.001)
+
+    number = redraw(acceptance=ADA)["version"]
+
+    decision = read_ledger(farm.here, "pumps")[-1].decision
+    redrawn = bundle_of(number)
+    assert (decision.action, decision.version) == ("promotion", number)
+    assert "accepted by ada: The gearbox is new." in decision.why
+    assert redrawn.description.lineage.anchor_threshold == redrawn.threshold
+
+
+@pytest.mark.usefixtures("farm")
+def test_an_acceptance_that_nothing_needed_moves_no_anchor():
+    candidate = from_json(Candidate, recalibrating.recalibrate(window(acceptance=ADA), run=RUN))
+
+    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+        lineage = load_bundle(folder).description.lineage
+    assert lineage.anchor_threshold == bundle_of(1).threshold
+
+
+def test_flagged_episodes_are_put_up_for_labelling(farm):
+    scoring.score_days("pumps", [str(day) for day in SCORED], run="r")
+    tightened(farm, audit_share=1.0)
+
+    told = recalibrating.audit("pumps", AS_OF.isoformat(), run=RUN)
+
+    assert told["drawn"] == told["episodes"] > 0
