@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import structlog
-from airflow.sdk import get_current_context
+from airflow.sdk import Param, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from pipeline.registry.pages import MLFLOW_PAGE
 
 log = structlog.get_logger()
+
+BACKFILL = "backfill"
+"""Mark in an asset event of a run that a backfill started."""
 
 Handed = Any
 """What one task hands the next: a reference while Airflow parses, a small dict when it runs."""
@@ -37,10 +41,43 @@ def days_of_this_run() -> list[str]:
     return [date.fromisoformat(key).isoformat()]
 
 
+def range_params(verb: str) -> dict[str, Param]:
+    """The form of a run by hand over many days at once."""
+    return {
+        "from_day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description=f"First day of a range that this one run {verb}. Leave it empty for a "
+            "single day, and give that as Partition Key under Advanced Options.",
+        ),
+        "to_day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="Last day of that range, included.",
+        ),
+    }
+
+
+def by_month(days: list[str]) -> list[list[str]]:
+    """`days` in order, cut where a new month begins: so much is scored at once."""
+    return [list(month) for _, month in groupby(sorted(days), key=lambda day: day[:7])]
+
+
+def is_range() -> bool:
+    """Whether this run was started by hand for a range of days."""
+    params = get_current_context()["params"]
+    return bool(params.get("from_day") or params.get("to_day"))
+
+
 def as_of_day() -> str:
-    """The day before which a training run may look, as an ISO date; never reads that day itself."""
+    """The day before which a run may look, as an ISO date; it never reads that day itself.
+
+    What a person gave comes first, then what a drift verdict asked for, then the run's interval.
+    """
     context = get_current_context()
-    given = context["params"].get("as_of")
+    given = context["params"].get("as_of") or request().get("as_of")
     if given:
         return date.fromisoformat(given).isoformat()
     moment: Any = context.get("data_interval_end") or context["dag_run"].run_after
@@ -48,9 +85,19 @@ def as_of_day() -> str:
 
 
 def started_by_backfill() -> bool:
-    """Whether a backfill started this run; a backfill never moves the champion by itself."""
+    """Whether a backfill started this run, or the run whose asset started it.
+
+    A backfill never moves the champion by itself and never tells anyone anything.
+    """
     # An enum of strings: `str()` of it would be "DagRunType.BACKFILL".
-    return bool(get_current_context()["dag_run"].run_type == "backfill")
+    return bool(get_current_context()["dag_run"].run_type == "backfill") or any(
+        extra.get(BACKFILL) for extra in _extras()
+    )
+
+
+def request() -> dict[str, Any]:
+    """What the newest asset event that started this run asks for; empty when none did."""
+    return next(iter(reversed(_extras())), {})
 
 
 def this_run() -> str:
@@ -65,6 +112,13 @@ def leave_mlflow_page(address: str) -> None:
     # In the message, not beside it: Airflow's log page makes links of addresses only there.
     event = f"MLflow shows more: {address}"
     log.info(event)
+
+
+def _extras() -> list[dict[str, Any]]:
+    """What the asset events that started this run carry, oldest first."""
+    by_asset: Any = get_current_context().get("triggering_asset_events") or {}
+    events = [event for found in by_asset.values() for event in found]
+    return [dict(event.extra or {}) for event in sorted(events, key=lambda e: e.timestamp)]
 
 
 def _range(first: str | None, last: str | None) -> list[str]:

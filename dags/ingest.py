@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, task
+from airflow.sdk import DAG, CronPartitionTimetable, task
 
-from dags.context import Handed, days_of_this_run, this_run
+from dags import assets
+from dags.context import (
+    BACKFILL,
+    Handed,
+    by_month,
+    days_of_this_run,
+    is_range,
+    range_params,
+    started_by_backfill,
+    this_run,
+)
 from dags.defaults import DEFAULT_ARGS, last_tick
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
@@ -23,7 +33,9 @@ DOC = """
 1. `fetch` reads exactly [day, day + 1) from the source.
 2. `validate` holds it against the contract in `detectors/{name}.yaml`: each row, then the day.
 3. `write` replaces the day in the table `telemetry`, puts rejected rows in `quarantine` with the
-   rule that rejected them, and records the attempt in `ingestions`.
+   rule that rejected them, and records the attempt in `ingestions`. The day then goes on to
+   `{name}__score`.
+4. `score_range` is for ranges only: it scores them month by month, with the live version.
 
 The same input twice changes nothing; changed input makes a new table version and a recorded
 difference.
@@ -35,9 +47,9 @@ difference.
   `airflow backfill create --dag-id {name}__ingest --from-date 2014-05-01 --to-date 2014-05-31`.
 * **First load, one run for all**: Trigger with `from_day` and `to_day`.
 
-#### When `write` is red
+#### When `write` (in a range: `score_range`) is red
 
-The day was blocked: the log names the rule, and the rows are in `quarantine`. The data are at
+A day was blocked: the log names the rule, and the rows are in `quarantine`. The data are at
 fault, so nothing is retried. Mend the source and clear the run, or run the day again.
 """
 
@@ -59,16 +71,36 @@ def validate(staged: Handed) -> Handed:
 
 
 @task
-def write(staged: Handed) -> Handed:
-    """Replace the days in the tables and record the attempt; red when a day is blocked."""
+def write(detector: str, staged: Handed, *, outlet_events: Handed = None) -> Handed:
+    """Replace the days in the tables and record the attempt; red when the day is blocked.
+
+    Returns the months of a range, which `score_range` scores; nothing for a single day, which its
+    asset event hands to the score DAG.
+    """
     from pipeline.steps import ingestion
 
-    return ingestion.write(staged, run=this_run())
+    if is_range():
+        ingestion.write(staged, run=this_run(), refuse=False)
+        return by_month(days_of_this_run())
+    if started_by_backfill():
+        outlet_events[assets.telemetry(detector)].extra = {BACKFILL: True}
+    ingestion.write(staged, run=this_run())
+    return []
+
+
+@task(map_index_template="{{ days[0] }} to {{ days[-1] }}")
+def score_range(detector: str, days: list[str]) -> Handed:
+    """Score one month of a range; red when a day of it is blocked."""
+    from pipeline.steps import ingestion
+    from pipeline.steps.operation import scoring
+
+    outcome = scoring.score_days(detector, days, run=this_run())
+    ingestion.refuse_blocked(detector, days)
+    return outcome
 
 
 def ingest_dag(spec: DetectorSpec) -> DAG:
     """The ingestion DAG of one detector."""
-    telemetry = Asset(name=f"{spec.name}.telemetry", uri=f"plimsoll://{spec.name}/telemetry")
     with DAG(
         dag_id=f"{spec.name}__ingest",
         # A midnight tick ingests the day before it: key 2014-05-01 runs at 2014-05-02 00:00.
@@ -82,23 +114,12 @@ def ingest_dag(spec: DetectorSpec) -> DAG:
         default_args=DEFAULT_ARGS,
         tags=["plimsoll", spec.name],
         doc_md=DOC.format(name=spec.name, description=spec.description),
-        params={
-            "from_day": Param(
-                None,
-                type=["null", "string"],
-                format="date",
-                description="First day of a range that this one run loads. Leave it empty for a "
-                "single day, and give that as Partition Key under Advanced Options.",
-            ),
-            "to_day": Param(
-                None,
-                type=["null", "string"],
-                format="date",
-                description="Last day of that range, included.",
-            ),
-        },
+        params=range_params("loads and scores"),
     ) as dag:
-        write.override(outlets=[telemetry])(validate(fetch(spec.name)))
+        months = write.override(outlets=[assets.telemetry(spec.name)])(
+            spec.name, validate(fetch(spec.name))
+        )
+        score_range.partial(detector=spec.name).expand(days=months)
     return dag
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
-from typing import Any, NoReturn
+from datetime import UTC, datetime, time
+from typing import Any
 
-import structlog
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import (
+    DAG,
+    AssetOrTimeSchedule,
+    CronDataIntervalTimetable,
+    Param,
+    task,
+)
 
-from dags.context import Handed, as_of_day, leave_mlflow_page, started_by_backfill, this_run
-from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL, TRAINING_POOL, last_tick
+from dags import assets
+from dags.context import Handed, as_of_day, leave_mlflow_page, this_run
+from dags.defaults import DEFAULT_ARGS, TRAINING_POOL, last_tick
 from dags.detector_files import readable_detectors
+from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
 from pipeline.config import DetectorSpec
-
-log = structlog.get_logger()
 
 DOC = """
 ### A candidate for **{name}**: trained, judged and, if it may, promoted
@@ -28,6 +31,9 @@ DOC = """
 5. `drift` compares the distributions of scores and features.
 6. `gate` asks its questions and registers the candidate with its promotion card.
 7. `promote` moves the alias `champion`, under a lock, and writes the ledger.
+
+It runs monthly, by hand, and when the score DAG asks for it because the data have left what the
+live version was trained on.
 
 #### How to read a run
 
@@ -45,7 +51,7 @@ promote, unless `promote_from_backfill` says so.
 @task
 def window(detector: str, *, params: Handed = None) -> Handed:
     """Read the training window and share it out in blocks."""
-    from pipeline.steps import fitting
+    from pipeline.steps.training import fitting
 
     return fitting.window(detector, as_of_day(), training_days=params["training_days"])
 
@@ -53,7 +59,7 @@ def window(detector: str, *, params: Handed = None) -> Handed:
 @task(pool=TRAINING_POOL)
 def train(candidate: Handed) -> Handed:
     """Fit the networks on the training block; open the candidate's MLflow run."""
-    from pipeline.steps import fitting
+    from pipeline.steps.training import fitting
 
     return _shown(fitting.train(candidate, run=this_run()))
 
@@ -61,7 +67,7 @@ def train(candidate: Handed) -> Handed:
 @task
 def calibrate(candidate: Handed) -> Handed:
     """Draw the threshold on the calibration block and write the bundle."""
-    from pipeline.steps import fitting
+    from pipeline.steps.training import fitting
 
     return _shown(fitting.calibrate(candidate))
 
@@ -69,7 +75,7 @@ def calibrate(candidate: Handed) -> Handed:
 @task
 def evaluate(candidate: Handed) -> Handed:
     """Measure the bundle on the untouched test block."""
-    from pipeline.steps import judging
+    from pipeline.steps.training import judging
 
     return _shown(judging.evaluate(candidate))
 
@@ -77,7 +83,7 @@ def evaluate(candidate: Handed) -> Handed:
 @task
 def drift(candidate: Handed) -> Handed:
     """Compare the test days with the bundle's references."""
-    from pipeline.steps import judging
+    from pipeline.steps.training import judging
 
     return _shown(judging.drift(candidate))
 
@@ -85,29 +91,19 @@ def drift(candidate: Handed) -> Handed:
 @task
 def gate(candidate: Handed) -> Handed:
     """Ask every gate question; register the candidate with its card, passed or rejected."""
-    from pipeline.steps import gating
+    from pipeline.steps.training import gating
 
     return _shown(gating.gate(candidate, run=this_run()))
-
-
-@task(pool=PROMOTION_POOL, trigger_rule=TriggerRule.NONE_FAILED)
-def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Handed:
-    """Move `champion` to a candidate that passed and, where asked for, was approved."""
-    from pipeline.steps import promotion
-
-    if not _may_promote(params):
-        _skip("A backfill does not move the champion; set promote_from_backfill to allow it.")
-    outcome = _shown(promotion.promote(candidate, answer=answer, run=this_run()))
-    if not outcome["promoted"]:
-        _skip(outcome["reason"])
-    return outcome
 
 
 def train_dag(spec: DetectorSpec) -> DAG:
     """The training DAG of one detector."""
     with DAG(
         dag_id=f"{spec.name}__train",
-        schedule=CronDataIntervalTimetable(spec.schedule.train, timezone="UTC"),
+        schedule=AssetOrTimeSchedule(
+            timetable=CronDataIntervalTimetable(spec.schedule.train, timezone="UTC"),
+            assets=[assets.retraining(spec.name)],
+        ),
         start_date=datetime.combine(spec.schedule.start, time(), UTC),
         end_date=last_tick(spec),
         catchup=False,
@@ -123,34 +119,8 @@ def train_dag(spec: DetectorSpec) -> DAG:
         params=_params(spec),
     ) as dag:
         judged = gate(drift(evaluate(calibrate(train(window(spec.name))))))
-        promote(judged, _approval(spec, judged))
+        go_live(spec, judged)
     return dag
-
-
-def _approval(spec: DetectorSpec, judged: Handed) -> Handed:
-    """A person's answer, asked for only where the file wants one and it could change anything."""
-    if spec.promotion.approval == "none":
-        return None
-
-    @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def passed_gate(candidate: Handed, *, params: Handed = None) -> bool:
-        return bool(candidate["passed"]) and _may_promote(params)
-
-    approve = HITLOperator(
-        task_id="approve",
-        subject=f"Promote a new {spec.name}?",
-        body="{{ ti.xcom_pull(task_ids='gate')['card'] }}",
-        options=["Approve", "Reject"],
-        defaults=["Reject"],
-        response_timeout=timedelta(hours=spec.promotion.approval_hours),
-        params={"comment": Param("", type="string", description="Goes into the ledger.")},
-    )
-    passed_gate(judged) >> approve
-    return approve.output
-
-
-def _may_promote(params: Handed) -> bool:
-    return bool(params["promote_from_backfill"]) or not started_by_backfill()
 
 
 def _params(spec: DetectorSpec) -> dict[str, Param]:
@@ -170,18 +140,8 @@ def _params(spec: DetectorSpec) -> dict[str, Param]:
             description=f"Validated days to train and judge on. Empty: {spec.split.training_days}, "
             "as the detector file says.",
         ),
-        "promote_from_backfill": Param(
-            default=False,
-            type="boolean",
-            description="Let a backfill move the champion; without effect on other runs.",
-        ),
+        **PROMOTE_FROM_BACKFILL,
     }
-
-
-def _skip(reason: str) -> NoReturn:
-    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
-    log.info("not_promoted", reason=reason)
-    raise AirflowSkipException(reason)
 
 
 def _shown(candidate: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,16 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+VERBS = (
+    "ingest",
+    "train",
+    "score",
+    "label",
+    "feature",
+    "recalibrate",
+    "rollback",
+    "housekeeping",
+)
 HEAVY = ("torch", "mlflow", "pandas", "evidently", "onnxruntime", "sklearn", "deltalake")
 
 DESCRIBE = """
@@ -72,9 +82,7 @@ def test_every_dag_file_parses(parsed):
 def test_every_detector_has_its_dags(parsed):
     detectors = [path.stem for path in (REPOSITORY / "detectors").glob("*.yaml")]
 
-    assert set(parsed["tasks"]) == {
-        f"{name}__{verb}" for name in detectors for verb in ("ingest", "train")
-    }
+    assert set(parsed["tasks"]) == {f"{name}__{verb}" for name in detectors for verb in VERBS}
 
 
 def test_ingest_is_a_visible_chain(parsed):
@@ -83,7 +91,22 @@ def test_ingest_is_a_visible_chain(parsed):
     assert {name: task["downstream"] for name, task in tasks.items()} == {
         "fetch": ["validate"],
         "validate": ["write"],
-        "write": [],
+        "write": ["score_range"],
+        "score_range": [],
+    }
+
+
+def test_what_follows_from_a_scored_day_is_visible(parsed):
+    tasks = parsed["tasks"]["la_haute_borne__score"]
+
+    assert {name: task["downstream"] for name, task in tasks.items()} == {
+        "score": ["drift", "notify"],
+        "drift": ["ask_to_recalibrate", "ask_to_retrain", "notify", "watch"],
+        "notify": [],
+        "watch": ["roll_back"],
+        "roll_back": [],
+        "ask_to_retrain": [],
+        "ask_to_recalibrate": [],
     }
 
 
@@ -114,7 +137,9 @@ def test_every_dag_explains_itself_and_takes_parameters(parsed):
         assert parsed["params"][dag_id]
 
 
-@pytest.mark.parametrize("module", ["dags.ingest", "dags.train", "dags.broken_detector_files"])
+@pytest.mark.parametrize(
+    "module", [*(f"dags.{verb}" for verb in VERBS), "dags.broken_detector_files"]
+)
 def test_parsing_imports_nothing_heavy(tmp_path, module):
     assert in_fresh_process(tmp_path, IMPORT_ONLY, module, *HEAVY) == []
 

@@ -56,6 +56,11 @@ class Station:
         run = self.airflow.trigger(f"{self.name}__ingest", **how)
         return self.airflow.wait_for_run(f"{self.name}__ingest", run)
 
+    def run(self, verb: str, **how: Any) -> RunResult:
+        """One run by hand of the DAG `<name>__<verb>`, once it is finished."""
+        dag_id = f"{self.name}__{verb}"
+        return self.airflow.wait_for_run(dag_id, self.airflow.trigger(dag_id, **how))
+
     def train(self, as_of: date) -> RunResult:
         return self.airflow.wait_for_run(f"{self.name}__train", self.begin_training(as_of))
 

@@ -19,7 +19,7 @@ from pipeline.records import from_json
 from pipeline.registry import promotion, versions
 from pipeline.scoring import score_frame
 from pipeline.steps.candidate import Candidate, detector_named
-from pipeline.steps.gating import verdict_of
+from pipeline.steps.training.gating import verdict_of
 from tests.builders import moment
 from tests.integration.plant import ROWS_A_DAY, day_after, deliver, make_day, write_detector
 from tests.integration.station import Station, states, tries

@@ -11,10 +11,13 @@ import pytest
 
 from pipeline import settings as deployment
 from pipeline.errors import OutageError, PromotionConflict
+from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
+from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.records import read_ledger
 
 pytestmark = pytest.mark.integration
 
@@ -78,13 +81,18 @@ def test_an_alias_of_an_unknown_model_is_nobody(client, model):
     assert versions.by_alias(client, model, "champion") is None
 
 
-def test_a_promotion_keeps_the_way_back(client, model, tmp_path):
+def promote(settings, model: str, to: int, *, expected: int | None) -> int | None:
+    decision = Decision("promotion", model, to, expected, "test", "", "", "", "2024-01-01T00:00:00")
+    return change_champion(settings, decision)
+
+
+def test_a_promotion_keeps_the_way_back(client, settings, model, tmp_path):
     first = registered(client, model, tmp_path, "c1")
     second = registered(client, model, tmp_path, "c2")
 
     replaced = [
-        promotion.move_champion(client, model, to=first, expected=None),
-        promotion.move_champion(client, model, to=second, expected=first),
+        promote(settings, model, first, expected=None),
+        promote(settings, model, second, expected=first),
     ]
 
     assert replaced == [None, first]
@@ -93,35 +101,47 @@ def test_a_promotion_keeps_the_way_back(client, model, tmp_path):
     assert versions.by_alias(client, model, "previous").tags["status"] == "previous"
 
 
-def test_a_promotion_again_changes_nothing(client, model, tmp_path):
+def test_a_promotion_again_changes_nothing(client, settings, model, tmp_path):
     first = registered(client, model, tmp_path, "c1")
     second = registered(client, model, tmp_path, "c2")
-    promotion.move_champion(client, model, to=first, expected=None)
-    promotion.move_champion(client, model, to=second, expected=first)
+    promote(settings, model, first, expected=None)
+    promote(settings, model, second, expected=first)
 
-    replaced = promotion.move_champion(client, model, to=second, expected=first)
+    replaced = promote(settings, model, second, expected=first)
 
     assert replaced == first
     assert versions.by_alias(client, model, "previous").number == first
+    assert len(read_ledger(settings, model)) == 2
 
 
-def test_a_champion_that_changed_meanwhile_is_not_overwritten(client, model, tmp_path):
+def test_a_champion_that_changed_meanwhile_is_not_overwritten(client, settings, model, tmp_path):
     first = registered(client, model, tmp_path, "c1")
     second = registered(client, model, tmp_path, "c2")
-    promotion.move_champion(client, model, to=first, expected=None)
+    promote(settings, model, first, expected=None)
 
     with pytest.raises(PromotionConflict, match=f"now version {first}. Nothing was moved"):
-        promotion.move_champion(client, model, to=second, expected=None)
+        promote(settings, model, second, expected=None)
 
     assert versions.by_alias(client, model, "champion").number == first
 
 
+def test_all_versions_are_listed_and_one_that_is_deleted_is_nobody(client, model, tmp_path):
+    numbers = [registered(client, model, tmp_path, f"c{n}") for n in range(3)]
+
+    client.delete_model_version(model, str(numbers[1]))
+
+    assert [each.number for each in versions.every(client, model)] == [numbers[0], numbers[2]]
+    assert versions.by_number(client, model, numbers[1]) is None
+    assert versions.by_number(client, model, numbers[2]).number == numbers[2]
+    assert versions.every(client, "nobody") == ()
+
+
 def test_a_rejected_candidate_stays_with_its_reason_and_changes_nothing_live(
-    client, model, tmp_path
+    client, settings, model, tmp_path
 ):
     live = registered(client, model, tmp_path, "c1")
     candidate = registered(client, model, tmp_path, "c2")
-    promotion.move_champion(client, model, to=live, expected=None)
+    promote(settings, model, live, expected=None)
     promotion.set_challenger(client, model, candidate)
 
     promotion.reject(client, model, candidate, reason="realised_rate is 3 %")
@@ -134,11 +154,9 @@ def test_a_rejected_candidate_stays_with_its_reason_and_changes_nothing_live(
 
 
 def _promote(settings: Settings, model: str, to: int, barrier, outcomes) -> None:
-    client = connect(settings)
     barrier.wait()
     try:
-        with promotion_lock(settings, model):
-            promotion.move_champion(client, model, to=to, expected=None)
+        promote(settings, model, to, expected=None)
         outcomes.put((to, "promoted"))
     except PromotionConflict:
         outcomes.put((to, "refused"))

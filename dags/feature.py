@@ -1,0 +1,103 @@
+"""`<detector>__feature`: a form in which a person decides about a channel that left its range.
+
+One DAG for each detector file, run by hand only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+from airflow.sdk import DAG, Param, task
+
+from dags import forms
+from dags.context import Handed, this_run
+from dags.defaults import DEFAULT_ARGS
+from dags.detector_files import readable_detectors
+from pipeline.config import DetectorSpec
+
+DOC = """
+### Decide about a channel of **{name}** that left its training range
+
+A channel that leaves the range it was trained on for good is muted in the score by itself, and
+comes back by itself. A person may know better:
+
+* **accept**: the sensor was moved or recalibrated and now measures like this. It is judged, never
+  muted by itself and not reported again.
+* **mute**: leave it out of the score until somebody un-mutes it, whatever it shows.
+* **unmute**: judge it, whatever it shows; it is not muted by itself any more, but still reported
+  when it leaves its range.
+
+A decision is about the raw measurement and all features made of it. Of two about the same channel
+and machine the later one counts; neither is erased. Your name and the time are recorded. `rescore`
+then scores the days since the decision again that were scored before it.
+
+#### When `decide` is red
+
+What was said cannot be meant: the log names the value, the limit and the mend. Nothing was
+recorded; trigger the DAG again.
+"""
+
+
+@task
+def decide(detector: str, *, params: Handed = None) -> Handed:
+    """Record the decision of the user who triggered this run."""
+    from pipeline.steps.people import deciding
+    from pipeline.steps.people.answers import Signature
+
+    return deciding.decide(
+        detector,
+        params["channel"],
+        params["decision"],
+        Signature(forms.triggered_by(), datetime.now(UTC), this_run()),
+        entity=params.get("entity"),
+        since=params["since"],
+        note=params["note"] or "",
+    )
+
+
+@task
+def rescore(decided: Handed) -> Handed:
+    """Score again the days that the decision is about."""
+    from pipeline.steps.people import deciding
+
+    return deciding.rescore(decided, run=this_run())
+
+
+def feature_dag(spec: DetectorSpec) -> DAG:
+    """The decision DAG of one detector."""
+    with DAG(
+        dag_id=f"{spec.name}__feature",
+        schedule=None,
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(name=spec.name),
+        params={
+            "channel": Param(
+                type="string",
+                enum=list(spec.columns.features),
+                title="Channel",
+                description="The raw measurement.",
+            ),
+            "decision": Param(
+                type="string",
+                enum=["accept", "mute", "unmute"],
+                values_display={
+                    "accept": "accept: this is how it measures now",
+                    "mute": "mute: leave it out of the score until un-muted",
+                    "unmute": "unmute: judge it whatever it shows",
+                },
+                title="Decision",
+                description="What to do with it.",
+            ),
+            **forms.machine(spec),
+            "since": forms.moment("Since", "First moment it is about. Empty: today, 00:00 UTC."),
+            "note": forms.note(),
+        },
+    ) as dag:
+        rescore(decide(spec.name))
+    return dag
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__feature"] = feature_dag(_spec)

@@ -1,0 +1,58 @@
+"""What the forms have in common in which a person says something: who it was, and which machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from pipeline.config import DetectorSpec
+
+
+def triggered_by() -> str:
+    """The Airflow user who triggered this run, whatever the form says."""
+    user = get_current_context()["dag_run"].triggering_user_name
+    if not user:
+        msg = (
+            "This run names no user, and a verdict needs a person who answers for it. Trigger it "
+            "from the web page or the API, or use `python -m pipeline` with --author."
+        )
+        raise AirflowFailException(msg)
+    return str(user)
+
+
+def machine(spec: DetectorSpec) -> dict[str, Param]:
+    """The field `entity`: a list to choose from where the machines are known; none for one."""
+    if spec.columns.entity is None:
+        return {}
+    known = spec.columns.entities
+    choice: dict[str, Any] = (
+        {"enum": [None, *known], "values_display": {None: "every machine"}} if known else {}
+    )
+    return {
+        "entity": Param(
+            None,
+            type=["null", "string"],
+            title=f"Machine ({spec.columns.entity})",
+            description="Empty: every machine.",
+            **choice,
+        )
+    }
+
+
+def moment(title: str, description: str) -> Param:
+    """A field for an optional moment, with a calendar."""
+    return Param(
+        None, type=["null", "string"], format="date-time", title=title, description=description
+    )
+
+
+def note() -> Param:
+    """The field `note`."""
+    return Param(
+        None,
+        type=["null", "string"],
+        title="Note",
+        description="Why. Kept for whoever asks later.",
+    )

@@ -1,0 +1,78 @@
+"""The end of every chain that may change what is live: a person's answer, then `promote`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NoReturn
+
+import structlog
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param, TriggerRule, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.context import Handed, leave_mlflow_page, started_by_backfill, this_run
+from dags.defaults import PROMOTION_POOL
+from pipeline.config import DetectorSpec
+
+log = structlog.get_logger()
+
+PROMOTE_FROM_BACKFILL = {
+    "promote_from_backfill": Param(
+        default=False,
+        type="boolean",
+        description="Let a backfill move the champion; without effect on other runs.",
+    ),
+}
+
+
+def go_live(spec: DetectorSpec, judged: Handed) -> None:
+    """Promote what `gate` judged, after a person has approved it where the file wants one."""
+    promote(judged, _approval(spec, judged))
+
+
+@task(pool=PROMOTION_POOL, trigger_rule=TriggerRule.NONE_FAILED)
+def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Handed:
+    """Move `champion` to a candidate that passed and, where asked for, was approved."""
+    from pipeline.steps.going_live import promotion
+
+    if candidate is None:
+        skip("There is no candidate; the task that was skipped says why.")
+    if not _may_promote(params):
+        skip("A backfill does not move the champion; set promote_from_backfill to allow it.")
+    outcome = promotion.promote(candidate, answer=answer, run=this_run())
+    leave_mlflow_page(outcome["page"])
+    if not outcome["promoted"]:
+        skip(outcome["reason"])
+    return outcome
+
+
+def skip(reason: str) -> NoReturn:
+    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
+    log.info("not_promoted", reason=reason)
+    raise AirflowSkipException(reason)
+
+
+def _approval(spec: DetectorSpec, judged: Handed) -> Handed:
+    """A person's answer, asked for only where the file wants one and it could change anything."""
+    if spec.promotion.approval == "none":
+        return None
+
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def passed_gate(candidate: Handed, *, params: Handed = None) -> bool:
+        return bool(candidate["passed"]) and _may_promote(params)
+
+    approve = HITLOperator(
+        task_id="approve",
+        subject=f"Promote a new {spec.name}?",
+        body="{{ ti.xcom_pull(task_ids='gate')['card'] }}",
+        options=["Approve", "Reject"],
+        defaults=["Reject"],
+        response_timeout=timedelta(hours=spec.promotion.approval_hours),
+        params={"comment": Param("", type="string", description="Goes into the ledger.")},
+    )
+    passed_gate(judged) >> approve
+    return approve.output
+
+
+def _may_promote(params: Handed) -> bool:
+    return bool(params["promote_from_backfill"]) or not started_by_backfill()

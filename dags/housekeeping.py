@@ -1,0 +1,90 @@
+"""`<detector>__housekeeping`: what nothing needs any more is removed, by name, once a week."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
+
+from dags.context import Handed
+from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL, last_tick
+from dags.detector_files import readable_detectors
+from pipeline.config import DetectorSpec
+
+DOC = """
+### What **{name}** no longer needs is removed
+
+1. `prune` deletes registered versions, each by its number and under the promotion lock. It keeps
+   the newest {versions}, every version with an alias, every version that was live or scored a day
+   in the last {history} days, and every version whose network one of these has.
+2. `clear` deletes staged files that have not changed for {staged} days: of ingestion runs, and of
+   candidates whose version is gone and whose run has ended.
+3. `tidy` makes the small files of each table one, and deletes files that the table gave up more
+   than {history} days ago. A version of `telemetry` that a registered version was trained on keeps
+   all its files, however old.
+
+#### To see what it would do
+
+Trigger it with `dry_run`: each task's log and XCom say what would go, and nothing goes.
+
+#### When a task is red
+
+`tidy` refuses to touch `telemetry` as long as a registered version does not say what it was
+trained on: the log names the version. Nothing is ever deleted that is in doubt.
+"""
+
+
+@task(pool=PROMOTION_POOL)
+def prune(detector: str, *, params: Handed = None) -> Handed:
+    """Delete registered versions that nothing needs."""
+    from pipeline.steps.oversight import upkeep
+
+    return upkeep.prune(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+
+
+@task
+def clear(detector: str, *, params: Handed = None) -> Handed:
+    """Delete staged files that are old and done with."""
+    from pipeline.steps.oversight import upkeep
+
+    return upkeep.clear(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+
+
+@task
+def tidy(detector: str, *, params: Handed = None) -> Handed:
+    """Compact the tables; delete files that no needed version refers to."""
+    from pipeline.steps.oversight import upkeep
+
+    return upkeep.tidy(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+
+
+def housekeeping_dag(spec: DetectorSpec) -> DAG:
+    """The housekeeping DAG of one detector."""
+    keeps = spec.housekeeping
+    with DAG(
+        dag_id=f"{spec.name}__housekeeping",
+        schedule=CronDataIntervalTimetable(spec.schedule.housekeeping, timezone="UTC"),
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        end_date=last_tick(spec),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(
+            name=spec.name,
+            versions=keeps.versions,
+            history=keeps.history_days,
+            staged=keeps.staged_days,
+        ),
+        params={
+            "dry_run": Param(
+                default=False, type="boolean", description="Say what would go; remove nothing."
+            )
+        },
+    ) as dag:
+        prune(spec.name) >> clear(spec.name) >> tidy(spec.name)
+    return dag
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__housekeeping"] = housekeeping_dag(_spec)

@@ -1,0 +1,92 @@
+"""`<detector>__label`: a form in which a person says what a span of time, or an incident, was.
+
+One DAG for each detector file, run by hand only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+from airflow.sdk import DAG, Param, task
+
+from dags import forms
+from dags.context import Handed, this_run
+from dags.defaults import DEFAULT_ARGS
+from dags.detector_files import readable_detectors
+from pipeline.config import DetectorSpec
+
+DOC = """
+### Say what **{name}** saw: an incident, or nothing
+
+Trigger this DAG and fill in its form: the id of an incident, as its notification shows it, **or**
+a span of time and a machine; then the verdict.
+
+* **incident**: these rows teach no candidate and draw no threshold, and every later candidate
+  must still see the incident if the live version saw it.
+* **normal**: a false alarm. Recalibration may count these rows as normal; they go on being left
+  out of training where the source itself reports a fault.
+
+A later verdict overrules an earlier one on the same rows; neither is erased. Your name and the time
+are recorded. A verdict counts for every training run and recalibration whose as-of day comes after
+today, and changes nothing about runs of the past.
+
+`python -m pipeline label {name} --list` shows what waits for a label.
+
+#### When `label` is red
+
+What was said cannot be meant: the log names the value, the limit and the mend. Nothing was
+recorded; trigger the DAG again.
+"""
+
+
+@task
+def label(detector: str, *, params: Handed = None) -> Handed:
+    """Record the verdict of the user who triggered this run."""
+    from pipeline.steps.people import labelling
+    from pipeline.steps.people.answers import Answer, Signature
+
+    said = {name: params.get(name) for name in ("incident", "start", "end", "entity")}
+    answer = Answer(verdict=params["verdict"], note=params["note"] or "", **said)
+    by = Signature(forms.triggered_by(), datetime.now(UTC), this_run())
+    return labelling.label(detector, answer, by)
+
+
+def label_dag(spec: DetectorSpec) -> DAG:
+    """The labelling DAG of one detector."""
+    with DAG(
+        dag_id=f"{spec.name}__label",
+        schedule=None,
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(name=spec.name),
+        params={
+            "verdict": Param(
+                type="string",
+                enum=["incident", "normal"],
+                values_display={
+                    "incident": "incident: something was wrong",
+                    "normal": "normal: a false alarm",
+                },
+                title="Verdict",
+                description="What these rows were.",
+            ),
+            "incident": Param(
+                None,
+                type=["null", "string"],
+                title="Incident",
+                description="Its id, from the notification. Then leave start, end and machine "
+                "empty: the incident says them.",
+            ),
+            "start": forms.moment("Start", "First moment of the span, without an incident's id."),
+            "end": forms.moment("End", "Last moment of the span, included."),
+            **forms.machine(spec),
+            "note": forms.note(),
+        },
+    ) as dag:
+        label(spec.name)
+    return dag
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__label"] = label_dag(_spec)

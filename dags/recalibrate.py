@@ -1,0 +1,177 @@
+"""`<detector>__recalibrate`: the line drawn anew on a rolling window, with the same weights."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    AssetOrTimeSchedule,
+    CronDataIntervalTimetable,
+    Param,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowFailException
+
+from dags import assets
+from dags.context import Handed, as_of_day, leave_mlflow_page, request, this_run
+from dags.defaults import DEFAULT_ARGS, last_tick
+from dags.detector_files import readable_detectors
+from dags.forms import triggered_by
+from dags.going_live import PROMOTE_FROM_BACKFILL, go_live, skip
+from pipeline.config import DetectorSpec
+
+DOC = """
+### The line of **{name}** drawn anew: same network, new threshold
+
+Machines change slowly, and a line that never moves floods people or falls silent. One that follows
+whatever the model calls normal fools itself. So, each month:
+
+1. `audit` puts a random {share} of the flagged episodes up for labelling.
+2. `window` takes the last {days} scored days before the as-of day that the network has not learnt
+   from, with what was labelled before that day.
+3. `recalibrate` sets incidents aside, holds back episodes that last longer than normal rows ever
+   stay above a line, and draws the line on the rest.
+4. `gate` compares it with the live line and stops at bounds: {step} in one step beyond what chance
+   explains, {total} since the training, and steady growth month by month.
+5. `promote` lets it go live as a new version, under a lock, and writes the ledger. The version
+   before it is `previous`.
+
+It runs monthly, by hand, and when the score DAG asks for it because the threshold is stale.
+
+#### How to read a run
+
+* **Green `promote`**: the new line is live. It is drawn anew every month, also when it hardly
+  moves: the card says how far, and whether chance alone may explain it.
+* **Pink `window`**: the live version is too young to be redrawn; its own line still holds.
+* **Pink `promote`**: a check failed, and nothing live changed. The version's card names the value,
+  the limit and the mend. Held episodes are listed with their times: label them, and run again.
+
+#### When a bound stops it and the move is right
+
+Trigger with `accept_beyond_bounds` and a reason. Your name and the reason go into the ledger, and
+moves are counted from the new line on. Approval by a person besides: **{approval}**. A backfill
+redraws and judges but does not promote, unless `promote_from_backfill` says so.
+"""
+
+
+@task
+def audit(detector: str) -> Handed:
+    """Put a random share of the window's flagged episodes up for labelling."""
+    from pipeline.steps.recalibration import recalibrating
+
+    return recalibrating.audit(detector, _as_of(), run=this_run())
+
+
+@task
+def window(detector: str, *, params: Handed = None) -> Handed:
+    """The scored rows of the rolling window, and what was known of them."""
+    from pipeline.steps.recalibration import recalibrating
+
+    outcome = recalibrating.window(detector, _as_of(), acceptance=_acceptance(params))
+    if reason := outcome.get("skipped"):
+        skip(reason)
+    return outcome
+
+
+@task
+def recalibrate(candidate: Handed) -> Handed:
+    """Draw the line anew and open its MLflow run."""
+    from pipeline.steps.recalibration import recalibrating
+
+    return _shown(recalibrating.recalibrate(candidate, run=this_run()))
+
+
+@task
+def gate(candidate: Handed) -> Handed:
+    """Ask every gate question; register the version with its card, passed or rejected."""
+    from pipeline.steps.recalibration import redrawn_gate
+
+    return _shown(redrawn_gate.gate(candidate, run=this_run()))
+
+
+def recalibrate_dag(spec: DetectorSpec) -> DAG:
+    """The recalibration DAG of one detector."""
+    limits = spec.recalibration
+    with DAG(
+        dag_id=f"{spec.name}__recalibrate",
+        schedule=AssetOrTimeSchedule(
+            timetable=CronDataIntervalTimetable(spec.schedule.recalibrate, timezone="UTC"),
+            assets=[assets.recalibration(spec.name)],
+        ),
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        end_date=last_tick(spec),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(
+            name=spec.name,
+            share=f"{limits.audit_share:.0%}",
+            days=limits.window_days,
+            step=f"{limits.maximum_step:.0%}",
+            total=f"{limits.maximum_total:.0%}",
+            approval=spec.promotion.approval,
+        ),
+        params=_params(),
+    ) as dag:
+        rows = window(spec.name)
+        audit(spec.name) >> rows
+        go_live(spec, gate(recalibrate(rows)))
+    return dag
+
+
+def _params() -> dict[str, Param]:
+    return {
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="Only days before this one are read, and only labels made before it. "
+            "Empty: the end of the run's data interval; by hand tomorrow, so that today's labels "
+            "count.",
+        ),
+        "accept_beyond_bounds": Param(
+            default=False,
+            type="boolean",
+            description="Let the line go live although a bound was crossed; needs a reason.",
+        ),
+        "reason": Param(
+            None,
+            type=["null", "string"],
+            description="Why the move is right; goes into the ledger with your name.",
+        ),
+        **PROMOTE_FROM_BACKFILL,
+    }
+
+
+def _as_of() -> str:
+    context = get_current_context()
+    run: Any = context["dag_run"]
+    asked = context["params"].get("as_of") or request().get("as_of")
+    if run.run_type == "manual" and not asked and context.get("data_interval_end") is None:
+        return str((run.run_after + timedelta(days=1)).date().isoformat())
+    return as_of_day()
+
+
+def _acceptance(params: Handed) -> Handed:
+    """Who accepts what lies beyond the bounds, and why; None where nobody does."""
+    if not params["accept_beyond_bounds"]:
+        return None
+    from pipeline.steps.recalibration.redrawing import Acceptance
+
+    if not (params["reason"] or "").strip():
+        msg = "accept_beyond_bounds needs a reason, one sentence; it goes into the ledger."
+        raise AirflowFailException(msg)
+    return Acceptance(triggered_by(), params["reason"].strip())
+
+
+def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
+    leave_mlflow_page(candidate["page"])
+    return candidate
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__recalibrate"] = recalibrate_dag(_spec)

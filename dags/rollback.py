@@ -1,0 +1,116 @@
+"""`<detector>__rollback`: back to a version that was good before, and its days scored again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+from airflow.sdk import DAG, Param, get_current_context, task
+
+from dags.context import Handed, leave_mlflow_page, this_run
+from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL
+from dags.detector_files import readable_detectors
+from pipeline.config import DetectorSpec
+
+DOC = """
+### Take the live version of **{name}** back
+
+By hand, or by the score DAG when a fresh promotion misbehaves ({watch}).
+
+1. `check` asks whether the target may go live: it exists, loads, reads features that the tables
+   have, and was live before or passed its gate.
+2. `move` lets the alias `champion` point to it, under the promotion lock, and writes the ledger.
+   Weights and threshold go back together, as a version holds both.
+3. `rescore` scores the days again that the bad version scored. Incidents that it raised, and the
+   target does not, are marked as withdrawn.
+
+#### To trigger it
+
+* `target`: `previous`, or a version number. `previous` is what was live before the live version,
+  without versions that were rolled back. Such a version comes back by its number only.
+* `reason`: one sentence. It stands in the ledger and on the version that has to go.
+
+A run that dies half-way may be triggered again: it finishes what was begun and goes back no
+further.
+"""
+
+
+@task
+def check(detector: str, *, params: Handed = None) -> Handed:
+    """May the champion be rolled back to the target? Nothing changes yet."""
+    from pipeline.steps.going_live import rollback
+
+    checked = rollback.check(
+        detector,
+        target=params["target"],
+        reason=params["reason"],
+        who=_who(params),
+        only_if_live=int(params["only_if_live"]) if params["only_if_live"] else None,
+    )
+    leave_mlflow_page(checked["page"])
+    return checked
+
+
+@task(pool=PROMOTION_POOL)
+def move(checked: Handed) -> Handed:
+    """Let `champion` point to the target; write the ledger."""
+    from pipeline.steps.going_live import rollback
+
+    return rollback.move(checked)
+
+
+@task
+def rescore(moved: Handed) -> Handed:
+    """Score the days of the bad version again; withdraw the incidents it raised."""
+    from pipeline.steps.going_live import rollback
+
+    return rollback.rescore(moved, run=this_run())
+
+
+def rollback_dag(spec: DetectorSpec) -> DAG:
+    """The rollback DAG of one detector."""
+    watched = f"watched for {spec.promotion.watch_days} days"
+    with DAG(
+        dag_id=f"{spec.name}__rollback",
+        schedule=None,
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(
+            name=spec.name, watch=watched if spec.promotion.watch_partitions else "not watched"
+        ),
+        params={
+            "target": Param(
+                "previous",
+                type="string",
+                pattern=r"^(previous|[1-9][0-9]*)$",
+                description="`previous`, or the number of a version.",
+            ),
+            "reason": Param(
+                type="string", minLength=1, description="One sentence, for the ledger."
+            ),
+            "only_if_live": Param(
+                None,
+                type=["null", "integer", "string"],
+                description="Move nothing unless this version is live; empty: whichever is.",
+            ),
+            "who": Param(
+                None,
+                type=["null", "string"],
+                description="Who wants it, where that is no person. Empty: the user who triggers.",
+            ),
+        },
+    ) as dag:
+        rescore(move(check(spec.name)))
+    return dag
+
+
+def _who(params: Handed) -> str:
+    """Who wants it, and in which run, for the ledger."""
+    who = params["who"] or get_current_context()["dag_run"].triggering_user_name
+    return f"{who} in {this_run()}" if who else this_run()
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__rollback"] = rollback_dag(_spec)

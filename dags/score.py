@@ -1,0 +1,169 @@
+"""`<detector>__score`: one validated day through the live version, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from typing import Any, Literal, NoReturn
+
+import structlog
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import (
+    DAG,
+    Asset,
+    PartitionedAssetTimetable,
+    TriggerRule,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags import assets
+from dags.context import Handed, days_of_this_run, range_params, started_by_backfill, this_run
+from dags.defaults import DEFAULT_ARGS
+from dags.detector_files import readable_detectors
+from dags.notifiers import notifier_for
+from pipeline.config import DetectorSpec
+
+log = structlog.get_logger()
+
+Asked = Literal["retrain", "recalibrate"]
+
+_ASKED: dict[Asked, Callable[[str], Asset]] = {
+    "retrain": assets.retraining,
+    "recalibrate": assets.recalibration,
+}
+"""Which asset event asks for which action."""
+
+DOC = """
+### One validated day of **{name}** through the live version
+
+Runs by itself for each day that `{name}__ingest` has validated.
+
+1. `score` writes the day's `scores` (the challenger's too, where one waits), groups flags into
+   `incidents`, and mutes channels that have left their training range.
+2. `drift` compares the day and the week up to it with what the live version was trained on.
+3. `notify` sends one message for each new incident, by **{channel}**; none for a day older than
+   {horizon} days.
+4. `watch` looks whether a fresh promotion behaves; if it does not, `roll_back` starts
+   `{name}__rollback`.
+5. `ask_to_retrain` and `ask_to_recalibrate` start those DAGs when drift asks for them, at most
+   once in {cooldown} days.
+
+Steps 3 to 5 are skipped when a backfill brought the day.
+
+#### To run it by hand
+
+* **One day**: Trigger, Advanced Options, Partition Key `2014-05-01`.
+* **Many days in one run**: Trigger with `from_day` and `to_day`. Nothing is scored twice: a day
+  whose rows and version are unchanged is left as it is.
+"""
+
+
+@task
+def score(detector: str) -> Handed:
+    """Score this run's days with the champion, and with the challenger in its shadow."""
+    from pipeline.steps.operation import scoring
+
+    outcome = scoring.score_days(detector, days_of_this_run(), run=this_run())
+    if reason := outcome.get("skipped"):
+        _skip("not_scored", reason)
+    return outcome
+
+
+@task.short_circuit
+def drift(detector: str) -> Handed:
+    """Judge the day and its week; what a backfill brought is recorded and ends here."""
+    from pipeline.steps.operation import drifting
+
+    verdict = drifting.judge_days(detector, days_of_this_run(), run=this_run())
+    return {} if started_by_backfill() else verdict
+
+
+# A drift test that fails must not keep a person from hearing of an incident.
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def notify(detector: str, scored: Handed) -> Handed:
+    """Send one message for each incident that nobody was told of."""
+    from pipeline.steps.candidate import detector_named
+    from pipeline.steps.operation import notifying
+
+    if not scored:
+        _skip("nothing_to_tell", "The day was not scored.")
+    settings = detector_named(detector).notify
+    notices = notifying.due(detector, days_of_this_run(), now=datetime.now(UTC))
+    for notice in notices:
+        notifier_for(settings, notice).notify(get_current_context())
+        notifying.record_sent(notice, channel=settings.channel, run=this_run())
+    return len(notices)
+
+
+@task.short_circuit
+def watch(detector: str) -> Handed:
+    """Whether the newest promotion must be taken back: what to tell the rollback DAG, if so."""
+    from pipeline.steps.operation import watching
+
+    outcome = watching.watch(detector, days_of_this_run()[-1], run=this_run())
+    log.info("promotion_watched", **outcome)
+    if not outcome["tripped"]:
+        return {}
+    return {
+        "target": "previous",
+        "reason": outcome["reason"],
+        "only_if_live": outcome["version"],
+        "who": "the watch after the promotion",
+    }
+
+
+@task
+def ask(detector: str, action: Asked, *, outlet_events: Handed = None) -> None:
+    """Ask for a training run or a recalibration, where drift calls for it and none was asked."""
+    from pipeline.steps.operation import asking
+
+    asked = asking.ask(
+        detector, days_of_this_run()[-1], action=action, run=this_run(), now=datetime.now(UTC)
+    )
+    if asked is None:
+        _skip("nothing_asked", f"No reason to {action}, or it was asked for not long ago.")
+    outlet_events[_ASKED[action](detector)].extra = asked
+
+
+def score_dag(spec: DetectorSpec) -> DAG:
+    """The scoring DAG of one detector."""
+    with DAG(
+        dag_id=f"{spec.name}__score",
+        schedule=PartitionedAssetTimetable(assets=assets.telemetry(spec.name)),
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        catchup=False,
+        max_active_runs=4,
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        doc_md=DOC.format(
+            name=spec.name,
+            channel=spec.notify.channel,
+            horizon=spec.notify.horizon_days,
+            cooldown=spec.drift.cooldown_days,
+        ),
+        params=range_params("scores"),
+    ) as dag:
+        scored = score(spec.name)
+        judged = drift(spec.name)
+        scored >> judged >> notify(spec.name, scored)
+        tripped: Any = watch(spec.name)
+        judged >> tripped
+        TriggerDagRunOperator(
+            task_id="roll_back", trigger_dag_id=f"{spec.name}__rollback", conf=tripped
+        )
+        for action, asset in _ASKED.items():
+            named = ask.override(task_id=f"ask_to_{action}", outlets=[asset(spec.name)])
+            judged >> named(spec.name, action)
+    return dag
+
+
+def _skip(event: str, reason: str) -> NoReturn:
+    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
+    log.info(event, reason=reason)
+    raise AirflowSkipException(reason)
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__score"] = score_dag(_spec)
