@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast check lock bench-turbines bench-cold-score bench-chain clean
+.PHONY: help demo up down test test-fast check lock bench-turbines bench-cold-score bench-chain bench-operation replay clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -46,6 +46,12 @@ bench-cold-score: $(VENV)/dev  ## 100,000 rows of 36 features, from a cold start
 
 bench-chain: $(VENV)/dev  ## what Airflow adds to a training run and to 91 days of ingestion
 	$(PY) -m benchmarks.chain
+
+bench-operation: $(VENV)/dev  ## a year in production: ratchet, drift, shifts, incidents, backfill, rollback, replay
+	$(PY) -m benchmarks.operation
+
+replay: $(VENV)/dev  ## two real years with monthly recalibration, against the usual policies
+	$(PY) -m benchmarks.replay
 
 clean: down  ## forget everything the stack has stored (the environment stays)
 	rm -rf .plimsoll

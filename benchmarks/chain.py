@@ -142,7 +142,8 @@ def _in_one_process(bench: Bench) -> dict[str, float]:
     import evidently  # noqa: F401
 
     import pipeline.detector.training  # noqa: F401
-    from pipeline.steps import fitting, gating, judging, promotion
+    from pipeline.steps.going_live import promotion
+    from pipeline.steps.training import fitting, gating, judging
 
     shutil.copytree(bench.lake / DETECTOR / "telemetry", bench.lake / TWIN / "telemetry")
     calls: dict[str, Any] = {

@@ -1,0 +1,273 @@
+"""A small plant with three versions, and processes that change its champion and die on the way.
+
+Each function runs in a process of its own, on a copy of one prepared state: real tables, a real
+MLflow registry on SQLite, real locks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+NAME = "plant"
+FIRST_DAY = date(2024, 1, 1)
+TRAINED, SCORED = 12, range(20, 23)
+DAYS = 24
+_MACHINES = ("a", "b")
+_STEPS_A_DAY = 144
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One copy of the plant.
+
+    Attributes:
+        folder: its tables, its registry and its cache.
+        home: where the prepared plant is, whose artifacts every copy reads.
+    """
+
+    folder: Path
+    home: Path
+
+    def enter(self) -> None:
+        """Make this process work here."""
+        for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE"):
+            (self.folder / variable.lower()).mkdir(parents=True, exist_ok=True)
+            os.environ[f"PLIMSOLL_{variable}"] = str(self.folder / variable.lower())  # noqa: TID251 - a deployment of its own
+        os.environ.pop("PLIMSOLL_LOCK_DSN", None)  # noqa: TID251
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.folder}/mlflow.db"  # noqa: TID251
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # noqa: TID251
+        os.chdir(self.home)  # MLflow on SQLite keeps artifacts below the working folder
+
+
+def prepare(ground: Ground) -> None:
+    """Versions 1 (live), 2 (the same network, another line) and 3 (another network)."""
+    ground.enter()
+    import yaml
+
+    from pipeline import settings
+    from pipeline.data.ingest import ingest_days
+
+    here, spec = settings.load(), _spec(ground)
+    _frame().to_parquet(here.data + "/plant.parquet")
+    content = spec.model_dump(mode="json", by_alias=True)
+    (here.detectors / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
+    now = datetime.combine(_day(DAYS), datetime.min.time(), UTC)
+    days = [_day(n) for n in range(DAYS)]
+    ingest_days(spec, days, root=here.storage, cache=here.cache, now=now, run_id="bench")
+    promote(_candidate(_day(TRAINED), champion=None))
+    payloads = {"2": _redrawn(), "3": _candidate(_day(SCORED[0]), champion=1)}
+    (ground.folder / "payloads.json").write_text(json.dumps(payloads))
+    score()
+
+
+def promote(payload: Answer) -> None:
+    """The task `promote`."""
+    from pipeline.steps.going_live import promotion
+
+    promotion.promote(payload, answer=None, run="bench")
+
+
+def promote_version(folder: Path, version: str) -> None:
+    """Promote version 2 or 3, as its gate has judged it."""
+    promote(json.loads((folder / "payloads.json").read_text())[version])
+
+
+def roll_back() -> None:
+    """The three tasks of the rollback DAG."""
+    from pipeline.steps.going_live import rollback
+
+    checked = rollback.check(NAME, target="previous", reason="a drill", who="bench")
+    rollback.rescore(rollback.move(checked), run="bench")
+
+
+def score() -> None:
+    """The live version scores the last days."""
+    from pipeline.steps.operation import scoring
+
+    scoring.score_days(NAME, [_day(n).isoformat() for n in SCORED], run="bench")
+
+
+def die_before(write: int) -> Callable[[], int]:
+    """Let this process be killed right before its `write`-th side effect; tells how many it had."""
+    from mlflow import MlflowClient
+
+    from pipeline import tables
+
+    done = 0
+
+    def counted(effect: Callable[..., Any]) -> Callable[..., Any]:
+        def perform(*given: Any, **named: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done == write:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return effect(*given, **named)
+
+        return perform
+
+    for name in (
+        "set_registered_model_alias",
+        "delete_registered_model_alias",
+        "set_model_version_tag",
+        "delete_model_version_tag",
+        "set_tag",
+        "set_terminated",
+    ):
+        setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
+    tables.write_deltalake = counted(tables.write_deltalake)
+    return lambda: done
+
+
+def look() -> Answer:
+    """The live version: its number, and hashes of its network and of the bundle, its threshold."""
+    from pipeline.steps import live
+
+    found = live.champion(NAME)
+    network = (found.bundle.folder / "model.onnx").read_bytes()
+    return {
+        "version": found.version.number,
+        "network": hashlib.sha256(network).hexdigest(),
+        "threshold": found.bundle.threshold,
+        "digest": found.bundle.digest,
+    }
+
+
+def state() -> Answer:
+    """All that a change of champion touches, and the flags of the golden and of faulty rows."""
+    from pipeline import ledger, settings, tables
+    from pipeline.data.fingerprint import fingerprint, row_hashes
+    from pipeline.registry import versions
+    from pipeline.registry.connection import connect
+    from pipeline.steps.records import read_ledger
+    from pipeline.tables import Table
+
+    here = settings.load()
+    client = connect(here)
+    entries = read_ledger(here, NAME)
+    ledger.verify(entries)
+    scores = tables.read(Table(here.storage, NAME, "scores"))
+    return {
+        "live": look(),
+        "flags": _flags(),
+        "aliases": {k: int(v) for k, v in client.get_registered_model(NAME).aliases.items()},
+        "tags": {
+            str(each.number): {key: each.tags.get(key) for key in _LIFE}
+            for each in versions.every(client, NAME)
+        },
+        "ledger": [(d.action, d.version, d.replaced) for d in ledger.changes(entries)],
+        "scores": fingerprint(row_hashes(scores), scores.columns),
+        "scored by": sorted({int(version) for version in scores["version"]}),
+    }
+
+
+_LIFE = ("status", "rolled_back", "rescoring", "decision.announced")
+
+
+def _flags() -> str:
+    """Hash of the flags of golden rows and of rows spread far around them."""
+    from pipeline.detector.calibrated import read_golden
+    from pipeline.steps import live
+
+    bundle = live.champion(NAME).bundle
+    golden = read_golden(bundle.folder).rows
+    noise = np.random.default_rng(0).normal(size=golden.shape).astype(np.float32)
+    rows = np.concatenate([golden, golden + noise * golden.std(axis=0)])
+    return hashlib.sha256((bundle.score(rows).score > bundle.threshold).tobytes()).hexdigest()
+
+
+def _candidate(as_of: date, *, champion: int | None) -> Answer:
+    """A trained version, registered as one that passed its gate; what `promote` takes."""
+    from pipeline import settings, staging
+    from pipeline.detector.bundle import load_bundle
+    from pipeline.records import from_json, to_json
+    from pipeline.registry import tags, versions
+    from pipeline.registry.connection import connect
+    from pipeline.steps import candidate as staged
+    from pipeline.steps.candidate import Candidate
+    from pipeline.steps.training import fitting
+    from pipeline.steps.training.gating import Judged
+
+    window = fitting.window(NAME, as_of.isoformat())
+    candidate = from_json(Candidate, fitting.calibrate(fitting.train(window, run="bench")))
+    client = connect(settings.load())
+    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+        features = load_bundle(folder).schema.features
+        version = versions.register(
+            client, model=NAME, run_id=candidate.run_id, bundle=folder, features=features
+        )
+    about = {"gate": "passed", tags.KIND: "trained", tags.WEIGHTS_OF: str(version.number)}
+    versions.describe(client, NAME, version.number, card="Passed", tags=about)
+    judged = Judged(
+        candidate=replace(candidate, page=""),
+        version=version.number,
+        passed=True,
+        reason="made for a drill",
+        champion=champion,
+        card="Passed",
+    )
+    return to_json(judged) | {"page": ""}
+
+
+def _redrawn() -> Answer:
+    """Version 2: the line of version 1 drawn anew; what `promote` takes."""
+    from pipeline.steps.recalibration import recalibrating, redrawn_gate
+
+    window = recalibrating.window(NAME, _day(SCORED[0]).isoformat())
+    judged = redrawn_gate.gate(recalibrating.recalibrate(window, run="bench"), run="bench")
+    return judged | {"passed": True}
+
+
+def _day(n: int) -> date:
+    return FIRST_DAY + timedelta(days=n)
+
+
+def _frame() -> pd.DataFrame:
+    """Three channels that hang together, every ten minutes, on two machines."""
+    draw = np.random.default_rng(4)
+    time = pd.date_range(FIRST_DAY, periods=DAYS * _STEPS_A_DAY, freq="10min", tz="UTC")
+    load = draw.normal(size=(len(time), len(_MACHINES))).ravel()
+    return pd.DataFrame(
+        {
+            "time": time.repeat(len(_MACHINES)),
+            "machine": np.tile(_MACHINES, len(time)),
+            "flow": 60 + 12 * load + draw.normal(size=len(load)),
+            "pressure": 10 + 1.2 * load + 0.1 * draw.normal(size=len(load)),
+            "power": 40 + 7 * load + 0.7 * draw.normal(size=len(load)),
+        }
+    )
+
+
+def _spec(ground: Ground) -> Any:
+    from pipeline.config import DetectorSpec
+
+    feature = {"unit": "1", "range": [-500, 500]}
+    return DetectorSpec.model_validate(
+        {
+            "name": NAME,
+            "source": {"kind": "parquet", "path": f"{ground.folder}/data/plant.parquet"},
+            "schema": {
+                "timestamp": "time",
+                "entity": "machine",
+                "entities": list(_MACHINES),
+                "cadence": "10min",
+                "features": dict.fromkeys(("flow", "pressure", "power"), feature),
+            },
+            "split": {"training_days": 12, "minimum_days": 6},
+            "model": {"members": 2, "width": 16, "steps": 150},
+            "recalibration": {"window_days": 8, "minimum_days": 7},
+            "schedule": {"start": FIRST_DAY.isoformat()},
+        }
+    )

@@ -1,0 +1,170 @@
+"""A made year, lived month by month: flags, audits, labels, a recalibration, an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.operation.simulate import ALPHA, MONTHS, Setting, Year, made, true_rate
+from pipeline.config import Recalibration, Threshold
+from pipeline.data.timeline import subset
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.thresholds.coverage import rate_interval
+from pipeline.recalibration import (
+    INCIDENT,
+    NORMAL,
+    Anchor,
+    Recalibrated,
+    WindowRows,
+    accepted,
+    recalibrate,
+    taken,
+)
+from pipeline.recalibration.clusters import cluster_numbers
+
+_JUST_ABOVE = (1.01, 1.05)  # times the live line: where poison lies
+_SURE = 0.05  # relative half-width of the interval that the first line is given
+
+Policy = Callable[[NDArray[np.float64], float], float]
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A year, month by month.
+
+    Attributes:
+        rate: true false-positive rate of the line that is live after each recalibration.
+        line: that line over the first one.
+        stopped: bounds that each recalibration crossed.
+        covered: whether the 95 % interval of the rate held the true one.
+    """
+
+    rate: NDArray[np.float64]
+    line: NDArray[np.float64]
+    stopped: tuple[tuple[str, ...], ...]
+    covered: NDArray[np.bool_]
+
+
+@dataclass
+class _Told:
+    """What is known of each row so far."""
+
+    score: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    verdict: NDArray[np.int8]
+    audit: NDArray[np.float64]
+
+
+def live(
+    setting: Setting, seed: int, config: Recalibration, *, answer: bool = True, months: int = MONTHS
+) -> Lived:
+    """Recalibrate each month; where it stops and asks, accept (`answer`) or leave it unanswered."""
+    rng = np.random.default_rng(seed)
+    year = made(setting, rng)
+    told = _blank(year)
+    current, anchor = _first(year)
+    rates, lines, stopped, covered = [], [], [], []
+    for month in range(months):
+        here = slice(month * setting.rows, (month + 1) * setting.rows)
+        _score(told, year, here, current.value, setting, rng)
+        result = _recalibrated(told, year, here.stop, setting, config, current, anchor)
+        if not result.stops or answer:
+            anchor = accepted(result) if result.stops else taken(result)
+            current = result.threshold
+        rates.append(true_rate(current.value, year.level[here]))
+        lines.append(current.value / year.start)
+        stopped.append(tuple(stop.name for stop in result.stops))
+        low, high = result.threshold.rate_interval
+        covered.append(low <= true_rate(result.threshold.value, year.level[here]) <= high)
+    return Lived(np.array(rates), np.array(lines), tuple(stopped), np.array(covered))
+
+
+def live_by(policy: Policy, setting: Setting, seed: int) -> float:
+    """True rate after twelve months of an opponent: it gets each month's scores and its line."""
+    year = made(setting, np.random.default_rng(seed))
+    value = year.start
+    for month in range(MONTHS):
+        here = slice(month * setting.rows, (month + 1) * setting.rows)
+        value = policy(year.score[here], value)
+    return true_rate(value, year.level[here])
+
+
+def _blank(year: Year) -> _Told:
+    n = len(year.score)
+    return _Told(
+        year.score.copy(), np.full(n, np.nan), np.zeros(n, dtype=np.int8), np.full(n, np.nan)
+    )
+
+
+def _first(year: Year) -> tuple[DrawnThreshold, Anchor]:
+    """The true line and the true level, as if drawn on the month before."""
+    n = len(year.score) // MONTHS
+    line = year.start
+    drawn = DrawnThreshold(
+        value=line,
+        method="conformal",
+        alpha=ALPHA,
+        n=n,
+        n_effective=n,
+        interval=(line * (1 - _SURE), line * (1 + _SURE)),
+        rate_interval=rate_interval(ALPHA, n),
+        low_confidence=False,
+        note="",
+    )
+    first = np.datetime64(int(year.line.time_ns[0]), "ns").astype("datetime64[D]").item()
+    day = first - timedelta(days=1)
+    return drawn, Anchor(line, 1.0, day, moved=day)
+
+
+def _score(
+    told: _Told, year: Year, here: slice, line: float, setting: Setting, rng: np.random.Generator
+) -> None:
+    """A month under its line: poison, flags, and what people say of them."""
+    told.threshold[here] = line
+    bad = year.anomalous[here].copy()
+    if setting.poison:
+        size = round(setting.poison * setting.rows)
+        rows = rng.choice(setting.rows // 2, size=size, replace=False) * 2  # never neighbours
+        told.score[here.start + rows] = line * rng.uniform(*_JUST_ABOVE, size=size)
+        bad[rows] = True
+    if not (setting.audit or setting.gullible):
+        return
+    flagged = told.score[here] > line
+    cluster = cluster_numbers(
+        flagged, subset(year.line, np.arange(here.start, here.stop)), join_rows=4
+    )
+    drawn = rng.random(cluster.max() + 1) < (setting.audit or 0.2)
+    rows = np.flatnonzero(flagged)
+    judged = rows[drawn[cluster[rows]]]
+    told.audit[here.start + judged] = setting.audit or 0.2
+    if setting.gullible:
+        told.verdict[here.start + rows] = NORMAL
+    else:
+        told.verdict[here.start + judged] = np.where(bad[judged], INCIDENT, NORMAL)
+
+
+def _recalibrated(
+    told: _Told,
+    year: Year,
+    end: int,
+    setting: Setting,
+    config: Recalibration,
+    current: DrawnThreshold,
+    anchor: Anchor,
+) -> Recalibrated:
+    first = max(0, end - round(config.window_days * setting.rows / 30))
+    rows = WindowRows(
+        line=subset(year.line, np.arange(first, end)),
+        score=told.score[first:end],
+        threshold=told.threshold[first:end],
+        verdict=told.verdict[first:end],
+        excluded=np.zeros(end - first, dtype=bool),
+        audit=told.audit[first:end],
+    )
+    return recalibrate(
+        rows, year.reference.score, year.reference.line, current, anchor, config, Threshold()
+    )

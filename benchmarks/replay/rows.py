@@ -1,0 +1,79 @@
+"""The scored rows of the replayed months, with what is known of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.replay.policies import Line
+from pipeline import settings, tables
+from pipeline.config import DetectorSpec
+from pipeline.data.split import normal_rows
+from pipeline.data.timeline import Timeline, timeline
+from pipeline.tables import Table
+
+
+@dataclass(frozen=True)
+class Judged:
+    """n scored rows, by time and entity.
+
+    Attributes:
+        line: when and where each was measured.
+        score: as the live version scored it.
+        threshold: the line that was in force.
+        version: that was live.
+        muted: scored without a channel.
+        normal: should not be flagged.
+        incident: during an outage.
+    """
+
+    line: Timeline
+    score: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    version: NDArray[np.int64]
+    muted: NDArray[np.bool_]
+    normal: NDArray[np.bool_]
+    incident: NDArray[np.bool_]
+
+
+def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
+    """What the tables say of each row that the champion has scored."""
+    columns = spec.columns
+    keys = [columns.timestamp, "entity"]
+    scores = tables.read(Table(settings.load().storage, spec.name, "scores"))
+    scores = scores[scores["role"] == "champion"].rename(columns={"timestamp": columns.timestamp})
+    known = telemetry.assign(
+        entity=telemetry[columns.entity].astype(str) if columns.entity else "",
+        normal=normal_rows(telemetry, columns),
+        incident=telemetry[columns.incident].astype(bool) if columns.incident else False,
+    )[[*keys, "normal", "incident"]]
+    rows = scores.merge(known, on=keys, validate="one_to_one").sort_values(keys)
+    if columns.entity:
+        rows[columns.entity] = rows["entity"]
+    return Judged(
+        line=timeline(rows, columns),
+        score=rows["score"].to_numpy(np.float64),
+        threshold=rows["threshold"].to_numpy(np.float64),
+        version=rows["version"].to_numpy(np.int64),
+        muted=rows["muted"].ne("").to_numpy(bool),
+        normal=rows["normal"].to_numpy(bool),
+        incident=rows["incident"].to_numpy(bool),
+    )
+
+
+def lines_by_version(spec: DetectorSpec) -> dict[int, Line]:
+    """The line of each registered version, with its interval."""
+    drawn = tables.read(Table(settings.load().storage, spec.name, "thresholds"))
+    return {
+        int(row["version"]): Line(
+            float(row["threshold"]), _known(row["threshold_low"]), _known(row["threshold_high"])
+        )
+        for row in drawn.to_dict("records")
+    }
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)

@@ -1,0 +1,148 @@
+"""What the DAGs do in two years, step by step, by the same functions and without a scheduler."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.replay import reviewer
+from pipeline import settings, tables
+from pipeline.config import DetectorSpec
+from pipeline.data.grid import days_between
+from pipeline.data.labels import add_labels
+from pipeline.steps import ingestion
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.going_live.promotion import promote
+from pipeline.steps.operation import drifting
+from pipeline.steps.operation.incidents import incidents_between
+from pipeline.steps.operation.scoring import score_days
+from pipeline.steps.people.labelling import flagged_episodes
+from pipeline.steps.recalibration import recalibrating, redrawn_gate
+from pipeline.steps.training import fitting, gating, judging
+from pipeline.tables import Table
+
+DETECTOR = "la_haute_borne"
+FIRST, LAST = date(2014, 1, 1), date(2015, 12, 31)
+TRAINED_AS_OF = date(2014, 4, 1)
+RUN = "replay"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Month:
+    """What became of the line at the begin of a month.
+
+    Attributes:
+        first: first day that is scored.
+        last: last day.
+        outcome: `trained`, `moved`, `stopped` or `kept` (nothing new to draw from).
+        reason: one sentence.
+    """
+
+    first: date
+    last: date
+    outcome: str
+    reason: str
+
+
+def load(spec: DetectorSpec, tell: Tell) -> None:
+    """Both years into the tables, as the first load by one run does."""
+    days = [day.isoformat() for day in days_between(FIRST, LAST)]
+    staged = ingestion.validate(ingestion.fetch(spec.name, days, run=RUN), run=RUN)
+    written = ingestion.write(staged, run=RUN, refuse=False)
+    tell(f"ingested {written['days']} days, {written['accepted']:,} rows: {written['verdicts']}")
+
+
+def train(tell: Tell) -> str:
+    """A first champion; the gate's sentence.
+
+    Raises:
+        RuntimeError: the gate refused it.
+    """
+    candidate = fitting.window(DETECTOR, TRAINED_AS_OF.isoformat())
+    candidate = fitting.calibrate(fitting.train(candidate, run=RUN))
+    judged = gating.gate(judging.drift(judging.evaluate(candidate)), run=RUN)
+    outcome = promote(judged, answer=None, run=RUN)
+    if not outcome["promoted"]:
+        message = f"the first candidate did not go live: {outcome['reason']}"
+        raise RuntimeError(message)
+    tell(f"trained as of {TRAINED_AS_OF}: {outcome['reason']}")
+    return str(outcome["reason"])
+
+
+def live_through(spec: DetectorSpec, frame: pd.DataFrame, tell: Tell) -> list[Month]:
+    """Month by month: label what is a week old, draw the line anew, score, judge drift.
+
+    `frame` is all telemetry: the reviewer's eyes, a week late.
+    """
+    outages = list(reviewer.outage_labels(frame, spec.columns))
+    done: list[Month] = []
+    for first, last in months(TRAINED_AS_OF, LAST):
+        if done:
+            _label(spec, frame, outages, as_of=first)
+            month = Month(first, last, *_recalibrate(first))
+        else:
+            month = Month(first, last, "trained", "the line of the training")
+        days = [day.isoformat() for day in days_between(first, last)]
+        score_days(spec.name, days, run=RUN)
+        drifting.judge_days(spec.name, days, run=RUN)
+        tell(f"{first:%Y-%m} {month.outcome:<8} {month.reason}")
+        done.append(month)
+    return done
+
+
+def months(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """First and last day of each calendar month of the span."""
+    while first <= last:
+        following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+        yield first, min(last, following - timedelta(days=1))
+        first = following
+
+
+def _label(spec: DetectorSpec, frame: pd.DataFrame, outages: list[Any], *, as_of: date) -> None:
+    """Everything the reviewer has said before `as_of`; what stands already is not said twice."""
+    root, midnight = settings.load().storage, datetime.combine(as_of, time(), UTC)
+    before = as_of - timedelta(days=1)
+    raised = flagged_episodes(spec, as_of - timedelta(days=62), before, root=root)
+    verdicts = [*outages, *reviewer.answers(raised, frame, spec.columns)]
+    add_labels(root, spec.name, reviewer.known_by(verdicts, midnight))
+
+
+def _recalibrate(as_of: date) -> tuple[str, str]:
+    """The recalibrate DAG's chain; what became of it, and why."""
+    recalibrating.audit(DETECTOR, as_of.isoformat(), run=RUN)
+    candidate = recalibrating.window(DETECTOR, as_of.isoformat())
+    if "skipped" in candidate:
+        return "kept", str(candidate["skipped"])
+    judged = redrawn_gate.gate(recalibrating.recalibrate(candidate, run=RUN), run=RUN)
+    outcome = promote(judged, answer=None, run=RUN)
+    return ("moved" if outcome["promoted"] else "stopped"), str(outcome["reason"])
+
+
+def telemetry(spec: DetectorSpec) -> pd.DataFrame:
+    """All rows of the table, evaluation columns included."""
+    return tables.read(Table(settings.load().storage, spec.name, "telemetry"))
+
+
+def raised(spec: DetectorSpec) -> Counter[str]:
+    """Incidents by kind."""
+    found = incidents_between(spec, TRAINED_AS_OF, LAST, root=settings.load().storage)
+    return Counter(each.kind for each in found if each.status == "raised")
+
+
+def drift_verdicts(spec: DetectorSpec) -> Counter[str]:
+    """Verdicts on the rolling weeks, one a day."""
+    judged = tables.read(Table(settings.load().storage, spec.name, "drift"), keep_date=True)
+    weeks = judged[judged["source"] == "week"].drop_duplicates("date")
+    return Counter(weeks["verdict"])
+
+
+def detector() -> DetectorSpec:
+    """The shipped detector file."""
+    return detector_named(DETECTOR)
