@@ -23,10 +23,11 @@ down: $(VENV)/runtime  ## stop them; nothing is lost
 	$(PY) -m deploy.embedded down
 
 test: $(VENV)/dev  ## every test, the real servers included
-	$(PY) -m pytest
+	$(PY) -m pytest -m "not integration" -n 2
+	$(PY) -m pytest -m integration
 
 test-fast: $(VENV)/dev  ## only the tests that start no server
-	$(PY) -m pytest -m "not integration"
+	$(PY) -m pytest -m "not integration" -n 2
 
 check: $(VENV)/dev  ## lint, format, types, import contracts
 	$(VENV)/bin/ruff check .

@@ -35,6 +35,9 @@ _ASKED: dict[Asked, Callable[[str], Asset]] = {
 }
 """Which asset event asks for which action."""
 
+_ORDER = "rollback"
+"""What the watch tells the rollback DAG."""
+
 DOC = """
 ### One validated day of **{name}** through the live version
 
@@ -97,21 +100,26 @@ def notify(detector: str, scored: Handed) -> Handed:
     return len(notices)
 
 
-@task.short_circuit
-def watch(detector: str) -> Handed:
-    """Whether the newest promotion must be taken back: what to tell the rollback DAG, if so."""
+@task.branch
+def watch(detector: str) -> list[str]:
+    """Whether the newest promotion must be taken back; if not, whether drift asks for anything.
+
+    What drift says of a version that has to go is void.
+    """
     from pipeline.steps.operation import watching
 
     outcome = watching.watch(detector, days_of_this_run()[-1], run=this_run())
     log.info("promotion_watched", **outcome)
     if not outcome["tripped"]:
-        return {}
-    return {
+        return [f"ask_to_{action}" for action in _ASKED]
+    order = {
         "target": "previous",
         "reason": outcome["reason"],
         "only_if_live": outcome["version"],
         "who": "the watch after the promotion",
     }
+    get_current_context()["ti"].xcom_push(key=_ORDER, value=order)
+    return ["roll_back"]
 
 
 @task
@@ -148,14 +156,16 @@ def score_dag(spec: DetectorSpec) -> DAG:
         scored = score(spec.name)
         judged = drift(spec.name)
         scored >> judged >> notify(spec.name, scored)
-        tripped: Any = watch(spec.name)
-        judged >> tripped
-        TriggerDagRunOperator(
-            task_id="roll_back", trigger_dag_id=f"{spec.name}__rollback", conf=tripped
+        watched: Any = watch(spec.name)
+        judged >> watched
+        watched >> TriggerDagRunOperator(
+            task_id="roll_back",
+            trigger_dag_id=f"{spec.name}__rollback",
+            conf=watched[_ORDER],
         )
         for action, asset in _ASKED.items():
             named = ask.override(task_id=f"ask_to_{action}", outlets=[asset(spec.name)])
-            judged >> named(spec.name, action)
+            watched >> named(spec.name, action)
     return dag
 
 

@@ -30,12 +30,14 @@ def main() -> int:
         os.environ.update(build_environment(stack, os.environ))
         with connect(stack) as airflow:
             demo = story.Demo(stack, airflow, teller)
-            for dag_id in (story.INGEST, story.TRAIN):
+            for dag_id in story.DAGS:
                 airflow.wait_for_dag(dag_id)
                 airflow.unpause(dag_id)
-            story.first_load(demo)
+            story.load_history(demo)
             candidate, run = story.train(demo)
+            story.go_live(demo)
             story.plant_faults(demo)
+            story.redraw(demo)
             story.conclude(demo, candidate, run)
     except (StackError, PlimsollError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -11,23 +11,28 @@ from typing import Any
 from deploy.demo import drill, summary
 from deploy.demo.telling import Teller
 from deploy.embedded.airflow_api import AirflowApi, RunResult
-from deploy.embedded.backfill import create_backfill, wait_for_backfill
+from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
 from pipeline import settings, tables
+from pipeline.cli import main as plimsoll
 from pipeline.records import from_json
 from pipeline.registry.pages import version_page
 from pipeline.steps.candidate import Candidate, detector_named
-from pipeline.steps.gating import verdict_of
 from pipeline.steps.review import look_back
+from pipeline.steps.training.gating import verdict_of
 from pipeline.tables import Table
 
 DETECTOR = "la_haute_borne"
 INGEST, TRAIN = f"{DETECTOR}__ingest", f"{DETECTOR}__train"
-FIRST_LOAD = (date(2014, 1, 1), date(2014, 6, 16))
-DAY_BY_DAY = (date(2014, 6, 17), date(2014, 6, 30))
+SCORE, RECALIBRATE = f"{DETECTOR}__score", f"{DETECTOR}__recalibrate"
+DAGS = (INGEST, TRAIN, SCORE, RECALIBRATE)
+HISTORY = (date(2014, 1, 1), date(2014, 3, 31))
 AS_OF = date(2014, 4, 1)
+IN_ONE_RUN = (AS_OF, date(2014, 6, 20))
+DAY_BY_DAY = (date(2014, 6, 21), date(2014, 6, 30))
 LIVE = (AS_OF, DAY_BY_DAY[1])
+REDRAWN = (date(2014, 6, 1), date(2014, 7, 1))
 
 
 @dataclass(frozen=True)
@@ -39,24 +44,14 @@ class Demo:
     teller: Teller
 
 
-def first_load(demo: Demo) -> None:
-    """Load the history in one run, then two weeks as the schedule would: a run a day."""
+def load_history(demo: Demo) -> None:
+    """Load the months that the first version learns from, in one run."""
+    first, last = HISTORY
     demo.teller.headline(
-        f"1. Ingest {FIRST_LOAD[0]} to {DAY_BY_DAY[1]} of La Haute Borne "
+        f"1. Ingest {first} to {last} of La Haute Borne "
         "(ENGIE, Licence Ouverte 2.0; about 54 MB, fetched once)"
     )
-    first, last = FIRST_LOAD
-    demo.teller.say(f"  first load, one run: {first} to {last}")
-    span = {"from_day": first.isoformat(), "to_day": last.isoformat()}
-    _run(demo, INGEST, conf=span, what="loading")
-    first, last = DAY_BY_DAY
-    demo.teller.say(f"  airflow backfill create --from-date {first} --to-date {last}: a run a day")
-    with demo.teller.patience("ingesting day by day"):
-        # Days that a former demo has ingested are ingested again, and change nothing.
-        backfill = create_backfill(demo.airflow, INGEST, first, last, reprocess="completed")
-        states = wait_for_backfill(demo.airflow, backfill, on_change=demo.teller.runs)
-    if set(states) != {"success"}:
-        raise StackError(f"The backfill of {INGEST} ended with {dict(states)}; see its runs.")
+    _run_range(demo, HISTORY)
 
 
 def train(demo: Demo) -> tuple[Candidate, str]:
@@ -68,9 +63,27 @@ def train(demo: Demo) -> tuple[Candidate, str]:
     return from_json(Candidate, payload["candidate"]), result.run_id
 
 
+def go_live(demo: Demo) -> None:
+    """Score the next three months: eleven weeks in one run, then as the schedule would."""
+    demo.teller.headline(f"3. Live: ingest and score {LIVE[0]} to {LIVE[1]}")
+    demo.teller.say("  the months before, which had no version to score them")
+    _run_range(demo, HISTORY, SCORE)
+    _run_range(demo, IN_ONE_RUN)
+    first, last = DAY_BY_DAY
+    demo.teller.say(f"  airflow backfill create --from-date {first} --to-date {last}: a run a day")
+    with demo.teller.patience("ingesting day by day"):
+        # Days that a former demo has ingested are ingested again, and change nothing.
+        backfill = create_backfill(demo.airflow, INGEST, first, last, reprocess="completed")
+        states = wait_for_backfill(demo.airflow, backfill, on_change=demo.teller.runs)
+    if set(states) != {"success"}:
+        raise StackError(f"The backfill of {INGEST} ended with {dict(states)}; see its runs.")
+    with demo.teller.patience("scoring the same days, a run each"):
+        wait_for_partitions(demo.airflow, SCORE, first, last)
+
+
 def plant_faults(demo: Demo) -> None:
     """Break the source in three ways; each day is refused by name, and comes in once mended."""
-    demo.teller.headline("3. Break the source: three days with planted faults")
+    demo.teller.headline("4. Break the source: three days with planted faults")
     here, spec = settings.load(), detector_named(DETECTOR)
     for fault in drill.FAULTS:
         drill.plant(fault, spec, cache=here.cache, data=demo.stack.layout.data)
@@ -85,13 +98,25 @@ def plant_faults(demo: Demo) -> None:
     demo.teller.say(f"    {_standing(here.storage, mended.day)['standing']}")
 
 
+def redraw(demo: Demo) -> None:
+    """Draw the line anew as the first of a month would, with the same weights."""
+    demo.teller.headline("5. Recalibrate: the same network, a new line")
+    for as_of in REDRAWN:
+        demo.teller.say(f"  as on {as_of}, on what was scored before it")
+        result = _run(demo, RECALIBRATE, conf={"as_of": as_of.isoformat()}, what="recalibrating")
+        payload = demo.airflow.xcom(RECALIBRATE, result.run_id, "gate")
+        demo.teller.say(f"  {payload['reason']}")
+
+
 def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
     """Print what came out and where to look."""
-    demo.teller.headline("4. What came out")
+    demo.teller.headline("6. What came out")
     later = look_back(DETECTOR, *LIVE)
     storage = settings.load().storage
     rows = chain(summary.ingested(storage, DETECTOR), summary.judged(verdict_of(candidate), later))
     print(summary.table(rows))
+    print("\nHow it stands: python -m pipeline status")
+    plimsoll(["status", DETECTOR])
     print(summary.table(_pages(demo, later.version, train_run)))
     print("\n  The stack goes on running; `make down` stops it and keeps everything.\n")
 
@@ -103,6 +128,13 @@ def _pages(demo: Demo, version: int, train_run: str) -> Iterator[summary.Row]:
     yield "every day ingested", f"{stack.airflow_url}/dags/{INGEST}"
     yield "the promotion card", version_page(stack.mlflow_url, DETECTOR, version)
     yield "login for Airflow", f"admin, {stack.secrets.airflow_password}"
+
+
+def _run_range(demo: Demo, span: tuple[date, date], dag_id: str = INGEST) -> None:
+    first, last = span
+    demo.teller.say(f"  one run of {dag_id} for {first} to {last}")
+    conf = {"from_day": first.isoformat(), "to_day": last.isoformat()}
+    _run(demo, dag_id, conf=conf, what="working through the months")
 
 
 def _run(

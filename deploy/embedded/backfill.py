@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from deploy.embedded.airflow_api import CONFLICT, FINISHED, POLL_S, AirflowApi, AirflowApiError
@@ -81,6 +82,29 @@ def wait_for_backfill(
             return states
         if time.monotonic() > deadline:
             raise StackError(f"Backfill {backfill_id} is not finished after {limit_s} s: {states}")
+        time.sleep(POLL_S)
+
+
+def wait_for_partitions(
+    airflow: AirflowApi, dag_id: str, first: date, last: date, *, limit_s: float = 600
+) -> dict[str, str]:
+    """State of each day's newest run, once every day from `first` to `last` has a finished one.
+
+    For a DAG that another one's partitions start; Airflow gives their runs no common name.
+
+    Raises:
+        StackError: they are not finished in time.
+    """
+    deadline = time.monotonic() + limit_s
+    wanted = {(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)}
+    while True:
+        states = {run["partition_key"]: run["state"] for run in airflow.runs(dag_id)}
+        found = {key: states[key] for key in sorted(wanted & set(states))}
+        if set(found) == wanted and set(found.values()) <= FINISHED:
+            return found
+        if time.monotonic() > deadline:
+            absent = sorted(wanted - set(found))
+            raise StackError(f"{dag_id}: not finished after {limit_s} s: {found}; absent: {absent}")
         time.sleep(POLL_S)
 
 

@@ -101,9 +101,9 @@ def test_what_follows_from_a_scored_day_is_visible(parsed):
 
     assert {name: task["downstream"] for name, task in tasks.items()} == {
         "score": ["drift", "notify"],
-        "drift": ["ask_to_recalibrate", "ask_to_retrain", "notify", "watch"],
+        "drift": ["notify", "watch"],
         "notify": [],
-        "watch": ["roll_back"],
+        "watch": ["ask_to_recalibrate", "ask_to_retrain", "roll_back"],
         "roll_back": [],
         "ask_to_retrain": [],
         "ask_to_recalibrate": [],

@@ -263,9 +263,10 @@ def test_a_new_regime_asks_for_training(plant):
     run = scored(plant, n, moved)
 
     assert states(run)["ask_to_retrain"] == "success"
-    (request,) = plant.table("requests").to_dict("records")
+    requests = plant.table("requests").query("action == 'retrain'")
     (asked,) = plant.airflow.runs("plant__train", run_type="asset_triggered")
-    assert request["action"] == "retrain"
+    assert list(requests["date"]) == [day_after(n)]
+    assert "new regime" in requests["reason"].iloc[0]
     assert plant.airflow.wait_for_run("plant__train", asked["dag_run_id"]).state
 
 
