@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
 
 from pipeline.config import DetectorSpec
 
@@ -43,6 +43,19 @@ DEFAULT_ARGS: dict[str, Any] = {
     # What a task hands on is on its XCom tab; in the log it would bury what happened.
     "show_return_value_in_logs": False,
 }
+
+
+def detector_dag(spec: DetectorSpec, verb: str, *, schedule: Any, **own: Any) -> DAG:
+    """The DAG `<detector>__<verb>`: what all have in common, and what `own` adds."""
+    return DAG(
+        dag_id=f"{spec.name}__{verb}",
+        schedule=schedule,
+        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        catchup=False,
+        default_args=DEFAULT_ARGS,
+        tags=["plimsoll", spec.name],
+        **own,
+    )
 
 
 def last_tick(spec: DetectorSpec) -> datetime | None:

@@ -5,13 +5,13 @@ One DAG for each detector file, run by hand only.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Param, task
 
 from dags import forms
 from dags.context import Handed, this_run
-from dags.defaults import DEFAULT_ARGS
+from dags.defaults import detector_dag
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
@@ -65,12 +65,10 @@ def rescore(decided: Handed) -> Handed:
 
 def feature_dag(spec: DetectorSpec) -> DAG:
     """The decision DAG of one detector."""
-    with DAG(
-        dag_id=f"{spec.name}__feature",
+    with detector_dag(
+        spec,
+        "feature",
         schedule=None,
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(name=spec.name),
         params={
             "channel": Param(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
 from dags.context import Handed
-from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL, last_tick
+from dags.defaults import PROMOTION_POOL, detector_dag, last_tick
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
@@ -61,15 +61,12 @@ def tidy(detector: str, *, params: Handed = None) -> Handed:
 def housekeeping_dag(spec: DetectorSpec) -> DAG:
     """The housekeeping DAG of one detector."""
     keeps = spec.housekeeping
-    with DAG(
-        dag_id=f"{spec.name}__housekeeping",
+    with detector_dag(
+        spec,
+        "housekeeping",
         schedule=CronDataIntervalTimetable(spec.schedule.housekeeping, timezone="UTC"),
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
         end_date=last_tick(spec),
-        catchup=False,
         max_active_runs=1,
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(
             name=spec.name,
             versions=keeps.versions,

@@ -6,8 +6,6 @@ carry it, so a rerun replaces exactly that day.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
-
 from airflow.sdk import DAG, CronPartitionTimetable, task
 
 from dags import assets
@@ -21,7 +19,7 @@ from dags.context import (
     started_by_backfill,
     this_run,
 )
-from dags.defaults import DEFAULT_ARGS, last_tick
+from dags.defaults import detector_dag, last_tick
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
@@ -101,18 +99,15 @@ def score_range(detector: str, days: list[str]) -> Handed:
 
 def ingest_dag(spec: DetectorSpec) -> DAG:
     """The ingestion DAG of one detector."""
-    with DAG(
-        dag_id=f"{spec.name}__ingest",
+    with detector_dag(
+        spec,
+        "ingest",
         # A midnight tick ingests the day before it: key 2014-05-01 runs at 2014-05-02 00:00.
         schedule=CronPartitionTimetable(
             "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"
         ),
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
         end_date=last_tick(spec),
-        catchup=False,
         max_active_runs=4,
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(name=spec.name, description=spec.description),
         params=range_params("loads and scores"),
     ) as dag:

@@ -5,13 +5,13 @@ One DAG for each detector file, run by hand only.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Param, task
 
 from dags import forms
 from dags.context import Handed, this_run
-from dags.defaults import DEFAULT_ARGS
+from dags.defaults import detector_dag
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
@@ -53,12 +53,10 @@ def label(detector: str, *, params: Handed = None) -> Handed:
 
 def label_dag(spec: DetectorSpec) -> DAG:
     """The labelling DAG of one detector."""
-    with DAG(
-        dag_id=f"{spec.name}__label",
+    with detector_dag(
+        spec,
+        "label",
         schedule=None,
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(name=spec.name),
         params={
             "verdict": Param(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import (
@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dags import assets
 from dags.context import Handed, as_of_day, leave_mlflow_page, request, this_run
-from dags.defaults import DEFAULT_ARGS, last_tick
+from dags.defaults import detector_dag, last_tick
 from dags.detector_files import readable_detectors
 from dags.forms import triggered_by
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live, skip
@@ -95,18 +95,15 @@ def gate(candidate: Handed) -> Handed:
 def recalibrate_dag(spec: DetectorSpec) -> DAG:
     """The recalibration DAG of one detector."""
     limits = spec.recalibration
-    with DAG(
-        dag_id=f"{spec.name}__recalibrate",
+    with detector_dag(
+        spec,
+        "recalibrate",
         schedule=AssetOrTimeSchedule(
             timetable=CronDataIntervalTimetable(spec.schedule.recalibrate, timezone="UTC"),
             assets=[assets.recalibration(spec.name)],
         ),
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
         end_date=last_tick(spec),
-        catchup=False,
         max_active_runs=1,
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(
             name=spec.name,
             share=f"{limits.audit_share:.0%}",

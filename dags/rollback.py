@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
-
 from airflow.sdk import DAG, Param, get_current_context, task
 
 from dags.context import Handed, leave_mlflow_page, this_run
-from dags.defaults import DEFAULT_ARGS, PROMOTION_POOL
+from dags.defaults import PROMOTION_POOL, detector_dag
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
@@ -69,14 +67,11 @@ def rescore(moved: Handed) -> Handed:
 def rollback_dag(spec: DetectorSpec) -> DAG:
     """The rollback DAG of one detector."""
     watched = f"watched for {spec.promotion.watch_days} days"
-    with DAG(
-        dag_id=f"{spec.name}__rollback",
+    with detector_dag(
+        spec,
+        "rollback",
         schedule=None,
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
-        catchup=False,
         max_active_runs=1,
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(
             name=spec.name, watch=watched if spec.promotion.watch_partitions else "not watched"
         ),

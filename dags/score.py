@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn
 
 import structlog
@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags import assets
 from dags.context import Handed, days_of_this_run, range_params, started_by_backfill, this_run
-from dags.defaults import DEFAULT_ARGS
+from dags.defaults import detector_dag
 from dags.detector_files import readable_detectors
 from dags.notifiers import notifier_for
 from pipeline.config import DetectorSpec
@@ -137,14 +137,11 @@ def ask(detector: str, action: Asked, *, outlet_events: Handed = None) -> None:
 
 def score_dag(spec: DetectorSpec) -> DAG:
     """The scoring DAG of one detector."""
-    with DAG(
-        dag_id=f"{spec.name}__score",
+    with detector_dag(
+        spec,
+        "score",
         schedule=PartitionedAssetTimetable(assets=assets.telemetry(spec.name)),
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
-        catchup=False,
         max_active_runs=4,
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(
             name=spec.name,
             channel=spec.notify.channel,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import Any
 
 from airflow.sdk import (
@@ -15,7 +14,7 @@ from airflow.sdk import (
 
 from dags import assets
 from dags.context import Handed, as_of_day, leave_mlflow_page, this_run
-from dags.defaults import DEFAULT_ARGS, TRAINING_POOL, last_tick
+from dags.defaults import TRAINING_POOL, detector_dag, last_tick
 from dags.detector_files import readable_detectors
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
 from pipeline.config import DetectorSpec
@@ -98,18 +97,15 @@ def gate(candidate: Handed) -> Handed:
 
 def train_dag(spec: DetectorSpec) -> DAG:
     """The training DAG of one detector."""
-    with DAG(
-        dag_id=f"{spec.name}__train",
+    with detector_dag(
+        spec,
+        "train",
         schedule=AssetOrTimeSchedule(
             timetable=CronDataIntervalTimetable(spec.schedule.train, timezone="UTC"),
             assets=[assets.retraining(spec.name)],
         ),
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
         end_date=last_tick(spec),
-        catchup=False,
         max_active_runs=1,
-        default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
         doc_md=DOC.format(
             name=spec.name,
             days=spec.split.training_days,
