@@ -1,4 +1,6 @@
-"""What Airflow costs: `train` against its own work, and 91 days of `ingest` by one backfill.
+"""What Airflow costs: `train` against its own work, and 91 days by one backfill.
+
+The backfill carries scoring with it, and is held against one of as many empty runs of two tasks.
 
     python -m benchmarks.chain [train | backfill] [--cache FOLDER]
 
@@ -15,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ from typing import Any
 
 from deploy.embedded import lifecycle
 from deploy.embedded.airflow_api import AirflowApi, RunResult, connect
-from deploy.embedded.backfill import create_backfill, wait_for_backfill
+from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.environment import build_environment
 from deploy.embedded.layout import find_layout
 from pipeline import tables
@@ -52,6 +55,28 @@ with DAG("empty", schedule=None):
         handed = step.override(task_id=name)(handed)
 """
 
+EMPTY_DAYS = """
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, CronPartitionTimetable, task
+
+with DAG(
+    "empty_days",
+    schedule=CronPartitionTimetable(
+        "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"
+    ),
+    start_date=datetime(2014, 1, 1, tzinfo=UTC),
+    end_date=datetime(2016, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=4,
+):
+    @task
+    def step(before):
+        return {}
+
+    step.override(task_id="second")(step.override(task_id="first")(None))
+"""
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -76,7 +101,9 @@ def main() -> int:
         _tell(f"loading {HISTORY[0]} to {HISTORY[1]} by one run")
         span = {"from_day": HISTORY[0].isoformat(), "to_day": HISTORY[1].isoformat()}
         loaded = _run(bench, f"{DETECTOR}__ingest", conf=span)
-        if asked.what != "backfill":
+        if asked.what == "backfill":
+            _run(bench, f"{DETECTOR}__train", conf={"as_of": AS_OF.isoformat()})
+        else:
             _report_train(bench)
         if asked.what != "train":
             _report_backfill(bench, loaded)
@@ -117,6 +144,9 @@ def _report_backfill(bench: Bench, loaded: tuple[RunResult, float]) -> None:
         bench.airflow, backfill, on_change=lambda now: _tell(f"  {dict(now)}")
     )
     wall = time.monotonic() - began
+    scored = wait_for_partitions(bench.airflow, f"{DETECTOR}__score", *BACKFILLED, limit_s=1800)
+    until_scored = time.monotonic() - began
+    floor = _empty_days(bench)
     runs = bench.airflow.runs(dag_id, run_type="backfill")
     keys = [run["partition_key"] for run in runs]
     table = Table(str(bench.lake), DETECTOR, "ingestions")
@@ -126,14 +156,30 @@ def _report_backfill(bench: Bench, loaded: tuple[RunResult, float]) -> None:
     print(f"\nruns by state                   {dict(states)}")
     print(f"every day exactly once          {'yes' if once else 'NO'} ({len(attempts)} attempts)")
     print(f"verdicts                        {attempts['verdict'].value_counts().to_dict()}")
-    print(f"wall time                       {wall:7.1f} s for {DAYS} days")
-    print(f"wall time per day               {wall / DAYS:7.2f} s")
+    print(f"days scored                     {Counter(scored.values())}")
+    print(f"wall time to the last ingestion {wall:7.1f} s for {DAYS} days")
+    print(f"wall time to the last score     {until_scored:7.1f} s")
+    print(f"ingested and scored, per day    {until_scored / DAYS:7.2f} s")
+    print(f"floor: empty run of two tasks   {floor / DAYS:7.2f} s per day")
+    print(f"times the floor                 {until_scored / floor:7.2f}")
     for name in ("fetch", "validate", "write"):
         took = [t.duration_s or 0 for tasks in sample for t in tasks if t.task_id == name]
         print(f"  median of {name:<9}           {statistics.median(took):7.2f} s")
     days = (HISTORY[1] - HISTORY[0]).days + 1
     print(f"one run for {days} days instead     {loaded[1] / days:7.2f} s per day")
     print(f"load average                    {os.getloadavg()[0]:7.1f}\n")
+
+
+def _empty_days(bench: Bench) -> float:
+    """Wall time in seconds of a backfill of as many days whose runs do nothing, in two tasks."""
+    _tell(f"the floor: {DAYS} empty runs of two tasks by one backfill")
+    began = time.monotonic()
+    states = wait_for_backfill(
+        bench.airflow, create_backfill(bench.airflow, "empty_days", *BACKFILLED)
+    )
+    if set(states) != {"success"}:
+        sys.exit(f"the empty backfill ended {dict(states)}")
+    return time.monotonic() - began
 
 
 def _in_one_process(bench: Bench) -> dict[str, float]:
@@ -187,6 +233,7 @@ def _stack(cache: Path | None) -> Iterator[Bench]:
     shutil.copytree(REPOSITORY / "dags", dags)
     shutil.copytree(REPOSITORY / "detectors", detectors)
     (dags / "empty_chain.py").write_text(EMPTY_CHAIN)
+    (dags / "empty_days.py").write_text(EMPTY_DAYS)
     text = (detectors / f"{DETECTOR}.yaml").read_text()
     (detectors / f"{TWIN}.yaml").write_text(text.replace(f"name: {DETECTOR}", f"name: {TWIN}"))
     if cache:
@@ -203,7 +250,8 @@ def _stack(cache: Path | None) -> Iterator[Bench]:
         # The steps in this process work on the stack's tables and registry.
         os.environ.update(build_environment(stack, asked))  # noqa: TID251 - as `make demo` does
         with connect(stack) as airflow:
-            for dag_id in (f"{DETECTOR}__ingest", f"{DETECTOR}__train", "empty"):
+            verbs = ("ingest", "train", "score")
+            for dag_id in (*(f"{DETECTOR}__{verb}" for verb in verbs), "empty", "empty_days"):
                 airflow.wait_for_dag(dag_id)
                 airflow.unpause(dag_id)
             yield Bench(airflow, layout.lake)

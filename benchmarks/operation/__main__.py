@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
+
+import structlog
 
 from benchmarks.operation.rows import Row
 
@@ -25,6 +28,7 @@ def main() -> None:
     """Measure the parts that are asked for, print one table, write it as JSON."""
     asked = argparse.ArgumentParser(prog="python -m benchmarks.operation")
     asked.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all of them")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     rows: list[Row] = []
     for part in asked.parse_args().parts or PARTS:
         began = time.perf_counter()
