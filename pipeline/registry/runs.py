@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
+from pipeline.provenance import code_version
+
 CANDIDATE_TAG = "plimsoll.candidate"
 _DESCRIPTION = "mlflow.note.content"
 _ABOUT = "Candidates of the detector `{}`: one run each, from training to the gate's verdict."
@@ -35,6 +37,19 @@ def find_or_start(
     return client.create_run(
         experiment_id, run_name=candidate, tags={**tags, CANDIDATE_TAG: candidate}
     )
+
+
+def job_tags(detector: str, job: str) -> dict[str, str]:
+    """Tags that say where a run comes from; `job` is the DAG run."""
+    return {
+        "detector": detector,
+        "airflow.run": job,
+        "code_version": code_version(),
+        # What MLflow's own columns "Source" and "Created by" show.
+        "mlflow.source.type": "JOB",
+        "mlflow.source.name": job,
+        "mlflow.user": "airflow",
+    }
 
 
 def log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, object]) -> None:

@@ -7,26 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from numpy.typing import NDArray
 
 from pipeline.data.timeline import Episode, Timeline
 from pipeline.recalibration import STATUSES
+from pipeline.report.figures.courses import MOST, course_sheet, date_axis, shade
 from pipeline.report.figures.style import (
     GOOD,
     INCIDENT,
     INK,
     NORMAL,
     QUIET,
-    SHADE,
     WARNING,
     grid,
     look,
     png,
-    sheet,
 )
 
-_PANELS = 8
 _COLOURS = {
     "presumed": NORMAL,
     "confirmed": GOOD,
@@ -61,26 +58,16 @@ class WindowPicture:
 
 def redrawn_window(picture: WindowPicture) -> bytes:
     """Scores by time in units of the live line, one panel an entity, coloured by status."""
-    shown = picture.line.names[:_PANELS]
+    shown = picture.line.names[:MOST]
     move = picture.new / picture.old - 1
     title = f"The line moves {move:+.1%}; long episodes held back: {len(picture.held)}"
     with look():
-        figure = sheet(title, height=1.8 + 1.6 * max(2, len(shown)))
-        panels = figure.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for code, (axes, name) in enumerate(zip(panels, shown, strict=True)):
+        figure, panels = course_sheet(title, shown, frame=1.8)
+        for code, axes in enumerate(panels):
             _draw(axes, picture, picture.line.entity == code)
-            axes.set_ylabel(name or "score", rotation=0, ha="right", va="center")
-        for episode in picture.held:
-            if episode.entity in shown:
-                axes = panels[shown.index(episode.entity)]
-                axes.axvspan(episode.start, episode.end, color=SHADE, zorder=0, linewidth=2)
-        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-        panels[-1].xaxis.set_major_locator(locator)
-        panels[-1].xaxis.set_major_formatter(
-            ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-        )
+        shade(panels, shown, picture.held)
+        date_axis(panels[-1], "time, UTC (shaded: held back)")
         figure.supylabel("score / live line (log scale)", fontsize=12.5)
-        panels[-1].set_xlabel("time, UTC (shaded: held back)")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, markerscale=3)
         return png(figure)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from pipeline.data.timeline import episodes
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.evaluation.metrics import JudgedRows
+from pipeline.report.figures.courses import MOST, course_sheet, date_axis, shade
 from pipeline.report.figures.style import (
     INCIDENT,
     INK,
     NORMAL,
     QUIET,
-    SHADE,
     grid,
     look,
     png,
@@ -25,7 +24,6 @@ from pipeline.report.figures.style import (
 )
 
 _BINS = 80
-_PANELS = 8
 
 
 def score_distribution(rows: JudgedRows, threshold: DrawnThreshold) -> bytes:
@@ -95,29 +93,20 @@ def precision_recall(rows: JudgedRows, threshold: DrawnThreshold) -> bytes | Non
 def score_timeline(rows: JudgedRows, threshold: DrawnThreshold) -> bytes:
     """Score over threshold by time, one panel an entity; incidents shaded, flags coloured."""
     line, excess = rows.line, rows.score / threshold.value
-    shown = line.names[:_PANELS]
+    shown = line.names[:MOST]
     flagged = rows.score > threshold.value
     title = f"{int(flagged.sum()):,} of {len(flagged):,} rows on {line.days} days are flagged"
     if len(shown) < len(line.names):
-        title += f" (first {_PANELS} of {len(line.names)} entities)"
+        title += f" (first {MOST} of {len(line.names)} entities)"
     with look():
-        figure = sheet(title, height=1.5 + 1.6 * max(2, len(shown)))
-        panels = figure.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for code, (axes, name) in enumerate(zip(panels, shown, strict=True)):
+        figure, panels = course_sheet(title, shown, frame=1.5)
+        for code, axes in enumerate(panels):
             own = line.entity == code
             _draw_course(axes, line.time_ns[own], excess[own])
-            axes.set_ylabel(name or "score", rotation=0, ha="right", va="center")
-        for episode in episodes(rows.incident, line) if rows.incident is not None else ():
-            if episode.entity in shown:
-                axes = panels[shown.index(episode.entity)]
-                axes.axvspan(episode.start, episode.end, color=SHADE, zorder=0, linewidth=2)
-        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-        panels[-1].xaxis.set_major_locator(locator)
-        panels[-1].xaxis.set_major_formatter(
-            ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-        )
+        known = () if rows.incident is None else episodes(rows.incident, line)
+        shade(panels, shown, known)
+        date_axis(panels[-1], "time, UTC (shaded: known incidents)")
         figure.supylabel("score / threshold (log scale)", fontsize=12.5)
-        panels[-1].set_xlabel("time, UTC (shaded: known incidents)")
         return png(figure)
 
 

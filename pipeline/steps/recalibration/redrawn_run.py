@@ -11,7 +11,6 @@ from pipeline import settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.timeline import Episode
 from pipeline.incidents import Incident
-from pipeline.provenance import code_version
 from pipeline.recalibration import Recalibrated, WindowRows
 from pipeline.records import to_json
 from pipeline.registry import pages, runs, tags
@@ -40,16 +39,9 @@ def open_run(
     """The candidate with its MLflow run, which holds parameters, metrics and the picture."""
     here = settings.load()
     client = connect(here)
-    about = {
-        "detector": candidate.detector,
-        "airflow.run": run,
-        "code_version": code_version(),
+    about = runs.job_tags(candidate.detector, run) | {
         tags.KIND: redrawing.KIND,
         tags.WEIGHTS_OF: str(tags.weights_of(parent.version)),
-        # What MLflow's own columns "Source" and "Created by" show.
-        "mlflow.source.type": "JOB",
-        "mlflow.source.name": run,
-        "mlflow.user": "airflow",
     }
     opened = runs.find_or_start(
         client, detector=candidate.detector, candidate=candidate.name, tags=about

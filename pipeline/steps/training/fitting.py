@@ -137,17 +137,11 @@ def _opened(
     """The candidate with its MLflow run, which knows how it was fitted."""
     here = settings.load()
     client = connect(here)
-    tags = {
-        "detector": candidate.detector,
-        "airflow.run": run,
-        "code_version": code_version(),
-        # What MLflow's own columns "Source" and "Created by" show.
-        "mlflow.source.type": "JOB",
-        "mlflow.source.name": run,
-        "mlflow.user": "airflow",
-    }
     opened = runs.find_or_start(
-        client, detector=candidate.detector, candidate=candidate.name, tags=tags
+        client,
+        detector=candidate.detector,
+        candidate=candidate.name,
+        tags=runs.job_tags(candidate.detector, run),
     )
     run_id = opened.info.run_id
     facts = fitted.facts
