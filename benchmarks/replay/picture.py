@@ -46,7 +46,7 @@ def figure(replayed: Replayed) -> bytes:
         layout = drawing.add_gridspec(rows + 1, _COLUMNS)
         _rates(drawing, layout, replayed.tallies)
         _outages(drawing.add_subplot(layout[rows - 1, _COLUMNS - 1]), replayed.tallies)
-        _line(drawing.add_subplot(layout[rows, :]), ours)
+        _lines(drawing.add_subplot(layout[rows, :]), replayed.tallies)
         return png(drawing)
 
 
@@ -99,7 +99,8 @@ def _outages(axes: Axes, tallies: Sequence[Tally]) -> None:
     axes.set_title("outages hit, %\n(line: 97 %)", loc="left", fontsize=11.5)
 
 
-def _line(axes: Axes, ours: Tally) -> None:
+def _lines(axes: Axes, tallies: Sequence[Tally]) -> None:
+    ours = tallies[0]
     values = np.array([month.line.value for month in ours.months])
     places = np.arange(len(values))
     top = 2.2 * values.max()  # an interval without an upper end goes beyond the panel
@@ -109,11 +110,21 @@ def _line(axes: Axes, ours: Tally) -> None:
         places, low, high, step="post", color=SHADE, linewidth=0, label="95 % interval"
     )
     axes.step(places, values, where="post", color=NORMAL, linewidth=2.2, label="threshold")
+    for each in tallies[1:]:
+        _opponent(axes, each, top)
     axes.set(ylim=(0, top), xlim=(0, len(values) - 1), ylabel="score")
-    axes.set_title("the line of Plimsoll, by month", loc="left", fontsize=11.5)
+    axes.set_title("threshold by month: Plimsoll, and the others thin", loc="left", fontsize=11.5)
     axes.legend(loc="upper right", ncols=2)
     _months(axes, ours, every=3)
     grid(axes, "y")
+
+
+def _opponent(axes: Axes, each: Tally, top: float) -> None:
+    values = np.array([month.line.value for month in each.months])
+    places = np.arange(len(values))
+    axes.step(places, np.minimum(values, top), where="post", color=QUIET, linewidth=0.9)
+    at = (places[-1], min(values[-1], 0.97 * top))
+    axes.annotate(f" {each.policy}", at, va="center", fontsize=9, color=INK, annotation_clip=False)
 
 
 def _months(axes: Axes, each: Tally, *, every: int) -> None:

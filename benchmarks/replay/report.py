@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from benchmarks.replay.policies import Line
 from benchmarks.replay.replaying import Replayed
 from benchmarks.replay.tally import Tally
 from pipeline.data.sources.la_haute_borne import ATTRIBUTION
@@ -27,7 +28,13 @@ LOOKED_AT = {"2014-12-28": _ICE, "2015-02-01": _ICE}
 
 def markdown(replayed: Replayed) -> str:
     """Summary, months, and the fate of each recalibration."""
-    parts = (_head(replayed), _summary(replayed), _months(replayed), _lines(replayed))
+    parts = (
+        _head(replayed),
+        _summary(replayed),
+        _months(replayed),
+        _thresholds(replayed),
+        _lines(replayed),
+    )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -116,6 +123,24 @@ def _cell(each: Tally, place: int) -> str:
     return f"{month.rate:.1%}{missed}"
 
 
+def _thresholds(replayed: Replayed) -> Iterator[str]:
+    tallies = replayed.tallies
+    yield "Thresholds on the first of the month, with their 95 % interval where there is one:"
+    yield ""
+    yield "| month | " + " | ".join(each.policy for each in tallies) + " |"
+    yield "|---" * (1 + len(tallies)) + "|"
+    for place, month in enumerate(tallies[0].months):
+        cells = " | ".join(_threshold(each.months[place].line) for each in tallies)
+        yield f"| {month.month} | {cells} |"
+
+
+def _threshold(line: Line) -> str:
+    if line.low is None and line.high is None:
+        return f"{line.value:.3g}"
+    low, high = (f"{end:.3g}" if end is not None else "?" for end in (line.low, line.high))
+    return f"{line.value:.3g} ({low}-{high})"
+
+
 def _lines(replayed: Replayed) -> Iterator[str]:
     fates = Counter(month.outcome for month in replayed.months)
     yield f"Plimsoll's line: {', '.join(f'{count} {fate}' for fate, count in fates.items())}."
@@ -123,9 +148,7 @@ def _lines(replayed: Replayed) -> Iterator[str]:
     yield "| month | threshold (95 % interval) | alert rate | | why |"
     yield "|---|---|---|---|---|"
     for month, counted in zip(replayed.months, replayed.tallies[0].months, strict=True):
-        line = counted.line
-        low, high = (f"{end:.3g}" if end is not None else "?" for end in (line.low, line.high))
         yield (
-            f"| {counted.month} | {line.value:.3g} ({low}-{high}) | {counted.alert_rate:.1%} | "
+            f"| {counted.month} | {_threshold(counted.line)} | {counted.alert_rate:.1%} | "
             f"{month.outcome} | {month.reason} |"
         )

@@ -4,7 +4,8 @@ each asks for the chapter that it is about."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -264,7 +265,7 @@ def test_a_new_regime_asks_for_training(plant):
 
     assert states(run)["ask_to_retrain"] == "success"
     requests = plant.table("requests").query("action == 'retrain'")
-    (asked,) = plant.airflow.runs("plant__train", run_type="asset_triggered")
+    asked = asset_run(plant, "train")
     assert list(requests["date"]) == [day_after(n)]
     assert "new regime" in requests["reason"].iloc[0]
     assert plant.airflow.wait_for_run("plant__train", asked["dag_run_id"]).state
@@ -278,6 +279,16 @@ def scored(plant: Station, n: int, frame: pd.DataFrame | None = None) -> RunResu
     wait_for_partitions(plant.airflow, "plant__score", day, day, limit_s=120)
     (run,) = [r for r in plant.airflow.runs("plant__score") if r["partition_key"] == str(day)]
     return plant.airflow.wait_for_run("plant__score", run["dag_run_id"])
+
+
+def asset_run(plant: Station, verb: str) -> dict[str, Any]:
+    """The one run that an asset event has started, once the scheduler has made it."""
+    deadline = time.monotonic() + 60
+    while not (found := plant.airflow.runs(f"plant__{verb}", run_type="asset_triggered")):
+        assert time.monotonic() < deadline, f"no asset event has started {verb}"
+        time.sleep(0.5)
+    (run,) = found
+    return run
 
 
 def caught(n: int) -> Incident:
