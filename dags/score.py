@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn
 
@@ -10,7 +9,6 @@ import structlog
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import (
     DAG,
-    Asset,
     PartitionedAssetTimetable,
     TriggerRule,
     get_current_context,
@@ -27,13 +25,8 @@ from pipeline.config import DetectorSpec
 
 log = structlog.get_logger()
 
-Asked = Literal["retrain", "recalibrate"]
-
-_ASKED: dict[Asked, Callable[[str], Asset]] = {
-    "retrain": assets.retraining,
-    "recalibrate": assets.recalibration,
-}
-"""Which asset event asks for which action."""
+_ACTIONS: tuple[Literal["retrain", "recalibrate"], ...] = ("retrain", "recalibrate")
+"""What drift may ask for; a new model comes with a new line, so the first is asked first."""
 
 _ORDER = "rollback"
 """What the watch tells the rollback DAG."""
@@ -50,7 +43,7 @@ Runs by itself for each day that `{name}__ingest` has validated.
    {horizon} days.
 4. `watch` looks whether a fresh promotion behaves; if it does not, `roll_back` starts
    `{name}__rollback`.
-5. `ask_to_retrain` and `ask_to_recalibrate` start those DAGs when drift asks for them, at most
+5. `ask` and `request` start `{name}__ask` when drift calls for training or recalibration, at most
    once in {cooldown} days.
 
 Steps 3 to 5 are skipped when a backfill brought the day.
@@ -111,7 +104,7 @@ def watch(detector: str) -> list[str]:
     outcome = watching.watch(detector, days_of_this_run()[-1], run=this_run())
     log.info("promotion_watched", **outcome)
     if not outcome["tripped"]:
-        return [f"ask_to_{action}" for action in _ASKED]
+        return ["ask"]
     order = {
         "target": "previous",
         "reason": outcome["reason"],
@@ -123,16 +116,16 @@ def watch(detector: str) -> list[str]:
 
 
 @task
-def ask(detector: str, action: Asked, *, outlet_events: Handed = None) -> None:
-    """Ask for a training run or a recalibration, where drift calls for it and none was asked."""
+def ask(detector: str) -> Handed:
+    """What drift asks for, where it was not asked for not long ago."""
     from pipeline.steps.operation import asking
 
-    asked = asking.ask(
-        detector, days_of_this_run()[-1], action=action, run=this_run(), now=datetime.now(UTC)
-    )
-    if asked is None:
-        _skip("nothing_asked", f"No reason to {action}, or it was asked for not long ago.")
-    outlet_events[_ASKED[action](detector)].extra = asked
+    day, now = days_of_this_run()[-1], datetime.now(UTC)
+    for action in _ACTIONS:
+        asked = asking.ask(detector, day, action=action, run=this_run(), now=now)
+        if asked is not None:
+            return asked
+    return _skip("nothing_asked", "Drift calls for nothing, or it was asked for not long ago.")
 
 
 def score_dag(spec: DetectorSpec) -> DAG:
@@ -160,9 +153,9 @@ def score_dag(spec: DetectorSpec) -> DAG:
             trigger_dag_id=f"{spec.name}__rollback",
             conf=watched[_ORDER],
         )
-        for action, asset in _ASKED.items():
-            named = ask.override(task_id=f"ask_to_{action}", outlets=[asset(spec.name)])
-            watched >> named(spec.name, action)
+        asked: Any = ask(spec.name)
+        watched >> asked
+        TriggerDagRunOperator(task_id="request", trigger_dag_id=f"{spec.name}__ask", conf=asked)
     return dag
 
 

@@ -13,6 +13,7 @@ VERBS = (
     "ingest",
     "train",
     "score",
+    "ask",
     "label",
     "feature",
     "recalibrate",
@@ -103,10 +104,10 @@ def test_what_follows_from_a_scored_day_is_visible(parsed):
         "score": ["drift", "notify"],
         "drift": ["notify", "watch"],
         "notify": [],
-        "watch": ["ask_to_recalibrate", "ask_to_retrain", "roll_back"],
+        "watch": ["ask", "roll_back"],
         "roll_back": [],
-        "ask_to_retrain": [],
-        "ask_to_recalibrate": [],
+        "ask": ["request"],
+        "request": [],
     }
 
 

@@ -40,7 +40,17 @@ pytestmark = pytest.mark.integration
 HISTORY, RANGE, DAILY = range(36), range(36, 46), range(46, 49)
 SPOILT, SCHEDULED = 40, 52
 AS_OF, REDRAWN = day_after(36), day_after(49)
-VERBS = ("ingest", "train", "score", "label", "feature", "recalibrate", "rollback", "housekeeping")
+VERBS = (
+    "ingest",
+    "train",
+    "score",
+    "ask",
+    "label",
+    "feature",
+    "recalibrate",
+    "rollback",
+    "housekeeping",
+)
 
 
 SECTIONS = {
@@ -161,8 +171,8 @@ def test_an_incident_is_told_once_with_its_cause(plant, scheduled):
 def test_a_quiet_day_asks_for_nothing_and_rolls_nothing_back(scheduled):
     assert states(scheduled)["drift"] == "success"
     assert states(scheduled)["roll_back"] == "skipped"
-    assert states(scheduled)["ask_to_retrain"] == "skipped"
-    assert states(scheduled)["ask_to_recalibrate"] == "skipped"
+    assert states(scheduled)["ask"] == "skipped"
+    assert states(scheduled)["request"] == "skipped"
 
 
 @pytest.mark.usefixtures("scheduled")
@@ -263,12 +273,13 @@ def test_a_new_regime_asks_for_training(plant):
         moved[channel] += by
     run = scored(plant, n, moved)
 
-    assert states(run)["ask_to_retrain"] == "success"
+    assert states(run)["request"] == "success"
     requests = plant.table("requests").query("action == 'retrain'")
     asked = asset_run(plant, "train")
     assert list(requests["date"]) == [day_after(n)]
     assert "new regime" in requests["reason"].iloc[0]
-    assert plant.airflow.wait_for_run("plant__train", asked["dag_run_id"]).state
+    trained = plant.airflow.wait_for_run("plant__train", asked["dag_run_id"])
+    assert states(trained)["window"] == "success"
 
 
 def scored(plant: Station, n: int, frame: pd.DataFrame | None = None) -> RunResult:
