@@ -11,10 +11,9 @@ from typing import Literal
 
 import structlog
 from airflow.sdk import DAG, Asset, Param, task
-from airflow.sdk.exceptions import AirflowSkipException
 
-from dags import assets
-from dags.context import Handed
+from dags import assets, forms
+from dags.context import Handed, skip
 from dags.defaults import detector_dag
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
@@ -46,7 +45,7 @@ def request(
 ) -> None:
     """Leave the event that starts the DAG, if it is this one that is asked for."""
     if params["action"] != action:
-        raise AirflowSkipException(f"Asked for is: {params['action']}.")
+        skip("not_requested", f"Asked for is: {params['action']}.")
     log.info("requested", action=action, as_of=params["as_of"], reason=params["reason"])
     extra = {"as_of": params["as_of"], "reason": params["reason"]}
     outlet_events[_ASSETS[action](detector)].extra = extra
@@ -61,11 +60,8 @@ def ask_dag(spec: DetectorSpec) -> DAG:
         doc_md=DOC.format(name=spec.name, cooldown=spec.drift.cooldown_days),
         params={
             "action": Param(type="string", enum=list(_ASSETS), description="What is asked for."),
-            "as_of": Param(
-                None,
-                type=["null", "string"],
-                format="date",
-                description="Look at days before this one only. Empty: as the DAG does by itself.",
+            "as_of": forms.day(
+                "Look at days before this one only. Empty: as the DAG does by itself."
             ),
             "reason": Param(type="string", minLength=1, description="One sentence."),
         },

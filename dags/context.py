@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
-from airflow.sdk import Param, get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from pipeline.registry.pages import MLFLOW_PAGE
 
@@ -39,25 +39,6 @@ def days_of_this_run() -> list[str]:
         )
         raise AirflowFailException(msg)
     return [date.fromisoformat(key).isoformat()]
-
-
-def range_params(verb: str) -> dict[str, Param]:
-    """The form of a run by hand over many days at once."""
-    return {
-        "from_day": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            description=f"First day of a range that this one run {verb}. Leave it empty for a "
-            "single day, and give that as Partition Key under Advanced Options.",
-        ),
-        "to_day": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            description="Last day of that range, included.",
-        ),
-    }
 
 
 def by_month(days: list[str]) -> list[list[str]]:
@@ -104,6 +85,12 @@ def this_run() -> str:
     """The DAG run, as the ledger and the tables name it."""
     run = get_current_context()["dag_run"]
     return f"{run.dag_id}/{run.run_id}"
+
+
+def skip(event: str, reason: str) -> NoReturn:
+    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
+    log.info(event, reason=reason)
+    raise AirflowSkipException(reason)
 
 
 def leave_mlflow_page(address: str) -> None:

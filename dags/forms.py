@@ -1,4 +1,4 @@
-"""What the forms have in common in which a person says something: who it was, and which machine."""
+"""Fields that the forms of several DAGs share, and who filled them in."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ def machine(spec: DetectorSpec) -> dict[str, Param]:
             description="Empty: every machine.",
             **choice,
         )
+    }
+
+
+def day(description: str) -> Param:
+    """A field for an optional day, with a calendar."""
+    return Param(None, type=["null", "string"], format="date", description=description)
+
+
+def day_range(verb: str) -> dict[str, Param]:
+    """The fields of a run by hand over many days at once."""
+    return {
+        "from_day": day(
+            f"First day of a range that this one run {verb}. Leave it empty for a single day, and "
+            "give that as Partition Key under Advanced Options."
+        ),
+        "to_day": day("Last day of that range, included."),
     }
 
 

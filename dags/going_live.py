@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NoReturn
 
-import structlog
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, TriggerRule, task
-from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.context import Handed, leave_mlflow_page, started_by_backfill, this_run
+from dags.context import Handed, leave_mlflow_page, skip, started_by_backfill, this_run
 from dags.defaults import PROMOTION_POOL
 from pipeline.config import DetectorSpec
 
-log = structlog.get_logger()
+_NOT_PROMOTED = "not_promoted"
 
 PROMOTE_FROM_BACKFILL = {
     "promote_from_backfill": Param(
@@ -36,20 +33,17 @@ def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Hand
     from pipeline.steps.going_live import promotion
 
     if candidate is None:
-        skip("There is no candidate; the task that was skipped says why.")
+        skip(_NOT_PROMOTED, "There is no candidate; the task that was skipped says why.")
     if not _may_promote(params):
-        skip("A backfill does not move the champion; set promote_from_backfill to allow it.")
+        skip(
+            _NOT_PROMOTED,
+            "A backfill does not move the champion; set promote_from_backfill to allow it.",
+        )
     outcome = promotion.promote(candidate, answer=answer, run=this_run())
     leave_mlflow_page(outcome["page"])
     if not outcome["promoted"]:
-        skip(outcome["reason"])
+        skip(_NOT_PROMOTED, outcome["reason"])
     return outcome
-
-
-def skip(reason: str) -> NoReturn:
-    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
-    log.info("not_promoted", reason=reason)
-    raise AirflowSkipException(reason)
 
 
 def _approval(spec: DetectorSpec, judged: Handed) -> Handed:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, CronPartitionTimetable, task
 
-from dags import assets
+from dags import assets, forms
 from dags.context import (
     BACKFILL,
     Handed,
     by_month,
     days_of_this_run,
     is_range,
-    range_params,
     started_by_backfill,
     this_run,
 )
@@ -109,7 +108,7 @@ def ingest_dag(spec: DetectorSpec) -> DAG:
         end_date=last_tick(spec),
         max_active_runs=4,
         doc_md=DOC.format(name=spec.name, description=spec.description),
-        params=range_params("loads and scores"),
+        params=forms.day_range("loads and scores"),
     ) as dag:
         months = write.override(outlets=[assets.telemetry(spec.name)])(
             spec.name, validate(fetch(spec.name))

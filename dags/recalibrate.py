@@ -15,12 +15,11 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags import assets
-from dags.context import Handed, as_of_day, leave_mlflow_page, request, this_run
+from dags import assets, forms
+from dags.context import Handed, as_of_day, leave_mlflow_page, request, skip, this_run
 from dags.defaults import detector_dag, last_tick
 from dags.detector_files import readable_detectors
-from dags.forms import triggered_by
-from dags.going_live import PROMOTE_FROM_BACKFILL, go_live, skip
+from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -72,7 +71,7 @@ def window(detector: str, *, params: Handed = None) -> Handed:
 
     outcome = recalibrating.window(detector, _as_of(), acceptance=_acceptance(params))
     if reason := outcome.get("skipped"):
-        skip(reason)
+        skip("not_redrawn", reason)
     return outcome
 
 
@@ -122,11 +121,8 @@ def recalibrate_dag(spec: DetectorSpec) -> DAG:
 
 def _params() -> dict[str, Param]:
     return {
-        "as_of": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            description="Only days before this one are read, and only labels made before it. "
+        "as_of": forms.day(
+            "Only days before this one are read, and only labels made before it. "
             "Empty: the end of the run's data interval; by hand tomorrow, so that today's labels "
             "count.",
         ),
@@ -162,7 +158,7 @@ def _acceptance(params: Handed) -> Handed:
     if not (params["reason"] or "").strip():
         msg = "accept_beyond_bounds needs a reason, one sentence; it goes into the ledger."
         raise AirflowFailException(msg)
-    return Acceptance(triggered_by(), params["reason"].strip())
+    return Acceptance(forms.triggered_by(), params["reason"].strip())
 
 
 def _shown(candidate: dict[str, Any]) -> dict[str, Any]:

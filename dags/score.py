@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import structlog
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -14,10 +14,9 @@ from airflow.sdk import (
     get_current_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowSkipException
 
-from dags import assets
-from dags.context import Handed, days_of_this_run, range_params, started_by_backfill, this_run
+from dags import assets, forms
+from dags.context import Handed, days_of_this_run, skip, started_by_backfill, this_run
 from dags.defaults import detector_dag
 from dags.detector_files import readable_detectors
 from dags.notifiers import notifier_for
@@ -63,7 +62,7 @@ def score(detector: str) -> Handed:
 
     outcome = scoring.score_days(detector, days_of_this_run(), run=this_run())
     if reason := outcome.get("skipped"):
-        _skip("not_scored", reason)
+        skip("not_scored", reason)
     return outcome
 
 
@@ -84,7 +83,7 @@ def notify(detector: str, scored: Handed) -> Handed:
     from pipeline.steps.operation import notifying
 
     if not scored:
-        _skip("nothing_to_tell", "The day was not scored.")
+        skip("nothing_to_tell", "The day was not scored.")
     settings = detector_named(detector).notify
     notices = notifying.due(detector, days_of_this_run(), now=datetime.now(UTC))
     for notice in notices:
@@ -125,7 +124,7 @@ def ask(detector: str) -> Handed:
         asked = asking.ask(detector, day, action=action, run=this_run(), now=now)
         if asked is not None:
             return asked
-    return _skip("nothing_asked", "Drift calls for nothing, or it was asked for not long ago.")
+    return skip("nothing_asked", "Drift calls for nothing, or it was asked for not long ago.")
 
 
 def score_dag(spec: DetectorSpec) -> DAG:
@@ -141,7 +140,7 @@ def score_dag(spec: DetectorSpec) -> DAG:
             horizon=spec.notify.horizon_days,
             cooldown=spec.drift.cooldown_days,
         ),
-        params=range_params("scores"),
+        params=forms.day_range("scores"),
     ) as dag:
         scored = score(spec.name)
         judged = drift(spec.name)
@@ -157,12 +156,6 @@ def score_dag(spec: DetectorSpec) -> DAG:
         watched >> asked
         TriggerDagRunOperator(task_id="request", trigger_dag_id=f"{spec.name}__ask", conf=asked)
     return dag
-
-
-def _skip(event: str, reason: str) -> NoReturn:
-    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
-    log.info(event, reason=reason)
-    raise AirflowSkipException(reason)
 
 
 for _spec in readable_detectors():

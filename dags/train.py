@@ -12,7 +12,7 @@ from airflow.sdk import (
     task,
 )
 
-from dags import assets
+from dags import assets, forms
 from dags.context import Handed, as_of_day, leave_mlflow_page, this_run
 from dags.defaults import TRAINING_POOL, detector_dag, last_tick
 from dags.detector_files import readable_detectors
@@ -121,11 +121,8 @@ def train_dag(spec: DetectorSpec) -> DAG:
 
 def _params(spec: DetectorSpec) -> dict[str, Param]:
     return {
-        "as_of": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            description="Train on days before this one, never on the day itself. Empty: the end of "
+        "as_of": forms.day(
+            "Train on days before this one, never on the day itself. Empty: the end of "
             "the run's data interval.",
         ),
         "training_days": Param(

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from benchmarks.operation.simulate import ALPHA, MONTHS, Setting, Year, made, true_rate
 from pipeline.config import Recalibration, Threshold
+from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.data.timeline import subset
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.detector.thresholds.coverage import rate_interval
 from pipeline.recalibration import (
-    INCIDENT,
-    NORMAL,
     Anchor,
     Recalibrated,
     WindowRows,

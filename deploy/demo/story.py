@@ -14,14 +14,14 @@ from deploy.embedded.airflow_api import AirflowApi, RunResult
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
-from pipeline import settings, tables
+from pipeline import settings
 from pipeline.cli import main as plimsoll
+from pipeline.data.attempts import Stands, latest_standings
 from pipeline.records import from_json
 from pipeline.registry.pages import version_page
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.review import look_back
 from pipeline.steps.training.gating import verdict_of
-from pipeline.tables import Table
 
 DETECTOR = "la_haute_borne"
 INGEST, TRAIN = f"{DETECTOR}__ingest", f"{DETECTOR}__train"
@@ -90,12 +90,12 @@ def plant_faults(demo: Demo) -> None:
         demo.teller.say(f"  {fault.day}: {fault.story}")
         key = fault.day.isoformat()
         _run(demo, INGEST, partition_key=key, what="ingesting", blocked=True)
-        demo.teller.say(f"    blocked: {_standing(here.storage, fault.day)['reasons']}")
+        demo.teller.say(f"    blocked: {_standing(here.storage, fault.day).reasons}")
     mended = drill.FAULTS[0]
     demo.teller.say(f"  {mended.day} again, with its unit mended")
     drill.mend(mended, data=demo.stack.layout.data)
     _run(demo, INGEST, partition_key=mended.day.isoformat(), what="ingesting")
-    demo.teller.say(f"    {_standing(here.storage, mended.day)['standing']}")
+    demo.teller.say(f"    {_standing(here.storage, mended.day).standing}")
 
 
 def redraw(demo: Demo) -> None:
@@ -157,7 +157,5 @@ def _run(
     return result
 
 
-def _standing(storage: str, day: date) -> dict[str, Any]:
-    table = Table(storage, DETECTOR, "ingestions")
-    attempts = tables.read(table, first_day=day, last_day=day).sort_values("attempted_at")
-    return {str(key): value for key, value in attempts.iloc[-1].items()}
+def _standing(storage: str, day: date) -> Stands:
+    return latest_standings(storage, DETECTOR, day, day)[-1]

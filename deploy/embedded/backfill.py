@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from deploy.embedded.airflow_api import CONFLICT, FINISHED, POLL_S, AirflowApi, AirflowApiError
 from deploy.embedded.errors import StackError
+from pipeline.data.grid import days_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +96,7 @@ def wait_for_partitions(
         StackError: they are not finished in time.
     """
     deadline = time.monotonic() + limit_s
-    wanted = {(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)}
+    wanted = {day.isoformat() for day in days_between(first, last)}
     while True:
         states = {run["partition_key"]: run["state"] for run in airflow.runs(dag_id)}
         found = {key: states[key] for key in sorted(wanted & set(states))}

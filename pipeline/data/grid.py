@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -38,6 +39,18 @@ def cadence_ns(cadence: timedelta) -> int:
 def days_between(first: date, last: date) -> list[date]:
     """Every day from `first` to `last`, both included."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def stretches(days: Sequence[date], *, most: int) -> Iterator[tuple[date, ...]]:
+    """Runs of neighbouring days, none longer than `most`; `days` in order, without repeats."""
+    stretch: list[date] = []
+    for day in days:
+        if stretch and (day - stretch[-1] > timedelta(days=1) or len(stretch) == most):
+            yield tuple(stretch)
+            stretch = []
+        stretch.append(day)
+    if stretch:
+        yield tuple(stretch)
 
 
 def day_number(day: date) -> int:

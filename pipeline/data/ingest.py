@@ -7,7 +7,7 @@ however often and by however many writers it is called.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import structlog
 from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, Stands, record_failure
 from pipeline.data.contract import validate_days
+from pipeline.data.grid import stretches
 from pipeline.data.sources import SOURCES
 from pipeline.data.staged import Staged, candidate, raw_rows, stage_raw, stage_validated
 from pipeline.data.writing import write_part
@@ -43,7 +44,7 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
         msg = f"{spec.name}: no day to ingest; name at least one."
         raise DataError(msg)
     parts = []
-    for chunk in _chunks(sorted(set(days))):
+    for chunk in stretches(sorted(set(days)), most=_CHUNK_DAYS):
         start = datetime.combine(chunk[0], time(), UTC)
         end = datetime.combine(chunk[-1], time(), UTC) + timedelta(days=1)
         raw = SOURCES[spec.source.kind](spec.source, spec.columns, start, end, cache)
@@ -138,14 +139,3 @@ def ingest_day(
     attempts = ingest_days(spec, [day], root=root, cache=cache, now=now, run_id=run_id)
     refuse_blocked(attempts)
     return attempts[0]
-
-
-def _chunks(days: list[date]) -> Iterator[tuple[date, ...]]:
-    """Runs of neighbouring days, none longer than _CHUNK_DAYS."""
-    chunk: list[date] = []
-    for day in days:
-        if chunk and (day - chunk[-1] > timedelta(days=1) or len(chunk) == _CHUNK_DAYS):
-            yield tuple(chunk)
-            chunk = []
-        chunk.append(day)
-    yield tuple(chunk)

@@ -1,10 +1,7 @@
 """A line drawn anew each month on rows that the old line judged, without fooling oneself."""
 
 from pipeline.recalibration.records import (
-    INCIDENT,
-    NORMAL,
     STATUSES,
-    UNLABELLED,
     Anchor,
     Recalibrated,
     Stop,
@@ -15,10 +12,7 @@ from pipeline.recalibration.records import (
 from pipeline.recalibration.redrawing import recalibrate
 
 __all__ = [
-    "INCIDENT",
-    "NORMAL",
     "STATUSES",
-    "UNLABELLED",
     "Anchor",
     "Recalibrated",
     "Stop",

@@ -15,8 +15,6 @@ from pipeline.detector.drawn import DrawnThreshold
 Scores = NDArray[np.float64]
 StopName = Literal["step", "total", "creep"]
 
-UNLABELLED, INCIDENT, NORMAL = 0, 1, 2  # codes of `WindowRows.verdict`
-
 STATUSES = ("confirmed", "presumed", "suspect", "incident", "held", "excluded")
 """What a row of the window is; `Recalibrated.status` holds places in this tuple.
 

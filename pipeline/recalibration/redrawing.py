@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.fitting import Threshold
 from pipeline.config.upkeep import Recalibration
+from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.errors import CalibrationError
@@ -18,7 +19,6 @@ from pipeline.recalibration.clusters import longest_normal, sustained
 from pipeline.recalibration.levels import Levels, levels, months
 from pipeline.recalibration.line import draw_weighted, highest
 from pipeline.recalibration.records import (
-    INCIDENT,
     STATUSES,
     Anchor,
     Recalibrated,

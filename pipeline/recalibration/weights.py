@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.label import INCIDENT, NO_VERDICT, NORMAL
 from pipeline.data.timeline import Indices, Mask
 from pipeline.recalibration.clusters import cluster_numbers
-from pipeline.recalibration.records import INCIDENT, NORMAL, STATUSES, UNLABELLED, WindowRows
+from pipeline.recalibration.records import STATUSES, WindowRows
 
 CONFIRMED, PRESUMED, SUSPECT, INCIDENT_ROW, HELD, EXCLUDED = range(len(STATUSES))
 _COUNTS = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])  # by status
@@ -60,12 +61,12 @@ def weights(
     """
     weight = _COUNTS[status]
     flagged = (rows.score > rows.threshold) & ~rows.excluded
-    drawn = flagged & np.isfinite(rows.audit) & (rows.verdict != UNLABELLED)
+    drawn = flagged & np.isfinite(rows.audit) & (rows.verdict != NO_VERDICT)
     if not drawn.any():
         return Weights(weight, 0.0)
     cluster = cluster_numbers(flagged, rows.line, join_rows=join_rows)
     in_month = np.bincount(month[drawn], minlength=month.max() + 1) > 0
-    unjudged = flagged & (rows.verdict == UNLABELLED) & in_month[month]
+    unjudged = flagged & (rows.verdict == NO_VERDICT) & in_month[month]
     variance = 0.0
     for kind in (held, ~held):
         judged, unknown = drawn & kind, unjudged & kind

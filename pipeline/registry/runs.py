@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
+from pipeline.detector.drawn import DrawnThreshold
 from pipeline.provenance import code_version
 
 CANDIDATE_TAG = "plimsoll.candidate"
@@ -50,6 +51,20 @@ def job_tags(detector: str, job: str) -> dict[str, str]:
         "mlflow.source.name": job,
         "mlflow.user": "airflow",
     }
+
+
+def threshold_metrics(drawn: DrawnThreshold) -> dict[str, float]:
+    """A threshold as metrics; an end of its interval that the data cannot bound is left out."""
+    low, high = drawn.interval
+    metrics = {
+        "threshold": drawn.value,
+        "calibration/rows": float(drawn.n),
+        "calibration/rows_effective": drawn.n_effective,
+        "calibration/rate_low": drawn.rate_interval[0],
+        "calibration/rate_high": drawn.rate_interval[1],
+    }
+    metrics |= {"threshold_low": low} if low is not None else {}
+    return metrics | ({"threshold_high": high} if high is not None else {})
 
 
 def log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, object]) -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.config import Recalibration, Threshold
+from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.errors import CalibrationError
-from pipeline.recalibration import INCIDENT, NORMAL, STATUSES, Anchor, accepted, recalibrate, taken
+from pipeline.recalibration import STATUSES, Anchor, accepted, recalibrate, taken
 from tests.recalibration.window import LINE, changed, drawn, line_of, redraw, scores, window
 
 N = 20_000

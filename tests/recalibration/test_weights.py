@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.recalibration import INCIDENT, NORMAL
+from pipeline.data.label import INCIDENT, NORMAL
 from tests.recalibration.window import LINE, changed, redraw, scores, window
 
 N = 20_000

@@ -18,6 +18,7 @@ import structlog
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import stretches
 from pipeline.drift import Baseline, DriftVerdict, Sample, baseline, judge
 from pipeline.drift.evidence import entity_apart, without
 from pipeline.drift.samples import reference_sample
@@ -60,7 +61,9 @@ def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     spec = spec.model_copy(update={"columns": fitted_columns(judging.bundle)})
     wanted = sorted(set(map(as_date, days)))
     known = baseline(reference_sample(judging.bundle), spec.columns, spec.drift)
-    changed = sum(_settle(spec, judging, known, chunk, run) for chunk in _chunks(wanted))
+    changed = sum(
+        _settle(spec, judging, known, chunk, run) for chunk in stretches(wanted, most=_CHUNK_DAYS)
+    )
     standing = standing_verdict(here.storage, spec, wanted[-1])
     told = _told(standing) if standing and standing.day == wanted[-1] else {}
     log.info("drift_judged", detector=detector, days=len(wanted), changed=changed, **told)
@@ -155,15 +158,3 @@ def _told(standing: Standing) -> dict[str, Any]:
         for name, verdict in periods.items()
         if verdict is not None
     }
-
-
-def _chunks(days: Sequence[date]) -> Iterator[list[date]]:
-    """Runs of neighbouring days, none longer than _CHUNK_DAYS."""
-    chunk: list[date] = []
-    for day in days:
-        if chunk and (day - chunk[-1] > _ONE_DAY or len(chunk) == _CHUNK_DAYS):
-            yield chunk
-            chunk = []
-        chunk.append(day)
-    if chunk:
-        yield chunk

@@ -20,6 +20,7 @@ import structlog
 
 from pipeline import settings
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import stretches
 from pipeline.errors import DataError, OutageError, TableConflict
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.operation import score_tables
@@ -83,7 +84,7 @@ def score(
         judges = judges_of(detector)
         if judges is None:
             return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
-        for chunk in _chunks(wanted):
+        for chunk in stretches(wanted, most=_CHUNK_DAYS):
             judges = _settle(work, chunk, judges)
     except Exception as error:
         left = [day for day in wanted if day not in work.done]
@@ -182,14 +183,3 @@ def _record_failures(work: _Work, failures: dict[date, str]) -> None:
     score_tables.record_failure(
         settings.load().storage, work.spec.name, failures, now=datetime.now(UTC), run=work.run
     )
-
-
-def _chunks(days: list[date]) -> Iterator[list[date]]:
-    """Runs of neighbouring days, none longer than _CHUNK_DAYS."""
-    chunk: list[date] = []
-    for day in days:
-        if chunk and (day - chunk[-1] > _ONE_DAY or len(chunk) == _CHUNK_DAYS):
-            yield chunk
-            chunk = []
-        chunk.append(day)
-    yield chunk

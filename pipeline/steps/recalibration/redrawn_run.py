@@ -97,21 +97,12 @@ def _parameters(spec: DetectorSpec, origin: Origin) -> dict[str, object]:
 
 
 def _metrics(result: Recalibrated) -> dict[str, float]:
-    drawn = result.threshold
-    low, high = drawn.interval
-    metrics = {
-        "threshold": drawn.value,
-        "calibration/rows": float(drawn.n),
-        "calibration/rows_effective": drawn.n_effective,
-        "calibration/rate_low": drawn.rate_interval[0],
-        "calibration/rate_high": drawn.rate_interval[1],
+    metrics = runs.threshold_metrics(result.threshold) | {
         "move/step": result.step,
         "move/total": result.total,
         "move/growth": result.growth,
         "window/held_episodes": float(len(result.held)),
     }
-    metrics |= {"threshold_low": low} if low is not None else {}
-    metrics |= {"threshold_high": high} if high is not None else {}
     return metrics | {f"window/{name}": float(count) for name, count in result.counts.items()}
 
 

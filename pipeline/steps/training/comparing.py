@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import structlog
 
 from pipeline.config import DetectorSpec
-from pipeline.detector.bundle import Bundle, load_bundle
+from pipeline.detector.bundle import Bundle
 from pipeline.errors import BundleError
 from pipeline.evaluation.injection import minimum_detectable
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.gate import ChampionFacts
+from pipeline.registry.versions import Version
+from pipeline.steps.live import opened
 
 NOT_COMPARED = (
     "champion {} cannot be read by this release or reads other features: **no check compared with "
@@ -34,13 +35,13 @@ class Comparison:
     threshold: float
 
 
-def readable(folder: Path) -> Bundle | None:
+def readable(version: Version) -> Bundle | None:
     """The champion's bundle; None if this release cannot read it.
 
     A champion that nothing can load any more must not forbid its successor.
     """
     try:
-        return load_bundle(folder)
+        return opened(version).bundle
     except BundleError as error:
         log.warning("champion_not_readable", reason=str(error))
         return None

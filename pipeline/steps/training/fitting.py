@@ -75,17 +75,7 @@ def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
     scorer = Graph(fitted.graph).score
     drawn = draw(block_of(candidate, "calibration"), fitted.facts.schema, scorer, spec.threshold)
     _stage_bundle(candidate, fitted, drawn, manifest)
-    threshold = drawn.threshold
-    low, high = threshold.interval
-    metrics = {
-        "threshold": threshold.value,
-        "calibration/rows": float(threshold.n),
-        "calibration/rows_effective": threshold.n_effective,
-        "calibration/rate_low": threshold.rate_interval[0],
-        "calibration/rate_high": threshold.rate_interval[1],
-    }
-    metrics |= {"threshold_low": low} if low is not None else {}
-    metrics |= {"threshold_high": high} if high is not None else {}
+    metrics = runs.threshold_metrics(drawn.threshold)
     runs.log_metrics(connect(settings.load()), candidate.run_id, metrics)
     return to_json(candidate)
 

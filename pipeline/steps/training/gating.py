@@ -62,14 +62,11 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     here = settings.load()
     client = connect(here)
     champion = versions.by_alias(client, spec.name, promotion.CHAMPION)
-    with (
-        staging.pulled(candidate.folder(staged.BUNDLE)) as folder,
-        tempfile.TemporaryDirectory() as scratch,
-    ):
+    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         bundle = load_bundle(folder)
         compared, blind = None, ""
         if champion is not None and champion.run_id != candidate.run_id:
-            live = readable(versions.download(champion, Path(scratch)))
+            live = readable(champion)
             museum = museum_of(candidate)
             compared = compare(champion.number, live, bundle, frame, museum, spec) if live else None
             blind = "" if compared else NOT_COMPARED.format(champion.number)
