@@ -81,7 +81,9 @@ class Result:
 def plimsoll(blocks: Blocks, spec: DetectorSpec, seed: int) -> Scorer:
     """The shipped detector."""
     model = spec.model.model_copy(update={"seed": seed})
-    return Graph(fit(blocks.train, schema_of(spec.columns, spec.window), model).graph).score
+    return Graph(
+        fit(blocks.train, schema_of(spec.columns, spec.window), model, spec.score).graph
+    ).score
 
 
 def pyod(make: Callable[[int], Any]) -> Fit:

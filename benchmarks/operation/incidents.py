@@ -155,7 +155,7 @@ def _turbines(folder: Path) -> Bench:
 
 def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) -> Bench:
     blocks, schema = split(frame, spec), schema_of(spec.columns, spec.window)
-    network = fit(blocks.train, schema, spec.model)
+    network = fit(blocks.train, schema, spec.model, spec.score)
     drawn = calibrate(blocks.calibration, schema, Graph(network.graph).score, spec.threshold)
     write_bundle(network, drawn, folder / name, name=name, provenance=Provenance({}, "", ""))
     test = blocks.test.frame

@@ -10,7 +10,9 @@ import pandas as pd
 
 from pipeline.cli.training_data import TrainingData, by_numbers, by_spec
 from pipeline.config import DetectorSpec
-from pipeline.config.fitting import DenoisingModel, Model, Threshold
+from pipeline.config.model import DenoisingModel, Model
+from pipeline.config.score import ReconstructionScore, Score
+from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block
 from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.holdout import hold_out
@@ -35,11 +37,11 @@ class FitBlocks:
     manifest: dict[str, object]
 
 
-def settings_of(spec: DetectorSpec | None) -> tuple[Model, Threshold]:
+def settings_of(spec: DetectorSpec | None) -> tuple[Model, Score, Threshold]:
     """The detector file's settings; without one the defaults, and a Hill line for small data."""
     if spec is None:
-        return DenoisingModel(), Threshold(small_sample="hill")
-    return spec.model, spec.threshold
+        return DenoisingModel(), ReconstructionScore(), Threshold(small_sample="hill")
+    return spec.model, spec.score, spec.threshold
 
 
 def blocks_of(train: Path, calibration: Path | None, spec: DetectorSpec | None) -> FitBlocks:
@@ -50,7 +52,7 @@ def blocks_of(train: Path, calibration: Path | None, spec: DetectorSpec | None) 
         SplitReuseError: the calibration rows are training rows.
     """
     rows = by_spec(train, spec) if spec else by_numbers(train)
-    settings, threshold = settings_of(spec)
+    settings, _, threshold = settings_of(spec)
     if calibration is None:
         least = max(threshold.minimum_rows, 1)
         kept, held = _held_out(rows, settings.seed, least)

@@ -57,13 +57,15 @@ def run(arguments: argparse.Namespace) -> int:
     blocks = blocks_of(arguments.train, arguments.calibration, spec)
     for remark in blocks.remarks:
         print(remark, file=sys.stderr)
-    model, threshold = settings_of(spec)
+    model, score, threshold = settings_of(spec)
     print(
         f"Training on {len(blocks.train.frame):,} rows x {len(blocks.schema.features)} features; "
         f"{len(blocks.calibration.frame):,} rows draw the threshold.",
         flush=True,
     )
-    fitted = fit(blocks.train, blocks.schema, model, threads=1, on_check=_Progress(model.steps))
+    fitted = fit(
+        blocks.train, blocks.schema, model, score, threads=1, on_check=_Progress(model.steps)
+    )
     calibration = calibrate(blocks.calibration, blocks.schema, Graph(fitted.graph).score, threshold)
     _write(fitted, calibration, out, spec, blocks.manifest)
     _tell(fitted, calibration, out)

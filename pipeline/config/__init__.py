@@ -6,10 +6,12 @@ Light on purpose (pydantic and PyYAML only): DAG files read it while Airflow par
 from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns, Feature, PeerDeviation
 from pipeline.config.detector import DetectorSpec
-from pipeline.config.fitting import DenoisingModel, Model, Split, Threshold, Window
+from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.loading import load_detector, load_detectors
+from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.operation import Promotion, Schedule
+from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.config.source import (
     CsvSource,
     LaHauteBorneSource,
@@ -17,6 +19,7 @@ from pipeline.config.source import (
     SourceSpec,
     SqlSource,
 )
+from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 
@@ -31,13 +34,16 @@ __all__ = [
     "Housekeeping",
     "Incidents",
     "LaHauteBorneSource",
+    "MemoryScore",
     "Model",
     "Notify",
     "ParquetSource",
     "PeerDeviation",
     "Promotion",
     "Recalibration",
+    "ReconstructionScore",
     "Schedule",
+    "Score",
     "Shifts",
     "SourceSpec",
     "Split",

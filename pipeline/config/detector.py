@@ -6,11 +6,14 @@ from pydantic import Field
 
 from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns
-from pipeline.config.fitting import DenoisingModel, Model, Split, Threshold, Window
+from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
+from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.operation import Promotion, Schedule
+from pipeline.config.score import ReconstructionScore, Score
 from pipeline.config.section import Section
 from pipeline.config.source import SourceSpec
+from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 
@@ -26,6 +29,7 @@ class DetectorSpec(Section):
     window: Window = Window()
     split: Split = Split()
     model: Model = DenoisingModel()
+    score: Score = ReconstructionScore()
     threshold: Threshold = Threshold()
     drift: Drift = Drift()
     gate: Gate = Gate()

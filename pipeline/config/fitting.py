@@ -1,8 +1,8 @@
-"""Sections `window`, `split`, `model` and `threshold`: how a candidate is fitted."""
+"""Sections `window` and `split`: what a candidate learns from."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,67 +38,3 @@ class Split(Section):
             )
             raise ValueError(msg)
         return self
-
-
-class DenoisingModel(Section):
-    """Ensemble of small denoising autoencoders (`pipeline/detector/models/denoising.py`).
-
-    The defaults were chosen on La Haute Borne, ADBench and SMD together; more width and more steps
-    lower the training error and raise the false alarms of later months.
-    """
-
-    family: Literal["denoising"] = "denoising"
-    members: int = Field(
-        8, ge=1, le=64, description="Networks, trained as one batched computation."
-    )
-    width: int = Field(64, ge=1, le=4096, description="Units in each of the two hidden layers.")
-    steps: int = Field(600, ge=1, le=1_000_000, description="Upper bound; early stopping ends it.")
-    batch_rows: int = Field(256, ge=2, description="Rows in one step, drawn anew for each member.")
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak; warm-up, then cosine to 0.")
-    weight_decay: float = Field(1e-4, ge=0)
-    noise: tuple[float, float] = Field(
-        (0.05, 1.0), description="Range of the Gaussian noise, in standard deviations; log-uniform."
-    )
-    swap: float = Field(
-        0.3,
-        ge=0,
-        le=0.5,
-        description="Mean share of a row's features that are swapped for another row's while "
-        "training; teaches which features belong together.",
-    )
-    patience: int = Field(
-        10, ge=1, description="Checks of the validation error without gain before stopping."
-    )
-    error_weighting: Literal["equal", "spread"] = Field(
-        "spread",
-        description="equal: the score is the mean squared error; spread: each feature is measured "
-        "in its own usual error, so that one which is reconstructed well can alarm by itself.",
-    )
-    error_cap: float | None = Field(
-        None, gt=0, description="Soft limit of one feature's error, so that none drowns the rest."
-    )
-    seed: int = Field(
-        42, ge=0, lt=2**63, description="Same seed, same rows, same machine: same weights."
-    )
-
-
-Model = Annotated[DenoisingModel, Field()]
-
-
-class Threshold(Section):
-    """Where the line is drawn on held-out normal scores."""
-
-    method: Literal["conformal", "hill"] = "conformal"
-    alpha: float = Field(
-        0.01, gt=0, lt=0.5, description="Share of normal rows that may cross the line."
-    )
-    minimum_rows: int = Field(
-        99,
-        ge=20,
-        description="Calibration rows below which no conformal threshold is drawn; at alpha 0.01 "
-        "the order statistic does not exist below 99. What correlated rows are worth shows in the "
-        "intervals, and gate.minimum_calibration_rows judges it.",
-    )
-    small_sample: Literal["refuse", "hill"] = Field(
-        "refuse", description="Below minimum_rows: refuse, or a Hill tail marked low-confidence."
-    )

@@ -2,7 +2,7 @@
 
 ::
 
-    model.onnx           scaler, network and weighing: features in; score, feature error out
+    model.onnx           scaler, network and score: features in; score, feature error out
     weights.safetensors  to train on from
     detector.json        what it is: schema, settings, threshold, provenance
     golden.parquet       rows and the scores that they must get
@@ -44,7 +44,7 @@ from pipeline.detector.golden import refuse_other_scores
 from pipeline.detector.graph import Graph
 from pipeline.detector.inputs import refuse_not_finite
 from pipeline.detector.lineage import Lineage
-from pipeline.detector.ranges import Ranges, ranges_of
+from pipeline.detector.ranges import Ranges
 from pipeline.detector.reference import Reference
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows, Scored
@@ -107,8 +107,8 @@ class Bundle:
         return read_trained(self.folder, self.schema)
 
     def ranges(self) -> Ranges:
-        """Where the training rows lie; of an older bundle, which kept none, its reference rows."""
-        return self.description.network.ranges or ranges_of(self.reference().features)
+        """Where the training rows lie."""
+        return self.description.network.ranges
 
 
 def write_bundle(

@@ -6,7 +6,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from pipeline.config.fitting import Threshold
+from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block, rows_for
 from pipeline.data.timeline import autocorrelation, effective_rows, subset
 from pipeline.detector.calibrated import Calibration, CalibrationSummary

@@ -1,48 +1,47 @@
-"""The training loop: AdamW, warm-up and cosine, early stopping on rows set aside inside."""
+"""Learning by gradients: AdamW, warm-up and cosine, early stopping on rows set aside inside."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from pipeline.config.fitting import Model
+from pipeline.config.model import Trained
 from pipeline.detector.fitted import Check
-from pipeline.detector.models.family import Family
+from pipeline.detector.models.family import Answer, Attempt, Learn, Learnt, Lesson, Report, Spoil
 
 _WARM_UP = 30
 _CHECK_EVERY = 25
-_EXAM_ROWS = 1000  # fewer validation rows are corrupted several times, more are thinned out
+_EXAM_ROWS = 1000  # fewer validation rows are spoilt several times, more are thinned out
 _GRADIENT_LIMIT = 10.0  # a row at the clip of the scaler must not throw the weights
 
-OnCheck = Callable[[Check], None]
 
+def by_steps(
+    attempt: Attempt, *, spoil: Spoil | None = None, report: Report | None = None
+) -> Learn:
+    """How a family learns whose answers have a gradient.
 
-@dataclass(frozen=True)
-class Descent:
-    """What the loop came to: the best step and the losses along the way."""
-
-    best_step: int
-    history: tuple[Check, ...]
-
-
-def descend(
-    ensemble: nn.Module,
-    family: Family,
-    settings: Model,
-    train: torch.Tensor,
-    validation: torch.Tensor,
-    generator: torch.Generator,
-    on_check: OnCheck | None = None,
-) -> Descent:
-    """Train `ensemble` in place and leave it with its best weights.
-
-    The loss is the mean squared error against the clean rows, for training, validation and score
-    alike. Validation rows are corrupted once, so that its checks differ by the weights only.
+    The loss is that of the lesson, for training, validation and score alike. Validation rows are
+    spoilt once, so that checks differ by the weights only.
     """
+
+    def learn(settings: Trained, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+        best_step, history = _descend(settings, ensemble, lesson, attempt, spoil)
+        measured, remarks = report(settings, ensemble, lesson.validation) if report else ({}, ())
+        return Learnt(best_step, history, measured, remarks)
+
+    return learn
+
+
+def _descend(
+    settings: Trained,
+    ensemble: nn.Module,
+    lesson: Lesson,
+    attempt: Attempt,
+    spoil: Spoil | None,
+) -> tuple[int, tuple[Check, ...]]:
     optimiser = torch.optim.AdamW(
         ensemble.parameters(),
         lr=settings.learning_rate,
@@ -50,24 +49,31 @@ def descend(
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _rate(settings.steps))
-    answers = validation[:: -(-len(validation) // _EXAM_ROWS)]
+    answers = lesson.validation[:: -(-len(lesson.validation) // _EXAM_ROWS)]
     answers = answers.repeat(_EXAM_ROWS // len(answers), 1)
-    exam = family.corrupt(settings, answers, generator)
-    batches = _Batches(train, settings.members, settings.batch_rows, generator)
+    exam = spoil(settings, answers, lesson.generator) if spoil else answers
+    batches = _Batches(lesson.train, settings.members, settings.batch_rows, lesson.generator)
     history: list[Check] = []
     best, best_weights, recent = math.inf, _copy(ensemble), 0.0
     best_step = since_best = 0
     for step in range(1, settings.steps + 1):
-        recent += _step(ensemble, family, settings, batches.draw(), optimiser, generator)
+        clean = batches.draw()
+        shown = spoil(settings, clean, lesson.generator) if spoil else clean
+        progress = step / settings.steps
+        answer = attempt(settings, ensemble, shown, lesson.generator, progress)
+        recent += _improve(ensemble, optimiser, answer, clean, lesson.loss)
         schedule.step()
         if step % _CHECK_EVERY and step != settings.steps:
             continue
         taken = step - (history[-1].step if history else 0)
-        check = Check(step, recent / taken, _loss(ensemble, exam, answers))
+        with torch.no_grad():
+            answer = attempt(settings, ensemble, exam, None, progress)
+            found = float(_mean_loss(answer, answers, lesson.loss))
+        check = Check(step, recent / taken, found)
         history.append(check)
         recent = 0.0
-        if on_check is not None:
-            on_check(check)
+        if lesson.on_check is not None:
+            lesson.on_check(check)
         if check.validation < best:
             best, best_step, best_weights, since_best = check.validation, step, _copy(ensemble), 0
         else:
@@ -75,7 +81,7 @@ def descend(
         if since_best >= settings.patience:
             break
     ensemble.load_state_dict(best_weights)
-    return Descent(best_step, tuple(history))
+    return best_step, tuple(history)
 
 
 class _Batches:
@@ -103,30 +109,32 @@ class _Batches:
         return self.rows[chosen]
 
 
-def _step(
+def _improve(
     ensemble: nn.Module,
-    family: Family,
-    settings: Model,
-    clean: torch.Tensor,
     optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
+    answer: Answer,
+    clean: torch.Tensor,
+    loss: nn.Module,
 ) -> float:
-    """One step; returns the loss of a member, in the mean."""
-    noisy = family.corrupt(settings, clean, generator)
-    made: torch.Tensor = ensemble(noisy)
+    """One step; returns the loss of a member, in the mean, without penalties."""
+    mean = _mean_loss(answer, clean, loss)
     # Summed over members: each gets the gradient that it would get alone.
-    loss = nn.functional.mse_loss(made, clean) * len(clean)
+    total = mean * len(clean)
+    if answer.penalty is not None:
+        total = total + answer.penalty
     optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
+    total.backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
     nn.utils.clip_grad_norm_(ensemble.parameters(), _GRADIENT_LIMIT)
     optimiser.step()
-    return loss.item() / len(clean)
+    return mean.item()
 
 
-@torch.no_grad()
-def _loss(ensemble: nn.Module, noisy: torch.Tensor, clean: torch.Tensor) -> float:
-    made: torch.Tensor = ensemble(noisy)
-    return float(((made - clean) ** 2).mean())
+def _mean_loss(answer: Answer, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
+    """Mean over members and the cells that count."""
+    cells: torch.Tensor = loss(answer.output, clean)
+    if answer.counted is None:
+        return cells.mean()
+    return (cells * answer.counted).sum() / answer.counted.sum().clamp(min=1)
 
 
 def _rate(steps: int) -> Callable[[int], float]:

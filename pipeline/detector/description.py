@@ -15,7 +15,7 @@ from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json
 
 DESCRIPTION_FILE = "detector.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Description:
     Attributes:
         schema_version: of this file; a reader refuses one it does not know.
         name: of the detector.
-        network: schema, settings, scaler, weighing and course of the fit.
+        network: schema, settings, scaler and course of the fit.
         threshold: the line and how far to trust it.
         calibration: the scores it was drawn from, in a few numbers.
         provenance: data, code and lock.

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from pipeline.detector.ranges import Ranges
 from pipeline.detector.scaling import Scaler
 from pipeline.detector.schema import Schema
-from pipeline.detector.weighing import Weighing
 from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json
 
@@ -43,26 +42,30 @@ class Facts:
     Attributes:
         schema: its input.
         settings: the detector file's `model` section, defaults filled in.
+        score: its `score` section, likewise.
         loss: what the training minimised and the score is made of.
         scaler: fitted on all training rows.
-        weighing: how feature errors become the score.
         rows_train: windows that moved the weights.
         rows_validation: windows inside the train block that only decided when to stop.
         best_step: the step whose weights these are.
         history: the losses along the way.
-        ranges: of all training rows; None in what was fitted before they were kept.
+        ranges: of all training rows.
+        measured: what the family measures of itself, by name.
+        remarks: what a reviewer should know of the fit, one sentence each.
     """
 
     schema: Schema
     settings: dict[str, Any]
+    score: dict[str, Any]
     loss: str
     scaler: Scaler
-    weighing: Weighing
     rows_train: int
     rows_validation: int
     best_step: int
     history: tuple[Check, ...]
-    ranges: Ranges | None = None
+    ranges: Ranges
+    measured: dict[str, float]
+    remarks: tuple[str, ...]
 
     @property
     def family(self) -> str:

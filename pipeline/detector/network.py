@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from pipeline.detector.scaling import Scaler
-from pipeline.detector.weighing import Weighing
 
 
 class Judged(NamedTuple):
@@ -43,36 +42,19 @@ class Scaling(nn.Module):
 
 
 class ScoringNetwork(nn.Module):
-    """Scaler, ensemble and weighing in one."""
-
-    weight: torch.Tensor
-    usual: torch.Tensor
+    """Scaling, ensemble and score in one."""
 
     def __init__(
-        self, ensemble: nn.Module, scaler: Scaler, weighing: Weighing, *, window: int
+        self, scaling: Scaling, ensemble: nn.Module, loss: nn.Module, scoring: nn.Module
     ) -> None:
         super().__init__()
-        self.ensemble = ensemble
-        self.features = len(weighing.weight)
-        self.cap = weighing.cap
-        self.scaling = Scaling(scaler, window=window)
-        self.register_buffer("weight", torch.tensor(weighing.weight, dtype=torch.float32))
-        self.register_buffer("usual", torch.tensor(weighing.usual, dtype=torch.float32))
+        self.scaling, self.ensemble = scaling, ensemble
+        self.loss, self.scoring = loss, scoring
 
     def forward(self, rows: torch.Tensor) -> Judged:
         """Judge raw feature rows of shape (n, L d)."""
         scaled = self.scaling(rows)
-        made: torch.Tensor = self.ensemble(scaled)
-        error = squared_error(made, scaled, self.features) / self.usual
-        if self.cap is not None:
-            error = self.cap * torch.log(1 + error / self.cap)
-        error = error * self.weight
+        output: torch.Tensor = self.ensemble(scaled)
+        made: torch.Tensor = self.loss.rebuilt(output)  # type: ignore[operator]  # of every loss
+        error: torch.Tensor = self.scoring(scaled, output, made)
         return Judged(error.sum(dim=1), error, self.scaling.undone(made.mean(dim=0)))
-
-
-def squared_error(made: torch.Tensor, scaled: torch.Tensor, features: int) -> torch.Tensor:
-    """Error of each feature, (n, d): mean of the squares over members and rows of a window."""
-    by_input = ((made - scaled) ** 2).mean(dim=0)
-    if by_input.shape[1] == features:
-        return by_input
-    return by_input.reshape(-1, by_input.shape[1] // features, features).mean(dim=1)

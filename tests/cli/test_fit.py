@@ -238,7 +238,7 @@ def test_detector_json_is_readable_by_anyone(tmp_path):
     fit(tmp_path, normal_rows(300))
 
     content = json.loads((tmp_path / "bundle" / "detector.json").read_text())
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert content["network"]["schema"]["features"] == list(CHANNELS)
     assert content["threshold"]["alpha"] == 0.01
 

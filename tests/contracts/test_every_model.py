@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 
 from pipeline.config import Threshold
-from pipeline.config.fitting import Model
+from pipeline.config.model import Model
 from pipeline.data.split import Block
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.fitted import load_fitted, save_fitted

@@ -1,11 +1,8 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
 from pipeline.detector.ranges import ranges_of
-from pipeline.records import from_json, to_json
-from tests.detector.plant import CHANNELS, fitted_plant, normal_rows, plant_bundle
+from tests.detector.plant import CHANNELS, normal_rows, plant_bundle
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +23,3 @@ def test_a_bundle_keeps_the_ranges_of_its_training_rows(bundle):
     rows = normal_rows(1500, seed=1)[list(CHANNELS)].to_numpy(np.float32)
 
     assert bundle.ranges() == ranges_of(rows)
-
-
-def test_a_bundle_from_before_the_ranges_takes_its_reference_rows(bundle):
-    plain = to_json(fitted_plant().facts)
-    del plain["ranges"]
-    older = from_json(type(fitted_plant().facts), plain)
-    description = dataclasses.replace(bundle.description, network=older)
-
-    found = dataclasses.replace(bundle, description=description).ranges()
-
-    assert found == ranges_of(bundle.reference().features)

@@ -15,8 +15,9 @@ import math
 import torch
 from torch import nn
 
-from pipeline.config.fitting import DenoisingModel
-from pipeline.detector.models.family import Family
+from pipeline.config.model import DenoisingModel
+from pipeline.detector.descent import by_steps
+from pipeline.detector.models.family import Answer, Family, Shape
 
 _TIMID = 0.1  # the last layer starts small: an untrained network answers with the mean row
 
@@ -51,9 +52,9 @@ class DenoisingEnsemble(nn.Module):
         return hidden
 
 
-def build(settings: DenoisingModel, inputs: int, generator: torch.Generator) -> nn.Module:
+def build(settings: DenoisingModel, shape: Shape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
-    return DenoisingEnsemble(settings, inputs, generator)
+    return DenoisingEnsemble(settings, shape.inputs, generator)
 
 
 def corrupt(
@@ -75,4 +76,16 @@ def corrupt(
     return torch.where(swapped, rows.roll(1, dims=-2), noisy)
 
 
-DENOISING = Family(build=build, corrupt=corrupt)
+def attempt(
+    settings: DenoisingModel,
+    ensemble: nn.Module,
+    shown: torch.Tensor,
+    generator: torch.Generator | None,
+    progress: float,
+) -> Answer:
+    """What the ensemble makes of spoilt rows."""
+    del settings, generator, progress
+    return Answer(ensemble(shown))
+
+
+DENOISING = Family(build=build, learn=by_steps(attempt, spoil=corrupt))

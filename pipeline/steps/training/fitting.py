@@ -58,7 +58,11 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     # One thread: networks this small spend more on waiting for each other than they save (7 times
     # the CPU with two), and the same seed gives the same weights however many cores there are.
     fitted = fit(
-        block_of(candidate, "train"), schema_of(spec.columns, spec.window), spec.model, threads=1
+        block_of(candidate, "train"),
+        schema_of(spec.columns, spec.window),
+        spec.model,
+        spec.score,
+        threads=1,
     )
     with tempfile.TemporaryDirectory() as scratch:
         save_fitted(fitted, Path(scratch))
@@ -163,7 +167,12 @@ def _opened(
 
 
 def _parameters(spec: DetectorSpec, manifest: Manifest) -> dict[str, object]:
-    sections = {"model": spec.model, "threshold": spec.threshold, "split": spec.split}
+    sections = {
+        "model": spec.model,
+        "score": spec.score,
+        "threshold": spec.threshold,
+        "split": spec.split,
+    }
     settled = {
         f"{section}.{key}": value
         for section, model in sections.items()

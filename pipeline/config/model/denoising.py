@@ -1,0 +1,33 @@
+"""Settings of the family `denoising`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.model.fitted import Trained
+
+
+class DenoisingModel(Trained):
+    """Ensemble of small denoising autoencoders (`pipeline/detector/models/denoising.py`).
+
+    The defaults were chosen on La Haute Borne, ADBench and SMD together; more width and more steps
+    lower the training error and raise the false alarms of later months.
+    """
+
+    family: Literal["denoising"] = "denoising"
+    members: int = Field(
+        8, ge=1, le=64, description="Networks, trained as one batched computation."
+    )
+    width: int = Field(64, ge=1, le=4096, description="Units in each of the two hidden layers.")
+    noise: tuple[float, float] = Field(
+        (0.05, 1.0), description="Range of the Gaussian noise, in standard deviations; log-uniform."
+    )
+    swap: float = Field(
+        0.3,
+        ge=0,
+        le=0.5,
+        description="Mean share of a row's features that are swapped for another row's while "
+        "training; teaches which features belong together.",
+    )

@@ -1,0 +1,80 @@
+"""How far a row is from its reconstruction: the loss of each feature, weighed and added up."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pipeline.config.score import ReconstructionScore
+from pipeline.detector.scores.score import Evidence, Parts
+
+_LEAST_SHARE = 0.05
+
+
+class ReconstructionError(nn.Module):
+    """score = sum over features of weight * e, with e the (capped) loss in usual losses.
+
+    Attributes:
+        weight: of each feature, 0 for context; sums to 1.
+        usual: the loss that each feature is measured in.
+        cap: soft limit of e: c log(1 + e / c) grows like e below c and slowly above, so that one
+            wild sensor cannot speak for the whole row. None: no limit.
+    """
+
+    weight: torch.Tensor
+    usual: torch.Tensor
+
+    def __init__(
+        self,
+        loss: nn.Module,
+        cap: float | None,
+        weight: torch.Tensor,
+        usual: torch.Tensor,
+    ) -> None:
+        super().__init__()
+        self.loss, self.cap = loss, cap
+        self.register_buffer("weight", weight)
+        self.register_buffer("usual", usual)
+
+    def forward(
+        self, scaled: torch.Tensor, output: torch.Tensor, made: torch.Tensor
+    ) -> torch.Tensor:
+        """What each feature adds to the score, shape (n, d)."""
+        del made
+        error = feature_loss(self.loss, output, scaled, len(self.weight)) / self.usual
+        if self.cap is not None:
+            error = self.cap * torch.log(1 + error / self.cap)
+        return error * self.weight
+
+
+def feature_loss(
+    loss: nn.Module, output: torch.Tensor, scaled: torch.Tensor, features: int
+) -> torch.Tensor:
+    """Loss of each feature, (n, d): mean over members and over the rows of a window."""
+    by_input: torch.Tensor = loss(output, scaled).mean(dim=0)
+    if by_input.shape[1] == features:
+        return by_input
+    return by_input.reshape(-1, by_input.shape[1] // features, features).mean(dim=1)
+
+
+def fit(settings: ReconstructionScore, evidence: Evidence) -> nn.Module:
+    """The score that weighs features by what is usual on held-out training rows.
+
+    `plain` adds up plain losses. `standardised` measures each feature in its own usual loss, so
+    that a feature the network reconstructs well can alarm by itself; usual losses below 5 % of the
+    mean are raised to it, because a tiny one would only amplify noise.
+    """
+    weight = torch.tensor(evidence.judged, dtype=torch.float64)
+    usual = torch.ones_like(weight)
+    if settings.error == "standardised":
+        error = feature_loss(evidence.loss, evidence.output, evidence.held, len(weight))
+        usual = error.double().mean(dim=0)
+        usual = torch.maximum(usual, _LEAST_SHARE * usual.mean())
+        usual = torch.where(usual > 0, usual, 1.0)
+    weight = weight / weight.sum()
+    return ReconstructionError(evidence.loss, settings.cap, weight.float(), usual.float())
+
+
+def restore(settings: ReconstructionScore, loss: nn.Module, parts: Parts) -> nn.Module:
+    """The fitted score, from its buffers."""
+    return ReconstructionError(loss, settings.cap, parts["weight"], parts["usual"])
