@@ -124,7 +124,7 @@ def test_another_schema_version_is_refused_with_both_versions(folder):
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
     write_sums(folder)
 
-    with pytest.raises(BundleError, match="schema_version 99; this Plimsoll reads 1"):
+    with pytest.raises(BundleError, match="schema_version 99; this Plimsoll reads 2"):
         load_bundle(folder)
 
 
