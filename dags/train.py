@@ -52,7 +52,12 @@ def window(detector: str, *, params: Handed = None) -> Handed:
     """Read the training window and share it out in blocks."""
     from pipeline.steps.training import fitting
 
-    return fitting.window(detector, as_of_day(), training_days=params["training_days"])
+    return fitting.window(
+        detector,
+        as_of_day(),
+        training_days=params["training_days"],
+        warm_start=params["warm_start"],
+    )
 
 
 @task(pool=TRAINING_POOL)
@@ -132,6 +137,14 @@ def _params(spec: DetectorSpec) -> dict[str, Param]:
             maximum=3660,
             description=f"Validated days to train and judge on. Empty: {spec.split.training_days}, "
             "as the detector file says.",
+        ),
+        "warm_start": Param(
+            default=False,
+            type="boolean",
+            title="Fine-tune the live version",
+            description="Go on from its weights, on the newest normal days and some older ones, in "
+            "a fraction of the steps (section fine_tuning of the detector file). Days that it "
+            "flags and nobody has labelled are left out. The gate decides as always.",
         ),
         **PROMOTE_FROM_BACKFILL,
     }

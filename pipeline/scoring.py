@@ -1,4 +1,8 @@
-"""Rows in, scores out: the one way that batch jobs, MLflow and the command line score."""
+"""Rows in, scores out: the one way that batch jobs, MLflow and the command line score.
+
+Whoever has rows scores them here, and not with the graph: what the threshold is held against is
+the graph's score smoothed and put on the level of its context, as the bundle was calibrated.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from pipeline.detector.bundle import Bundle
+from pipeline.detector.finishing import Finished, finish
 from pipeline.detector.inputs import as_rows
 from pipeline.detector.scored import Rows
-from pipeline.detector.windows import windows
+from pipeline.detector.windows import Windows, windows
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.data.timeline import Timeline
     from pipeline.shifts import Shifted
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,15 @@ class ScoredRows:
         error: what each feature adds to the score, shape (n, d); NaN likewise.
         complete: shape (n,); false where no full window ends. Always true for windows of one row.
         flagged: `score > threshold`; false where there is no score.
+        known: shape (n,); false where the row's context is not one of the calibration. Such rows
+            are held against the line as they are.
     """
 
     score: NDArray[np.float64]
     error: NDArray[np.float32]
     complete: NDArray[np.bool_]
     flagged: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
 
 def score_columns(
@@ -46,7 +57,9 @@ def score_columns(
     Raises:
         DataError: a feature is absent, not numeric or not finite: NaN is never "normal".
     """
-    return score_values(bundle, as_rows(columns, bundle.schema.features), line)
+    return score_values(
+        bundle, as_rows(columns, bundle.schema.features, missing=bundle.schema.takes_missing), line
+    )
 
 
 def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +87,7 @@ def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = No
     from pipeline.detector.frames import feature_values, timeline_of
     from pipeline.shifts import left_out
 
-    line = timeline_of(frame, bundle.schema) if bundle.schema.window > 1 else None
+    line = timeline_of(frame, bundle.schema) if bundle.needs_line else None
     values = feature_values(frame, bundle.schema)
     muted = None if shifted is None else left_out(shifted, values.shape[1])
     return score_values(bundle, values, line, muted)
@@ -83,28 +96,52 @@ def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = No
 def score_values(
     bundle: Bundle, values: Rows, line: Timeline | None, muted: NDArray[np.bool_] | None = None
 ) -> ScoredRows:
-    """Score feature rows of shape (n, d); `line` may be None when windows are single rows.
+    """Score feature rows of shape (n, d); `line` may be None unless `bundle.needs_line`.
 
     `muted` cells, of the same shape, are left out; of a window where any of its rows is muted.
     """
+    shown = values
     if muted is not None:
         neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
-        values = np.where(muted, neutral, values)
-    cut = windows(values, bundle.schema.window, line)
-    scored = bundle.score(cut.rows)
+        shown = np.where(muted, neutral, values)
+    cut = windows(shown, bundle.schema.window, line)
+    raw = bundle.score(cut.rows)
+    own, parts = raw.score.astype(np.float64), raw.error
+    if muted is not None and muted.any():
+        by_row = windows(muted.astype(np.float32), bundle.schema.window, line).rows
+        away = np.asarray(by_row.reshape(len(by_row), -1, values.shape[1]).any(axis=1))
+        parts, fewer = np.where(away, np.float32(0), parts), away.any(axis=1)
+        # A row's sum is its own, whatever rows there are beside it.
+        own[fewer] = parts[fewer].sum(axis=1, dtype=np.float64)
+    done = _finished(bundle, cut, own, parts, values, line)
     n = len(values)
     score, error = np.full(n, np.nan), np.full(values.shape, np.nan, dtype=np.float32)
-    complete = np.zeros(n, dtype=bool)
-    score[cut.end], error[cut.end], complete[cut.end] = scored.score, scored.error, True
-    if muted is not None and muted.any():
-        away = np.zeros(muted.shape, dtype=bool)
-        by_row = windows(muted.astype(np.float32), bundle.schema.window, line).rows
-        away[cut.end] = by_row.reshape(len(by_row), -1, values.shape[1]).any(axis=1)
-        error[away] = 0
-        fewer = away.any(axis=1)
-        # A row's sum is its own, whatever rows there are beside it.
-        score[fewer] = error[fewer].sum(axis=1, dtype=np.float64)
-    return ScoredRows(score, error, complete, score > bundle.threshold)
+    complete, known = np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
+    score[cut.end], error[cut.end], complete[cut.end] = done.score, done.error, True
+    known[cut.end] = done.known
+    if unknown := int((~known).sum()):
+        log.warning("contexts_unknown", rows=unknown, of=n, by=bundle.finish.by)
+    return ScoredRows(score, error, complete, score > bundle.threshold, known)
+
+
+def _finished(
+    bundle: Bundle,
+    cut: Windows,
+    score: NDArray[np.float64],
+    error: NDArray[np.float32],
+    values: Rows,
+    line: Timeline | None,
+) -> Finished:
+    """The graph's scores as the line is held against them.
+
+    `values` are the rows as they were measured: a muted channel still names a context.
+    """
+    if line is not None:
+        from pipeline.data.timeline import subset  # it needs pandas, which single rows do not
+
+        line = subset(line, cut.end)
+    rows = values if bundle.finish.contexts is None else values[cut.end]
+    return finish(score, error, rows, line, bundle.finish)
 
 
 def _answers(bundle: Bundle, rows: ScoredRows) -> dict[str, Any]:

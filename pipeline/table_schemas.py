@@ -71,7 +71,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("threshold", pa.float64()),
             ("flag", pa.bool_()),
             ("muted", pa.string()),  # channels left out of this score, comma-separated
-            ("features", pa.string()),  # flagged rows: JSON [[channel, usual scores it adds], ...]
+            ("features", pa.string()),  # flagged rows: JSON [[channel, times its usual share], ...]
         ]
     ),
     # What one day shows of each incident; an incident over midnight is joined when it is read,
@@ -88,7 +88,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("peak", pa.float64()),  # highest score over its threshold
             ("peak_at", _MOMENT),
             ("version", pa.int64()),
-            ("features", pa.string()),  # JSON [[channel, usual scores it adds], ...], worst first
+            ("features", pa.string()),  # JSON [[channel, times its usual share], ...], worst first
         ]
     ),
     "scorings": pa.schema(

@@ -1,14 +1,20 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Threshold
+import pipeline
+from pipeline.config import Contexts, Smoothing, Threshold
 from pipeline.data.split import Block
 from pipeline.detector.bundle import load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
+from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.graph import Graph
 from pipeline.detector.training import fit
+from pipeline.detector.windows import windows
 from pipeline.errors import DataError
 from pipeline.scoring import score_frame, score_rows
 from pipeline.shifts import Shifted
@@ -36,6 +42,30 @@ def windowed_bundle(tmp_path_factory):
     drawn = calibrate(Block("calibration", held), shape, Graph(fitted.graph).score, Threshold())
     folder = tmp_path_factory.mktemp("windowed") / "bundle"
     write_bundle(fitted, drawn, folder, name="w", provenance=Provenance({}, "", ""))
+    return load_bundle(folder)
+
+
+@pytest.fixture(scope="module")
+def finished_bundle(tmp_path_factory):
+    """Windows of three rows, scores smoothed over four, machines on one level."""
+    shape = schema(window=3, timed=True, entity=True)
+    fitted = fit(Block("train", timed(normal_rows(600, seed=1), machine="a")), shape, SMALL)
+    quiet, noisy = normal_rows(1500, seed=2), normal_rows(1500, seed=3)
+    noisy["speed"] += np.random.default_rng(0).normal(0, 1500, len(noisy))
+    held = [
+        timed(frame, start="2024-03-01", machine=name)
+        for frame, name in [(quiet, "a"), (noisy, "b")]
+    ]
+    drawn = calibrate(
+        Block("calibration", pd.concat(held)),
+        shape,
+        Graph(fitted.graph).score,
+        Threshold(),
+        smoothing=Smoothing(rows=4),
+        contexts=Contexts(by="entity", prior_rows=20),
+    )
+    folder = tmp_path_factory.mktemp("finished") / "bundle"
+    write_bundle(fitted, drawn, folder, name="f", provenance=Provenance({}, "", ""))
     return load_bundle(folder)
 
 
@@ -175,3 +205,78 @@ def test_a_window_does_without_a_channel_that_is_muted_in_any_of_its_rows(window
     away = np.flatnonzero(found.error[:, CHANNELS.index("pressure")] == 0).tolist()
     assert away == [10, 11, 12]
     assert not found.flagged[9:14].any()
+
+
+def test_a_loaded_bundle_knows_how_its_scores_are_finished(finished_bundle):
+    assert finished_bundle.finish.rows == 4
+    factors = finished_bundle.finish.contexts.factors
+    assert factors["b"] > 1.5 * factors["a"]
+    assert finished_bundle.reach == 6
+
+
+def test_scores_are_smoothed_and_divided_and_the_errors_still_add_up(finished_bundle):
+    frame = timed(normal_rows(30), machine="b")
+    values = feature_values(frame, finished_bundle.schema)
+    raw = finished_bundle.score(windows(values, 3, timeline_of(frame, finished_bundle.schema)).rows)
+
+    found = score_rows(finished_bundle, frame)
+
+    factor = finished_bundle.finish.contexts.factors["b"]
+    assert found.score[29] == pytest.approx(raw.score[-4:].mean() / factor, rel=1e-5)
+    np.testing.assert_allclose(found.error[2:].sum(axis=1), found.score[2:], rtol=1e-5)
+
+
+def test_days_scored_with_the_rows_before_them_get_what_they_get_together(finished_bundle):
+    frame = pd.concat(
+        [timed(normal_rows(300, seed=seed), machine=name) for name, seed in [("a", 1), ("b", 2)]]
+    ).sort_values(["timestamp", "machine"], ignore_index=True)
+    together = score_frame(finished_bundle, frame)["score"].to_numpy()
+
+    for cut in (7, 100, 333):
+        back = 2 * (finished_bundle.reach - 1)
+        first = max(0, cut - back)
+        alone = score_frame(finished_bundle, frame[first:])["score"].to_numpy()
+        np.testing.assert_allclose(alone[cut - first :], together[cut:], rtol=1e-5)
+
+
+def test_a_machine_that_the_calibration_did_not_know_is_judged_and_counted(finished_bundle):
+    known, other = timed(normal_rows(30), machine="b"), timed(normal_rows(30), machine="x")
+
+    found, same = score_rows(finished_bundle, other), score_rows(finished_bundle, known)
+
+    factor = finished_bundle.finish.contexts.factors["b"]
+    assert not found.known[found.complete].any()
+    assert same.known.all()
+    np.testing.assert_allclose(found.score, same.score * factor, rtol=1e-9)
+
+
+def test_a_muted_channel_counts_in_no_score_that_it_would_be_averaged_into(finished_bundle):
+    frame = timed(normal_rows(40), machine="a")
+    broken = frame.assign(pressure=frame["pressure"].where(frame.index != 20, 1e6))
+
+    found = score_rows(finished_bundle, broken, muting(frame, 20))
+
+    np.testing.assert_array_equal(
+        found.score, score_rows(finished_bundle, frame, muting(frame, 20)).score
+    )
+    assert not found.flagged[18:30].any()
+
+
+def test_nobody_holds_raw_scores_against_the_line():
+    """Whoever has rows goes through `pipeline.scoring`; these hand `bundle.finish` on with them."""
+    root = Path(pipeline.__file__).parent
+    raw = re.compile(r"\b(bundle|graph)\.score\b")
+    callers = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if raw.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert callers == {
+        "detector/attribution.py",
+        "detector/bundle.py",
+        "evaluation/tryout.py",
+        "scoring.py",
+        "steps/recalibration/redrawn_facts.py",
+        "tuning/trying.py",
+    }

@@ -118,7 +118,7 @@ def _right(bench: Bench, struck: Struck) -> tuple[int, int]:
     """Episodes of `struck` whose blame begins with its channel, and all that were flagged."""
     told = struck.after.any(axis=1) & struck.changed & ~struck.before.any(axis=1)
     flagged = struck.after[told]
-    rows = struck.rows[told][flagged]
+    rows = struck.rows[told][:, -flagged.shape[1] :][flagged]
     if not len(rows):
         return 0, 0
     known = channels(bench.spec.columns)
@@ -139,6 +139,7 @@ def _trial(bench: Bench) -> Trial:
         columns=bench.spec.columns,
         window=bench.bundle.schema.window,
         seed=_SEED,
+        finish=bench.bundle.finish,
     )
 
 
@@ -156,7 +157,14 @@ def _turbines(folder: Path) -> Bench:
 def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) -> Bench:
     blocks, schema = split(frame, spec), schema_of(spec.columns, spec.window)
     network = fit(blocks.train, schema, spec.model, spec.score)
-    drawn = calibrate(blocks.calibration, schema, Graph(network.graph).score, spec.threshold)
+    drawn = calibrate(
+        blocks.calibration,
+        schema,
+        Graph(network.graph).score,
+        spec.threshold,
+        smoothing=spec.smoothing,
+        contexts=spec.contexts,
+    )
     write_bundle(network, drawn, folder / name, name=name, provenance=Provenance({}, "", ""))
     test = blocks.test.frame
     normal = test[normal_rows(test, spec.columns)].reset_index(drop=True)

@@ -184,7 +184,14 @@ def _contiguous(train: pd.DataFrame, spec: DetectorSpec, folder: Path) -> Bundle
 def _fitted(train: Block, calibration: Block, spec: DetectorSpec, folder: Path) -> Bundle:
     schema = schema_of(spec.columns, spec.window)
     fitted = fit(train, schema, spec.model, spec.score)
-    drawn = calibrate(calibration, schema, Graph(fitted.graph).score, spec.threshold)
+    drawn = calibrate(
+        calibration,
+        schema,
+        Graph(fitted.graph).score,
+        spec.threshold,
+        smoothing=spec.smoothing,
+        contexts=spec.contexts,
+    )
     write_bundle(fitted, drawn, folder, name=spec.name, provenance=Provenance({}, "", ""))
     return load_bundle(folder)
 

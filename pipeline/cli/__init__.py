@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from pipeline.errors import PlimsollError
 
-COMMANDS = ("check", "feature", "fit", "label", "score", "status")
+COMMANDS = ("check", "feature", "fit", "label", "score", "status", "tune")
 
 
 class Command(Protocol):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipeline.cli.training_data import TrainingData, by_numbers, by_spec
+from pipeline.cli.stored import batches, content_hash, find
+from pipeline.cli.training_data import Draw, TrainingData, by_numbers, by_spec
 from pipeline.config import DetectorSpec
 from pipeline.config.model import DenoisingModel, Model
-from pipeline.config.score import ReconstructionScore, Score
+from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block
-from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.frames import timeline_of
 from pipeline.detector.holdout import hold_out
 from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Rows
-from pipeline.detector.sums import file_hash
 from pipeline.errors import DataError, SplitReuseError
 
 _EVERY = 6  # one part in six calibrates: 17 %
@@ -37,33 +37,45 @@ class FitBlocks:
     manifest: dict[str, object]
 
 
-def settings_of(spec: DetectorSpec | None) -> tuple[Model, Score, Threshold]:
-    """The detector file's settings; without one the defaults, and a Hill line for small data."""
+def settings_of(spec: DetectorSpec | None, *, timed: bool = True) -> tuple[Model, Score, Threshold]:
+    """The detector file's settings; without one the defaults, and a Hill line for small data.
+
+    Rows with a time are judged by their reconstruction, which carries over to the next season;
+    rows in any order by their nearness to normal ones.
+    """
     if spec is None:
-        return DenoisingModel(), ReconstructionScore(), Threshold(small_sample="hill")
+        threshold = Threshold(small_sample="hill")
+        if timed:
+            return DenoisingModel(), ReconstructionScore(), threshold
+        return DenoisingModel().model_copy(update={"swap": 0.0}), MemoryScore(), threshold
     return spec.model, spec.score, spec.threshold
 
 
-def blocks_of(train: Path, calibration: Path | None, spec: DetectorSpec | None) -> FitBlocks:
-    """Read, check and share out the rows.
+def blocks_of(
+    train: Path, calibration: Path | None, spec: DetectorSpec | None, *, most: int
+) -> FitBlocks:
+    """Read, check and share out the rows; of either file `most` at most.
 
     Raises:
         DataError: the files cannot be used.
         SplitReuseError: the calibration rows are training rows.
     """
-    rows = by_spec(train, spec) if spec else by_numbers(train)
     settings, _, threshold = settings_of(spec)
+    draw = Draw(most, settings.seed)
+    rows = by_spec(train, spec, draw) if spec else by_numbers(train, draw)
     if calibration is None:
         least = max(threshold.minimum_rows, 1)
         kept, held = _held_out(rows, settings.seed, least)
-        files = {"train": _file(train, rows.frame), "held_out_rows": len(held)}
+        files: dict[str, object] = {"train": _file(rows), "held_out_rows": len(held)}
         remarks = rows.remarks
     else:
         _refuse_same_file(train, calibration)
-        other = by_spec(calibration, spec) if spec else by_numbers(calibration, rows.schema)
+        other = (
+            by_spec(calibration, spec, draw) if spec else by_numbers(calibration, draw, rows.schema)
+        )
         kept, held = rows.frame, other.frame
-        remarks = rows.remarks + other.remarks + _shared(kept, held, rows.schema, calibration)
-        files = {"train": _file(train, kept), "calibration": _file(calibration, held)}
+        remarks = rows.remarks + other.remarks + _shared(rows, held, calibration)
+        files = {"train": _file(rows), "calibration": _file(other)}
     return FitBlocks(Block("train", kept), Block("calibration", held), rows.schema, remarks, files)
 
 
@@ -74,10 +86,10 @@ def _held_out(rows: TrainingData, seed: int, least: int) -> tuple[pd.DataFrame, 
 
 
 def _refuse_same_file(train: Path, calibration: Path) -> None:
-    if not calibration.is_file():
+    if not calibration.exists():
         msg = f"{calibration}: no such file; give normal rows that are not in {train}"
         raise DataError(msg)
-    if file_hash(train) == file_hash(calibration):
+    if content_hash(find(train)) == content_hash(find(calibration)):
         msg = (
             f"{calibration} and {train} have the same content. A threshold drawn on training rows "
             "is too low: give rows of another time, or leave --calibration out."
@@ -85,23 +97,27 @@ def _refuse_same_file(train: Path, calibration: Path) -> None:
         raise SplitReuseError(msg)
 
 
-def _shared(
-    train: pd.DataFrame, calibration: pd.DataFrame, schema: Schema, path: Path
-) -> tuple[str, ...]:
-    """Refuse rows of the same time and entity; remark on many identical rows without time."""
+def _shared(rows: TrainingData, calibration: pd.DataFrame, path: Path) -> tuple[str, ...]:
+    """Refuse rows of the same time and entity; remark on many identical rows without time.
+
+    Held against all rows that there are to train on, drawn or not.
+    """
+    schema = rows.schema
     if schema.timestamp is not None:
         keys = [schema.timestamp] + ([schema.entity] if schema.entity else [])
-        known = pd.MultiIndex.from_frame(_keys(train, keys))
-        shared = int(pd.MultiIndex.from_frame(_keys(calibration, keys)).isin(known).sum())
-        if shared:
+        asked = pd.MultiIndex.from_frame(_keys(calibration, keys))
+        known = np.zeros(len(calibration), dtype=bool)
+        for frame in _all_rows(rows, keys):
+            known |= asked.isin(pd.MultiIndex.from_frame(_keys(frame, keys)))
+        if known.any():
             msg = (
-                f"{path}: {shared:,} of {len(calibration):,} rows have the {' and '.join(keys)} "
-                "of a training row. A threshold drawn on training rows is too low: give rows of "
-                "another time."
+                f"{path}: {int(known.sum()):,} of {len(calibration):,} rows have the "
+                f"{' and '.join(keys)} of a training row. A threshold drawn on training rows is "
+                "too low: give rows of another time."
             )
             raise SplitReuseError(msg)
         return ()
-    twins = _twins(feature_values(train, schema), feature_values(calibration, schema))
+    twins = _twins(rows, calibration)
     if twins > _MANY_TWINS:
         remark = (
             f"warning: {twins:.0%} of the calibration rows are identical to a training row; if "
@@ -111,17 +127,34 @@ def _shared(
     return ()
 
 
+def _all_rows(rows: TrainingData, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Every row of the training files, a few thousand at a time if they were too many to hold."""
+    if not rows.drawn:
+        yield rows.frame
+        return
+    for table in batches(rows.source, columns):
+        yield table.to_pandas()
+
+
 def _keys(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     keys = frame[names].copy()
     keys[names[0]] = pd.to_datetime(keys[names[0]], utc=True)
     return keys
 
 
-def _twins(train: Rows, calibration: Rows) -> float:
+def _twins(rows: TrainingData, calibration: pd.DataFrame) -> float:
     """Share of calibration rows that are, bit for bit, also training rows."""
-    known = {row.tobytes() for row in train}
-    return float(np.mean([row.tobytes() in known for row in calibration]))
+    names = list(rows.schema.features)
+    asked = [row.tobytes() for row in calibration[names].to_numpy(np.float32)]
+    wanted, known = set(asked), set[bytes]()
+    for frame in _all_rows(rows, names):
+        known |= wanted.intersection(row.tobytes() for row in frame[names].to_numpy(np.float32))
+    return float(np.mean([row in known for row in asked]))
 
 
-def _file(path: Path, frame: pd.DataFrame) -> dict[str, object]:
-    return {"file": path.name, "sha256": file_hash(path), "rows": len(frame)}
+def _file(rows: TrainingData) -> dict[str, object]:
+    """What the bundle says of the rows' origin."""
+    said = {"file": rows.source.path.name, "sha256": content_hash(rows.source)}
+    if rows.drawn:
+        return {**said, "rows": rows.source.rows, "drawn": len(rows.frame)}
+    return {**said, "rows": len(rows.frame)}

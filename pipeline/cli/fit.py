@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 HELP = "Fit a detector on the normal rows of a Parquet file and write its bundle."
 
 _PROGRESS_S = 2.0
+_MOST_ROWS = 500_000
+"""600 steps of 256 rows look at 153,600 at most; a sixth calibrates; the rest is leeway."""
+_FEWEST_ROWS = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `fit`."""
-    parser.add_argument("--train", type=Path, required=True, metavar="FILE.parquet")
+    parser.add_argument(
+        "--train", type=Path, required=True, metavar="FILE.parquet", help="or a folder of them"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--detector",
@@ -37,6 +42,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.parquet",
         help="normal rows to draw the threshold on; without it part of --train is held out",
     )
+    parser.add_argument(
+        "--max-rows",
+        type=_enough,
+        default=_MOST_ROWS,
+        metavar="N",
+        help="of more rows this many are drawn, evenly and always the same; the others stay on "
+        "disk (default: %(default)s; a default training looks at 153,600)",
+    )
+
+
+def _enough(text: str) -> int:
+    rows = int(text)
+    if rows < _FEWEST_ROWS:
+        msg = f"{rows} rows are too few to train on and to draw a line; at least {_FEWEST_ROWS}"
+        raise argparse.ArgumentTypeError(msg)
+    return rows
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     import structlog
 
     from pipeline.cli.blocks import blocks_of, settings_of
-    from pipeline.config import load_detector
+    from pipeline.config import Contexts, Smoothing, load_detector
+    from pipeline.config.model import Trained
     from pipeline.detector.calibration import calibrate
     from pipeline.detector.graph import Graph
     from pipeline.detector.training import fit
@@ -54,19 +76,25 @@ def run(arguments: argparse.Namespace) -> int:
     # What the events say is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     spec = load_detector(arguments.detector) if arguments.detector else None
-    blocks = blocks_of(arguments.train, arguments.calibration, spec)
+    blocks = blocks_of(arguments.train, arguments.calibration, spec, most=arguments.max_rows)
     for remark in blocks.remarks:
         print(remark, file=sys.stderr)
-    model, score, threshold = settings_of(spec)
+    model, score, threshold = settings_of(spec, timed=blocks.schema.timestamp is not None)
     print(
         f"Training on {len(blocks.train.frame):,} rows x {len(blocks.schema.features)} features; "
         f"{len(blocks.calibration.frame):,} rows draw the threshold.",
         flush=True,
     )
-    fitted = fit(
-        blocks.train, blocks.schema, model, score, threads=1, on_check=_Progress(model.steps)
+    steps = model.steps if isinstance(model, Trained) else 0
+    fitted = fit(blocks.train, blocks.schema, model, score, threads=1, on_check=_Progress(steps))
+    calibration = calibrate(
+        blocks.calibration,
+        blocks.schema,
+        Graph(fitted.graph).score,
+        threshold,
+        smoothing=spec.smoothing if spec else Smoothing(),
+        contexts=spec.contexts if spec else Contexts(),
     )
-    calibration = calibrate(blocks.calibration, blocks.schema, Graph(fitted.graph).score, threshold)
     _write(fitted, calibration, out, spec, blocks.manifest)
     _tell(fitted, calibration, out)
     return 0
@@ -127,11 +155,14 @@ def _tell(fitted: FittedNetwork, calibration: Calibration, out: Path) -> None:
     line = calibration.threshold
     ends = [f"{end:.6g}" if end is not None else "unbounded" for end in line.interval]
     low, high = line.rate_interval
-    print(f"Stopped at step {fitted.facts.best_step:,}.")
+    if fitted.facts.best_step:
+        print(f"Stopped at step {fitted.facts.best_step:,}.")
     print(f"Threshold {line.value:.6g}, 95 % interval {ends[0]} to {ends[1]} ({line.method}).")
     print(
         f"Expected false-positive rate {low:.2%} to {high:.2%} (95 %), asked for {line.alpha:.2%}."
     )
+    for remark in fitted.facts.remarks:
+        print(f"note: {remark}", file=sys.stderr)
     if line.note:
         print(f"warning: {line.note}", file=sys.stderr)
     print(f"Bundle: {out}")

@@ -1,4 +1,8 @@
-"""What `fit` trains on: the rows and the schema of a Parquet file, with or without a spec."""
+"""What `fit` trains on: rows and schema of Parquet files, with or without a detector's file.
+
+Of files with more rows than `most` that many are drawn, evenly and by a seed: whole stretches of
+time where rows have a time. The others stay on disk: no training would see them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.cli import parquet
+from pipeline.cli import parquet, stored
+from pipeline.cli.drawing import drawn, few_times
+from pipeline.cli.stored import Stored
 from pipeline.config import DetectorSpec
-from pipeline.config.columns import EVALUATION_PREFIX
+from pipeline.config.columns import EVALUATION_PREFIX, LABEL_COLUMN
 from pipeline.data.derive import derive
 from pipeline.data.split import normal_rows
 from pipeline.detector.frames import feature_values, timeline_of
@@ -32,35 +38,49 @@ class TrainingData:
         frame: the rows, checked: every feature is there and finite.
         schema: what the detector takes.
         remarks: what a person should know, one sentence each: what was left out and why.
+        source: the files that they are from.
+        drawn: whether they are only a part of those.
     """
 
     frame: pd.DataFrame
     schema: Schema
     remarks: tuple[str, ...]
+    source: Stored
+    drawn: bool
 
 
-def by_spec(path: Path, spec: DetectorSpec) -> TrainingData:
+@dataclass(frozen=True)
+class Draw:
+    """At most `most` rows, by `seed`."""
+
+    most: int
+    seed: int
+
+
+def by_spec(path: Path, spec: DetectorSpec, draw: Draw) -> TrainingData:
     """The rows of `path` as the detector file sees them, without those known to be abnormal.
 
     Raises:
         DataError: a column is absent, or a feature is not finite; the message names the file.
     """
-    frame = parquet.read(path).to_pandas()
-    schema = schema_of(spec.columns, spec.window)
-    remarks: list[str] = []
+    source = stored.find(path)
+    schema = schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells)
     try:
+        table, remarks = _drawn(source, _needed(source, spec), spec.columns.timestamp, draw, schema)
+        frame = table.to_pandas()
         if not set(schema.features) <= set(frame.columns):
             frame = derive(frame, spec.columns)
         normal = normal_rows(frame, spec.columns)
         if not normal.all():
             reasons = named(sorted(spec.columns.marks))
             remarks.append(f"{int((~normal).sum()):,} rows left out, known abnormal by {reasons}")
-        return _checked(frame.loc[normal].reset_index(drop=True), schema, remarks)
+        frame = frame.loc[normal].reset_index(drop=True)
+        return _checked(frame, schema, remarks, source, draw)
     except DataError as error:
         raise _in_file(path, error) from error
 
 
-def by_numbers(path: Path, schema: Schema | None = None) -> TrainingData:
+def by_numbers(path: Path, draw: Draw, schema: Schema | None = None) -> TrainingData:
     """The rows of `path` with every numeric column as a feature, or with those of `schema`.
 
     A datetime column `timestamp` is the time. Booleans are left out (they are labels more often
@@ -69,16 +89,20 @@ def by_numbers(path: Path, schema: Schema | None = None) -> TrainingData:
     Raises:
         DataError: no numeric column, or one that is not finite; the message names the file.
     """
-    table = parquet.read(path)
+    source = stored.find(path)
     try:
         if schema is not None:
-            return _checked(table.to_pandas(), schema, [])
-        features, remarks = _features(table)
-        time = _TIME if _has_time(table) else None
-        if time and len(table[time].unique()) < _FEWEST_TIMES:
+            wanted = {schema.timestamp, *schema.features}
+            kept = [name for name in source.schema.names if name in wanted]
+            table, remarks = _drawn(source, kept, schema.timestamp, draw, schema)
+            return _checked(table.to_pandas(), schema, remarks, source, draw)
+        features, remarks = _features(source.schema)
+        time = _TIME if _has_time(source.schema) else None
+        if time and few_times(source, time, _FEWEST_TIMES):
             remarks.append(f"{_TIME} hardly changes: the rows are taken as having no time")
             time = None
-        frame = table.select(([time] if time else []) + features).to_pandas()
+        table, told = _drawn(source, ([time] if time else []) + features, time, draw)
+        frame = table.to_pandas()
         found = Schema(
             context=(),
             features=tuple(features),
@@ -89,49 +113,76 @@ def by_numbers(path: Path, schema: Schema | None = None) -> TrainingData:
             cadence_s=_cadence(frame[time]) if time else None,
             source_columns=None,
         )
-        return _checked(frame, found, remarks)
+        return _checked(frame, found, remarks + told, source, draw)
     except DataError as error:
         raise _in_file(path, error) from error
 
 
-def _features(table: pa.Table) -> tuple[list[str], list[str]]:
+def _needed(source: Stored, spec: DetectorSpec) -> list[str]:
+    """The columns of the files that the detector's file speaks of."""
+    columns = spec.columns
+    wanted = {columns.timestamp, columns.entity, LABEL_COLUMN, *columns.features}
+    wanted |= {*columns.feature_columns, *columns.evaluation_only}
+    return [name for name in source.schema.names if name in wanted]
+
+
+def _drawn(
+    source: Stored,
+    columns: list[str],
+    time: str | None,
+    draw: Draw,
+    schema: Schema | None = None,
+) -> tuple[pa.Table, list[str]]:
+    """The rows to fit on, and a remark if they are not all."""
+    if source.rows <= draw.most:
+        return stored.whole(source).select(columns), []
+    known = time if time in columns else None
+    window_ns = round(schema.window * (schema.cadence_s or 0) * 1e9) if schema else 0
+    table = drawn(source, columns, known, most=draw.most, seed=draw.seed, window_ns=window_ns)
+    how = "at random" if known is None else "in whole stretches of time"
+    remark = (
+        f"{table.num_rows:,} of {source.rows:,} rows drawn, {how}; the others stay on disk and are "
+        "not checked (--max-rows)"
+    )
+    return table, [remark]
+
+
+def _features(schema: pa.Schema) -> tuple[list[str], list[str]]:
     """Names of the feature columns, and a remark on every other one."""
     features: list[str] = []
     ignored: list[str] = []
     evaluation: list[str] = []
-    for column in table.schema:
+    for column in schema:
         if column.name.startswith(EVALUATION_PREFIX):
             evaluation.append(column.name)
         elif parquet.is_number(column.type) and column.name != _TIME:
             features.append(column.name)
-        elif not (column.name == _TIME and _has_time(table)):
+        elif not (column.name == _TIME and _has_time(schema)):
             ignored.append(f"{column.name} ({column.type})")
-    return features, _remarks(table, features, ignored, evaluation)
+    return features, _remarks(schema, features, ignored, evaluation)
 
 
 def _remarks(
-    table: pa.Table, features: list[str], ignored: list[str], evaluation: list[str]
+    schema: pa.Schema, features: list[str], ignored: list[str], evaluation: list[str]
 ) -> list[str]:
     remarks = []
     if ignored:
         remarks.append(f"ignored, not numeric: {', '.join(ignored)}")
     if evaluation:
         remarks.append(f"ignored, only for judging: {', '.join(evaluation)}")
-    if _TIME in table.column_names and not _has_time(table):
+    if _TIME in schema.names and not _has_time(schema):
         remarks.append(
-            f"{_TIME} is {table.schema.field(_TIME).type}, not a datetime: the rows are taken as "
+            f"{_TIME} is {schema.field(_TIME).type}, not a datetime: the rows are taken as "
             "having no time; convert the column to hold out whole stretches of time"
         )
     if not features:
-        msg = f"There is no numeric column to watch among {named(table.column_names)}; convert one."
+        msg = f"There is no numeric column to watch among {named(schema.names)}; convert one."
         raise DataError(msg)
     return remarks
 
 
-def _has_time(table: pa.Table) -> bool:
-    return _TIME in table.column_names and bool(
-        pa.types.is_timestamp(table.schema.field(_TIME).type)
-    )
+def _has_time(schema: pa.Schema) -> bool:
+    return _TIME in schema.names and bool(pa.types.is_timestamp(schema.field(_TIME).type))
 
 
 def _cadence(time: pd.Series[pd.Timestamp]) -> float:
@@ -141,10 +192,12 @@ def _cadence(time: pd.Series[pd.Timestamp]) -> float:
     return float(np.median(steps)) / 1e9 if len(steps) else 1.0
 
 
-def _checked(frame: pd.DataFrame, schema: Schema, remarks: list[str]) -> TrainingData:
+def _checked(
+    frame: pd.DataFrame, schema: Schema, remarks: list[str], source: Stored, draw: Draw
+) -> TrainingData:
     feature_values(frame, schema)
     timeline_of(frame, schema)
-    return TrainingData(frame, schema, tuple(remarks))
+    return TrainingData(frame, schema, tuple(remarks), source, drawn=source.rows > draw.most)
 
 
 def _in_file(path: Path, error: PlimsollError) -> DataError:

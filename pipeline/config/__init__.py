@@ -6,6 +6,8 @@ Light on purpose (pydantic and PyYAML only): DAG files read it while Airflow par
 from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns, Feature, PeerDeviation
 from pipeline.config.detector import DetectorSpec
+from pipeline.config.fine_tuning import FineTuning
+from pipeline.config.finish import Contexts, Smoothing
 from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.loading import load_detector, load_detectors
@@ -25,11 +27,13 @@ from pipeline.config.validation import Validation
 
 __all__ = [
     "Columns",
+    "Contexts",
     "CsvSource",
     "DenoisingModel",
     "DetectorSpec",
     "Drift",
     "Feature",
+    "FineTuning",
     "Gate",
     "Housekeeping",
     "Incidents",
@@ -45,6 +49,7 @@ __all__ = [
     "Schedule",
     "Score",
     "Shifts",
+    "Smoothing",
     "SourceSpec",
     "Split",
     "SqlSource",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns
+from pipeline.config.fine_tuning import FineTuning
+from pipeline.config.finish import Contexts, Smoothing
 from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.model import DenoisingModel, Model
@@ -16,6 +21,8 @@ from pipeline.config.source import SourceSpec
 from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
+
+_JITTER = 1.5  # cadences at most between two rows of one run; see `pipeline.data.timeline.runs`
 
 
 class DetectorSpec(Section):
@@ -29,7 +36,10 @@ class DetectorSpec(Section):
     window: Window = Window()
     split: Split = Split()
     model: Model = DenoisingModel()
+    fine_tuning: FineTuning = FineTuning()
     score: Score = ReconstructionScore()
+    smoothing: Smoothing = Smoothing()
+    contexts: Contexts = Contexts()
     threshold: Threshold = Threshold()
     drift: Drift = Drift()
     gate: Gate = Gate()
@@ -40,3 +50,72 @@ class DetectorSpec(Section):
     notify: Notify = Notify()
     recalibration: Recalibration = Recalibration()
     housekeeping: Housekeeping = Housekeeping()
+
+    @model_validator(mode="after")
+    def _missing_values_need_a_family_that_takes_them(self) -> Self:
+        share = self.validation.missing_cells
+        if share and not self.model.takes_missing:
+            msg = (
+                f"validation.missing_cells is {share:g} and model.family {self.model.family!r} "
+                "takes no missing values; set model.family to masked, or validation.missing_cells "
+                "to 0, which puts such rows in quarantine"
+            )
+            raise ValueError(msg)
+        if share and (self.window.derivative or self.window.rolling):
+            msg = (
+                f"validation.missing_cells is {share:g} and window.derivative or window.rolling is "
+                "set: neither exists where a row of the window lacks a value; leave them out, or "
+                "set validation.missing_cells to 0"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _a_forest_judges_every_feature(self) -> Self:
+        if self.model.family == "isolation_forest" and self.columns.context_columns:
+            name = self.columns.context_columns[0]
+            msg = (
+                f"model.family isolation_forest judges every feature, and {name!r} is context; "
+                "drop the feature or its context: true, or choose another family"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _a_window_fits_into_a_day(self) -> Self:
+        limit = int(timedelta(days=1) / self.columns.cadence)
+        if self.window.length - 1 > limit:
+            msg = (
+                f"window.length {self.window.length} reaches {self.window.length - 1:,} rows back, "
+                f"a day of this cadence holds {limit:,}, and days are scored one by one; set "
+                f"window.length to {limit + 1:,} or less"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _a_row_looks_back_a_day_at_most(self) -> Self:
+        back = self.window.length + self.smoothing.rows - 2
+        limit = int(timedelta(days=1) / (_JITTER * self.columns.cadence))
+        if self.smoothing.rows > 1 and back > limit:
+            msg = (
+                f"smoothing.rows {self.smoothing.rows} with window.length {self.window.length} "
+                f"looks back {back:,} rows; a day of this cadence holds {limit:,} for certain, and "
+                "days are scored one by one. Lower smoothing.rows"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _contexts_must_exist(self) -> Self:
+        features = self.columns.feature_columns
+        if self.contexts.by == "entity" and self.columns.entity is None:
+            msg = "contexts.by is entity and schema.entity names no column; name it, or use another"
+            raise ValueError(msg)
+        if self.contexts.column is not None and self.contexts.column not in features:
+            msg = (
+                f"contexts.column names {self.contexts.column!r}, which is no model input; choose "
+                f"from {', '.join(features)} (an unjudged one is a feature with context: true)"
+            )
+            raise ValueError(msg)
+        return self

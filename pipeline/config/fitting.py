@@ -8,11 +8,37 @@ from pydantic import Field, model_validator
 
 from pipeline.config.section import Section
 
+Statistic = Literal["mean", "std", "min", "max"]
+
 
 class Window(Section):
     """What the model sees at once."""
 
     length: int = Field(1, ge=1, description="Rows in one model input; 1 scores each row alone.")
+    derivative: bool = Field(
+        default=False,
+        description="Also show and judge how much each feature changes from row to row; needs a "
+        "length of 2.",
+    )
+    rolling: tuple[Statistic, ...] = Field(
+        (),
+        description="Also show and judge these statistics of each feature over the rows of the "
+        "window: mean, std, min, max; needs a length of 2.",
+    )
+
+    @model_validator(mode="after")
+    def _one_row_has_no_course(self) -> Self:
+        wanted = ["derivative"] * self.derivative + ["rolling"] * bool(self.rolling)
+        if wanted and self.length == 1:
+            msg = (
+                f"{' and '.join(wanted)} need windows of at least 2 rows, and length is 1; "
+                f"set window.length to 2 or more, or leave {' and '.join(wanted)} out"
+            )
+            raise ValueError(msg)
+        if twice := sorted({name for name in self.rolling if self.rolling.count(name) > 1}):
+            msg = f"rolling names {', '.join(twice)} more than once; name each statistic once"
+            raise ValueError(msg)
+        return self
 
 
 class Split(Section):

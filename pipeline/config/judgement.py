@@ -43,11 +43,28 @@ class Gate(Section):
     minimum_explained_variance: float = Field(
         0.0, description="Floor on held-out normals: finds broken nets, cannot rank healthy ones."
     )
+    maximum_explained_variance_loss: float = Field(
+        0.05,
+        ge=0,
+        description="Explained variance on the same rows may lie so far below that of a champion "
+        "of the same family and loss.",
+    )
     maximum_error_ratio: float = Field(
         1.25, gt=1, description="Candidate's median error over the champion's on the same rows."
     )
+    minimum_rank_agreement: float = Field(
+        0.1,
+        ge=-1,
+        le=1,
+        description="Spearman correlation of both scores on the same recent rows. Measured on "
+        "turbines and servers: another seed 0.85 or more, retrained 0.63 or more, another family "
+        "0.21 or more, a random score at most 0.02.",
+    )
     alert_rate_ratio: float = Field(
-        3.0, gt=1, description="Alerts a day against the champion's on the same recent days."
+        3.0,
+        gt=1,
+        description="Alerts a day against the champion's on the same recent days: at most so many "
+        "times as many; a candidate so many times quieter must be seen to catch faults.",
     )
     minimum_fault_recall: float = Field(
         0.5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -31,3 +32,14 @@ def _parse_duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
+
+
+def kind_unless_named(key: str, default: str) -> BeforeValidator:
+    """Lets a section that does not name its kind under `key` be of the `default` one."""
+
+    def named(section: object) -> object:
+        if isinstance(section, Mapping) and key not in section:
+            return {key: default, **section}
+        return section
+
+    return BeforeValidator(named)

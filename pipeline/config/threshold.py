@@ -8,11 +8,19 @@ from pydantic import Field
 
 from pipeline.config.section import Section
 
+Method = Literal["conformal", "percentile", "hill", "pot", "mad", "sigma", "cost_weighted"]
+Objective = Literal["cost", "f1", "youden"]
+
 
 class Threshold(Section):
     """Where the line is drawn on held-out normal scores."""
 
-    method: Literal["conformal", "hill"] = "conformal"
+    method: Method = Field(
+        "conformal",
+        description="conformal: the only one with a guarantee; hill, pot: a fitted tail, for few "
+        "rows or a small alpha; percentile, mad, sigma: to compare with, never a default; "
+        "cost_weighted: drawn between normal rows and labelled incidents instead of by alpha.",
+    )
     alpha: float = Field(
         0.01, gt=0, lt=0.5, description="Share of normal rows that may cross the line."
     )
@@ -25,4 +33,24 @@ class Threshold(Section):
     )
     small_sample: Literal["refuse", "hill"] = Field(
         "refuse", description="Below minimum_rows: refuse, or a Hill tail marked low-confidence."
+    )
+    tail_quantile: float = Field(
+        0.9,
+        ge=0.5,
+        lt=1,
+        description="hill, pot: where the fitted tail begins, as a quantile of the scores.",
+    )
+    objective: Objective = Field(
+        "cost",
+        description="cost_weighted: cost: least miss_cost x missed rows + false alarms; f1; "
+        "youden: caught share minus false-alarm share.",
+    )
+    miss_cost: float = Field(
+        10.0, gt=0, description="cost_weighted: false alarms that one missed incident row is worth."
+    )
+    minimum_incidents: int = Field(
+        5,
+        ge=2,
+        description="cost_weighted: labelled incidents in the calibration block below which it "
+        "refuses; rows of one incident are alike and count once.",
     )

@@ -24,6 +24,14 @@ class Validation(Section):
         description="Share of delivered rows in quarantine above which the day is blocked: so many "
         "bad rows are a fault of the source, not of the rows.",
     )
+    missing_cells: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of a row's features that may be missing; above it the row is in "
+        "quarantine. What is missing stays missing and is never filled in, so that above 0 it "
+        "needs model.family: masked.",
+    )
     cadence_tolerance: float = Field(
         0.0,
         ge=0,

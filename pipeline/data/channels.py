@@ -73,8 +73,14 @@ def write(channel: Channel, rows: NDArray[np.float32], values: Values) -> None:
 
 
 def spread(channel: Channel, rows: NDArray[np.floating]) -> float:
-    """Standard deviation of a channel; of an angle the circular one (Mardia, 1972), at most pi."""
+    """Standard deviation of a channel; of an angle the circular one (Mardia, 1972), at most pi.
+
+    Of the rows that have it; 0 where none has.
+    """
     values = read(channel, rows)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return 0.0
     if not channel.angle:
         return float(values.std())
     length = float(np.hypot(np.sin(values).mean(), np.cos(values).mean()))

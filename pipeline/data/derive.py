@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,7 +17,8 @@ def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Timestamp, entity, `columns.feature_columns` as float32, evaluation columns; same rows.
 
     Angles in degrees become sine and cosine. A peer deviation is the value minus the median of the
-    other entities at the same grid point; NaN where there is none.
+    other entities at the same grid point; NaN where fewer than `minimum_peers` have the value. What
+    is made of an absent value is absent.
 
     Raises:
         DataError: `frame` lacks a feature, or deviations are asked of rows without time or entity.
@@ -30,10 +33,10 @@ def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
             result[f"{name}_cos"] = np.cos(np.deg2rad(values)).astype(np.float32)
         else:
             result[name] = values.astype(np.float32)
-    compared = [name for derived in columns.derived for name in derived.of]
+    compared = [(name, each.minimum_peers) for each in columns.derived for name in each.of]
     if compared:
         deviations = _against_peers(frame, compared, columns)
-        for place, name in enumerate(compared):
+        for place, (name, _) in enumerate(compared):
             result[f"{name}_vs_peers"] = deviations[:, place].astype(np.float32)
     for name in columns.evaluation_only:
         if name in frame:
@@ -50,11 +53,16 @@ def _evaluation(values: pd.Series, *, is_mark: bool) -> NDArray[np.generic]:
     return (said | (numbers.fillna(0) != 0)).to_numpy(dtype=bool)
 
 
-def _against_peers(frame: pd.DataFrame, names: list[str], columns: Columns) -> NDArray[np.float64]:
-    """Value minus the median of the others at the same time, shape (n, len(names))."""
+def _against_peers(
+    frame: pd.DataFrame, compared: Sequence[tuple[str, int]], columns: Columns
+) -> NDArray[np.float64]:
+    """Value minus the median of the others at the same time, shape (n, len(compared)).
+
+    `compared` are channels, and how many others must have the value.
+    """
     row = _moments(frame[columns.timestamp], columns)
     machine, entities = pd.factorize(frame[columns.entity], sort=True)
-    values = frame[names].to_numpy(dtype=np.float64)
+    values = frame[[name for name, _ in compared]].to_numpy(dtype=np.float64)
     if len(np.unique(row * len(entities) + machine)) < len(frame):
         msg = (
             "Several rows share one entity and time, so that peers cannot be told apart; ingest "
@@ -62,10 +70,10 @@ def _against_peers(frame: pd.DataFrame, names: list[str], columns: Columns) -> N
         )
         raise DataError(msg)
     deviations = np.empty_like(values)
-    for place in range(len(names)):
+    for place, (_, least) in enumerate(compared):
         grid = np.full((row.max(initial=-1) + 1, len(entities)), np.nan)
         grid[row, machine] = values[:, place]
-        deviations[:, place] = values[:, place] - median_of_others(grid)[row, machine]
+        deviations[:, place] = values[:, place] - median_of_others(grid, least)[row, machine]
     return deviations
 
 
@@ -80,8 +88,8 @@ def _moments(times: pd.Series, columns: Columns) -> NDArray[np.intp]:
     return row
 
 
-def median_of_others(grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each cell, the median of the other finite cells of its row; NaN if there is none.
+def median_of_others(grid: NDArray[np.float64], least: int = 1) -> NDArray[np.float64]:
+    """For each cell, the median of the other finite cells of its row; NaN of fewer than `least`.
 
     Leaving one out of a sorted row moves the middle by at most one place, so one sort serves all.
     """
@@ -98,7 +106,7 @@ def median_of_others(grid: NDArray[np.float64]) -> NDArray[np.float64]:
         return found
 
     median = (other((others - 1) // 2) + other(others // 2)) / 2
-    return np.where(others > 0, median, np.nan)
+    return np.where(others >= max(least, 1), median, np.nan)
 
 
 def _refuse_incomplete(frame: pd.DataFrame, columns: Columns) -> None:

@@ -24,6 +24,7 @@ RULES: dict[str, str] = {
     "constant_sensor": "repair the sensor of {feature}, or set its may_be_constant",
     "wrong_type": "deliver {feature} as a number",
     "missing_value": "deliver every value of {feature}",
+    "too_many_missing": "deliver more of its values, or raise validation.missing_cells",
     "not_finite": "deliver {feature} without inf",
     "out_of_range": "check the unit of {feature}, or widen its range",
     "too_few_peers": "wait for the other machines' rows, or lower minimum_peers",

@@ -32,7 +32,8 @@ def read_museum(
 
     Whole days, so that windows of several rows are full where the incident begins. As of the
     window's as-of day and table version; with `verdicts` in LABEL_COLUMN; without rows that lack
-    one of today's features. Empty where nobody has confirmed an incident.
+    one of today's features, or, where values may be missing, all that are judged. Empty where
+    nobody has confirmed an incident.
 
     Args:
         root: storage root of the tables.
@@ -62,7 +63,11 @@ def read_museum(
         keep_date=True,
     )
     frame = frame[frame["date"].isin(days)].drop(columns="date")
-    frame = frame.dropna(subset=list(spec.columns.feature_columns))
+    judged = [n for n in spec.columns.feature_columns if n not in spec.columns.context_columns]
+    if spec.validation.missing_cells:
+        frame = frame.dropna(subset=judged, how="all")
+    else:
+        frame = frame.dropna(subset=list(spec.columns.feature_columns))
     order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
     frame = frame.sort_values(order, ignore_index=True)
     frame[LABEL_COLUMN] = verdicts(timeline(frame, spec.columns), labels)

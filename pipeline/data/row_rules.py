@@ -60,7 +60,7 @@ def check_rows(
     _check_times(raw, keys, spec, faults)
     unmeasured = raw[list(columns.features)].isna().all(axis=1).to_numpy()
     faults.add(np.flatnonzero(unmeasured), "no_measurement", None, "every feature is missing")
-    check_values(numbers, columns, faults)
+    check_values(numbers, columns, faults, missing_cells=spec.validation.missing_cells)
 
     trusted = ~faults.broke(*_UNTRUSTED)
     # The day is part of every key: the grid point nearest to a row of the last minutes of a day

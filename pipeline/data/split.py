@@ -7,6 +7,7 @@ a training block, so that reuse is an error and not a comment.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -58,8 +59,10 @@ def split(frame: pd.DataFrame, spec: DetectorSpec) -> Blocks:
     """`frame` shared out by whole UTC days, as `spec.split` says.
 
     Train and calibration hold normal rows only; the test block keeps its incidents, which judge
-    the candidate. With windows of several rows, the first window's length after each border is
-    left out, so that no window of one block overlaps in time with one of another.
+    the candidate. Only for a line that is drawn with labels (`threshold.method: cost_weighted`)
+    the calibration block keeps its own incidents, and no other abnormal rows. With windows of
+    several rows, the first window's length after each border is left out, so that no window of
+    one block overlaps in time with one of another.
 
     Raises:
         DataError: a block would be empty.
@@ -78,7 +81,16 @@ def split(frame: pd.DataFrame, spec: DetectorSpec) -> Blocks:
     )
     role = role_of_day[np.searchsorted(days, day)]
     kept = moments >= _gap_ends(days, role_of_day, spec)[np.searchsorted(days, day)]
-    return _blocks(frame, role, kept, normal_rows(frame, spec.columns))
+    normal = normal_rows(frame, spec.columns)
+    if spec.threshold.method == "cost_weighted":
+        return _blocks(frame, role, kept, normal, incident_rows(frame, spec.columns))
+    return _blocks(frame, role, kept, normal)
+
+
+def trains(day: date, spec: DetectorSpec) -> bool:
+    """Whether `day` trains in every window that it falls into; of interleaved days only."""
+    place = (day_number(day) - day_number(spec.schedule.start)) % _parts(spec.split)
+    return place < spec.split.train
 
 
 def split_random(frame: pd.DataFrame, columns: Columns, shares: Split, seed: int) -> Blocks:
@@ -107,6 +119,14 @@ def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
     for name in sorted(columns.marks & set(frame.columns)):
         normal &= ~frame[name].to_numpy(dtype=bool)
     return normal
+
+
+def incident_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
+    """Rows of a known incident: a person's verdict, or the source's own incident column."""
+    known = labelled_incident(frame)
+    if columns.incident is not None and columns.incident in frame:
+        known |= frame[columns.incident].to_numpy(dtype=bool)
+    return known
 
 
 def labelled_incident(frame: pd.DataFrame) -> NDArray[np.bool_]:
@@ -138,12 +158,14 @@ def _blocks(
     role: NDArray[np.intp],
     kept: NDArray[np.bool_],
     normal: NDArray[np.bool_],
+    incident: NDArray[np.bool_] | None = None,
 ) -> Blocks:
+    """The blocks; `incident` rows are kept in the calibration block."""
     blocks = {}
     for number, name in enumerate(get_args(Role)):
         chosen = (role == number) & kept
         if name != "test":
-            chosen &= normal
+            chosen &= normal if name == "train" or incident is None else normal | incident
         if not chosen.any():
             msg = (
                 f"The {name} block of {len(frame):,} rows would be empty; lengthen "

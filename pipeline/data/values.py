@@ -10,8 +10,12 @@ import pandera.pandas as pandera
 from pandera.errors import SchemaErrors
 
 from pipeline.config import Columns, Feature
-from pipeline.data.faults import Faults
+from pipeline.data.channels import channels
+from pipeline.data.faults import Faults, Mask
 from pipeline.data.sources.shaping import declared
+
+_ROUNDING = 1e-9  # 0.3 of 10 features are 3 of them
+_TOLD = 5  # missing features named in a row's detail
 
 
 def as_numbers(frame: pd.DataFrame, columns: Columns, faults: Faults) -> pd.DataFrame:
@@ -32,17 +36,22 @@ def missing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:
     return [name for name in declared(columns) if name not in frame]
 
 
-def check_values(numbers: pd.DataFrame, columns: Columns, faults: Faults) -> None:
-    """File every value of `numbers` that breaks the schema.
+def check_values(
+    numbers: pd.DataFrame, columns: Columns, faults: Faults, *, missing_cells: float = 0.0
+) -> None:
+    """File every value of `numbers` that breaks the schema, and rows with too many missing ones.
 
     A row that already broke a rule is looked at all the same: the graver rule stays. `numbers` has
-    the index 0..n-1 and float64 features.
+    the index 0..n-1 and float64 features. Up to the share `missing_cells` of a row's features may
+    be missing, as long as one that is judged is there; with 0 each missing value is a fault.
     """
+    if missing_cells:
+        _check_holes(numbers, columns, missing_cells, faults)
     try:
         with warnings.catch_warnings():
             # pandera joins its findings in a way that pandas means to change; either suits us.
             warnings.simplefilter("ignore", FutureWarning)
-            frame_schema(columns).validate(numbers, lazy=True)
+            frame_schema(columns, missing=missing_cells > 0).validate(numbers, lazy=True)
     except SchemaErrors as errors:
         for (name, check), cases in errors.failure_cases.groupby(["column", "check"], sort=False):
             rows = cases["index"].to_numpy(dtype=np.intp)
@@ -55,20 +64,46 @@ def check_values(numbers: pd.DataFrame, columns: Columns, faults: Faults) -> Non
                 faults.add(rows, rule, name, told)
 
 
-def frame_schema(columns: Columns) -> pandera.DataFrameSchema:
-    """The frame contract of one detector, as far as it concerns single values."""
-    schema = {name: _column(feature) for name, feature in columns.features.items()}
+def frame_schema(columns: Columns, *, missing: bool = False) -> pandera.DataFrameSchema:
+    """The frame contract of one detector, as far as it concerns single values.
+
+    Where `missing` is true a value may be absent; what is there is held to its limits.
+    """
+    schema = {name: _column(each, missing=missing) for name, each in columns.features.items()}
     if columns.entity:
         known = [pandera.Check.isin(columns.entities)] if columns.entities else []
         schema[columns.entity] = pandera.Column(object, known, nullable=False)
     return pandera.DataFrameSchema(schema)
 
 
-def _column(feature: Feature) -> pandera.Column:
+def _check_holes(numbers: pd.DataFrame, columns: Columns, limit: float, faults: Faults) -> None:
+    """File rows that lack more than the share `limit` of their features, or all that are judged."""
+    names = list(columns.features)
+    absent = numbers[names].isna().to_numpy()
+    most = int(limit * len(names) + _ROUNDING)
+    judged = [channel.judged for channel in channels(columns)]
+    nothing: Mask = np.asarray(absent[:, judged].all(axis=1))
+    for row in np.flatnonzero((absent.sum(axis=1) > most) | nothing).tolist():
+        lacking = [name for name, hole in zip(names, absent[row], strict=True) if hole]
+        detail = (
+            "every feature that is judged is missing; limit: one at least is there"
+            if nothing[row]
+            else f"{len(lacking)} of {len(names)} features are missing ({_some(lacking)}); "
+            f"limit {most}"
+        )
+        faults.add(np.array([row]), "too_many_missing", None, detail)
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _column(feature: Feature, *, missing: bool) -> pandera.Column:
     checks = [pandera.Check(np.isfinite, error="not_finite")]
     if feature.range is not None:
         checks.append(pandera.Check.in_range(*feature.range, error="out_of_range"))
-    return pandera.Column(float, checks, nullable=False)
+    return pandera.Column(float, checks, nullable=missing)
 
 
 def _strangers(values: list[object], columns: Columns) -> list[str]:

@@ -74,7 +74,7 @@ def read_training_window(
 
     Raises:
         DataError: fewer than `split.minimum_days` days are there, or some of them were ingested
-            under a schema without one of today's features.
+            under a schema without one of today's features. (Where values may be missing: all.)
     """
     table = Table(root, spec.name, "telemetry")
     version = current_version(table) if version is None else version
@@ -107,10 +107,11 @@ def read_training_window(
 def _refuse_gaps(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -> None:
     for name in spec.columns.feature_columns:
         absent = len(frame) if name not in frame else int(frame[name].isna().sum())
-        if absent:
+        if absent and not (spec.validation.missing_cells and absent < len(frame)):
             msg = (
                 f"{table.uri}: {absent:,} of {len(frame):,} rows have no {name}; they were "
-                "ingested before the detector file had this feature. Ingest those days again."
+                "ingested before the detector file had this feature, or while a larger "
+                "validation.missing_cells let it be missing. Ingest those days again."
             )
             raise DataError(msg)
 

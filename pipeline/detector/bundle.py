@@ -33,6 +33,7 @@ from pipeline.detector.description import (
     read_description,
     write_description,
 )
+from pipeline.detector.finishing import Finish
 from pipeline.detector.fitted import (
     GRAPH_FILE,
     FittedNetwork,
@@ -42,8 +43,9 @@ from pipeline.detector.fitted import (
 )
 from pipeline.detector.golden import refuse_other_scores
 from pipeline.detector.graph import Graph
-from pipeline.detector.inputs import refuse_not_finite
+from pipeline.detector.inputs import refuse_empty, refuse_not_finite
 from pipeline.detector.lineage import Lineage
+from pipeline.detector.marks import refuse_other_marks
 from pipeline.detector.ranges import Ranges
 from pipeline.detector.reference import Reference
 from pipeline.detector.schema import Schema
@@ -78,11 +80,30 @@ class Bundle:
         """A row is flagged when its score is greater."""
         return self.description.threshold.value
 
+    @property
+    def finish(self) -> Finish:
+        """What is done to the graph's scores before they are held against the threshold."""
+        return self.description.finish
+
+    @property
+    def reach(self) -> int:
+        """Rows that a row's score depends on, its own included."""
+        return self.schema.window + self.finish.rows - 1
+
+    @property
+    def needs_line(self) -> bool:
+        """Whether rows can only be scored with their time, and entity where there is one."""
+        return self.schema.window > 1 or self.finish.needs_line
+
     def score(self, rows: Rows) -> Scored:
-        """Score windows of shape (n, window * d), float32, in the units of the data.
+        """Raw scores of windows of shape (n, window * d), float32, in the units of the data.
+
+        Neither smoothed nor put on the level of their context: what the threshold is held against
+        comes from `pipeline.scoring`.
 
         Raises:
-            DataError: another width, or a value that is not a finite number.
+            DataError: another width, or a value that is not a finite number; a detector that
+                takes missing values takes NaN, unless nothing of a row is left to judge.
         """
         features = self.schema.features * self.schema.window
         if rows.ndim != 2 or rows.shape[1] != len(features):  # noqa: PLR2004 - rows x inputs
@@ -91,7 +112,10 @@ class Bundle:
                 f"{self.schema.window} row(s) of {len(self.schema.features)} features each."
             )
             raise DataError(msg)
-        refuse_not_finite(rows, features)
+        missing = self.schema.takes_missing
+        refuse_not_finite(rows, features, missing=missing)
+        if missing:
+            refuse_empty(rows, self.schema.judged * self.schema.window)
         return self.graph.score(rows)
 
     def reference(self) -> Reference:
@@ -138,6 +162,7 @@ def write_bundle(
         threshold=calibration.threshold,
         calibration=calibration.summary,
         provenance=provenance,
+        finish=calibration.finish,
         lineage=lineage,
     )
     write_description(description, folder)
@@ -148,8 +173,9 @@ def load_bundle(folder: Path, *, threads: int = 2) -> Bundle:
     """The bundle in `folder`, once its hashes, its version and its golden rows are verified.
 
     Raises:
-        BundleError: a file is absent, added or changed; another schema version; or this machine
-            gives the golden rows other scores.
+        BundleError: a file is absent, added or changed; another schema version; the graph is of
+            another loss than the description says; or this machine gives the golden rows other
+            scores.
     """
     if not folder.is_dir():
         msg = f"{folder}: no such folder; give a bundle that `fit` has written"
@@ -157,6 +183,7 @@ def load_bundle(folder: Path, *, threads: int = 2) -> Bundle:
     digest = verify_sums(folder)
     description = read_description(folder)
     graph = Graph(read_part(folder, GRAPH_FILE), threads=threads)
+    refuse_other_marks(description.network, graph.marks)
     bundle = Bundle(folder, digest, description, graph)
     refuse_other_scores(read_golden(folder), graph.score, bundle.threshold)
     return bundle

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.finishing import UNCHANGED, Finish
 from pipeline.detector.golden import Golden, golden_of, golden_table
 from pipeline.detector.reference import Reference, reference_of, reference_table
 from pipeline.detector.schema import Schema
@@ -43,7 +44,8 @@ class Calibration:
         threshold: the line.
         summary: the scores it was drawn from.
         reference: rows it was drawn from.
-        golden: rows and the scores that they must get.
+        golden: rows and the scores that the graph must give them.
+        finish: what is done to the graph's scores before they are held against the line.
         trained: of a line that was redrawn: the reference of the training; None of the first.
     """
 
@@ -51,6 +53,7 @@ class Calibration:
     summary: CalibrationSummary
     reference: Reference
     golden: Golden
+    finish: Finish = UNCHANGED
     trained: Reference | None = None
 
 

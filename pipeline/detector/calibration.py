@@ -6,28 +6,42 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from pipeline.config.finish import Contexts, Smoothing
 from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block, rows_for
 from pipeline.data.timeline import autocorrelation, effective_rows, subset
 from pipeline.detector.calibrated import Calibration, CalibrationSummary
+from pipeline.detector.contexts import fit_contexts
 from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.finishing import Finish, Finished, finish
 from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.golden import draw_golden
+from pipeline.detector.labelled import known_incidents, labelled_scores
 from pipeline.detector.reference import draw_reference
 from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Scored, Scorer
-from pipeline.detector.thresholds import THRESHOLDS
+from pipeline.detector.scored import Scorer
+from pipeline.detector.thresholds import THRESHOLDS, method_of
+from pipeline.detector.thresholds.cost_weighted import draw_labelled
 from pipeline.detector.thresholds.coverage import least_rows
 from pipeline.detector.windows import windows
 from pipeline.errors import CalibrationError
 
 _QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
+_UNSMOOTHED, _NO_CONTEXTS = Smoothing(), Contexts()
 
 log = structlog.get_logger()
 
 
-def calibrate(block: Block, schema: Schema, scorer: Scorer, config: Threshold) -> Calibration:
-    """Draw the threshold on held-out normal rows.
+def calibrate(
+    block: Block,
+    schema: Schema,
+    scorer: Scorer,
+    config: Threshold,
+    *,
+    smoothing: Smoothing = _UNSMOOTHED,
+    contexts: Contexts = _NO_CONTEXTS,
+) -> Calibration:
+    """Draw the threshold on held-out normal rows, their scores smoothed and put on one level.
 
     Neighbouring rows are alike, so n rows count as n (1 - rho) / (1 + rho), and entities that
     move together count for less again; the intervals follow from that.
@@ -37,23 +51,40 @@ def calibrate(block: Block, schema: Schema, scorer: Scorer, config: Threshold) -
         CalibrationError: too few effective rows, or a score that is not a finite number.
         DataError: a feature is absent or not finite.
     """
-    frame = rows_for(block, "calibration")
+    whole = rows_for(block, "calibration")
+    labelled = config.method == "cost_weighted"
+    incident = known_incidents(whole, schema) if labelled else np.zeros(len(whole), dtype=bool)
+    frame = whole[~incident] if labelled else whole
     line = timeline_of(frame, schema)
     held = windows(feature_values(frame, schema), schema.window, line)
     line = None if line is None else subset(line, held.end)
     scored = scorer(held.rows)
     refuse_not_finite_scores(scored.score)
-    logs = np.log(np.maximum(scored.score.astype(np.float64), np.finfo(np.float32).tiny))
+    newest = held.rows[:, -len(schema.features) :]
+    smoothed = finish(scored.score, scored.error, newest, line, Finish(smoothing.rows))
+    how, fair = Finish(smoothing.rows), smoothed.score
+    if contexts.by != "none":
+        fitted, fair = fit_contexts(
+            smoothed.score, newest, line, contexts, schema.features, alpha=config.alpha
+        )
+        how = Finish(smoothing.rows, fitted)
+    logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
     worth = float(len(logs)) if line is None else effective_rows(logs, line)
-    threshold = draw_threshold(scored.score, config, n_effective=worth)
+    if labelled:
+        told = labelled_scores(whole, incident, schema, scorer, how, fair)
+        refuse_not_finite_scores(told.faulty)
+        threshold = draw_labelled(told, config, n_effective=worth)
+    else:
+        threshold = draw_threshold(fair, config, n_effective=worth)
     log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
     rho = 0.0 if line is None else autocorrelation(logs, line)
-    newest = held.rows[:, -len(schema.features) :]
+    served = finish(scored.score, scored.error, newest, line, how)
     return Calibration(
         threshold=threshold,
-        summary=_summary(scored, rho),
-        reference=draw_reference(newest, scored.score, line),
+        summary=_summary(served, rho),
+        reference=draw_reference(newest, served.score.astype(np.float32), line),
         golden=draw_golden(held.rows, scored.score, threshold.value, scorer),
+        finish=how,
     )
 
 
@@ -63,12 +94,19 @@ def draw_threshold(
     """The threshold of finite normal scores by the configured method.
 
     Raises:
-        CalibrationError: too few effective rows for the method, and no small-sample rule allowed.
+        CalibrationError: too few effective rows for the method, and no small-sample rule allowed;
+            or a method that draws with labels, of which there are none here.
     """
     refuse_not_finite_scores(scores)
+    if config.method == "cost_weighted":
+        msg = (
+            "threshold.method cost_weighted draws with labels, and there are none here; set "
+            "threshold.method to conformal."
+        )
+        raise CalibrationError(msg)
     limit = max(config.minimum_rows, least_rows(config.alpha))
     if config.method == "hill" or len(scores) >= limit:
-        return THRESHOLDS[config.method](scores, alpha=config.alpha, n_effective=n_effective)
+        return method_of(config)(scores, alpha=config.alpha, n_effective=n_effective)
     if config.small_sample == "hill":
         return THRESHOLDS["hill"](scores, alpha=config.alpha, n_effective=n_effective)
     msg = (
@@ -100,7 +138,7 @@ def score_quantiles(scores: NDArray[np.floating]) -> dict[str, float]:
     return {f"{q:g}": float(value) for q, value in zip(_QUANTILES, levels, strict=True)}
 
 
-def _summary(scored: Scored, rho: float) -> CalibrationSummary:
+def _summary(scored: Finished, rho: float) -> CalibrationSummary:
     usual = scored.error.astype(np.float64).mean(axis=0)
     return CalibrationSummary(
         rows=len(scored.score),

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import Trained
+from pipeline.detector.batches import batches_of
 from pipeline.detector.fitted import Check
 from pipeline.detector.models.family import Answer, Attempt, Learn, Learnt, Lesson, Report, Spoil
 
@@ -24,7 +25,8 @@ def by_steps(
     """How a family learns whose answers have a gradient.
 
     The loss is that of the lesson, for training, validation and score alike. Validation rows are
-    spoilt once, so that checks differ by the weights only.
+    spoilt once, so that checks differ by the weights only. Members that learn from the newest rows
+    only (`model.horizons`) are validated on those of the whole block, like the others.
     """
 
     def learn(settings: Trained, ensemble: nn.Module, lesson: Lesson) -> Learnt:
@@ -52,12 +54,12 @@ def _descend(
     answers = lesson.validation[:: -(-len(lesson.validation) // _EXAM_ROWS)]
     answers = answers.repeat(_EXAM_ROWS // len(answers), 1)
     exam = spoil(settings, answers, lesson.generator) if spoil else answers
-    batches = _Batches(lesson.train, settings.members, settings.batch_rows, lesson.generator)
+    draw = batches_of(settings, lesson)
     history: list[Check] = []
     best, best_weights, recent = math.inf, _copy(ensemble), 0.0
     best_step = since_best = 0
     for step in range(1, settings.steps + 1):
-        clean = batches.draw()
+        clean = draw()
         shown = spoil(settings, clean, lesson.generator) if spoil else clean
         progress = step / settings.steps
         answer = attempt(settings, ensemble, shown, lesson.generator, progress)
@@ -67,8 +69,8 @@ def _descend(
             continue
         taken = step - (history[-1].step if history else 0)
         with torch.no_grad():
-            answer = attempt(settings, ensemble, exam, None, progress)
-            found = float(_mean_loss(answer, answers, lesson.loss))
+            answer = attempt(settings, ensemble, exam, None, 1.0)
+            found = float(_mean_loss(answer, answers, lesson.loss) + _penalty(answer))
         check = Check(step, recent / taken, found)
         history.append(check)
         recent = 0.0
@@ -84,31 +86,6 @@ def _descend(
     return best_step, tuple(history)
 
 
-class _Batches:
-    """Batches of shape (members, rows, inputs); each member goes through its own permutations."""
-
-    def __init__(
-        self, rows: torch.Tensor, members: int, size: int, generator: torch.Generator
-    ) -> None:
-        self.rows, self.members, self.generator = rows, members, generator
-        self.size = min(size, len(rows))
-        self.position = len(rows)
-        self.order = torch.empty(0)
-
-    def draw(self) -> torch.Tensor:
-        if self.position + self.size > len(self.rows):
-            self.order = torch.stack(
-                [
-                    torch.randperm(len(self.rows), generator=self.generator)
-                    for _ in range(self.members)
-                ]
-            )
-            self.position = 0
-        chosen = self.order[:, self.position : self.position + self.size]
-        self.position += self.size
-        return self.rows[chosen]
-
-
 def _improve(
     ensemble: nn.Module,
     optimiser: torch.optim.Optimizer,
@@ -119,9 +96,7 @@ def _improve(
     """One step; returns the loss of a member, in the mean, without penalties."""
     mean = _mean_loss(answer, clean, loss)
     # Summed over members: each gets the gradient that it would get alone.
-    total = mean * len(clean)
-    if answer.penalty is not None:
-        total = total + answer.penalty
+    total = (mean + _penalty(answer)) * len(clean)
     optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
     nn.utils.clip_grad_norm_(ensemble.parameters(), _GRADIENT_LIMIT)
@@ -129,12 +104,20 @@ def _improve(
     return mean.item()
 
 
+def _penalty(answer: Answer) -> torch.Tensor | float:
+    """What the family adds, in the mean over members."""
+    return 0.0 if answer.penalty is None else answer.penalty / len(answer.output)
+
+
 def _mean_loss(answer: Answer, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
-    """Mean over members and the cells that count."""
-    cells: torch.Tensor = loss(answer.output, clean)
+    """Mean over members and the cells that count; cells that are absent (NaN) never count."""
     if answer.counted is None:
+        cells: torch.Tensor = loss(answer.output, clean)
         return cells.mean()
-    return (cells * answer.counted).sum() / answer.counted.sum().clamp(min=1)
+    # What is absent has no loss, but NaN times zero would still be NaN.
+    cells = loss(answer.output, torch.where(torch.isnan(clean), 0.0, clean))
+    counted = answer.counted.expand_as(cells)
+    return (cells * counted).sum() / counted.sum().clamp(min=1)
 
 
 def _rate(steps: int) -> Callable[[int], float]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from pipeline.detector.calibrated import CalibrationSummary
 from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.finishing import UNCHANGED, Finish
 from pipeline.detector.fitted import Facts, read_part
-from pipeline.detector.lineage import Lineage
+from pipeline.detector.lineage import Lineage, Start
 from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json
 
@@ -26,11 +27,13 @@ class Provenance:
         data: table versions, dates, row counts, label version.
         code_version: commit of Plimsoll.
         lock_hash: sha256 of the requirements lock.
+        start: of a fine-tuned network; None where the weights were new.
     """
 
     data: dict[str, Any]
     code_version: str
     lock_hash: str
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Description:
         threshold: the line and how far to trust it.
         calibration: the scores it was drawn from, in a few numbers.
         provenance: data, code and lock.
+        finish: what is done to the graph's scores before they are held against the line.
         lineage: of a recalibrated bundle; None where the network was trained for this one.
     """
 
@@ -53,6 +57,7 @@ class Description:
     threshold: DrawnThreshold
     calibration: CalibrationSummary
     provenance: Provenance
+    finish: Finish = UNCHANGED
     lineage: Lineage | None = None
 
 

@@ -28,7 +28,11 @@ FACTS_FILE = "fitted.json"
 
 @dataclass(frozen=True)
 class Check:
-    """Losses after `step` steps, in variances of a scaled feature."""
+    """Losses after `step` steps, in variances of a scaled feature.
+
+    That of the validation includes what the family adds (a divergence, a contraction): the step
+    with the least of it is kept.
+    """
 
     step: int
     train: float
@@ -52,6 +56,7 @@ class Facts:
         ranges: of all training rows.
         measured: what the family measures of itself, by name.
         remarks: what a reviewer should know of the fit, one sentence each.
+        reconstructs: whether the family is a network that reconstructs, or scores by itself.
     """
 
     schema: Schema
@@ -66,6 +71,12 @@ class Facts:
     ranges: Ranges
     measured: dict[str, float]
     remarks: tuple[str, ...]
+    reconstructs: bool = True
+
+    @property
+    def by_reconstruction(self) -> bool:
+        """Whether the score asks how a row is reconstructed; a memory may leave that out."""
+        return self.reconstructs and bool(self.score.get("residual", 1))
 
     @property
     def family(self) -> str:

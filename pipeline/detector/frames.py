@@ -17,13 +17,15 @@ _NS = 1_000_000_000
 def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
     """The feature columns of `frame`, shape (rows, d), in the detector's order.
 
-    Columns may stand in any order; columns that are no features are ignored.
+    Columns may stand in any order; columns that are no features are ignored. A missing value is
+    NaN where the schema takes missing values.
 
     Raises:
         DataError: a feature is absent, not numeric or not finite.
     """
     held = [name for name in schema.features if name in frame]
-    return as_rows({name: frame[name].to_numpy() for name in held}, schema.features)
+    values = {name: frame[name].to_numpy() for name in held}
+    return as_rows(values, schema.features, missing=schema.takes_missing)
 
 
 def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:

@@ -29,11 +29,14 @@ class Graph:
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             self.inputs = int(self._session.get_inputs()[0].shape[1])
+            metadata = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:  # onnxruntime's errors share no base class of their own
             msg = (
                 f"The model graph ({len(model):,} bytes) cannot be loaded ({error}). Fit it again."
             )
             raise BundleError(msg) from error
+        self.marks: dict[str, str] = dict(metadata)
+        """What the graph says of itself (`pipeline.detector.marks`)."""
 
     def score(self, rows: Rows) -> Scored:
         """Score and per-feature error of each row."""

@@ -14,10 +14,13 @@ from pipeline.errors import DataError
 _NAMED = 5  # columns listed in a message before it says "and n more"
 
 
-def as_rows(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> Rows:
+def as_rows(
+    columns: Mapping[str, NDArray[Any]], features: Sequence[str], *, missing: bool = False
+) -> Rows:
     """The `features` of `columns` side by side, shape (n, d), float32 and finite.
 
-    Floats, integers and booleans of any width are accepted.
+    Floats, integers and booleans of any width are accepted. Where `missing` is true a value may
+    be absent, and is NaN; a column may not.
 
     Raises:
         DataError: a feature is absent, not numeric, or has values that are not finite numbers;
@@ -35,12 +38,12 @@ def as_rows(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> Row
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused below
         for position, name in enumerate(features):
             rows[:, position] = _numbers(name, columns[name])
-    refuse_not_finite(rows, features)
+    refuse_not_finite(rows, features, missing=missing)
     return rows
 
 
-def refuse_not_finite(rows: Rows, features: Sequence[str]) -> None:
-    """Let finite rows pass.
+def refuse_not_finite(rows: Rows, features: Sequence[str], *, missing: bool = False) -> None:
+    """Let finite rows pass; those with absent values (NaN) too, where `missing` is true.
 
     Raises:
         DataError: NaN, infinity, or a number beyond float32.
@@ -50,15 +53,54 @@ def refuse_not_finite(rows: Rows, features: Sequence[str]) -> None:
         total = rows.sum(dtype=np.float64)
     if np.isfinite(total):
         return
-    bad = ~np.isfinite(rows)
+    bad = np.isinf(rows) if missing else ~np.isfinite(rows)
+    if not bad.any():
+        return
     by_column = bad.sum(axis=0)
     told = [f"{features[j]} ({by_column[j]:,})" for j in np.flatnonzero(by_column).tolist()]
+    kinds = "infinite or beyond 3.4e38" if missing else "NaN, infinite or beyond 3.4e38"
+    mend = "No sensor measures that: drop these rows, or leave the columns out of the detector."
+    if np.isnan(rows).any() and not missing:
+        mend = (
+            "A missing value is never normal: drop these rows, leave the columns out of the "
+            "detector, or let values be missing (validation.missing_cells together with "
+            "model.family: masked in the detector's file) and fit again."
+        )
     msg = (
         f"{int(bad.any(axis=1).sum()):,} of {len(rows):,} rows hold values that are not finite "
-        f"numbers (NaN, infinite or beyond 3.4e38), in: {named(told)}. A missing value is never "
-        "normal: drop these rows, or leave the columns out of the detector."
+        f"numbers ({kinds}), in: {named(told)}. {mend}"
     )
     raise DataError(msg)
+
+
+def refuse_empty(rows: Rows, judged: Sequence[bool]) -> None:
+    """Let rows pass that have something to judge; `judged` is for each column of `rows`.
+
+    Raises:
+        DataError: of some rows every judged value is absent.
+    """
+    empty = int(np.isnan(rows[:, np.flatnonzero(judged)]).all(axis=1).sum())
+    if empty:
+        msg = (
+            f"{empty:,} of {len(rows):,} rows lack every feature that is judged; one at least is "
+            "needed. Drop these rows: nothing was measured, which is no anomaly of a measurement."
+        )
+        raise DataError(msg)
+
+
+def refuse_unseen(rows: Rows, features: Sequence[str]) -> None:
+    """Let training rows pass in which every feature occurs.
+
+    Raises:
+        DataError: a feature is absent from every row.
+    """
+    unseen = [features[j] for j in np.flatnonzero(np.isnan(rows).all(axis=0)).tolist()]
+    if unseen:
+        msg = (
+            f"{named(unseen)}: missing in all {len(rows):,} training rows, so that nothing can be "
+            "learnt of it. Deliver it, or take it out of schema.features."
+        )
+        raise DataError(msg)
 
 
 def named(names: Sequence[str]) -> str:

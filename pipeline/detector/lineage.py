@@ -1,4 +1,4 @@
-"""Where a redrawn line comes from: which network it belongs to and how far it has moved."""
+"""Where a bundle comes from: the network that a line belongs to, the weights that were taken on."""
 
 from __future__ import annotations
 
@@ -30,3 +30,30 @@ class Lineage:
     anchor_day: date
     moved: date
     counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Whose weights a fine-tuned network went on from, and what it was shown.
+
+    Attributes:
+        version: that was live.
+        bundle_sha256: its bundle.
+        since: first day that these weights, or those that they went on from, have learnt from.
+        recent_days: newest days of the train block.
+        recent_rows: rows of them that were learnt.
+        confirmed: of those, rows that a person has called normal.
+        suspects: rows left out, because `version` flags them and nobody has judged them.
+        replay_days: older days that were shown again.
+        replay_rows: their normal rows; windows are drawn from them.
+    """
+
+    version: int
+    bundle_sha256: str
+    since: date
+    recent_days: int
+    recent_rows: int
+    confirmed: int
+    suspects: int
+    replay_days: int
+    replay_rows: int

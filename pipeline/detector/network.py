@@ -8,7 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from pipeline.detector.holes import Holes, agreed
 from pipeline.detector.scaling import Scaler
+from pipeline.detector.window_channels import WindowChannels
 
 
 class Judged(NamedTuple):
@@ -20,41 +22,60 @@ class Judged(NamedTuple):
 
 
 class Scaling(nn.Module):
-    """A scaler for windows of several rows; also what training sees."""
+    """A scaler for windows of several rows, and their pseudo-rows; also what training sees."""
 
     mean: torch.Tensor
     scale: torch.Tensor
     lowest: torch.Tensor
     highest: torch.Tensor
 
-    def __init__(self, scaler: Scaler, *, window: int) -> None:
+    def __init__(
+        self, scaler: Scaler, *, window: int, channels: WindowChannels | None = None
+    ) -> None:
         super().__init__()
+        self.channels = channels
         for name, values in asdict(scaler).items():
             self.register_buffer(name, torch.tensor(values * window, dtype=torch.float32))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Scaled and clipped rows of shape (n, L d)."""
-        return torch.clamp((rows - self.mean) / self.scale, self.lowest, self.highest)
+        """Rows of shape (n, L d), scaled and clipped; behind them their pseudo-rows, if any."""
+        scaled = torch.clamp((rows - self.mean) / self.scale, self.lowest, self.highest)
+        if self.channels is None:
+            return scaled
+        widened: torch.Tensor = self.channels(scaled)
+        return widened
 
     def undone(self, scaled: torch.Tensor) -> torch.Tensor:
-        """Scaled rows in the rows' own units."""
-        return scaled * self.scale + self.mean
+        """Scaled rows in the rows' own units, (n, L d), without pseudo-rows."""
+        return scaled[:, : len(self.mean)] * self.scale + self.mean
 
 
 class ScoringNetwork(nn.Module):
     """Scaling, ensemble and score in one."""
 
     def __init__(
-        self, scaling: Scaling, ensemble: nn.Module, loss: nn.Module, scoring: nn.Module
+        self,
+        scaling: Scaling,
+        ensemble: nn.Module,
+        loss: nn.Module,
+        scoring: nn.Module,
+        holes: Holes | None = None,
     ) -> None:
         super().__init__()
         self.scaling, self.ensemble = scaling, ensemble
-        self.loss, self.scoring = loss, scoring
+        self.loss, self.scoring, self.holes = loss, scoring, holes
 
     def forward(self, rows: torch.Tensor) -> Judged:
-        """Judge raw feature rows of shape (n, L d)."""
+        """Judge raw feature rows of shape (n, L d); NaN is absent where there may be holes."""
         scaled = self.scaling(rows)
+        if self.holes is not None:
+            # onnxruntime's clip may turn NaN into a number.
+            scaled = torch.where(torch.isnan(rows), rows, scaled)
         output: torch.Tensor = self.ensemble(scaled)
+        if self.holes is not None:
+            output, scaled = agreed(self.loss, scaled, output)
         made: torch.Tensor = self.loss.rebuilt(output)  # type: ignore[operator]  # of every loss
         error: torch.Tensor = self.scoring(scaled, output, made)
+        if self.holes is not None:
+            error = self.holes(error, rows)
         return Judged(error.sum(dim=1), error, self.scaling.undone(made.mean(dim=0)))

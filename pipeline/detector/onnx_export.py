@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from pipeline.detector.graph import FEATURE_ERROR, INPUT, RECONSTRUCTION, SCORE, Graph
+from pipeline.detector.marks import marked
 from pipeline.detector.network import ScoringNetwork
 from pipeline.detector.scored import Rows
 from pipeline.errors import BundleError
@@ -18,8 +20,10 @@ _ROUNDING = 1e-9  # variances: what is left of a float32 square when the error i
 _OPSET = 17
 
 
-def export(network: ScoringNetwork, probe: Rows) -> bytes:
+def export(network: ScoringNetwork, probe: Rows, marks: Mapping[str, str]) -> bytes:
     """The graph of `network`: raw features in, score, feature error and reconstruction out.
+
+    `marks` become its metadata.
 
     Raises:
         BundleError: graph and network disagree on the `probe` rows by more than rounding can
@@ -39,7 +43,7 @@ def export(network: ScoringNetwork, probe: Rows) -> bytes:
             output_names=[SCORE, FEATURE_ERROR, RECONSTRUCTION],
             dynamic_axes={n: {0: "n"} for n in (INPUT, SCORE, FEATURE_ERROR, RECONSTRUCTION)},
         )
-    graph = buffer.getvalue()
+    graph = marked(buffer.getvalue(), marks)
     _refuse_disagreement(network, graph, probe)
     return graph
 

@@ -25,6 +25,8 @@ class Ranges:
 
 
 def ranges_of(rows: Rows) -> Ranges:
-    """The ranges of normal rows of shape (n, d)."""
-    lowest, highest = np.quantile(rows.astype(np.float64), _EDGES, axis=0)
+    """The ranges of normal rows of shape (n, d); absent values (NaN) have no say."""
+    exact = rows.astype(np.float64)
+    quantile = np.nanquantile if np.isnan(exact).any() else np.quantile
+    lowest, highest = quantile(exact, _EDGES, axis=0)
     return Ranges(tuple(lowest.tolist()), tuple(highest.tolist()))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.detector.scored import Rows
 
@@ -32,7 +33,9 @@ class Scaler:
 
 
 def fit_scaler(rows: Rows, judged: Sequence[bool]) -> Scaler:
-    """The scaler of training rows of shape (n, d), finite; `judged` is false for context.
+    """The scaler of training rows of shape (n, d); `judged` is false for context.
+
+    Values are finite or absent (NaN), and a feature is measured by those that it has: at least one.
 
     A context feature (a season's temperature) is clipped to what training knows of it: beyond,
     the network would only guess, and blame the features that are judged.
@@ -46,14 +49,22 @@ def fit_scaler(rows: Rows, judged: Sequence[bool]) -> Scaler:
     - 0.1 for a feature that was exactly zero, where nothing tells its unit.
     """
     exact = rows.astype(np.float64)
-    mean = exact.mean(axis=0)
-    lowest, highest = exact.min(axis=0), exact.max(axis=0)
+    mean = np.nanmean(exact, axis=0)
+    lowest, highest = np.nanmin(exact, axis=0), np.nanmax(exact, axis=0)
     level = np.maximum(np.abs(lowest), np.abs(highest))
     scale = np.maximum.reduce(
-        [exact.std(axis=0), _LEAST_OF_RANGE * (highest - lowest), _LEAST_OF_LEVEL * level]
+        [np.nanstd(exact, axis=0), _LEAST_OF_RANGE * (highest - lowest), _LEAST_OF_LEVEL * level]
     )
     scale = np.where(level == 0, _OF_A_ZERO, scale)
     # Below float32's smallest normal number the division would be infinite.
     scale = np.maximum(scale, np.finfo(np.float32).tiny)
-    edges = np.where(judged, [[-FAR], [FAR]], (np.quantile(exact, _EDGES, axis=0) - mean) / scale)
+    edges = np.where(judged, [[-FAR], [FAR]], (_quantiles(exact) - mean) / scale)
     return Scaler(*(tuple(values.tolist()) for values in (mean, scale, *edges)))
+
+
+def _quantiles(exact: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Both edges of each column, shape (2, d); the way around NaN is slow, and rarely needed."""
+    if np.isnan(exact).any():
+        found: NDArray[np.float64] = np.nanquantile(exact, _EDGES, axis=0)
+        return found
+    return np.quantile(exact, _EDGES, axis=0)

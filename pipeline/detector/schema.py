@@ -25,6 +25,10 @@ class Schema:
         cadence_s: expected seconds between two rows of one entity; None without time.
         source_columns: the detector file's `schema` section, from which absent circular and
             derived features can be computed; None when the detector was fitted without a file.
+        derivative: whether the network also sees how features change within a window.
+        rolling: statistics over a window that it also sees.
+        missing_cells: share of a row's features that validation let be absent (NaN): above 0 the
+            network takes rows with holes; 0: it never does.
     """
 
     features: tuple[str, ...]
@@ -35,6 +39,9 @@ class Schema:
     entity: str | None
     cadence_s: float | None
     source_columns: dict[str, Any] | None
+    derivative: bool = False
+    rolling: tuple[str, ...] = ()
+    missing_cells: float = 0.0
 
     @property
     def judged(self) -> tuple[bool, ...]:
@@ -42,13 +49,18 @@ class Schema:
         return tuple(name not in self.context for name in self.features)
 
     @property
+    def takes_missing(self) -> bool:
+        """Whether a feature may be absent (NaN)."""
+        return self.missing_cells > 0
+
+    @property
     def inputs(self) -> int:
         """Numbers in one model input."""
         return self.window * len(self.features)
 
 
-def schema_of(columns: Columns, window: Window) -> Schema:
-    """The schema that a detector file asks for."""
+def schema_of(columns: Columns, window: Window, *, missing_cells: float = 0.0) -> Schema:
+    """The schema that a detector file asks for; `missing_cells` is that of its `validation`."""
     return Schema(
         features=columns.feature_columns,
         context=columns.context_columns,
@@ -58,6 +70,9 @@ def schema_of(columns: Columns, window: Window) -> Schema:
         entity=columns.entity,
         cadence_s=columns.cadence.total_seconds(),
         source_columns=columns.model_dump(mode="json"),
+        derivative=window.derivative,
+        rolling=window.rolling,
+        missing_cells=missing_cells,
     )
 
 

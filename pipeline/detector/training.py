@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import structlog
@@ -15,28 +14,26 @@ from torch import nn
 
 from pipeline.config.model import Model
 from pipeline.config.score import ReconstructionScore, Score
-from pipeline.data.split import Block, rows_for
-from pipeline.data.timeline import subset
+from pipeline.data.split import Block
 from pipeline.detector.fitted import Facts, FittedNetwork
-from pipeline.detector.frames import feature_values, timeline_of
-from pipeline.detector.holdout import hold_out
+from pipeline.detector.graph import Graph
+from pipeline.detector.holes import guessed, holes_of, likely
 from pipeline.detector.losses import loss_of
+from pipeline.detector.marks import marks_of, refuse_other_marks
+from pipeline.detector.material import Material, material_of
 from pipeline.detector.models import MODELS, Family, Shape
 from pipeline.detector.models.family import Lesson, OnCheck
 from pipeline.detector.network import Scaling, ScoringNetwork
 from pipeline.detector.onnx_export import export
-from pipeline.detector.ranges import Ranges, ranges_of
-from pipeline.detector.scaling import Scaler, fit_scaler
 from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Rows
-from pipeline.detector.scores import SCORES, Evidence
-from pipeline.detector.windows import windows
-from pipeline.errors import DataError
+from pipeline.detector.scores import SCORES, Evidence, Told
+from pipeline.detector.warm_start import WarmStart, replayed
+from pipeline.detector.window_channels import WindowChannels, fit_channels
+from pipeline.errors import BundleError, ConfigError
 
-_VALIDATION_EVERY = 10
-_FEWEST_WINDOWS = 10
 _PROBE_ROWS = 256
-_NETWORK, _SCORE = "network.", "score."
+_NETWORK, _SCORE, _CHANNELS = "network.", "score.", "channels."
+_OF_VALUES_ALONE = ("bce", "poisson")
 _BY_RECONSTRUCTION = ReconstructionScore()
 
 log = structlog.get_logger()
@@ -50,6 +47,7 @@ def fit(
     *,
     threads: int = 1,
     on_check: OnCheck | None = None,
+    start: WarmStart | None = None,
 ) -> FittedNetwork:
     """The network for the normal rows of a train block, and its score.
 
@@ -57,21 +55,34 @@ def fit(
     when to stop and what error is usual. The same rows, settings and thread count on the same
     kind of machine give the same bytes. Global random state is neither read nor changed.
 
+    With `start` the weights go on from those of a fitted network, in its scales, and its older
+    rows are mixed with those of the block; see `pipeline.detector.warm_start`.
+
     Raises:
         SplitReuseError: the block is not for training.
-        DataError: a feature is absent or not finite, or there are too few windows.
+        DataError: a feature is absent or not finite, the loss cannot judge it, or there are too
+            few windows.
+        ConfigError: the family needs longer windows.
+        BundleError: the weights to start from are of another network.
     """
-    rows = _inputs(block, schema, model.seed)
-    generator = torch.Generator().manual_seed(model.seed)
     family = MODELS[model.family]
-    scaling = Scaling(rows.scaler, window=schema.window)
-    loss = loss_of(model.loss, rows.scaler, rows=schema.window)
+    _refuse_short_windows(model.family, schema.window, family.minimum_rows)
+    _refuse_pseudo_rows(schema, model.loss)
+    rows = material_of(block, schema, model)
+    if start is not None:
+        rows = replayed(rows, material_of(start.older, schema, model), start, schema, model)
+    generator = torch.Generator().manual_seed(model.seed)
+    shape = shape_of(schema)
+    loss = loss_of(model.loss, rows.scaler, rows.ranges, rows=shape.blocks)
     with _threads(threads):
-        ensemble = family.build(model, shape_of(schema), generator)
+        scaling = _scaling(rows, shape, schema, start)
+        ensemble = family.build(model, shape, generator)
+        if start is not None:
+            _go_on(ensemble, start.network)
         lesson = Lesson(
             train=scaling(torch.from_numpy(rows.train)),
             validation=scaling(torch.from_numpy(rows.validation)),
-            age_s=rows.age_s,
+            age_s=None if rows.age_s is None else torch.from_numpy(rows.age_s),
             loss=loss,
             generator=generator,
             on_check=on_check,
@@ -79,8 +90,10 @@ def fit(
         learnt = family.learn(model, ensemble, lesson)
         ensemble.eval()
         scoring = _scoring(family, score, ensemble, lesson, schema)
-        network = ScoringNetwork(scaling, ensemble, loss, scoring)
-        graph = export(network, rows.validation[:_PROBE_ROWS])
+        told = SCORES[score.kind].report(scoring) if family.scoring is None else Told({}, ())
+        network = ScoringNetwork(scaling, ensemble, loss, scoring, holes_of(schema))
+        marks = marks_of(model.family, model.loss)
+        graph = export(network, rows.validation[:_PROBE_ROWS], marks)
     facts = Facts(
         schema=schema,
         settings=model.model_dump(mode="json"),
@@ -92,75 +105,78 @@ def fit(
         best_step=learnt.best_step,
         history=learnt.history,
         ranges=rows.ranges,
-        measured=learnt.measured,
-        remarks=learnt.remarks,
+        measured=learnt.measured | told.measured,
+        remarks=learnt.remarks + told.remarks,
+        reconstructs=family.scoring is None,
     )
     log.info("detector_fitted", rows=len(rows.train), best_step=learnt.best_step)
-    return FittedNetwork(facts, _weights(ensemble, scoring), graph)
+    return FittedNetwork(facts, _weights(scaling, ensemble, scoring), graph)
 
 
 def restore(fitted: FittedNetwork) -> ScoringNetwork:
-    """The torch network of a fit, from its weights: to train on from, or to compare with."""
+    """The torch network of a fit, from its weights: to train on from, or to compare with.
+
+    Raises:
+        BundleError: the graph is of another family or loss than the facts.
+    """
     facts = fitted.facts
+    refuse_other_marks(facts, Graph(fitted.graph, threads=1).marks)
     family = MODELS[facts.family]
     model: Model = TypeAdapter(Model).validate_python(facts.settings)
     score: Score = TypeAdapter(Score).validate_python(facts.score)
-    parts = {name: torch.from_numpy(np.array(value)) for name, value in fitted.weights.items()}
-    ensemble = family.build(model, shape_of(facts.schema), torch.Generator())
+    parts = _tensors(fitted)
+    shape = shape_of(facts.schema)
+    ensemble = family.build(model, shape, torch.Generator())
     ensemble.load_state_dict(_below(_NETWORK, parts))
-    loss = loss_of(model.loss, facts.scaler, rows=facts.schema.window)
+    loss = loss_of(model.loss, facts.scaler, facts.ranges, rows=shape.blocks)
     if family.scoring is None:
         scoring = SCORES[score.kind].restore(score, loss, _below(_SCORE, parts))
     else:
         scoring = family.scoring(ensemble)
-    scaling = Scaling(facts.scaler, window=facts.schema.window)
-    return ScoringNetwork(scaling, ensemble, loss, scoring).eval()
+    channels = WindowChannels(shape) if shape.blocks > shape.rows else None
+    scaling = Scaling(facts.scaler, window=shape.rows, channels=channels)
+    if channels is not None:
+        channels.load_state_dict(_below(_CHANNELS, parts))
+    holes = holes_of(facts.schema)
+    return ScoringNetwork(scaling, ensemble, loss, scoring, holes).eval()
 
 
 def shape_of(schema: Schema) -> Shape:
     """What a family sees of one window."""
-    return Shape(schema.window, len(schema.features))
+    return Shape(schema.window, len(schema.features), schema.derivative, schema.rolling)
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """Windows of a train block, and what is known of all its rows."""
-
-    train: Rows
-    validation: Rows
-    age_s: torch.Tensor | None
-    scaler: Scaler
-    ranges: Ranges
-
-
-def _inputs(block: Block, schema: Schema, seed: int) -> _Inputs:
-    """Windows to train on, windows to validate on, scaler and ranges of all their rows."""
-    frame = rows_for(block, "train")
-    values, line = feature_values(frame, schema), timeline_of(frame, schema)
-    held = hold_out(len(values), line, every=_VALIDATION_EVERY, seed=seed)
-    lines = [None if line is None else subset(line, mask) for mask in (~held, held)]
-    train = windows(values[~held], schema.window, lines[0])
-    validation = windows(values[held], schema.window, lines[1])
-    if len(train.rows) < _FEWEST_WINDOWS or not len(validation.rows):
+def _refuse_short_windows(family: str, length: int, least: int) -> None:
+    if length < least:
         msg = (
-            f"The train block gives {len(train.rows):,} windows of {schema.window} row(s) to train "
-            f"on and {len(validation.rows):,} to validate on, from {len(values):,} rows; at least "
-            f"{_FEWEST_WINDOWS} and 1 are needed. Provide more normal rows (a longer "
-            "split.training_days), or shorten window.length."
+            f"Windows have {length} row(s); the family {family!r} needs at least {least}, as it "
+            f"learns how rows follow each other. Set window.length to {least} or more, or choose "
+            "a family that judges single rows, such as model.family: denoising."
         )
-        raise DataError(msg)
-    return _Inputs(
-        train=train.rows,
-        validation=validation.rows,
-        age_s=None if lines[0] is None else _ages(lines[0].time_ns[train.end]),
-        scaler=fit_scaler(values, schema.judged),
-        ranges=ranges_of(values),
-    )
+        raise ConfigError(msg)
 
 
-def _ages(time_ns: NDArray[np.int64]) -> torch.Tensor:
-    """How much older than the newest each row is, in seconds."""
-    return torch.from_numpy((time_ns.max() - time_ns) / 1e9)
+def _refuse_pseudo_rows(schema: Schema, loss: str) -> None:
+    if (schema.derivative or schema.rolling) and loss in _OF_VALUES_ALONE:
+        msg = (
+            f"window.derivative and window.rolling cannot be judged by model.loss: {loss}, which "
+            "is for values as they are, and a change is none. Set model.loss to mse or huber, or "
+            "leave window.derivative and window.rolling out."
+        )
+        raise ConfigError(msg)
+
+
+def _scaling(inputs: Material, shape: Shape, schema: Schema, start: WarmStart | None) -> Scaling:
+    """Scaling of rows, with the pseudo-rows that the schema asks for."""
+    plain = Scaling(inputs.scaler, window=shape.rows)
+    if shape.blocks == shape.rows:
+        return plain
+    if start is None:
+        channels = fit_channels(shape, plain(torch.from_numpy(inputs.train)), schema.judged)
+    else:
+        channels = WindowChannels(shape)
+        channels.load_state_dict(_below(_CHANNELS, _tensors(start.network)))
+    return Scaling(inputs.scaler, window=shape.rows, channels=channels)
 
 
 @torch.no_grad()
@@ -175,9 +191,12 @@ def _scoring(
         rebuilt: torch.Tensor = lesson.loss.rebuilt(ensemble(scaled))  # type: ignore[operator]
         return rebuilt.mean(dim=0)
 
+    train, held = lesson.train, lesson.validation
+    if schema.takes_missing:
+        train, held = guessed(reconstruct, train), likely(reconstruct, held, lesson.generator)
     evidence = Evidence(
-        train=lesson.train,
-        held=lesson.validation,
+        train=train,
+        held=held,
         output=ensemble(lesson.validation),
         reconstruct=reconstruct,
         loss=lesson.loss,
@@ -187,11 +206,33 @@ def _scoring(
     return SCORES[settings.kind].fit(settings, evidence)
 
 
-def _weights(ensemble: nn.Module, scoring: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """All fitted numbers, by name."""
+def _weights(
+    scaling: Scaling, ensemble: nn.Module, scoring: nn.Module
+) -> dict[str, NDArray[np.float32]]:
+    """All fitted numbers but the scaler, which is among the facts; by name."""
     parts = {f"{_NETWORK}{name}": value for name, value in ensemble.state_dict().items()}
     parts |= {f"{_SCORE}{name}": value for name, value in scoring.state_dict().items()}
+    if scaling.channels is not None:
+        held = scaling.channels.state_dict().items()
+        parts |= {f"{_CHANNELS}{name}": value for name, value in held}
     return {name: value.numpy() for name, value in parts.items()}
+
+
+def _go_on(ensemble: nn.Module, start: FittedNetwork) -> None:
+    """Give an untrained ensemble the weights of a fitted network."""
+    try:
+        ensemble.load_state_dict(_below(_NETWORK, _tensors(start)))
+    except RuntimeError as error:
+        msg = (
+            f"The weights to start from are of a {start.facts.family} of another size "
+            f"({str(error).splitlines()[-1].strip()}). Give section model the sizes of the live "
+            "version, or train without warm_start."
+        )
+        raise BundleError(msg) from error
+
+
+def _tensors(fitted: FittedNetwork) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(value)) for name, value in fitted.weights.items()}
 
 
 def _below(prefix: str, parts: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ _PADDING = 0.02  # of the reference range: the edge of a sample is not the edge 
 _SEASON = 1.0  # the same for weather and load: no season is so far away, another unit is
 _FEWEST_ROWS = 10
 
-_FROZEN, _OUTSIDE = "frozen", "outside its reference range"
+_ABSENT, _FROZEN, _OUTSIDE = "absent", "frozen", "outside its reference range"
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,19 @@ class Usual:
         low: below it is outside; minus infinity for an angle, which has no outside.
         high: above it is outside.
         frozen: share of rows at one value that is more than rest.
+        absent: share of rows without a value that is more than usual.
     """
 
     channel: Channel
     low: float
     high: float
     frozen: float
+    absent: float
 
 
 @dataclass(frozen=True)
 class BrokenChannel:
-    """A channel of one entity that left its reference range, or stopped moving.
+    """A channel of one entity that left its reference range, stopped moving, or went missing.
 
     Attributes:
         channel: the raw measurement.
@@ -72,7 +74,7 @@ def usual_channels(reference: Sample, columns: Columns) -> tuple[Usual, ...]:
 def broken_channels(
     usual: tuple[Usual, ...], current: Sample, columns: Columns
 ) -> tuple[BrokenChannel, ...]:
-    """Channels that are out of range or frozen in most rows of an entity, unlike elsewhere."""
+    """Channels out of range, frozen or absent in most rows of an entity, unlike elsewhere."""
     codes, counts = np.unique(current.line.entity, return_counts=True)
     rows_of = {
         current.line.names[code]: np.flatnonzero(current.line.entity == code)
@@ -86,12 +88,17 @@ def _accused(
 ) -> Iterator[BrokenChannel]:
     channel = usual.channel
     values = read(channel, current.features)
+    absent = np.isnan(values)
     outside = (values < usual.low) | (values > usual.high)
     muted = current.muted[:, channel.columns[0]] if current.muted is not None else None
-    shares = {_OUTSIDE: {name: float(outside[rows].mean()) for name, rows in rows_of.items()}}
+    present_of = {name: rows[~absent[rows]] for name, rows in rows_of.items()}
+    shares = {
+        _ABSENT: {name: float(absent[rows].mean()) for name, rows in rows_of.items()},
+        _OUTSIDE: {name: _share(outside[rows]) for name, rows in present_of.items()},
+    }
     if not columns.features[channel.name].may_be_constant:
-        shares[_FROZEN] = {name: _commonest(values[rows]) for name, rows in rows_of.items()}
-    limits = {_FROZEN: usual.frozen, _OUTSIDE: _MOST_ROWS}
+        shares[_FROZEN] = {name: _commonest(values[rows]) for name, rows in present_of.items()}
+    limits = {_ABSENT: usual.absent, _FROZEN: usual.frozen, _OUTSIDE: _MOST_ROWS}
     for name, rows in rows_of.items():
         for sign in sorted(shares):
             if _stands_out(shares[sign], name, limits[sign]):
@@ -111,12 +118,19 @@ def _mostly(muted: Mask | None, rows: NDArray[np.intp]) -> bool:
 
 
 def _usual(channel: Channel, values: Values, columns: Columns) -> Usual:
+    absent = max(_MOST_ROWS, 2 * _share(np.isnan(values)))
+    values = values[~np.isnan(values)]
     frozen = max(_FROZEN_ROWS, 2 * _commonest(values))
-    if channel.angle:
-        return Usual(channel, -np.inf, np.inf, frozen)
+    if channel.angle or not len(values):
+        return Usual(channel, -np.inf, np.inf, frozen, absent)
     low, high = np.quantile(values, _EDGES)
     padding = (_SEASON if columns.features[channel.name].context else _PADDING) * (high - low)
-    return Usual(channel, float(low - padding), float(high + padding), frozen)
+    return Usual(channel, float(low - padding), float(high + padding), frozen, absent)
+
+
+def _share(marked: Mask) -> float:
+    """Share of the rows that are marked; 0 of none."""
+    return float(marked.mean()) if len(marked) else 0.0
 
 
 def _commonest(values: NDArray[np.floating]) -> float:

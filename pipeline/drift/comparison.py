@@ -85,7 +85,8 @@ class Comparison:
 def series_of(sample: Sample, feature: int | None, *, maximum_rows: int) -> Series:
     """A feature (its position) or the score (None), thinned until neighbours are independent.
 
-    Rows where the feature was muted say nothing about it, nor does a score that lacks a feature.
+    Rows where the feature was muted or is absent (NaN) say nothing about it, nor does a score that
+    lacks a muted feature.
     """
     if feature is None:
         values, known = log_score(sample.score), np.isfinite(sample.score)
@@ -93,7 +94,7 @@ def series_of(sample: Sample, feature: int | None, *, maximum_rows: int) -> Seri
             known &= ~sample.muted.any(axis=1)
     else:
         values = sample.features[:, feature].astype(np.float64)
-        known = np.ones(len(values), dtype=bool)
+        known = np.isfinite(values)
         if sample.muted is not None:
             known &= ~sample.muted[:, feature]
     if known.all():

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.data.channels import Channel, channels, displacement, read, spread, write
-from pipeline.data.timeline import Timeline, runs
+from pipeline.data.timeline import Timeline, runs, subset
+from pipeline.detector.finishing import UNCHANGED, Finish, finish
 from pipeline.detector.scored import Rows, Scorer
+from pipeline.detector.smoothing import Runs
 from pipeline.evaluation.faults import FAULTS, Fault, Healthy
 
 EPISODES = 20
@@ -51,6 +53,7 @@ class Trial:
         window: rows in one model input.
         seed: of the episodes' places and of the faults' signs.
         episodes: for each kind, size and channel.
+        finish: what is done to the scorer's answers before they are held against the line.
     """
 
     scorer: Scorer
@@ -61,6 +64,12 @@ class Trial:
     window: int
     seed: int
     episodes: int = EPISODES
+    finish: Finish = UNCHANGED
+
+    @property
+    def lead(self) -> int:
+        """Healthy rows before an episode that its first score depends on."""
+        return self.window + self.finish.rows - 2
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class Struck:
         kind: key of FAULTS.
         size: in the fault's unit.
         channel: which one.
-        rows: shape (episodes, window - 1 + length, d), the struck rows last.
+        rows: shape (episodes, lead + length, d), the struck rows last.
         changed: whether the fault changed anything of an episode, shape (episodes,).
         before: flags of the healthy rows, shape (episodes, length).
         after: flags of the struck rows, likewise.
@@ -141,9 +150,16 @@ def minimum_detectable(
 
 @dataclass(frozen=True)
 class _Episodes:
-    """Healthy rows of shape (episodes, window - 1 + length, d) and flags (episodes, length)."""
+    """Healthy rows and flags of episodes.
+
+    Attributes:
+        rows: shape (episodes, lead + length, d).
+        place: where they are among the rows of the trial, shape (episodes, lead + length).
+        flagged: shape (episodes, length).
+    """
 
     rows: Rows
+    place: NDArray[np.intp]
     flagged: NDArray[np.bool_]
 
 
@@ -152,13 +168,14 @@ def _lengths() -> set[int]:
 
 
 def _healthy_episodes(trial: Trial, length: int) -> _Episodes:
-    span = trial.window - 1 + length
+    span = trial.lead + length
     order, run = runs(trial.line)
     unbroken = np.flatnonzero(run[span - 1 :] == run[: max(0, len(run) - span + 1)])
     draw = np.random.default_rng([trial.seed, length])
     starts = draw.choice(unbroken, min(trial.episodes, len(unbroken)), replace=False)
-    rows = trial.rows[order[starts[:, None] + np.arange(span)]]
-    return _Episodes(rows, _flagged(trial, rows))
+    place = order[starts[:, None] + np.arange(span)]
+    rows = trial.rows[place]
+    return _Episodes(rows, place, _flagged(trial, rows, place))
 
 
 def _plant(trial: Trial, ground: _Episodes, kind: str, size: float) -> Iterator[Struck]:
@@ -171,7 +188,8 @@ def _plant(trial: Trial, ground: _Episodes, kind: str, size: float) -> Iterator[
     planted = [(channel, rows, seen) for channel, rows, seen in planted if seen.any()]
     if not planted:
         return
-    flagged = _flagged(trial, np.concatenate([rows for _, rows, _ in planted]))
+    rows = np.concatenate([rows for _, rows, _ in planted])
+    flagged = _flagged(trial, rows, np.tile(ground.place, (len(planted), 1)))
     for (channel, rows, seen), after in zip(planted, np.split(flagged, len(planted)), strict=True):
         yield Struck(kind, size, channel, rows, seen, ground.flagged, after)
 
@@ -197,10 +215,13 @@ def _faulty(
     after = fault.apply(
         Healthy(before, other, scale, np.pi if channel.angle else np.inf, sign), size
     )
+    # A value that is absent stays so, and none is lost: a gap is no fault of this kind.
+    absent = np.isnan(before) | np.isnan(after)
+    after = np.where(absent, before, after)
     write(channel, struck, after)
     if fault.two_channels:
-        write(partner, struck, before)
-    moved = displacement(channel, before, after).max(axis=1, initial=0.0)
+        write(partner, struck, np.where(absent, other, before))
+    moved = np.nan_to_num(displacement(channel, before, after)).max(axis=1, initial=0.0)
     return rows, (moved >= _VISIBLE * scale) & (scale > 0)
 
 
@@ -210,11 +231,23 @@ def _partner(channel: Channel, others: list[Channel]) -> Channel:
     return same[(same.index(channel) + 1) % len(same)]
 
 
-def _flagged(trial: Trial, episodes: Rows) -> NDArray[np.bool_]:
-    """Flags of the struck rows, shape (n, length), each scored with the window that ends there."""
+def _flagged(trial: Trial, episodes: Rows, place: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Flags of the struck rows, shape (n, length), each scored with the rows that lead up to it.
+
+    An episode is a run of its own, at the time and place of the healthy rows it was made of.
+    """
     if not len(episodes):
-        return np.zeros((0, episodes.shape[1] - trial.window + 1), dtype=bool)
+        return np.zeros((0, episodes.shape[1] - trial.lead), dtype=bool)
     windows = sliding_window_view(episodes, trial.window, axis=1).swapaxes(2, 3)
     count, length = windows.shape[:2]
-    score = trial.scorer(np.ascontiguousarray(windows).reshape(count * length, -1)).score
-    return (score > trial.threshold).reshape(count, length)
+    scored = trial.scorer(np.ascontiguousarray(windows).reshape(count * length, -1))
+    first = trial.window - 1
+    done = finish(
+        scored.score,
+        scored.error,
+        episodes[:, first:].reshape(count * length, -1),
+        subset(trial.line, place[:, first:].ravel()),
+        trial.finish,
+        runs=Runs(np.arange(count * length), np.repeat(np.arange(count), length)),
+    )
+    return (done.score > trial.threshold).reshape(count, length)[:, trial.finish.rows - 1 :]

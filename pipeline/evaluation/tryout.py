@@ -14,7 +14,7 @@ from pipeline.data.timeline import subset, timeline
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
 from pipeline.detector.windows import windows
-from pipeline.evaluation.diagnostics import Diagnosis, diagnose
+from pipeline.evaluation.diagnostics import NO_RECONSTRUCTION, Diagnosis, diagnose
 from pipeline.evaluation.injection import FaultOutcome, Trial, inject
 from pipeline.evaluation.metrics import (
     Evaluation,
@@ -84,7 +84,9 @@ def try_out(
     held = np.flatnonzero(normal_rows(frame, columns))
     return Tryout(
         evaluation=evaluate(rows, bundle.description.threshold),
-        diagnosis=diagnose(bundle.graph.reconstruct, cut.rows[normal], seed=seed),
+        diagnosis=diagnose(bundle.graph.reconstruct, cut.rows[normal], seed=seed)
+        if bundle.description.network.by_reconstruction
+        else NO_RECONSTRUCTION,
         faults=inject(
             Trial(
                 scorer=bundle.score,
@@ -94,6 +96,7 @@ def try_out(
                 columns=columns,
                 window=bundle.schema.window,
                 seed=seed,
+                finish=bundle.finish,
             )
         ),
         latency_ms=_latency_ms(bundle, frame),

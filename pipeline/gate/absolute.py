@@ -8,6 +8,8 @@ from __future__ import annotations
 from pipeline.config import Gate
 from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult, verdict
 
+NOT_APPLICABLE = "skip: not applicable; no reconstruction goes into this family's score."
+
 
 def enough_calibration_rows(
     candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
@@ -59,12 +61,14 @@ def not_overpowered(
     candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
     """Does the network remove noise, or copy its input and with it every fault?"""
-    share = candidate.noise_passthrough
+    share, limit = candidate.noise_passthrough, f"<= {limits.maximum_noise_passthrough:g}"
+    if share is None:
+        return _not_applicable("not_overpowered", limit)
     return CheckResult(
         "not_overpowered",
         verdict(passed=share <= limits.maximum_noise_passthrough),
         value=f"{share:.2f}",
-        limit=f"<= {limits.maximum_noise_passthrough:g}",
+        limit=limit,
         reason=f"{share:.0%} of added noise comes out again; a network that copies its input "
         "reconstructs faults as well.",
         measured=share,
@@ -72,15 +76,24 @@ def not_overpowered(
 
 
 def explained_variance(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+    candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Has the network learnt anything at all?"""
-    share = candidate.explained_variance
+    """Has the network learnt anything at all, and about as much as a champion of its kind?"""
+    share, floor = candidate.explained_variance, limits.minimum_explained_variance
+    limit, before = f"> {floor:g}", None
+    if share is None:
+        return _not_applicable("explained_variance", limit)
+    passed = share > floor
+    if champion is not None and champion.same_kind and champion.explained_variance is not None:
+        before = champion.explained_variance
+        passed &= share >= before - limits.maximum_explained_variance_loss
+        limit += f", >= champion's - {limits.maximum_explained_variance_loss:g}"
     return CheckResult(
         "explained_variance",
-        verdict(passed=share > limits.minimum_explained_variance),
+        verdict(passed=passed),
         value=f"{share:.3f}",
-        limit=f"> {limits.minimum_explained_variance:g}",
+        limit=limit,
+        champion="-" if before is None else f"{before:.3f}",
         reason="Share of held-out normal variance that is reconstructed; a floor, not a contest.",
         measured=share,
     )
@@ -144,3 +157,7 @@ def latency(
         reason="To score 1,000 rows, best of three.",
         measured=candidate.latency_ms,
     )
+
+
+def _not_applicable(name: str, limit: str) -> CheckResult:
+    return CheckResult(name, "skip", value="-", limit=limit, reason=NOT_APPLICABLE)

@@ -20,6 +20,7 @@ CHECKS: dict[str, Check] = {
     "not_overpowered": absolute.not_overpowered,
     "explained_variance": absolute.explained_variance,
     "reconstruction_vs_champion": relative.reconstruction_vs_champion,
+    "rank_agreement": relative.rank_agreement,
     "alert_budget": relative.alert_budget,
     "incident_museum": relative.incident_museum,
     "injected_faults": absolute.injected_faults,

@@ -19,9 +19,12 @@ class CandidateFacts:
         calibration_rows: scores that drew the threshold.
         calibration_rows_effective: what they are worth as independent rows.
         rate: realised false-positive rate on the test block; None when no row is normal.
-        noise_passthrough: of added noise, on held-out normal rows.
+        noise_passthrough: of added noise, on held-out normal rows; None, like the next two: the
+            score is not made of a reconstruction.
         explained_variance: of held-out normal rows.
         median_error: on the rows that the champion was measured on too.
+        rank_agreement: Spearman correlation with the champion's scores on the same recent rows;
+            None: there is no champion, or one of the two scores never changes.
         replayed_days: recent days that both were replayed over.
         alerts_per_day: over those days.
         incidents: past incidents that were replayed.
@@ -37,9 +40,9 @@ class CandidateFacts:
     calibration_rows: int
     calibration_rows_effective: float
     rate: RealisedRate | None
-    noise_passthrough: float
-    explained_variance: float
-    median_error: float
+    noise_passthrough: float | None
+    explained_variance: float | None
+    median_error: float | None
     replayed_days: int
     alerts_per_day: float
     incidents: int
@@ -50,17 +53,32 @@ class CandidateFacts:
     drift_reason: str
     bundle_mb: float
     latency_ms: float
+    rank_agreement: float | None = None
 
 
 @dataclass(frozen=True)
 class ChampionFacts:
-    """What was measured on the live version, on the same rows, days, incidents and faults."""
+    """What was measured on the live version, on the same rows, days, incidents and faults.
+
+    Attributes:
+        version: its number.
+        median_error: None where its score is not made of a reconstruction.
+        alerts_per_day: as the candidate's.
+        incidents_caught: likewise.
+        fault_size: likewise.
+        explained_variance: None where its score is not made of a reconstruction.
+        same_kind: whether it has the candidate's family and loss. If not, neither network's
+            reconstruction error is a measure for the other's: a bottleneck that detects well
+            leaves more of a row unexplained than a wide network that detects as well.
+    """
 
     version: int
-    median_error: float
+    median_error: float | None
     alerts_per_day: float
     incidents_caught: tuple[str, ...]
     fault_size: dict[str, float | None]
+    explained_variance: float | None = None
+    same_kind: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,39 +2,78 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from pipeline.config import Gate
 from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult, verdict
+
+_OTHER_KIND = (
+    "skip: not applicable; the two differ in family or loss, or one has no reconstruction, so "
+    "their errors are no measure for each other."
+)
 
 
 def reconstruction_vs_champion(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
     """Is its error on the same rows no worse than the champion's, within a margin?"""
-    limit = f"<= {limits.maximum_error_ratio:g} x champion"
+    name, limit = "reconstruction_vs_champion", f"<= {limits.maximum_error_ratio:g} x champion"
+    error = candidate.median_error
+    value = "-" if error is None else f"{error:.3g}"
     if champion is None:
-        return _no_champion("reconstruction_vs_champion", f"{candidate.median_error:.3g}", limit)
-    passed = candidate.median_error <= limits.maximum_error_ratio * champion.median_error
+        return _no_champion(name, value, limit)
+    before = champion.median_error
+    if error is None or before is None or not champion.same_kind:
+        return CheckResult(name, "skip", value=value, limit=limit, reason=_OTHER_KIND)
     return CheckResult(
-        "reconstruction_vs_champion",
-        verdict(passed=passed),
-        value=f"{candidate.median_error:.3g}",
+        name,
+        verdict(passed=error <= limits.maximum_error_ratio * before),
+        value=value,
         limit=limit,
-        champion=f"{champion.median_error:.3g}",
+        champion=f"{before:.3g}",
         reason="Median reconstruction error, in variances of the same recent normal rows.",
-        measured=candidate.median_error,
+        measured=error,
+    )
+
+
+def rank_agreement(
+    candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Does it find about the same rows unusual as the champion does?
+
+    The only comparison that needs neither a threshold nor a reconstruction. It tells that the two
+    look at different things, not which of them is right. Healthy families agree at least twice as
+    well as the limit asks, so it fails only for what is clearly broken.
+    """
+    found, limit = candidate.rank_agreement, f">= {limits.minimum_rank_agreement:g}"
+    value = "-" if found is None else f"{found:.2f}"
+    if champion is None:
+        return _no_champion("rank_agreement", value, limit)
+    if found is None:
+        reason = "skip: one of the two scores is the same for every row; see injected faults."
+        return CheckResult("rank_agreement", "skip", value=value, limit=limit, reason=reason)
+    return CheckResult(
+        "rank_agreement",
+        verdict(passed=found >= limits.minimum_rank_agreement),
+        value=value,
+        limit=limit,
+        reason="Spearman correlation of both scores on the same recent rows; 1: the same order.",
+        measured=found,
     )
 
 
 def alert_budget(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """How many more alerts a day would people get? Fewer is never a failure here.
+    """How many more alerts a day would people get, and if far fewer, is it not blind?
 
-    A stale champion floods people, and its successor should not; the incident museum and the
-    injected faults guard against a candidate that is merely blind. One alert over the replayed
-    days is granted, so that a champion without alerts does not forbid the first.
+    A stale champion floods people, and its successor should not: fewer alerts are no failure by
+    themselves, or the gate would refuse the very candidate that is needed. A blind candidate is
+    quiet as well. So one that is quieter by the ratio must be seen to catch something: a kind of
+    injected fault at some size, or a past incident; `fault_size_vs_champion` and the museum then
+    ask whether it is as much as the champion does. One alert over the replayed days is granted,
+    so that a champion without alerts does not forbid the first.
     """
     limit = f"<= {limits.alert_rate_ratio:g} x champion"
     value = f"{candidate.alerts_per_day:.2f}"
@@ -42,14 +81,23 @@ def alert_budget(
         return _no_champion("alert_budget", value, limit)
     grace = 1 / max(1, candidate.replayed_days)
     allowed = limits.alert_rate_ratio * (champion.alerts_per_day + grace)
+    quiet = candidate.alerts_per_day + grace < champion.alerts_per_day / limits.alert_rate_ratio
+    blind = quiet and not _sees(candidate)
+    reason = f"Alerts a day over the same {candidate.replayed_days} recent days; "
+    reason += f"{allowed:.2f} are allowed."
+    if quiet:
+        reason += " Far fewer than the champion's" + (
+            ", and no injected fault and no past incident is caught: nothing shows that it sees."
+            if blind
+            else ": welcome, as injected faults or past incidents are caught."
+        )
     return CheckResult(
         "alert_budget",
-        verdict(passed=candidate.alerts_per_day <= allowed),
+        verdict(passed=candidate.alerts_per_day <= allowed and not blind),
         value=value,
         limit=limit,
         champion=f"{champion.alerts_per_day:.2f}",
-        reason=f"Alerts a day over the same {candidate.replayed_days} recent days; "
-        f"{allowed:.2f} are allowed.",
+        reason=reason,
         measured=candidate.alerts_per_day,
     )
 
@@ -113,6 +161,11 @@ def fault_size_vs_champion(
         else f"Smallest size of which {limits.minimum_fault_recall:.0%} is caught, kind by kind.",
         measured=float(len(worse)),
     )
+
+
+def _sees(candidate: CandidateFacts) -> bool:
+    sizes = [size for size in candidate.fault_size.values() if size is not None]
+    return bool(candidate.incidents_caught) or any(math.isfinite(size) for size in sizes)
 
 
 def _no_champion(name: str, value: str, limit: str) -> CheckResult:

@@ -30,7 +30,8 @@ class Incident:
         peak: highest score, in units of the threshold.
         peak_at: when.
         version: of the bundle that raised it first.
-        features: channels to blame, worst first, with what they add to the score, in usual scores.
+        features: channels to blame, worst first, with what they add to the score, in what they
+            usually add.
     """
 
     id: str

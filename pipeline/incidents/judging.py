@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, Shifts
 from pipeline.data.decision import Decision
-from pipeline.data.timeline import Mask
+from pipeline.data.timeline import Mask, Timeline, subset
 from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle import Bundle
+from pipeline.detector.finishing import finish_parts, runs_of
 from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.smoothing import leading_up
 from pipeline.detector.windows import windows
 from pipeline.errors import DataError
 from pipeline.scoring import score_rows
@@ -80,8 +82,8 @@ def judge(
         DataError: a feature is absent or not finite.
     """
     shifts = shifted(frame, bundle, fitted_columns(bundle), limits, decisions)
-    if bundle.schema.window == 1:
-        # Earlier rows only served to recognise shifts; the network judges each row by itself.
+    if bundle.reach == 1:
+        # Earlier rows only served to recognise shifts; each row is judged by itself.
         frame, shifts = frame.iloc[-own:], rows_of(shifts, slice(-own, None))
     scored = score_rows(bundle, frame, shifts)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
@@ -106,11 +108,23 @@ def _contributions(
     values = feature_values(frame, bundle.schema)
     muted = left_out(shifts, values.shape[1]) if without_muted else np.zeros(values.shape, bool)
     neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
-    line = timeline_of(frame, bundle.schema) if bundle.schema.window > 1 else None
+    line = timeline_of(frame, bundle.schema) if bundle.needs_line else None
     cut = windows(np.where(muted, neutral, values), bundle.schema.window, line)
     away = windows(muted.astype(np.float32), bundle.schema.window, line).rows
     row = cut.end - (len(frame) - len(wanted))
-    kept = np.flatnonzero((row >= 0) & wanted[row])
+    asked = (row >= 0) & wanted[row]
+    line = None if line is None else subset(line, cut.end)
+    # What is flagged is the score of the rows that lead up to it: they are asked too.
+    kept = np.flatnonzero(_needed(asked, line, bundle))
     uncounted = np.asarray(away[kept].reshape(len(kept), -1, values.shape[1]).any(axis=1))
-    found[row[kept]] = contributions(bundle, cut.rows[kept], shifts.columns, uncounted)
+    alone = np.zeros((len(row), len(shifts.channels)))
+    alone[kept] = contributions(bundle, cut.rows[kept], shifts.columns, uncounted)
+    done = finish_parts(alone, values[cut.end], line, bundle.finish)
+    found[row[asked]] = done[asked]
     return found
+
+
+def _needed(asked: Mask, line: Timeline | None, bundle: Bundle) -> Mask:
+    if bundle.finish.rows == 1:
+        return asked
+    return leading_up(asked, runs_of(line), bundle.finish.rows)

@@ -45,7 +45,8 @@ class Part:
         peak: highest score of these rows, in units of the row's threshold; 0 if none has a score.
         peak_at: the first row with that score.
         version: of the bundle that raised it.
-        features: channels to blame, worst first, by what they add to the score, in usual scores.
+        features: channels to blame, worst first, by what they add to the score over what they
+            usually add.
     """
 
     kind: Kind

@@ -15,7 +15,7 @@ from scipy import stats
 
 from pipeline.config.threshold import Threshold
 from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.thresholds import hill
+from pipeline.detector.thresholds import hill, method_of
 from pipeline.detector.thresholds.coverage import least_rows, rate_interval
 from pipeline.errors import CalibrationError
 
@@ -58,9 +58,15 @@ def draw_weighted(
     Raises:
         CalibrationError: too few rows, and no small-sample rule allowed.
     """
+    _refuse_labelled(config)
     total, least = float(weight.sum()), max(config.minimum_rows, least_rows(config.alpha))
     if config.method == "hill" or (total < least and config.small_sample == "hill"):
-        return hill.draw(score[weight > _LIKELY], alpha=config.alpha, n_effective=n_effective)
+        return hill.draw(
+            score[weight > _LIKELY],
+            alpha=config.alpha,
+            n_effective=n_effective,
+            tail_quantile=config.tail_quantile,
+        )
     if total < least:
         msg = (
             f"{total:,.0f} rows of the window count as normal, too few for an alpha of "
@@ -68,6 +74,9 @@ def draw_weighted(
             "score more days, or set threshold.small_sample: hill for a low-confidence line."
         )
         raise CalibrationError(msg)
+    if config.method != "conformal":
+        alike = unweighted(score, weight)
+        return method_of(config)(alike, alpha=config.alpha, n_effective=n_effective)
     allowed = allowance(weight, config.alpha)
     return DrawnThreshold(
         value=height(score, weight, allowed),
@@ -80,6 +89,30 @@ def draw_weighted(
         low_confidence=bool(n_effective < least_rows(config.alpha)),
         note="" if n_effective >= _COMFORTABLE else _note(total, n_effective),
     )
+
+
+def unweighted(score: Vector, weight: Vector) -> Vector:
+    """Scores that count alike, distributed as the weighted ones: one for each unit of weight.
+
+    In order of the scores one is taken every so much weight: systematic resampling, which draws no
+    random number. For the methods that know no weights.
+    """
+    order = np.argsort(score, kind="stable")
+    reach = np.cumsum(weight[order])
+    wanted = max(1, round(float(reach[-1])))
+    places = (np.arange(wanted) + 0.5) * (reach[-1] / wanted)
+    taken: Vector = score[order[np.searchsorted(reach, places)]]
+    return taken
+
+
+def _refuse_labelled(config: Threshold) -> None:
+    if config.method == "cost_weighted":
+        msg = (
+            "threshold.method cost_weighted draws with labelled incidents, and a recalibration "
+            "holds incidents out of its window: train again to draw it anew, or set "
+            "threshold.method to conformal, which can be redrawn every month."
+        )
+        raise CalibrationError(msg)
 
 
 def _interval(

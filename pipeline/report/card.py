@@ -7,13 +7,14 @@ Words instead of symbols: a container has no emoji font.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.drift import DriftVerdict
 from pipeline.evaluation.metrics import Detection, Evaluation
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import CheckResult, GateVerdict
+from pipeline.report.fault_table import Grades, fault_section
 from pipeline.report.markdown import RULE, table
 
 _CHANGED_ROWS = 5
@@ -64,6 +65,8 @@ class Card:
         trained_on: the rows.
         changes: what differs from the champion, one phrase each; empty: nothing was compared.
         replay: candidate and champion over the same recent days; None without a champion.
+        faults: share of injected faults that is caught, by kind and size.
+        champion_faults: likewise by the champion; empty without one.
         images: pictures, shown below the threshold.
         links: further pages.
         next_step: what a person does now, in Markdown; empty: nothing.
@@ -77,6 +80,8 @@ class Card:
     trained_on: TrainedOn
     changes: tuple[str, ...] = ()
     replay: Replay | None = None
+    faults: Grades = field(default_factory=dict)
+    champion_faults: Grades = field(default_factory=dict)
     images: tuple[Reference, ...] = ()
     links: tuple[Reference, ...] = ()
     next_step: str = ""
@@ -95,6 +100,7 @@ def promotion_card(card: Card) -> str:
             )
         ),
         _evaluation(card.evaluation),
+        fault_section(card.faults, card.champion_faults),
         _data(card),
     )
     return RULE.join(section for section in sections if section) + "\n"

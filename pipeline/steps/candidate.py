@@ -12,12 +12,14 @@ from typing import Any
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec, load_detector
 from pipeline.data.window import Manifest
+from pipeline.detector.lineage import Start
 from pipeline.provenance import code_version
 from pipeline.records import from_json, to_json
 from pipeline.settings import Settings
 
-BLOCKS, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
+BLOCKS, START, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
     "blocks",
+    "start",
     "fit",
     "bundle",
     "evaluation",
@@ -62,11 +64,13 @@ class Origin:
         spec: the detector file's content.
         window: the rows.
         code: the commit that fits it.
+        start: of a fine-tuning: the version whose weights it goes on from.
     """
 
     spec: dict[str, Any]
     window: Manifest
     code: str
+    start: Start | None = None
 
 
 def name_candidate(origin: Origin) -> str:
@@ -86,9 +90,14 @@ def origin_of(candidate: Candidate) -> tuple[DetectorSpec, Manifest]:
     return DetectorSpec.model_validate(origin.spec), origin.window
 
 
-def pin(spec: DetectorSpec, window: Manifest) -> Origin:
-    """The origin of a candidate of `spec` on `window`."""
-    return Origin(spec.model_dump(mode="json", by_alias=True), window, code_version())
+def start_of(candidate: Candidate) -> Start | None:
+    """What a fine-tuned candidate goes on from; None where its weights are new."""
+    return from_json(Origin, staging.read_json(f"{candidate.uri}/origin.json")).start
+
+
+def pin(spec: DetectorSpec, window: Manifest, start: Start | None = None) -> Origin:
+    """The origin of a candidate of `spec` on `window`, perhaps fine-tuned."""
+    return Origin(spec.model_dump(mode="json", by_alias=True), window, code_version(), start)
 
 
 def uri_of(here: Settings, detector: str, name: str) -> str:

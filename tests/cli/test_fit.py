@@ -28,7 +28,7 @@ def spec(path, **sections):
         "name": path.stem,
         "source": {"kind": "parquet", "path": "nowhere.parquet"},
         "schema": {"cadence": "10min", "features": FEATURES},
-        "model": {"members": 2, "width": 16, "steps": 60},
+        "model": {"family": "denoising", "members": 2, "width": 16, "steps": 60},
         "schedule": {"start": "2024-01-01"},
         **sections,
     }
@@ -259,3 +259,14 @@ def test_a_time_that_pandas_stored_as_its_index_is_time(tmp_path):
     assert fit(tmp_path, rows) == 0
 
     assert load_bundle(tmp_path / "bundle").schema.timestamp == "timestamp"
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind_of_score"),
+    [(normal_rows(700), "memory"), (timed(normal_rows(700)), "reconstruction")],
+)
+def test_rows_without_time_are_held_against_remembered_ones(tmp_path, rows, kind_of_score):
+    assert fit(tmp_path, rows) == 0
+
+    score = load_bundle(tmp_path / "bundle").description.network.score
+    assert score["kind"] == kind_of_score

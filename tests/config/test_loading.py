@@ -55,6 +55,19 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
         ({"threshold": {"alpha": 2}}, r"threshold\.alpha: got 2; .*less than 0\.5"),
         ({"threshold": {"aplha": 0.1}}, r"threshold\.aplha: unknown key .*`alpha`"),
         ({"source": {"kind": "cvs", "path": "x"}}, r"source: got 'cvs'; choose one of 'csv'"),
+        (
+            {"validation": {"missing_cells": 0.2}},
+            r"0\.2 and model\.family 'denoising' takes no .* to masked, or .*missing_cells to 0",
+        ),
+        (
+            {
+                "validation": {"missing_cells": 0.2},
+                "model": {"family": "masked"},
+                "window": {"length": 3, "derivative": True},
+            },
+            r"missing_cells is 0\.2 and window\.derivative .* leave them out, or set",
+        ),
+        ({"validation": {"missing_cells": 1}}, r"validation\.missing_cells: got 1; .*less than 1"),
         ({"source": {"kind": "csv"}}, r"source\.path: is required and absent; add `path"),
         ({"source": {"kind": "csv", "pth": "x", "path": "x"}}, r"source\.pth: .*`path`"),
         (
@@ -102,6 +115,15 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
 def test_a_mistake_is_told_with_its_key_its_value_and_the_mend(tmp_path, changes, told):
     with pytest.raises(ConfigError, match=told):
         load_detector(written(tmp_path, **changes))
+
+
+def test_a_family_that_takes_missing_values_may_be_told_how_many(tmp_path):
+    spec = load_detector(
+        written(tmp_path, validation={"missing_cells": 0.2}, model={"family": "masked"})
+    )
+
+    assert spec.validation.missing_cells == 0.2
+    assert load_detector(written(tmp_path)).validation.missing_cells == 0
 
 
 def test_every_mistake_of_a_file_is_told_at_once(tmp_path):

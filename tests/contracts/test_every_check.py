@@ -30,6 +30,7 @@ HEALTHY = CandidateFacts(
     drift_reason="Nothing moved that matters.",
     bundle_mb=1.0,
     latency_ms=10.0,
+    rank_agreement=0.9,
 )
 UNKNOWN = replace(
     HEALTHY,
@@ -45,8 +46,9 @@ UNKNOWN = replace(
     drift="data fault",
     bundle_mb=NAN,
     latency_ms=NAN,
+    rank_agreement=NAN,
 )
-CHAMPION = ChampionFacts(1, 0.1, 1.0, ("a",), dict(SIZES))
+CHAMPION = ChampionFacts(1, 0.1, 1.0, ("a",), dict(SIZES), explained_variance=0.9)
 LIMITS = Gate()
 
 every_check = pytest.mark.parametrize("name", CHECKS)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from pipeline.config import Threshold
 from pipeline.detector.calibration import draw_threshold
@@ -67,8 +68,57 @@ def test_it_tells_how_far_to_trust_it(method):
 
     low, high = drawn.interval
     assert low <= drawn.value <= high
-    assert 0 <= drawn.rate_interval[0] < 0.01 < drawn.rate_interval[1] <= 1
+    assert 0 <= drawn.rate_interval[0] < drawn.rate_interval[1] <= 1
     assert (drawn.method, drawn.alpha, drawn.n, drawn.n_effective) == (method, 0.01, 2000, 1500)
+
+
+@methods
+def test_its_interval_of_the_rate_holds_the_true_rate_nearly_always(method):
+    held = 0
+    for seed in range(100):
+        drawn = THRESHOLDS[method](normals(400, seed), alpha=0.02, n_effective=400)
+        low, high = drawn.rate_interval
+        held += low <= stats.lognorm.sf(drawn.value, s=1) <= high
+
+    assert held >= 85
+
+
+@methods
+def test_its_interval_of_the_line_narrows_with_the_rows_worth(method):
+    scores = normals(2000)
+
+    few, many = (THRESHOLDS[method](scores, alpha=0.02, n_effective=n) for n in (500, 2000))
+
+    assert many.interval[1] - many.interval[0] < few.interval[1] - few.interval[0]
+
+
+@pytest.mark.parametrize("method", [name for name in THRESHOLDS if name != "conformal"])
+def test_a_method_without_a_guarantee_says_so(method):
+    drawn = THRESHOLDS[method](normals(5000), alpha=0.01, n_effective=5000)
+
+    assert "No guarantee" in drawn.note or "Low confidence" in drawn.note
+
+
+@pytest.mark.parametrize("method", ["mad", "sigma"])
+def test_a_formula_that_misses_its_rate_is_marked(method):
+    drawn = THRESHOLDS[method](normals(5000), alpha=0.01, n_effective=5000)
+
+    assert drawn.rate_interval[0] > 0.015
+    assert drawn.low_confidence
+
+
+def test_methods_keep_the_rate_in_the_order_that_was_measured():
+    realised = {method: [] for method in THRESHOLDS}
+    for seed in range(300):
+        scores = normals(100, seed)
+        for method, rates in realised.items():
+            rates.append(stats.lognorm.sf(value(method, scores), s=1))
+    mean = {method: float(np.mean(rates)) for method, rates in realised.items()}
+
+    assert mean["conformal"] <= 0.011
+    assert 0.011 < mean["hill"] < mean["percentile"]
+    assert 0.011 < mean["pot"] < mean["percentile"] < 0.025 < mean["sigma"] < mean["mad"]
+    assert 0.10 < mean["mad"] < 0.18
 
 
 @methods

@@ -141,3 +141,32 @@ def test_unknown_marks_count_as_not_normal():
     blocks = frames(split(frame, specified()))
 
     assert (blocks["train"]["timestamp"].dt.hour != 3).all()
+
+
+def test_only_a_line_drawn_with_labels_keeps_incidents_in_the_calibration_block():
+    frame = make_telemetry(14)
+    frame["eval_incident"] = frame["timestamp"].dt.hour == 3
+
+    plain, labelled = (
+        split(frame, make_spec(threshold={"method": method}))
+        for method in ("conformal", "cost_weighted")
+    )
+
+    assert not plain.calibration.frame["eval_incident"].any()
+    assert labelled.calibration.frame["eval_incident"].any()
+    assert not labelled.train.frame["eval_incident"].any()
+    assert labelled.test.frame.equals(plain.test.frame)
+
+
+def test_a_line_drawn_with_labels_keeps_no_other_abnormal_rows():
+    frame = make_telemetry(14).assign(eval_curtailed=False)
+    frame.loc[frame["timestamp"].dt.hour == 5, "eval_curtailed"] = True
+    spec = make_spec(
+        threshold={"method": "cost_weighted"},
+        schema={
+            "evaluation_only": ["eval_incident", "eval_curtailed"],
+            "exclude_from_training": ["eval_incident", "eval_curtailed"],
+        },
+    )
+
+    assert not split(frame, spec).calibration.frame["eval_curtailed"].any()

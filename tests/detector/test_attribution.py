@@ -1,8 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pipeline.detector.attribution import contributions, usual_score, worst
-from tests.detector.plant import CHANNELS, normal_rows, plant_bundle
+from pipeline.config import Threshold
+from pipeline.config.score import MemoryScore, ReconstructionScore
+from pipeline.data.split import Block
+from pipeline.detector.attribution import contributions, usual_contributions, worst
+from pipeline.detector.bundle import load_bundle, write_bundle
+from pipeline.detector.calibration import calibrate
+from pipeline.detector.description import Provenance
+from pipeline.detector.graph import Graph
+from pipeline.detector.training import fit
+from tests.detector.plant import CHANNELS, SMALL, normal_rows, plant_bundle, schema
 
 FAMILIES = [(at,) for at in range(len(CHANNELS))]
 
@@ -12,32 +22,84 @@ def bundle(tmp_path_factory):
     return plant_bundle(tmp_path_factory.mktemp("plant") / "bundle")
 
 
+SCORES = {
+    "standardised": ReconstructionScore(),
+    "plain": ReconstructionScore(error="plain"),
+    "mahalanobis": ReconstructionScore(error="mahalanobis"),
+    "memory": MemoryScore(),
+    "prototypes": MemoryScore(rows=300),
+}
+
+
+@pytest.fixture(scope="module", params=SCORES)
+def scored_bundle(request, tmp_path_factory):
+    network = fit(Block("train", normal_rows(1500, seed=1)), schema(), SMALL, SCORES[request.param])
+    drawn = calibrate(
+        Block("calibration", normal_rows(400, seed=2)),
+        schema(),
+        Graph(network.graph).score,
+        Threshold(),
+    )
+    folder = tmp_path_factory.mktemp(request.param) / "bundle"
+    origin = Provenance(data={}, code_version="abc", lock_hash="def")
+    write_bundle(network, drawn, folder, name="plant", provenance=origin)
+    return load_bundle(folder)
+
+
 @pytest.fixture(scope="module")
 def rows():
     return normal_rows(40, seed=4).to_numpy(np.float32)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_the_channel_that_is_wrong_is_named_first(bundle, rows, channel):
+def test_the_channel_that_is_wrong_is_named_first_by_every_score(scored_bundle, rows, channel):
     at = CHANNELS.index(channel)
     wrong = rows.copy()
     wrong[:, at] += 8 * rows[:, at].std()
 
-    found = contributions(bundle, wrong, FAMILIES)
+    found = contributions(scored_bundle, wrong, FAMILIES)
 
     assert (found.argmax(axis=1) == at).mean() >= 0.9
     assert worst(found, CHANNELS)[0].feature == channel
 
 
-def test_a_contribution_is_the_fall_of_the_score_in_usual_scores(bundle, rows):
+def test_a_score_that_one_feature_makes_up_says_so(scored_bundle, rows):
+    wild = rows.copy()
+    wild[:, 3] += 30 * rows[:, 3].std()
+
+    found = contributions(scored_bundle, wild, FAMILIES)
+
+    assert (found[:, 3] > 0.5 * found.sum(axis=1)).all()
+    assert worst(found, CHANNELS)[0].feature == CHANNELS[3]
+
+
+def test_a_contribution_is_the_fall_of_the_score_in_what_the_channel_usually_adds(bundle, rows):
     wrong = rows.copy()
     wrong[:, 1] += 8 * rows[:, 1].std()
 
     (speed,) = contributions(bundle, wrong, [(1,)]).T
 
-    usual = usual_score(bundle)
+    (usual,) = usual_contributions(bundle, [(1,)])
     raised = (bundle.score(wrong).score - bundle.score(rows).score) / usual
     np.testing.assert_allclose(speed, raised, atol=0.25 * raised.mean())
+
+
+def test_what_a_channel_usually_adds_is_that_of_all_its_features_on_normal_rows(scored_bundle):
+    normal = scored_bundle.score(normal_rows(400, seed=2).to_numpy(np.float32)).error.mean(axis=0)
+
+    usual = usual_contributions(scored_bundle, [(0,), (1, 2)])
+
+    np.testing.assert_allclose(usual, [normal[0], normal[1] + normal[2]], rtol=1e-4)
+
+
+def test_a_channel_that_never_added_anything_does_not_drown_the_others(tmp_path):
+    bundle = plant_bundle(tmp_path / "bundle")
+    silent = replace(bundle.description.calibration, feature_error=(0.0, 1.0, 1.0, 1.0, 1.0))
+    quiet = replace(bundle, description=replace(bundle.description, calibration=silent))
+
+    usual = usual_contributions(quiet, FAMILIES)
+
+    np.testing.assert_allclose(usual, [0.04, 1, 1, 1, 1])
 
 
 def test_a_channel_that_does_not_count_adds_nothing_of_its_own(bundle, rows):

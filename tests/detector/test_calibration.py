@@ -2,12 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Threshold
+from pipeline.config import Contexts, Smoothing, Threshold
 from pipeline.data.split import Block
 from pipeline.detector.calibration import calibrate, draw_threshold
+from pipeline.detector.finishing import Finish
 from pipeline.detector.golden import MOST_ROWS as GOLDEN_ROWS
 from pipeline.detector.scored import Scored
-from pipeline.errors import CalibrationError, SplitReuseError
+from pipeline.errors import CalibrationError, DataError, SplitReuseError
 from tests.detector.plant import CHANNELS, normal_rows, schema, timed
 
 
@@ -122,3 +123,69 @@ def test_golden_rows_lie_at_or_below_the_threshold():
 
     assert len(drawn.golden.score) == GOLDEN_ROWS
     assert drawn.golden.score.max() <= drawn.threshold.value
+
+
+def two_pumps(n):
+    """Pump b's load swings more widely."""
+    one, two = (
+        timed(normal_rows(n, seed=seed), machine=name) for name, seed in [("a", 1), ("b", 2)]
+    )
+    return pd.concat([one, two.assign(load=2 * two["load"])], ignore_index=True)
+
+
+def test_the_line_is_drawn_on_smoothed_scores_and_the_bundle_keeps_how():
+    plain, smoothed = (
+        calibrate(
+            Block("calibration", waves(3000, 0.0)),
+            schema(timed=True),
+            by_load,
+            Threshold(),
+            smoothing=Smoothing(rows=rows),
+        )
+        for rows in (1, 6)
+    )
+
+    assert smoothed.threshold.value < 0.8 * plain.threshold.value
+    assert smoothed.summary.quantiles["0.99"] < 0.8 * plain.summary.quantiles["0.99"]
+    assert smoothed.finish == Finish(rows=6)
+
+
+def test_golden_rows_keep_what_the_graph_gives():
+    frame = waves(500, 0.5)
+
+    drawn = calibrate(
+        Block("calibration", frame),
+        schema(timed=True),
+        by_load,
+        Threshold(),
+        smoothing=Smoothing(rows=4),
+    )
+
+    np.testing.assert_array_equal(drawn.golden.score, by_load(drawn.golden.rows).score)
+
+
+def test_machines_are_put_on_one_level_and_their_line_is_drawn_crosswise():
+    drawn = calibrate(
+        Block("calibration", two_pumps(3000)),
+        schema(timed=True, entity=True),
+        by_load,
+        Threshold(),
+        contexts=Contexts(by="entity"),
+    )
+
+    factors = drawn.finish.contexts.factors
+    assert factors["b"] > 1.3 * factors["a"]
+    score, entity = drawn.reference.score, drawn.reference.line.entity
+    above = [float(np.mean(score[entity == each] > drawn.threshold.value)) for each in (0, 1)]
+    assert above == pytest.approx([0.01, 0.01], abs=0.007)
+
+
+def test_smoothing_rows_without_time_is_refused():
+    with pytest.raises(DataError, match=r"smoothing\.rows"):
+        calibrate(
+            Block("calibration", normal_rows(200)),
+            schema(),
+            by_load,
+            Threshold(),
+            smoothing=Smoothing(rows=2),
+        )

@@ -55,6 +55,27 @@ def test_a_rare_spike_is_not_infinitely_far():
     assert scaled(rows, [[1.0]]).item() <= 50
 
 
+def test_a_nearly_constant_feature_moves_far_and_finitely_out_when_it_leaves_its_level():
+    # SMD 2-8 and 3-4: a standard deviation of 0.001 in training, another level ever after.
+    random = np.random.default_rng(0)
+    rows = column(*(0.2 + 0.001 * random.normal(size=5000)))
+    rows[:5] += 0.05
+
+    moved = scaled(rows, [[0.3]]).item()
+
+    assert 10 < moved < 100
+
+
+def test_heavy_tails_keep_their_order_up_to_the_clip():
+    random = np.random.default_rng(0)
+    rows = random.standard_t(2, size=(5000, 1)).astype(np.float32)
+
+    five, ten, twenty = scaled(rows, [[5.0], [10.0], [20.0]])[:, 0]
+
+    assert fitted(rows).highest[0] == FAR
+    assert five < ten < twenty < FAR
+
+
 def test_context_is_clipped_to_what_training_knows_and_the_rest_only_far_out():
     rows = np.random.default_rng(0).normal(size=(10_000, 2)).astype(np.float32)
 

@@ -44,3 +44,24 @@ def test_a_network_that_learnt_only_the_mean_explains_nothing() -> None:
 
 def test_the_same_seed_gives_the_same_answer() -> None:
     assert diagnose(plane, ROWS, seed=3) == diagnose(plane, ROWS, seed=3)
+
+
+def test_missing_values_have_no_say() -> None:
+    holed = ROWS.copy()
+    holed[DRAW.random(ROWS.shape) < 0.1] = np.nan
+
+    def filled(rows: np.ndarray) -> np.ndarray:
+        """The shared cause from what is there: as good as the perfect denoiser."""
+        z = (rows[:, :3] - [50, 0, 0]) / [100, -1, 0.01]
+        known = ~np.isnan(z)
+        mean = np.nan_to_num(z).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        made = np.column_stack([mean * 100 + 50, -mean, mean * 0.01, np.full(len(z), 7.0)])
+        return made.astype(np.float32)
+
+    found, whole = diagnose(filled, holed, seed=0), diagnose(plane, ROWS, seed=0)
+
+    assert found.explained_variance == pytest.approx(whole.explained_variance, abs=0.01)
+    assert found.noise_passthrough == pytest.approx(0.37, abs=0.05)
+    assert np.isfinite(found.median_error)
+    copied = diagnose(np.nan_to_num, holed, seed=0)
+    assert copied.noise_passthrough == pytest.approx(1.0, abs=1e-3)

@@ -6,6 +6,8 @@ import pytest
 from pipeline.config import Columns, Feature, PeerDeviation
 from pipeline.data.channels import channels, read, write
 from pipeline.data.timeline import Timeline
+from pipeline.detector.contexts import ContextFactors
+from pipeline.detector.finishing import Finish, finish
 from pipeline.detector.scored import Rows, Scored
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.injection import (
@@ -145,3 +147,50 @@ def test_a_fault_that_changes_nothing_is_not_held_against_the_detector(kind: str
     outcomes = [o for o in inject(trial(rows=calm)) if o.kind == kind]
 
     assert all(o.channel == "yaw" for o in outcomes)
+
+
+def test_a_fault_neither_fills_nor_makes_a_hole() -> None:
+    holed = ROWS.copy()
+    holed[np.random.default_rng(3).random(N) < 0.2, 3] = np.nan
+    seen: list[Rows] = []
+
+    def scorer(windows: Rows) -> Scored:
+        seen.append(windows)
+        return distance(np.where(np.isnan(windows), MEAN, windows))
+
+    outcomes = inject(trial(rows=holed, scorer=scorer))
+
+    share = np.isnan(np.concatenate(seen)).mean(axis=0)
+    assert share[[0, 1, 2, 4]].tolist() == [0, 0, 0, 0]
+    assert 0.15 < share[3] < 0.25
+    assert {(found.kind, found.channel) for found in outcomes} >= {
+        (kind, "speed") for kind in FAULTS if kind != "stuck"
+    }
+    spikes = [f for f in outcomes if (f.kind, f.size, f.channel) == ("spike", 12.0, "speed")]
+    assert spikes[0].caught == spikes[0].episodes > 0
+
+
+def test_a_smoothing_detector_is_asked_with_the_rows_that_lead_up_to_the_fault() -> None:
+    threshold = float(np.quantile(distance(ROWS).score, 0.999))
+    line = trial().line
+    smoothed = finish(distance(ROWS).score, distance(ROWS).error, ROWS, line, Finish(rows=4)).score
+
+    alone = recall(inject(trial(threshold=threshold)))
+    over_four = recall(
+        inject(trial(threshold=float(np.quantile(smoothed, 0.999)), finish=Finish(rows=4)))
+    )
+
+    assert over_four["drift"][4.0] > alone["drift"][4.0] + 0.2
+
+
+def test_an_episode_keeps_the_context_of_the_machine_it_was_made_on() -> None:
+    quiet = ContextFactors("entity", None, {"A": 0.01})
+    other = ContextFactors("entity", None, {"B": 0.01})
+
+    lowered, plain = (
+        recall(inject(trial(finish=Finish(contexts=contexts), threshold=600.0)))
+        for contexts in (quiet, other)
+    )
+
+    assert lowered["spike"][12.0] > 0.3
+    assert plain["spike"][12.0] == 0

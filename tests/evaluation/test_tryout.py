@@ -1,6 +1,7 @@
 """What a bundle is asked beside its test block: the incident museum."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from pipeline import records
 from pipeline.config import Columns
 from pipeline.data.split import normal_rows as unmarked
+from pipeline.evaluation.diagnostics import NO_RECONSTRUCTION
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.tryout import Tryout, judge, try_out
 from tests.detector.plant import CHANNELS, faulty_rows, normal_rows, plant_bundle, timed
@@ -67,3 +69,15 @@ def test_a_tryout_from_before_there_was_a_museum_can_be_read(bundle):
     del written["museum"]
 
     assert records.from_json(Tryout, written) == now
+
+
+def test_a_score_that_no_reconstruction_goes_into_has_no_health_of_one(bundle):
+    network = bundle.description.network
+    for facts in (
+        replace(network, reconstructs=False),
+        replace(network, score={"kind": "memory", "residual": 0.0}),
+    ):
+        blank = replace(bundle, description=replace(bundle.description, network=facts))
+
+        assert tried(blank, pd.DataFrame()).diagnosis == NO_RECONSTRUCTION
+    assert tried(bundle, pd.DataFrame()).diagnosis.noise_passthrough > 0

@@ -28,6 +28,7 @@ CANDIDATE = CandidateFacts(
     drift_reason="Nothing moved that matters.",
     bundle_mb=1.2,
     latency_ms=12.0,
+    rank_agreement=0.9,
 )
 CHAMPION = ChampionFacts(
     version=3,
@@ -35,6 +36,7 @@ CHAMPION = ChampionFacts(
     alerts_per_day=3.0,
     incidents_caught=("a", "b"),
     fault_size={"spike": 1.0, "drift": 1.5, "unit change": 1.5, "stuck": None},
+    explained_variance=0.97,
 )
 LIMITS = Gate()
 
@@ -59,6 +61,7 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
     assert verdict.passed
     assert set(skipped) == {
         "reconstruction_vs_champion",
+        "rank_agreement",
         "alert_budget",
         "incident_museum",
         "fault_size_vs_champion",
@@ -74,6 +77,9 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
         ({"rate": None}, "realised_rate"),
         ({"noise_passthrough": 0.95}, "not_overpowered"),
         ({"explained_variance": -0.1}, "explained_variance"),
+        ({"explained_variance": 0.91}, "explained_variance"),
+        ({"rank_agreement": 0.05}, "rank_agreement"),
+        ({"rank_agreement": -0.9}, "rank_agreement"),
         ({"median_error": 0.02}, "reconstruction_vs_champion"),
         ({"alerts_per_day": 30.0}, "alert_budget"),
         ({"incidents_caught": ("a", "c")}, "incident_museum"),
@@ -104,13 +110,53 @@ def test_the_reason_names_every_failed_check_with_value_and_limit() -> None:
     verdict = decide(replace(CANDIDATE, noise_passthrough=0.95, bundle_mb=80.0), CHAMPION, LIMITS)
 
     assert verdict.reason == (
-        "2 of 12 checks failed: not_overpowered is 0.95 (limit <= 0.8); "
+        "2 of 13 checks failed: not_overpowered is 0.95 (limit <= 0.8); "
         "bundle_size is 80.0 MB (limit <= 50 MB)."
     )
 
 
 def test_fewer_alerts_than_a_stale_champion_are_welcome() -> None:
     assert decide(replace(CANDIDATE, alerts_per_day=0.1), CHAMPION, LIMITS).passed
+
+
+def test_a_silent_candidate_passes_only_if_it_is_seen_to_catch_something() -> None:
+    silent = replace(CANDIDATE, alerts_per_day=0.0)
+    unseeing = replace(silent, incidents_caught=(), fault_size={"spike": None, "drift": None})
+    nothing_asked = Gate(required_faults=(), minimum_incident_recall=0.0)
+    before = replace(CHAMPION, fault_size={})
+
+    assert decide(silent, before, nothing_asked).passed
+    assert failed(decide(unseeing, before, nothing_asked)) == ["alert_budget"]
+    assert decide(replace(unseeing, incidents_caught=("a",)), before, nothing_asked).passed
+
+
+def test_a_score_without_a_reconstruction_is_not_asked_about_one() -> None:
+    forest = replace(CANDIDATE, noise_passthrough=None, explained_variance=None, median_error=None)
+
+    for champion in (None, CHAMPION):
+        results = {r.name: r for r in decide(forest, champion, LIMITS).results}
+
+        assert decide(forest, champion, LIMITS).passed
+        for name in ("not_overpowered", "explained_variance"):
+            assert results[name].verdict == "skip"
+            assert "not applicable" in results[name].reason
+
+
+def test_errors_of_another_family_or_loss_are_no_measure_for_the_candidate() -> None:
+    wide = replace(CHAMPION, median_error=1e-9, explained_variance=1.0, same_kind=False)
+    forest = replace(CHAMPION, median_error=None, explained_variance=None)
+    worse = replace(CANDIDATE, explained_variance=0.6)
+
+    assert decide(worse, wide, LIMITS).passed
+    assert decide(worse, forest, LIMITS).passed
+    assert failed(decide(worse, replace(wide, same_kind=True), LIMITS)) == [
+        "explained_variance",
+        "reconstruction_vs_champion",
+    ]
+
+
+def test_a_champion_whose_score_never_changes_does_not_forbid_its_successor() -> None:
+    assert decide(replace(CANDIDATE, rank_agreement=None), CHAMPION, LIMITS).passed
 
 
 def test_a_champion_without_alerts_does_not_forbid_the_first_one() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -199,3 +200,16 @@ def erratic(rows, seed, machine="a"):
 def assert_same(one, other):
     for kind in ("muted", "moved", "regime"):
         np.testing.assert_array_equal(getattr(one, kind), getattr(other, kind))
+
+
+def test_a_missing_value_is_neither_in_range_nor_out_of_it():
+    frame = out(station(60), "pressure", 20)
+    frame.loc[20:59, "flow"] = np.nan
+    frame.loc[40:59, "pressure"] = np.nan
+    known = ranged(PLAIN)
+    gappy = replace(known, schema=replace(known.schema, missing_cells=0.5))
+
+    found = shifted(frame, gappy, PLAIN, Shifts())
+
+    assert not column(found, "flow")
+    assert column(found, "pressure") == list(range(20 + TOLD, 40 + BRIEF - TOLD - 1))

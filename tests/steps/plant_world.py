@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 HISTORY = 70
 TRAINED = 30
 AS_OF = days(TRAINED + 1)[-1]
-SMALL = {"members": 2, "width": 16, "steps": 120}
+SMALL = {"family": "denoising", "members": 2, "width": 16, "steps": 120}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,12 @@ class World:
         return {str(alias): int(number) for alias, number in found.items()}
 
 
-def make_world(folder: Path, patch: pytest.MonkeyPatch, frame: pd.DataFrame | None = None) -> World:
+def make_world(
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    frame: pd.DataFrame | None = None,
+    **sections: Any,
+) -> World:
     """The farm below `folder`, with `frame` as what its source delivers."""
     for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE"):
         (folder / variable.lower()).mkdir()
@@ -68,8 +73,8 @@ def make_world(folder: Path, patch: pytest.MonkeyPatch, frame: pd.DataFrame | No
     (make_frame(HISTORY) if frame is None else frame).to_parquet(source)
     spec = make_spec(
         source={"kind": "parquet", "path": str(source)},
-        model=SMALL,
         recalibration={"window_days": 20, "minimum_days": 7},
+        **{"model": SMALL, **sections},
     )
     content = spec.model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
 from pipeline import tables
-from pipeline.config import DenoisingModel, DetectorSpec
+from pipeline.config import DenoisingModel, DetectorSpec, Model, Window
 from pipeline.data.ingest import ingest_days
 from pipeline.data.split import Block
 from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
@@ -60,7 +61,7 @@ class PumpHouse:
         folder = Path(self.here.cache) / f"bundle-{number}"
         made = Live(
             Version(number, f"run-{number}", "", {}, ""),
-            _bundle(folder, line, self.spec.window.length),
+            _bundle(folder, line, self.spec),
         )
         self.live[alias] = made
         return made
@@ -93,23 +94,22 @@ class PumpHouse:
         return {name: content_hashes(self.rows(name)) for name in ("scores", "incidents")}
 
 
-def open_house(here: Settings, *, window: int = 1) -> PumpHouse:
+def open_house(here: Settings, **sections: Any) -> PumpHouse:
     """A pump house with its detector file, and nothing live yet."""
-    source = {"kind": "parquet", "path": "pumps.parquet"}
-    spec = make_spec(source=source, window={"length": window})
+    spec = make_spec(source={"kind": "parquet", "path": "pumps.parquet"}, **sections)
     content = spec.model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
     return PumpHouse(here, spec)
 
 
 def another_house(
-    here: Settings, monkeypatch: pytest.MonkeyPatch, name: str, *, window: int = 1
+    here: Settings, monkeypatch: pytest.MonkeyPatch, name: str, **sections: Any
 ) -> PumpHouse:
     """Another deployment with the same live version and tables of its own; steps see it now."""
     elsewhere = replace(here, storage=f"{here.storage}-{name}", cache=here.cache / name)
     elsewhere.cache.mkdir()
     monkeypatch.setenv("PLIMSOLL_STORAGE", elsewhere.storage)
-    house = open_house(elsewhere, window=window)
+    house = open_house(elsewhere, **sections)
     house.promote(1)
     monkeypatch.setattr(live, "by_alias", house.by_alias)
     return house
@@ -128,16 +128,22 @@ def station() -> pd.DataFrame:
 
 
 @cache
-def _fitted(window: int) -> tuple[FittedNetwork, Calibration]:
-    spec = make_spec(window={"length": window})
+def _fitted(
+    window: Window, smoothing: int, by: str, model: Model
+) -> tuple[FittedNetwork, Calibration]:
+    spec = make_spec(window=window, smoothing={"rows": smoothing}, contexts={"by": by})
     schema = schema_of(spec.columns, spec.window)
-    fitted = fit(Block("train", make_telemetry(20, first_day=BEFORE, seed=1)), schema, SMALL)
+    fitted = fit(Block("train", make_telemetry(20, first_day=BEFORE, seed=1)), schema, model)
     held = Block("calibration", make_telemetry(10, first_day=BEFORE, seed=2))
-    return fitted, calibrate(held, schema, Graph(fitted.graph).score, spec.threshold)
+    scorer = Graph(fitted.graph).score
+    return fitted, calibrate(
+        held, schema, scorer, spec.threshold, smoothing=spec.smoothing, contexts=spec.contexts
+    )
 
 
-def _bundle(folder: Path, line: float, window: int) -> Bundle:
-    fitted, honest = _fitted(window)
+def _bundle(folder: Path, line: float, spec: DetectorSpec) -> Bundle:
+    model = SMALL if spec.model == DenoisingModel() else spec.model
+    fitted, honest = _fitted(spec.window, spec.smoothing.rows, spec.contexts.by, model)
     threshold = replace(honest.threshold, value=line * honest.threshold.value)
     drawn = replace(honest, threshold=threshold)
     write_bundle(fitted, drawn, folder, name="pumps", provenance=Provenance({}, "", ""))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import timedelta
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from pipeline.config.section import Section
+from pipeline.config.section import Duration, Section
 
 Loss = Literal["mse", "huber", "bce", "poisson"]
 
 
 class Fitted(Section):
-    """What every family has."""
+    """What every family has.
+
+    Attributes:
+        takes_missing: whether it judges rows with missing values.
+    """
+
+    takes_missing: ClassVar[bool] = False
 
     seed: int = Field(
         42, ge=0, lt=2**63, description="Same seed, same rows, same machine: same weights."
@@ -20,7 +27,8 @@ class Fitted(Section):
     loss: Loss = Field(
         "mse",
         description="What training minimises and the score adds up. mse; huber: large errors count "
-        "linearly; bce: features between 0 and 1; poisson: counts.",
+        "linearly; bce: features with firm ends (shares, on/off), which their training range is "
+        "taken for; poisson: counts, at least 0.",
     )
 
 
@@ -35,3 +43,22 @@ class Trained(Fitted):
     patience: int = Field(
         10, ge=1, description="Checks of the validation error without gain before stopping."
     )
+    horizons: tuple[Duration | Literal["all"], ...] = Field(
+        (),
+        description="Spans back from the newest training row, as [1d, 7d, all]: the members are "
+        "dealt out over them, and each learns from the rows of its span only. Empty: all from all.",
+    )
+
+    @model_validator(mode="after")
+    def _members_must_go_round(self) -> Self:
+        if self.horizons and self.members % len(self.horizons):
+            msg = (
+                f"members {self.members} cannot be dealt out evenly over {len(self.horizons)} "
+                f"horizons; set members to a multiple of {len(self.horizons)}"
+            )
+            raise ValueError(msg)
+        short = [each for each in self.horizons if each != "all" and each <= timedelta(0)]
+        if short or len(set(self.horizons)) < len(self.horizons):
+            msg = "horizons must be spans above 0 or `all`, each named once"
+            raise ValueError(msg)
+        return self

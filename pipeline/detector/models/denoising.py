@@ -18,43 +18,17 @@ from torch import nn
 from pipeline.config.model import DenoisingModel
 from pipeline.detector.descent import by_steps
 from pipeline.detector.models.family import Answer, Family, Shape
-
-_TIMID = 0.1  # the last layer starts small: an untrained network answers with the mean row
-
-
-class DenoisingEnsemble(nn.Module):
-    """inputs - width - width - inputs with SiLU. The output is the clean row itself.
-
-    Adding it to the input, as residual networks do, would let a spoilt feature through by default.
-    """
-
-    def __init__(self, settings: DenoisingModel, inputs: int, generator: torch.Generator) -> None:
-        super().__init__()
-        sizes = [inputs, settings.width, settings.width, inputs]
-        gains = [1.0, 1.0, _TIMID]
-        shapes = list(zip(sizes, sizes[1:], gains, strict=False))
-        self.weights = nn.ParameterList(
-            torch.randn(settings.members, n_in, n_out, generator=generator)
-            * (gain * math.sqrt(2 / n_in))  # He et al., ICCV 2015
-            for n_in, n_out, gain in shapes
-        )
-        self.biases = nn.ParameterList(
-            torch.zeros(settings.members, 1, n_out) for _, n_out, _ in shapes
-        )
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Denoised rows of each member, shape (members, n, inputs)."""
-        hidden = rows
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if layer:
-                hidden = nn.functional.silu(hidden)
-            hidden = torch.matmul(hidden, weight) + bias
-        return hidden
+from pipeline.detector.models.layers import TIMID, BatchedLayers
 
 
 def build(settings: DenoisingModel, shape: Shape, generator: torch.Generator) -> nn.Module:
-    """An untrained ensemble."""
-    return DenoisingEnsemble(settings, shape.inputs, generator)
+    """An untrained ensemble: inputs - width - width - inputs.
+
+    The output is the clean row itself. Adding it to the input, as residual networks do, would let
+    a spoilt feature through by default.
+    """
+    sizes = [shape.inputs, settings.width, settings.width, shape.inputs]
+    return BatchedLayers(settings.members, sizes, generator, last_gain=TIMID)
 
 
 def corrupt(

@@ -16,15 +16,26 @@ OnCheck = Callable[[Check], None]
 
 @dataclass(frozen=True)
 class Shape:
-    """Of one model input: `rows` of a window, oldest first, of `features` each."""
+    """Of one model input: `rows` of a window, oldest first, of `features` each.
+
+    Behind them come pseudo-rows, one number a feature: with `derivative` how much each row differs
+    from the one before, then one for each statistic of `rolling`.
+    """
 
     rows: int
     features: int
+    derivative: bool = False
+    rolling: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> int:
+        """Rows and pseudo-rows."""
+        return self.rows + self.derivative * (self.rows - 1) + len(self.rolling)
 
     @property
     def inputs(self) -> int:
         """Numbers in one model input."""
-        return self.rows * self.features
+        return self.blocks * self.features
 
 
 @dataclass(frozen=True)
@@ -93,13 +104,14 @@ Learn = Callable[[Any, nn.Module, Lesson], Learnt]
 Spoil = Callable[[Any, torch.Tensor, torch.Generator], torch.Tensor]
 """(settings, clean rows, random source) -> what training shows instead; same shape."""
 
-Attempt = Callable[[Any, nn.Module, torch.Tensor, torch.Generator | None, float], Answer]
+Attempt = Callable[[Any, Any, torch.Tensor, torch.Generator | None, float], Answer]
 """(settings, ensemble, shown rows, random source, progress) -> the answer of a training step.
 
-`progress` runs from 0 to 1 over the fit. Without a random source (a check) nothing is sampled.
+`progress` runs from 0 to 1 over the fit. Without a random source (a check) nothing is sampled, and
+progress is 1: steps are compared by what the fit is to reach.
 """
 
-Report = Callable[[Any, nn.Module, torch.Tensor], tuple[dict[str, float], tuple[str, ...]]]
+Report = Callable[[Any, Any, torch.Tensor], tuple[dict[str, float], tuple[str, ...]]]
 """(settings, trained ensemble, scaled rows) -> `measured` and `remarks` of `Learnt`."""
 
 
@@ -112,8 +124,10 @@ class Family:
         learn: how it gets its weights; `descent.by_steps` makes one for what learns by gradients.
         scoring: builds a score of its own from the trained ensemble, in place of section `score`;
             None for all that reconstruct.
+        minimum_rows: rows that a window must have for it; `fit` refuses shorter windows.
     """
 
     build: Build
     learn: Learn
     scoring: Callable[[nn.Module], nn.Module] | None = None
+    minimum_rows: int = 1

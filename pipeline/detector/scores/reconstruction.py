@@ -6,6 +6,9 @@ import torch
 from torch import nn
 
 from pipeline.config.score import ReconstructionScore
+from pipeline.detector.scores import mahalanobis
+from pipeline.detector.scores.capping import softly_capped
+from pipeline.detector.scores.folding import mean_of_window
 from pipeline.detector.scores.score import Evidence, Parts
 
 _LEAST_SHARE = 0.05
@@ -17,8 +20,7 @@ class ReconstructionError(nn.Module):
     Attributes:
         weight: of each feature, 0 for context; sums to 1.
         usual: the loss that each feature is measured in.
-        cap: soft limit of e: c log(1 + e / c) grows like e below c and slowly above, so that one
-            wild sensor cannot speak for the whole row. None: no limit.
+        cap: soft limit of e; None: no limit.
     """
 
     weight: torch.Tensor
@@ -42,19 +44,14 @@ class ReconstructionError(nn.Module):
         """What each feature adds to the score, shape (n, d)."""
         del made
         error = feature_loss(self.loss, output, scaled, len(self.weight)) / self.usual
-        if self.cap is not None:
-            error = self.cap * torch.log(1 + error / self.cap)
-        return error * self.weight
+        return softly_capped(error, self.cap) * self.weight
 
 
 def feature_loss(
     loss: nn.Module, output: torch.Tensor, scaled: torch.Tensor, features: int
 ) -> torch.Tensor:
     """Loss of each feature, (n, d): mean over members and over the rows of a window."""
-    by_input: torch.Tensor = loss(output, scaled).mean(dim=0)
-    if by_input.shape[1] == features:
-        return by_input
-    return by_input.reshape(-1, by_input.shape[1] // features, features).mean(dim=1)
+    return mean_of_window(loss(output, scaled).mean(dim=0), features)
 
 
 def fit(settings: ReconstructionScore, evidence: Evidence) -> nn.Module:
@@ -62,8 +59,14 @@ def fit(settings: ReconstructionScore, evidence: Evidence) -> nn.Module:
 
     `plain` adds up plain losses. `standardised` measures each feature in its own usual loss, so
     that a feature the network reconstructs well can alarm by itself; usual losses below 5 % of the
-    mean are raised to it, because a tiny one would only amplify noise.
+    mean are raised to it, because a tiny one would only amplify noise. `mahalanobis` measures them
+    together.
+
+    Raises:
+        ConfigError: mahalanobis of another loss than mse.
     """
+    if settings.error == "mahalanobis":
+        return mahalanobis.fit(settings.cap, evidence)
     weight = torch.tensor(evidence.judged, dtype=torch.float64)
     usual = torch.ones_like(weight)
     if settings.error == "standardised":
@@ -77,4 +80,6 @@ def fit(settings: ReconstructionScore, evidence: Evidence) -> nn.Module:
 
 def restore(settings: ReconstructionScore, loss: nn.Module, parts: Parts) -> nn.Module:
     """The fitted score, from its buffers."""
+    if settings.error == "mahalanobis":
+        return mahalanobis.restore(settings.cap, parts)
     return ReconstructionError(loss, settings.cap, parts["weight"], parts["usual"])

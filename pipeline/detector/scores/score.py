@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -36,6 +36,18 @@ class Evidence:
     generator: torch.Generator
 
 
+class Told(NamedTuple):
+    """What a fitted score tells of itself: joins `measured` and `remarks` of the facts."""
+
+    measured: dict[str, float]
+    remarks: tuple[str, ...]
+
+
+def _nothing(scoring: nn.Module) -> Told:
+    del scoring
+    return Told({}, ())
+
+
 @dataclass(frozen=True)
 class Score:
     """A kind of score.
@@ -43,7 +55,13 @@ class Score:
     Its module is called with scaled windows (n, inputs), the network's output (members, n, inputs)
     and the reconstructions that it means, of the same shape. It answers what each feature adds to
     the score, (n, d), not negative: their sum is the score.
+
+    Attributes:
+        fit: (settings, evidence) -> the fitted module.
+        restore: (settings, loss, buffers) -> the module as it was fitted.
+        report: (module) -> what a reviewer should know of it.
     """
 
     fit: Callable[[Any, Evidence], nn.Module]
     restore: Callable[[Any, nn.Module, Parts], nn.Module]
+    report: Callable[[nn.Module], Told] = _nothing

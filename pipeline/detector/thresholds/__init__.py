@@ -1,12 +1,17 @@
-"""Ways to draw a threshold, by the name that `threshold.method` gives."""
+"""Ways to draw a threshold, by the name that `threshold.method` gives.
 
+`cost_weighted` is none of THRESHOLDS: it needs labels, and so `cost_weighted.draw_labelled`.
+"""
+
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.threshold import Threshold
 from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.thresholds import conformal, hill
+from pipeline.detector.thresholds import conformal, hill, mad, percentile, pot, sigma
 
 
 class DrawThreshold(Protocol):
@@ -18,6 +23,23 @@ class DrawThreshold(Protocol):
         """Draw it, or raise CalibrationError when these scores are too few for the method."""
 
 
-THRESHOLDS: dict[str, DrawThreshold] = {"conformal": conformal.draw, "hill": hill.draw}
+THRESHOLDS: dict[str, DrawThreshold] = {
+    "conformal": conformal.draw,
+    "percentile": percentile.draw,
+    "hill": hill.draw,
+    "pot": pot.draw,
+    "mad": mad.draw,
+    "sigma": sigma.draw,
+}
 
-__all__ = ["THRESHOLDS", "DrawThreshold"]
+_TAILED = {"hill": hill.draw, "pot": pot.draw}
+
+
+def method_of(config: Threshold) -> DrawThreshold:
+    """The configured method with its own settings."""
+    if config.method in _TAILED:
+        return partial(_TAILED[config.method], tail_quantile=config.tail_quantile)
+    return THRESHOLDS[config.method]
+
+
+__all__ = ["THRESHOLDS", "DrawThreshold", "method_of"]

@@ -18,27 +18,27 @@ from pipeline.detector.thresholds.coverage import rate_interval
 from pipeline.errors import CalibrationError
 
 LEAST = 20
-_TAIL = 0.1
 _TAILS = (0.025, 0.975)
 
 
-def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> DrawnThreshold:
-    """Level u (tail / alpha)^h, with u the 90th percentile and h the mean log excess over it.
+def draw(
+    scores: NDArray[np.floating], *, alpha: float, n_effective: float, tail_quantile: float = 0.9
+) -> DrawnThreshold:
+    """Level u (tail / alpha)^h, with u the tail's quantile and h the mean log excess over it.
 
-    Always marked low-confidence. For alpha of 10 % and more it is the percentile itself.
+    Always marked low-confidence. For an alpha beyond the tail it is the percentile itself.
 
     Raises:
-        CalibrationError: fewer than 20 scores, or a 90th percentile that is not positive.
+        CalibrationError: fewer than 20 scores, or a quantile that is not positive.
     """
     n = len(scores)
     exact = np.sort(scores.astype(np.float64))
-    tail = max(_TAIL, alpha)
+    tail = max(1 - tail_quantile, alpha)
     start = float(np.quantile(exact, 1 - tail)) if n else 0.0
     if n < LEAST or start <= 0:
         msg = (
-            f"{n:,} calibration scores with a 90th percentile of {start:.3g} give no tail to fit: "
-            f"at least {LEAST} scores and a positive percentile are needed. Provide more normal "
-            "rows."
+            f"{n:,} calibration scores whose tail begins at {start:.3g} give no tail to fit: at "
+            f"least {LEAST} scores and a positive beginning are needed. Provide more normal rows."
         )
         raise CalibrationError(msg)
     over = exact[exact > start]

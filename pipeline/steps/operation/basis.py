@@ -139,11 +139,12 @@ def telemetry_version(spec: DetectorSpec) -> int | None:
 def lookback_of(spec: DetectorSpec, judges: Judges) -> timedelta:
     """How far before a row its answer may reach; at most a day.
 
-    A window reaches over the rows before its own, and each of them looks back for shifts.
+    A window and a smoothed score reach over rows before their own, and each of these looks back
+    for shifts.
     """
     spans = [
-        lookback(spec.shifts, schema) + _GAP * (schema.window - 1) * spec.columns.cadence
-        for schema in (judge.bundle.schema for judge in judges.bundles)
+        lookback(spec.shifts, bundle.schema) + _GAP * (bundle.reach - 1) * spec.columns.cadence
+        for bundle in (judge.bundle for judge in judges.bundles)
     ]
     return min(max(spans), _ONE_DAY)
 

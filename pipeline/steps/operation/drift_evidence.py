@@ -123,7 +123,7 @@ def _scored_alone(
 ) -> NDArray[np.float64]:
     """Scores of one day's rows. Not with other days: the last bits depend on the batch."""
     days = _day_of(frame[columns.timestamp])
-    longer = judge.bundle.schema.window > 1
+    longer = judge.bundle.reach > 1
     batch = (days == day) | ((days == day - 1) & longer)
     score: NDArray[np.float64] = score_rows(judge.bundle, frame[batch]).score[days[batch] == day]
     return score

@@ -96,7 +96,7 @@ def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
 def notice_of(spec: DetectorSpec, incident: Incident, day: date) -> Notice:
     """The message of one incident: what, since when, how bad, which features, how to answer."""
     where = incident.entity or spec.name
-    blamed = [f"{b.feature} ({b.times_usual:.0f} x the usual score)" for b in incident.features]
+    blamed = [f"{b.feature} ({b.times_usual:.0f} x its usual share)" for b in incident.features]
     first = f", first of all {incident.features[0].feature}" if incident.features else ""
     peak = f"{incident.peak:.1f} x the threshold at {incident.peak_at:%H:%M}"
     span = f"{incident.start:%Y-%m-%d %H:%M} to {incident.end:%Y-%m-%d %H:%M} UTC"

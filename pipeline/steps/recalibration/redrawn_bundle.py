@@ -1,4 +1,8 @@
-"""The bundle of a redrawn line: the parent's network and golden rows, everything else new."""
+"""The bundle of a redrawn line: the parent's network and golden rows, everything else new.
+
+Smoothing and the factors of the contexts stay the parent's: they make the score, and a score that
+any version with the same weights has given must stay comparable. Only the line moves.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +57,7 @@ def write_redrawn(
         ),
         reference=_reference(used, parent, spec, origin.window),
         golden=read_golden(parent.folder),
+        finish=parent.finish,
         trained=parent.trained_reference(),
     )
     return write_bundle(

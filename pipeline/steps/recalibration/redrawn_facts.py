@@ -111,6 +111,7 @@ def _fault_size(champion: Live, threshold: float, spec: DetectorSpec) -> dict[st
         columns=columns_of(champion),
         window=bundle.schema.window,
         seed=bundle.description.network.seed,
+        finish=bundle.finish,
     )
     return minimum_detectable(inject(trial), share=spec.gate.minimum_fault_recall)
 

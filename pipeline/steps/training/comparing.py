@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import structlog
 
-from pipeline.config import DetectorSpec
+from pipeline.config import Columns, DetectorSpec
+from pipeline.data.timeline import subset, timeline
 from pipeline.detector.bundle import Bundle
 from pipeline.errors import BundleError
-from pipeline.evaluation.injection import minimum_detectable
+from pipeline.evaluation.injection import minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.gate import ChampionFacts
 from pipeline.registry.versions import Version
+from pipeline.scoring import score_rows
 from pipeline.steps.live import opened
 
 NOT_COMPARED = (
@@ -28,11 +31,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Comparison:
-    """The live version on the candidate's test rows."""
+    """The live version on the candidate's test rows.
+
+    Attributes:
+        facts: what the gate asks.
+        replayed: both over the same rows.
+        threshold: the live line.
+        grades: share of injected faults that it catches, by kind and size.
+    """
 
     facts: ChampionFacts
     replayed: Replay
     threshold: float
+    grades: dict[str, dict[float, float]]
 
 
 def readable(version: Version) -> Bundle | None:
@@ -55,19 +66,43 @@ def compare(
     museum: pd.DataFrame,
     spec: DetectorSpec,
 ) -> Comparison | None:
-    """Champion and candidate on the same rows; None where the champion cannot read them."""
+    """Champion and candidate on the same rows; None where the champion cannot read them.
+
+    Of a champion that takes no missing values these are the rows without any.
+    """
     if set(live.schema.features) - set(frame.columns):
         return None
-    old, new = judge(live, frame, spec.columns), judge(bundle, frame, spec.columns)
-    tried = try_out(live, frame, spec.columns, old, museum)
+    frame, museum = _readable_rows(live, frame), _readable_rows(live, museum)
+    if frame.empty:
+        return None
+    tried = try_out(live, frame, spec.columns, judge(live, frame, spec.columns), museum)
+    was, now = live.description.network, bundle.description.network
     facts = ChampionFacts(
         version=number,
         median_error=tried.diagnosis.median_error,
         alerts_per_day=tried.evaluation.alerts_per_day,
         incidents_caught=incidents_caught(tried.incidents),
         fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
+        explained_variance=tried.diagnosis.explained_variance,
+        same_kind=(was.family, was.loss) == (now.family, now.loss),
     )
-    replayed = replay(
-        new.line, Replayed(new.score, bundle.threshold), Replayed(old.score, live.threshold)
+    replayed = _replayed(live, bundle, frame, spec.columns)
+    return Comparison(facts, replayed, live.threshold, recall(tried.faults))
+
+
+def _readable_rows(live: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
+    if live.schema.takes_missing or frame.empty:
+        return frame
+    whole = frame[list(live.schema.features)].notna().all(axis=1)
+    return frame if whole.all() else frame[whole].reset_index(drop=True)
+
+
+def _replayed(live: Bundle, bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Replay:
+    """Both over the rows that end a full window of either: their windows may differ in length."""
+    new, old = score_rows(bundle, frame), score_rows(live, frame)
+    both = np.flatnonzero(new.complete & old.complete)
+    return replay(
+        subset(timeline(frame, columns), both),
+        Replayed(new.score[both].astype(np.float32), bundle.threshold),
+        Replayed(old.score[both].astype(np.float32), live.threshold),
     )
-    return Comparison(facts, replayed, live.threshold)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import settings, staging
-from pipeline.config import DetectorSpec
+from pipeline.config import DetectorSpec, Model
 from pipeline.data.museum import read_museum
 from pipeline.data.split import Block, Blocks, Role, split
 from pipeline.data.window import Manifest, read_training_window
@@ -21,27 +21,40 @@ from pipeline.detector.calibration import calibrate as draw
 from pipeline.detector.description import Provenance
 from pipeline.detector.fitted import FittedNetwork, load_fitted, save_fitted
 from pipeline.detector.graph import Graph
+from pipeline.detector.lineage import Start
 from pipeline.detector.schema import schema_of
+from pipeline.detector.warm_start import WarmStart, tuned
 from pipeline.provenance import code_version, lock_hash
 from pipeline.records import from_json, to_json
 from pipeline.registry import pages, runs
 from pipeline.registry.connection import connect
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
+from pipeline.steps.training.warm_start import Prepared, prepare, roles
 
-MUSEUM = "museum"
+MUSEUM, OLDER = "museum", "older"
 
 
-def window(detector: str, as_of: str, *, training_days: int | None = None) -> dict[str, Any]:
-    """Read the training window before `as_of` and share it out in three blocks."""
+def window(
+    detector: str, as_of: str, *, training_days: int | None = None, warm_start: bool = False
+) -> dict[str, Any]:
+    """Read the training window before `as_of` and share it out in three blocks.
+
+    With `warm_start` the train block shrinks to its recent normal rows, and the live version's
+    weights and older rows are staged beside it; calibration and test stay as they are.
+    """
     here = settings.load()
     spec = staged.detector_named(detector, training_days=training_days)
     read = read_training_window(here.storage, spec, staged.as_date(as_of))
-    origin = staged.pin(spec, read.manifest)
+    blocks = split(read.frame, spec)
+    tuning = prepare(here.storage, spec, read.manifest, blocks) if warm_start else None
+    origin = staged.pin(spec, read.manifest, tuning.start if tuning else None)
     name = staged.name_candidate(origin)
     candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
     staged.stage_origin(candidate, origin)
-    blocks = split(read.frame, spec)
+    if tuning is not None:
+        blocks = replace(blocks, train=Block("train", tuning.recent))
+        _stage_tuning(candidate, tuning)
     _stage_blocks(candidate, blocks)
     tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
     _stage(candidate, MUSEUM, read_museum(here.storage, spec, read.manifest, without=tested))
@@ -59,10 +72,11 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     # the CPU with two), and the same seed gives the same weights however many cores there are.
     fitted = fit(
         block_of(candidate, "train"),
-        schema_of(spec.columns, spec.window),
-        spec.model,
+        schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells),
+        _model_of(candidate, spec),
         spec.score,
         threads=1,
+        start=_warm_start_of(candidate, spec),
     )
     with tempfile.TemporaryDirectory() as scratch:
         save_fitted(fitted, Path(scratch))
@@ -77,7 +91,14 @@ def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
     with staging.pulled(candidate.folder(staged.FIT)) as folder:
         fitted = load_fitted(folder)
     scorer = Graph(fitted.graph).score
-    drawn = draw(block_of(candidate, "calibration"), fitted.facts.schema, scorer, spec.threshold)
+    drawn = draw(
+        block_of(candidate, "calibration"),
+        fitted.facts.schema,
+        scorer,
+        spec.threshold,
+        smoothing=spec.smoothing,
+        contexts=spec.contexts,
+    )
     _stage_bundle(candidate, fitted, drawn, manifest)
     metrics = runs.threshold_metrics(drawn.threshold)
     runs.log_metrics(connect(settings.load()), candidate.run_id, metrics)
@@ -99,10 +120,34 @@ def museum_of(candidate: Candidate) -> pd.DataFrame:
 
 def described(candidate: Candidate, manifest: Manifest) -> str:
     """What a candidate is, for the description of its run."""
+    start = staged.start_of(candidate)
     return (
         f"Candidate of `{candidate.detector}`, trained on {manifest.first_day} to "
         f"{manifest.last_day}: {manifest.days} validated days before {manifest.as_of}."
-    )
+    ) + (f" Fine-tuned from version {start.version}." if start else "")
+
+
+def _stage_tuning(candidate: Candidate, tuning: Prepared) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        save_fitted(tuning.network, Path(scratch))
+        staging.push(Path(scratch), candidate.folder(staged.START))
+    _stage(candidate, OLDER, tuning.older)
+
+
+def _model_of(candidate: Candidate, spec: DetectorSpec) -> Model:
+    """The model section, gentler for a fine-tuning."""
+    if staged.start_of(candidate) is None:
+        return spec.model
+    return tuned(spec.model, spec.fine_tuning)
+
+
+def _warm_start_of(candidate: Candidate, spec: DetectorSpec) -> WarmStart | None:
+    if staged.start_of(candidate) is None:
+        return None
+    with staging.pulled(candidate.folder(staged.START)) as folder:
+        network = load_fitted(folder)
+    rows = staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{OLDER}.parquet")
+    return WarmStart(network, Block("train", rows.to_pandas()), spec.fine_tuning.replay_share)
 
 
 def _stage_blocks(candidate: Candidate, blocks: Blocks) -> None:
@@ -118,7 +163,9 @@ def _stage(candidate: Candidate, name: str, frame: pd.DataFrame) -> None:
 def _stage_bundle(
     candidate: Candidate, fitted: FittedNetwork, drawn: Calibration, manifest: Manifest
 ) -> None:
-    provenance = Provenance(to_json(manifest), code_version(), lock_hash())
+    spec, _ = staged.origin_of(candidate)
+    data = to_json(manifest) | roles(spec)
+    provenance = Provenance(data, code_version(), lock_hash(), staged.start_of(candidate))
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch)
         write_bundle(fitted, drawn, bundle, name=candidate.detector, provenance=provenance)
@@ -140,7 +187,8 @@ def _opened(
     run_id = opened.info.run_id
     facts = fitted.facts
     runs.describe(client, run_id, f"**Not judged yet.** {described(candidate, manifest)}")
-    runs.log_parameters(client, run_id, _parameters(spec, manifest))
+    start, model = staged.start_of(candidate), _model_of(candidate, spec)
+    runs.log_parameters(client, run_id, _parameters(spec, manifest, model, start))
     runs.log_history(client, run_id, "loss/train", [(c.step, c.train) for c in facts.history])
     runs.log_history(
         client, run_id, "loss/validation", [(c.step, c.validation) for c in facts.history]
@@ -166,20 +214,26 @@ def _opened(
     return replace(candidate, run_id=run_id, page=page)
 
 
-def _parameters(spec: DetectorSpec, manifest: Manifest) -> dict[str, object]:
+def _parameters(
+    spec: DetectorSpec, manifest: Manifest, model: Model, start: Start | None
+) -> dict[str, object]:
     sections = {
-        "model": spec.model,
+        "model": model,
         "score": spec.score,
         "threshold": spec.threshold,
+        "smoothing": spec.smoothing,
+        "contexts": spec.contexts,
         "split": spec.split,
+        **({"fine_tuning": spec.fine_tuning} if start else {}),
     }
     settled = {
         f"{section}.{key}": value
-        for section, model in sections.items()
-        for key, value in model.model_dump(mode="json").items()
+        for section, settings_of in sections.items()
+        for key, value in settings_of.model_dump(mode="json").items()
     }
     return {
         **settled,
+        **({"data.warm_start_of": start.version} if start else {}),
         "window.length": spec.window.length,
         "data.as_of": manifest.as_of,
         "data.first_day": manifest.first_day,

@@ -16,7 +16,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.data.window import Manifest
 from pipeline.detector.bundle import Bundle, load_bundle
-from pipeline.evaluation.injection import at_largest, minimum_detectable
+from pipeline.evaluation.injection import at_largest, minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.gate import CandidateFacts, GateVerdict, decide
 from pipeline.records import from_json, to_json
@@ -71,7 +71,9 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
             compared = compare(champion.number, live, bundle, frame, museum, spec) if live else None
             blind = "" if compared else NOT_COMPARED.format(champion.number)
         verdict = decide(
-            _facts(candidate, bundle, spec), compared.facts if compared else None, spec.gate
+            _facts(candidate, bundle, spec, compared),
+            compared.facts if compared else None,
+            spec.gate,
         )
         version = versions.register(
             client,
@@ -134,7 +136,9 @@ def settle(judged: Judged, run: str) -> None:
     runs.end(client, judged.candidate.run_id, passed=False)
 
 
-def _facts(candidate: Candidate, bundle: Bundle, spec: DetectorSpec) -> CandidateFacts:
+def _facts(
+    candidate: Candidate, bundle: Bundle, spec: DetectorSpec, compared: Comparison | None
+) -> CandidateFacts:
     tried, drift = tryout_of(candidate), drift_of(candidate)
     threshold = bundle.description.threshold
     return CandidateFacts(
@@ -154,6 +158,7 @@ def _facts(candidate: Candidate, bundle: Bundle, spec: DetectorSpec) -> Candidat
         drift_reason=drift.reason,
         bundle_mb=tried.bundle_mb,
         latency_ms=tried.latency_ms,
+        rank_agreement=compared.replayed.rank_agreement if compared else None,
     )
 
 
@@ -186,8 +191,10 @@ def _card(
                 calibration=blocks["calibration"],
                 test=blocks["test"],
             ),
-            changes=_changes(bundle, compared, blind),
+            changes=(*_tuned_from(bundle), *_changes(bundle, compared, blind)),
             replay=compared.replayed if compared else None,
+            faults=recall(tryout_of(candidate).faults),
+            champion_faults=compared.grades if compared else {},
             images=(Reference("Score distribution", image),),
             links=(
                 Reference("Run", pages.inside_mlflow(candidate.page)),
@@ -202,6 +209,24 @@ def _changes(bundle: Bundle, compared: Comparison | None, blind: str) -> tuple[s
         return (blind,) if blind else ()
     line = f"threshold {bundle.threshold:.4g} instead of {compared.threshold:.4g}"
     return (f"{line}, on scores of another network",)
+
+
+def _tuned_from(bundle: Bundle) -> Iterator[str]:
+    """Where the weights of a fine-tuned candidate come from, and what it was shown."""
+    start = bundle.description.provenance.start
+    if start is None:
+        return
+    learnt = (
+        f"**fine-tuned from version {start.version}** on {start.recent_rows:,} normal rows of the "
+        f"newest {start.recent_days} train days, beside {start.replay_days} older days since "
+        f"{start.since}"
+    )
+    yield learnt + (
+        f"; {start.suspects:,} rows that version {start.version} flags and nobody has judged were "
+        "left out"
+        if start.suspects
+        else ""
+    )
 
 
 def _further(candidate: Candidate) -> Iterator[Reference]:
@@ -243,6 +268,7 @@ def log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
 def _tags(
     candidate: Candidate, bundle: Bundle, judged: Judged, manifest: Manifest
 ) -> dict[str, str]:
+    start = bundle.description.provenance.start
     return {
         "gate": "passed" if judged.passed else "rejected",
         "threshold": f"{bundle.threshold:.6g}",
@@ -252,4 +278,5 @@ def _tags(
         tags.WEIGHTS_OF: str(judged.version),
         "candidate": candidate.name,
         "bundle_sha256": bundle.digest,
+        **({"fine_tuned_from": str(start.version)} if start else {}),
     }

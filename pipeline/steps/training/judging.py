@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pipeline.data.split import rows_for
 from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.drift import DriftVerdict, judge_drift
 from pipeline.drift.samples import reference_sample, sample_of
-from pipeline.evaluation.injection import at_largest
+from pipeline.evaluation.injection import at_largest, recall
 from pipeline.evaluation.metrics import Evaluation, JudgedRows
 from pipeline.evaluation.tryout import Tryout, judge, try_out
 from pipeline.records import from_json, to_json
@@ -125,17 +126,17 @@ def _metrics(tried: Tryout) -> dict[str, float]:
         "test/rows": float(tried.evaluation.rows),
         "test/flags_per_day": tried.evaluation.flags_per_day,
         "test/alerts_per_day": tried.evaluation.alerts_per_day,
-        "health/noise_passthrough": tried.diagnosis.noise_passthrough,
-        "health/explained_variance": tried.diagnosis.explained_variance,
-        "health/median_error": tried.diagnosis.median_error,
         "bundle/latency_ms": tried.latency_ms,
         "bundle/mb": tried.bundle_mb,
     }
+    health = asdict(tried.diagnosis)
+    metrics |= {f"health/{name}": value for name, value in health.items() if value is not None}
     metrics |= _rate(tried.evaluation) | _detection(tried.evaluation)
-    return metrics | {
-        f"faults/{kind.replace(' ', '_')}": share
-        for kind, share in at_largest(tried.faults).items()
-    }
+    for kind, by_size in recall(tried.faults).items():
+        named = f"faults/{kind.replace(' ', '_')}"
+        metrics[named] = at_largest(tried.faults)[kind]
+        metrics |= {f"{named}/{size:g}": share for size, share in by_size.items()}
+    return metrics
 
 
 def _rate(evaluation: Evaluation) -> dict[str, float]:

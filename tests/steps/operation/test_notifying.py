@@ -47,7 +47,7 @@ def test_a_new_incident_is_told_with_cause_and_way_to_answer():
     assert notice["subject"] == "la_haute_borne: R80711 is anomalous, first of all power"
     assert "From 2014-05-01 03:10 to 2014-05-01 05:10 UTC, 13 rows." in notice["text"]
     assert "7.1 x the threshold at 03:40" in notice["text"]
-    assert "power (41 x the usual score); pitch (6 x the usual score)" in notice["text"]
+    assert "power (41 x its usual share); pitch (6 x its usual share)" in notice["text"]
     assert f"label {NAME} --incident {INCIDENT.id}" in notice["text"]
 
 

@@ -7,11 +7,15 @@ import pytest
 
 from pipeline import tables
 from pipeline.errors import BundleError, DataError, OutageError
+from pipeline.scoring import score_frame
 from pipeline.steps import live
+from pipeline.steps.operation.basis import Judges, lookback_of
 from pipeline.tables import Table
 from tests.builders import ROWS_A_DAY
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import another_house, station
+
+FINISHED = {"smoothing": {"rows": 4}, "contexts": {"by": "entity"}}
 
 
 def test_every_row_gets_its_score_and_a_flag_where_it_crosses_the_line(filled):
@@ -39,12 +43,12 @@ def test_a_day_is_recorded_with_what_it_was_scored_from(filled):
     assert line["median_score"] == filled.rows("scores", D[2])["score"].median()
 
 
-@pytest.mark.parametrize("window", [1, 3])
-def test_shuffled_in_order_and_bulk_give_the_same_tables(here, monkeypatch, window):
+@pytest.mark.parametrize("how", [{}, {"window": {"length": 3}}, FINISHED], ids=str)
+def test_shuffled_in_order_and_bulk_give_the_same_tables(here, monkeypatch, how):
     orders = [list(D), [5, 0, 7, 2, 6, 1, 4, 3], [D]]
     contents = []
     for place, order in enumerate(orders):
-        house = another_house(here, monkeypatch, f"lake-{place}", window=window)
+        house = another_house(here, monkeypatch, f"lake-{place}", **how)
         house.deliver(station())
         for step in order:
             chunk = step if isinstance(step, list) else [D[step] if isinstance(step, int) else step]
@@ -58,6 +62,34 @@ def test_shuffled_in_order_and_bulk_give_the_same_tables(here, monkeypatch, wind
     assert in_order["incidents"]
     kinds = house.rows("incidents")["kind"].unique()
     assert set(kinds) == {"anomaly", "shifted feature"}
+
+
+def test_days_get_the_smoothed_scores_that_all_rows_get_together(here, monkeypatch):
+    house = another_house(here, monkeypatch, "smooth", **FINISHED)
+    house.deliver(station())
+    house.ingest(*D[:6])
+    for day in D[:6]:
+        house.score(day)
+
+    rows = house.rows("scores").sort_values(["timestamp", "entity"], ignore_index=True)
+    telemetry = house.rows("telemetry").sort_values(["timestamp", "pump"], ignore_index=True)
+    together = score_frame(house.live["champion"].bundle, telemetry)
+
+    np.testing.assert_allclose(rows["score"], together["score"], rtol=1e-5)
+    assert rows["flag"].any()
+
+
+def test_a_smoothed_flag_is_blamed_on_the_rows_that_it_comes_from(here, monkeypatch):
+    house = another_house(here, monkeypatch, "smooth", **FINISHED)
+    house.deliver(station())
+    house.ingest(*D[:3])
+    house.score(D[2])
+
+    rows = house.rows("scores", D[2])
+    # The fault is over at 6; the mean of four rows is not.
+    after = rows[rows["entity"].eq("a") & rows["timestamp"].dt.hour.isin([6, 7])]
+    assert after["flag"].all()
+    assert after["features"].str.startswith('[["pressure"').all()
 
 
 def test_late_data_score_the_next_day_anew(filled, here, monkeypatch):
@@ -191,3 +223,15 @@ def spoil(house, day):
 
 def version(house, name):
     return tables.current_version(Table(house.here.storage, "pumps", name))
+
+
+def test_a_day_looks_back_as_far_as_its_first_smoothed_score(here, monkeypatch):
+    plain = another_house(here, monkeypatch, "plain")
+    smooth = another_house(here, monkeypatch, "smooth", **FINISHED)
+
+    spans = [
+        lookback_of(house.spec, Judges(house.live["champion"], None, ""))
+        for house in (plain, smooth)
+    ]
+
+    assert spans[1] > spans[0]  # by as much as a day has room for

@@ -16,6 +16,7 @@ from pipeline.data.labels import add_labels
 from pipeline.detector.bundle import load_bundle
 from pipeline.errors import DataError, PromotionConflict
 from pipeline.records import from_json
+from pipeline.scoring import score_frame, score_values
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.going_live import promotion
@@ -24,7 +25,7 @@ from pipeline.steps.recalibration import recalibrating, redrawing, redrawn_gate
 from pipeline.steps.recalibration.redrawing import Acceptance
 from pipeline.steps.records import read_ledger
 from pipeline.tables import Table
-from tests.builders import ROWS_A_DAY, days, make_frame, moment
+from tests.builders import ROWS_A_DAY, days, make_frame, make_telemetry, moment
 from tests.steps.plant_world import HISTORY, TRAINED, make_world
 
 pytestmark = [
@@ -36,6 +37,7 @@ pytestmark = [
 RUN = "pumps__recalibrate/r"
 SCORED = days(HISTORY)[TRAINED : TRAINED + 25]
 AS_OF = SCORED[-1] + timedelta(days=1)
+BY_PUMP = {"by": "entity", "prior_rows": 20}
 ADA = Acceptance("ada", "The gearbox is new.")
 
 
@@ -43,7 +45,7 @@ ADA = Acceptance("ada", "The gearbox is new.")
 def made(tmp_path_factory):
     """One farm for all tests of this file."""
     with pytest.MonkeyPatch.context() as patch:
-        yield make_world(tmp_path_factory.mktemp("farm"), patch)
+        yield make_world(tmp_path_factory.mktemp("farm"), patch, contexts=BY_PUMP)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,17 @@ def test_a_redrawn_version_has_the_same_network_and_another_line(first):
     assert redrawn.threshold != trained.threshold
 
 
+def test_a_redrawn_version_gives_every_row_the_score_that_it_had(first):
+    trained, redrawn = bundle_of(1), bundle_of(first["version"])
+    rows = make_telemetry(2, seed=9)
+
+    assert redrawn.finish == trained.finish
+    assert set(redrawn.finish.contexts.factors) == {"a", "b", "c"}
+    np.testing.assert_array_equal(
+        score_frame(redrawn, rows)["score"], score_frame(trained, rows)["score"]
+    )
+
+
 def test_a_redrawn_version_knows_where_it_comes_from(first):
     trained, lineage = bundle_of(1), bundle_of(first["version"]).description.lineage
 
@@ -124,7 +137,8 @@ def test_drift_is_measured_against_the_window_and_clusters_against_the_training(
     window, kept = redrawn.reference(), redrawn.trained_reference()
 
     assert window.line.time_ns.min() > trained.reference().line.time_ns.max()
-    np.testing.assert_allclose(redrawn.score(window.features).score, window.score, rtol=1e-5)
+    served = score_values(redrawn, window.features, window.line)
+    np.testing.assert_allclose(served.score, window.score, rtol=1e-5)
     np.testing.assert_array_equal(kept.score, trained.reference().score)
 
 

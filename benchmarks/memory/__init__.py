@@ -1,0 +1,1 @@
+"""`make bench-memory`: more rows than memory holds, streamed from Parquet."""

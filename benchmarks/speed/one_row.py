@@ -1,0 +1,41 @@
+"""How long one row takes through a loaded bundle: what an online caller waits for."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.speed.contenders import frame, made_rows, schema
+from pipeline.config import Threshold
+from pipeline.data.split import Block
+from pipeline.detector.bundle import load_bundle, write_bundle
+from pipeline.detector.calibration import calibrate
+from pipeline.detector.description import Provenance
+from pipeline.detector.fitted import FittedNetwork
+from pipeline.detector.graph import Graph
+
+_CALLS = 4000
+_WARM = 200
+
+
+def one_row_ms(network: FittedNetwork, *, timed: bool, threads: int) -> tuple[float, float]:
+    """Median and 99th percentile of `Bundle.score` on an array of shape (1, 50), milliseconds."""
+    block = Block("calibration", frame(made_rows(1000, seed=3)))
+    drawn = calibrate(block, schema(timed=timed), Graph(network.graph).score, Threshold())
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "bundle"
+        provenance = Provenance(data={}, code_version="", lock_hash="")
+        write_bundle(network, drawn, folder, name="speed", provenance=provenance)
+        bundle = load_bundle(folder, threads=threads)
+        rows = made_rows(_WARM + _CALLS, seed=4)
+        took = np.empty(len(rows))
+        for number in range(len(rows)):
+            row = rows[number : number + 1]
+            began = time.perf_counter()
+            bundle.score(row)
+            took[number] = time.perf_counter() - began
+    median, late = np.quantile(took[_WARM:] * 1e3, [0.5, 0.99])
+    return float(median), float(late)

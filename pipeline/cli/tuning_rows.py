@@ -1,0 +1,44 @@
+"""The rows that `tune` may use: those that every training of this detector would train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.cli.blocks import blocks_of
+from pipeline.config import Columns, Contexts, DetectorSpec, Smoothing, Threshold
+from pipeline.data.split import Block, split
+from pipeline.detector.schema import Schema
+from pipeline.tuning.trying import Asked, Ground, share_out
+
+
+def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> Ground:
+    """The training rows of `path`, shared out for tries.
+
+    Left out are the rows that `fit` would hold out for the threshold and, with a detector's file,
+    the days that its `split` gives to calibration and test.
+
+    Raises:
+        DataError: the file cannot be used, or has too few rows.
+    """
+    blocks = blocks_of(path, None, spec, most=most)
+    frame = blocks.train.frame
+    seed = 0
+    if spec is not None:
+        whole = pd.concat([frame, blocks.calibration.frame])
+        keys = [spec.columns.timestamp] + ([spec.columns.entity] if spec.columns.entity else [])
+        trained = pd.MultiIndex.from_frame(split(whole, spec).train.frame[keys])
+        frame = frame[pd.MultiIndex.from_frame(frame[keys]).isin(trained)]
+        seed = spec.model.seed
+    return share_out(
+        Block("train", frame.reset_index(drop=True)), _asked(blocks.schema, spec), seed=seed
+    )
+
+
+def _asked(schema: Schema, spec: DetectorSpec | None) -> Asked:
+    if spec is None:
+        features = {name: {"unit": "1"} for name in schema.features}
+        columns = Columns.model_validate({"cadence": "1s", "features": features})
+        return Asked(schema, columns, Threshold().alpha, Smoothing(), Contexts())
+    return Asked(schema, spec.columns, spec.threshold.alpha, spec.smoothing, spec.contexts)

@@ -1,0 +1,56 @@
+"""Labelled rows of a calibration block: for the one threshold method that draws with labels.
+
+The split leaves known incidents in the calibration block for that method alone
+(`pipeline.data.split`). They draw the line; reference, golden rows and usual errors stay normal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import Columns
+from pipeline.data.split import incident_rows, labelled_incident
+from pipeline.data.timeline import Mask, episodes, subset
+from pipeline.detector.finishing import Finish, finish
+from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Scorer
+from pipeline.detector.thresholds.cost_weighted import LabelledScores
+from pipeline.detector.windows import windows
+
+
+def known_incidents(frame: pd.DataFrame, schema: Schema) -> Mask:
+    """Rows of known incidents: by people's labels and by the source's own column."""
+    if schema.source_columns is None:
+        return labelled_incident(frame)
+    return incident_rows(frame, Columns.model_validate(schema.source_columns))
+
+
+def labelled_scores(
+    frame: pd.DataFrame,
+    incident: Mask,
+    schema: Schema,
+    scorer: Scorer,
+    how: Finish,
+    normal: NDArray[np.float64],
+) -> LabelledScores:
+    """Scores of the `incident` rows of `frame` beside those of the normal ones, both finished.
+
+    An incident is an unbroken run of such rows; where rows have no time, each is one by itself.
+    """
+    if not incident.any():
+        return LabelledScores(normal, np.zeros(0), np.zeros(0, dtype=np.intp))
+    line = timeline_of(frame, schema)
+    cut = windows(feature_values(frame, schema), schema.window, line)
+    scored = scorer(cut.rows)
+    line = None if line is None else subset(line, cut.end)
+    newest = cut.rows[:, -len(schema.features) :]
+    score = finish(scored.score, scored.error, newest, line, how).score
+    faulty = incident[cut.end]
+    number = np.arange(len(score), dtype=np.intp)
+    if line is not None:
+        for place, episode in enumerate(episodes(faulty, line)):
+            number[episode.rows] = place
+    return LabelledScores(normal, score[faulty], number[faulty])

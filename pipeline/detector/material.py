@@ -1,0 +1,98 @@
+"""What a network is fitted on: the windows of a train block, shared out inside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.model import Model
+from pipeline.data.split import Block, rows_for
+from pipeline.data.timeline import subset
+from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.holdout import hold_out
+from pipeline.detector.inputs import refuse_empty, refuse_unseen
+from pipeline.detector.losses import refuse_unfit
+from pipeline.detector.ranges import Ranges, ranges_of
+from pipeline.detector.scaling import Scaler, fit_scaler
+from pipeline.detector.schema import Schema
+from pipeline.detector.scored import Rows
+from pipeline.detector.windows import windows
+from pipeline.errors import ConfigError, DataError
+
+_VALIDATION_EVERY = 10
+_FEWEST_WINDOWS = 10
+
+
+@dataclass(frozen=True)
+class Material:
+    """Windows of a train block, and what is known of all its rows.
+
+    Attributes:
+        train: windows that move the weights, shape (n, L d).
+        validation: windows that only decide when to stop, shape (m, L d).
+        time_ns: when each train window ends, nanoseconds since 1970; None without time.
+        scaler: fitted on all rows.
+        ranges: of all rows.
+    """
+
+    train: Rows
+    validation: Rows
+    time_ns: NDArray[np.int64] | None
+    scaler: Scaler
+    ranges: Ranges
+
+    @property
+    def age_s(self) -> NDArray[np.float64] | None:
+        """How much older than the newest each train window is, in seconds."""
+        return None if self.time_ns is None else (self.time_ns.max() - self.time_ns) / 1e9
+
+
+def material_of(block: Block, schema: Schema, model: Model) -> Material:
+    """Windows to train on, windows to validate on, scaler and ranges of all their rows.
+
+    Raises:
+        SplitReuseError: the block is not for training.
+        DataError: a feature is absent or not finite, the loss cannot judge it, or there are too
+            few windows.
+        ConfigError: values are missing and the family takes none.
+    """
+    frame = rows_for(block, "train")
+    values, line = feature_values(frame, schema), timeline_of(frame, schema)
+    _refuse_holes(values, schema, model)
+    refuse_unfit(model.loss, values, schema.features)
+    held = hold_out(len(values), line, every=_VALIDATION_EVERY, seed=model.seed)
+    lines = [None if line is None else subset(line, mask) for mask in (~held, held)]
+    train = windows(values[~held], schema.window, lines[0])
+    validation = windows(values[held], schema.window, lines[1])
+    if len(train.rows) < _FEWEST_WINDOWS or not len(validation.rows):
+        msg = (
+            f"The train block gives {len(train.rows):,} windows of {schema.window} row(s) to train "
+            f"on and {len(validation.rows):,} to validate on, from {len(values):,} rows; at least "
+            f"{_FEWEST_WINDOWS} and 1 are needed. Provide more normal rows (a longer "
+            "split.training_days), or shorten window.length."
+        )
+        raise DataError(msg)
+    return Material(
+        train=train.rows,
+        validation=validation.rows,
+        time_ns=None if lines[0] is None else lines[0].time_ns[train.end],
+        scaler=fit_scaler(values, schema.judged),
+        ranges=ranges_of(values),
+    )
+
+
+def _refuse_holes(values: Rows, schema: Schema, model: Model) -> None:
+    """Let rows pass without holes, or with holes that the family can do with."""
+    if not schema.takes_missing:
+        return
+    if not model.takes_missing:
+        msg = (
+            f"validation.missing_cells is {schema.missing_cells:g} and model.family "
+            f"{model.family!r} takes no missing values; set model.family to masked, or "
+            "validation.missing_cells to 0."
+        )
+        raise ConfigError(msg)
+    refuse_unseen(values, schema.features)
+    refuse_empty(values, schema.judged)

@@ -1,0 +1,100 @@
+"""Bottleneck autoencoders: what does not fit through the code cannot be copied.
+
+inputs - hidden - code - hidden - inputs. The code is kept smaller than the inputs: a network with
+as many code units as inputs may copy any row, the faulty ones too. The fewer units, the more an
+anomaly is bent towards the normal rows; too few, and normal rows are bent as well. The default is
+half of the inputs, or the narrowest hidden layer where that is less.
+Source: Hinton & Salakhutdinov, Science 2006.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from pipeline.config.model import DenseModel
+from pipeline.detector.descent import by_steps
+from pipeline.detector.models.family import Answer, Family, Learnt, Lesson, Shape
+from pipeline.detector.models.layers import TIMID, BatchedLayers
+from pipeline.errors import ConfigError
+
+_COPIES_FROM = 0.8
+
+
+def build(settings: DenseModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+    """An untrained ensemble.
+
+    Raises:
+        ConfigError: the code has as many units as there are inputs, or more.
+    """
+    around = list(settings.hidden)
+    sizes = [shape.inputs, *around, _code(settings, shape.inputs), *around[::-1], shape.inputs]
+    return BatchedLayers(settings.members, sizes, generator, last_gain=TIMID)
+
+
+def _code(settings: DenseModel, inputs: int) -> int:
+    """Units in the bottleneck."""
+    usual = max(1, min([inputs // 2, *settings.hidden]))
+    code = usual if settings.code is None else settings.code
+    if code >= inputs:
+        msg = (
+            f"model.code is {code}; the bottleneck of a dense network must be smaller than its "
+            f"{inputs} input(s) (features x window.length), or it may copy every row. Lower "
+            "model.code, or choose model.family: denoising, which needs no bottleneck."
+        )
+        raise ConfigError(msg)
+    return code
+
+
+def attempt(
+    settings: DenseModel,
+    ensemble: nn.Module,
+    shown: torch.Tensor,
+    generator: torch.Generator | None,
+    progress: float,
+) -> Answer:
+    """What the ensemble makes of the rows."""
+    del settings, generator, progress
+    return Answer(ensemble(shown))
+
+
+_descend = by_steps(attempt)
+
+
+def learn(settings: DenseModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+    """Learn by gradients, and see whether the code is so wide that the network copies."""
+    learnt = _descend(settings, ensemble, lesson)
+    copied = copied_share(ensemble, lesson)
+    remarks: tuple[str, ...] = ()
+    if copied > _COPIES_FROM:
+        remark = (
+            f"The network copies: it rebuilds {copied:.0%} of rows whose features do not belong "
+            f"together (at most {_COPIES_FROM:.0%} is expected). Lower model.code."
+        )
+        remarks = (remark,)
+    return replace(learnt, measured={"copied": copied}, remarks=remarks)
+
+
+@torch.no_grad()
+def copied_share(ensemble: nn.Module, lesson: Lesson) -> float:
+    """Share of rows that cannot be which the ensemble rebuilds all the same; at most 1.
+
+    The rows are validation rows, each feature taken from another row: 1 - loss / (loss of the
+    mean row). A network that knows which features belong together bends such rows; one that
+    copies gives them back.
+    """
+    rows = lesson.validation
+    count, inputs = rows.shape
+    torn = torch.stack(
+        [rows[:, j].roll(j * count // inputs) for j in range(inputs)],
+        dim=1,
+    )
+    made: torch.Tensor = lesson.loss.rebuilt(ensemble(torn))  # type: ignore[operator]  # of every loss
+    missed = ((made - torn) ** 2).mean()
+    spread = ((torn - torn.mean(dim=0)) ** 2).mean()
+    return float(1 - missed / spread) if spread > 0 else 0.0
+
+
+DENSE = Family(build=build, learn=learn)

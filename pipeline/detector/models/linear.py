@@ -1,0 +1,75 @@
+"""Soft principal components in closed form: the instant baseline.
+
+A direction of variance l keeps the share 1 - sqrt(rho / (l + rho)) of itself, so that directions
+far above the ridge rho pass and those far below are left in the residual. What is left over in
+feature space is (S / rho + I)^(-1/2) z, with S the covariance; its squared length is
+
+    rho z' (S + rho I)^(-1) z,
+
+the ridge-Mahalanobis distance: residual and latent distance in one, without a rank to choose, and
+shared out among the features. The square root is the symmetric one, which blames the features that
+moved rather than those they are correlated with.
+Source: Kessy, Lewin & Strimmer, "Optimal whitening and decorrelation", The American Statistician
+2018 (the symmetric root); Tipping & Bishop, "Probabilistic PCA", JRSS B 1999 (the ridge).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pipeline.config.model import LinearModel
+from pipeline.detector.fitted import Check
+from pipeline.detector.models.family import Family, Learnt, Lesson, Shape
+
+
+class SoftProjection(nn.Module):
+    """x -> mean + (x - mean) P, as one matrix and one offset.
+
+    Attributes:
+        projection: P, symmetric, shape (inputs, inputs).
+        offset: mean (I - P), shape (inputs,).
+    """
+
+    projection: torch.Tensor
+    offset: torch.Tensor
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.register_buffer("projection", torch.zeros(inputs, inputs))
+        self.register_buffer("offset", torch.zeros(inputs))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Reconstructions, shape (1, n, inputs)."""
+        made = torch.matmul(rows, self.projection) + self.offset
+        return made if rows.dim() > 2 else made.unsqueeze(0)  # noqa: PLR2004 - members of their own
+
+
+def build(settings: LinearModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+    """A projection onto nothing: every row becomes the mean row."""
+    del settings, generator
+    return SoftProjection(shape.inputs)
+
+
+@torch.no_grad()
+def learn(settings: LinearModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+    """Fill in the projection from the covariance of the train windows."""
+    if not isinstance(ensemble, SoftProjection):
+        raise TypeError(type(ensemble))
+    exact = lesson.train.double()
+    mean = exact.mean(dim=0)
+    variance, axes = torch.linalg.eigh((exact - mean).T @ (exact - mean) / len(exact))
+    kept = 1 - torch.sqrt(settings.ridge / (variance.clamp(min=0) + settings.ridge))
+    projection = (axes * kept) @ axes.T
+    ensemble.projection.copy_(projection)
+    ensemble.offset.copy_(mean - mean @ projection)
+    check = Check(
+        0,
+        *(float(lesson.loss(ensemble(r), r).mean()) for r in (lesson.train, lesson.validation)),
+    )
+    if lesson.on_check is not None:
+        lesson.on_check(check)
+    return Learnt(0, (check,), {"linear_dimensions": float(kept.sum())}, ())
+
+
+LINEAR = Family(build=build, learn=learn)

@@ -1,0 +1,99 @@
+"""Nearest neighbours as a reconstruction: a row is rebuilt as the mean of its nearest normal rows.
+
+With one neighbour the squared error is the squared distance to it, the baseline that benchmarks
+should report and rarely do. The rows lie in the bundle as they are: whoever holds it holds them.
+Nearness to training rows does not carry over to a season that was not trained on.
+Source: Ramaswamy, Rastogi & Shim, SIGMOD 2000.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.config.model import NearestNeighboursModel
+from pipeline.detector.fitted import Check
+from pipeline.detector.models.family import Family, Learnt, Lesson, Shape
+
+_CHUNK = 1024  # rows compared with all stored ones at a time, while learning
+
+
+class Neighbourhood(nn.Module):
+    """Stored rows, and which of them are nearest.
+
+    Attributes:
+        stored: scaled normal rows, shape (m, inputs).
+    """
+
+    stored: torch.Tensor
+
+    def __init__(self, inputs: int, neighbours: int) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+        self.register_buffer("stored", torch.zeros(0, inputs))
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Means of the nearest stored rows, shape (1, n, inputs), of rows (n, inputs)."""
+        # |r|^2 - 2 x r: the squared distance but for |x|^2, which is the same for all r. Rounding
+        # can swap two rows that are equally near; the error is taken from the row itself.
+        apart = (self.stored**2).sum(dim=1) - 2 * torch.matmul(rows, self.stored.T)
+        wanted = min(self.neighbours, len(self.stored))
+        nearest = torch.topk(apart, wanted, dim=-1, largest=False).indices
+        made = self.stored[nearest].mean(dim=-2)
+        return made if rows.dim() > 2 else made.unsqueeze(0)  # noqa: PLR2004 - members of their own
+
+
+def _make_room(
+    module: Neighbourhood, weights: dict[str, torch.Tensor], prefix: str, *_: Any
+) -> None:
+    """How many rows are stored, only the stored rows tell."""
+    module.stored = torch.empty_like(weights[f"{prefix}stored"])
+
+
+def build(settings: NearestNeighboursModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+    """A neighbourhood without rows."""
+    del generator
+    return Neighbourhood(shape.inputs, settings.neighbours)
+
+
+@torch.no_grad()
+def learn(settings: NearestNeighboursModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+    """Store the train windows, or `settings.rows` of them drawn at random."""
+    if not isinstance(ensemble, Neighbourhood):
+        raise TypeError(type(ensemble))
+    train = lesson.train
+    if len(train) > settings.rows:
+        train = train[_drawn(len(train), settings.rows, lesson.generator)]
+    ensemble.stored = train.clone()
+    held = torch.cat(
+        [
+            lesson.loss(ensemble(rows), rows).mean(dim=(0, 2))
+            for rows in torch.split(lesson.validation, _CHUNK)
+        ]
+    )
+    check = Check(0, 0.0, float(held.mean()))
+    if lesson.on_check is not None:
+        lesson.on_check(check)
+    return Learnt(0, (check,), {"stored_rows": float(len(train))}, _remarks(settings, len(train)))
+
+
+def _drawn(rows: int, wanted: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.randperm(rows, generator=generator)[:wanted].sort().values
+
+
+def _remarks(settings: NearestNeighboursModel, stored: int) -> tuple[str, ...]:
+    remarks = [
+        f"The bundle holds {stored:,} training rows as they were measured; keep it as safe as them."
+    ]
+    if stored < settings.neighbours:
+        remarks.append(
+            f"Only {stored:,} rows could be stored, fewer than the {settings.neighbours} "
+            "neighbours asked for: the reconstruction is their mean, whatever the row."
+        )
+    return tuple(remarks)
+
+
+NEAREST_NEIGHBOURS = Family(build=build, learn=learn)

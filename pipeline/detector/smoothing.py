@@ -1,0 +1,56 @@
+"""Scores averaged over the rows that lead up to a row: what lasts stands out, what flickers not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pipeline.data.timeline import Indices, Mask  # it needs pandas
+
+
+class Runs(NamedTuple):
+    """Which row follows which, as `pipeline.data.timeline.runs` tells it.
+
+    Attributes:
+        order: row indices, run by run, in order of time; shape (n,).
+        run: number of the unbroken run of each of them, ascending; shape (n,).
+    """
+
+    order: Indices
+    run: Indices
+
+
+def smooth(values: NDArray[np.floating], runs: Runs, rows: int) -> NDArray[np.float64]:
+    """The mean of the last `rows` values of each row's run, its own included.
+
+    `values` has shape (n,) or (n, d). The first rows of a run use what there is. A row's mean is
+    summed in an order of its own, the newest first: whatever else is there, it stays the same to
+    the last bit.
+    """
+    ordered = values[runs.order].astype(np.float64)
+    total, count = ordered.copy(), np.ones(len(ordered))
+    for back in range(1, rows):
+        same = runs.run[back:] == runs.run[:-back]
+        if not same.any():
+            break
+        held = same.reshape(-1, *[1] * (values.ndim - 1))
+        total[back:] += np.where(held, ordered[:-back], 0.0)
+        count[back:] += same
+    smoothed = np.empty_like(total)
+    smoothed[runs.order] = total / count.reshape(-1, *[1] * (values.ndim - 1))
+    return smoothed
+
+
+def leading_up(wanted: Mask, runs: Runs, rows: int) -> Mask:
+    """The rows whose values go into the means of the `wanted` rows."""
+    ordered = wanted[runs.order]
+    needed = ordered.copy()
+    for back in range(1, rows):
+        same = runs.run[back:] == runs.run[:-back]
+        needed[:-back] |= ordered[back:] & same
+    found = np.empty_like(needed)
+    found[runs.order] = needed
+    return found

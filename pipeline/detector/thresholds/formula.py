@@ -1,0 +1,63 @@
+"""What the methods without a guarantee share: an honest report of the line that a formula drew."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.thresholds.coverage import least_rows, rate_interval
+from pipeline.detector.thresholds.resampling import Level, resampled_interval
+from pipeline.errors import CalibrationError
+
+
+def drawn_by(
+    level: Level,
+    ordered: NDArray[np.float64],
+    *,
+    method: str,
+    alpha: float,
+    n_effective: float,
+    warning: str,
+) -> DrawnThreshold:
+    """The line that `level` makes of ascending scores, shape (n,).
+
+    The rate is that of the scores themselves, whatever the formula promises; low confidence where
+    its interval does not hold `alpha`, or fewer rows than a conformal line needs. `warning` says
+    in one sentence what the method lacks.
+    """
+    value = float(level(ordered[None])[0])
+    n = len(ordered)
+    # Half a row more, as Jeffreys: no line is sure never to be crossed.
+    crossed = (np.count_nonzero(ordered > value) + 0.5) / (n + 1)
+    low, high = rate_interval(crossed, n_effective)
+    note = (
+        f"No guarantee: {warning} {crossed:.2%} of the {n:,} calibration rows lie above it, asked "
+        f"for {alpha:.2%}; threshold.method: conformal keeps what it promises."
+    )
+    return DrawnThreshold(
+        value=value,
+        method=method,
+        alpha=alpha,
+        n=n,
+        n_effective=n_effective,
+        interval=resampled_interval(ordered, level, n_effective=n_effective),
+        rate_interval=(low, high),
+        low_confidence=bool(n_effective < least_rows(alpha) or not low <= alpha <= high),
+        note=note,
+    )
+
+
+def ascending(scores: NDArray[np.floating], *, method: str, least: int) -> NDArray[np.float64]:
+    """The scores in order.
+
+    Raises:
+        CalibrationError: fewer than `least`.
+    """
+    if len(scores) < least:
+        msg = (
+            f"{len(scores):,} calibration scores are too few for the method {method}: at least "
+            f"{least:,} are needed. Provide more normal rows."
+        )
+        raise CalibrationError(msg)
+    return np.sort(scores.astype(np.float64))

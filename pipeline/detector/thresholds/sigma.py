@@ -1,0 +1,42 @@
+"""Mean plus multiples of the standard deviation: the three-sigma rule, for comparison.
+
+The multiple is the Gaussian one for alpha: 2.33 at 1 %, 3 at 0.13 %. Scores are skewed: with three
+sigma 2.2 % of normal rows crossed instead of the 0.13 % that it promises, 14 % on the worst of 38
+data sets. Never a default.
+Source: Shewhart, "Economic Control of Quality of Manufactured Product", 1931.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.thresholds.formula import ascending, drawn_by
+from pipeline.detector.thresholds.resampling import Matrix
+
+LEAST = 20
+
+
+def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> DrawnThreshold:
+    """Mean + z(alpha) standard deviations of finite `scores`, shape (n,).
+
+    Raises:
+        CalibrationError: fewer than 20 scores.
+    """
+    return drawn_by(
+        partial(_level, sigmas=float(stats.norm.isf(alpha))),
+        ascending(scores, method="sigma", least=LEAST),
+        method="sigma",
+        alpha=alpha,
+        n_effective=n_effective,
+        warning="mean and sigma as if scores were Gaussian, which they are not; never a default.",
+    )
+
+
+def _level(samples: Matrix, *, sigmas: float) -> NDArray[np.float64]:
+    level: NDArray[np.float64] = samples.mean(axis=1) + sigmas * samples.std(axis=1)
+    return level

@@ -1,0 +1,91 @@
+"""What the network is shown of a window besides its rows: how features change, and statistics.
+
+Each of them is a pseudo-row, one number a feature, behind the rows of the window, in usual
+deviations of its own: a feature that is smooth changes little, and a jump of it stands out. All is
+computed from the rows of the window, inside the exported network: nothing looks ahead, nothing
+can differ between training and serving, and a feature's error includes that of its pseudo-rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import torch
+from torch import nn
+
+from pipeline.detector.models.family import Shape
+from pipeline.detector.scaling import Scaler, fit_scaler
+
+_MOST_WINDOWS = 100_000  # spreads need no more, and memory stays bounded
+
+
+class WindowChannels(nn.Module):
+    """Rows of a window to rows and pseudo-rows.
+
+    Attributes:
+        mean: of each number of each pseudo-row, on training windows.
+        scale: likewise.
+        lowest: scaled pseudo-rows are clipped here, as rows are.
+        highest: likewise.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+    lowest: torch.Tensor
+    highest: torch.Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        size = shape.inputs - shape.rows * shape.features
+        for name in ("mean", "scale", "lowest", "highest"):
+            self.register_buffer(name, torch.zeros(size))
+
+    def forward(self, scaled: torch.Tensor) -> torch.Tensor:
+        """Scaled rows (n, rows * d), followed by scaled pseudo-rows: (n, inputs)."""
+        derived = (self.derived(scaled) - self.mean) / self.scale
+        return torch.cat([scaled, torch.clamp(derived, self.lowest, self.highest)], dim=1)
+
+    def derived(self, scaled: torch.Tensor) -> torch.Tensor:
+        """Pseudo-rows in the units of `scaled`: changes from row to row, then statistics."""
+        rows = scaled.reshape(-1, self.shape.rows, self.shape.features)
+        parts = [rows[:, 1:] - rows[:, :-1]] if self.shape.derivative else []
+        parts += [statistic(name, rows) for name in self.shape.rolling]
+        return torch.cat(parts, dim=1).flatten(start_dim=1)
+
+
+def statistic(name: str, rows: torch.Tensor) -> torch.Tensor:
+    """The statistic called `name` over the rows of each window: (n, rows, d) to (n, 1, d).
+
+    Raises:
+        KeyError: no such statistic.
+    """
+    if name == "mean":
+        return rows.mean(dim=1, keepdim=True)
+    if name == "std":
+        return (rows - rows.mean(dim=1, keepdim=True)).square().mean(dim=1, keepdim=True).sqrt()
+    if name == "min":
+        return rows.amin(dim=1, keepdim=True)
+    if name == "max":
+        return rows.amax(dim=1, keepdim=True)
+    raise KeyError(name)
+
+
+def fit_channels(shape: Shape, scaled: torch.Tensor, judged: Sequence[bool]) -> WindowChannels:
+    """The channels of `shape`, in the deviations that scaled training windows (n, rows * d) show.
+
+    The spread of a pseudo-row has the floors of `fit_scaler`, and pseudo-rows of context are
+    clipped to what training knows of them, as context itself is.
+    """
+    channels = WindowChannels(shape)
+    pseudo_rows = shape.blocks - shape.rows
+    few = scaled[:: -(-len(scaled) // _MOST_WINDOWS)]
+    scaler = fit_scaler(channels.derived(few).numpy(), tuple(judged) * pseudo_rows)
+    channels.load_state_dict(buffers_of(scaler))
+    return channels
+
+
+def buffers_of(scaler: Scaler) -> dict[str, torch.Tensor]:
+    """A scaler as tensors, by name."""
+    return {name: torch.tensor(values) for name, values in asdict(scaler).items()}

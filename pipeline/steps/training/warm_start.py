@@ -1,0 +1,222 @@
+"""What a fine-tuning is made of: the champion's weights, recent normal rows, and older ones.
+
+Which recent rows count as normal. What a person has labelled normal does in any case; what a
+person or the source calls abnormal never does; and of the others those that the champion flags are
+left out until somebody has judged them. A new training keeps such rows, as one flagged row in a
+hundred is what a threshold means, and hundreds of days outvote a fault. A fine-tuning hears only
+the last weeks, and hears them again next month from its own successor: a fault that has begun
+would be a large share of what it learns, and would be normal a month later.
+
+Leaving flagged rows out is itself a danger where a line is drawn: rows below the old line alone
+would give a lower one, and that a lower one still. The line of a fine-tuned candidate is therefore
+not drawn on these rows but as any candidate's, on the calibration block, which keeps every row that
+nobody calls an incident, flagged or not. So the rate stays what was promised however often a
+detector is fine-tuned. What is left: where normal has moved so far that most of it is flagged,
+a fine-tuning follows only as far as the old line. Label those days normal, or train anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.config import DetectorSpec
+from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.label import NORMAL, verdicts
+from pipeline.data.labels import labels_as_of
+from pipeline.data.split import Blocks, normal_rows, trains
+from pipeline.data.timeline import timeline
+from pipeline.data.window import Manifest
+from pipeline.detector.bundle import Bundle, fitted_of
+from pipeline.detector.description import Provenance
+from pipeline.detector.fitted import FittedNetwork
+from pipeline.detector.lineage import Start
+from pipeline.detector.schema import schema_of
+from pipeline.detector.warm_start import refuse_other, tuned
+from pipeline.errors import DataError
+from pipeline.records import to_json
+from pipeline.registry import tags
+from pipeline.scoring import score_rows
+from pipeline.steps import live
+from pipeline.steps.live import Live
+from pipeline.steps.versions import version_of
+from pipeline.tables import Table, days_in, read
+
+_MEND = "Train without warm_start."
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a fine-tuning needs.
+
+    Attributes:
+        start: where it goes on from.
+        network: the champion's.
+        recent: rows to learn, which replace the train block.
+        older: rows to rehearse.
+    """
+
+    start: Start
+    network: FittedNetwork
+    recent: pd.DataFrame
+    older: pd.DataFrame
+
+
+def prepare(root: str, spec: DetectorSpec, manifest: Manifest, blocks: Blocks) -> Prepared:
+    """Everything that a fine-tuning of the live version on a training window starts with.
+
+    Raises:
+        DataError: nothing is live, days have no role of their own, or nothing is left to rehearse.
+        BundleError: the live version has another family, loss or input than the detector file.
+    """
+    champion = live.champion(spec.name)
+    bundle = champion.bundle
+    tuned(spec.model, spec.fine_tuning)
+    schema = schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells)
+    refuse_other(bundle.description.network, schema, spec.model)
+    learnt = _learnt_in(champion, spec)
+    _refuse_other_roles(learnt, champion.version.number, spec)
+    recent, suspects = _recent(blocks.train.frame, bundle, spec)
+    since, until = _span(learnt)
+    older = _older(root, spec, manifest, (since, until), without=_days(recent, spec))
+    start = Start(
+        version=champion.version.number,
+        bundle_sha256=bundle.digest,
+        since=since,
+        recent_days=len(_days(recent, spec)),
+        recent_rows=len(recent),
+        confirmed=int(_called_normal(recent).sum()),
+        suspects=suspects,
+        replay_days=len(_days(older, spec)),
+        replay_rows=len(older),
+    )
+    return Prepared(start, fitted_of(bundle), recent, older)
+
+
+def roles(spec: DetectorSpec) -> dict[str, object]:
+    """What decides which days train: kept in the bundle for a later fine-tuning."""
+    parts = ("method", "train", "calibration", "test")
+    shares = to_json(spec.split.model_dump(mode="json", include=set(parts)))
+    return {"split": {**shares, "counted_from": spec.schedule.start.isoformat()}}
+
+
+def _learnt_in(champion: Live, spec: DetectorSpec) -> Provenance:
+    """The provenance of the training that made the champion's weights."""
+    trained = tags.weights_of(champion.version)
+    same = trained == champion.version.number
+    bundle = champion.bundle if same else version_of(spec.name, trained).bundle
+    return bundle.description.provenance
+
+
+def _refuse_other_roles(learnt: Provenance, version: int, spec: DetectorSpec) -> None:
+    """Let a fine-tuning pass whose weights cannot have learnt from days that are to judge it."""
+    if spec.split.method != "interleaved_days":
+        msg = (
+            f"split.method is {spec.split.method}: which days train moves with the window, so the "
+            f"weights of version {version} may know the days that are to judge. {_MEND}"
+        )
+        raise DataError(msg)
+    was, now = learnt.data.get("split"), roles(spec)["split"]
+    if was is not None and was != now:
+        msg = (
+            f"Days were shared out by {was} when version {version} learnt, and by {now} today, so "
+            f"its weights may know the days that are to judge. {_MEND}"
+        )
+        raise DataError(msg)
+
+
+def _span(learnt: Provenance) -> tuple[date, date]:
+    """First and last day that the weights have learnt from.
+
+    Raises:
+        DataError: the bundle does not say.
+    """
+    try:
+        first, last = (date.fromisoformat(learnt.data[key]) for key in ("first_day", "last_day"))
+    except KeyError as error:
+        msg = f"The live version does not say which days it learnt from ({error}). {_MEND}"
+        raise DataError(msg) from error
+    return min(first, learnt.start.since) if learnt.start else first, last
+
+
+def _recent(frame: pd.DataFrame, bundle: Bundle, spec: DetectorSpec) -> tuple[pd.DataFrame, int]:
+    """Rows of the newest days of the train block that count as normal, and how many do not."""
+    day = frame[spec.columns.timestamp].dt.date
+    newest = sorted(set(day))[-spec.fine_tuning.recent_days :]
+    recent = frame[day.isin(newest)].reset_index(drop=True)
+    suspect = score_rows(bundle, recent).flagged & ~_called_normal(recent)
+    return recent[~suspect].reset_index(drop=True), int(suspect.sum())
+
+
+def _called_normal(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    if LABEL_COLUMN not in frame:
+        return np.zeros(len(frame), dtype=bool)
+    called: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == NORMAL
+    return called
+
+
+def _older(
+    root: str,
+    spec: DetectorSpec,
+    manifest: Manifest,
+    span: tuple[date, date],
+    *,
+    without: set[date],
+) -> pd.DataFrame:
+    """Normal rows of train days in `span`, spread evenly over it.
+
+    Flagged or not: the champion has learnt them, and its line was drawn beside such rows. By what
+    is known today: what has been labelled an incident since is not rehearsed.
+
+    Raises:
+        DataError: no such row is left.
+    """
+    table = Table(root, spec.name, "telemetry")
+    held = [
+        day
+        for day in days_in(table, version=manifest.table_version)
+        if span[0] <= day <= span[1] and day not in without and trains(day, spec)
+    ]
+    most = spec.fine_tuning.replay_days
+    chosen = [held[n] for n in np.unique(np.linspace(0, len(held) - 1, most).round().astype(int))]
+    frame = _normal_rows(table, spec, manifest, chosen) if held else pd.DataFrame()
+    if frame.empty:
+        msg = (
+            f"No normal row of the days {span[0]} to {span[1]}, which the live version learnt "
+            f"from, is left in {table.uri} beside the recent days: fine-tuned on the recent days "
+            f"alone it would forget them. {_MEND}"
+        )
+        raise DataError(msg)
+    return frame
+
+
+def _normal_rows(
+    table: Table, spec: DetectorSpec, manifest: Manifest, days: list[date]
+) -> pd.DataFrame:
+    """As the training window would have read them on its as-of day."""
+    columns = spec.columns
+    frame = read(
+        table,
+        first_day=days[0],
+        last_day=days[-1],
+        version=manifest.table_version,
+        keep_date=True,
+    )
+    frame = frame[frame["date"].isin(days)].drop(columns="date")
+    if not spec.validation.missing_cells:
+        frame = frame.dropna(subset=list(columns.feature_columns))
+    order = [columns.timestamp, *([columns.entity] if columns.entity else [])]
+    frame = frame.sort_values(order, ignore_index=True)
+    midnight = datetime.combine(manifest.as_of, time(), UTC)
+    labels = labels_as_of(table.root, spec.name, midnight, first=days[0], last=days[-1])
+    frame[LABEL_COLUMN] = verdicts(timeline(frame, columns), labels)
+    normal: pd.DataFrame = frame[normal_rows(frame, columns)]
+    return normal.reset_index(drop=True)
+
+
+def _days(frame: pd.DataFrame, spec: DetectorSpec) -> set[date]:
+    return set(frame[spec.columns.timestamp].dt.date)

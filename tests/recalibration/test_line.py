@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from pipeline.config import Threshold
+from pipeline.detector.thresholds import THRESHOLDS, method_of
+from pipeline.errors import CalibrationError
+from pipeline.recalibration.line import draw_weighted, unweighted
+
+SCORES = np.random.default_rng(0).lognormal(size=4000)
+
+
+@pytest.mark.parametrize("method", THRESHOLDS)
+def test_with_all_weights_one_every_method_draws_what_it_draws_at_training(method):
+    config = Threshold(method=method)
+
+    line = draw_weighted(SCORES, np.ones(len(SCORES)), config, n_effective=4000)
+
+    plain = method_of(config)(SCORES, alpha=0.01, n_effective=4000)
+    assert (line.method, line.value) == (method, plain.value)
+    assert line.rate_interval == pytest.approx(plain.rate_interval, rel=1e-3)
+
+
+@pytest.mark.parametrize("method", [name for name in THRESHOLDS if name != "hill"])
+def test_every_method_lowers_its_line_when_the_highest_rows_weigh_less(method):
+    weight = np.where(np.quantile(SCORES, 0.98) < SCORES, 0.3, 1.0)
+    config = Threshold(method=method)
+
+    line = draw_weighted(SCORES, weight, config, n_effective=4000)
+
+    assert line.method == method
+    whole = draw_weighted(SCORES, np.ones(len(SCORES)), config, n_effective=4000)
+    assert line.value < whole.value
+
+
+def test_scores_made_to_count_alike_are_spread_as_the_weighted_ones():
+    weight = np.random.default_rng(1).uniform(0, 2, len(SCORES))
+
+    alike = unweighted(SCORES, weight)
+
+    assert len(alike) == round(weight.sum())
+    for level in (0.5, 0.9, 0.99):
+        line = np.quantile(alike, level)
+        assert weight[line < SCORES].sum() / weight.sum() == pytest.approx(1 - level, abs=0.002)
+
+
+def test_a_line_drawn_with_labels_is_not_redrawn_without_them():
+    with pytest.raises(CalibrationError, match=r"train again .*conformal"):
+        draw_weighted(
+            SCORES, np.ones(len(SCORES)), Threshold(method="cost_weighted"), n_effective=4000
+        )
