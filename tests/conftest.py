@@ -13,6 +13,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 BUCKET = "lake"
 KEY, SECRET = "plimsoll-test", "plimsoll-test-secret"
 _GRPC_OFFSET = 10_000  # SeaweedFS opens a second port at this distance from each of its ports
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """What a command of the command line silences, it silences for itself only."""
+    configured, before = structlog.is_configured(), structlog.get_config()
+    yield
+    if configured:
+        structlog.configure(**before)
+    else:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

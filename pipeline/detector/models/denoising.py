@@ -45,9 +45,17 @@ def corrupt(
     size = torch.exp(low + (high - low) * torch.rand(one_per_row, generator=generator))
     noisy = rows + size * torch.randn(rows.shape, generator=generator)
     share = 2 * settings.swap * torch.rand(one_per_row, generator=generator)
-    swapped = torch.rand(rows.shape, generator=generator) < share
+    swapped = _bytes(rows.shape, generator) < 256 * share
     # Batches are drawn at random, so the next row is as random a donor as any.
     return torch.where(swapped, rows.roll(1, dims=-2), noisy)
+
+
+def _bytes(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """Uniform whole numbers below 256: a sixth of the work of uniform floats."""
+    count = shape.numel()
+    words = torch.empty(-(-count // 7), dtype=torch.int64).random_(generator=generator)
+    # A word has 63 random bits: the highest of its eight bytes has only seven of them.
+    return words.view(torch.uint8).view(-1, 8)[:, :7].reshape(-1)[:count].view(shape)
 
 
 def attempt(
