@@ -1,12 +1,20 @@
 """The listing is the architecture: what neither the linter nor the import contracts see."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 LONGEST = 300
+EACH_ALONE = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for loaded in [each for each in sys.modules if each.split(".")[0] == "pipeline"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+"""
 
 
 def tracked(pattern: str) -> list[Path]:
@@ -37,3 +45,14 @@ def test_the_readme_maps_every_part_of_the_pipeline():
     }  # fmt: skip
 
     assert {part for part in parts - served_by_their_neighbours if part not in readme} == set()
+
+
+def test_every_module_of_the_engine_can_be_the_first_that_is_imported():
+    paths = sorted((REPOSITORY / "pipeline" / "detector").rglob("*.py"))
+    names = [".".join(path.relative_to(REPOSITORY).with_suffix("").parts) for path in paths]
+
+    program = [sys.executable, "-c", EACH_ALONE, *names]
+    done = subprocess.run(program, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert "pipeline.detector.descent" in names
+    assert done.returncode == 0, done.stderr

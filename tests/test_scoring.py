@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from pipeline.config import Contexts, Smoothing, Threshold
 from pipeline.data.split import Block
 from pipeline.detector.bundle import load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
+from pipeline.detector.contexts import ContextFactors
 from pipeline.detector.description import Provenance
+from pipeline.detector.finishing import Finish
 from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.graph import Graph
 from pipeline.detector.training import fit
@@ -248,6 +251,19 @@ def test_a_machine_that_the_calibration_did_not_know_is_judged_and_counted(finis
     assert not found.known[found.complete].any()
     assert same.known.all()
     np.testing.assert_allclose(found.score, same.score * factor, rtol=1e-9)
+
+
+def test_a_window_belongs_to_the_context_of_its_last_row(windowed_bundle):
+    frame = timed(normal_rows(30), machine="a")
+    frame["load"] = np.tile([0.0, 0.0, 1.0, 0.0, 1.0], 6)
+    by_load = ContextFactors("column", CHANNELS.index("load"), {"0": 1.0, "1": 4.0})
+    told = replace(windowed_bundle.description, finish=Finish(contexts=by_load))
+
+    found = score_rows(replace(windowed_bundle, description=told), frame).score
+
+    plain = score_rows(windowed_bundle, frame).score
+    factor = np.where(frame["load"] == 1, 4.0, 1.0)
+    np.testing.assert_allclose(found[2:], plain[2:] / factor[2:], rtol=1e-6)
 
 
 def test_a_muted_channel_counts_in_no_score_that_it_would_be_averaged_into(finished_bundle):

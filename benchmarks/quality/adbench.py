@@ -1,9 +1,9 @@
 """ADBench's tabular sets without time (Han et al., NeurIPS 2022), one-class.
 
 A random half of the normal rows trains, the other half and all anomalies test. At most 50,000 rows
-in all, drawn per class, and 10,000 in training. Of the training rows, a tenth (30 to 2,000) draws
-the line and is withheld from Plimsoll's training; the others get all of them to train on, and no
-line is drawn for them.
+in all, drawn per class, and 10,000 in training. Of the training rows, a tenth draws the line and is
+withheld from Plimsoll's training; the others get all of them to train on, and no line is drawn for
+them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.detector.schema import UNKNOWN_UNIT, Schema
 from pipeline.detector.scored import Rows
 
 _MOST, _MOST_TRAIN = 50_000, 10_000
-_FEWEST_HELD, _MOST_HELD = 30, 2_000
+_MOST_HELD = 2_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def share_out(path: Path, seed: int) -> Split:
     normal, abnormal = (kind[: round(share * len(kind))] for kind in kinds)
     half = len(normal) // 2
     train = rows[normal[:half]][:_MOST_TRAIN]
-    held = min(max(_FEWEST_HELD, min(_MOST_HELD, len(train) // 10)), len(train) // 2)
+    held = min(_MOST_HELD, len(train) // 10)
     tested = np.concatenate([normal[half:], abnormal])
     return Split(train[held:], train[:held], rows[tested], label[tested])
 

@@ -47,6 +47,7 @@ class _Recipe:
 
 
 _UNTIMED = {"family": "denoising", "swap": 0.0}
+_LARGE = {"family": "denoising", "swap": 0.1, "width": 128, "members": 4, "steps": 1000}
 _MEMORY = {"kind": "memory"}
 _WHITENED = {"kind": "reconstruction", "error": "mahalanobis"}
 _LONG = 10
@@ -54,7 +55,9 @@ _LONG = 10
 OURS: dict[str, _Recipe] = {
     "denoising": _Recipe({"family": "denoising"}),
     "denoising, no swap": _Recipe(_UNTIMED),
+    "denoising, large": _Recipe(_LARGE),
     "denoising + memory": _Recipe(_UNTIMED, _MEMORY),
+    "denoising + memory, 4000": _Recipe(_UNTIMED, {"kind": "memory", "rows": 4000}),
     "linear": _Recipe({"family": "linear"}, _WHITENED),
     "dense": _Recipe({"family": "dense"}),
     "sparse": _Recipe({"family": "sparse"}),

@@ -13,9 +13,9 @@ import torch
 from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.data.split import Block
+from pipeline.detector.families import MODELS
 from pipeline.detector.fitted import FittedNetwork
 from pipeline.detector.graph import Graph
-from pipeline.detector.models import MODELS
 from pipeline.detector.schema import UNKNOWN_UNIT, Schema
 from pipeline.detector.scored import Rows
 from pipeline.detector.scores import SCORES

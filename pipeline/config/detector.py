@@ -82,6 +82,17 @@ class DetectorSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _residuals_are_measured_together_only_as_squares(self) -> Self:
+        joint = getattr(self.score, "error", None) == "mahalanobis"
+        if joint and self.model.loss != "mse":
+            msg = (
+                f"score.error is mahalanobis, which measures squared residuals, and model.loss is "
+                f"{self.model.loss}; set model.loss to mse, or score.error to standardised"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _a_window_fits_into_a_day(self) -> Self:
         limit = int(timedelta(days=1) / self.columns.cadence)
         if self.window.length - 1 > limit:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 
 from pipeline.config.model import Trained
+from pipeline.detector.models.family import Lesson
 from pipeline.errors import DataError
-
-if TYPE_CHECKING:
-    from pipeline.detector.models.family import Lesson  # whose package imports every family
 
 _FEWEST_IN_HORIZON = 64
 

@@ -53,10 +53,12 @@ class Facts:
         rows_validation: windows inside the train block that only decided when to stop.
         best_step: the step whose weights these are.
         history: the losses along the way.
-        ranges: of all training rows.
+        ranges: of all training rows, those of the fits that it goes on from included.
         measured: what the family measures of itself, by name.
         remarks: what a reviewer should know of the fit, one sentence each.
-        reconstructs: whether the family is a network that reconstructs, or scores by itself.
+        reconstructs: whether the family rebuilds rows, or scores by itself.
+        loss_ranges: ends of each feature to the loss, where they are not `ranges`: a fine-tuned
+            network keeps those that its first weights were learnt in.
     """
 
     schema: Schema
@@ -72,6 +74,12 @@ class Facts:
     measured: dict[str, float]
     remarks: tuple[str, ...]
     reconstructs: bool = True
+    loss_ranges: Ranges | None = None
+
+    @property
+    def ends(self) -> Ranges:
+        """Between which values the loss measures each feature."""
+        return self.ranges if self.loss_ranges is None else self.loss_ranges
 
     @property
     def by_reconstruction(self) -> bool:

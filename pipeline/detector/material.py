@@ -22,6 +22,7 @@ from pipeline.detector.windows import windows
 from pipeline.errors import ConfigError, DataError
 
 _VALIDATION_EVERY = 10
+_FEWEST_HELD = 20  # fewer would not tell what error of a feature is usual
 _FEWEST_WINDOWS = 10
 
 
@@ -62,7 +63,10 @@ def material_of(block: Block, schema: Schema, model: Model) -> Material:
     values, line = feature_values(frame, schema), timeline_of(frame, schema)
     _refuse_holes(values, schema, model)
     refuse_unfit(model.loss, values, schema.features)
-    held = hold_out(len(values), line, every=_VALIDATION_EVERY, seed=model.seed)
+    least = min(_FEWEST_HELD, len(values) // 4)
+    held = hold_out(
+        len(values), line, every=_VALIDATION_EVERY, seed=model.seed, least=max(1, least)
+    )
     lines = [None if line is None else subset(line, mask) for mask in (~held, held)]
     train = windows(values[~held], schema.window, lines[0])
     validation = windows(values[held], schema.window, lines[1])

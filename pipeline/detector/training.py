@@ -15,14 +15,14 @@ from torch import nn
 from pipeline.config.model import Model
 from pipeline.config.score import ReconstructionScore, Score
 from pipeline.data.split import Block
+from pipeline.detector.families import MODELS
 from pipeline.detector.fitted import Facts, FittedNetwork
 from pipeline.detector.graph import Graph
 from pipeline.detector.holes import guessed, holes_of, likely
 from pipeline.detector.losses import loss_of
 from pipeline.detector.marks import marks_of, refuse_other_marks
 from pipeline.detector.material import Material, material_of
-from pipeline.detector.models import MODELS, Family, Shape
-from pipeline.detector.models.family import Lesson, OnCheck
+from pipeline.detector.models.family import Family, Lesson, OnCheck, Shape
 from pipeline.detector.network import Scaling, ScoringNetwork
 from pipeline.detector.onnx_export import export
 from pipeline.detector.schema import Schema
@@ -73,7 +73,9 @@ def fit(
         rows = replayed(rows, material_of(start.older, schema, model), start, schema, model)
     generator = torch.Generator().manual_seed(model.seed)
     shape = shape_of(schema)
-    loss = loss_of(model.loss, rows.scaler, rows.ranges, rows=shape.blocks)
+    # Weights that were learnt to answer in shares of one range mean nothing in another.
+    kept = None if start is None else start.network.facts.ends
+    loss = loss_of(model.loss, rows.scaler, kept or rows.ranges, rows=shape.blocks)
     with _threads(threads):
         scaling = _scaling(rows, shape, schema, start)
         ensemble = family.build(model, shape, generator)
@@ -108,6 +110,7 @@ def fit(
         measured=learnt.measured | told.measured,
         remarks=learnt.remarks + told.remarks,
         reconstructs=family.scoring is None,
+        loss_ranges=kept,
     )
     log.info("detector_fitted", rows=len(rows.train), best_step=learnt.best_step)
     return FittedNetwork(facts, _weights(scaling, ensemble, scoring), graph)
@@ -128,7 +131,7 @@ def restore(fitted: FittedNetwork) -> ScoringNetwork:
     shape = shape_of(facts.schema)
     ensemble = family.build(model, shape, torch.Generator())
     ensemble.load_state_dict(_below(_NETWORK, parts))
-    loss = loss_of(model.loss, facts.scaler, facts.ranges, rows=shape.blocks)
+    loss = loss_of(model.loss, facts.scaler, facts.ends, rows=shape.blocks)
     if family.scoring is None:
         scoring = SCORES[score.kind].restore(score, loss, _below(_SCORE, parts))
     else:

@@ -3,7 +3,8 @@
 The older rows are a rehearsal: a network that is shown only the newest month forgets the others
 (McCloskey & Cohen, 1989; rehearsal: Robins, Connection Science 1995). Train and validation rows
 are mixed in the same shares, so that a step which forgets raises the validation error and is not
-kept. What the network is shown stays in the scales that its weights were learnt in.
+kept. What the network is shown stays in the scales that its weights were learnt in, and so do the
+ends between which `model.loss: bce` takes shares: what lies beyond them now is never reached.
 """
 
 from __future__ import annotations

@@ -40,9 +40,10 @@ class Diagnosis:
 
 
 NO_RECONSTRUCTION = Diagnosis(None, None, None)
-"""Of a score that no reconstruction goes into (isolation forest, nearest neighbours). What such a
-family gives for a reconstruction is a stand-in: it would pass for a network that removes all noise
-and fail for one that has learnt nothing, and it is neither."""
+"""Of a score that no reconstruction goes into: an isolation forest, or a memory without residual.
+What a forest gives for a reconstruction is a stand-in: it would pass for a network that removes all
+noise and fail for one that has learnt nothing, and it is neither. (The family nearest_neighbours
+does rebuild a row, from its nearest stored ones, and is judged by that.)"""
 
 
 def diagnose(reconstruct: Reconstruct, rows: Rows, *, seed: int) -> Diagnosis:

@@ -32,8 +32,8 @@ class JudgedRows:
         threshold: in force at each row, shape (n,).
         flagged: shape (n,).
         shifts: which channels are left out of each row's score, which have moved.
-        found: what each channel adds to the score of a flagged row, in usual scores, shape (n, c);
-            0 for other rows.
+        found: what each channel adds to the score of a flagged row, in what it usually adds, shape
+            (n, c); 0 for other rows.
         strength: what each channel would add if none were left out, for rows in which one has
             moved or that lie in a new regime; 0 for other rows.
     """

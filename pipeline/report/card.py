@@ -63,6 +63,7 @@ class Card:
         evaluation: on the test block.
         drift: the verdict that the gate saw.
         trained_on: the rows.
+        remarks: what the network says of its own fit, one sentence each: a collapse, a dead code.
         changes: what differs from the champion, one phrase each; empty: nothing was compared.
         replay: candidate and champion over the same recent days; None without a champion.
         faults: share of injected faults that is caught, by kind and size.
@@ -78,6 +79,7 @@ class Card:
     evaluation: Evaluation
     drift: DriftVerdict
     trained_on: TrainedOn
+    remarks: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     replay: Replay | None = None
     faults: Grades = field(default_factory=dict)
@@ -114,6 +116,7 @@ def _headline(card: Card) -> str:
     parts = (
         f"{word}{against}: {card.detector}, trained on {days}.",
         f"**{card.gate.reason}**",
+        *(f"Of the fit: {remark}" for remark in card.remarks),
         card.next_step,
         " | ".join(f"[{link.name}]({link.url})" for link in card.links),
     )

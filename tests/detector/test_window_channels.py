@@ -16,7 +16,7 @@ from pipeline.detector.bundle import load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
 from pipeline.detector.graph import Graph
-from pipeline.detector.models import Shape
+from pipeline.detector.models.family import Shape
 from pipeline.detector.schema import Schema
 from pipeline.detector.training import fit, restore
 from pipeline.detector.window_channels import WindowChannels, fit_channels, statistic

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.config import Columns, Feature, PeerDeviation
 from pipeline.data.channels import channels, read, write
@@ -17,6 +18,7 @@ from pipeline.evaluation.injection import (
     inject,
     minimum_detectable,
     recall,
+    strike,
 )
 
 COLUMNS = Columns(
@@ -194,3 +196,15 @@ def test_an_episode_keeps_the_context_of_the_machine_it_was_made_on() -> None:
 
     assert lowered["spike"][12.0] > 0.3
     assert plain["spike"][12.0] == 0
+
+
+def test_an_episode_is_smoothed_over_its_own_rows_and_no_other() -> None:
+    asked = trial(finish=Finish(rows=4), threshold=3.0, episodes=5)
+
+    struck = list(strike(asked))
+
+    assert any(one.after.any() and not one.after.all() for one in struck)
+    for one in struck:
+        score = np.stack([distance(episode).score for episode in one.rows]).astype(np.float64)
+        mean = sliding_window_view(score, 4, axis=1).mean(axis=2)
+        assert np.array_equal(one.after, mean > asked.threshold)

@@ -19,8 +19,9 @@ from torch import nn
 from pipeline.config import DenoisingModel, Gate
 from pipeline.config.model import Trained
 from pipeline.data.split import Block
+from pipeline.detector.descent import by_steps
+from pipeline.detector.families import MODELS
 from pipeline.detector.graph import Graph
-from pipeline.detector.models import MODELS
 from pipeline.detector.models.family import Answer, Family, Shape
 from pipeline.detector.schema import Schema
 from pipeline.detector.training import fit
@@ -104,8 +105,6 @@ def judged(found: Tried) -> GateVerdict:
 @pytest.fixture(scope="module")
 def skip() -> Iterator[dict[str, Tried]]:
     """The identity-skip network, stopped early and trained long."""
-    from pipeline.detector.descent import by_steps  # after MODELS, which imports it
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "identity_skip", Family(build=build, learn=by_steps(attempt)))
         yield {

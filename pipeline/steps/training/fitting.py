@@ -200,6 +200,7 @@ def _opened(
             "train/rows": float(facts.rows_train),
             "train/rows_validation": float(facts.rows_validation),
             "train/best_step": float(facts.best_step),
+            **{f"train/{name}": value for name, value in facts.measured.items()},
         },
     )
     runs.log_dataset(

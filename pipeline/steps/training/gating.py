@@ -191,6 +191,7 @@ def _card(
                 calibration=blocks["calibration"],
                 test=blocks["test"],
             ),
+            remarks=bundle.description.network.remarks,
             changes=(*_tuned_from(bundle), *_changes(bundle, compared, blind)),
             replay=compared.replayed if compared else None,
             faults=recall(tryout_of(candidate).faults),

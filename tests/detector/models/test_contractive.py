@@ -5,7 +5,8 @@ import torch
 
 from pipeline.config.model import ContractiveModel
 from pipeline.data.split import Block
-from pipeline.detector.models import MODELS, Shape
+from pipeline.detector.families import MODELS
+from pipeline.detector.models.family import Shape
 from pipeline.detector.training import fit
 from tests.detector.plant import CHANNELS, normal_rows, schema
 

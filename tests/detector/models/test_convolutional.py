@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from pipeline.config.model import ConvolutionalModel
-from pipeline.detector.models import MODELS, Shape
+from pipeline.detector.families import MODELS
+from pipeline.detector.models.family import Shape
 
 FAMILY = MODELS["convolutional"]
 

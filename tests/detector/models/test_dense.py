@@ -7,10 +7,10 @@ import torch
 
 from pipeline.config.model import DenseModel
 from pipeline.data.split import Block
+from pipeline.detector.families import MODELS
 from pipeline.detector.losses import SquaredError
-from pipeline.detector.models import MODELS, Shape
 from pipeline.detector.models.dense import copied_share
-from pipeline.detector.models.family import Lesson
+from pipeline.detector.models.family import Lesson, Shape
 from pipeline.detector.schema import Schema
 from pipeline.detector.training import fit
 from pipeline.errors import ConfigError

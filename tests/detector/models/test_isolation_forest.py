@@ -119,3 +119,9 @@ def test_cuts_in_float32_part_float32_rows_as_the_exact_ones_do():
 
     for row in (np.float32(exact), near[:1000], near[1000:]):
         assert ((row > rounded) == (row.astype(np.float64) > exact)).all()
+
+
+def test_it_rebuilds_nothing_so_it_has_no_health_of_a_network():
+    forest = IsolationForestModel(trees=5, samples=32)
+
+    assert not fit(Block("train", normal_rows(300)), schema(), forest).facts.by_reconstruction

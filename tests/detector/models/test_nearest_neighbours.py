@@ -10,6 +10,7 @@ from pipeline.detector.losses import SquaredError
 from pipeline.detector.models.family import Lesson, Shape
 from pipeline.detector.models.nearest_neighbours import build, learn
 from pipeline.detector.training import fit, restore
+from pipeline.evaluation.diagnostics import diagnose
 from tests.detector.plant import normal_rows, schema
 
 PLAIN = ReconstructionScore(error="plain")
@@ -81,3 +82,14 @@ def test_it_comes_back_from_its_weights_however_many_rows_it_stores(stored):
 
     np.testing.assert_allclose(Graph(fitted.graph).score(probe).score, by_torch, rtol=1e-5)
     assert len(fitted.weights["network.stored"]) == stored
+
+
+def test_it_rebuilds_rows_so_its_health_is_measured_like_that_of_a_network():
+    fitted = fit(Block("train", normal_rows(800)), schema(), NearestNeighboursModel(), PLAIN)
+    probe = normal_rows(500, seed=2).to_numpy(np.float32)
+
+    found = diagnose(Graph(fitted.graph).reconstruct, probe, seed=0)
+
+    assert fitted.facts.by_reconstruction
+    assert 0.05 < found.noise_passthrough < 0.7  # noise moves some rows to another neighbour
+    assert 0.8 < found.explained_variance < 1

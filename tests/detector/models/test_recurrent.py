@@ -1,7 +1,8 @@
 import torch
 
 from pipeline.config.model import RecurrentModel
-from pipeline.detector.models import MODELS, Shape
+from pipeline.detector.families import MODELS
+from pipeline.detector.models.family import Shape
 
 FAMILY = MODELS["recurrent"]
 SHAPE = Shape(6, 5)

@@ -3,7 +3,8 @@ import torch
 from pydantic import ValidationError
 
 from pipeline.config.model import TransformerModel
-from pipeline.detector.models import MODELS, Shape
+from pipeline.detector.families import MODELS
+from pipeline.detector.models.family import Shape
 
 FAMILY = MODELS["transformer"]
 SHAPE = Shape(5, 3)

@@ -6,7 +6,8 @@ from torch.distributions import Normal, kl_divergence
 
 from pipeline.config.model import VariationalModel
 from pipeline.data.split import Block
-from pipeline.detector.models import MODELS, Shape
+from pipeline.detector.families import MODELS
+from pipeline.detector.models.family import Shape
 from pipeline.detector.models.variational import attempt, beta_at, divergence
 from pipeline.detector.training import fit
 from tests.detector.plant import normal_rows, schema

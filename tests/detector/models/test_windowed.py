@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pipeline.config.model import ConvolutionalModel, RecurrentModel, TransformerModel
+from pipeline.detector.families import MODELS
 from pipeline.detector.graph import Graph
-from pipeline.detector.models import MODELS, Shape
+from pipeline.detector.models.family import Shape
 from pipeline.detector.models.windowed import Steps, spoil
 from pipeline.detector.training import restore
 from tests.detector.models.courses import LENGTH, SMALL, fit_slow, slow_windows, wins
