@@ -24,16 +24,24 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+_SILENCED = ("BoundLoggerFilteringAtWarning", "BoundLoggerFilteringAtError")
+
 BUCKET = "lake"
 KEY, SECRET = "plimsoll-test", "plimsoll-test-secret"
 _GRPC_OFFSET = 10_000  # SeaweedFS opens a second port at this distance from each of its ports
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def logs_as_before() -> Iterator[None]:
-    """What a command of the command line silences, it silences for itself only."""
+    """What a command of the command line silences, it silences for its own tests only.
+
+    Airflow arranges its own logging when it is imported, in whichever module that happens first:
+    that stays.
+    """
     configured, before = structlog.is_configured(), structlog.get_config()
     yield
+    if structlog.get_config()["wrapper_class"].__name__ not in _SILENCED:
+        return
     if configured:
         structlog.configure(**before)
     else:
