@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast check lock bench-turbines bench-cold-score bench-chain bench-memory bench-operation bench-speed replay clean
+.PHONY: help demo up down test test-fast check lock bench-turbines bench-cold-score bench-chain bench-memory bench-operation bench-quality bench-speed replay clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -47,6 +47,9 @@ bench-cold-score: $(VENV)/dev  ## 100,000 rows of 36 features, from a cold start
 
 bench-chain: $(VENV)/dev  ## what Airflow adds to a training run and to 91 days of ingestion
 	$(PY) -m benchmarks.chain
+
+bench-quality: $(VENV)/dev  ## every family and PyOD on ADBench and the server machines
+	$(PY) -m benchmarks.quality
 
 bench-speed: $(VENV)/dev  ## fit and score, against PyOD and the machine's matrix-multiply rate
 	$(PY) -m benchmarks.speed

@@ -37,7 +37,7 @@ from pipeline.data.sources import la_haute_borne
 from pipeline.data.split import Blocks, split
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_of
+from pipeline.detector.schema import schema_for
 from pipeline.detector.scored import Rows, Scored, Scorer
 from pipeline.detector.training import fit
 from pipeline.evaluation.metrics import evaluate, judged_rows
@@ -97,7 +97,7 @@ def memory(blocks: Blocks, spec: DetectorSpec, seed: int) -> Scorer:
 
 
 def _fitted(blocks: Blocks, spec: DetectorSpec, model: Model, score: Score) -> Scorer:
-    schema = schema_of(spec.columns, spec.window)
+    schema = schema_for(spec)
     return Graph(fit(blocks.train, schema, model, score).graph).score
 
 
@@ -166,7 +166,7 @@ def measure(
     began = time.perf_counter()
     scorer = METHODS[method](blocks, spec, seed)
     fit_s = time.perf_counter() - began
-    schema = schema_of(spec.columns, spec.window)
+    schema = schema_for(spec)
     drawn = calibrate(blocks.calibration, schema, scorer, spec.threshold).threshold
     test = evaluate(_judged(scorer, blocks.test.frame, spec), drawn)
     rows = _judged(scorer, judged, spec)

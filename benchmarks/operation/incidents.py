@@ -31,7 +31,7 @@ from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
 from pipeline.detector.frames import feature_values
 from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_of
+from pipeline.detector.schema import schema_for
 from pipeline.detector.training import fit
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.injection import Struck, Trial, strike
@@ -155,7 +155,7 @@ def _turbines(folder: Path) -> Bench:
 
 
 def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) -> Bench:
-    blocks, schema = split(frame, spec), schema_of(spec.columns, spec.window)
+    blocks, schema = split(frame, spec), schema_for(spec)
     network = fit(blocks.train, schema, spec.model, spec.score)
     drawn = calibrate(
         blocks.calibration,

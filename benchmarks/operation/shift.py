@@ -27,7 +27,7 @@ from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
 from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_of
+from pipeline.detector.schema import schema_for
 from pipeline.detector.training import fit
 from pipeline.scoring import ScoredRows, score_rows
 from pipeline.shifts import Shifted, shifted
@@ -100,7 +100,8 @@ def _changed_server() -> list[Row]:
             f"shift {CHANGED}",
             f"a new regime within {CALL_HOURS} h of the change, one page",
             f"{hours:.1f} h, {pages} page" + "s" * (pages != 1),
-            0 <= hours <= CALL_HOURS and pages == 1,
+            # A call before the flood is a good one; long before it, it is about something else.
+            abs(hours) <= CALL_HOURS and pages == 1,
             f"change: from {change:%d %b %H:%M} on the static threshold flags most normal rows of "
             f"12 h; the first metric is muted {first:%d %b %H:%M}. Never trained anew: "
             f"{static} -> {aware}; {_told(shifts, test, spec)}",
@@ -182,7 +183,7 @@ def _contiguous(train: pd.DataFrame, spec: DetectorSpec, folder: Path) -> Bundle
 
 
 def _fitted(train: Block, calibration: Block, spec: DetectorSpec, folder: Path) -> Bundle:
-    schema = schema_of(spec.columns, spec.window)
+    schema = schema_for(spec)
     fitted = fit(train, schema, spec.model, spec.score)
     drawn = calibrate(
         calibration,

@@ -8,7 +8,6 @@ them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.quality.contenders import Contender
+from benchmarks.quality.contenders import Contender, put_to_the_test
 from benchmarks.quality.results import Result, mean, measured
 from pipeline.detector.schema import UNKNOWN_UNIT, Schema
 from pipeline.detector.scored import Rows
@@ -71,19 +70,16 @@ def measure(path: Path, contender: Contender, seed: int, *, withheld: bool) -> R
         cadence_s=None,
         source_columns=None,
     )
-    began = time.process_time()
-    scores = contender.fit(pd.DataFrame(train, columns=list(columns)), schema, seed)
-    fitted = time.process_time()
-    found = scores(split.test)
-    ended = time.process_time()
-    calibration = scores(split.calibration) if withheld else np.empty(0)
+    frame = pd.DataFrame(train, columns=list(columns))
+    outcome = put_to_the_test(contender, frame, schema, seed, split.test)
+    calibration = outcome.scores(split.calibration) if withheld else np.empty(0)
     return Result(
         data=path.stem,
         contender=contender.name,
         seed=seed,
-        fit_s=fitted - began,
-        score_s=ended - fitted,
-        **measured(found, split.anomalous, calibration),
+        fit_s=outcome.fit_s,
+        score_s=outcome.score_s,
+        **measured(outcome.found, split.anomalous, calibration),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,27 @@ class Contender:
     name: str
     fit: Fit
     window: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A contender after it was fitted and has scored the test rows, in processor seconds."""
+
+    scores: Scores
+    found: np.ndarray[Any, np.dtype[np.float64]]
+    fit_s: float
+    score_s: float
+
+
+def put_to_the_test(
+    contender: Contender, train: pd.DataFrame, schema: Schema, seed: int, test: Rows
+) -> Outcome:
+    """Fit on `train`, score `test`, and time both."""
+    began = time.process_time()
+    scores = contender.fit(train, schema, seed)
+    fitted = time.process_time()
+    found = scores(test)
+    return Outcome(scores, found, fitted - began, time.process_time() - fitted)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from pipeline.detector.thresholds.coverage import conformal_rank, least_rows
+
 ALPHA = 0.01
-_LEAST = 99
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ def measured(
 def threshold(calibration: NDArray[np.float64]) -> float | None:
     """The conformal line at 1 %; None with too few rows."""
     n = len(calibration)
-    if n < _LEAST:
+    if n < least_rows(ALPHA):
         return None
-    return float(np.sort(calibration)[math.ceil((n + 1) * (1 - ALPHA) - 1e-9) - 1])
+    return float(np.sort(calibration)[conformal_rank(n, ALPHA) - 1])
 
 
 def episodes(anomalous: NDArray[np.bool_]) -> list[tuple[int, int]]:

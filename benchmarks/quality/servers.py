@@ -7,7 +7,6 @@ flatters noise.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.quality.contenders import Contender
+from benchmarks.quality.contenders import Contender, put_to_the_test
 from benchmarks.quality.results import Result, mean, measured
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows
@@ -76,21 +75,18 @@ def measure(path: Path, contender: Contender, seed: int) -> Result:
         cadence_s=_MINUTE,
         source_columns=None,
     )
-    began = time.process_time()
-    scores = contender.fit(machine.train, schema, seed)
-    fitted = time.process_time()
-    found = scores(_windows(machine.test, contender.window))
-    ended = time.process_time()
+    test = _windows(machine.test, contender.window)
+    outcome = put_to_the_test(contender, machine.train, schema, seed, test)
     return Result(
         data=path.stem,
         contender=contender.name,
         seed=seed,
-        fit_s=fitted - began,
-        score_s=ended - fitted,
+        fit_s=outcome.fit_s,
+        score_s=outcome.score_s,
         **measured(
-            found,
+            outcome.found,
             machine.anomalous[contender.window - 1 :],
-            scores(_windows(machine.calibration, contender.window)),
+            outcome.scores(_windows(machine.calibration, contender.window)),
             timed=True,
         ),
     )

@@ -17,9 +17,8 @@ import onnx
 import onnxruntime as ort
 from threadpoolctl import threadpool_limits
 
-from pipeline.detector.graph import INPUT
+from pipeline.detector.graph import CHUNK, INPUT
 
-_PROBE = 2048  # rows of a chunk, as pipeline/detector/graph.py cuts them
 _SQUARE = 1024
 _LEAST_S = 0.2
 
@@ -40,7 +39,7 @@ class Product:
 
 
 def products(graph: bytes) -> list[Product]:
-    """Every MatMul and Gemm of a graph, in the shapes that a chunk of 2,048 rows gives them."""
+    """Every MatMul and Gemm of a graph, in the shapes that a chunk gives them."""
     model = onnx.load_from_string(graph)
     nodes = [node for node in model.graph.node if node.op_type in ("MatMul", "Gemm")]
     held = {value.name: tuple(value.dims) for value in model.graph.initializer}
@@ -49,7 +48,7 @@ def products(graph: bytes) -> list[Product]:
     model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in shown if n not in outputs)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     width = session.get_inputs()[0].shape[1]
-    rows = np.zeros((_PROBE, width), np.float32)
+    rows = np.zeros((CHUNK, width), np.float32)
     asked = [name for name in shown if name != INPUT]
     made = session.run(asked, {INPUT: rows}) if asked else []
     shapes = held | {INPUT: rows.shape} | {n: v.shape for n, v in zip(asked, made, strict=True)}
@@ -64,7 +63,7 @@ def _product(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]]) -> Produc
 
 def flop_a_row(graph: bytes) -> float:
     """What the matrix products of a graph cost for one row."""
-    return sum(product.flop for product in products(graph)) / _PROBE
+    return sum(product.flop for product in products(graph)) / CHUNK
 
 
 def square_rate(threads: int) -> float:

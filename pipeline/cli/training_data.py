@@ -22,7 +22,7 @@ from pipeline.data.derive import derive
 from pipeline.data.split import normal_rows
 from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.inputs import named
-from pipeline.detector.schema import UNKNOWN_UNIT, Schema, schema_of
+from pipeline.detector.schema import UNKNOWN_UNIT, Schema, schema_for
 from pipeline.errors import DataError, PlimsollError
 
 _TIME = "timestamp"
@@ -64,7 +64,7 @@ def by_spec(path: Path, spec: DetectorSpec, draw: Draw) -> TrainingData:
         DataError: a column is absent, or a feature is not finite; the message names the file.
     """
     source = stored.find(path)
-    schema = schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells)
+    schema = schema_for(spec)
     try:
         table, remarks = _drawn(source, _needed(source, spec), spec.columns.timestamp, draw, schema)
         frame = table.to_pandas()

@@ -27,7 +27,7 @@ def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> Ground:
     seed = 0
     if spec is not None:
         whole = pd.concat([frame, blocks.calibration.frame])
-        keys = [spec.columns.timestamp] + ([spec.columns.entity] if spec.columns.entity else [])
+        keys = spec.columns.row_key
         trained = pd.MultiIndex.from_frame(split(whole, spec).train.frame[keys])
         frame = frame[pd.MultiIndex.from_frame(frame[keys]).isin(trained)]
         seed = spec.model.seed

@@ -94,6 +94,11 @@ class Columns(Section):
     )
 
     @property
+    def row_key(self) -> list[str]:
+        """The columns that tell rows apart, and in whose order rows are kept: time, entity."""
+        return [self.timestamp, *([self.entity] if self.entity else [])]
+
+    @property
     def feature_columns(self) -> tuple[str, ...]:
         """The model's inputs, in their fixed order: channels, angles as sin/cos, deviations."""
         names: list[str] = []

@@ -160,8 +160,8 @@ def _accepted(numbers: pd.DataFrame, rows: NDArray[np.intp], spec: DetectorSpec)
     """Rows by time and entity: in order of days too, as a fit row lies in the day of its time."""
     names = [name for name in declared(spec.columns) if name in numbers]
     kept = numbers[names].iloc[rows]
-    order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
-    return kept.sort_values([name for name in order if name in kept], ignore_index=True)
+    order = [name for name in spec.columns.row_key if name in kept]
+    return kept.sort_values(order, ignore_index=True)
 
 
 def _causes(

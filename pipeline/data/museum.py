@@ -14,12 +14,13 @@ import pandas as pd
 
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.days import read_days
 from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.timeline import timeline
 from pipeline.data.window import Manifest
-from pipeline.tables import Table, days_in, read
+from pipeline.tables import Table, days_in
 
 REACH = timedelta(days=365)
 """Bounds what is read; older incidents were judged a year long."""
@@ -55,21 +56,13 @@ def read_museum(
     days = sorted(touched & held - set(without))
     if not days:
         return pd.DataFrame()
-    frame = read(
-        table,
-        first_day=days[0],
-        last_day=days[-1],
-        version=window.table_version,
-        keep_date=True,
-    )
-    frame = frame[frame["date"].isin(days)].drop(columns="date")
+    frame = read_days(table, spec.columns, days, version=window.table_version)
     judged = [n for n in spec.columns.feature_columns if n not in spec.columns.context_columns]
     if spec.validation.missing_cells:
         frame = frame.dropna(subset=judged, how="all")
     else:
         frame = frame.dropna(subset=list(spec.columns.feature_columns))
-    order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
-    frame = frame.sort_values(order, ignore_index=True)
+    frame = frame.reset_index(drop=True)
     frame[LABEL_COLUMN] = verdicts(timeline(frame, spec.columns), labels)
     # A verdict that was taken back leaves days without an incident.
     day = frame[spec.columns.timestamp].dt.date

@@ -89,8 +89,7 @@ def read_training_window(
     days = days[-spec.split.training_days :]
     frame = read(table, first_day=days[0], last_day=days[-1], version=version)
     _refuse_gaps(frame, spec, table)
-    order = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
-    frame = frame.sort_values(order, ignore_index=True)
+    frame = frame.sort_values(spec.columns.row_key, ignore_index=True)
     # Of the as-of day nothing is known, labels included: a rerun at any hour reads the same.
     midnight = datetime.combine(as_of, time(), UTC)
     labels = labels_as_of(root, spec.name, midnight, first=days[0], last=days[-1])

@@ -87,8 +87,9 @@ def _write_once(
     now: datetime,
     run_id: str,
 ) -> list[Attempt]:
-    key = [spec.columns.timestamp, *([spec.columns.entity] if spec.columns.entity else [])]
-    telemetry = _move(Table(root, spec.name, "telemetry"), days, new.telemetry, key)
+    telemetry = _move(
+        Table(root, spec.name, "telemetry"), days, new.telemetry, spec.columns.row_key
+    )
     quarantine = _move(Table(root, spec.name, "quarantine"), days, new.quarantine, None)
     last = last_results(root, spec.name, days[0], days[-1])
     valid = {day for day, report in new.reports.items() if report.verdict == "validated"}

@@ -61,13 +61,15 @@ def calibrate(
     scored = scorer(held.rows)
     refuse_not_finite_scores(scored.score)
     newest = held.rows[:, -len(schema.features) :]
-    smoothed = finish(scored.score, scored.error, newest, line, Finish(smoothing.rows))
-    how, fair = Finish(smoothing.rows), smoothed.score
+    how = Finish(smoothing.rows)
+    served = finish(scored.score, scored.error, newest, line, how)
+    fair = served.score
     if contexts.by != "none":
         fitted, fair = fit_contexts(
-            smoothed.score, newest, line, contexts, schema.features, alpha=config.alpha
+            served.score, newest, line, contexts, schema.features, alpha=config.alpha
         )
         how = Finish(smoothing.rows, fitted)
+        served = finish(scored.score, scored.error, newest, line, how)
     logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
     worth = float(len(logs)) if line is None else effective_rows(logs, line)
     if labelled:
@@ -78,7 +80,6 @@ def calibrate(
         threshold = draw_threshold(fair, config, n_effective=worth)
     log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
     rho = 0.0 if line is None else autocorrelation(logs, line)
-    served = finish(scored.score, scored.error, newest, line, how)
     return Calibration(
         threshold=threshold,
         summary=_summary(served, rho),

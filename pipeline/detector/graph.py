@@ -14,7 +14,7 @@ from pipeline.errors import BundleError
 INPUT = "features"
 SCORE, FEATURE_ERROR, RECONSTRUCTION = "score", "feature_error", "reconstruction"
 
-_CHUNK = 1024
+CHUNK = 1024
 """Rows a call: the hidden layers of a chunk stay in the processor's cache."""
 
 
@@ -54,13 +54,13 @@ class Graph:
 
     def _run(self, outputs: list[str], rows: Rows) -> list[NDArray[np.float32]]:
         def chunk(first: int) -> list[NDArray[np.float32]]:
-            part = np.ascontiguousarray(rows[first : first + _CHUNK])
+            part = np.ascontiguousarray(rows[first : first + CHUNK])
             answers: list[NDArray[np.float32]] = self._session.run(outputs, {INPUT: part})
             return answers
 
-        if len(rows) <= _CHUNK:
+        if len(rows) <= CHUNK:
             return chunk(0)
         # Made for each call: a pool that outlived it would not survive a fork.
         with ThreadPoolExecutor(self._threads) as pool:
-            chunks = list(pool.map(chunk, range(0, len(rows), _CHUNK)))
+            chunks = list(pool.map(chunk, range(0, len(rows), CHUNK)))
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]

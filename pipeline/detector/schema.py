@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.config import Columns, Window
+    from pipeline.config import Columns, DetectorSpec, Window
 
 UNKNOWN_UNIT = "unknown"
 
@@ -57,6 +57,11 @@ class Schema:
     def inputs(self) -> int:
         """Numbers in one model input."""
         return self.window * len(self.features)
+
+
+def schema_for(spec: DetectorSpec) -> Schema:
+    """The schema of the detector that a file describes."""
+    return schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells)
 
 
 def schema_of(columns: Columns, window: Window, *, missing_cells: float = 0.0) -> Schema:

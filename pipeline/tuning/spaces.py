@@ -79,7 +79,7 @@ FAMILIES: dict[str, Space] = {
     "masked": {**_STEPS, "width": Count(24, 192), "members": Count(2, 12)},
     "nearest_neighbours": {"rows": Count(500, 20_000), "neighbours": Count(1, 10)},
     "recurrent": {**_STEPS, "width": Count(8, 64), "swap": _SWAP},
-    "sparse": {**_STEPS, "code": Count(16, 256), "sparsity": Number(1e-3, 1.0, log=True)},
+    "sparse": {**_STEPS, "code": Count(16, 256), "sparsity": Number(1e-2, 10.0, log=True)},
     "transformer": {**_STEPS, "swap": _SWAP},
     "variational": {**_STEPS, "width": Count(24, 192), "beta": Number(1e-3, 1.0, log=True)},
 }

@@ -8,18 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.verbs import VERBS
+
 REPOSITORY = Path(__file__).parents[2]
-VERBS = (
-    "ingest",
-    "train",
-    "score",
-    "ask",
-    "label",
-    "feature",
-    "recalibrate",
-    "rollback",
-    "housekeeping",
-)
 HEAVY = ("torch", "mlflow", "pandas", "evidently", "onnxruntime", "sklearn", "deltalake")
 
 DESCRIBE = """

@@ -24,6 +24,7 @@ from tests.integration.plant import (
     write_detector,
 )
 from tests.integration.station import Station, states
+from tests.verbs import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,17 +41,6 @@ pytestmark = pytest.mark.integration
 HISTORY, RANGE, DAILY = range(36), range(36, 46), range(46, 49)
 SPOILT, SCHEDULED = 40, 52
 AS_OF, REDRAWN = day_after(36), day_after(49)
-VERBS = (
-    "ingest",
-    "train",
-    "score",
-    "ask",
-    "label",
-    "feature",
-    "recalibrate",
-    "rollback",
-    "housekeeping",
-)
 
 
 SECTIONS = {

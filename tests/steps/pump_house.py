@@ -22,7 +22,7 @@ from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
 from pipeline.detector.fitted import FittedNetwork
 from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_of
+from pipeline.detector.schema import schema_for
 from pipeline.detector.training import fit
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
@@ -132,7 +132,7 @@ def _fitted(
     window: Window, smoothing: int, by: str, model: Model
 ) -> tuple[FittedNetwork, Calibration]:
     spec = make_spec(window=window, smoothing={"rows": smoothing}, contexts={"by": by})
-    schema = schema_of(spec.columns, spec.window)
+    schema = schema_for(spec)
     fitted = fit(Block("train", make_telemetry(20, first_day=BEFORE, seed=1)), schema, model)
     held = Block("calibration", make_telemetry(10, first_day=BEFORE, seed=2))
     scorer = Graph(fitted.graph).score

@@ -20,7 +20,7 @@ from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
 from pipeline.detector.frames import feature_values
 from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_of
+from pipeline.detector.schema import schema_for, schema_of
 from pipeline.detector.training import fit
 from pipeline.drift import judge_drift
 from pipeline.drift.samples import reference_sample, sample_of
@@ -74,7 +74,7 @@ def plant(tmp_path_factory) -> Plant:
         run_id="ingest",
     )
     blocks = split(read_training_window(str(folder), spec, LAST).frame, spec)
-    schema = schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells)
+    schema = schema_for(spec)
     fitted = fit(blocks.train, schema, spec.model)
     drawn = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)
     write_bundle(fitted, drawn, folder / "bundle", name="pumps", provenance=Provenance({}, "", ""))

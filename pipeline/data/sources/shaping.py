@@ -72,8 +72,7 @@ def shaped(
             .astype(object)
             .where(frame[columns.entity].isna(), frame[columns.entity].astype(str))
         )
-    keys = [columns.timestamp, *([columns.entity] if columns.entity else [])]
-    order = [name for name in keys if name in frame]
+    order = [name for name in columns.row_key if name in frame]
     return frame.sort_values(order, kind="stable", ignore_index=True)
 
 

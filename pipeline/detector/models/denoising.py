@@ -10,15 +10,14 @@ after Porto Seguro's winning entry (Jahrer, 2017).
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
 from pipeline.config.model import DenoisingModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Answer, Family, Shape
+from pipeline.detector.models.family import Family, Shape
 from pipeline.detector.models.layers import TIMID, BatchedLayers
+from pipeline.detector.models.noise import with_noise
 
 
 def build(settings: DenoisingModel, shape: Shape, generator: torch.Generator) -> nn.Module:
@@ -40,11 +39,8 @@ def corrupt(
     row draws a share between 0 and twice `settings.swap`, and so many of its features, chosen at
     random, are those of another row of the batch instead.
     """
-    low, high = (math.log(bound) for bound in settings.noise)
-    one_per_row = (*rows.shape[:-1], 1)
-    size = torch.exp(low + (high - low) * torch.rand(one_per_row, generator=generator))
-    noisy = rows + size * torch.randn(rows.shape, generator=generator)
-    share = 2 * settings.swap * torch.rand(one_per_row, generator=generator)
+    noisy = with_noise(rows, settings.noise, generator)
+    share = 2 * settings.swap * torch.rand((*rows.shape[:-1], 1), generator=generator)
     swapped = _bytes(rows.shape, generator) < 256 * share
     # Batches are drawn at random, so the next row is as random a donor as any.
     return torch.where(swapped, rows.roll(1, dims=-2), noisy)
@@ -58,16 +54,4 @@ def _bytes(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
     return words.view(torch.uint8).view(-1, 8)[:, :7].reshape(-1)[:count].view(shape)
 
 
-def attempt(
-    settings: DenoisingModel,
-    ensemble: nn.Module,
-    shown: torch.Tensor,
-    generator: torch.Generator | None,
-    progress: float,
-) -> Answer:
-    """What the ensemble makes of spoilt rows."""
-    del settings, generator, progress
-    return Answer(ensemble(shown))
-
-
-DENOISING = Family(build=build, learn=by_steps(attempt, spoil=corrupt))
+DENOISING = Family(build=build, learn=by_steps(spoil=corrupt))

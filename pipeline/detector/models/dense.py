@@ -16,7 +16,7 @@ from torch import nn
 
 from pipeline.config.model import DenseModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Answer, Family, Learnt, Lesson, Shape
+from pipeline.detector.models.family import Family, Learnt, Lesson, Shape
 from pipeline.detector.models.layers import TIMID, BatchedLayers
 from pipeline.errors import ConfigError
 
@@ -48,19 +48,7 @@ def _code(settings: DenseModel, inputs: int) -> int:
     return code
 
 
-def attempt(
-    settings: DenseModel,
-    ensemble: nn.Module,
-    shown: torch.Tensor,
-    generator: torch.Generator | None,
-    progress: float,
-) -> Answer:
-    """What the ensemble makes of the rows."""
-    del settings, generator, progress
-    return Answer(ensemble(shown))
-
-
-_descend = by_steps(attempt)
+_descend = by_steps()
 
 
 def learn(settings: DenseModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:

@@ -6,14 +6,13 @@ differs from the one before (nothing for the oldest), and the statistics of the 
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
 from pipeline.config.model.windowed import Windowed
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Answer, Learnt, Lesson, Shape
+from pipeline.detector.models.family import Learnt, Lesson, Shape
+from pipeline.detector.models.noise import with_noise
 
 
 class Steps:
@@ -66,10 +65,8 @@ def spoil(
     another window's altogether. A single swapped cell would teach little: its neighbours in time
     give it away.
     """
-    low, high = (math.log(bound) for bound in settings.noise)
     lead = windows.shape[:-1]
-    size = torch.exp(low + (high - low) * torch.rand((*lead, 1), generator=generator))
-    noisy = windows + size * torch.randn(windows.shape, generator=generator)
+    noisy = with_noise(windows, settings.noise, generator)
     share = 2 * settings.swap * torch.rand((*lead, 1), generator=generator)
     course = torch.rand((*lead, shape.features), generator=generator) < share
     replaced = torch.rand((*lead, shape.rows), generator=generator) < settings.replaced
@@ -89,15 +86,4 @@ def learn_to_mend(settings: Windowed, ensemble: nn.Module, lesson: Lesson) -> Le
     ) -> torch.Tensor:
         return spoil(settings, shape, windows, generator)
 
-    return by_steps(_attempt, spoil=spoilt)(settings, ensemble, lesson)
-
-
-def _attempt(
-    settings: Windowed,
-    ensemble: nn.Module,
-    shown: torch.Tensor,
-    generator: torch.Generator | None,
-    progress: float,
-) -> Answer:
-    del settings, generator, progress
-    return Answer(ensemble(shown))
+    return by_steps(spoil=spoilt)(settings, ensemble, lesson)

@@ -14,12 +14,12 @@ from pipeline.detector.losses import SquaredError
 from pipeline.detector.scores.capping import softly_capped
 from pipeline.detector.scores.folding import mean_of_window
 from pipeline.detector.scores.score import Evidence, Parts
+from pipeline.detector.scores.usual import at_least_a_share
 from pipeline.errors import ConfigError
 
 _RIDGE = 0.05
 """Least variance of a direction, in those of a feature's usual residual: what no held-out row shows
 is rare, not infinitely far."""
-_LEAST_SHARE = 0.05
 
 
 class JointError(nn.Module):
@@ -74,7 +74,7 @@ def fit(cap: float | None, evidence: Evidence) -> nn.Module:
     counted = (weight > 0).repeat(evidence.held.shape[1] // len(weight))
     residual = (evidence.held - evidence.output.mean(dim=0)).double()[:, counted]
     size = (residual**2).mean(dim=0)
-    size = torch.maximum(size, _LEAST_SHARE * size.mean()).sqrt()
+    size = at_least_a_share(size, size.mean()).sqrt()
     size = torch.where(size > 0, size, 1.0)
     told = residual / size
     variance, axes = torch.linalg.eigh(told.T @ told / len(told))

@@ -18,8 +18,8 @@ from pipeline.detector.scores.folding import mean_of_window
 from pipeline.detector.scores.nearness import feature_weights, nearest
 from pipeline.detector.scores.remembering import remembered_of
 from pipeline.detector.scores.score import Evidence, Parts, Told
+from pipeline.detector.scores.usual import at_least_a_share
 
-_LEAST_SHARE = 0.05
 _CONSIDERED = 10_000  # rows that are drawn to remember from: fitting stays bounded
 _CHUNK = 2048
 _PARTS = ("remembered", "stands_for", "row_weight", "residual_weight", "counted", "neighbours")
@@ -116,7 +116,7 @@ def _residual_weight(
         return torch.zeros(0)
     apart = evidence.held - evidence.reconstruct(evidence.held)
     size = apart.double().square().mean(dim=0)
-    size = torch.maximum(size, _LEAST_SHARE * size[counted].mean()).sqrt()
+    size = at_least_a_share(size, size[counted].mean()).sqrt()
     return torch.where(counted & (size > 0), settings.residual / size, 0.0).float()
 
 

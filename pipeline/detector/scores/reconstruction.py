@@ -10,8 +10,7 @@ from pipeline.detector.scores import mahalanobis
 from pipeline.detector.scores.capping import softly_capped
 from pipeline.detector.scores.folding import mean_of_window
 from pipeline.detector.scores.score import Evidence, Parts
-
-_LEAST_SHARE = 0.05
+from pipeline.detector.scores.usual import at_least_a_share
 
 
 class ReconstructionError(nn.Module):
@@ -72,7 +71,7 @@ def fit(settings: ReconstructionScore, evidence: Evidence) -> nn.Module:
     if settings.error == "standardised":
         error = feature_loss(evidence.loss, evidence.output, evidence.held, len(weight))
         usual = error.double().mean(dim=0)
-        usual = torch.maximum(usual, _LEAST_SHARE * usual.mean())
+        usual = at_least_a_share(usual, usual.mean())
         usual = torch.where(usual > 0, usual, 1.0)
     weight = weight / weight.sum()
     return ReconstructionError(evidence.loss, settings.cap, weight.float(), usual.float())

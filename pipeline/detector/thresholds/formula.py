@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.detector.thresholds.coverage import least_rows, rate_interval
-from pipeline.detector.thresholds.resampling import Level, resampled_interval
+from pipeline.detector.thresholds.resampling import Level, Matrix, resampled_interval
 from pipeline.errors import CalibrationError
+
+_LEAST_GAUSSIAN = 20
 
 
 def drawn_by(
@@ -45,6 +50,33 @@ def drawn_by(
         rate_interval=(low, high),
         low_confidence=bool(n_effective < least_rows(alpha) or not low <= alpha <= high),
         note=note,
+    )
+
+
+def gaussian(
+    level: Callable[[Matrix, float], NDArray[np.float64]],
+    scores: NDArray[np.floating],
+    *,
+    method: str,
+    alpha: float,
+    n_effective: float,
+    measured: str,
+) -> DrawnThreshold:
+    """The line of a rule that takes scores for Gaussian: some centre plus z(alpha) of some spread.
+
+    `level` makes it of samples and z; `measured` names centre and spread for the note.
+
+    Raises:
+        CalibrationError: fewer than 20 scores.
+    """
+    sigmas = float(stats.norm.isf(alpha))
+    return drawn_by(
+        lambda samples: level(samples, sigmas),
+        ascending(scores, method=method, least=_LEAST_GAUSSIAN),
+        method=method,
+        alpha=alpha,
+        n_effective=n_effective,
+        warning=f"{measured} as if scores were Gaussian, which they are not; never a default.",
     )
 
 

@@ -7,17 +7,13 @@ Source: Rousseeuw & Croux, JASA 1993; Leys et al., JESP 2013.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.thresholds.formula import ascending, drawn_by
+from pipeline.detector.thresholds.formula import gaussian
 from pipeline.detector.thresholds.resampling import Matrix
 
-LEAST = 20
 _OF_A_GAUSSIAN = 1.4826  # standard deviations in one MAD
 
 
@@ -27,17 +23,17 @@ def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> D
     Raises:
         CalibrationError: fewer than 20 scores.
     """
-    return drawn_by(
-        partial(_level, sigmas=float(stats.norm.isf(alpha))),
-        ascending(scores, method="mad", least=LEAST),
+    return gaussian(
+        _level,
+        scores,
         method="mad",
         alpha=alpha,
         n_effective=n_effective,
-        warning="median and MAD as if scores were Gaussian, which they are not; never a default.",
+        measured="median and MAD",
     )
 
 
-def _level(samples: Matrix, *, sigmas: float) -> NDArray[np.float64]:
+def _level(samples: Matrix, sigmas: float) -> NDArray[np.float64]:
     middle = np.median(samples, axis=1)
     spread = np.median(np.abs(samples - middle[:, None]), axis=1)
     level: NDArray[np.float64] = middle + sigmas * _OF_A_GAUSSIAN * spread

@@ -8,17 +8,12 @@ Source: Shewhart, "Economic Control of Quality of Manufactured Product", 1931.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.thresholds.formula import ascending, drawn_by
+from pipeline.detector.thresholds.formula import gaussian
 from pipeline.detector.thresholds.resampling import Matrix
-
-LEAST = 20
 
 
 def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> DrawnThreshold:
@@ -27,16 +22,16 @@ def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> D
     Raises:
         CalibrationError: fewer than 20 scores.
     """
-    return drawn_by(
-        partial(_level, sigmas=float(stats.norm.isf(alpha))),
-        ascending(scores, method="sigma", least=LEAST),
+    return gaussian(
+        _level,
+        scores,
         method="sigma",
         alpha=alpha,
         n_effective=n_effective,
-        warning="mean and sigma as if scores were Gaussian, which they are not; never a default.",
+        measured="mean and sigma",
     )
 
 
-def _level(samples: Matrix, *, sigmas: float) -> NDArray[np.float64]:
+def _level(samples: Matrix, sigmas: float) -> NDArray[np.float64]:
     level: NDArray[np.float64] = samples.mean(axis=1) + sigmas * samples.std(axis=1)
     return level

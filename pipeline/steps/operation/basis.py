@@ -173,7 +173,6 @@ def _telemetry(
 ) -> _Telemetry:
     """The rows of neighbouring `days` and of the day before."""
     columns = spec.columns
-    key = [columns.timestamp, *([columns.entity] if columns.entity else [])]
     frame = tables.read(
         Table(settings.load().storage, spec.name, "telemetry"),
         first_day=days[0] - _ONE_DAY,
@@ -182,10 +181,10 @@ def _telemetry(
     )
     if frame.empty:
         return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), np.empty(0, np.uint64), ())
-    frame = frame.sort_values(key, kind="stable", ignore_index=True)
+    frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
     # Evaluation columns never decide a score.
     features = {name for judge in judges.bundles for name in judge.bundle.schema.features}
-    names = [str(name) for name in frame.columns if name in features or name in key]
+    names = [str(name) for name in frame.columns if name in features or name in columns.row_key]
     time_of = pd.DatetimeIndex(frame[columns.timestamp])
     return _Telemetry(frame, time_of, row_hashes(frame[names]), tuple(names))
 

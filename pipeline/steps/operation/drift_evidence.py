@@ -69,14 +69,13 @@ class Seen:
 def seen(spec: DetectorSpec, judge: Live, first: date, last: date) -> Seen | None:
     """The rows of `first` to `last` with their scores; None when there are none."""
     here, columns = settings.load(), spec.columns
-    key = [columns.timestamp, *([columns.entity] if columns.entity else [])]
     frame = tables.read(
         Table(here.storage, spec.name, "telemetry"),
-        columns=[*key, *judge.bundle.schema.features],
+        columns=[*columns.row_key, *judge.bundle.schema.features],
         first_day=first - _ONE_DAY,  # so that the first window of the first day is whole
         last_day=last,
     )
-    frame = frame.sort_values(key, kind="stable", ignore_index=True)
+    frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
     own = frame[columns.timestamp] >= pd.Timestamp(datetime.combine(first, time(), UTC))
     if not own.any():
         return None

@@ -128,7 +128,7 @@ def all_incidents(spec: DetectorSpec, first: date, last: date, *, root: str) -> 
 def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
     """Time and entity of the telemetry rows that `span` covers."""
     columns = spec.columns
-    names = [columns.timestamp, *([columns.entity] if columns.entity else [])]
+    names = columns.row_key
     table = Table(root, spec.name, "telemetry")
     rows = tables.read(table, columns=names, first_day=span.start.date(), last_day=span.end.date())
     covered = rows[columns.timestamp].between(span.start, span.end)

@@ -22,7 +22,7 @@ from pipeline.detector.description import Provenance
 from pipeline.detector.fitted import FittedNetwork, load_fitted, save_fitted
 from pipeline.detector.graph import Graph
 from pipeline.detector.lineage import Start
-from pipeline.detector.schema import schema_of
+from pipeline.detector.schema import schema_for
 from pipeline.detector.warm_start import WarmStart, tuned
 from pipeline.provenance import code_version, lock_hash
 from pipeline.records import from_json, to_json
@@ -72,7 +72,7 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     # the CPU with two), and the same seed gives the same weights however many cores there are.
     fitted = fit(
         block_of(candidate, "train"),
-        schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells),
+        schema_for(spec),
         _model_of(candidate, spec),
         spec.score,
         threads=1,

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.days import read_days
 from pipeline.data.label import NORMAL, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.split import Blocks, normal_rows, trains
@@ -35,7 +36,7 @@ from pipeline.detector.bundle import Bundle, fitted_of
 from pipeline.detector.description import Provenance
 from pipeline.detector.fitted import FittedNetwork
 from pipeline.detector.lineage import Start
-from pipeline.detector.schema import schema_of
+from pipeline.detector.schema import schema_for
 from pipeline.detector.warm_start import refuse_other, tuned
 from pipeline.errors import DataError
 from pipeline.records import to_json
@@ -44,7 +45,7 @@ from pipeline.scoring import score_rows
 from pipeline.steps import live
 from pipeline.steps.live import Live
 from pipeline.steps.versions import version_of
-from pipeline.tables import Table, days_in, read
+from pipeline.tables import Table, days_in
 
 _MEND = "Train without warm_start."
 
@@ -76,7 +77,7 @@ def prepare(root: str, spec: DetectorSpec, manifest: Manifest, blocks: Blocks) -
     champion = live.champion(spec.name)
     bundle = champion.bundle
     tuned(spec.model, spec.fine_tuning)
-    schema = schema_of(spec.columns, spec.window, missing_cells=spec.validation.missing_cells)
+    schema = schema_for(spec)
     refuse_other(bundle.description.network, schema, spec.model)
     learnt = _learnt_in(champion, spec)
     _refuse_other_roles(learnt, champion.version.number, spec)
@@ -199,18 +200,9 @@ def _normal_rows(
 ) -> pd.DataFrame:
     """As the training window would have read them on its as-of day."""
     columns = spec.columns
-    frame = read(
-        table,
-        first_day=days[0],
-        last_day=days[-1],
-        version=manifest.table_version,
-        keep_date=True,
-    )
-    frame = frame[frame["date"].isin(days)].drop(columns="date")
+    frame = read_days(table, columns, days, version=manifest.table_version)
     if not spec.validation.missing_cells:
-        frame = frame.dropna(subset=list(columns.feature_columns))
-    order = [columns.timestamp, *([columns.entity] if columns.entity else [])]
-    frame = frame.sort_values(order, ignore_index=True)
+        frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)
     midnight = datetime.combine(manifest.as_of, time(), UTC)
     labels = labels_as_of(table.root, spec.name, midnight, first=days[0], last=days[-1])
     frame[LABEL_COLUMN] = verdicts(timeline(frame, columns), labels)

@@ -1,0 +1,13 @@
+"""The DAGs that every detector has."""
+
+VERBS = (
+    "ingest",
+    "train",
+    "score",
+    "ask",
+    "label",
+    "feature",
+    "recalibrate",
+    "rollback",
+    "housekeeping",
+)
