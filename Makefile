@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast check lock bench-turbines bench-cold-score bench-chain bench-memory bench-operation bench-quality bench-speed replay clean
+.PHONY: bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-turbines check clean demo down help image lock replay secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -22,12 +22,22 @@ up: $(VENV)/runtime  ## start Postgres, MLflow and Airflow; print where they are
 down: $(VENV)/runtime  ## stop them; nothing is lost
 	$(PY) -m deploy.embedded down
 
-test: $(VENV)/dev  ## every test, the real servers included
-	$(PY) -m pytest -m "not integration" -n 2
-	$(PY) -m pytest -m integration
+secrets:  ## write .env for docker compose; what is there already stays
+	python3 -m deploy.secrets
 
-test-fast: $(VENV)/dev  ## only the tests that start no server
-	$(PY) -m pytest -m "not integration" -n 2
+image: secrets  ## build the application image, stamped with this commit
+	docker compose build --build-arg REVISION="$$(git describe --always --abbrev=40 --dirty=+changes --exclude '*' || echo unknown)" metrics
+
+test: $(VENV)/dev $(VENV)/prometheus  ## every test, the real servers included
+	$(PY) -m pytest -m "not integration and not stack" -n 2
+	$(PY) -m pytest -m integration
+	$(PY) -m pytest -m stack
+
+test-stack: $(VENV)/dev $(VENV)/prometheus  ## docker-compose.yml without an engine, main job and breakage (as root)
+	$(PY) -m pytest -m stack -s
+
+test-fast: $(VENV)/dev $(VENV)/prometheus  ## only the tests that start no server
+	$(PY) -m pytest -m "not integration and not stack" -n 2
 
 check: $(VENV)/dev  ## lint, format, types, import contracts
 	$(VENV)/bin/ruff check .
@@ -48,17 +58,26 @@ bench-cold-score: $(VENV)/dev  ## 100,000 rows of 36 features, from a cold start
 bench-chain: $(VENV)/dev  ## what Airflow adds to a training run and to 91 days of ingestion
 	$(PY) -m benchmarks.chain
 
+bench-parsing: $(VENV)/dev  ## what the DAG processor needs for each DAG file, with 100 detectors
+	$(PY) -m benchmarks.parsing
+
 bench-quality: $(VENV)/dev  ## every family and PyOD on ADBench and the server machines
 	$(PY) -m benchmarks.quality
 
 bench-speed: $(VENV)/dev  ## fit and score, against PyOD and the machine's matrix-multiply rate
 	$(PY) -m benchmarks.speed
 
+bench-scale: $(VENV)/dev  ## score 20 million x 36 rows, one process here against two workers on S3
+	$(PY) -m benchmarks.scale
+
 bench-memory: $(VENV)/dev  ## fit and score 20 million x 50 rows from Parquet in bounded memory
 	$(PY) -m benchmarks.memory
 
 bench-operation: $(VENV)/dev  ## a year in production: ratchet, drift, shifts, incidents, backfill, rollback, replay
 	$(PY) -m benchmarks.operation
+
+bench-exporter: $(VENV)/dev  ## a scrape of 100 detectors with a year of readings each
+	$(PY) -m benchmarks.exporter
 
 replay: $(VENV)/dev  ## two real years with monthly recalibration, against the usual policies
 	$(PY) -m benchmarks.replay
@@ -88,4 +107,21 @@ $(VENV)/runtime: $(VENV)/torch
 $(VENV)/dev: $(VENV)/runtime requirements-dev.txt
 	@echo "Installing the packages of requirements-dev.txt ..."
 	@$(PATIENTLY) $(UV) pip install --quiet --python $(PY) --no-deps -r requirements-dev.txt
+	touch $@
+
+# No package index has Prometheus: the machine's own is used, or Debian's package is unpacked. Only
+# tests need it.
+$(VENV)/prometheus: | $(VENV)/bin/uv
+	@echo "Getting prometheus and promtool ..."
+	@rm -rf $(VENV)/debian; mkdir $(VENV)/debian
+	@if command -v prometheus && command -v promtool; then \
+	  ln -sf "$$(command -v prometheus)" "$$(command -v promtool)" $(VENV)/bin/; \
+	else \
+	  ( cd $(VENV)/debian && ( apt-get -qq download prometheus || ( apt-get -qq update && apt-get -qq download prometheus ) ) ) || { \
+	    echo "Debian's package prometheus could not be fetched. Run 'apt-get update' as root and try again, or put prometheus and promtool into PATH." >&2; exit 1; }; \
+	  dpkg -x $(VENV)/debian/prometheus_*.deb $(VENV)/debian; \
+	  rm $(VENV)/debian/prometheus_*.deb; \
+	  ln -sf ../debian/usr/bin/prometheus ../debian/usr/bin/promtool $(VENV)/bin/; \
+	fi
+	@$(VENV)/bin/promtool --version | head -1
 	touch $@

@@ -100,7 +100,7 @@ def main() -> int:
     with _stack(asked.cache) as bench:
         _tell(f"loading {HISTORY[0]} to {HISTORY[1]} by one run")
         span = {"from_day": HISTORY[0].isoformat(), "to_day": HISTORY[1].isoformat()}
-        loaded = _run(bench, f"{DETECTOR}__ingest", conf=span)
+        loaded = _run(bench, f"{DETECTOR}__load", conf=span)
         if asked.what == "backfill":
             _run(bench, f"{DETECTOR}__train", conf={"as_of": AS_OF.isoformat()})
         else:
@@ -250,7 +250,7 @@ def _stack(cache: Path | None) -> Iterator[Bench]:
         # The steps in this process work on the stack's tables and registry.
         os.environ.update(build_environment(stack, asked))  # noqa: TID251 - as `make demo` does
         with connect(stack) as airflow:
-            verbs = ("ingest", "train", "score")
+            verbs = ("ingest", "load", "train", "score")
             for dag_id in (*(f"{DETECTOR}__{verb}" for verb in verbs), "empty", "empty_days"):
                 airflow.wait_for_dag(dag_id)
                 airflow.unpause(dag_id)

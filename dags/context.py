@@ -1,9 +1,8 @@
-"""What a task reads from Airflow's context: its days, its as-of day, how its run was started."""
+"""What a task reads from Airflow's context: its day, its as-of day, how its run was started."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from itertools import groupby
+from datetime import date
 from typing import Any, NoReturn
 
 import structlog
@@ -21,35 +20,17 @@ Handed = Any
 """What one task hands the next: a reference while Airflow parses, a small dict when it runs."""
 
 
-def days_of_this_run() -> list[str]:
-    """The partitions this run covers, as ISO dates.
-
-    One day for a scheduled, backfilled or manual partitioned run; a range for a run started by
-    hand with `from_day` and `to_day`, both included.
-    """
+def day_of_this_run() -> str:
+    """The partition of a scheduled, backfilled or manual run, as an ISO date."""
     context = get_current_context()
-    params = context["params"]
-    if params.get("from_day") or params.get("to_day"):
-        return _range(params.get("from_day"), params.get("to_day"))
-    key = context.get("partition_key") or params.get("partition")
+    key = context.get("partition_key") or context["params"].get("partition")
     if not key:
         msg = (
-            "This run names no partition. Trigger it with a partition key (2014-05-01), or with "
-            "from_day and to_day for a range."
+            "This run names no partition. Trigger it with a partition key (2014-05-01); many days "
+            "at once are the business of the DAG that ends in __load."
         )
         raise AirflowFailException(msg)
-    return [date.fromisoformat(key).isoformat()]
-
-
-def by_month(days: list[str]) -> list[list[str]]:
-    """`days` in order, cut where a new month begins: so much is scored at once."""
-    return [list(month) for _, month in groupby(sorted(days), key=lambda day: day[:7])]
-
-
-def is_range() -> bool:
-    """Whether this run was started by hand for a range of days."""
-    params = get_current_context()["params"]
-    return bool(params.get("from_day") or params.get("to_day"))
+    return date.fromisoformat(key).isoformat()
 
 
 def as_of_day() -> str:
@@ -106,14 +87,3 @@ def _extras() -> list[dict[str, Any]]:
     by_asset: Any = get_current_context().get("triggering_asset_events") or {}
     events = [event for found in by_asset.values() for event in found]
     return [dict(event.extra or {}) for event in sorted(events, key=lambda e: e.timestamp)]
-
-
-def _range(first: str | None, last: str | None) -> list[str]:
-    if not (first and last):
-        msg = f"A range needs both ends: from_day is {first!r}, to_day is {last!r}. Give both."
-        raise AirflowFailException(msg)
-    start, end = date.fromisoformat(first), date.fromisoformat(last)
-    if end < start:
-        msg = f"from_day {first} lies after to_day {last}; swap them."
-        raise AirflowFailException(msg)
-    return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]

@@ -7,10 +7,14 @@ from typing import Any
 
 from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
 
+from dags.log_lines import LOG_LINES
 from pipeline.config import DetectorSpec
 
 TRAINING_POOL = "training"
 PROMOTION_POOL = "promotion"
+
+SPAN_OF_GROUP = "{{ task.op_kwargs['days'][0] }} to {{ task.op_kwargs['days'][-1] }}"
+"""Name of a task that is mapped over groups of days, from its first moment on."""
 
 _RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -42,6 +46,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": timedelta(minutes=30),
     # What a task hands on is on its XCom tab; in the log it would bury what happened.
     "show_return_value_in_logs": False,
+    **LOG_LINES,
 }
 
 

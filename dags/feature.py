@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Param, task
 
 from dags import forms
 from dags.context import Handed, this_run
-from dags.defaults import detector_dag
+from dags.defaults import SPAN_OF_GROUP, detector_dag
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
@@ -28,8 +28,9 @@ comes back by itself. A person may know better:
   when it leaves its range.
 
 A decision is about the raw measurement and all features made of it. Of two about the same channel
-and machine the later one counts; neither is erased. Your name and the time are recorded. `rescore`
-then scores the days since the decision again that were scored before it.
+and machine the later one counts; neither is erased. Your name and the time are recorded. `plan`
+then puts the days since the decision that were scored before it into groups, and `rescore` scores
+each of these again.
 
 #### When `decide` is red
 
@@ -56,11 +57,19 @@ def decide(detector: str, *, params: Handed = None) -> Handed:
 
 
 @task
-def rescore(decided: Handed) -> Handed:
-    """Score again the days that the decision is about."""
+def plan(decided: Handed) -> Handed:
+    """The days that the decision is about, in groups."""
     from pipeline.steps.people import deciding
 
-    return deciding.rescore(decided, run=this_run())
+    return deciding.days_to_rescore(decided)
+
+
+@task(map_index_template=SPAN_OF_GROUP)
+def rescore(detector: str, days: list[str]) -> Handed:
+    """Score the days of a group again."""
+    from pipeline.steps.operation import scoring
+
+    return scoring.score_days(detector, days, run=this_run())
 
 
 def feature_dag(spec: DetectorSpec) -> DAG:
@@ -93,7 +102,8 @@ def feature_dag(spec: DetectorSpec) -> DAG:
             "note": forms.note(),
         },
     ) as dag:
-        rescore(decide(spec.name))
+        days = plan(decide(spec.name))
+        rescore.partial(detector=spec.name).expand(days=days)
     return dag
 
 

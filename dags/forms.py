@@ -46,17 +46,6 @@ def day(description: str) -> Param:
     return Param(None, type=["null", "string"], format="date", description=description)
 
 
-def day_range(verb: str) -> dict[str, Param]:
-    """The fields of a run by hand over many days at once."""
-    return {
-        "from_day": day(
-            f"First day of a range that this one run {verb}. Leave it empty for a single day, and "
-            "give that as Partition Key under Advanced Options."
-        ),
-        "to_day": day("Last day of that range, included."),
-    }
-
-
 def moment(title: str, description: str) -> Param:
     """A field for an optional moment, with a calendar."""
     return Param(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 
 from dags.context import Handed, leave_mlflow_page, this_run
-from dags.defaults import PROMOTION_POOL, detector_dag
+from dags.defaults import PROMOTION_POOL, SPAN_OF_GROUP, detector_dag
 from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
@@ -18,8 +18,10 @@ By hand, or by the score DAG when a fresh promotion misbehaves ({watch}).
    have, and was live before or passed its gate.
 2. `move` lets the alias `champion` point to it, under the promotion lock, and writes the ledger.
    Weights and threshold go back together, as a version holds both.
-3. `rescore` scores the days again that the bad version scored. Incidents that it raised, and the
-   target does not, are marked as withdrawn.
+3. `plan` puts the days that the bad version scored into groups, and `rescore` scores each group
+   again, as many at once as there are workers. Incidents that it raised, and the target does not,
+   are marked as withdrawn.
+4. `finish` sees that no day is left, and tags the rollback as done.
 
 #### To trigger it
 
@@ -57,11 +59,27 @@ def move(checked: Handed) -> Handed:
 
 
 @task
-def rescore(moved: Handed) -> Handed:
-    """Score the days of the bad version again; withdraw the incidents it raised."""
+def plan(moved: Handed) -> Handed:
+    """The days of the bad version, in groups."""
     from pipeline.steps.going_live import rollback
 
-    return rollback.rescore(moved, run=this_run())
+    return rollback.plan(moved)
+
+
+@task(map_index_template=SPAN_OF_GROUP)
+def rescore(detector: str, version: int, days: list[str]) -> Handed:
+    """Score the days of a group again; withdraw the incidents that the bad version raised."""
+    from pipeline.steps.going_live import rollback
+
+    return rollback.rescore(detector, version, days, run=this_run())
+
+
+@task(trigger_rule=TriggerRule.NONE_FAILED)
+def finish(moved: Handed) -> Handed:
+    """Score what is left, as a rule nothing, and tag the rollback as done."""
+    from pipeline.steps.going_live import rollback
+
+    return rollback.finish(moved, run=this_run())
 
 
 def rollback_dag(spec: DetectorSpec) -> DAG:
@@ -97,7 +115,8 @@ def rollback_dag(spec: DetectorSpec) -> DAG:
             ),
         },
     ) as dag:
-        rescore(move(check(spec.name)))
+        moved = move(check(spec.name))
+        rescore.expand_kwargs(plan(moved)) >> finish(moved)
     return dag
 
 

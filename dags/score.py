@@ -16,7 +16,7 @@ from airflow.sdk import (
 )
 
 from dags import assets, forms
-from dags.context import Handed, days_of_this_run, skip, started_by_backfill, this_run
+from dags.context import Handed, day_of_this_run, skip, started_by_backfill, this_run
 from dags.defaults import detector_dag
 from dags.detector_files import readable_detectors
 from dags.notifiers import notifier_for
@@ -49,18 +49,18 @@ Steps 3 to 5 are skipped when a backfill brought the day.
 
 #### To run it by hand
 
-* **One day**: Trigger, Advanced Options, Partition Key `2014-05-01`.
-* **Many days in one run**: Trigger with `from_day` and `to_day`. Nothing is scored twice: a day
-  whose rows and version are unchanged is left as it is.
+Trigger, Advanced Options, Partition Key `2014-05-01`; from the command line, which knows no such
+key, `partition`. Many days at once: `{name}__load` with `score again`. Nothing is scored twice: a
+day whose rows and version are unchanged is left as it is.
 """
 
 
 @task
 def score(detector: str) -> Handed:
-    """Score this run's days with the champion, and with the challenger in its shadow."""
+    """Score this run's day with the champion, and with the challenger in its shadow."""
     from pipeline.steps.operation import scoring
 
-    outcome = scoring.score_days(detector, days_of_this_run(), run=this_run())
+    outcome = scoring.score_days(detector, [day_of_this_run()], run=this_run())
     if reason := outcome.get("skipped"):
         skip("not_scored", reason)
     return outcome
@@ -71,7 +71,7 @@ def drift(detector: str) -> Handed:
     """Judge the day and its week; what a backfill brought is recorded and ends here."""
     from pipeline.steps.operation import drifting
 
-    verdict = drifting.judge_days(detector, days_of_this_run(), run=this_run())
+    verdict = drifting.judge_days(detector, [day_of_this_run()], run=this_run())
     return {} if started_by_backfill() else verdict
 
 
@@ -85,7 +85,7 @@ def notify(detector: str, scored: Handed) -> Handed:
     if not scored:
         skip("nothing_to_tell", "The day was not scored.")
     settings = detector_named(detector).notify
-    notices = notifying.due(detector, days_of_this_run(), now=datetime.now(UTC))
+    notices = notifying.due(detector, [day_of_this_run()], now=datetime.now(UTC))
     for notice in notices:
         notifier_for(settings, notice).notify(get_current_context())
         notifying.record_sent(notice, channel=settings.channel, run=this_run())
@@ -100,7 +100,7 @@ def watch(detector: str) -> list[str]:
     """
     from pipeline.steps.operation import watching
 
-    outcome = watching.watch(detector, days_of_this_run()[-1], run=this_run())
+    outcome = watching.watch(detector, day_of_this_run(), run=this_run())
     log.info("promotion_watched", **outcome)
     if not outcome["tripped"]:
         return ["ask"]
@@ -119,7 +119,7 @@ def ask(detector: str) -> Handed:
     """What drift asks for, where it was not asked for not long ago."""
     from pipeline.steps.operation import asking
 
-    day, now = days_of_this_run()[-1], datetime.now(UTC)
+    day, now = day_of_this_run(), datetime.now(UTC)
     for action in _ACTIONS:
         asked = asking.ask(detector, day, action=action, run=this_run(), now=now)
         if asked is not None:
@@ -140,7 +140,11 @@ def score_dag(spec: DetectorSpec) -> DAG:
             horizon=spec.notify.horizon_days,
             cooldown=spec.drift.cooldown_days,
         ),
-        params=forms.day_range("scores"),
+        params={
+            "partition": forms.day(
+                "The day, where no partition key can be given: `airflow dags trigger` knows none."
+            )
+        },
     ) as dag:
         scored = score(spec.name)
         judged = drift(spec.name)

@@ -28,8 +28,8 @@ def promotion_lock(settings: Settings, detector: str, *, wait_s: float = WAIT_S)
         OutageError: another process held it for longer than `wait_s` seconds.
     """
     holder = (
-        _postgres_lock(settings.lock_dsn, detector, wait_s)
-        if settings.lock_dsn
+        _postgres_lock(settings.database, detector, wait_s)
+        if settings.database
         else _file_lock(settings, detector, wait_s)
     )
     with holder:
@@ -43,7 +43,7 @@ def _postgres_lock(dsn: str, detector: str, wait_s: float) -> Iterator[None]:
     try:
         connection = psycopg2.connect(dsn)
     except psycopg2.OperationalError as error:
-        msg = f"No promotion lock: Postgres at PLIMSOLL_LOCK_DSN does not answer ({error})."
+        msg = f"No promotion lock: Postgres at PLIMSOLL_DATABASE does not answer ({error})."
         raise OutageError(msg) from error
     try:
         with connection.cursor() as cursor:

@@ -8,13 +8,16 @@ import subprocess
 from pipeline.settings import REPOSITORY
 
 UNKNOWN = "unknown"
+STAMP = REPOSITORY / "REVISION"  # written into the application image, which has no history
 
 
 def code_version() -> str:
     """The commit of this checkout, with `+changes` when files differ from it.
 
-    `unknown` where the code was installed without its history.
+    Without a history it is what the image was stamped with, else `unknown`.
     """
+    if STAMP.exists():
+        return STAMP.read_text().strip()
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return UNKNOWN

@@ -101,13 +101,15 @@ def score_values(
     `muted` cells, of the same shape, are left out; of a window where any of its rows is muted.
     """
     shown = values
+    if muted is not None and not muted.any():
+        muted = None
     if muted is not None:
         neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
         shown = np.where(muted, neutral, values)
     cut = windows(shown, bundle.schema.window, line)
     raw = bundle.score(cut.rows)
     own, parts = raw.score.astype(np.float64), raw.error
-    if muted is not None and muted.any():
+    if muted is not None:
         by_row = windows(muted.astype(np.float32), bundle.schema.window, line).rows
         away = np.asarray(by_row.reshape(len(by_row), -1, values.shape[1]).any(axis=1))
         parts, fewer = np.where(away, np.float32(0), parts), away.any(axis=1)
@@ -115,12 +117,15 @@ def score_values(
         own[fewer] = parts[fewer].sum(axis=1, dtype=np.float64)
     done = _finished(bundle, cut, own, parts, values, line)
     n = len(values)
+    if unknown := int((~done.known).sum()):
+        log.warning("contexts_unknown", rows=unknown, of=n, by=bundle.finish.by)
+    if bundle.schema.window == 1:  # each row is its own window
+        flagged = done.score > bundle.threshold
+        return ScoredRows(done.score, done.error, np.ones(n, dtype=bool), flagged, done.known)
     score, error = np.full(n, np.nan), np.full(values.shape, np.nan, dtype=np.float32)
     complete, known = np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
     score[cut.end], error[cut.end], complete[cut.end] = done.score, done.error, True
     known[cut.end] = done.known
-    if unknown := int((~known).sum()):
-        log.warning("contexts_unknown", rows=unknown, of=n, by=bundle.finish.by)
     return ScoredRows(score, error, complete, score > bundle.threshold, known)
 
 

@@ -22,19 +22,21 @@ class Settings:
         detectors: folder of the detector files.
         data: where relative paths in detector files begin, a local folder or an `s3://` URI.
         cache: local folder for downloads that can be fetched again.
+        lineage: local folder of the lineage files, see `pipeline.lineage`; each host has its own.
         mlflow_uri: the tracking server as tasks reach it.
         mlflow_url: the same server as a person's browser reaches it; goes into links.
-        lock_dsn: Postgres DSN for promotion locks; None means a file lock beside the cache, which
-            is right on one host only.
+        database: Postgres DSN for promotion locks and metrics; None means that no metrics are
+            recorded, and a file lock beside the cache, which is right on one host only.
     """
 
     storage: str
     detectors: Path
     data: str
     cache: Path
+    lineage: Path
     mlflow_uri: str
     mlflow_url: str
-    lock_dsn: str | None
+    database: str | None
 
 
 def load() -> Settings:
@@ -45,12 +47,13 @@ def load() -> Settings:
         detectors=Path(os.environ.get("PLIMSOLL_DETECTORS", REPOSITORY / "detectors")),
         data=os.environ.get("PLIMSOLL_DATA", str(HOME / "data")),
         cache=Path(os.environ.get("PLIMSOLL_CACHE", HOME / "cache")),
+        lineage=Path(os.environ.get("PLIMSOLL_LINEAGE", HOME / "lineage")),
         mlflow_uri=mlflow_uri,
         mlflow_url=os.environ.get("PLIMSOLL_MLFLOW_URL", mlflow_uri).rstrip("/"),
-        lock_dsn=os.environ.get("PLIMSOLL_LOCK_DSN"),
+        database=os.environ.get("PLIMSOLL_DATABASE"),
     )
 
 
 def named(variable: str) -> str | None:
-    """An environment variable that a detector file names (`source.url_env`); None: not set."""
+    """A variable that a detector file (`source.url_env`) or a library names; None: not set."""
     return os.environ.get(variable)

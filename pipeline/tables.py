@@ -28,6 +28,7 @@ from deltalake.exceptions import (
 )
 
 from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.lineage import note_read, note_written
 from pipeline.table_schemas import SCHEMAS, TableName
 
 _RETENTION = {
@@ -93,7 +94,9 @@ def replace_days(
         return int(target.version())
 
     with explained(table):
-        return write() if based_on is not None else _retried(table, write)
+        version = write() if based_on is not None else _retried(table, write)
+    note_written(table.uri, version=version, rows=rows.num_rows)
+    return version
 
 
 def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
@@ -112,7 +115,9 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
         return int(target.version())
 
     with explained(table):
-        return _retried(table, write)
+        version = _retried(table, write)
+    note_written(table.uri, version=version, rows=content.num_rows)
+    return version
 
 
 def read(
@@ -136,7 +141,10 @@ def read(
         opened = _open(table, version)
         names = list(columns or (_columns_of(opened) if opened else ()))
         names = [name for name in names if name != "date"] + (["date"] if keep_date else [])
-        return _rows(opened, names, first_day, last_day) if opened else pd.DataFrame(columns=names)
+        if opened is None:
+            return pd.DataFrame(columns=names)
+        note_read(table.uri, version=int(opened.version()))
+        return _rows(opened, names, first_day, last_day)
 
 
 def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | None, pd.DataFrame]:
@@ -151,6 +159,7 @@ def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | No
         opened = _open(table, None)
         if opened is None:
             return None, pd.DataFrame(columns=["date"])
+        note_read(table.uri, version=int(opened.version()))
         return int(opened.version()), _rows(opened, _columns_of(opened), first_day, last_day)
 
 
@@ -194,7 +203,7 @@ def _rows(
     days += [("date", "<=", last_day.isoformat())] if last_day else []
     # Pruned by day before the files are opened: the cost is that of the days, not the table.
     files = opened.to_pyarrow_dataset(file_pruning_predicate=days or None)
-    return _with_nanoseconds(files.to_table(columns=list(names)).to_pandas())
+    return as_frame(files.to_table(columns=list(names)))
 
 
 def _opened(table: Table, schema: pa.Schema, version: int | None) -> DeltaTable:
@@ -270,8 +279,9 @@ def _in_utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
 
 
-def _with_nanoseconds(frame: pd.DataFrame) -> pd.DataFrame:
+def as_frame(rows: pa.Table) -> pd.DataFrame:
     """Delta keeps microseconds; frames hold nanoseconds, so that times compare and join."""
+    frame: pd.DataFrame = rows.to_pandas()
     for name in frame.select_dtypes("datetimetz").columns:
         frame[name] = frame[name].dt.as_unit("ns")
     return frame

@@ -1,4 +1,4 @@
-"""What every test may use: hypothesis profiles and a real S3 server."""
+"""What every test may use: hypothesis profiles, a real S3 server and a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from hypothesis import HealthCheck, settings
+
+from tests.postgres_server import fresh_database, running_postgres
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
@@ -48,8 +50,22 @@ def logs_as_before() -> Iterator[None]:
         structlog.reset_defaults()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_lineage() -> Iterator[None]:
+    """No lineage files from tests that are about something else: this is OpenLineage's switch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENLINEAGE_DISABLED", "true")
+        yield
+
+
 @pytest.fixture(scope="session")
-def s3_server(tmp_path_factory) -> Iterator[str]:
+def s3_metrics() -> str:
+    """Address at which the S3 server shows its metrics once it runs."""
+    return f"127.0.0.1:{_free_ports(1, after=30_500)[0]}"
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory, s3_metrics) -> Iterator[str]:
     """Endpoint of a SeaweedFS with one bucket, on loopback, stopped at the end."""
     folder = tmp_path_factory.mktemp("s3")
     master, volume, filer, s3 = _free_ports(4)
@@ -58,6 +74,7 @@ def s3_server(tmp_path_factory) -> Iterator[str]:
         "-ip.bind=127.0.0.1", f"-master.port={master}", f"-volume.port={volume}",
         f"-filer.port={filer}", f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0",
         "-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-disableHttp",
+        f"-metricsPort={s3_metrics.partition(':')[2]}",
     ]  # fmt: skip
     credentials = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
     with (folder / "log").open("w") as log:
@@ -124,9 +141,9 @@ def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> N
     pytest.fail(f"SeaweedFS did not start ({reason}): {log.read_text()[-2000:]}")
 
 
-def _free_ports(n: int) -> list[int]:
+def _free_ports(n: int, *, after: int = 21_000) -> list[int]:
     found: list[int] = []
-    for candidate in range(21_000 + os.getpid() % 5_000, 40_000):
+    for candidate in range(after + os.getpid() % 5_000, after + 9_000):
         if _is_free(candidate) and _is_free(candidate + _GRPC_OFFSET):
             found.append(candidate)
         if len(found) == n:
@@ -137,6 +154,19 @@ def _free_ports(n: int) -> list[int]:
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(tmp_path_factory) -> Iterator[str]:
+    """URL of a PostgreSQL on loopback, as its owner; tests make databases of their own."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def database(postgres_dsn) -> str:
+    """URL of an empty database."""
+    return fresh_database(postgres_dsn)
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,10 @@ def settings(folder: Path) -> Settings:
         detectors=folder,
         data=str(folder),
         cache=folder / "cache",
+        lineage=folder / "lineage",
         mlflow_uri="unused",
         mlflow_url="unused",
-        lock_dsn=None,
+        database=None,
     )
 
 

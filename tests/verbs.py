@@ -2,6 +2,7 @@
 
 VERBS = (
     "ingest",
+    "load",
     "train",
     "score",
     "ask",

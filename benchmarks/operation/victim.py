@@ -46,7 +46,7 @@ class Ground:
         for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE"):
             (self.folder / variable.lower()).mkdir(parents=True, exist_ok=True)
             os.environ[f"PLIMSOLL_{variable}"] = str(self.folder / variable.lower())  # noqa: TID251 - a deployment of its own
-        os.environ.pop("PLIMSOLL_LOCK_DSN", None)  # noqa: TID251
+        os.environ.pop("PLIMSOLL_DATABASE", None)  # noqa: TID251
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.folder}/mlflow.db"  # noqa: TID251
         os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # noqa: TID251
         os.chdir(self.home)  # MLflow on SQLite keeps artifacts below the working folder
@@ -86,11 +86,11 @@ def promote_version(folder: Path, version: str) -> None:
 
 
 def roll_back() -> None:
-    """The three tasks of the rollback DAG."""
+    """The rollback DAG, in which the last task does what no other has done."""
     from pipeline.steps.going_live import rollback
 
     checked = rollback.check(NAME, target="previous", reason="a drill", who="bench")
-    rollback.rescore(rollback.move(checked), run="bench")
+    rollback.finish(rollback.move(checked), run="bench")
 
 
 def score() -> None:

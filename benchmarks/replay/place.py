@@ -52,7 +52,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
     """With `values` set, and a lock on this host instead of in anybody's database."""
     before = dict(os.environ)  # noqa: TID251 - the steps read from there where they work
     os.environ.update(values)  # noqa: TID251
-    os.environ.pop("PLIMSOLL_LOCK_DSN", None)  # noqa: TID251
+    os.environ.pop("PLIMSOLL_DATABASE", None)  # noqa: TID251
     try:
         yield
     finally:

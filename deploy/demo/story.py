@@ -24,9 +24,9 @@ from pipeline.steps.review import look_back
 from pipeline.steps.training.gating import verdict_of
 
 DETECTOR = "la_haute_borne"
-INGEST, TRAIN = f"{DETECTOR}__ingest", f"{DETECTOR}__train"
+INGEST, LOAD, TRAIN = f"{DETECTOR}__ingest", f"{DETECTOR}__load", f"{DETECTOR}__train"
 SCORE, RECALIBRATE = f"{DETECTOR}__score", f"{DETECTOR}__recalibrate"
-DAGS = (INGEST, TRAIN, SCORE, RECALIBRATE)
+DAGS = (INGEST, LOAD, TRAIN, SCORE, RECALIBRATE)
 HISTORY = (date(2014, 1, 1), date(2014, 3, 31))
 AS_OF = date(2014, 4, 1)
 IN_ONE_RUN = (AS_OF, date(2014, 6, 20))
@@ -67,7 +67,7 @@ def go_live(demo: Demo) -> None:
     """Score the next three months: eleven weeks in one run, then as the schedule would."""
     demo.teller.headline(f"3. Live: ingest and score {LIVE[0]} to {LIVE[1]}")
     demo.teller.say("  the months before, which had no version to score them")
-    _run_range(demo, HISTORY, SCORE)
+    _run_range(demo, HISTORY, work="score again")
     _run_range(demo, IN_ONE_RUN)
     first, last = DAY_BY_DAY
     demo.teller.say(f"  airflow backfill create --from-date {first} --to-date {last}: a run a day")
@@ -130,11 +130,11 @@ def _pages(demo: Demo, version: int, train_run: str) -> Iterator[summary.Row]:
     yield "login for Airflow", f"admin, {stack.secrets.airflow_password}"
 
 
-def _run_range(demo: Demo, span: tuple[date, date], dag_id: str = INGEST) -> None:
+def _run_range(demo: Demo, span: tuple[date, date], work: str = "load and score") -> None:
     first, last = span
-    demo.teller.say(f"  one run of {dag_id} for {first} to {last}")
-    conf = {"from_day": first.isoformat(), "to_day": last.isoformat()}
-    _run(demo, dag_id, conf=conf, what="working through the months")
+    demo.teller.say(f"  one run of {LOAD} for {first} to {last}: {work}")
+    conf = {"from_day": first.isoformat(), "to_day": last.isoformat(), "work": work}
+    _run(demo, LOAD, conf=conf, what="working through the months")
 
 
 def _run(

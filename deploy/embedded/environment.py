@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from deploy.embedded.ports import HOST
 from deploy.embedded.stack import LOGIN, Stack
+from deploy.preloading import FORK_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,27 +18,6 @@ if TYPE_CHECKING:
 # connections and variables for the DAGs are meant to.
 FOREIGN = ("AIRFLOW", "MLFLOW_", "PG", "PYTHON", "_MLFLOW")
 WELCOME = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
-
-# Imported once by the fork server of the scheduler, so that a task starts with them in memory: an
-# eight-task chain that imports torch and mlflow took 70 s without and 12 s with it.
-PRELOADED = (
-    "airflow",
-    "airflow.executors.local_executor",
-    "airflow.sdk",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.sdk.execution_time.task_runner",
-    "airflow.dag_processing.dagbag",
-    "airflow.providers.standard.operators.python",
-    "torch",
-    "mlflow",
-    "pandas",
-    "pandera.pandas",
-    "scipy.stats",
-    "deltalake",
-    "sklearn.metrics",
-    "matplotlib.figure",
-    "evidently",
-)
 
 
 def build_environment(stack: Stack, caller: Mapping[str, str]) -> dict[str, str]:
@@ -76,7 +56,7 @@ def _airflow(stack: Stack) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": str(max(4, os.cpu_count() or 1)),
         "AIRFLOW__CORE__FERNET_KEY": stack.secrets.fernet_key,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{stack.airflow_url}/execution/",
-        "AIRFLOW__CORE__MP_FORKSERVER_PRELOAD": ",".join(PRELOADED),
+        "AIRFLOW__CORE__MP_FORKSERVER_PRELOAD": ",".join(FORK_SERVER),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{LOGIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.airflow / "logins.json"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": stack.dsn("airflow", driver="+psycopg2"),
@@ -127,8 +107,9 @@ def _plimsoll(stack: Stack) -> dict[str, str]:
         "PLIMSOLL_STORAGE": str(layout.lake),
         "PLIMSOLL_CACHE": str(layout.cache),
         "PLIMSOLL_DATA": str(layout.data),
+        "PLIMSOLL_LINEAGE": str(layout.home / "lineage"),
         "PLIMSOLL_DAGS": str(layout.dags),
         "PLIMSOLL_DETECTORS": str(layout.detectors),
-        "PLIMSOLL_LOCK_DSN": stack.dsn("plimsoll"),
+        "PLIMSOLL_DATABASE": stack.dsn("plimsoll"),
         "PLIMSOLL_MLFLOW_URL": stack.mlflow_url,
     }

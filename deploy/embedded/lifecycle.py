@@ -24,6 +24,7 @@ from deploy.embedded.stack import (
     save_stack,
     write_private,
 )
+from deploy.pools import POOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
 START_LIMIT_S = 180.0
 END_LIMIT_S = 10.0
 PROGRESS_S = 5.0
-# Slots of the pools that keep work single file: promotion because the registry has no
-# compare-and-set, training because one already uses the machine.
-POOLS = {
-    "promotion": "One promotion or rollback at a time",
-    "training": "One training at a time",
-}
 
 
 def up(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:

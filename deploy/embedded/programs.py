@@ -50,7 +50,7 @@ class Program:
 def programs_of(stack: Stack) -> list[Program]:
     """Every program of `stack`, in the order of their start."""
     python = sys.executable
-    mlflow = [python, "-m", "deploy.embedded.mlflow_server", "-w", "1"]
+    mlflow = [python, "-m", "deploy.mlflow_server", "-w", "1"]
     mlflow += ["--host", HOST, "--port", str(stack.ports.mlflow)]
     mlflow += ["--artifacts-destination", str(stack.layout.mlflow)]
     airflow = [python, "-m", "airflow"]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
+from pipeline.cli import log_lines
 from pipeline.errors import PlimsollError
 
-COMMANDS = ("check", "feature", "fit", "label", "score", "status", "tune")
+COMMANDS = ("check", "feature", "fit", "label", "metrics", "score", "status", "tune")
 
 
 class Command(Protocol):
@@ -33,16 +33,18 @@ def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` names; the exit code."""
     parser = _parser(argv)
     arguments = parser.parse_args(argv)
-    try:
-        return _module(arguments.command).run(arguments)
-    except PlimsollError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        # A full disk or a forbidden folder; every other failure is a bug and shows its traceback.
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
-        return 2
+    log_lines.configure(arguments.log)
+    with log_lines.about(arguments):
+        try:
+            return _module(arguments.command).run(arguments)
+        except PlimsollError as error:
+            log_lines.tell_failure(arguments.log, str(error))
+        except OSError as error:
+            # A full disk or a forbidden folder; every other failure is a bug and shows its
+            # traceback.
+            where = f"{error.filename}: " if error.filename else ""
+            log_lines.tell_failure(arguments.log, f"{where}{error.strerror or error}")
+    return 2
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -52,7 +54,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     asked = [name for name in argv[:1] if name in COMMANDS]
     for name in asked or COMMANDS:
         module = _module(name)
-        module.add_arguments(choices.add_parser(name, help=module.HELP, description=module.HELP))
+        command = choices.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(command)
+        log_lines.add_arguments(command)
     return parser
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import log_context
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         msg = f"--out {arguments.out} is the data file itself; give another path"
         raise DataError(msg)
     bundle = load_bundle(arguments.bundle)
+    log_context.bind(detector=bundle.description.name, run=log_context.bound("run"))
+    log_context.bind_version(bundle.digest[:12])
     source = find(arguments.data)
     columns, deriving = _columns(source.schema.names, bundle)
     told = _Tally()

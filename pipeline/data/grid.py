@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -51,6 +51,20 @@ def stretches(days: Sequence[date], *, most: int) -> Iterator[tuple[date, ...]]:
         stretch.append(day)
     if stretch:
         yield tuple(stretch)
+
+
+def portions(
+    days: Sequence[date], rows: Mapping[date, int], *, most_days: int, most_rows: int
+) -> Iterator[tuple[date, ...]]:
+    """As `stretches`, and with `most_rows` together unless one day alone holds more."""
+    for stretch in stretches(days, most=most_days):
+        portion: list[date] = []
+        for day in stretch:
+            if portion and sum(rows.get(each, 0) for each in (*portion, day)) > most_rows:
+                yield tuple(portion)
+                portion = []
+            portion.append(day)
+        yield tuple(portion)
 
 
 def day_number(day: date) -> int:

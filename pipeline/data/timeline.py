@@ -84,16 +84,25 @@ def timeline(frame: pd.DataFrame, columns: Columns) -> Timeline:
     if not isinstance(held.dtype, pd.DatetimeTZDtype):
         held = pd.to_datetime(held, utc=True)
     time = pd.DatetimeIndex(held).as_unit("ns")
-    if columns.entity is None:
-        entity = pd.Categorical([""] * len(frame))
-    else:
-        entity = pd.Categorical(frame[columns.entity].astype(str))
-    return Timeline(
-        time_ns=time.asi8,
-        entity=entity.codes.astype(np.intp),
-        names=tuple(str(name) for name in entity.categories),
-        cadence_ns=int(pd.Timedelta(columns.cadence).value),
-    )
+    entity, names = machines(frame, columns.entity)
+    return Timeline(time.asi8, entity, names, int(pd.Timedelta(columns.cadence).value))
+
+
+def machines(frame: pd.DataFrame, column: str | None) -> tuple[Indices, tuple[str, ...]]:
+    """The entity of each row as an index into the names, which come in order.
+
+    One empty name where there is no `column`.
+    """
+    if column is None:
+        return np.zeros(len(frame), dtype=np.intp), ("",) if len(frame) else ()
+    held = frame[column]
+    if isinstance(held.dtype, pd.CategoricalDtype) and held.dtype.categories.dtype == object:
+        names, codes = [str(name) for name in held.dtype.categories], held.cat.codes.to_numpy()
+        used = np.bincount(codes.astype(np.intp) + 1, minlength=len(names) + 1)
+        if names == sorted(names) and used[1:].all() and not used[0]:
+            return codes.astype(np.intp), tuple(names)
+    kind = pd.Categorical(held.astype(str))
+    return kind.codes.astype(np.intp), tuple(str(name) for name in kind.categories)
 
 
 def subset(line: Timeline, kept: Mask | Indices) -> Timeline:

@@ -89,6 +89,18 @@ def usual_contributions(bundle: Bundle, families: Sequence[Sequence[int]]) -> ND
     return raised
 
 
+def worst_of_each(
+    found: Contributions, names: Sequence[str], *, most: int = 3
+) -> list[tuple[Blame, ...]]:
+    """As `worst`, for each row by itself."""
+    order = np.argsort(-found, axis=1, kind="stable")[:, :most]
+    times = np.take_along_axis(found, order, axis=1).tolist()
+    return [
+        tuple(Blame(names[at], value) for at, value in zip(places, values, strict=True))
+        for places, values in zip(order.tolist(), times, strict=True)
+    ]
+
+
 def worst(found: Contributions, names: Sequence[str], *, most: int = 3) -> tuple[Blame, ...]:
     """The `most` conspicuous channels of one or more rows together, worst first."""
     typical = found.mean(axis=0)

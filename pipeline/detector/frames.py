@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.data.timeline import Timeline
+from pipeline.data.timeline import Timeline, machines
 from pipeline.detector.inputs import as_rows
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows
@@ -47,11 +47,4 @@ def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:
             "nothing tells where they belong."
         )
         raise DataError(msg)
-    entities = [""] * len(frame) if schema.entity is None else frame[schema.entity].astype(str)
-    kind = pd.Categorical(entities)
-    return Timeline(
-        time_ns=time.asi8,
-        entity=kind.codes.astype(np.intp),
-        names=tuple(str(name) for name in kind.categories),
-        cadence_ns=round(schema.cadence_s * _NS),
-    )
+    return Timeline(time.asi8, *machines(frame, schema.entity), round(schema.cadence_s * _NS))

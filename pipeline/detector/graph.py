@@ -60,7 +60,11 @@ class Graph:
 
         if len(rows) <= CHUNK:
             return chunk(0)
-        # Made for each call: a pool that outlived it would not survive a fork.
-        with ThreadPoolExecutor(self._threads) as pool:
-            chunks = list(pool.map(chunk, range(0, len(rows), CHUNK)))
+        firsts = range(0, len(rows), CHUNK)
+        if self._threads == 1:
+            chunks = list(map(chunk, firsts))
+        else:
+            # Made for each call: a pool that outlived it would not survive a fork.
+            with ThreadPoolExecutor(self._threads) as pool:
+                chunks = list(pool.map(chunk, firsts))
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, Shifts
 from pipeline.data.decision import Decision
-from pipeline.data.timeline import Mask, Timeline, subset
+from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline
 from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.finishing import finish_parts, runs_of
 from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.scored import Rows
 from pipeline.detector.smoothing import leading_up
 from pipeline.detector.windows import windows
 from pipeline.errors import DataError
-from pipeline.scoring import score_rows
-from pipeline.shifts import Shifted, left_out, rows_of, shifted
+from pipeline.scoring import score_values
+from pipeline.shifts import Shifted, left_out, rows_of, shifted_rows
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,16 @@ def judge(
     Raises:
         DataError: a feature is absent or not finite.
     """
-    shifts = shifted(frame, bundle, fitted_columns(bundle), limits, decisions)
+    columns = fitted_columns(bundle)
+    values, place = feature_values(frame, bundle.schema), timeline(frame, columns)
+    shifts = shifted_rows(values, place, bundle, columns, limits, decisions)
     if bundle.reach == 1:
         # Earlier rows only served to recognise shifts; each row is judged by itself.
-        frame, shifts = frame.iloc[-own:], rows_of(shifts, slice(-own, None))
-    scored = score_rows(bundle, frame, shifts)
+        frame, values = frame.iloc[-own:], values[-own:]
+        shifts = rows_of(shifts, slice(-own, None))
+    line = timeline_of(frame, bundle.schema) if bundle.needs_line else None
+    muted = left_out(shifts, values.shape[1])
+    scored = score_values(bundle, values, line, muted)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
     moved = ours.moved.any(axis=1) | ours.regime
     return JudgedRows(
@@ -93,25 +99,49 @@ def judge(
         threshold=np.full(own, bundle.threshold),
         flagged=flagged,
         shifts=ours,
-        found=_contributions(bundle, frame, shifts, flagged, without_muted=True),
-        strength=_contributions(bundle, frame, shifts, moved, without_muted=False),
+        found=_contributions(bundle, _Rows(values, line, muted), shifts, flagged),
+        strength=_contributions(bundle, _Rows(values, line, None), shifts, moved),
     )
 
 
-def _contributions(
-    bundle: Bundle, frame: pd.DataFrame, shifts: Shifted, wanted: Mask, *, without_muted: bool
-) -> Contributions:
-    """What each channel adds to the score of the `wanted` rows, the last of `frame`; others 0."""
+@dataclass(frozen=True)
+class _Rows:
+    """Feature rows, when and where they were measured if that matters, and what does not count."""
+
+    features: Rows
+    line: Timeline | None
+    muted: Mask | None
+
+    def some(self, kept: Indices) -> _Rows:
+        """The kept rows."""
+        return _Rows(
+            self.features[kept],
+            None if self.line is None else subset(self.line, kept),
+            None if self.muted is None else self.muted[kept],
+        )
+
+
+def _contributions(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> Contributions:
+    """What each channel adds to the score of the `wanted` of the last `rows`; others 0."""
     found = np.zeros((len(wanted), len(shifts.channels)))
     if not wanted.any():
         return found
-    values = feature_values(frame, bundle.schema)
-    muted = left_out(shifts, values.shape[1]) if without_muted else np.zeros(values.shape, bool)
+    if bundle.reach == 1:
+        # Each row by itself: most are not asked for, and need not be laid out.
+        held = np.flatnonzero(wanted)
+        found[held] = _contributed(bundle, rows.some(held), shifts, np.ones(len(held), dtype=bool))
+        return found
+    return _contributed(bundle, rows, shifts, wanted)
+
+
+def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> Contributions:
+    found = np.zeros((len(wanted), len(shifts.channels)))
+    values, line = rows.features, rows.line
+    muted = np.zeros(values.shape, dtype=bool) if rows.muted is None else rows.muted
     neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
-    line = timeline_of(frame, bundle.schema) if bundle.needs_line else None
     cut = windows(np.where(muted, neutral, values), bundle.schema.window, line)
     away = windows(muted.astype(np.float32), bundle.schema.window, line).rows
-    row = cut.end - (len(frame) - len(wanted))
+    row = cut.end - (len(values) - len(wanted))
     asked = (row >= 0) & wanted[row]
     line = None if line is None else subset(line, cut.end)
     # What is flagged is the score of the rows that lead up to it: they are asked too.

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pipeline.data.decision import Decision
 from pipeline.data.timeline import Timeline
 
+_CODES = {"accept": 1, "mute": 2, "unmute": 3}  # 0: nobody has decided anything
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -35,14 +37,14 @@ def decided(line: Timeline, names: Sequence[str], decisions: Sequence[Decision])
     one made last counts: it corrects the others. Decisions about channels that the detector does
     not have say nothing.
     """
-    latest = np.full((len(line), len(names)), "", dtype="<U6")
-    entities = np.array(line.names, dtype=str)[line.entity]
+    latest = np.zeros((len(line), len(names)), dtype=np.int8)
     for decision in sorted(decisions, key=lambda one: (one.created_at, one.since)):
         if decision.channel not in names:
             continue
         since = pd.Timestamp(decision.since).tz_convert("UTC").as_unit("ns")
         about = line.time_ns >= since.value
         if decision.entity is not None:
-            about &= entities == decision.entity
-        latest[about, names.index(decision.channel)] = decision.decision
-    return Decided(latest == "accept", latest == "mute", latest == "unmute")
+            ours = line.names.index(decision.entity) if decision.entity in line.names else -1
+            about &= line.entity == ours
+        latest[about, names.index(decision.channel)] = _CODES[decision.decision]
+    return Decided(*(latest == _CODES[kind] for kind in ("accept", "mute", "unmute")))

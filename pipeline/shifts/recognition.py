@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, Shifts
 from pipeline.data.channels import Channel, channels
 from pipeline.data.decision import Decision
-from pipeline.data.timeline import timeline
+from pipeline.data.timeline import Timeline, timeline
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
 from pipeline.detector.ranges import Ranges
@@ -64,13 +64,25 @@ def shifted(
     Raises:
         DataError: a feature is absent or not finite.
     """
-    line = timeline(frame, columns)
+    line, values = timeline(frame, columns), feature_values(frame, bundle.schema)
+    return shifted_rows(values, line, bundle, columns, limits, decisions)
+
+
+def shifted_rows(
+    values: Rows,
+    line: Timeline,
+    bundle: Bundle,
+    columns: Columns,
+    limits: Shifts,
+    decisions: Sequence[Decision] = (),
+) -> Shifted:
+    """As `shifted`, for feature rows of shape (n, d) that stand where `line` says."""
     known = channels(columns)
     names = tuple(channel.name for channel in known)
     says = decided(line, names, decisions)
     brief, lasting = _spans(limits, columns.cadence)
     movable = np.array([_movable(channel, columns) for channel in known])
-    out = _out(feature_values(frame, bundle.schema), known, bundle.ranges(), limits.padding)
+    out = _out(values, known, bundle.ranges(), limits.padding)
     leaves = lately(out & movable, line, _ns(brief), limits.share)
     told = lately(leaves, line, _ns(lasting), _OF_LASTING) & ~says.accept & ~says.mute
     many = max(limits.regime_share * movable.sum(), _FEWEST_IN_REGIME - 1)
@@ -113,6 +125,16 @@ def _out(rows: Rows, known: Sequence[Channel], ranges: Ranges, padding: float) -
     own = [channel.columns[0] for channel in known]
     lowest, highest = np.array(ranges.lowest)[own], np.array(ranges.highest)[own]
     more = padding * (highest - lowest)
-    values = rows[:, own].astype(np.float64)
-    out: NDArray[np.bool_] = (values < lowest - more) | (values > highest + more)
+    # Against the float32 next to each end a comparison says the same, and nothing is converted.
+    least, most = _at_least(lowest - more), -_at_least(-(highest + more))
+    values = rows if own == list(range(rows.shape[1])) else rows[:, own]
+    out: NDArray[np.bool_] = (values < least) | (values > most)
     return out
+
+
+def _at_least(ends: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The smallest float32 that is not below each of `ends`."""
+    with np.errstate(over="ignore"):  # beyond float32 no value is outside
+        near = ends.astype(np.float32)
+        above = np.nextafter(near, np.float32(np.inf))
+    return np.where(near.astype(np.float64) < ends, above, near)

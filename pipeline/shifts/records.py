@@ -44,6 +44,6 @@ def left_out(shifted: Shifted, features: int) -> NDArray[np.bool_]:
     With a channel goes all that is derived from it: its deviation from peers, its sine and cosine.
     """
     mask = np.zeros((len(shifted.muted), features), dtype=bool)
-    for channel, columns in enumerate(shifted.columns):
-        mask[:, list(columns)] = shifted.muted[:, [channel]]
+    for channel in np.flatnonzero(shifted.muted.any(axis=0)):
+        mask[:, list(shifted.columns[channel])] = shifted.muted[:, [channel]]
     return mask

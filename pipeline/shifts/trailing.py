@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,13 +24,30 @@ def lately(
     """
     found = np.zeros(marks.shape, dtype=bool)
     limit = share * max(FEWEST_ROWS, span_ns / line.cadence_ns)
-    for code in np.unique(line.entity):
+    for code, busy in _busy(marks, line, limit):
         own = np.flatnonzero(line.entity == code)
         own = own[np.argsort(line.time_ns[own], kind="stable")]
         time = line.time_ns[own]
         # Rows of one moment see each other, so that their order cannot matter.
         first, last = (np.searchsorted(time, at, side="right") for at in (time - span_ns, time))
-        total = np.zeros((len(own) + 1, marks.shape[1]), dtype=np.int64)
-        np.cumsum(marks[own], axis=0, out=total[1:])
-        found[own] = total[last] - total[first] > limit
+        total = np.zeros((len(own) + 1, len(busy)), dtype=np.int64)
+        np.cumsum(marks[np.ix_(own, busy)], axis=0, out=total[1:])
+        found[np.ix_(own, busy)] = total[last] - total[first] > limit
     return found
+
+
+def _busy(
+    marks: NDArray[np.bool_], line: Timeline, limit: float
+) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Entities, each with its columns that have more than `limit` marks in all.
+
+    Only these can have so many in a span; on an ordinary day it is none.
+    """
+    if not marks.any():
+        return
+    row, column = np.nonzero(marks)
+    width = marks.shape[1]
+    counts = np.bincount(line.entity[row] * width + column, minlength=len(line.names) * width)
+    held = counts.reshape(-1, width) > limit
+    for code in np.flatnonzero(held.any(axis=1)):
+        yield int(code), np.flatnonzero(held[code])

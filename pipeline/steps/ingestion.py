@@ -1,23 +1,26 @@
-"""Tasks `fetch`, `validate` and `write`: days from the source into the tables."""
+"""Tasks `fetch`, `validate`, `write`, and `load` for all three: from the source to the tables."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from pipeline import settings
+from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
 from pipeline.data.attempts import latest_standings, record_failure
+from pipeline.data.sources import SOURCES
 from pipeline.data.sources.anchoring import anchored
 from pipeline.data.staged import Staged
 from pipeline.records import from_json, to_json
+from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
 
 
+@lineage.stage("ingest")
 def fetch(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     """Stage the raw rows of `days`, and nothing of any other day."""
     here, spec = settings.load(), _spec(detector)
@@ -26,6 +29,7 @@ def fetch(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
         return to_json(ingest.fetch(spec, wanted, root=here.storage, cache=here.cache))
 
 
+@lineage.stage("ingest")
 def validate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Stage what may become telemetry and what goes to quarantine, by which rule."""
     staged = from_json(Staged, payload)
@@ -34,6 +38,7 @@ def validate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         return to_json(ingest.validate(spec, staged))
 
 
+@lineage.job("ingest")
 def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str, Any]:
     """Bring the tables up to date; then raise if a day was blocked, unless told not to `refuse`.
 
@@ -42,8 +47,11 @@ def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str
     """
     staged = from_json(Staged, payload)
     here, spec = settings.load(), _spec(staged.detector)
+    lineage.note_read(_source_of(spec))
+    now = datetime.now(UTC)
     with _failure_recorded(spec, _days(staged), run):
-        attempts = ingest.write(spec, staged, root=here.storage, now=datetime.now(UTC), run_id=run)
+        attempts = ingest.write(spec, staged, root=here.storage, now=now, run_id=run)
+    measuring.ingested(spec, attempts, now=now)
     if refuse:
         ingest.refuse_blocked(attempts)
     return {
@@ -52,6 +60,15 @@ def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str
         "rejected": sum(attempt.rejected for attempt in attempts),
         "verdicts": dict(Counter(attempt.verdict for attempt in attempts)),
     }
+
+
+def load(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+    """All three stages for `days`; what was written.
+
+    A blocked day is recorded and does not raise: the others go on. See `refuse_blocked`.
+    """
+    staged = validate(fetch(detector, days, run=run), run=run)
+    return write(staged, run=run, refuse=False)
 
 
 def refuse_blocked(detector: str, days: list[str]) -> None:
@@ -64,6 +81,18 @@ def refuse_blocked(detector: str, days: list[str]) -> None:
     root = settings.load().storage
     stand = latest_standings(root, detector, min(wanted), max(wanted))
     ingest.refuse_blocked([each for each in stand if each.day in wanted])
+
+
+def rows_at_source(detector: str, day: date) -> int:
+    """How many rows the source has of `day`; nothing is staged or recorded.
+
+    Raises:
+        OutageError: the source did not answer.
+    """
+    spec, start = _spec(detector), datetime.combine(day, time(), UTC)
+    fetched = SOURCES[spec.source.kind]
+    end = start + timedelta(days=1)
+    return len(fetched(spec.source, spec.columns, start, end, settings.load().cache))
 
 
 @contextmanager
@@ -81,6 +110,11 @@ def _failure_recorded(spec: DetectorSpec, days: list[date], run: str) -> Iterato
             run_id=run,
         )
         raise
+
+
+def _source_of(spec: DetectorSpec) -> str:
+    """Where the raw rows come from, for the lineage; a database's address stays a secret."""
+    return str(getattr(spec.source, "path", f"{spec.source.kind}://{spec.name}"))
 
 
 def _days(staged: Staged) -> list[date]:

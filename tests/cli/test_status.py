@@ -110,7 +110,7 @@ def test_machines_read_the_same_as_json(capsys):
     assert found["days"] == {"scored": 1, "missing": 1}
     assert found["healthy"] is False
     assert [each["day"] for each in found["violations"]] == [str(YESTERDAY)]
-    assert found["next"]["command"].startswith("airflow dags trigger pumps__ingest")
+    assert found["next"]["command"].startswith("airflow dags trigger pumps__load")
     assert len(found["partitions"]) == 2
 
 

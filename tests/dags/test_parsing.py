@@ -25,6 +25,8 @@ tasks = {
             "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
             "downstream": sorted(task.downstream_task_ids),
             "pool": task.pool,
+            "mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
+            "shown_as": task.map_index_template,
         }
         for task in dag.tasks
     }
@@ -83,9 +85,44 @@ def test_ingest_is_a_visible_chain(parsed):
     assert {name: task["downstream"] for name, task in tasks.items()} == {
         "fetch": ["validate"],
         "validate": ["write"],
-        "write": ["score_range"],
-        "score_range": [],
+        "write": [],
     }
+
+
+def test_load_maps_groups_of_days_each_of_which_is_loaded_and_then_scored(parsed):
+    tasks = parsed["tasks"]["la_haute_borne__load"]
+
+    assert {name: task["downstream"] for name, task in tasks.items()} == {
+        "plan": ["group.load", "group.score"],
+        "group.load": ["group.score"],
+        "group.score": [],
+    }
+    assert {name: task["mapped"] for name, task in tasks.items()} == {
+        "plan": False,
+        "group.load": True,
+        "group.score": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("verb", "task"),
+    [
+        ("load", "group.load"),
+        ("load", "group.score"),
+        ("rollback", "rescore"),
+        ("feature", "rescore"),
+    ],
+)
+def test_a_mapped_task_is_shown_by_the_days_of_its_group(parsed, verb, task):
+    template = parsed["tasks"][f"la_haute_borne__{verb}"][task]["shown_as"]
+
+    assert template == "{{ task.op_kwargs['days'][0] }} to {{ task.op_kwargs['days'][-1] }}"
+
+
+def test_only_a_load_takes_a_range_of_days(parsed):
+    ranged = {dag_id for dag_id, params in parsed["params"].items() if "from_day" in params}
+
+    assert ranged == {dag_id for dag_id in parsed["tasks"] if dag_id.endswith("__load")}
 
 
 def test_what_follows_from_a_scored_day_is_visible(parsed):
@@ -126,7 +163,7 @@ def test_every_task_may_survive_its_worker_and_none_runs_for_ever(parsed):
 def test_every_dag_explains_itself_and_takes_parameters(parsed):
     for dag_id in parsed["tasks"]:
         assert len(parsed["docs"][dag_id]) > 300
-        assert parsed["params"][dag_id]
+        assert parsed["params"][dag_id] or dag_id.endswith("__ingest")  # which takes a partition
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,10 @@ def test_recalibrate_is_a_visible_chain(parsed):
 def test_rollback_is_a_visible_chain(parsed):
     assert chain(parsed, "la_haute_borne__rollback") == {
         "check": ["move"],
-        "move": ["rescore"],
-        "rescore": [],
+        "move": ["finish", "plan"],
+        "plan": ["rescore"],
+        "rescore": ["finish"],
+        "finish": [],
     }
 
 

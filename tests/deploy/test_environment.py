@@ -54,7 +54,7 @@ def test_every_service_is_addressed_by_the_port_of_this_stack(stack: Stack):
     assert port("AIRFLOW__CORE__EXECUTION_API_SERVER_URL") == stack.ports.airflow
     assert port("MLFLOW_TRACKING_URI") == stack.ports.mlflow
     assert port("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") == stack.ports.postgres
-    assert port("PLIMSOLL_LOCK_DSN") == stack.ports.postgres
+    assert port("PLIMSOLL_DATABASE") == stack.ports.postgres
 
 
 def test_all_state_lies_in_the_home_of_the_stack(stack: Stack):

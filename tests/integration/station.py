@@ -94,10 +94,11 @@ class Station:
     def ledger(self) -> list[Entry]:
         return read_ledger(settings.load(), self.name)
 
-    def log(self, run: RunResult, task_id: str) -> str:
+    def log(self, run: RunResult, task_id: str, map_index: int = -1) -> str:
         """Everything a task's first try logged, stack traces included."""
         path = f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/logs/1"
-        return str(self.airflow.request("GET", path, full_content="true")["content"])
+        told = self.airflow.request("GET", path, full_content="true", map_index=map_index)
+        return str(told["content"])
 
     def _table(self, name: TableName) -> Table:
         return Table(settings.load().storage, self.name, name)
@@ -106,6 +107,12 @@ class Station:
 def states(run: RunResult) -> dict[str, str | None]:
     """State by task."""
     return {task.task_id: task.state for task in run.tasks}
+
+
+def group_states(run: RunResult, task_id: str) -> list[str | None]:
+    """The state of each instance of a mapped task, in the order of its groups."""
+    mine = [task for task in run.tasks if task.task_id == task_id]
+    return [task.state for task in sorted(mine, key=lambda task: task.map_index)]
 
 
 def tries(run: RunResult) -> dict[str, int]:

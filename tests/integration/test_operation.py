@@ -23,7 +23,7 @@ from tests.integration.plant import (
     make_day,
     write_detector,
 )
-from tests.integration.station import Station, states
+from tests.integration.station import Station, group_states, states
 from tests.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def live(plant: Station) -> int:
     """The first version, trained on the history; its number."""
     for n in HISTORY:
         deliver(plant.data, n)
-    assert plant.ingest(conf=span(HISTORY)).succeeded
+    assert plant.run("load", conf=span(HISTORY)).succeeded
     assert plant.train(AS_OF).succeeded
     champion = plant.champion()
     assert champion is not None
@@ -88,19 +88,19 @@ def live(plant: Station) -> int:
 
 @pytest.fixture(scope="module")
 def loaded(plant: Station, live: int) -> RunResult:
-    """Ten more days by one run, one of them in the wrong unit."""
+    """Ten more days by one run in four groups, one day in the wrong unit."""
     assert live
     for n in RANGE:
         deliver(plant.data, n)
     rows = make_day(SPOILT)
     deliver(plant.data, SPOILT, rows.assign(power=rows["power"] * 1000))
-    return plant.ingest(conf=span(RANGE))
+    return plant.run("load", conf={**span(RANGE), "days_a_group": 3})
 
 
 @pytest.fixture(scope="module")
 def backfilled(plant: Station, loaded: RunResult) -> dict[str, str]:
     """Three more, by one backfill: the state of the scoring run of each."""
-    assert states(loaded)["write"] == "success"
+    assert group_states(loaded, "group.load") == ["success"] * 4
     for n in DAILY:
         deliver(plant.data, n)
     first, last = day_after(DAILY[0]), day_after(DAILY[-1])
@@ -130,10 +130,25 @@ def test_a_range_is_ingested_and_scored_in_one_run(plant, live):
     assert set(scores["role"]) == {"champion"}
 
 
-def test_a_blocked_day_of_a_range_is_red_and_spares_the_others(loaded):
+def test_a_blocked_day_makes_its_group_red_by_name_and_spares_the_others(plant, loaded):
+    red = group_states(loaded, "group.score").index("failed")
+
     assert not loaded.succeeded
-    assert states(loaded)["write"] == "success"
-    assert states(loaded)["score_range"] == "failed"
+    assert group_states(loaded, "group.load") == ["success"] * 4
+    assert sorted(group_states(loaded, "group.score")) == ["failed", *["success"] * 3]
+    assert f"{day_after(SPOILT)}: " in plant.log(loaded, "group.score", red)
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_the_same_days_are_scored_again_without_the_source(plant):
+    before = plant.table_version("scores")
+
+    run = plant.run("load", conf={**span(DAILY), "work": "score again", "days_a_group": 1})
+
+    assert run.succeeded
+    assert group_states(run, "group.score") == ["success"] * len(DAILY)
+    assert group_states(run, "group.load") == ["skipped"] * len(DAILY)
+    assert plant.table_version("scores") == before
 
 
 def test_a_backfill_carries_scoring_with_it_and_tells_nobody(plant, backfilled):

@@ -192,10 +192,10 @@ def test_the_postgres_lock_keeps_others_out(settings):
 
 
 def test_a_postgres_that_does_not_answer_is_an_outage(settings):
-    unreachable = dataclasses.replace(settings, lock_dsn="postgresql://127.0.0.1:1/none")
+    unreachable = dataclasses.replace(settings, database="postgresql://127.0.0.1:1/none")
 
     with (
-        pytest.raises(OutageError, match="PLIMSOLL_LOCK_DSN does not answer"),
+        pytest.raises(OutageError, match="PLIMSOLL_DATABASE does not answer"),
         promotion_lock(unreachable, "pump"),
     ):
         pass

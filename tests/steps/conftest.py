@@ -19,7 +19,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         folder = tmp_path / variable.lower()
         folder.mkdir()
         monkeypatch.setenv(f"PLIMSOLL_{variable}", str(folder))
-    monkeypatch.delenv("PLIMSOLL_LOCK_DSN", raising=False)
+    monkeypatch.delenv("PLIMSOLL_DATABASE", raising=False)
     return settings.load()
 
 

@@ -64,7 +64,7 @@ def make_world(
     for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE"):
         (folder / variable.lower()).mkdir()
         patch.setenv(f"PLIMSOLL_{variable}", str(folder / variable.lower()))
-    patch.delenv("PLIMSOLL_LOCK_DSN", raising=False)
+    patch.delenv("PLIMSOLL_DATABASE", raising=False)
     patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     patch.chdir(folder)  # MLflow on SQLite keeps artifacts below the working folder

@@ -42,9 +42,10 @@ def book(tmp_path) -> Book:
             detectors=tmp_path,
             data="",
             cache=tmp_path,
+            lineage=tmp_path,
             mlflow_uri="",
             mlflow_url="",
-            lock_dsn=None,
+            database=None,
         )
     )
 

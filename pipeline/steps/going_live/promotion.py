@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import settings
+from pipeline import lineage, log_context, settings
 from pipeline.records import from_json
 from pipeline.registry import promotion, runs, tags, versions
 from pipeline.registry.connection import Client, connect
+from pipeline.steps import measuring
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.steps.records import decision_about, record_rejection
 from pipeline.steps.training.gating import Judged
@@ -15,6 +16,7 @@ from pipeline.steps.training.gating import Judged
 APPROVE = "Approve"
 
 
+@lineage.job("promote")
 def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str) -> dict[str, Any]:
     """Move `champion` to a version that passed its gate and that nobody refused.
 
@@ -30,6 +32,8 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     here = settings.load()
     client = connect(here)
     model = judged.candidate.detector
+    log_context.bind_version(judged.version)
+    lineage.note_model(model, judged.version)
     refusal = _refusal(judged, answer) or _rolled_back(client, judged)
     if refusal:
         if judged.passed:
@@ -45,6 +49,8 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
         why=_why(judged, answer),
     )
     replaced = change_champion(here, decision)
+    lineage.note_model(model, judged.version, alias=promotion.CHAMPION, written=True)
+    measuring.went_live(model)
     runs.end(client, judged.candidate.run_id, passed=True)
     return payload | {"promoted": True, "replaced": replaced}
 

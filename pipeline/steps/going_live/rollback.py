@@ -1,4 +1,4 @@
-"""Tasks `check`, `move` and `rescore` of a rollback: back to a version that was good before.
+"""Tasks of a rollback, `check` to `finish`: back to a version that was good before.
 
 A version is a bundle, so weights and threshold go back together. Each task may be killed at any
 point and run again, by itself or in another run: what was begun is finished before anything new is
@@ -8,12 +8,12 @@ decided, so that a rollback triggered twice goes back once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import structlog
 
-from pipeline import ledger, settings
+from pipeline import ledger, lineage, log_context, settings
 from pipeline.config import DetectorSpec
 from pipeline.errors import BundleError, DataError
 from pipeline.ledger import Decision
@@ -23,6 +23,7 @@ from pipeline.registry import pages, promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
+from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.champion import change_champion, settle, way_back
 from pipeline.steps.live import opened
@@ -54,6 +55,7 @@ class Return:
     page: str
 
 
+@lineage.stage("rollback")
 def check(
     detector: str,
     *,
@@ -93,6 +95,7 @@ def check(
     return to_json(Return(detector, live.number, wanted.number, reason.strip(), who, page))
 
 
+@lineage.job("rollback")
 def move(payload: dict[str, Any]) -> dict[str, Any]:
     """Let `champion` point to the target, and write the ledger.
 
@@ -104,6 +107,8 @@ def move(payload: dict[str, Any]) -> dict[str, Any]:
         log.info("nothing_moved", reason=wanted.reason)
         return payload | {"moved": False}
     here = settings.load()
+    log_context.bind_version(wanted.target)
+    lineage.note_model(wanted.detector, wanted.target)
     target = versions.by_number(connect(here), wanted.detector, wanted.target)
     if target is None:
         msg = f"Version {wanted.target} of {wanted.detector} was deleted meanwhile; choose another."
@@ -120,22 +125,44 @@ def move(payload: dict[str, Any]) -> dict[str, Any]:
         decided_at=datetime.now(UTC).isoformat(),
     )
     change_champion(here, decision)
+    lineage.note_model(wanted.detector, wanted.target, alias=promotion.CHAMPION, written=True)
+    measuring.went_live(wanted.detector)
     log.info("rolled_back", left=wanted.leave, to=wanted.target, reason=wanted.reason)
     return payload | {"moved": True}
 
 
-def rescore(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
-    """Score the days again that a version scored which was rolled back; withdraw its incidents.
+def plan(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """What `rescore` is mapped over: groups of days that versions scored which were rolled back.
 
     Covers every rollback that is not finished, not this run's alone.
     """
-    from pipeline.steps.operation.incidents import withdraw_and_rescore
+    from pipeline.steps.operation import fan_out, incidents
+
+    detector = str(payload["detector"])
+    return [
+        {"detector": detector, "version": version, "days": days}
+        for version in unfinished(connect(settings.load()), detector)
+        for days in fan_out.grouped(detector, incidents.days_of(detector, version), "score again")
+    ]
+
+
+def rescore(detector: str, version: int, days: list[str], *, run: str) -> dict[str, Any]:
+    """Score `days` again; withdraw the incidents that the bad `version` raised on them."""
+    from pipeline.steps.operation import incidents
+
+    wanted = [date.fromisoformat(day) for day in days]
+    return incidents.withdraw_and_rescore(detector, version, run=run, days=wanted)
+
+
+def finish(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Do what is left of every unfinished rollback, as a rule nothing, and tag it as done."""
+    from pipeline.steps.operation import incidents
 
     detector = str(payload["detector"])
     client = connect(settings.load())
     done: dict[str, Any] = {}
     for version in unfinished(client, detector):
-        done[str(version)] = withdraw_and_rescore(detector, version, run=run)
+        done[str(version)] = incidents.withdraw_and_rescore(detector, version, run=run)
         tags.mark_rescored(client, detector, version)
     return payload | {"rescored": done}
 

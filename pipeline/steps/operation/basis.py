@@ -10,18 +10,21 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline import settings, tables
+from pipeline import lineage, log_context, settings, tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.decisions import Decision, decisions_as_of
 from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.data.timeline import machines
 from pipeline.errors import BundleError
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry import promotion
 from pipeline.shifts import lookback
 from pipeline.steps import live
 from pipeline.steps.live import Live
+from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
 
 _METHOD = "1"
@@ -112,7 +115,12 @@ def judges_of(detector: str) -> Judges | None:
         challenger, remark = None, f"no shadow: {error}"
     if challenger is not None and challenger.version.number == champion.version.number:
         challenger = None  # somebody set the alias by hand: the champion needs no shadow
-    return Judges(champion, challenger, remark)
+    log_context.bind_version(champion.version.number)
+    judges = Judges(champion, challenger, remark)
+    lineage.note_model(detector, champion.version.number, alias=promotion.CHAMPION)
+    if judges.shadow is not None:
+        lineage.note_model(detector, judges.shadow, alias=promotion.CHALLENGER)
+    return judges
 
 
 def basis_of(spec: DetectorSpec, days: Sequence[date], judges: Judges) -> Basis:
@@ -172,21 +180,28 @@ def _telemetry(
     spec: DetectorSpec, days: Sequence[date], judges: Judges, version: int | None
 ) -> _Telemetry:
     """The rows of neighbouring `days` and of the day before."""
-    columns = spec.columns
-    frame = tables.read(
-        Table(settings.load().storage, spec.name, "telemetry"),
-        first_day=days[0] - _ONE_DAY,
-        last_day=days[-1],
-        version=version,
-    )
-    if frame.empty:
-        return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), np.empty(0, np.uint64), ())
-    frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
+    key = spec.columns.row_key
     # Evaluation columns never decide a score.
     features = {name for judge in judges.bundles for name in judge.bundle.schema.features}
-    names = [str(name) for name in frame.columns if name in features or name in columns.row_key]
-    time_of = pd.DatetimeIndex(frame[columns.timestamp])
-    return _Telemetry(frame, time_of, row_hashes(frame[names]), tuple(names))
+    table = Table(settings.load().storage, spec.name, "telemetry")
+    rows = pa.table({})
+    if version is not None:
+        wanted = {*key, *features}
+        rows = scan(table, days[0] - _ONE_DAY, days[-1], columns=wanted, version=version)[1]
+    frame = frame_of(rows)
+    if frame.empty:
+        return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), np.empty(0, np.uint64), ())
+    if not _in_order(frame, spec.columns):
+        frame = frame.sort_values(key, kind="stable", ignore_index=True)
+    time_of = pd.DatetimeIndex(frame[spec.columns.timestamp])
+    return _Telemetry(frame, time_of, row_hashes(frame), tuple(map(str, frame.columns)))
+
+
+def _in_order(frame: pd.DataFrame, columns: Columns) -> bool:
+    """Whether the rows are sorted as they shall be: to sort them anew takes as long as to read."""
+    step = np.diff(pd.DatetimeIndex(frame[columns.timestamp]).asi8)
+    entity = np.diff(machines(frame, columns.entity)[0])
+    return bool(((step > 0) | ((step == 0) & (entity >= 0))).all())
 
 
 def _cut(telemetry: _Telemetry, start: datetime, span: timedelta) -> tuple[pd.DataFrame, int, str]:
@@ -197,7 +212,7 @@ def _cut(telemetry: _Telemetry, start: datetime, span: timedelta) -> tuple[pd.Da
     # A row of exactly `span` before the day is out of reach of all the day's rows.
     first = telemetry.time.searchsorted(pd.Timestamp(start - span), side="right")
     name = fingerprint(telemetry.hashes[first:end], telemetry.names)[:32]
-    return telemetry.frame.iloc[first:end].reset_index(drop=True), int(end - begin), name
+    return telemetry.frame.iloc[first:end], int(end - begin), name
 
 
 def _judgement(spec: DetectorSpec, judges: Judges, decisions: Sequence[Decision]) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from pipeline.config import DetectorSpec
-from pipeline.data.timeline import timeline
-from pipeline.detector.attribution import Blame, worst
+from pipeline.data.timeline import machines, timeline
+from pipeline.detector.attribution import Blame, worst_of_each
 from pipeline.errors import BundleError, DataError
 from pipeline.incidents.judging import JudgedRows, judge
 from pipeline.incidents.parts import Part, day_parts, reach
@@ -22,7 +22,9 @@ from pipeline.registry.promotion import CHALLENGER, CHAMPION
 from pipeline.shifts import Shifted
 from pipeline.steps.live import Live
 from pipeline.steps.operation.basis import Basis, DayBasis
+from pipeline.table_schemas import SCHEMAS
 
+_SCHEMA = SCHEMAS["scores"]
 _SHOWN = 3
 _DIGITS = 4
 
@@ -35,6 +37,7 @@ class DayScores:
         day: the UTC day.
         scores: rows of `scores`, champion before challenger, by time and entity; empty for a day
             without telemetry.
+        rows: how many of them are the champion's.
         parts: what the champion shows of incidents.
         flags: rows that the champion flags.
         median_score: of the champion; None without scores.
@@ -42,16 +45,12 @@ class DayScores:
     """
 
     day: date
-    scores: pd.DataFrame
+    scores: pa.Table
+    rows: int
     parts: tuple[Part, ...]
     flags: int
     median_score: float | None
     remark: str
-
-    @property
-    def rows(self) -> int:
-        """Rows of the day that the champion judged."""
-        return int((self.scores["role"] == CHAMPION).sum()) if len(self.scores) else 0
 
 
 def score_day(spec: DetectorSpec, basis: Basis, day: DayBasis) -> DayScores:
@@ -62,7 +61,7 @@ def score_day(spec: DetectorSpec, basis: Basis, day: DayBasis) -> DayScores:
     """
     judges = basis.judges
     if not day.own:
-        return DayScores(day.day, pd.DataFrame(), (), 0, None, judges.remark)
+        return DayScores(day.day, _SCHEMA.empty_table(), 0, (), 0, None, judges.remark)
     champion = _judged(spec, basis, day, judges.champion)
     scores, remark = [_rows(spec, day, judges.champion, champion, CHAMPION)], judges.remark
     if judges.challenger is not None:
@@ -75,7 +74,8 @@ def score_day(spec: DetectorSpec, basis: Basis, day: DayBasis) -> DayScores:
     complete = np.isfinite(champion.score)
     return DayScores(
         day=day.day,
-        scores=pd.concat(scores, ignore_index=True),
+        scores=pa.concat_tables(scores),
+        rows=day.own,
         parts=tuple(_parts(spec, day, judges.champion, champion)),
         flags=int(champion.flagged.sum()),
         median_score=float(np.median(champion.score[complete])) if complete.any() else None,
@@ -87,26 +87,29 @@ def _judged(spec: DetectorSpec, basis: Basis, day: DayBasis, by: Live) -> Judged
     return judge(by.bundle, day.frame, day.own, spec.shifts, basis.decisions)
 
 
-def _rows(
-    spec: DetectorSpec, day: DayBasis, by: Live, judged: JudgedRows, role: str
-) -> pd.DataFrame:
-    frame, columns = day.frame.iloc[-day.own :], spec.columns
-    blamed: list[str | None] = [None] * day.own
-    for row in np.flatnonzero(judged.flagged):
-        blamed[row] = as_json(worst(judged.found[[row]], judged.shifts.channels, most=_SHOWN))
-    return pd.DataFrame(
-        {
-            "date": day.day,
-            "timestamp": frame[columns.timestamp],
-            "entity": frame[columns.entity].astype(str) if columns.entity else "",
-            "role": role,
-            "version": by.version.number,
-            "score": judged.score,
-            "threshold": judged.threshold,
-            "flag": judged.flagged,
-            "muted": _muted(judged.shifts),
-            "features": blamed,
-        }
+def _rows(spec: DetectorSpec, day: DayBasis, by: Live, judged: JudgedRows, role: str) -> pa.Table:
+    frame, n = day.frame.iloc[-day.own :], day.own
+    time = pd.DatetimeIndex(frame[spec.columns.timestamp]).as_unit("us")
+    entity, names = machines(frame, spec.columns.entity)
+    blamed: list[str | None] = [None] * n
+    flagged = np.flatnonzero(judged.flagged)
+    channels = worst_of_each(judged.found[flagged], judged.shifts.channels, most=_SHOWN)
+    for row, features in zip(flagged.tolist(), channels, strict=True):
+        blamed[row] = as_json(features)
+    return pa.Table.from_arrays(
+        [
+            pa.repeat(pa.scalar(day.day, pa.date32()), n),
+            pa.array(time.asi8).view(_SCHEMA.field("timestamp").type),
+            pa.DictionaryArray.from_arrays(entity, pa.array(names)).dictionary_decode(),
+            pa.repeat(role, n),
+            pa.repeat(pa.scalar(by.version.number, pa.int64()), n),
+            pa.array(judged.score, from_pandas=True),  # no score is null, not NaN
+            pa.array(judged.threshold),
+            pa.array(judged.flagged),
+            _muted(judged.shifts),
+            pa.array(blamed, pa.string()),
+        ],
+        schema=_SCHEMA,
     )
 
 
@@ -132,9 +135,11 @@ def within(spec: DetectorSpec) -> tuple[pd.Timedelta, pd.Timedelta]:
     return flags, max(flags, pd.Timedelta(spec.shifts.lasting))
 
 
-def _muted(shifts: Shifted) -> NDArray[Any]:
-    told = np.full(len(shifts.muted), "", dtype=object)
-    for row in np.flatnonzero(shifts.muted.any(axis=1)):
-        names = zip(shifts.channels, shifts.muted[row], strict=True)
-        told[row] = ",".join(name for name, muted in names if muted)
-    return told
+def _muted(shifts: Shifted) -> pa.Array:
+    """The channels left out of each row's score, comma-separated."""
+    rows = np.flatnonzero(shifts.muted.any(axis=1))
+    sets, which = np.unique(shifts.muted[rows], axis=0, return_inverse=True)
+    told = ["", *(",".join(np.array(shifts.channels)[held]) for held in sets)]
+    place = np.zeros(len(shifts.muted), dtype=np.int32)
+    place[rows] = 1 + which.reshape(-1)
+    return pa.DictionaryArray.from_arrays(place, pa.array(told)).dictionary_decode()

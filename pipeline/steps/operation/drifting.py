@@ -10,7 +10,7 @@ good, it has no verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from pipeline.errors import OutageError, TableConflict
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry import promotion
-from pipeline.steps import live
+from pipeline.steps import live, measuring
 from pipeline.steps.candidate import as_date, detector_named
 from pipeline.steps.live import Live
 from pipeline.steps.operation.drift_evidence import Seen, seen
@@ -104,11 +104,11 @@ def _settle(
     root = settings.load().storage
     reach = timedelta(days=spec.drift.rolling_days)
     for _ in range(_ATTEMPTS):
-        based_on = tables.current_version(Table(root, spec.name, "drift"))
+        now, based_on = datetime.now(UTC), tables.current_version(Table(root, spec.name, "drift"))
         rows = seen(spec, judging, days[0] - reach + _ONE_DAY, days[-1] + reach)
         fresh = dict(_verdicts(spec, judging, known, days, rows))
         try:
-            return replace_verdicts(
+            changed = replace_verdicts(
                 root,
                 spec,
                 fresh,
@@ -118,6 +118,9 @@ def _settle(
             )
         except TableConflict:
             log.info("drift_judged_again", first=str(days[0]), last=str(days[-1]))
+        else:
+            measuring.drifted(spec, judging, fresh, rows, now=now)
+            return changed
     msg = (
         f"{spec.name}: other runs changed the verdicts of {days[0]} to {days[-1]} {_ATTEMPTS} "
         "times; retry, or let fewer runs judge the same days at once."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -44,8 +45,12 @@ def _nothing_before(table: Table, day: date) -> bool:
     return not held or held[0] >= day
 
 
-def withdraw_and_rescore(detector: str, bad_version: int, *, run: str) -> dict[str, Any]:
+def withdraw_and_rescore(
+    detector: str, bad_version: int, *, run: str, days: Sequence[date] | None = None
+) -> dict[str, Any]:
     """Score anew, with the present champion, each day that holds scores of `bad_version`.
+
+    With `days`, only these of them: several tasks share the work.
 
     Its incidents stay in the table as withdrawn; one that the champion raises too is read as
     raised. Doing it again finds nothing left to do, also after it died half-way.
@@ -64,19 +69,26 @@ def withdraw_and_rescore(detector: str, bad_version: int, *, run: str) -> dict[s
             "while it is live. Move the alias first."
         )
         raise DataError(msg)
-    days = _days_of(settings.load().storage, detector, bad_version)
-    if judges is None or not days:
+    left = days_of(detector, bad_version, among=days)
+    if judges is None or not left:
         return {"days": 0, "rows": 0, "flags": 0, "incidents": 0, "written": 0}
-    return score(detector, days, run=run, withdrawn=bad_version)
+    return score(detector, left, run=run, withdrawn=bad_version)
 
 
-def _days_of(root: str, detector: str, version: int) -> list[date]:
+def days_of(detector: str, version: int, *, among: Sequence[date] | None = None) -> list[date]:
+    """Days, in order, on which `version` as champion has scores or raised incidents.
+
+    Of all days in the tables, or of those `among`.
+    """
+    root = settings.load().storage
+    span: dict[str, Any] = {"first_day": min(among), "last_day": max(among)} if among else {}
     scores = tables.read(
-        Table(root, detector, "scores"), columns=["role", "version"], keep_date=True
+        Table(root, detector, "scores"), columns=["role", "version"], keep_date=True, **span
     )
     mine = scores[scores["role"].eq("champion") & scores["version"].eq(version)]
     parts = tables.read(
-        Table(root, detector, "incidents"), columns=["status", "version"], keep_date=True
+        Table(root, detector, "incidents"), columns=["status", "version"], keep_date=True, **span
     )
     raised = parts[parts["status"].eq("raised") & parts["version"].eq(version)]
-    return sorted(set(mine["date"]) | set(raised["date"]))
+    found = set(mine["date"]) | set(raised["date"])
+    return sorted(found if among is None else found & set(among))

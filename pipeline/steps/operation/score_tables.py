@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,7 @@ from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.incidents.parts import Part
 from pipeline.steps.operation.basis import DayBasis
 from pipeline.steps.operation.day_scores import DayScores, as_json, from_json
+from pipeline.table_scan import frame_of, scan
 from pipeline.table_schemas import SCHEMAS, TableName
 from pipeline.tables import Table
 
@@ -27,20 +29,20 @@ class Held:
     Attributes:
         scores_version: of the table `scores`; 0 while there is none.
         incidents_version: of the table `incidents`; likewise.
-        scores: rows with the column `date`.
+        scores: rows with the column `date`, as `pipeline.table_scan` reads them.
         incidents: rows with the column `date`.
     """
 
     scores_version: int
     incidents_version: int
-    scores: pd.DataFrame
+    scores: pa.Table
     incidents: pd.DataFrame
 
 
 def held(root: str, detector: str, days: Sequence[date]) -> Held:
     """What the tables hold of `days`."""
-    scores_version, scores = _read(Table(root, detector, "scores"), days)
-    incidents_version, incidents = _read(Table(root, detector, "incidents"), days)
+    scores_version, scores = _scores(Table(root, detector, "scores"), days)
+    incidents_version, incidents = _incidents(Table(root, detector, "incidents"), days)
     return Held(scores_version, incidents_version, scores, incidents)
 
 
@@ -67,9 +69,10 @@ def commit(
         "incidents",
         [_withdrawn(before.incidents, days, withdrawn), *map(_part_rows, scored)],
     )
-    scores = _stacked("scores", [each.scores for each in scored])
+    scores = pa.concat_tables([SCHEMAS["scores"].empty_table(), *(each.scores for each in scored)])
     where = Table(root, detector, "incidents")
-    changed = _replace(where, incidents, before.incidents, before.incidents_version, run)
+    old = _stacked("incidents", [before.incidents])
+    changed = _replace(where, incidents, old, before.incidents_version, run)
     where = Table(root, detector, "scores")
     return changed | _replace(where, scores, before.scores, before.scores_version, run)
 
@@ -77,8 +80,11 @@ def commit(
 def content_hashes(rows: pd.DataFrame) -> dict[date, str]:
     """For each day in the column `date`, a hash of its rows, whatever their order."""
     content = rows.drop(columns="date")
-    hashes, day = row_hashes(content), rows["date"].to_numpy()
-    return {each: fingerprint(hashes[day == each], content.columns) for each in set(day)}
+    place, days = pd.factorize(rows["date"])
+    ordered = row_hashes(content)[np.argsort(place, kind="stable")]
+    ends = np.cumsum(np.bincount(place, minlength=len(days)))
+    by_day = np.split(ordered, ends[:-1])
+    return {day: fingerprint(held, content.columns) for day, held in zip(days, by_day, strict=True)}
 
 
 def record(
@@ -143,20 +149,24 @@ def parts_of(rows: pd.DataFrame) -> list[Part]:
     ]
 
 
-def _read(table: Table, days: Sequence[date]) -> tuple[int, pd.DataFrame]:
-    version = tables.current_version(table)
+def _scores(table: Table, days: Sequence[date]) -> tuple[int, pa.Table]:
+    version, rows = scan(table, min(days), max(days))
     if version is None:
-        return 0, pd.DataFrame(columns=SCHEMAS[table.name].names)
-    rows = tables.read(
-        table, first_day=min(days), last_day=max(days), version=version, keep_date=True
-    )
+        return 0, SCHEMAS["scores"].empty_table()
+    return version, _on(rows, set(days))
+
+
+def _incidents(table: Table, days: Sequence[date]) -> tuple[int, pd.DataFrame]:
+    version, rows = tables.read_newest(table, min(days), max(days))
+    if version is None:
+        return 0, pd.DataFrame(columns=SCHEMAS["incidents"].names)
     return version, rows[rows["date"].isin(list(days))]
 
 
 def _part_rows(scored: DayScores) -> pd.DataFrame:
     if not scored.parts:
         return pd.DataFrame()
-    rows = pd.DataFrame([asdict(part) for part in scored.parts])
+    rows = pd.DataFrame([vars(part) for part in scored.parts])
     rows["features"] = [as_json(part.features) for part in scored.parts]
     return rows.assign(date=scored.day)
 
@@ -182,13 +192,12 @@ def _stacked(name: TableName, frames: Sequence[pd.DataFrame]) -> pa.Table:
     return pa.concat_tables(held) if held else schema.empty_table()
 
 
-def _replace(table: Table, rows: pa.Table, old: pd.DataFrame, version: int, run: str) -> set[date]:
+def _replace(table: Table, rows: pa.Table, old: pa.Table, version: int, run: str) -> set[date]:
     """Commit the days whose rows differ from the `old` ones; these days."""
-    before, after = set(old["date"]), set(rows["date"].unique().to_pylist())
+    before, after = (set(held["date"].unique().to_pylist()) for held in (old, rows))
     changed, both = before ^ after, before & after  # only days on both sides need a look
     if both:
-        was = content_hashes(old[old["date"].isin(both)])
-        now = content_hashes(_on(rows, both).to_pandas())
+        was, now = (content_hashes(frame_of(_on(t, both))) for t in (old, rows))
         changed |= {day for day in both if was[day] != now[day]}
     if changed:
         kept, metadata = _on(rows, changed), {"run_id": run}

@@ -18,16 +18,23 @@ from typing import Any
 
 import structlog
 
-from pipeline import settings
+from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
-from pipeline.data.grid import stretches
+from pipeline.data.grid import portions
 from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.metrics.reading import Scored
+from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.operation import score_tables
 from pipeline.steps.operation.basis import Basis, Judges, basis_of, judges_of, telemetry_version
 from pipeline.steps.operation.day_scores import DayScores, score_day
+from pipeline.table_scan import rows_by_day
+from pipeline.tables import Table
 
-_CHUNK_DAYS = 61  # bounds memory; long ranges are read, scored and committed in such parts
+_MOST_DAYS = 61
+_MOST_CELLS = 20_000_000
+"""Bound memory: long ranges are read, scored and committed in parts of so many days, and of so many
+rows times columns. Such a part and the day before it take 80 MB and more, some five times over."""
 _ATTEMPTS = 12
 _FIRST_WAIT_S = 0.05
 _ONE_DAY = timedelta(days=1)
@@ -46,6 +53,7 @@ class _Work:
     written: set[date] = field(default_factory=set)
     failures: dict[date, str] = field(default_factory=dict)
     done: set[date] = field(default_factory=set)
+    taken: dict[date, Scored | None] = field(default_factory=dict)
 
     def counts(self, days: Sequence[date]) -> dict[str, int]:
         """Rows, flags and parts of incidents of `days`, and all days that were written."""
@@ -57,8 +65,9 @@ class _Work:
 def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any]:
     """Make `scores` and `incidents` hold what the live bundle says of `days`.
 
-    One day or two years: the same tables, in commits of two months at most. A day without telemetry
-    ends without scores. While nothing is live, nothing is written and the answer says so.
+    One day or two years: the same tables, in commits of what fits into memory, two months at most.
+    A day without telemetry ends without scores. While nothing is live, nothing is written and the
+    answer says so.
 
     Returns:
         days, rows, flags and incidents (parts of them on these days); `written`, the days whose
@@ -71,11 +80,12 @@ def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any
     return score(detector, [date.fromisoformat(day) for day in days], run=run)
 
 
+@lineage.job("score")
 def score(
     detector: str, days: Sequence[date], *, run: str, withdrawn: int | None = None
 ) -> dict[str, Any]:
     """As `score_days`; incidents that version `withdrawn` raised stay behind as withdrawn."""
-    work = _Work(detector_named(detector), run, withdrawn)
+    work, began = _Work(detector_named(detector), run, withdrawn), datetime.now(UTC)
     wanted = sorted(set(days))
     if not wanted:
         msg = f"{detector}: no day to score; name at least one."
@@ -84,7 +94,7 @@ def score(
         judges = judges_of(detector)
         if judges is None:
             return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
-        for chunk in stretches(wanted, most=_CHUNK_DAYS):
+        for chunk in _parts(work.spec, wanted):
             judges = _settle(work, chunk, judges)
     except Exception as error:
         left = [day for day in wanted if day not in work.done]
@@ -92,12 +102,24 @@ def score(
         raise
     if work.failures:
         _record_failures(work, work.failures)
+    measuring.scored(work.spec, work.taken, now=began)
+    if work.failures:
         why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))
         msg = f"{len(work.failures)} of {len(wanted)} days of {detector} have no scores: {why}"
         raise DataError(msg)
     told = {"days": len(wanted), **work.counts(wanted), "version": judges.versions[0]}
     log.info("days_scored", detector=detector, **told)
     return {**told, "challenger": judges.shadow}
+
+
+def _parts(spec: DetectorSpec, days: Sequence[date]) -> Iterator[tuple[date, ...]]:
+    """Neighbouring days that fit into memory together; a day is never cut.
+
+    How many rows they hold is known before they are read. What is delivered meanwhile is more.
+    """
+    rows = rows_by_day(Table(settings.load().storage, spec.name, "telemetry"))
+    most = _MOST_CELLS // len(spec.columns.feature_columns)
+    return portions(days, rows, most_days=_MOST_DAYS, most_rows=most)
 
 
 def _settle(work: _Work, chunk: Sequence[date], judges: Judges) -> Judges:
@@ -160,6 +182,7 @@ def _scored(work: _Work, basis: Basis) -> Iterator[DayScores]:
         work.scored[day.day] = Counter(
             rows=scored.rows, flags=scored.flags, incidents=len(scored.parts)
         )
+        work.taken[day.day] = measuring.taken(scored, basis.judges.champion)
         yield scored
 
 
@@ -172,10 +195,11 @@ def _due_again(work: _Work, days: set[date], basis: Basis, judges: Judges) -> se
     after = {day + _ONE_DAY for day in days} - days
     known = score_tables.last_bases(root, name, sorted(after)) if after else {}
     moved = judges.versions != basis.judges.versions
-    if not known and not moved and telemetry_version(work.spec) == basis.telemetry:
+    own = days if moved or telemetry_version(work.spec) != basis.telemetry else set()
+    if not known and not own:
         return set()
-    now = basis_of(work.spec, sorted(days | set(known)), judges)
-    due = {day for day in days if now.days[day].name != basis.days[day].name}
+    now = basis_of(work.spec, sorted(own | set(known)), judges)
+    due = {day for day in own if now.days[day].name != basis.days[day].name}
     return due | {day for day, name in known.items() if not name.startswith(now.days[day].rows)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 
@@ -17,9 +17,8 @@ from pipeline.registry.versions import Version
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.rollback import unfinished
 from pipeline.steps.operation.drift_table import standing_verdict
-from pipeline.steps.operation.incidents import incidents_between
-from pipeline.steps.oversight.status import PartitionState, State, partition_states
-from pipeline.steps.people.labelling import waiting
+from pipeline.steps.oversight.open_points import open_points
+from pipeline.steps.oversight.status import PartitionState, State
 from pipeline.tables import Table
 
 SPANS = (7, 30)
@@ -126,13 +125,9 @@ def health_of(detector: str, *, now: datetime) -> Health:
     """
     spec, here = detector_named(detector), settings.load()
     root, client = here.storage, connect(here)
-    states = partition_states(spec, root=root, today=now.astimezone(UTC).date())
-    scored = tables.days_in(Table(root, detector, "scores"))
+    points = open_points(spec, root=root, now=now)
+    scored = list(points.scored)
     rows = _champion_rows(root, detector, scored[-max(SPANS) :])
-    unanswered = waiting(detector, now=now)
-    ids = {each.id for each in unanswered.incidents}
-    ids |= {each.incident for each in unanswered.audits}
-    open_ones = _open(spec, scored, ids, root)
     return Health(
         detector=detector,
         last_scored=scored[-1] if scored else None,
@@ -141,22 +136,22 @@ def health_of(detector: str, *, now: datetime) -> Health:
         approval=spec.promotion.approval,
         budget=spec.threshold.alpha,
         alert_rate={span: _rate(rows, scored[-span:]) for span in SPANS},
-        open_incidents=len(open_ones),
-        newest=tuple(_told(each) for each in open_ones[-_NEWEST:][::-1]),
+        open_incidents=len(points.incidents),
+        newest=tuple(_told(each) for each in points.incidents[-_NEWEST:][::-1]),
         drift=_drift(root, spec, scored),
-        labels_waiting=len(ids),
-        audits_waiting=len(unanswered.audits),
-        muted=_muted(rows, scored[-1:]),
+        labels_waiting=points.labels_waiting,
+        audits_waiting=points.audits_waiting,
+        muted=points.muted,
         unfinished_rollback=unfinished(client, detector),
-        partitions=states,
-        not_loaded=_not_loaded(spec, states, now.date()),
+        partitions=points.partitions,
+        not_loaded=_not_loaded(spec, points.partitions, now.date()),
     )
 
 
 def _champion_rows(root: str, detector: str, days: list[date]) -> pd.DataFrame:
     rows = tables.read(
         Table(root, detector, "scores"),
-        columns=["role", "entity", "score", "flag", "muted"],
+        columns=["role", "score", "flag"],
         first_day=days[0] if days else None,
         keep_date=True,
     )
@@ -166,29 +161,6 @@ def _champion_rows(root: str, detector: str, days: list[date]) -> pd.DataFrame:
 def _rate(rows: pd.DataFrame, days: list[date]) -> float | None:
     judged = rows[rows["date"].isin(days) & rows["score"].notna()]
     return float(judged["flag"].mean()) if len(judged) else None
-
-
-def _muted(rows: pd.DataFrame, days: list[date]) -> tuple[str, ...]:
-    told = rows[rows["date"].isin(days) & rows["muted"].fillna("").ne("")]
-    pairs = told[["entity", "muted"]].drop_duplicates().itertuples(index=False)
-    named = [(name, entity) for entity, muted in pairs for name in muted.split(",")]
-    return tuple(sorted({f"{name} on {entity}" if entity else name for name, entity in named}))
-
-
-def _open(
-    spec: DetectorSpec, scored: list[date], unanswered: set[str], root: str
-) -> list[Incident]:
-    """Incidents of the newest 30 days that wait: for a label, or, a shift, for its end."""
-    if not scored:
-        return []
-    last = pd.Timestamp(scored[-1], tz="UTC")
-    found = incidents_between(spec, scored[-1] - timedelta(days=29), scored[-1], root=root)
-    return [
-        each
-        for each in found
-        if each.status == "raised"
-        and (each.id in unanswered if each.kind == "anomaly" else each.end >= last)
-    ]
 
 
 def _told(incident: Incident) -> OpenIncident:

@@ -45,7 +45,7 @@ def _wanted(health: Health) -> Iterator[NextAction]:
         first, last = health.not_loaded
         yield NextAction(
             f"load the rest of the history, {first} to {last}",
-            _trigger(name, "ingest", from_day=str(first), to_day=str(last)),
+            _trigger(name, "load", from_day=str(first), to_day=str(last)),
         )
 
 
@@ -54,9 +54,7 @@ def _days(health: Health) -> Iterator[NextAction]:
     name, states = health.detector, health.partitions
     missing = [each for each in states if each.state == "missing"]
     if missing:
-        yield NextAction(
-            f"ingest {_span(missing)}, which nobody ever tried", _range(name, "ingest", missing)
-        )
+        yield NextAction(f"ingest {_span(missing)}, which nobody ever tried", _load(name, missing))
     odd = [each for each in states if each.state == "contradictory"]
     if odd:
         yield NextAction(
@@ -64,13 +62,13 @@ def _days(health: Health) -> Iterator[NextAction]:
         )
     waiting = [each for each in states if each.state == "waiting"]
     if waiting and health.live is not None:
-        yield NextAction(f"score {_span(waiting)}", _range(name, "score", waiting))
+        yield NextAction(f"score {_span(waiting)}", _score(name, waiting))
     failed = [each for each in states if each.state == "failed"]
     scoring = [each for each in failed if each.reason.startswith("scoring: ")]
     if failed:
-        chosen, verb = (scoring, "score") if scoring else (failed, "ingest")
+        chosen, again = (scoring, _score) if scoring else (failed, _load)
         yield NextAction(
-            f"mend and run again {_span(chosen)}: {chosen[-1].reason}", _range(name, verb, chosen)
+            f"mend and run again {_span(chosen)}: {chosen[-1].reason}", again(name, chosen)
         )
 
 
@@ -123,9 +121,17 @@ def _run_of(states: Sequence[PartitionState]) -> tuple[date, date]:
     return first, days[-1]
 
 
-def _range(detector: str, verb: str, states: Sequence[PartitionState]) -> str:
+def _load(detector: str, states: Sequence[PartitionState], **how: str) -> str:
     first, last = _run_of(states)
-    return _trigger(detector, verb, from_day=str(first), to_day=str(last))
+    return _trigger(detector, "load", from_day=str(first), to_day=str(last), **how)
+
+
+def _score(detector: str, states: Sequence[PartitionState]) -> str:
+    """A single day as its schedule would, with drift and messages; more of them at once."""
+    first, last = _run_of(states)
+    if first == last:
+        return _trigger(detector, "score", partition=str(first))
+    return _load(detector, states, work="score again")
 
 
 def _trigger(detector: str, verb: str, **conf: str) -> str:

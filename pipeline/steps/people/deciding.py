@@ -12,7 +12,7 @@ from pipeline.data.decision import Choice, Decision
 from pipeline.data.decisions import add_decision, decisions_as_of
 from pipeline.records import to_json
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.operation.scoring import score_days
+from pipeline.steps.operation.fan_out import grouped
 from pipeline.steps.people.answers import Signature, known_machine, moment_of
 from pipeline.tables import Table
 
@@ -56,13 +56,8 @@ def decide(
     return told
 
 
-def rescore(told: dict[str, Any], *, run: str) -> dict[str, Any]:
-    """Score again the days since a decision that hold scores already; what `score_days` tells.
-
-    Raises:
-        DataError, OutageError: as `score_days`.
-    """
+def days_to_rescore(told: dict[str, Any]) -> list[list[str]]:
+    """The days since a decision that hold scores already, in groups for a task each."""
     detector, since = str(told["detector"]), datetime.fromisoformat(told["since"]).date()
     held = tables.days_in(Table(settings.load().storage, detector, "scores"))
-    days = [day.isoformat() for day in held if day >= since]
-    return score_days(detector, days, run=run) if days else {"days": 0}
+    return grouped(detector, [day for day in held if day >= since], "score again")

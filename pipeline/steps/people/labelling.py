@@ -19,6 +19,7 @@ from pipeline.data.timeline import Timeline, timeline
 from pipeline.incidents import Incident
 from pipeline.recalibration.audits import draw_audits
 from pipeline.records import to_json
+from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.people.answers import (
     Answer,
@@ -69,6 +70,7 @@ def label(detector: str, answer: Answer, by: Signature) -> dict[str, Any]:
         "new": bool(add_labels(here.storage, detector, [made])),
     }
     log.info("label_recorded", detector=detector, **told)
+    measuring.standing(detector)
     return told
 
 

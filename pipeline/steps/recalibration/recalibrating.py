@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pipeline import recalibration, settings, staging, tables
+from pipeline import log_context, recalibration, settings, staging, tables
 from pipeline.config import DetectorSpec
 from pipeline.errors import DataError
+from pipeline.lineage import job, note_model, note_read, note_written, stage
 from pipeline.provenance import code_version
 from pipeline.recalibration import Recalibrated, accepted, taken
 from pipeline.records import from_json, to_json
@@ -44,6 +45,7 @@ from pipeline.tables import Table
 log = structlog.get_logger()
 
 
+@stage("recalibrate")
 def audit(detector: str, as_of: str, *, run: str) -> dict[str, Any]:
     """Put a random share of the window's flagged episodes up for labelling."""
     here, spec = settings.load(), detector_named(detector)
@@ -53,6 +55,7 @@ def audit(detector: str, as_of: str, *, run: str) -> dict[str, Any]:
     return labelling.propose_audits(detector, days[0], days[-1], run=run, now=datetime.now(UTC))
 
 
+@stage("recalibrate")
 def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -> dict[str, Any]:
     """The rows of the rolling window before `as_of`, and what was known of them by then.
 
@@ -88,6 +91,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
     return to_json(candidate)
 
 
+@job("recalibrate")
 def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Draw the line anew, write the bundle and open the MLflow run of this recalibration.
 
@@ -97,12 +101,15 @@ def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     candidate = from_json(Candidate, payload)
     spec, origin = redrawing.origin_of(candidate)
     parent = version_of(candidate.detector, origin.window.drawn_from)
+    log_context.bind_version(parent.version.number)
+    _note_inputs(candidate, origin)
     result = redrawn(candidate)
     anchor = accepted(result) if origin.acceptance and result.stops else taken(result)
     lineage = redrawing.lineage_of(parent.bundle, origin, anchor, result.counts)
     with tempfile.TemporaryDirectory() as scratch:
         write_redrawn(candidate, parent.bundle, result, lineage, Path(scratch) / "bundle")
         staging.push(Path(scratch) / "bundle", candidate.folder(staged.BUNDLE))
+    note_written(candidate.uri)
     opened = open_run(candidate, spec, origin, parent, result, run=run)
     log.info("line_redrawn", value=result.threshold.value, step=result.step, **result.counts)
     return to_json(opened)
@@ -123,6 +130,15 @@ def redrawn(candidate: Candidate) -> Recalibrated:
         spec.recalibration,
         spec.threshold,
     )
+
+
+def _note_inputs(candidate: Candidate, origin: Origin) -> None:
+    """What the staged rows and the weights come from, for the lineage."""
+    root = settings.load().storage
+    telemetry = Table(root, candidate.detector, "telemetry").uri
+    note_read(telemetry, version=origin.window.telemetry_version)
+    note_read(Table(root, candidate.detector, "scores").uri)
+    note_model(candidate.detector, origin.window.drawn_from)
 
 
 def _line_to_redraw(champion: Live, day: date) -> Live:

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import settings, staging
+from pipeline import lineage, log_context, settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.errors import PromotionConflict
@@ -33,6 +33,7 @@ from pipeline.steps.training.gating import Judged, log_verdict, settle
 log = structlog.get_logger()
 
 
+@lineage.job("gate")
 def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Decide about a redrawn line and write down why; nothing that is live changes.
 
@@ -45,6 +46,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """
     candidate = from_json(Candidate, payload)
     spec, origin = redrawing.origin_of(candidate)
+    lineage.note_read(candidate.uri)
     here, result = settings.load(), redrawn(candidate)
     client, champion = connect(here), live.champion(candidate.detector)
     if champion.version.run_id != candidate.run_id:
@@ -60,6 +62,8 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
             bundle=folder,
             features=bundle.schema.features,
         )
+    log_context.bind_version(version.number)
+    lineage.note_model(spec.name, version.number, written=True)
     card = redrawn_card(
         RedrawnCard(
             detector=spec.name,

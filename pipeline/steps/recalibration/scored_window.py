@@ -156,7 +156,7 @@ def _rescored(
         return []
     known = decisions_as_of(here.storage, spec.name, as_of)
     basis = replace(basis_of(spec, days, Judges(live, None, "")), decisions=known)
-    return [score_day(spec, basis, day).scores for day in basis.days.values()]
+    return [tables.as_frame(score_day(spec, basis, day).scores) for day in basis.days.values()]
 
 
 def _in_a_shift(

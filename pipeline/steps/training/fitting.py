@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import settings, staging
+from pipeline import lineage, settings, staging
 from pipeline.config import DetectorSpec, Model
 from pipeline.data.museum import read_museum
 from pipeline.data.split import Block, Blocks, Role, split
@@ -29,12 +31,14 @@ from pipeline.records import from_json, to_json
 from pipeline.registry import pages, runs
 from pipeline.registry.connection import connect
 from pipeline.steps import candidate as staged
+from pipeline.steps import measuring
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.training.warm_start import Prepared, prepare, roles
 
 MUSEUM, OLDER = "museum", "older"
 
 
+@lineage.stage("train")
 def window(
     detector: str, as_of: str, *, training_days: int | None = None, warm_start: bool = False
 ) -> dict[str, Any]:
@@ -61,13 +65,15 @@ def window(
     return to_json(candidate)
 
 
+@lineage.job("train")
 def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Fit the networks on the train block and open the candidate's MLflow run."""
     # Here, because torch is heavy and no other step needs it.
     from pipeline.detector.training import fit
 
-    candidate = from_json(Candidate, payload)
+    candidate, began = from_json(Candidate, payload), time.monotonic()
     spec, manifest = staged.origin_of(candidate)
+    lineage.note_read(manifest.table, version=manifest.table_version)
     # One thread: networks this small spend more on waiting for each other than they save (7 times
     # the CPU with two), and the same seed gives the same weights however many cores there are.
     fitted = fit(
@@ -81,9 +87,13 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         save_fitted(fitted, Path(scratch))
         staging.push(Path(scratch), candidate.folder(staged.FIT))
-    return to_json(_opened(candidate, spec, manifest, fitted, run))
+    lineage.note_written(candidate.uri)
+    opened = _opened(candidate, spec, manifest, fitted, run)
+    measuring.trained(candidate.detector, time.monotonic() - began, now=datetime.now(UTC))
+    return to_json(opened)
 
 
+@lineage.stage("train")
 def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
     """Draw the threshold on the calibration block and write the bundle."""
     candidate = from_json(Candidate, payload)

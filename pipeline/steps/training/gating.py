@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import settings, staging
+from pipeline import lineage, log_context, settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.data.window import Manifest
@@ -54,10 +54,13 @@ class Judged:
     card: str
 
 
+@lineage.job("gate")
 def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Decide about a candidate and write down why; nothing that is live changes."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
+    lineage.note_read(candidate.uri)
+    lineage.note_read(manifest.table, version=manifest.table_version)
     frame = rows_for(block_of(candidate, "test"), "test")
     here = settings.load()
     client = connect(here)
@@ -82,6 +85,8 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
             bundle=folder,
             features=bundle.schema.features,
         )
+        log_context.bind_version(version.number)
+        lineage.note_model(spec.name, version.number, written=True)
         card = _card(candidate, spec, manifest, bundle, verdict, compared, blind)
         log_verdict(candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import settings, staging
+from pipeline import lineage, settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle import Bundle, load_bundle
@@ -28,6 +28,7 @@ from pipeline.steps.records import record_drift
 from pipeline.steps.training.fitting import block_of, museum_of
 
 
+@lineage.stage("train")
 def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
     """Try the bundle out on the test block; figures and numbers go to the MLflow run."""
     candidate = from_json(Candidate, payload)
@@ -51,6 +52,7 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
     return to_json(candidate)
 
 
+@lineage.stage("train")
 def drift(payload: dict[str, Any]) -> dict[str, Any]:
     """Compare the test days with the reference that the bundle will carry into production."""
     candidate = from_json(Candidate, payload)

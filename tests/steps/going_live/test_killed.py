@@ -130,7 +130,7 @@ def test_a_promotion_that_nobody_runs_again_is_written_down_by_the_next_change(d
 def test_a_rollback_is_finished_by_the_next_run(drill):
     def change():
         checked = rollback.check("pumps", target="previous", reason="bad", who="ada")
-        rollback.rescore(rollback.move(checked), run="r")
+        rollback.finish(rollback.move(checked), run="r")
 
     for world in drill(change):
         finished = {"status": "rolled_back", "rolled_back": "bad", "rescoring": "done"}

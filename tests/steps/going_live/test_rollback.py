@@ -76,7 +76,7 @@ def check(target="previous", *, reason="It flags half of all rows.", **how):
 
 
 def roll_back(target="previous", **how):
-    return rollback.rescore(rollback.move(check(target, **how)), run="pumps__rollback/r1")
+    return rollback.finish(rollback.move(check(target, **how)), run="pumps__rollback/r1")
 
 
 def last_decision(here):
@@ -221,6 +221,6 @@ def test_a_version_stays_due_until_its_days_are_scored(registry, monkeypatch):
     moved = rollback.move(check())
 
     with pytest.raises(ZeroDivisionError):
-        rollback.rescore(moved, run="r")
+        rollback.finish(moved, run="r")
 
     assert registry.tags[3][tags.RESCORING] == "due"

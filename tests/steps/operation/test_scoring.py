@@ -9,6 +9,7 @@ from pipeline import tables
 from pipeline.errors import BundleError, DataError, OutageError
 from pipeline.scoring import score_frame
 from pipeline.steps import live
+from pipeline.steps.operation import scoring
 from pipeline.steps.operation.basis import Judges, lookback_of
 from pipeline.tables import Table
 from tests.builders import ROWS_A_DAY
@@ -125,6 +126,19 @@ def test_doing_it_again_writes_nothing(filled):
     assert told["written"] == 0
     assert told["rows"] == len(D) * ROWS_A_DAY
     assert before == {name: version(filled, name) for name in before}
+
+
+def test_parts_that_fit_into_little_memory_give_the_same_tables(filled, here, monkeypatch):
+    filled.score(*D)
+    small = another_house(here, monkeypatch, "small")
+    small.deliver(station())
+    small.ingest(*D)
+    monkeypatch.setattr(scoring, "_MOST_CELLS", 1)  # less than a day: each is a part of its own
+
+    small.score(*D)
+
+    assert small.content() == filled.content()
+    assert version(small, "scores") == version(filled, "scores") + len(D) - 1
 
 
 def test_a_challenger_scores_in_shadow_and_raises_nothing(filled):

@@ -45,7 +45,7 @@ def test_skipped_days_are_ingested_newest_run_of_days_first():
 
     assert todo.what == "ingest 2024-01-03 to 2024-01-04 and 1 more days, which nobody ever tried"
     assert todo.command == (
-        "airflow dags trigger pumps__ingest --conf "
+        "airflow dags trigger pumps__load --conf "
         '\'{"from_day": "2024-01-03", "to_day": "2024-01-04"}\''
     )
 
@@ -53,12 +53,21 @@ def test_skipped_days_are_ingested_newest_run_of_days_first():
 def test_validated_days_are_scored_once_there_is_a_champion():
     waiting = with_days("waiting")
 
-    assert "pumps__score" in next_action(waiting).command
+    assert 'pumps__score --conf \'{"partition": "2024-01-01"}\'' in next_action(waiting).command
     assert "pumps__train" in next_action(replace(waiting, live=None)).command
 
 
+def test_several_days_are_scored_by_one_run():
+    command = next_action(with_days("waiting", "waiting")).command
+
+    assert command == (
+        "airflow dags trigger pumps__load --conf "
+        '\'{"from_day": "2024-01-01", "to_day": "2024-01-02", "work": "score again"}\''
+    )
+
+
 @pytest.mark.parametrize(
-    ("reason", "verb"), [("scoring: NaN", "score"), ("no answer", "ingest")], ids=str
+    ("reason", "verb"), [("scoring: NaN", "score"), ("no answer", "load")], ids=str
 )
 def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
     assert f"pumps__{verb} " in next_action(with_days("failed", reason=reason)).command

@@ -11,7 +11,7 @@ from pipeline.data.decisions import decisions_as_of
 from pipeline.errors import DataError
 from pipeline.steps.operation.scoring import score_days
 from pipeline.steps.people.answers import Signature
-from pipeline.steps.people.deciding import decide, rescore
+from pipeline.steps.people.deciding import days_to_rescore, decide
 from pipeline.tables import Table
 from tests.builders import days, moment
 from tests.steps.asked import put_detector
@@ -80,7 +80,8 @@ def test_the_days_since_a_decision_are_scored_again(filled):
     day = sorted(set(before["date"]))[1]
 
     told = decide("pumps", "flow", "mute", ANN, since=day.isoformat())
-    rescored = rescore(told, run="r1")
+    (group,) = days_to_rescore(told)
+    rescored = score_days("pumps", group, run="r1")
 
     after = tables.read(Table(filled.here.storage, "pumps", "scores"), keep_date=True)
     muted = set(after[after["muted"].str.contains("flow")]["date"])

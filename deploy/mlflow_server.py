@@ -1,4 +1,4 @@
-"""`mlflow server` as one process: `python -m deploy.embedded.mlflow_server ARGUMENTS`.
+"""`mlflow server` as one process: `python -m deploy.mlflow_server ARGUMENTS`.
 
 MLflow's command starts the web server as a child and only waits for it. Killed, it leaves the
 child behind with the port, and whatever restarts it fails for ever; so here the web server takes

@@ -1,0 +1,1 @@
+"""`make bench-scale`: twenty million rows through the steps of production, here and on S3."""

@@ -1,0 +1,124 @@
+"""`<detector>__load`: many days at once, in groups that the workers share out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from airflow.sdk import DAG, Param, TriggerRule, task, task_group
+
+from dags.context import Handed, skip, this_run
+from dags.defaults import SPAN_OF_GROUP, detector_dag
+from dags.detector_files import readable_detectors
+from pipeline.config import DetectorSpec
+
+Work = Literal["load and score", "score again"]
+
+_LOAD: Work = "load and score"
+_AGAIN: Work = "score again"
+
+DOC = """
+### Many days of **{name}** at once: a first load, or a replay
+
+1. `plan` cuts the range into groups of neighbouring days, each worth half a minute of work or more
+   and never more rows than one task may hold: as many as there are workers to take them.
+2. `group.load` fetches and validates the days of one group and writes them to the tables, as
+   `{name}__ingest` does for one day.
+3. `group.score` scores them with the live version, if there is one.
+
+Asked only to `{again}`, it skips every `group.load`: nothing is fetched.
+
+Groups run at the same time and in any order; the tables end as if one run had brought the days one
+after the other. A day that has not changed is left as it is. As with a backfill, nobody is told of
+incidents of the past, and drift is judged day by day from the next `{name}__score` on.
+
+#### When `group.score` is red
+
+A day of the group was blocked: the log names the day and the rule, and its rows are in
+`quarantine`. The other days of the group are scored and the other groups go on. The data are at
+fault, so nothing is retried. Mend the source, then clear the group's `load` with what follows it:
+it brings all its days again and replaces what changed.
+"""
+
+
+@task
+def plan(detector: str, *, params: Handed = None) -> Handed:
+    """The groups of days."""
+    from pipeline.steps.operation import fan_out
+
+    return fan_out.plan(
+        detector,
+        params["from_day"],
+        params["to_day"],
+        params["work"],
+        days_a_group=params["days_a_group"],
+    )
+
+
+@task(map_index_template=SPAN_OF_GROUP)
+def load(detector: str, days: list[str], *, params: Handed = None) -> Handed:
+    """Bring the days of a group from the source into the tables, unless they shall stay."""
+    from pipeline.steps import ingestion
+
+    if params["work"] == _AGAIN:
+        skip("not_fetched", "Asked for is to score again what is there.")
+    return ingestion.load(detector, days, run=this_run())
+
+
+@task(map_index_template=SPAN_OF_GROUP, trigger_rule=TriggerRule.NONE_FAILED)
+def score(detector: str, days: list[str], *, params: Handed = None) -> Handed:
+    """Score the days of a group; red when a day that was loaded is blocked."""
+    from pipeline.steps import ingestion
+    from pipeline.steps.operation import scoring
+
+    outcome = scoring.score_days(detector, days, run=this_run())
+    if params["work"] == _LOAD:
+        ingestion.refuse_blocked(detector, days)
+    if reason := outcome.get("skipped"):
+        skip("not_scored", reason)
+    return outcome
+
+
+@task_group
+def group(detector: str, days: Handed) -> None:
+    """One group of days."""
+    load(detector, days=days) >> score(detector, days=days)
+
+
+def load_dag(spec: DetectorSpec) -> DAG:
+    """The loading DAG of one detector."""
+    with detector_dag(
+        spec,
+        "load",
+        schedule=None,
+        # Two loads of the same days would redo each other's work; groups use the workers anyway.
+        max_active_runs=1,
+        doc_md=DOC.format(name=spec.name, again=_AGAIN),
+        params=_params(),
+    ) as dag:
+        group.partial(detector=spec.name).expand(days=plan(spec.name))
+    return dag
+
+
+def _params() -> dict[str, Param]:
+    return {
+        "from_day": Param(type="string", format="date", description="First day of the range."),
+        "to_day": Param(type="string", format="date", description="Last day of it, included."),
+        "work": Param(
+            _LOAD,
+            type="string",
+            enum=[_LOAD, _AGAIN],
+            description="Fetch the days from the source and score them, or score what is there "
+            "once more, with the version that is live now.",
+        ),
+        "days_a_group": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            description="Days that one task works on. Empty: as many as give it half a minute of "
+            "work. Fewer use more workers at once where the source is slow.",
+        ),
+    }
+
+
+for _spec in readable_detectors():
+    globals()[f"{_spec.name}__load"] = load_dag(_spec)

@@ -1,0 +1,56 @@
+"""Every log line of a task says which detector, partition and run it is about.
+
+Airflow calls `begin` in the task's process before it executes the task and `end` after it, so its
+own lines about a failure say it as well. In JSON each is a field; a version joins them as soon as
+the step knows one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Context
+
+from dags.context import as_of_day
+from pipeline import log_context
+
+_AS_OF = ("train", "recalibrate")
+"""DAGs that look at days before one day: that day stands for their partition."""
+
+
+def begin(context: Context) -> None:
+    """Let the lines of this task carry what it is about."""
+    run: Any = context["dag_run"]
+    detector, _, verb = run.dag_id.rpartition("__")
+    log_context.bind(
+        detector=detector,
+        partition=as_of_day() if verb in _AS_OF else _partition(context),
+        run=f"{run.dag_id}/{run.run_id}",
+    )
+
+
+def end(_: Context) -> None:
+    """Let nothing of it stick to the next task of the same process."""
+    log_context.unbind()
+
+
+LOG_LINES: dict[str, Any] = {
+    "on_execute_callback": begin,
+    "on_success_callback": end,
+    "on_skipped_callback": end,
+    "on_retry_callback": end,
+    "on_failure_callback": end,
+}
+"""For a DAG's `default_args`."""
+
+
+def _partition(context: Context) -> str:
+    """The day of a partitioned run, or the days of a range or of a group of it."""
+    params, ti = context["params"], context["ti"]
+    group = (getattr(ti.task, "op_kwargs", None) or {}).get("days")
+    if isinstance(group, list):
+        return log_context.partition_of(group)
+    ends = [params.get("from_day"), params.get("to_day")]
+    if all(ends):
+        return log_context.partition_of([str(day) for day in ends])
+    return str(context.get("partition_key") or params.get("partition") or "")

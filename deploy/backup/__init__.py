@@ -1,0 +1,9 @@
+"""Back up and restore what a deployment cannot make again: databases, tables, MLflow's artifacts.
+
+A backup is a folder or an `s3://` prefix that needs nothing but this package to be put back::
+
+    manifest.json              written last: without it there is no backup
+    databases/<name>.dump      pg_dump's custom format
+    stores/lake/...            the Delta tables, each as it was at one version
+    stores/mlflow/...          artifacts
+"""

@@ -1,0 +1,86 @@
+"""`python -m deploy.backup create DEST | verify SOURCE | restore SOURCE [--replace]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
+
+from deploy.backup.creating import create
+from deploy.backup.manifest import Manifest
+from deploy.backup.restoring import restore
+from deploy.backup.sources import embedded_sources, sources_of, target_at
+from deploy.backup.verifying import verify
+from pipeline.errors import PlimsollError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; the exit status."""
+    parsed = _parser().parse_args(arguments)
+    began = time.monotonic()
+    try:
+        manifest = _done(parsed)
+    except (PlimsollError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("broken off; what was written so far is no backup", file=sys.stderr)
+        return INTERRUPTED
+    say(f"{_told(manifest)}, {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def say(message: str) -> None:
+    """Tell the person what happens, at once even through a pipe."""
+    print(message, flush=True)
+
+
+def _done(parsed: argparse.Namespace) -> Manifest:
+    place = target_at(parsed.place, os.environ)
+    if parsed.command == "verify":
+        return verify(place)
+    found = (
+        embedded_sources(os.environ, say)
+        if parsed.embedded
+        else nullcontext(sources_of(os.environ))
+    )
+    with found as sources:
+        if parsed.command == "create":
+            return create(sources, place, now=datetime.now(UTC), say=say)
+        return restore(sources, place, replace=parsed.replace, say=say)
+
+
+def _told(manifest: Manifest) -> str:
+    return (
+        f"backup of {manifest.created_at}: {len(manifest.databases)} databases, "
+        f"{len(manifest.tables)} tables, {len(manifest.files)} files, {manifest.size / 1e6:.1f} MB"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy.backup", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, text: str, place: str) -> argparse.ArgumentParser:
+        added: Callable[..., argparse.ArgumentParser] = commands.add_parser
+        made = added(name, help=text)
+        made.add_argument("place", metavar=place, help="a folder or s3://bucket/prefix")
+        return made
+
+    creating = command("create", "back up a running deployment", "DEST")
+    command("verify", "read a backup and compare it with its manifest", "SOURCE")
+    restoring = command("restore", "put a backup back into a stopped deployment", "SOURCE")
+    restoring.add_argument("--replace", action="store_true", help="delete what is there")
+    for each in (creating, restoring):
+        each.add_argument("--embedded", action="store_true", help="the stack of `make up`")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""Folders and `s3://` prefixes: where backups come from and where they go."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from deploy.backup.errors import BackupError
+from pipeline.staging import filesystem_at
+
+WORKERS = 8
+"""Files on their way at once. Small files wait for the server, not for this machine; each worker
+holds one chunk and the part of an upload that it is in."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One folder, local or in a bucket.
+
+    Attributes:
+        uri: as a person wrote it, for messages.
+        filesystem: what it lies on.
+        root: its path there.
+        options: what deltalake needs to reach it, beyond the `AWS_*` variables.
+    """
+
+    uri: str
+    filesystem: fs.FileSystem
+    root: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return isinstance(self.filesystem, fs.LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        """The path of the file `name`, which is relative to the place."""
+        return f"{self.root}/{name}"
+
+    def below(self, name: str) -> Place:
+        """The folder `name` inside."""
+        uri = f"{self.uri.rstrip('/')}/{name}"
+        return Place(uri, self.filesystem, self.path(name), self.options)
+
+    def folders(self, name: str = "") -> list[str]:
+        """Names of the folders directly in the folder `name`, relative to the place."""
+        return [e for e, kind in self._entries(name) if kind == fs.FileType.Directory]
+
+    def files(self, name: str = "", *, recursive: bool = True) -> list[str]:
+        """Names of the files in the folder `name`, relative to the place; none if there is none."""
+        return [
+            e for e, kind in self._entries(name, recursive=recursive) if kind == fs.FileType.File
+        ]
+
+    def is_empty(self) -> bool:
+        """Whether no file is there."""
+        return not self.files()
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file `name`."""
+        return bool(self.filesystem.get_file_info(self.path(name)).type == fs.FileType.File)
+
+    def read(self, name: str) -> bytes:
+        """The content of a small file."""
+        with self.filesystem.open_input_stream(self.path(name)) as stream:
+            return bytes(stream.read())
+
+    def open_output(self, name: str) -> pa.NativeFile:
+        """A stream into the file `name`, whose folder is made if need be."""
+        path = self.path(name)
+        if self.is_local:  # an object store knows no folders, and would keep an empty object
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return self.filesystem.open_output_stream(path)
+
+    def write_at_once(self, name: str, content: bytes) -> None:
+        """Write a small file so that nobody ever sees a part of it."""
+        unfinished = f"{name}.new" if self.is_local else name
+        with self.open_output(unfinished) as stream:
+            stream.write(content)
+        if self.is_local:
+            self.filesystem.move(self.path(unfinished), self.path(name))
+
+    def make_private(self) -> None:
+        """Make the folder, for its owner only: dumps hold password hashes. In a bucket, nothing."""
+        if self.is_local:
+            Path(self.root).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def empty(self) -> None:
+        """Delete all that is in it."""
+        self.filesystem.delete_dir_contents(self.root, missing_dir_ok=True)
+
+    def _entries(self, name: str, *, recursive: bool = False) -> list[tuple[str, fs.FileType]]:
+        folder = self.path(name) if name else self.root
+        selector = fs.FileSelector(folder, recursive=recursive, allow_not_found=True)
+        found = self.filesystem.get_file_info(selector)
+        return sorted((e.path.removeprefix(self.root).lstrip("/"), e.type) for e in found)
+
+
+def place_at(uri: str, environment: Mapping[str, str], prefix: str) -> Place:
+    """The place at `uri`, reached with `<prefix>_ACCESS_KEY_ID` and so on, else with `AWS_*`.
+
+    Source, target and MLflow's bucket usually have keys of their own.
+
+    Raises:
+        BackupError: a key without its secret, or a URI that is neither a path nor `s3://`.
+    """
+    key = environment.get(f"{prefix}_ACCESS_KEY_ID") or environment.get("AWS_ACCESS_KEY_ID")
+    secret = environment.get(f"{prefix}_SECRET_ACCESS_KEY") or environment.get(
+        "AWS_SECRET_ACCESS_KEY"
+    )
+    endpoint = environment.get(f"{prefix}_ENDPOINT_URL") or environment.get("AWS_ENDPOINT_URL")
+    if "://" not in uri:
+        filesystem, root = filesystem_at(uri)
+        return Place(uri, filesystem, root)
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.netloc:
+        msg = f"{uri} is neither a path nor s3://bucket/prefix; give one of the two."
+        raise BackupError(msg)
+    root = f"{parts.netloc}{parts.path}".rstrip("/")
+    if bool(key) != bool(secret):
+        msg = f"{uri}: a key without its secret. Set {prefix}_ACCESS_KEY_ID and "
+        raise BackupError(msg + f"{prefix}_SECRET_ACCESS_KEY, or the AWS_* pair, both or none.")
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    return Place(
+        uri.rstrip("/"), _s3(key, secret, endpoint, region), root, _delta(key, secret, endpoint)
+    )
+
+
+def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`work(item)` of each, in order, several at once; never more under way than a few a worker."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 4 * WORKERS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _s3(
+    key: str | None, secret: str | None, endpoint: str | None, region: str | None
+) -> fs.FileSystem:
+    options: dict[str, str] = {}
+    if key and secret:
+        options |= {"access_key": key, "secret_key": secret}
+    if endpoint:
+        url = urlsplit(endpoint)
+        options |= {"endpoint_override": url.netloc, "scheme": url.scheme}
+    if region or endpoint:
+        options["region"] = region or "us-east-1"  # without one, Arrow asks Amazon for it
+    return fs.S3FileSystem(**options)
+
+
+def _delta(key: str | None, secret: str | None, endpoint: str | None) -> dict[str, str]:
+    options: dict[str, str] = {}
+    if key and secret:
+        options |= {"aws_access_key_id": key, "aws_secret_access_key": secret}
+    if endpoint:
+        plain = str(endpoint.startswith("http://")).lower()
+        options |= {"aws_endpoint": endpoint, "aws_allow_http": plain}
+    return options

@@ -1,0 +1,83 @@
+"""Putting a backup back, into a deployment whose services are stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deploy.backup import copying, databases
+from deploy.backup.errors import BackupError
+from deploy.backup.manifest import FileEntry, Manifest, stored
+from deploy.backup.places import Place, in_parallel
+from deploy.backup.sources import Sources
+from deploy.backup.verifying import verify
+
+
+def restore(
+    sources: Sources, backup: Place, *, replace: bool, say: Callable[[str], None]
+) -> Manifest:
+    """Make `sources` what they were; with `replace`, what is there is deleted first.
+
+    Everything that can be known is checked before anything is changed. Files come first and the
+    databases last, so that nothing can start on half of it.
+
+    Raises:
+        BackupError: the backup is damaged, services are running, something is there and `replace`
+            was not given, or a step failed; the message says whether something was changed.
+    """
+    say("verifying the backup")
+    manifest = verify(backup)
+    _refuse_misfit(sources, manifest)
+    if not replace:
+        _refuse_filled(sources, manifest)
+    for store in manifest.stores:
+        say(f"restoring {store}")
+        _restore_store(sources.stores[store], store, backup, manifest)
+    for name in manifest.databases:
+        say(f"restoring database {name}")
+        databases.restore(sources.server, name, backup)
+    return manifest
+
+
+def _refuse_misfit(sources: Sources, manifest: Manifest) -> None:
+    if strangers := sorted(set(manifest.stores) - set(sources.stores)):
+        msg = f"The backup holds {', '.join(strangers)}, which this deployment does not name."
+        raise BackupError(msg)
+    if connected := databases.sessions(sources.server, manifest.databases):
+        msg = (
+            f"Somebody is connected to {', '.join(connected)}: stop everything but PostgreSQL and "
+            "the S3 server (embedded: `make down`), then restore. Nothing was changed."
+        )
+        raise BackupError(msg)
+    if lacking := databases.missing_roles(sources.server, manifest.roles):
+        msg = (
+            f"The server has no role {', '.join(lacking)}: let the deployment make its roles "
+            "(start its PostgreSQL once), or CREATE ROLE each of them. Nothing was changed."
+        )
+        raise BackupError(msg)
+
+
+def _refuse_filled(sources: Sources, manifest: Manifest) -> None:
+    filled = [
+        f"database {n}" for n in databases.filled_databases(sources.server, manifest.databases)
+    ]
+    filled += [sources.stores[s].uri for s in manifest.stores if not sources.stores[s].is_empty()]
+    if filled:
+        msg = (
+            f"There is something in {', '.join(filled)}. Back it up if it is worth anything, then "
+            "give --replace to delete it. Nothing was changed."
+        )
+        raise BackupError(msg)
+
+
+def _restore_store(target: Place, store: str, backup: Place, manifest: Manifest) -> None:
+    target.empty()
+    folder = stored(store)
+    source = backup.below(folder)
+
+    def put(file: tuple[str, FileEntry]) -> None:
+        path, entry = file
+        copying.copy_back(source, path.removeprefix(f"{folder}/"), target, entry)
+
+    mine = ((path, e) for path, e in manifest.files.items() if path.startswith(f"{folder}/"))
+    for _ in in_parallel(put, mine):
+        pass

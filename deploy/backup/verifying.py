@@ -1,0 +1,40 @@
+"""Whether a backup still is what it was."""
+
+from __future__ import annotations
+
+from deploy.backup import copying
+from deploy.backup.errors import BackupError
+from deploy.backup.manifest import NAME, FileEntry, Manifest, from_json
+from deploy.backup.places import Place, in_parallel
+
+_NAMED = 3  # files that a message names
+
+
+def verify(backup: Place) -> Manifest:
+    """Read every file of the backup; its manifest, if all are there and unchanged.
+
+    Raises:
+        BackupError: there is no manifest, or files are missing or damaged.
+    """
+    if not backup.exists(NAME):
+        msg = (
+            f"{backup.uri} has no {NAME}: there is no backup, or it was broken off before it was "
+            "complete. Name the folder of a finished one."
+        )
+        raise BackupError(msg)
+    manifest = from_json(backup.read(NAME), f"{backup.uri}/{NAME}")
+
+    def measured(path: str) -> tuple[str, FileEntry | None]:
+        return path, copying.measure(backup, path)
+
+    found = dict(in_parallel(measured, manifest.files))
+    missing = [path for path, entry in found.items() if entry is None]
+    damaged = [path for path, e in found.items() if e is not None and e != manifest.files[path]]
+    if missing or damaged:
+        named = ", ".join([*missing, *damaged][:_NAMED])
+        msg = (
+            f"{backup.uri}: {len(missing)} files are missing and {len(damaged)} damaged, of "
+            f"{len(found)} ({named}). Nothing was restored; use another backup."
+        )
+        raise BackupError(msg)
+    return manifest

@@ -1,0 +1,97 @@
+"""The history of one detector by the day that was judged, from Postgres.
+
+Prometheus knows what was shown when. A backfill, a rescoring after a rollback, a year loaded in one
+run: those change the past, and only the readings themselves (`pipeline.metrics.store`) follow.
+"""
+
+from __future__ import annotations
+
+from deploy.grafana.panels import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    VERMILION,
+    Panel,
+    Query,
+    Section,
+)
+
+
+def _by_day(topic: str, value: str, legend: str, colour: str, *, dashed: bool = False) -> Query:
+    """A value of each day's reading; the reader's role may ask for it."""
+    sql = (
+        f'SELECT day::timestamp AS time, {value} AS "{legend}" FROM readings '  # noqa: S608 - constants
+        f"WHERE detector = ${{detector:sqlstring}} AND topic = '{topic}' "
+        "AND content <> 'null' AND $__timeFilter(day) ORDER BY 1"
+    )
+    return Query(sql, legend, colour, dashed=dashed)
+
+
+def _field(*path: str) -> str:
+    return f"(content #>> '{{{','.join(path)}}}')::float8"
+
+
+HISTORY = Section(
+    "By day (from Postgres)",
+    (
+        Panel(
+            title="Rows above the line by day",
+            told="Of each scored day, as its scores are now: days that were scored again count as "
+            "they were scored last.",
+            unit="percentunit",
+            source="plimsoll",
+            queries=(
+                _by_day(
+                    "scored", f"{_field('flags')} / nullif({_field('rows')}, 0)", "flagged", BLUE
+                ),
+                _by_day("scored", _field("alpha"), "budget", VERMILION, dashed=True),
+            ),
+        ),
+        Panel(
+            title="Scores and the line by day",
+            told="Quantiles of each scored day, and the line that it was held against.",
+            unit="short",
+            source="plimsoll",
+            queries=(
+                _by_day("scored", _field("quantiles", "0.5"), "median", GREY),
+                _by_day("scored", _field("quantiles", "0.95"), "95 %", SKY),
+                _by_day("scored", _field("quantiles", "0.99"), "99 %", ORANGE),
+                _by_day("scored", _field("threshold"), "line", VERMILION),
+            ),
+        ),
+        Panel(
+            title="Rows by day",
+            told="Let through, and rejected by all rules together, as each day was ingested last.",
+            unit="short",
+            source="plimsoll",
+            queries=(
+                _by_day("ingested", _field("accepted"), "accepted", GREEN),
+                _by_day(
+                    "ingested",
+                    "(SELECT coalesce(sum(value::float8), 0) "
+                    "FROM jsonb_each_text(content -> 'rejected'))",
+                    "in quarantine",
+                    VERMILION,
+                ),
+            ),
+        ),
+        Panel(
+            title="Drift of the score by day",
+            told="Distance D of the scores from the reference; 0.2 is what an alarm asks for.",
+            unit="none",
+            source="plimsoll",
+            queries=(
+                _by_day(
+                    "drifted",
+                    "(SELECT (each ->> 'distance')::float8 "
+                    "FROM jsonb_array_elements(content -> 'moved') AS each "
+                    "WHERE each ->> 'feature' = 'score')",
+                    "score",
+                    BLUE,
+                ),
+            ),
+        ),
+    ),
+)

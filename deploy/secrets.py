@@ -1,0 +1,193 @@
+"""The `.env` of the full stack, with a secret drawn wherever one is missing: `make secrets`.
+
+Run it as often as you like: what has a value stays, because the databases know it already. It
+needs Python and nothing else, so that a host that has only Docker besides can run it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+EXAMPLE = REPOSITORY / ".env.example"
+
+# What goes into a URL must need no quoting there; S3 keys of other makers hold "/" and "+".
+IN_URLS = r"[A-Za-z0-9._~-]+"
+IN_JSON = r"[A-Za-z0-9._~+/=-]+"
+ONE_LINE = r"[^\s'\"\\$]+"
+FERNET = r"[A-Za-z0-9_-]{43}=(,[A-Za-z0-9_-]{43}=)*"  # several while one replaces another
+
+SHORTEST = 16
+FEWEST_CHARACTERS = 6  # 20 random hexadecimal digits show fewer once in 10 million draws
+PLACEHOLDERS = ("changeme", "change_me", "change-me", "example", "password", "placeholder")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one sort of secret is drawn, and what a value of it must look like."""
+
+    draw: Callable[[], str]
+    pattern: str
+    looks: str
+    shortest: int = SHORTEST
+
+
+# Hexadecimal: safe in URLs, shells and configuration files, and never starts with a dash.
+_URL = Kind(lambda: secrets.token_hex(24), IN_URLS, "letters, digits and . _ ~ - only")
+_ACCESS_KEY = Kind(lambda: secrets.token_hex(10), IN_JSON, "letters, digits and . _ ~ + / = - only")
+_SECRET_KEY = Kind(lambda: secrets.token_hex(24), IN_JSON, "letters, digits and . _ ~ + / = - only")
+_JWT = Kind(lambda: secrets.token_hex(64), IN_URLS, "letters, digits and . _ ~ - only", 64)
+_FERNET = Kind(
+    lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    FERNET,
+    "32 bytes in URL-safe base64: 43 characters and a =",
+)
+_TYPED = Kind(lambda: secrets.token_hex(12), ONE_LINE, "one word without quotes, backslash or $")
+
+SECRETS: dict[str, Kind] = {
+    "POSTGRES_PASSWORD": _URL,
+    "AIRFLOW_DB_PASSWORD": _URL,
+    "CELERY_DB_PASSWORD": _URL,
+    "MLFLOW_DB_PASSWORD": _URL,
+    "PLIMSOLL_DB_PASSWORD": _URL,
+    "PLIMSOLL_READER_DB_PASSWORD": _URL,
+    "VALKEY_PASSWORD": _URL,
+    "LAKE_ACCESS_KEY": _ACCESS_KEY,
+    "LAKE_SECRET_KEY": _SECRET_KEY,
+    "MLFLOW_ACCESS_KEY": _ACCESS_KEY,
+    "MLFLOW_SECRET_KEY": _SECRET_KEY,
+    "LOGS_ACCESS_KEY": _ACCESS_KEY,
+    "LOGS_SECRET_KEY": _SECRET_KEY,
+    "AIRFLOW_FERNET_KEY": _FERNET,
+    "AIRFLOW_JWT_SECRET": _JWT,  # HS512 wants 64 bytes
+    "AIRFLOW_API_SECRET_KEY": _URL,
+    "AIRFLOW_ADMIN_PASSWORD": _TYPED,
+    "GRAFANA_ADMIN_PASSWORD": _TYPED,
+}
+
+_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file named by the first argument, `.env` by default; the exit status."""
+    path = Path(arguments[0] if arguments else REPOSITORY / ".env").resolve()
+    before = path.read_text() if path.exists() else ""
+    after, added = completed(EXAMPLE.read_text(), before)
+    wrong = faults(after)
+    if wrong:
+        print(f"{path} was left as it is:", *wrong, sep="\n  ", file=sys.stderr)
+        return 1
+    _write_private(path, after)
+    print(f"{path}: added {', '.join(added)}" if added else f"{path}: nothing was missing")
+    return 0
+
+
+def completed(example: str, existing: str) -> tuple[str, list[str]]:
+    """`existing` with what it lacks of `example` and every empty secret drawn; the names added.
+
+    Lines that hold a value, comments and variables of one's own stay as they are.
+    """
+    have = {name for name, _ in _assignments(existing)}
+    missing = [block for block in _blocks(example) if block[0] not in have]
+    parts = [existing if not existing or existing.endswith("\n") else existing + "\n"]
+    parts += [f"{comment}{name}={value}\n" for name, comment, value in missing]
+    lines, drawn = [], []
+    for line in (example if not existing.strip() else "".join(parts)).splitlines():
+        name, value = _read(line)
+        if name in SECRETS and not value:
+            line = f"{name}={SECRETS[name].draw()}"  # noqa: PLW2901 - the line as it will stand
+            drawn.append(name)
+        lines.append(line)
+    named = [name for name, _, _ in missing if name not in drawn] if existing.strip() else []
+    return "\n".join(lines) + "\n", named + drawn
+
+
+def faults(text: str) -> list[str]:
+    """What is wrong with the secrets of an `.env`, a sentence each; the values are not repeated."""
+    found = _assignments(text)
+    values = dict(found)
+    twice = [name for name, times in Counter(name for name, _ in found).items() if times > 1]
+    return [
+        *(f"{name} is set twice: remove one of the lines." for name in twice),
+        *(f"{name} is not there: run this again." for name in SECRETS if not values.get(name)),
+        *(fault for name in SECRETS if (fault := _weakness(name, values.get(name, "")))),
+        *_shared({name: values[name] for name in SECRETS if values.get(name)}),
+    ]
+
+
+def _weakness(name: str, value: str) -> str | None:
+    kind = SECRETS[name]
+    mend = "Empty its value and run this again to have one drawn."
+    if not value:
+        return None
+    if not re.fullmatch(kind.pattern, value):
+        return f"{name} must be {kind.looks}. {mend}"
+    if len(value) < kind.shortest:
+        return f"{name} has {len(value)} characters; at least {kind.shortest} are needed. {mend}"
+    if kind is not _FERNET and any(word in value.lower() for word in PLACEHOLDERS):
+        return f"{name} still holds a placeholder. {mend}"
+    if len(set(value)) < FEWEST_CHARACTERS:
+        return f"{name} repeats {len(set(value))} characters and can be guessed. {mend}"
+    return None
+
+
+def _shared(values: Mapping[str, str]) -> list[str]:
+    first: dict[str, str] = {}
+    return [
+        f"{name} is the same as {first[value]}: empty one of them and run this again."
+        for name, value in values.items()
+        if first.setdefault(value, name) != name
+    ]
+
+
+def _assignments(text: str) -> list[tuple[str, str]]:
+    return [(name, value) for line in text.splitlines() for name, value in [_read(line)] if name]
+
+
+def _blocks(example: str) -> list[tuple[str, str, str]]:
+    """Every variable of the example: its name, the comment above it and its value."""
+    blocks, comment = [], ""
+    for line in example.splitlines():
+        name, value = _read(line)
+        if name:
+            blocks.append((name, comment, value))
+            comment = ""
+        else:
+            comment = comment + line + "\n" if line.startswith("#") else ""
+    return blocks
+
+
+def _read(line: str) -> tuple[str, str]:
+    """Name and value of a line as Compose reads it; two empty strings for any other line."""
+    matched = _ASSIGNMENT.match(line)
+    if not matched:
+        return "", ""
+    name, value = matched[1], matched[2].strip()
+    if value[:1] in {"'", '"'}:
+        return name, value[1:].split(value[0], 1)[0]
+    return name, re.split(r"(?:^|\s+)#", value, maxsplit=1)[0].strip()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace `path` in one step by a file that only its owner can read."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,116 @@
+"""Events as OpenLineage has them, and the client that sends them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from datetime import date, timedelta
+from uuid import NAMESPACE_URL, uuid5
+
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.facet_v2 import (
+    DatasetFacet,
+    RunFacet,
+    dataset_version_dataset,
+    error_message_run,
+    job_type_job,
+    nominal_time_run,
+    output_statistics_output_dataset,
+    parent_run,
+)
+
+from pipeline import settings
+from pipeline.lineage.files import LineageFiles
+from pipeline.lineage.jobs import Told
+from pipeline.lineage.journal import Dataset
+
+NAMESPACE = "plimsoll"
+PRODUCER = "urn:plimsoll"
+
+
+def emit(told: Told) -> None:
+    """Build the event and hand it to the transport; raises whatever the transport raises."""
+    _client().emit(event_of(told))
+
+
+def event_of(told: Told) -> RunEvent:
+    """`told` as an OpenLineage run event."""
+    return RunEvent(
+        eventTime=told.at.isoformat(),
+        eventType=RunState[told.state],
+        producer=PRODUCER,
+        run=Run(told.attempt, _run_facets(told)),
+        job=Job(
+            NAMESPACE,
+            f"{told.detector}.{told.verb}",
+            {"jobType": job_type_job.JobTypeJobFacet("BATCH", "PLIMSOLL", "TASK")},
+        ),
+        inputs=[
+            InputDataset(each.namespace, each.name, facets=_version(each)) for each in told.inputs
+        ],
+        outputs=[_output(each) for each in told.outputs],
+    )
+
+
+def parent_id(run: str) -> str:
+    """The id of a DAG run: the same for all its tasks, wherever they run."""
+    return str(uuid5(NAMESPACE_URL, f"{PRODUCER}:{run}"))
+
+
+def _run_facets(told: Told) -> dict[str, RunFacet]:
+    facets: dict[str, RunFacet] = {}
+    if told.run:
+        facets["parent"] = parent_run.ParentRunFacet(
+            run=parent_run.Run(parent_id(told.run)),
+            job=parent_run.Job(NAMESPACE, told.run.split("/", 1)[0]),
+        )
+    if told.partition:
+        days = [date.fromisoformat(day) for day in told.partition.split("/")]
+        facets["nominalTime"] = nominal_time_run.NominalTimeRunFacet(
+            nominalStartTime=_midnight(days[0]),
+            nominalEndTime=_midnight(days[-1] + timedelta(days=1)),
+        )
+    if told.error:
+        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(told.error, "python")
+    return facets
+
+
+def _output(written: Dataset) -> OutputDataset:
+    rows = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
+        rowCount=written.rows
+    )
+    return OutputDataset(
+        written.namespace,
+        written.name,
+        facets=_version(written),
+        outputFacets={} if written.rows is None else {"outputStatistics": rows},
+    )
+
+
+def _version(of: Dataset) -> dict[str, DatasetFacet]:
+    if not of.version:
+        return {}
+    return {"version": dataset_version_dataset.DatasetVersionDatasetFacet(of.version)}
+
+
+def _midnight(day: date) -> str:
+    return f"{day}T00:00:00+00:00"
+
+
+@functools.cache
+def _client() -> OpenLineageClient:
+    """A client with the transport that OpenLineage's own variables or file name; else with ours."""
+    # It says at INFO which transport it uses: a line in the log of every task.
+    logging.getLogger("openlineage.client.client").setLevel(logging.WARNING)
+    ours = OpenLineageClient(transport=LineageFiles(settings.load().lineage))
+    if ours.config.transport or settings.named("OPENLINEAGE_URL"):
+        return OpenLineageClient()
+    # It would add the repository's address from git, which may hold a password.
+    ours.config.facets.source_code_location.disabled = True
+    return ours
+
+
+def forget_client() -> None:
+    """Read the environment anew at the next event; for tests, whose environment changes."""
+    _client.cache_clear()

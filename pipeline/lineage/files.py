@@ -1,0 +1,88 @@
+"""Lineage in files: the transport that needs no server and no configuration.
+
+`events.jsonl` holds one event a line, as OpenLineage's own file transport writes them. When it is
+full it becomes `events-<UTC time>.jsonl`, and of those the newest are kept, so that the folder
+stays below `FILES_KEPT` x `FILE_BYTES` and a little. Any number of processes of one host may write:
+a line is one write, under a lock. Two hosts want two folders.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from openlineage.client.client import Event
+from openlineage.client.serde import Serde
+from openlineage.client.transport import Config, Transport
+
+FILE_BYTES = 16 * 2**20
+"""A file is full at this size; about 8,000 events."""
+
+FILES_KEPT = 16
+"""Full files that are kept: with the open one at most 272 MiB."""
+
+_LOCK_S = 1.0  # longest wait for other writers; they need a millisecond each
+_POLL_S = 0.005
+
+
+class LineageFiles(Transport):
+    """Appends events to the files of one folder."""
+
+    kind = "plimsoll_files"
+    config_class = Config
+
+    def __init__(
+        self, folder: Path, *, file_bytes: int = FILE_BYTES, files_kept: int = FILES_KEPT
+    ) -> None:
+        self.folder = folder
+        self._file_bytes, self._files_kept = file_bytes, files_kept
+
+    def emit(self, event: Event) -> None:
+        """Append one line.
+
+        Raises:
+            OSError: the folder cannot be written, or other writers held it for a second.
+        """
+        self.append(Serde.to_json(event))
+
+    def append(self, line: str) -> None:
+        """Append `line`, which must not have a line break inside; as `emit`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        current = self.folder / "events.jsonl"
+        with _locked(self.folder / ".lock"):
+            if current.exists() and current.stat().st_size >= self._file_bytes:
+                self._put_away(current)
+            # One write to a file opened for appending, so that not even a reader sees half a line.
+            opened = os.open(current, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(opened, f"{line}\n".encode())
+            finally:
+                os.close(opened)
+
+    def _put_away(self, full: Path) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        full.rename(full.with_name(f"events-{stamp}.jsonl"))
+        for old in sorted(self.folder.glob("events-*.jsonl"))[: -self._files_kept]:
+            old.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The only right to write the folder; freed by the system when its holder dies."""
+    end = time.monotonic() + _LOCK_S
+    with path.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    msg = f"{path}: other writers held it for {_LOCK_S:g} s"
+                    raise TimeoutError(msg) from None
+                time.sleep(_POLL_S)
+        yield

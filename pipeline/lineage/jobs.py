@@ -1,0 +1,117 @@
+"""Steps as OpenLineage jobs: `<detector>.<verb>`, one run for each attempt."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, ParamSpec, TypeVar
+from uuid import uuid4
+
+from pipeline import log_context
+from pipeline.lineage import sending
+from pipeline.lineage.journal import Dataset, kept
+
+State = Literal["START", "COMPLETE", "FAIL"]
+Verb = Literal["ingest", "train", "gate", "recalibrate", "promote", "rollback", "score"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MESSAGE_CHARACTERS = 4_000  # of an error; a day's report can be longer than a backend takes
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event, before it is one of OpenLineage's.
+
+    Attributes:
+        state: what the run did.
+        at: when.
+        attempt: id of the run, a UUID; another one for each attempt.
+        detector: whose job it is.
+        verb: which of its jobs.
+        run: the DAG run, `dag/run`, that this run is part of; empty where there is none.
+        partition: as the log has it.
+        inputs: datasets read.
+        outputs: datasets written.
+        error: what went wrong; empty unless it did.
+    """
+
+    state: State
+    at: datetime
+    attempt: str
+    detector: str
+    verb: Verb
+    run: str
+    partition: str
+    inputs: tuple[Dataset, ...] = ()
+    outputs: tuple[Dataset, ...] = ()
+    error: str = ""
+
+
+def job(verb: Verb) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate the step that does `verb`: START when it begins, COMPLETE or FAIL when it ends."""
+    return _decorator(verb, only_failure=False)
+
+
+def stage(verb: Verb) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a step on the way to `verb`: silent, unless it fails; then START and FAIL."""
+    return _decorator(verb, only_failure=True)
+
+
+def _decorator(verb: Verb, *, only_failure: bool) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    def decorate(step: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(step)
+
+        @functools.wraps(step)
+        def told(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = signature.bind(*args, **kwargs).arguments
+            with _attempt(verb, given, only_failure=only_failure):
+                return step(*args, **kwargs)
+
+        return told
+
+    return decorate
+
+
+@contextmanager
+def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterator[None]:
+    if sending.is_off():
+        yield
+        return
+    about = (
+        str(uuid4()),
+        _detector_of(given),
+        verb,
+        str(given.get("run") or log_context.bound("run")),
+        log_context.bound("partition"),
+    )
+    began = Told("START", datetime.now(UTC), *about)
+    if not only_failure:
+        sending.send(began)
+    with kept() as journal:
+        try:
+            yield
+        # Whatever ends a task: a time limit and a termination are no `Exception`.
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"[:_MESSAGE_CHARACTERS]
+            failed = Told("FAIL", datetime.now(UTC), *about, journal.inputs, journal.outputs, told)
+            for event in (began, failed) if only_failure else (failed,):
+                sending.send(event)
+            sending.finish()
+            raise
+    if not only_failure:
+        sending.send(Told("COMPLETE", datetime.now(UTC), *about, journal.inputs, journal.outputs))
+        sending.finish()
+
+
+def _detector_of(given: dict[str, Any]) -> str:
+    """The detector, from a step's first argument: its name, or what the task before handed on."""
+    first = next(iter(given.values()))
+    if isinstance(first, str):
+        return first
+    return str(first.get("detector") or first["candidate"]["detector"])

@@ -1,0 +1,108 @@
+"""What the job that is running has read and written so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+MODELS = "mlflow"
+"""The namespace of registered models."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset, named as OpenLineage names datasets.
+
+    Attributes:
+        namespace: where it lives: `file`, `s3://bucket`, `mlflow`.
+        name: its path, without the namespace.
+        version: of the table or model; empty where it has none.
+        rows: how many were written, over all commits of the job; None where that is not known.
+    """
+
+    namespace: str
+    name: str
+    version: str = ""
+    rows: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it one dataset, whatever its version."""
+        return self.namespace, self.name
+
+
+@dataclass
+class Journal:
+    """The datasets of one job; the newest version of each that the job has seen."""
+
+    read: dict[tuple[str, str], Dataset] = field(default_factory=dict)
+    written: dict[tuple[str, str], Dataset] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[Dataset, ...]:
+        """What was read; not what the job compared with its own output before it wrote."""
+        return tuple(self.read[key] for key in sorted(self.read) if key not in self.written)
+
+    @property
+    def outputs(self) -> tuple[Dataset, ...]:
+        """What was written."""
+        return tuple(self.written[key] for key in sorted(self.written))
+
+
+_CURRENT: ContextVar[Journal | None] = ContextVar("plimsoll_lineage_journal", default=None)
+
+
+@contextmanager
+def kept() -> Iterator[Journal]:
+    """A journal in which everything that happens inside is noted."""
+    journal = Journal()
+    token = _CURRENT.set(journal)
+    try:
+        yield journal
+    finally:
+        _CURRENT.reset(token)
+
+
+def note_read(uri: str, *, version: int | None = None) -> None:
+    """Note that the running job reads `uri`; nothing happens outside of a job."""
+    if journal := _CURRENT.get():
+        found = dataset_at(uri, version)
+        journal.read[found.key] = found
+
+
+def note_written(uri: str, *, version: int | None = None, rows: int | None = None) -> None:
+    """Note that the running job has made `version` of `uri` with `rows` more rows."""
+    if journal := _CURRENT.get():
+        _wrote(journal, replace(dataset_at(uri, version), rows=rows))
+
+
+def note_model(detector: str, version: int, *, alias: str = "", written: bool = False) -> None:
+    """Note that the job reads or writes a registered version, or lets `alias` point to it."""
+    if journal := _CURRENT.get():
+        name = f"models:/{detector}@{alias}" if alias else f"models:/{detector}"
+        found = Dataset(MODELS, name, str(version))
+        if written:
+            _wrote(journal, found)
+        else:
+            journal.read[found.key] = found
+
+
+def dataset_at(uri: str, version: int | None = None) -> Dataset:
+    """The dataset of a local path or a URI, without what a URI says about users and passwords."""
+    told = "" if version is None else str(version)
+    parts = urlsplit(uri)
+    if not parts.scheme or parts.scheme == "file":
+        return Dataset("file", str(Path(parts.path or uri).absolute()), told)
+    host = parts.netloc.rpartition("@")[2]
+    return Dataset(f"{parts.scheme}://{host}", parts.path.strip("/"), told)
+
+
+def _wrote(journal: Journal, new: Dataset) -> None:
+    before = journal.written.get(new.key)
+    if before is not None and before.rows is not None and new.rows is not None:
+        new = replace(new, rows=before.rows + new.rows)
+    journal.written[new.key] = new

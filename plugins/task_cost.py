@@ -1,0 +1,79 @@
+"""What tasks cost: the processor time of each task's process, added up by detector and DAG.
+
+Airflow 3 calls a task's listeners in the process that ran the task, after its end was reported, so
+what the process has used by then is what the task has used: it was forked for this one task, and
+the clock of a fork begins at zero. Processes that the task started count once they were waited for.
+A process that is killed tells nothing; nor does a task that is put off (deferred).
+
+Whatever goes wrong here costs a line in the log, never a task.
+"""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+import structlog
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+if TYPE_CHECKING:
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+log = structlog.get_logger()
+
+
+class TaskCost:
+    """Listens for the end of tasks, whichever end it is."""
+
+    @hookimpl
+    def on_task_instance_success(self, task_instance: RuntimeTaskInstance) -> None:
+        """Add it up."""
+        record_cost(task_instance)
+
+    @hookimpl
+    def on_task_instance_failed(self, task_instance: RuntimeTaskInstance) -> None:
+        """Add it up."""
+        record_cost(task_instance)
+
+    @hookimpl
+    def on_task_instance_skipped(self, task_instance: RuntimeTaskInstance) -> None:
+        """Add it up."""
+        record_cost(task_instance)
+
+
+def record_cost(task_instance: object) -> None:
+    """Add the processor time of this process to its DAG's sum; never raises."""
+    try:
+        # The API server calls the same hooks when a person marks a task: that is no cost of it.
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        if isinstance(task_instance, RuntimeTaskInstance):
+            _record(task_instance.dag_id)
+    except Exception as error:  # noqa: BLE001 - a cost unknown is no reason to fail
+        log.warning("task_cost_unknown", reason=f"{type(error).__name__}: {error}")
+
+
+def _record(dag_id: str) -> None:
+    from pipeline import settings
+    from pipeline.metrics import store
+
+    detector, _, verb = dag_id.rpartition("__")
+    database = settings.load().database
+    if detector and database is not None:
+        store.spend(database, detector, verb, cpu_seconds())
+
+
+def cpu_seconds() -> float:
+    """What this process and the children it waited for have used so far."""
+    own, children = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+class TaskCostPlugin(AirflowPlugin):
+    """Registers the listener."""
+
+    name = "plimsoll_task_cost"
+    listeners = [TaskCost()]  # noqa: RUF012 - Airflow reads a plain class attribute

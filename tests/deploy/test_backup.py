@@ -1,0 +1,325 @@
+"""What a backup refuses, what it notices, and how it keeps secrets; without a server."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy.backup import __main__ as command
+from deploy.backup import creating, databases
+from deploy.backup.creating import create
+from deploy.backup.cut import newest_whole_version
+from deploy.backup.databases import Server
+from deploy.backup.errors import BackupError
+from deploy.backup.manifest import NAME, FileEntry, Manifest, from_json, to_json
+from deploy.backup.places import WORKERS, in_parallel, place_at
+from deploy.backup.restoring import restore
+from deploy.backup.sources import Sources, sources_of
+from deploy.backup.verifying import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MANIFEST = Manifest(
+    created_at=NOW.isoformat(),
+    versions={"plimsoll": "abc"},
+    databases=("airflow", "mlflow"),
+    roles=("plimsoll",),
+    stores=("lake",),
+    tables={"press/scores": 3},
+    files={"databases/mlflow.dump": FileEntry(size=3, sha256="00")},
+)
+
+
+@dataclass
+class QuietServer:
+    """Answers for a PostgreSQL with nothing in it; a test changes an answer."""
+
+    sessions: list[str] = field(default_factory=list)
+    roles: list[str] = field(default_factory=list)
+    filled: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> QuietServer:
+    quiet = QuietServer()
+
+    def dump(_: Server, name: str, target) -> FileEntry:
+        target.write_at_once(f"databases/{name}.dump", name.encode())
+        return creating.copying.measure(target, f"databases/{name}.dump")
+
+    monkeypatch.setattr(databases, "dump", dump)
+    monkeypatch.setattr(databases, "server_version", lambda _: "18.6")
+    monkeypatch.setattr(databases, "roles_in", lambda *_: ("plimsoll",))
+    monkeypatch.setattr(databases, "sessions", lambda *_: quiet.sessions)
+    monkeypatch.setattr(databases, "missing_roles", lambda *_: quiet.roles)
+    monkeypatch.setattr(databases, "filled_databases", lambda *_: quiet.filled)
+    monkeypatch.setattr(databases, "restore", lambda _, name, __: quiet.restored.append(name))
+    return quiet
+
+
+@pytest.fixture
+def sources(tmp_path: Path, server: QuietServer) -> Sources:
+    assert not server.restored
+    for store in ("lake", "mlflow"):
+        file = tmp_path / store / "7" / "artifact"
+        file.parent.mkdir(parents=True)
+        file.write_text(store * 1000)
+    stores = {name: place_at(str(tmp_path / name), {}, "X") for name in ("lake", "mlflow")}
+    return Sources(Server("postgresql://u@h"), ("airflow", "mlflow"), stores)
+
+
+@pytest.fixture
+def backup(tmp_path: Path, sources: Sources):
+    place = place_at(str(tmp_path / "backup"), {}, "X")
+    create(sources, place, now=NOW, say=lambda _: None)
+    return place
+
+
+def quietly_restore(sources: Sources, backup, *, replace: bool = True) -> Manifest:
+    return restore(sources, backup, replace=replace, say=lambda _: None)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_manifest_survives_its_file():
+    assert from_json(to_json(MANIFEST), "here") == MANIFEST
+
+
+def test_a_manifest_that_was_edited_is_damaged():
+    edited = to_json(MANIFEST).replace(b'"size": 3', b'"size": 4')
+
+    with pytest.raises(BackupError, match="changed after it was written"):
+        from_json(edited, "here")
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"format": 1}', b"\xff"])
+def test_a_file_that_is_no_manifest_is_damaged(text: bytes):
+    with pytest.raises(BackupError, match="is not a manifest"):
+        from_json(text, "here")
+
+
+def test_a_manifest_of_another_format_names_the_release_that_reads_it():
+    other = to_json(MANIFEST).replace(b'"format": 1', b'"format": 9')
+
+    with pytest.raises(BackupError, match=r"has format 9.*release that wrote it: abc"):
+        from_json(other, "here")
+
+
+@pytest.mark.parametrize(
+    ("names", "version"),
+    [
+        ([], None),
+        (["_commit_1.json.tmp", "_last_checkpoint"], None),
+        (["00000000000000000000.json"], 0),
+        ([f"{n:020}.json" for n in (0, 1, 2)], 2),
+        # 3 came while the listing was made, and was passed over; 4 came later.
+        ([f"{n:020}.json" for n in (0, 1, 2, 4)], 2),
+        # A log whose oldest commits were cleared begins at a checkpoint.
+        (["00000000000000000007.checkpoint.parquet", *(f"{n:020}.json" for n in (7, 8))], 8),
+    ],
+)
+def test_the_newest_whole_version_has_every_commit(names: list[str], version: int | None):
+    assert newest_whole_version(names) == version
+
+
+def test_work_in_parallel_keeps_its_order_and_does_not_run_ahead():
+    begun = 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal begun
+        while True:
+            yield begun
+            begun += 1
+
+    squares = in_parallel(lambda n: n * n, numbers())
+
+    assert [next(squares) for _ in range(3)] == [0, 1, 4]
+    assert begun < 6 * WORKERS
+
+
+def test_what_is_restored_is_what_was_backed_up(tmp_path, sources, backup, server):
+    before = {name: content(tmp_path / name) for name in ("lake", "mlflow")}
+    (tmp_path / "lake" / "7" / "artifact").write_text("spoiled")
+    (tmp_path / "mlflow" / "stray").write_text("made later")
+
+    quietly_restore(sources, backup)
+
+    assert {name: content(tmp_path / name) for name in before} == before
+    assert server.restored == ["airflow", "mlflow"]
+
+
+def test_a_backup_says_what_made_it_and_what_it_holds(backup):
+    manifest = verify(backup)
+
+    assert manifest.created_at == NOW.isoformat()
+    assert set(manifest.versions) == {"plimsoll", "airflow", "mlflow", "postgres"}
+    assert set(manifest.files) == {
+        "databases/airflow.dump",
+        "databases/mlflow.dump",
+        "stores/lake/7/artifact",
+        "stores/mlflow/7/artifact",
+    }
+
+
+def test_a_backup_on_this_machine_is_for_its_owner_only(backup):
+    assert Path(backup.root).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damage", ["flip", "shorten", "remove"])
+def test_a_damaged_backup_is_refused_before_anything_is_touched(
+    damage, tmp_path, sources, backup, server
+):
+    file = Path(backup.root) / "stores" / "lake" / "7" / "artifact"
+    if damage == "remove":
+        file.unlink()
+    else:
+        held = file.read_bytes()
+        file.write_bytes(held[:-1] if damage == "shorten" else b"X" + held[1:])
+    before = content(tmp_path / "lake")
+
+    with pytest.raises(BackupError, match=r"stores/lake/7/artifact\). Nothing was restored"):
+        quietly_restore(sources, backup)
+
+    assert content(tmp_path / "lake") == before
+    assert server.restored == []
+
+
+def test_a_backup_that_was_broken_off_is_no_backup(tmp_path, sources, monkeypatch):
+    place = place_at(str(tmp_path / "half"), {}, "X")
+    monkeypatch.setattr(
+        creating, "_refuse_torn", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        create(sources, place, now=NOW, say=lambda _: None)
+
+    with pytest.raises(BackupError, match="broken off before it was complete"):
+        quietly_restore(sources, place)
+    with pytest.raises(BackupError, match="holds files and no manifest"):
+        create(sources, place, now=NOW, say=lambda _: None)
+
+
+def test_a_backup_never_goes_on_top_of_another(sources, backup):
+    with pytest.raises(BackupError, match="holds a backup; give each backup a folder of its own"):
+        create(sources, backup, now=NOW, say=lambda _: None)
+
+
+def test_what_is_there_is_deleted_only_when_asked(tmp_path, sources, backup, server):
+    server.filled = ["airflow"]
+
+    with pytest.raises(BackupError, match=r"database airflow, .*lake, .*give --replace"):
+        quietly_restore(sources, backup, replace=False)
+
+    assert (tmp_path / "lake" / "7" / "artifact").exists()
+    assert server.restored == []
+
+
+def test_an_empty_deployment_needs_no_replacing(tmp_path, sources, backup):
+    for store in ("lake", "mlflow"):
+        (tmp_path / store / "7" / "artifact").unlink()
+
+    quietly_restore(sources, backup, replace=False)
+
+    assert (tmp_path / "lake" / "7" / "artifact").exists()
+
+
+def test_a_running_deployment_is_not_replaced_under_its_feet(sources, backup, server):
+    server.sessions = ["airflow (3)"]
+
+    with pytest.raises(BackupError, match=r"connected to airflow \(3\): stop everything but"):
+        quietly_restore(sources, backup)
+
+    assert server.restored == []
+
+
+def test_a_server_without_the_roles_is_named_them(sources, backup, server):
+    server.roles = ["plimsoll_reader"]
+
+    with pytest.raises(BackupError, match="no role plimsoll_reader: let the deployment make"):
+        quietly_restore(sources, backup)
+
+
+def test_a_file_that_changes_between_the_check_and_the_copy_is_noticed(
+    sources, backup, monkeypatch
+):
+    (Path(backup.root) / "stores" / "lake" / "7" / "artifact").write_text("swapped")
+    monkeypatch.setattr(
+        "deploy.backup.restoring.verify", lambda b: from_json(b.read(NAME), "manifest")
+    )
+
+    with pytest.raises(BackupError, match="changed while it was restored"):
+        quietly_restore(sources, backup)
+
+
+def test_no_password_is_on_a_command_line(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "other")
+    server = Server("postgresql://me:p%40ss@db:5432?sslmode=require")
+
+    assert server.dsn("mlflow", secret=False) == "postgresql://me@db:5432/mlflow?sslmode=require"
+    assert server.dsn("mlflow") == "postgresql://me:p%40ss@db:5432/mlflow?sslmode=require"
+    assert server.environment()["PGPASSWORD"] == "p@ss"
+
+
+def test_a_password_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "from outside")
+
+    assert Server("postgresql://me@db").environment()["PGPASSWORD"] == "from outside"
+
+
+def test_the_newest_client_is_taken(tmp_path, monkeypatch):
+    for name, version in (("old", "15.3 (Debian 15.3-0)"), ("new", "18.6")):
+        (tmp_path / name).mkdir()
+        program = tmp_path / name / "pg_dump"
+        program.write_text(f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {version}'\n")
+        program.chmod(0o755)
+    monkeypatch.setattr(databases.postgres, "binary", lambda name: tmp_path / "new" / name)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'old'}{os.pathsep}{os.environ['PATH']}")
+
+    assert databases.client_program("pg_dump") == tmp_path / "new" / "pg_dump"
+
+
+def test_a_missing_variable_is_named():
+    environment = {"PLIMSOLL_BACKUP_LAKE": "/lake"}
+
+    with pytest.raises(BackupError, match="PLIMSOLL_BACKUP_MLFLOW is not set"):
+        sources_of(environment)
+
+
+def test_each_place_may_have_its_own_key():
+    environment = {
+        "AWS_ACCESS_KEY_ID": "all",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_ENDPOINT_URL": "http://store:8333",
+        "X_ACCESS_KEY_ID": "mine",
+        "X_SECRET_ACCESS_KEY": "m",
+    }
+
+    assert place_at("s3://b/p/", environment, "X").options["aws_access_key_id"] == "mine"
+    assert place_at("s3://b/p/", environment, "Y").options["aws_access_key_id"] == "all"
+    assert place_at("s3://b/p/", environment, "X").path("f") == "b/p/f"
+
+
+@pytest.mark.parametrize(
+    ("uri", "environment", "told"),
+    [
+        ("gs://bucket", {}, "neither a path nor s3"),
+        ("s3://b", {"X_ACCESS_KEY_ID": "k"}, "key without its secret"),
+    ],
+)
+def test_a_place_that_cannot_be_reached_is_named(uri, environment, told):
+    with pytest.raises(BackupError, match=told):
+        place_at(uri, environment, "X")
+
+
+def test_the_command_ends_with_one_and_the_mend(tmp_path, capsys):
+    assert command.main(["verify", str(tmp_path)]) == 1
+    assert "Name the folder of a finished one" in capsys.readouterr().err

@@ -1,0 +1,212 @@
+"""deploy/postgres/init.sh against a real PostgreSQL: who may do what, and who may not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from psycopg2 import errors
+
+from deploy.embedded import postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg2.extensions import connection
+
+pytestmark = pytest.mark.integration
+
+SCRIPT = Path(__file__).parents[2] / "deploy" / "postgres" / "init.sh"
+OWNERS = ("airflow", "celery", "mlflow", "plimsoll")
+READER = "plimsoll_reader"
+PASSWORDS = {role: f"{role}-of-the-test's" for role in (*OWNERS, READER)}
+ADMINISTRATOR = "administrator-of-the-test"
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A fresh cluster of `postgres` as the image makes it, with init.sh run twice."""
+    folder = tmp_path_factory.mktemp("cluster")
+    password = folder / "password"
+    password.write_text(ADMINISTRATOR + "\n")
+    cluster = folder / "data"
+    cluster.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        for path in (cluster, password):
+            shutil.chown(path, postgres.UNPRIVILEGED)
+    initdb = [postgres.binary("initdb"), "-D", cluster, "-U", "postgres", "--no-sync"]
+    locale = ["-E", "UTF8", "--locale=C", "--no-instructions"]
+    login = ["-A", "scram-sha-256", f"--pwfile={password}"]
+    _run([*initdb, *locale, *login])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free: int = probe.getsockname()[1]
+    settings = ["-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "log_statement=all"]
+    log = folder / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            postgres.as_unprivileged(
+                [str(postgres.binary("postgres")), "-D", str(cluster), "-h", "127.0.0.1",
+                 "-p", str(free), *settings]
+            ),
+            stderr=output, cwd="/",
+        )  # fmt: skip
+    try:
+        _await(free, server, log)
+        for _ in range(2):
+            done = _initialise(free, PASSWORDS)
+            assert done.returncode == 0, done.stderr
+        assert "of-the-test" not in log.read_text()  # no password, however it is quoted
+        yield free
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.mark.parametrize("role", OWNERS)
+def test_a_role_makes_tables_in_its_own_database(port: int, role: str):
+    with closing(_connect(port, role, role)) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE mine (n integer); INSERT INTO mine VALUES (1); TABLE mine")
+
+        assert cursor.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("role", "database"),
+    [
+        (role, database)
+        for role in (*OWNERS, READER)
+        for database in (*OWNERS, "postgres", "template1")
+        if role != database and (role, database) != (READER, "plimsoll")
+    ],
+)
+def test_a_role_cannot_enter_a_database_of_another(port: int, role: str, database: str):
+    with pytest.raises(psycopg2.OperationalError, match=f'denied for database "{database}"'):
+        _connect(port, role, database)
+
+
+def test_a_role_is_not_let_in_with_the_password_of_another(port: int):
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        _connect(port, "airflow", "airflow", password=PASSWORDS["mlflow"])
+
+
+def test_the_reader_sees_tables_that_are_made_later(port: int):
+    with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE readings (n integer); INSERT INTO readings VALUES (7)")
+        session.commit()
+
+    with closing(_connect(port, READER, "plimsoll")) as session, session.cursor() as cursor:
+        cursor.execute("SELECT n FROM readings")
+
+        assert cursor.fetchall() == [(7,)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO kept VALUES (1)",
+        "UPDATE kept SET n = 1",
+        "DELETE FROM kept",
+        "TRUNCATE kept",
+        "DROP TABLE kept",
+        "CREATE TABLE own (n integer)",
+        "CREATE TEMPORARY TABLE own (n integer)",
+        "CREATE SCHEMA own",
+    ],
+)
+def test_the_reader_writes_nothing_even_when_it_lifts_its_own_guard(port: int, statement: str):
+    with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS kept (n integer)")
+        session.commit()
+
+    with closing(_connect(port, READER, "plimsoll")) as session, session.cursor() as cursor:
+        with pytest.raises(errors.ReadOnlySqlTransaction):
+            cursor.execute(statement)
+        session.rollback()
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")
+        session.commit()
+        with pytest.raises(errors.InsufficientPrivilege):
+            cursor.execute(statement)
+
+
+def test_no_role_is_more_than_an_owner(port: int):
+    with closing(_connect(port, "postgres", "postgres")) as session, session.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND "
+            "(rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)",
+            ([*OWNERS, READER],),
+        )
+
+        assert cursor.fetchall() == []
+
+
+def test_run_again_it_gives_a_role_its_new_password_and_keeps_the_data(port: int):
+    with closing(_connect(port, "celery", "celery")) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE lasting (n integer)")
+        session.commit()
+
+    done = _initialise(port, {**PASSWORDS, "celery": "another-one"})
+
+    assert done.returncode == 0, done.stderr
+    with closing(_connect(port, "celery", "celery", password="another-one")) as session:  # noqa: S106
+        session.cursor().execute("TABLE lasting")
+    assert _initialise(port, PASSWORDS).returncode == 0
+
+
+def test_an_empty_password_is_refused_by_name_before_anything_is_made(port: int):
+    done = _initialise(port, {**PASSWORDS, "mlflow": ""})
+
+    assert done.returncode == 1
+    assert "MLFLOW_DB_PASSWORD is empty" in done.stderr
+
+
+def _initialise(port: int, passwords: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    binaries = postgres.binary("psql").parent
+    environment = {
+        "PATH": f"{binaries}{os.pathsep}/usr/bin:/bin",
+        "POSTGRES_USER": "postgres",
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(port),
+        "PGPASSWORD": ADMINISTRATOR,
+        **{f"{role.upper()}_DB_PASSWORD": word for role, word in passwords.items()},
+    }
+    return subprocess.run(
+        ["bash", str(SCRIPT)], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def _connect(port: int, role: str, database: str, password: str | None = None) -> connection:
+    known = {**PASSWORDS, "postgres": ADMINISTRATOR}
+    return psycopg2.connect(
+        host="127.0.0.1", port=port, user=role, dbname=database,
+        password=password or known[role], connect_timeout=5,
+    )  # fmt: skip
+
+
+def _run(command: list[object]) -> None:
+    done = subprocess.run(
+        postgres.as_unprivileged([str(part) for part in command]),
+        capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _await(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()
+        try:
+            _connect(port, "postgres", "postgres").close()
+        except psycopg2.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"PostgreSQL did not start: {log.read_text()}")

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from deploy.secrets import EXAMPLE, REPOSITORY, SECRETS, completed, faults, main
+
+COMPOSE = REPOSITORY / "docker-compose.yml"
+READ_BY_COMPOSE_ITSELF = {"COMPOSE_PROFILES"}
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Path:
+    return tmp_path / ".env"
+
+
+def read(path: Path) -> dict[str, str]:
+    lines = [line for line in path.read_text().splitlines() if re.match(r"[A-Z]", line)]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def change(path: Path, name: str, value: str) -> None:
+    path.write_text(re.sub(rf"(?m)^{name}=.*$", f"{name}={value}", path.read_text()))
+
+
+def test_the_example_has_no_working_secret():
+    values = dict(re.findall(r"(?m)^([A-Z_]+)=(.*)$", EXAMPLE.read_text()))
+
+    assert {name for name in values if re.search("PASSWORD|KEY|SECRET", name)} == set(SECRETS)
+    assert {values[name] for name in SECRETS} == {""}
+
+
+def test_every_secret_is_drawn_and_all_of_them_differ(env: Path):
+    assert main([str(env)]) == 0
+
+    drawn = [read(env)[name] for name in SECRETS]
+    assert all(drawn)
+    assert len(set(drawn)) == len(SECRETS)
+
+
+def test_two_hosts_get_different_secrets(tmp_path: Path):
+    for host in ("one", "two"):
+        main([str(tmp_path / host)])
+
+    one, two = read(tmp_path / "one"), read(tmp_path / "two")
+    assert not [name for name in SECRETS if one[name] == two[name]]
+
+
+def test_the_drawn_keys_are_what_airflow_asks_for(env: Path):
+    main([str(env)])
+
+    values = read(env)
+    Fernet(values["AIRFLOW_FERNET_KEY"])
+    assert len(values["AIRFLOW_JWT_SECRET"].encode()) >= 64
+
+
+def test_what_goes_into_urls_needs_no_quoting(env: Path):
+    main([str(env)])
+
+    in_urls = re.findall(r"://\w*:\$\{(\w+):\?", COMPOSE.read_text())
+    assert in_urls
+    assert all(re.fullmatch(r"[A-Za-z0-9._~-]+", read(env)[name]) for name in in_urls)
+
+
+def test_the_file_is_for_its_owner_alone(env: Path):
+    main([str(env)])
+    assert env.stat().st_mode & 0o777 == 0o600
+
+    env.chmod(0o644)
+    main([str(env)])
+    assert env.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_run_changes_nothing(env: Path, capsys: pytest.CaptureFixture[str]):
+    main([str(env)])
+    before = env.read_text()
+
+    assert main([str(env)]) == 0
+
+    assert env.read_text() == before
+    assert "nothing was missing" in capsys.readouterr().out
+
+
+def test_what_a_person_wrote_stays_and_only_what_is_missing_is_added(env: Path):
+    own = "# ours\nexport WORKERS=7\nPLANT_URL='postgres://plant'\nVALKEY_PASSWORD="
+    env.write_text(own)
+
+    main([str(env)])
+
+    text = env.read_text()
+    assert text.startswith(own)
+    assert not re.search(r"(?m)^WORKERS=", text)
+    assert {*SECRETS, "AIRFLOW_PORT"} <= set(read(env))
+
+
+def test_the_values_are_never_shown(env: Path, capsys: pytest.CaptureFixture[str]):
+    main([str(env)])
+    change(env, "VALKEY_PASSWORD", "short-and-secret")
+    change(env, "MLFLOW_DB_PASSWORD", "tell-nobody")
+    main([str(env)])
+
+    shown = "".join(capsys.readouterr())
+    assert not [name for name in SECRETS if read(env)[name] in shown]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("POSTGRES_PASSWORD", "tiny", "POSTGRES_PASSWORD has 4 characters; at least 16"),
+        ("AIRFLOW_ADMIN_PASSWORD", "please-changeme-soon", "AIRFLOW_ADMIN_PASSWORD still holds"),
+        ("GRAFANA_ADMIN_PASSWORD", "MyPassword12345678", "GRAFANA_ADMIN_PASSWORD still holds"),
+        ("LAKE_SECRET_KEY", "abababababababababab", "LAKE_SECRET_KEY repeats 2 characters"),
+        ("MLFLOW_DB_PASSWORD", "slash/and@sign0123456", "MLFLOW_DB_PASSWORD must be letters"),
+        ("LOGS_SECRET_KEY", 'q"uote0123456789abcdef', "LOGS_SECRET_KEY must be letters"),
+        ("AIRFLOW_JWT_SECRET", "0123456789abcdef" * 3, "has 48 characters; at least 64"),
+        ("AIRFLOW_FERNET_KEY", "0123456789abcdef0123456789", "AIRFLOW_FERNET_KEY must be 32 bytes"),
+    ],
+)
+def test_a_weak_value_is_refused_by_name_and_nothing_is_written(
+    env: Path, capsys: pytest.CaptureFixture[str], name: str, value: str, reason: str
+):
+    main([str(env)])
+    change(env, name, value)
+    change(env, "CELERY_DB_PASSWORD", "")
+    before = env.read_text()
+
+    assert main([str(env)]) == 1
+
+    assert reason in capsys.readouterr().err
+    assert env.read_text() == before
+
+
+def test_keys_of_another_maker_of_s3_are_accepted(env: Path):
+    main([str(env)])
+    change(env, "LAKE_ACCESS_KEY", "AKIAIOSFODNN7QWERTZU")
+    change(env, "LAKE_SECRET_KEY", "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")
+
+    assert main([str(env)]) == 0
+
+
+def test_an_old_fernet_key_may_stand_behind_its_successor(env: Path):
+    main([str(env)])
+    change(env, "AIRFLOW_FERNET_KEY", ",".join(Fernet.generate_key().decode() for _ in "12"))
+
+    assert main([str(env)]) == 0
+
+
+def test_two_identities_must_not_share_a_secret(env: Path, capsys: pytest.CaptureFixture[str]):
+    main([str(env)])
+    change(env, "MLFLOW_SECRET_KEY", read(env)["LAKE_SECRET_KEY"])
+
+    assert main([str(env)]) == 1
+    assert "MLFLOW_SECRET_KEY is the same as LAKE_SECRET_KEY" in capsys.readouterr().err
+
+
+def test_a_variable_that_is_set_twice_is_refused(env: Path, capsys: pytest.CaptureFixture[str]):
+    main([str(env)])
+    env.write_text(env.read_text() + "WORKERS=9\n")
+
+    assert main([str(env)]) == 1
+    assert "WORKERS is set twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("written", ["", '""', "''", "# later", "   "])
+def test_each_way_to_write_nothing_is_empty(written: str):
+    text, added = completed(EXAMPLE.read_text(), f"VALKEY_PASSWORD={written}\n")
+
+    assert "VALKEY_PASSWORD" in added
+    assert faults(text) == []
+
+
+def test_it_needs_python_and_no_package(env: Path):
+    program = [sys.executable, "-I", "-S", str(REPOSITORY / "deploy" / "secrets.py"), str(env)]
+
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert set(SECRETS) <= set(read(env))
+
+
+def test_git_does_not_see_the_file():
+    assert ".env" in (REPOSITORY / ".gitignore").read_text().splitlines()
+
+
+def test_the_secrets_are_those_that_compose_insists_on():
+    demanded = set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text()))
+
+    assert demanded == set(SECRETS)
+
+
+def test_the_example_holds_every_variable_of_compose_with_its_default():
+    example = dict(re.findall(r"(?m)^([A-Z0-9_]+)=(.*)$", EXAMPLE.read_text()))
+    defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
+
+    # The example turns monitoring on, which compose by itself leaves out.
+    assert example["COMPOSE_PROFILES"] == "monitoring"
+    assert defaults.pop("AIRFLOW_METRICS") == "False"
+    assert example.pop("AIRFLOW_METRICS") == "True"
+    settings = {name: value for name, value in example.items() if name not in SECRETS}
+    assert {name: settings.get(name) for name in defaults} == defaults
+    assert set(settings) == set(defaults) | READ_BY_COMPOSE_ITSELF
+
+
+def test_every_variable_of_the_example_is_explained():
+    blocks = EXAMPLE.read_text().strip().split("\n\n")
+
+    assert [block.splitlines()[0] for block in blocks if not block.startswith("#")] == []

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data.attempts import Attempt
+from pipeline.detector.drawn import DrawnThreshold
+from pipeline.drift import DriftResult, DriftVerdict
+from pipeline.ledger import Decision
+from pipeline.metrics import taking
+from pipeline.metrics.reading import Ingested
+
+LINE = DrawnThreshold(
+    value=4.0, method="conformal", alpha=0.01, n=100, n_effective=50.0, interval=(3.0, None),
+    rate_interval=(0.0, 0.03), low_confidence=False, note="",
+)  # fmt: skip
+
+
+def result(feature: str, distance: float) -> DriftResult:
+    return DriftResult(feature, distance, 0.5, 0.6, 100, 100, rises=True, level="none")
+
+
+def decision(version: int, action: str = "promotion") -> Decision:
+    at = datetime(2026, 1, version, tzinfo=UTC).isoformat()
+    return Decision(action, "pumps", version, None, "w", "y", "r", "c", at)
+
+
+def line(version: int, *, weights_of: int) -> dict[str, object]:
+    drawn = pd.Timestamp(2025, 12, version, tz="UTC")
+    return {"version": version, "weights_of": weights_of, "created_at": drawn}
+
+
+def test_rules_of_all_features_are_added_up():
+    rules = {"out_of_range:flow": 3, "out_of_range:pressure": 4, "duplicate": 1}
+    attempt = Attempt(
+        date(2026, 1, 1), datetime.now(UTC), "r", "validated", "validated",
+        accepted=64, completeness=1.0, rules=rules,
+    )  # fmt: skip
+
+    assert taking.ingested(attempt) == Ingested(64, {"out_of_range": 7, "duplicate": 1}, 1.0)
+
+
+def test_scores_are_summed_up_without_the_rows_that_have_none():
+    scores = np.array([np.nan, 1.0, 2.0, 3.0, 9.0])
+
+    found = taking.scored(scores, 1, LINE)
+
+    assert (found.rows, found.flags) == (4, 1)
+    assert found.quantiles["0.5"] == 2.5
+    assert found.mean == pytest.approx(3.75)
+    assert found.stddev == pytest.approx(np.std([1, 2, 3, 9]))
+    assert (found.threshold, found.low, found.high, found.alpha) == (4.0, 3.0, None, 0.01)
+
+
+def test_a_day_whose_rows_all_lack_a_score_has_no_figures():
+    found = taking.scored(np.array([np.nan]), 0, LINE)
+
+    assert (found.rows, found.quantiles, found.mean, found.stddev) == (0, {}, None, None)
+
+
+def test_the_score_and_the_twenty_features_furthest_moved_are_shown():
+    results = (result("score", 0.01), *(result(f"f{n:02}", n / 100) for n in range(40)))
+    verdict = DriftVerdict("none", "none", "", results, ())
+
+    found = taking.drifted(verdict, float("inf"))
+
+    names = [each.feature for each in found.moved]
+    assert names == ["score", *(f"f{n}" for n in range(39, 19, -1))]
+    assert found.latent is None
+
+
+def test_what_is_live_is_what_the_last_change_says():
+    changes = [decision(1), decision(2), decision(1, "rollback")]
+    lines = [line(1, weights_of=1), line(2, weights_of=2)]
+
+    found = taking.live(changes, lines)
+
+    assert found is not None
+    assert (found.version, found.drawn_at) == (1, datetime(2025, 12, 1, tzinfo=UTC))
+
+
+def test_a_redrawn_line_is_as_old_as_its_drawing_and_its_weights_as_their_training():
+    found = taking.live([decision(1), decision(2)], [line(1, weights_of=1), line(2, weights_of=1)])
+
+    assert found is not None
+    assert found.promoted_at == datetime(2026, 1, 2, tzinfo=UTC)
+    assert found.drawn_at == datetime(2025, 12, 2, tzinfo=UTC)
+    assert found.trained_at == datetime(2025, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("lines", [[], [line(7, weights_of=7)]])
+def test_a_version_without_a_line_on_record_has_no_ages(lines):
+    found = taking.live([decision(1)], lines)
+
+    assert found is not None
+    assert (found.version, found.drawn_at, found.trained_at) == (1, None, None)
+
+
+def test_nothing_is_live_before_the_first_promotion():
+    assert taking.live([], []) is None

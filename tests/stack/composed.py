@@ -1,0 +1,136 @@
+"""`docker-compose.yml` as the real Compose renders it: the services and what each is promised."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.settings import REPOSITORY
+
+COMPOSE = Path(sys.executable).parent / "docker-compose"
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Something from outside at a path inside: a folder or file of the repository, or a volume."""
+
+    kind: str
+    source: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Health:
+    """The command that tells whether a service is healthy; a list is run without a shell."""
+
+    test: tuple[str, ...]
+    timeout_s: float
+    start_interval_s: float
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the file.
+
+    Attributes:
+        needs: condition by the name of the service that it waits for.
+        files: content by path, of the file's `configs`.
+        scratch: folders in memory, with their mount options.
+    """
+
+    name: str
+    image: str
+    entrypoint: tuple[str, ...] | None
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    needs: dict[str, str]
+    health: Health | None
+    mounts: tuple[Mount, ...]
+    files: dict[str, str]
+    scratch: dict[str, str]
+    replicas: int
+    init: bool
+    read_only: bool
+    capless: bool
+    stop_signal: str
+    stop_grace_s: float
+    restarts: bool
+
+
+def render(env_file: Path, *, profiles: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The whole file with every variable filled in.
+
+    Raises:
+        CalledProcessError: Compose refuses it; its reason is in `stderr`.
+    """
+    chosen = [part for profile in profiles for part in ("--profile", profile)]
+    done = subprocess.run(
+        [COMPOSE, "--env-file", env_file, *chosen, "config", "--format", "json"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+    )
+    content: dict[str, Any] = json.loads(done.stdout)
+    return content
+
+
+def services_of(content: dict[str, Any]) -> dict[str, Service]:
+    """The services by name."""
+    texts = {name: config["content"] for name, config in content.get("configs", {}).items()}
+    return {name: _service(name, told, texts) for name, told in content["services"].items()}
+
+
+def _service(name: str, told: dict[str, Any], texts: dict[str, str]) -> Service:
+    options = [each.partition(":") for each in told.get("tmpfs", [])]
+    entrypoint = told.get("entrypoint")
+    return Service(
+        name=name,
+        image=told["image"],
+        entrypoint=None if entrypoint is None else tuple(map(_plain, entrypoint)),
+        command=tuple(map(_plain, told.get("command") or ())),
+        environment={key: _plain(value) for key, value in told.get("environment", {}).items()},
+        needs={key: how["condition"] for key, how in told.get("depends_on", {}).items()},
+        health=_health(told.get("healthcheck")),
+        mounts=tuple(_mount(each) for each in told.get("volumes", [])),
+        files={each["target"]: _plain(texts[each["source"]]) for each in told.get("configs", [])},
+        scratch={path: how for path, _, how in options},
+        replicas=told.get("deploy", {}).get("replicas", 1),
+        init=told.get("init", False),
+        read_only=told.get("read_only", False),
+        capless="ALL" in told.get("cap_drop", []),
+        stop_signal=told.get("stop_signal", "SIGTERM"),
+        stop_grace_s=_seconds(told.get("stop_grace_period", "10s")),
+        restarts=told.get("restart", "no") != "no",
+    )
+
+
+def _mount(told: dict[str, Any]) -> Mount:
+    return Mount(told["type"], told["source"], told["target"], told.get("read_only", False))
+
+
+def _health(told: dict[str, Any] | None) -> Health | None:
+    if told is None:
+        return None
+    how, *words = (_plain(word) for word in told["test"])
+    test = ("/bin/sh", "-c", *words) if how == "CMD-SHELL" else tuple(words)
+    interval = told.get("start_interval", told.get("interval", "30s"))
+    return Health(test, _seconds(told.get("timeout", "30s")), _seconds(interval))
+
+
+def _seconds(told: str) -> float:
+    parts = re.findall(r"([0-9.]+)(ms|h|m|s)", told)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _plain(told: str) -> str:
+    """Compose writes a dollar sign as two, so that its output could be its input."""
+    return str(told).replace("$$", "$")
