@@ -33,7 +33,15 @@ def env_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_detector(detectors, name)
     path = folder / ".env"
     subprocess.run([sys.executable, "-m", "deploy.secrets", path], cwd=REPOSITORY, check=True)
-    own = {"DETECTORS": str(detectors), "COMPOSE_PROFILES": "", "AIRFLOW_METRICS": "False"}
+    backups = folder / "backups"
+    backups.mkdir()
+    os.chown(backups, 50000, 50000)
+    own = {
+        "DETECTORS": str(detectors),
+        "BACKUPS": str(backups),
+        "COMPOSE_PROFILES": "",
+        "AIRFLOW_METRICS": "False",  # Debian's Prometheus takes no pushed metrics
+    }
     kept = [x for x in path.read_text().splitlines() if x.partition("=")[0] not in own]
     path.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in own.items())]) + "\n")
     return path
@@ -48,13 +56,15 @@ def secrets(env_file: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def stack(env_file: Path, secrets: dict[str, str], tmp_path_factory) -> Iterator[Stack]:
-    """Every service of the file that is not behind a profile, healthy.
+    """Every service of the file but Grafana, for which there is no program here, healthy.
 
     This process is in the stack's network, and its environment reaches the stack's stores.
     """
     if os.geteuid() != 0:
         pytest.skip("the stack runs in namespaces of its own, which needs root")
-    running = make_stack(services_of(render(env_file)), tmp_path_factory.mktemp("stack"))
+    services = services_of(render(env_file, profiles=("monitoring", "tools")))
+    services.pop("grafana")
+    running = make_stack(services, tmp_path_factory.mktemp("stack"), tools={"cli", "backup"})
     with pytest.MonkeyPatch.context() as patch, running.inside():
         for name, value in _reaching(secrets, tmp_path_factory.mktemp("cache")).items():
             patch.setenv(name, value)

@@ -171,19 +171,27 @@ def _script(container: Container) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mounting(container: Container, mount: Mount) -> list[str]:
+def make_volumes(container: Container) -> None:
+    """The volumes of a container, where they are not there yet, as its image has these folders."""
+    for mount in container.service.mounts:
+        source = _source(container, mount)
+        if mount.kind != "volume" or source.exists():
+            continue
+        below = f"{mount.target}/"
+        owned = [path for path in container.image.owned if path.startswith(below)]
+        for path in (source, *(source / path.removeprefix(below) for path in owned)):
+            path.mkdir(parents=True, exist_ok=True)
+            os.chown(path, container.image.user, container.image.user)
+
+
+def _source(container: Container, mount: Mount) -> Path:
     if mount.kind == "volume":
-        source = container.state / "volumes" / mount.source
-        if not source.exists():
-            source.mkdir(parents=True)
-            os.chown(source, container.image.user, 0)
-            for path in container.image.owned:
-                if path.startswith(mount.target + "/"):
-                    inside = source / path.removeprefix(mount.target + "/")
-                    inside.mkdir(parents=True, exist_ok=True)
-                    os.chown(inside, container.image.user, 0)
-    else:
-        source = Path(mount.source)
+        return container.state / "volumes" / mount.source
+    return Path(mount.source)
+
+
+def _mounting(container: Container, mount: Mount) -> list[str]:
+    source = _source(container, mount)
     make = f"touch .{mount.target}" if source.is_file() else f"mkdir -p .{mount.target}"
     lines = [f"mkdir -p .{Path(mount.target).parent}; [ -e .{mount.target} ] || {make}"]
     lines.append(f"mount --bind {source} .{mount.target}")

@@ -8,12 +8,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.stack.composed import Service
-from tests.stack.container import Container, children_of
+from tests.stack.container import Container, children_of, make_volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ class Stack:
     holder: subprocess.Popen[bytes]
     network: int
     containers: dict[str, Container]
+    tools: dict[str, Container]
     healthy_after: dict[str, float] = field(default_factory=dict)
     restarted: list[str] = field(default_factory=list)
 
@@ -69,6 +70,16 @@ class Stack:
         for started in waiting.values():
             started.result()
         threading.Thread(target=self._keep_alive, daemon=True).start()
+
+    def run_tool(self, name: str, *arguments: str, limit_s: float) -> tuple[int, str]:
+        """As `docker compose run --rm <name> <arguments>`: exit status and output."""
+        tool = self.tools[name]
+        tool.service = replace(tool.service, command=arguments)
+        already = tool.log.stat().st_size if tool.log.exists() else 0
+        tool.start()
+        assert tool.process is not None
+        status = tool.process.wait(timeout=limit_s)
+        return status, tool.log.read_bytes()[already:].decode()
 
     def wait_healthy(self, name: str, *, limit_s: float) -> float:
         """Seconds until the health check of a container passes."""
@@ -150,8 +161,11 @@ class Stack:
             time.sleep(_POLL_S)
 
 
-def make_stack(services: dict[str, Service], state: Path) -> Stack:
-    """The stack, not started: a private network and a container for each replica."""
+def make_stack(services: dict[str, Service], state: Path, *, tools: set[str]) -> Stack:
+    """The stack, not started: a private network and a container for each replica.
+
+    `tools` are the services that nobody starts with the stack.
+    """
     # Whatever runs in the stack ends with this process, however it ends.
     hold = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--pid", "--fork", "--kill-child"]
     holder = subprocess.Popen([*hold, "sh", "-c", "ip link set lo up; exec sleep infinity"])
@@ -162,7 +176,9 @@ def make_stack(services: dict[str, Service], state: Path) -> Stack:
         for number in range(1, service.replicas + 1):
             name = service.name if service.replicas == 1 else f"{service.name}-{number}"
             containers[name] = Container(service, name, state, network, hosts)
-    return Stack(holder, network, containers)
+            make_volumes(containers[name])
+    extra = {name: container for name, container in containers.items() if name in tools}
+    return Stack(holder, network, {n: c for n, c in containers.items() if n not in tools}, extra)
 
 
 def _held(holder: subprocess.Popen[bytes]) -> int:

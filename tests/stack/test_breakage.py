@@ -49,7 +49,7 @@ def holds_every_day_once(station: CloudStation, first: int, last: int) -> None:
     rows = station.table("telemetry", first_day=days[0], last_day=days[-1])
 
     assert rows.groupby("date").size().to_dict() == dict.fromkeys(days, ROWS_A_DAY)
-    assert not rows.duplicated(["timestamp", "entity"]).any()
+    assert not rows.duplicated(["time", "pump"]).any()
 
 
 def tries_of(run: RunResult) -> dict[tuple[str, int], int]:

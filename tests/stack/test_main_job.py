@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from pipeline import ledger
@@ -76,3 +77,77 @@ def test_a_day_is_ingested_and_scored_by_its_own_dags(station: CloudStation, tra
         assert time.monotonic() < limit, "the day was never scored"
         time.sleep(1)
     assert (station.table("scores", first_day=day)["role"] == "champion").all()
+
+
+def test_what_is_there_is_scored_again_by_groups(station: CloudStation, trained):
+    assert trained.succeeded
+    span = {"from_day": str(day_after(37)), "to_day": str(day_after(44))}
+
+    again = station.run("load", conf={**span, "work": "score again", "days_a_group": 2})
+
+    assert again.succeeded, states(again)
+    scored = station.table("scores", first_day=day_after(37), last_day=day_after(44))
+    champions = scored[scored["role"] == "champion"]
+    assert champions.groupby("date").size().to_dict() == {
+        day_after(n): ROWS_A_DAY for n in range(37, 45)
+    }
+
+
+def test_a_second_version_goes_live_and_is_taken_back(station: CloudStation, trained):
+    assert trained.succeeded
+    first = station.champion()
+    assert first is not None
+    second = station.train(day_after(45))
+    assert second.succeeded, states(second)
+    live = station.champion()
+    assert live is not None
+    assert live.number != first.number
+
+    back = station.run("rollback", conf={"target": "previous", "reason": "a test of the way back"})
+
+    assert back.succeeded, states(back)
+    champion = station.champion()
+    assert champion is not None
+    assert champion.number == first.number
+    assert ledger.verify(station.ledger()) is None
+
+
+def test_prometheus_sees_the_detector_and_what_its_tasks_cost(stack: Stack, trained):
+    assert trained.succeeded
+    stack.wait_healthy("prometheus", limit_s=60)
+
+    assert samples('up{job="plimsoll"}') == [1.0]
+    assert samples('up{job="seaweedfs"}') == [1.0]
+    assert samples('plimsoll_accepted_rows{detector="station"}') == [float(ROWS_A_DAY)]
+    assert samples('plimsoll_cpu_seconds_total{detector="station",dag="train"} > 1') != []
+
+
+def test_the_status_is_told_by_the_command_line_of_the_stack(stack: Stack, trained):
+    assert trained.succeeded
+    _, told = stack.run_tool("cli", "status", limit_s=120)
+
+    assert "station: " in told, told
+    assert "live        version" in told, told
+
+
+def test_the_running_stack_is_backed_up_and_the_copy_is_whole(stack: Stack, trained):
+    assert trained.succeeded
+    made, told = stack.run_tool("backup", "create", "/backups/one", limit_s=240)
+    assert made == 0, told
+
+    whole, told = stack.run_tool("backup", "verify", "/backups/one", limit_s=240)
+
+    assert whole == 0, told
+
+
+def samples(query: str) -> list[float]:
+    """What Prometheus answers, as soon as it has scraped anything at all."""
+    limit = time.monotonic() + 90
+    while True:
+        answer = httpx.get(
+            "http://127.0.0.1:9090/api/v1/query", params={"query": query}, trust_env=False
+        )
+        found = answer.raise_for_status().json()["data"]["result"]
+        if found or time.monotonic() > limit:
+            return [float(each["value"][1]) for each in found]
+        time.sleep(2)
