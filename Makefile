@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-turbines check clean demo down help image lock replay secrets test test-fast test-stack up
+.PHONY: bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines check clean demo down help image lock replay secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -69,6 +69,9 @@ bench-speed: $(VENV)/dev  ## fit and score, against PyOD and the machine's matri
 
 bench-scale: $(VENV)/dev  ## score 20 million x 36 rows, one process here against two workers on S3
 	$(PY) -m benchmarks.scale
+
+bench-stack: $(VENV)/dev $(VENV)/prometheus  ## the composed stack: 100 daily partitions, 20 million rows on two workers (as root)
+	$(PY) -m benchmarks.stack
 
 bench-memory: $(VENV)/dev  ## fit and score 20 million x 50 rows from Parquet in bounded memory
 	$(PY) -m benchmarks.memory

@@ -80,14 +80,14 @@ def main(arguments: list[str]) -> None:
     parsed = parser.parse_args(arguments)
     days = made.days_of(parsed.rows)
     if parsed.make:
-        _make(Place(str(parsed.make / "lake"), parsed.make.absolute()), days)
+        make(Place(str(parsed.make / "lake"), parsed.make.absolute()), days)
         return
     repository = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="plimsoll-scale-") as folder:
         home = Path(folder)
         local = Place(str(home / "lake"), home)
-        _make(local, days)
-        groups = _groups(days, parsed.workers)
+        make(local, days)
+        groups = groups_for(days, parsed.workers)
         measured = _measured(local, groups, parsed.workers, repository)
     _tell(measured, parsed.workers)
     OUT.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> None:
     OUT.write_text(json.dumps(written, indent=1), encoding="utf-8")
 
 
-def _make(place: Place, days: Sequence[date]) -> None:
+def make(place: Place, days: Sequence[date]) -> None:
     """A live detector and its telemetry."""
     place.folder.mkdir(parents=True, exist_ok=True)
     made.go_live(place)
@@ -110,7 +110,7 @@ def _make(place: Place, days: Sequence[date]) -> None:
     print(f"{len(days)} days, {rows:,} rows, {size / 1e9:.2f} GB", flush=True)
 
 
-def _groups(days: Sequence[date], workers: int) -> list[list[str]]:
+def groups_for(days: Sequence[date], workers: int) -> list[list[str]]:
     """As the DAGs plan them; two a worker at least, where the days are few."""
     planned = fan_out.plan(NAME, days[0].isoformat(), days[-1].isoformat(), "score again")
     if len(planned) >= _LEAST_GROUPS * workers:
@@ -127,13 +127,7 @@ def _measured(
     def run(
         what: str, mode: str, place: Place, processes: int, reach: Mapping[str, str]
     ) -> Measured:
-        environment = {
-            **os.environ,  # noqa: TID251 - a process like this one
-            **reach,
-            **place.environment(),
-            "PYTHONPATH": str(repository),
-        }
-        found = Measured(what, _run(mode, groups, local.folder, processes, environment))
+        found = run_processes(what, mode, place, groups, processes, repository, reach)
         print(f"  {what}: {found.wall_s:.0f} s", flush=True)
         return found
 
@@ -155,6 +149,25 @@ def _measured(
         ]
         _refuse_different(local, remote, groups)
     return found
+
+
+def run_processes(
+    what: str,
+    mode: str,
+    place: Place,
+    groups: list[list[str]],
+    processes: int,
+    repository: Path,
+    reach: Mapping[str, str] | None = None,
+) -> Measured:
+    """So many processes that do `mode` with the tables of `place`, which they reach by `reach`."""
+    environment = {
+        **os.environ,  # noqa: TID251 - a process like this one
+        **(reach or {}),
+        **place.environment(),
+        "PYTHONPATH": str(repository),
+    }
+    return Measured(what, _run(mode, groups, place.folder, processes, environment))
 
 
 def _run(

@@ -123,13 +123,16 @@ def go_live(place: Place) -> None:
     place.enter()
     content = factory().model_dump(mode="json", by_alias=True)
     (place.folder / "detectors" / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
+    register(_fitted(place.folder / "bundle"))
 
+
+def register(bundle: Path) -> None:
+    """Make `bundle` the champion in the registry of this process's environment."""
     from pipeline import settings
     from pipeline.registry import promotion, versions
     from pipeline.registry.connection import connect
 
     client = connect(settings.load())
-    bundle = _fitted(place.folder / "bundle")
     run = client.create_run(client.create_experiment(NAME))
     features = tuple(FEATURES)
     version = versions.register(

@@ -66,7 +66,7 @@ def stack(env_file: Path, secrets: dict[str, str], tmp_path_factory) -> Iterator
     services.pop("grafana")
     running = make_stack(services, tmp_path_factory.mktemp("stack"), tools={"cli", "backup"})
     with pytest.MonkeyPatch.context() as patch, running.inside():
-        for name, value in _reaching(secrets, tmp_path_factory.mktemp("cache")).items():
+        for name, value in reaching(secrets, tmp_path_factory.mktemp("cache")).items():
             patch.setenv(name, value)
         try:
             running.bring_up(limit_s=HEALTHY_S)
@@ -91,7 +91,7 @@ def station(stack: Stack, airflow: AirflowApi) -> CloudStation:
     return found
 
 
-def _reaching(secrets: dict[str, str], cache: Path) -> dict[str, str]:
+def reaching(secrets: dict[str, str], cache: Path) -> dict[str, str]:
     """The environment of a worker, for this process."""
     return {
         "PLIMSOLL_STORAGE": "s3://lake",

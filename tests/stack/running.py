@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _POLL_S = 0.5
+_LOOK_S = 3.0
 _NEW_NETWORK = 0x40000000
 
 
@@ -33,6 +34,7 @@ class Stack:
     Attributes:
         healthy_after: seconds from the start of the stack to the health of each container.
         restarted: containers that ended by themselves and were started again, as an engine does.
+        peak: the most bytes that were seen of each container, looked at every few seconds.
     """
 
     holder: subprocess.Popen[bytes]
@@ -41,6 +43,7 @@ class Stack:
     tools: dict[str, Container]
     healthy_after: dict[str, float] = field(default_factory=dict)
     restarted: list[str] = field(default_factory=list)
+    peak: dict[str, int] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Container:
         return self.containers[name]
@@ -151,8 +154,13 @@ class Stack:
         return [each for each in self.containers.values() if each.service.name == service]
 
     def _keep_alive(self) -> None:
-        """What `restart: unless-stopped` promises."""
+        """What `restart: unless-stopped` promises; and how much memory is used meanwhile."""
+        looked = 0.0
         while self.holder.poll() is None:
+            if time.monotonic() - looked > _LOOK_S:
+                looked = time.monotonic()
+                for name, used in self.memory().items():
+                    self.peak[name] = max(used, self.peak.get(name, 0))
             for container in self.containers.values():
                 ended = container.process is not None and container.status is not None
                 if ended and container.service.restarts and not container.stopped:

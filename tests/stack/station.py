@@ -66,13 +66,13 @@ class CloudStation:
         """Start a run of `<name>__<verb>` by hand; its id."""
         return self.airflow.trigger(f"{self.name}__{verb}", **how)
 
-    def end(self, verb: str, run: str) -> RunResult:
+    def end(self, verb: str, run: str, *, limit_s: float = PATIENCE_S) -> RunResult:
         """The run once it is finished."""
-        return self.airflow.wait_for_run(f"{self.name}__{verb}", run, limit_s=PATIENCE_S)
+        return self.airflow.wait_for_run(f"{self.name}__{verb}", run, limit_s=limit_s)
 
-    def run(self, verb: str, **how: Any) -> RunResult:
+    def run(self, verb: str, *, limit_s: float = PATIENCE_S, **how: Any) -> RunResult:
         """One run by hand, finished."""
-        return self.end(verb, self.begin(verb, **how))
+        return self.end(verb, self.begin(verb, **how), limit_s=limit_s)
 
     def begin_load(self, first: int, last: int, **how: Any) -> str:
         """Begin to load and score days by number, both included."""

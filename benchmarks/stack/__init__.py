@@ -1,0 +1,1 @@
+"""What the composed stack does in a time: see `__main__`."""
