@@ -139,18 +139,6 @@ def test_a_blocked_day_makes_its_group_red_by_name_and_spares_the_others(plant, 
     assert f"{day_after(SPOILT)}: " in plant.log(loaded, "group.score", red)
 
 
-@pytest.mark.usefixtures("scheduled")
-def test_the_same_days_are_scored_again_without_the_source(plant):
-    before = plant.table_version("scores")
-
-    run = plant.run("load", conf={**span(DAILY), "work": "score again", "days_a_group": 1})
-
-    assert run.succeeded
-    assert group_states(run, "group.score") == ["success"] * len(DAILY)
-    assert group_states(run, "group.load") == ["skipped"] * len(DAILY)
-    assert plant.table_version("scores") == before
-
-
 def test_a_backfill_carries_scoring_with_it_and_tells_nobody(plant, backfilled):
     scores = plant.table("scores", first_day=day_after(DAILY[0]))
 
@@ -171,6 +159,18 @@ def test_an_incident_is_told_once_with_its_cause(plant, scheduled):
     told = notices[notices["entity"] == pump]
     assert len(told) == 1
     assert f"plant: {pump} is anomalous" in plant.log(scheduled, "notify")
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_the_same_days_are_scored_again_without_the_source(plant):
+    before = plant.table_version("scores")
+
+    run = plant.run("load", conf={**span(DAILY), "work": "score again", "days_a_group": 1})
+
+    assert run.succeeded
+    assert group_states(run, "group.score") == ["success"] * len(DAILY)
+    assert group_states(run, "group.load") == ["skipped"] * len(DAILY)
+    assert plant.table_version("scores") == before
 
 
 def test_a_quiet_day_asks_for_nothing_and_rolls_nothing_back(scheduled):
@@ -214,6 +214,8 @@ def test_recalibration_keeps_the_weights_and_moves_the_line(plant, live, redrawn
 def rolled_back(plant: Station, redrawn: RunResult) -> RunResult:
     """The redrawn line scores a day and is taken back."""
     assert redrawn.succeeded
+    # What drift may ask for now would move the line once more, at a time of its own.
+    plant.airflow.request("PATCH", "dags/plant__recalibrate", {"is_paused": True})
     assert scored(plant, SCHEDULED + 1).succeeded
     conf = {"target": "previous", "reason": "a test of the way back"}
     return plant.run("rollback", conf=conf)

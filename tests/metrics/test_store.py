@@ -40,6 +40,8 @@ def reader_of(dsn: str) -> str:
         "DO $$ BEGIN CREATE ROLE plimsoll_reader LOGIN PASSWORD 'r'; "
         "EXCEPTION WHEN duplicate_object THEN NULL; END $$",
     )
+    # Another test may have made the role, with a password of its own.
+    execute(dsn, "ALTER ROLE plimsoll_reader LOGIN PASSWORD 'r'")
     return dsn.replace("plimsoll:plimsoll-test@", "plimsoll_reader:r@")
 
 

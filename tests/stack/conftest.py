@@ -30,7 +30,8 @@ def env_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     detectors = folder / "detectors"
     detectors.mkdir()
     for name in ("station", "wide"):
-        write_detector(detectors, name)
+        write_detector(detectors, name, recalibration={"window_days": 30, "minimum_days": 10})
+    write_detector(detectors, "asking", promotion={"approval": "human"})
     path = folder / ".env"
     subprocess.run([sys.executable, "-m", "deploy.secrets", path], cwd=REPOSITORY, check=True)
     backups = folder / "backups"

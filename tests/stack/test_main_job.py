@@ -112,6 +112,18 @@ def test_a_second_version_goes_live_and_is_taken_back(station: CloudStation, tra
     assert ledger.verify(station.ledger()) is None
 
 
+def test_the_line_is_drawn_anew_from_what_was_scored(station: CloudStation, trained):
+    assert trained.succeeded
+    before = station.numbers()
+    assert station.load(37, 47).succeeded
+
+    redrawn = station.run("recalibrate", conf={"as_of": str(day_after(48))})
+
+    assert states(redrawn)["gate"] == "success", states(redrawn)
+    assert len(station.numbers()) == len(before) + 1
+    assert "recalibrated" in set(station.table("thresholds")["kind"])
+
+
 def test_prometheus_sees_the_detector_and_what_its_tasks_cost(stack: Stack, trained):
     assert trained.succeeded
     stack.wait_healthy("prometheus", limit_s=60)
