@@ -61,8 +61,8 @@ def stack(env_file: Path, secrets: dict[str, str], tmp_path_factory) -> Iterator
 
     This process is in the stack's network, and its environment reaches the stack's stores.
     """
-    if os.geteuid() != 0:
-        pytest.skip("the stack runs in namespaces of its own, which needs root")
+    if reason := refused():
+        pytest.skip(f"the stack runs in namespaces of its own, as root: {reason}")
     services = services_of(render(env_file, profiles=("monitoring", "tools")))
     services.pop("grafana")
     running = make_stack(services, tmp_path_factory.mktemp("stack"), tools={"cli", "backup"})
@@ -90,6 +90,19 @@ def station(stack: Stack, airflow: AirflowApi) -> CloudStation:
     found.deliver(range(48))
     found.wake("ingest", "score", "load", "train", "recalibrate", "rollback")
     return found
+
+
+def refused() -> str:
+    """Why this machine does not let us make namespaces and overlays; empty if it does."""
+    layers = "lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work"
+    steps = "mount -t tmpfs t /mnt && mkdir /mnt/upper /mnt/work /mnt/root && "
+    steps += f"mount -t overlay o -o {layers} /mnt/root"
+    probe = ["unshare", "--mount", "--net", "--pid", "--fork", "sh", "-c", steps]
+    try:
+        done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "util-linux's `unshare` is missing"
+    return done.stderr.strip() if done.returncode else ""
 
 
 def reaching(secrets: dict[str, str], cache: Path) -> dict[str, str]:
