@@ -230,7 +230,7 @@ def _stack(cache: Path | None) -> Iterator[Bench]:
     """A stack of its own on free ports, with an empty chain beside the real DAGs."""
     home = Path(tempfile.mkdtemp(prefix="plimsoll-bench-"))
     dags, detectors = home / "dags", home / "detectors"
-    shutil.copytree(REPOSITORY / "dags", dags)
+    dags.mkdir()
     shutil.copytree(REPOSITORY / "detectors", detectors)
     (dags / "empty_chain.py").write_text(EMPTY_CHAIN)
     (dags / "empty_days.py").write_text(EMPTY_DAYS)

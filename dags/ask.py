@@ -15,7 +15,6 @@ from airflow.sdk import DAG, Asset, Param, task
 from dags import assets, forms
 from dags.context import Handed, skip
 from dags.defaults import detector_dag
-from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 log = structlog.get_logger()
@@ -69,7 +68,3 @@ def ask_dag(spec: DetectorSpec) -> DAG:
         for action, asset in _ASSETS.items():
             request.override(task_id=action, outlets=[asset(spec.name)])(spec.name, action)
     return dag
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__ask"] = ask_dag(_spec)

@@ -7,14 +7,14 @@ from airflow.sdk import Asset
 
 def telemetry(detector: str) -> Asset:
     """A validated day; its partition key is the day."""
-    return Asset(name=f"{detector}.telemetry", uri=f"plimsoll://{detector}/telemetry")
+    return Asset(f"{detector}.telemetry")
 
 
 def retraining(detector: str) -> Asset:
     """A drift verdict asks for a new model; the event carries `as_of` and `reason`."""
-    return Asset(name=f"{detector}.retraining", uri=f"plimsoll://{detector}/retraining")
+    return Asset(f"{detector}.retraining")
 
 
 def recalibration(detector: str) -> Asset:
     """A drift verdict asks for a new line; the event carries `as_of` and `reason`."""
-    return Asset(name=f"{detector}.recalibration", uri=f"plimsoll://{detector}/recalibration")
+    return Asset(f"{detector}.recalibration")

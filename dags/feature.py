@@ -12,7 +12,6 @@ from airflow.sdk import DAG, Param, task
 from dags import forms
 from dags.context import Handed, this_run
 from dags.defaults import SPAN_OF_GROUP, detector_dag
-from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -105,7 +104,3 @@ def feature_dag(spec: DetectorSpec) -> DAG:
         days = plan(decide(spec.name))
         rescore.partial(detector=spec.name).expand(days=days)
     return dag
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__feature"] = feature_dag(_spec)

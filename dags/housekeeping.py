@@ -8,7 +8,6 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
 from dags.context import Handed
 from dags.defaults import PROMOTION_POOL, detector_dag, last_tick
-from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -81,7 +80,3 @@ def housekeeping_dag(spec: DetectorSpec) -> DAG:
     ) as dag:
         prune(spec.name) >> clear(spec.name) >> tidy(spec.name)
     return dag
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__housekeeping"] = housekeeping_dag(_spec)

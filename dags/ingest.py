@@ -11,7 +11,6 @@ from airflow.sdk import DAG, CronPartitionTimetable, task
 from dags import assets
 from dags.context import BACKFILL, Handed, day_of_this_run, started_by_backfill, this_run
 from dags.defaults import detector_dag, last_tick
-from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -83,7 +82,3 @@ def ingest_dag(spec: DetectorSpec) -> DAG:
     ) as dag:
         write.override(outlets=[assets.telemetry(spec.name)])(spec.name, validate(fetch(spec.name)))
     return dag
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__ingest"] = ingest_dag(_spec)

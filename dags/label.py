@@ -12,7 +12,6 @@ from airflow.sdk import DAG, Param, task
 from dags import forms
 from dags.context import Handed, this_run
 from dags.defaults import detector_dag
-from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -84,7 +83,3 @@ def label_dag(spec: DetectorSpec) -> DAG:
     ) as dag:
         label(spec.name)
     return dag
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__label"] = label_dag(_spec)

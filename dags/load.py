@@ -8,7 +8,6 @@ from airflow.sdk import DAG, Param, TriggerRule, task, task_group
 
 from dags.context import Handed, skip, this_run
 from dags.defaults import SPAN_OF_GROUP, detector_dag
-from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 Work = Literal["load and score", "score again"]
@@ -118,7 +117,3 @@ def _params() -> dict[str, Param]:
             "work. Fewer use more workers at once where the source is slow.",
         ),
     }
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__load"] = load_dag(_spec)

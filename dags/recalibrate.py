@@ -18,7 +18,6 @@ from airflow.sdk.exceptions import AirflowFailException
 from dags import assets, forms
 from dags.context import Handed, as_of_day, leave_mlflow_page, request, skip, this_run
 from dags.defaults import detector_dag, last_tick
-from dags.detector_files import readable_detectors
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
 from pipeline.config import DetectorSpec
 
@@ -164,7 +163,3 @@ def _acceptance(params: Handed) -> Handed:
 def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
     leave_mlflow_page(candidate["page"])
     return candidate
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__recalibrate"] = recalibrate_dag(_spec)

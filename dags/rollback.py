@@ -6,7 +6,6 @@ from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 
 from dags.context import Handed, leave_mlflow_page, this_run
 from dags.defaults import PROMOTION_POOL, SPAN_OF_GROUP, detector_dag
-from dags.detector_files import readable_detectors
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -124,7 +123,3 @@ def _who(params: Handed) -> str:
     """Who wants it, and in which run, for the ledger."""
     who = params["who"] or get_current_context()["dag_run"].triggering_user_name
     return f"{who} in {this_run()}" if who else this_run()
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__rollback"] = rollback_dag(_spec)

@@ -18,7 +18,6 @@ from airflow.sdk import (
 from dags import assets, forms
 from dags.context import Handed, day_of_this_run, skip, started_by_backfill, this_run
 from dags.defaults import detector_dag
-from dags.detector_files import readable_detectors
 from dags.notifiers import notifier_for
 from pipeline.config import DetectorSpec
 
@@ -160,7 +159,3 @@ def score_dag(spec: DetectorSpec) -> DAG:
         watched >> asked
         TriggerDagRunOperator(task_id="request", trigger_dag_id=f"{spec.name}__ask", conf=asked)
     return dag
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__score"] = score_dag(_spec)

@@ -15,7 +15,6 @@ from airflow.sdk import (
 from dags import assets, forms
 from dags.context import Handed, as_of_day, leave_mlflow_page, this_run
 from dags.defaults import TRAINING_POOL, detector_dag, last_tick
-from dags.detector_files import readable_detectors
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
 from pipeline.config import DetectorSpec
 
@@ -153,7 +152,3 @@ def _params(spec: DetectorSpec) -> dict[str, Param]:
 def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
     leave_mlflow_page(candidate["page"])
     return candidate
-
-
-for _spec in readable_detectors():
-    globals()[f"{_spec.name}__train"] = train_dag(_spec)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deploy.embedded.ports import HOST
 from deploy.embedded.stack import LOGIN, Stack
@@ -14,10 +15,19 @@ from deploy.preloading import FORK_SERVER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from deploy.embedded.layout import Layout
+
 # Settings of another Airflow, MLflow or PostgreSQL in the caller's shell must not reach this one;
 # connections and variables for the DAGs are meant to.
 FOREIGN = ("AIRFLOW", "MLFLOW_", "PG", "PYTHON", "_MLFLOW")
 WELCOME = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
+
+DETECTOR_BUNDLE: dict[str, Any] = {
+    "name": "detectors",
+    "classpath": "dags.detector_bundle.DetectorBundle",
+    "kwargs": {},
+}
+"""What Airflow makes its DAGs of, in any stack."""
 
 
 def build_environment(stack: Stack, caller: Mapping[str, str]) -> dict[str, str]:
@@ -49,7 +59,6 @@ def _airflow(stack: Stack) -> dict[str, str]:
     layout = stack.layout
     return {
         "AIRFLOW_HOME": str(layout.airflow),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(layout.dags),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -72,8 +81,11 @@ def _airflow(stack: Stack) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         # Tasks that died with their machine are noticed after one minute instead of five.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles(layout)),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(layout.airflow / "bundles"),
+        # How soon a new or changed detector file is seen; what has not changed is read seldom.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(layout.logs / "dags"),
         # The log server would listen on every address of the machine, so it is not started and
@@ -82,6 +94,14 @@ def _airflow(stack: Stack) -> dict[str, str]:
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",  # a line a request otherwise
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
+
+
+def _bundles(layout: Layout) -> list[dict[str, Any]]:
+    if not layout.dags:
+        return [DETECTOR_BUNDLE]
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    more = {"name": "more", "classpath": local, "kwargs": {"path": str(layout.dags)}}
+    return [DETECTOR_BUNDLE, more]
 
 
 def _mlflow(stack: Stack) -> dict[str, str]:
@@ -108,7 +128,6 @@ def _plimsoll(stack: Stack) -> dict[str, str]:
         "PLIMSOLL_CACHE": str(layout.cache),
         "PLIMSOLL_DATA": str(layout.data),
         "PLIMSOLL_LINEAGE": str(layout.home / "lineage"),
-        "PLIMSOLL_DAGS": str(layout.dags),
         "PLIMSOLL_DETECTORS": str(layout.detectors),
         "PLIMSOLL_DATABASE": stack.dsn("plimsoll"),
         "PLIMSOLL_MLFLOW_URL": stack.mlflow_url,

@@ -28,14 +28,14 @@ class Layout:
     Attributes:
         home: everything the stack writes.
         repository: the code that its tasks import.
-        dags: folder of the DAG files.
         detectors: folder of the detector files.
+        dags: folder of DAG files beside those of the detectors, if there are any.
     """
 
     home: Path
     repository: Path
-    dags: Path
     detectors: Path
+    dags: Path | None
 
     @property
     def plugins(self) -> Path:
@@ -102,7 +102,7 @@ class Layout:
 
 
 def find_layout(environment: Mapping[str, str]) -> Layout:
-    """The layout that `PLIMSOLL_HOME`, `PLIMSOLL_DAGS` and `PLIMSOLL_DETECTORS` ask for.
+    """The layout that `PLIMSOLL_HOME`, `PLIMSOLL_DETECTORS` and `PLIMSOLL_DAGS` ask for.
 
     Raises:
         StackError: the path of the home holds a character that the supervisor cannot take.
@@ -111,6 +111,7 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
     def folder(variable: str, default: Path) -> Path:
         return Path(environment.get(variable) or default).expanduser().resolve()
 
+    more = environment.get("PLIMSOLL_DAGS")
     home = folder("PLIMSOLL_HOME", REPOSITORY / ".plimsoll")
     if bad := UNQUOTABLE & set(str(home)):
         raise StackError(
@@ -120,8 +121,8 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
     return Layout(
         home=home,
         repository=REPOSITORY,
-        dags=folder("PLIMSOLL_DAGS", REPOSITORY / "dags"),
         detectors=folder("PLIMSOLL_DETECTORS", REPOSITORY / "detectors"),
+        dags=Path(more).expanduser().resolve() if more else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What Airflow sees when it parses `dags/`, in a fresh process as Airflow itself would."""
+"""What Airflow sees when it parses our bundle, in a fresh process as Airflow itself would."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.embedded.environment import DETECTOR_BUNDLE
 from tests.verbs import VERBS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -15,8 +16,11 @@ HEAVY = ("torch", "mlflow", "pandas", "evidently", "onnxruntime", "sklearn", "de
 
 DESCRIBE = """
 import json, sys
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1])
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import BundleDagBag
+[bundle] = DagBundlesManager().get_all_dag_bundles()
+bundle.initialize()
+bag = BundleDagBag(dag_folder=bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
 tasks = {
     dag_id: {
         task.task_id: {
@@ -52,6 +56,8 @@ def in_fresh_process(home: Path, script: str, *arguments: str, **environment: st
             **os.environ,
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([DETECTOR_BUNDLE]),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
             "PYTHONPATH": str(REPOSITORY),
             **environment,
@@ -66,7 +72,7 @@ def in_fresh_process(home: Path, script: str, *arguments: str, **environment: st
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow")
-    return in_fresh_process(home, DESCRIBE, str(REPOSITORY / "dags"))
+    return in_fresh_process(home, DESCRIBE)
 
 
 def test_every_dag_file_parses(parsed):
@@ -166,9 +172,7 @@ def test_every_dag_explains_itself_and_takes_parameters(parsed):
         assert parsed["params"][dag_id] or dag_id.endswith("__ingest")  # which takes a partition
 
 
-@pytest.mark.parametrize(
-    "module", [*(f"dags.{verb}" for verb in VERBS), "dags.broken_detector_files"]
-)
+@pytest.mark.parametrize("module", [*(f"dags.{verb}" for verb in VERBS), "dags.of_detector"])
 def test_parsing_imports_nothing_heavy(tmp_path, module):
     assert in_fresh_process(tmp_path, IMPORT_ONLY, module, *HEAVY) == []
 
@@ -179,9 +183,7 @@ def test_human_approval_adds_a_question_before_promotion(tmp_path):
     text = (REPOSITORY / "detectors" / "la_haute_borne.yaml").read_text()
     (detectors / "la_haute_borne.yaml").write_text(text + "\npromotion: {approval: human}\n")
 
-    found = in_fresh_process(
-        tmp_path, DESCRIBE, str(REPOSITORY / "dags"), PLIMSOLL_DETECTORS=str(detectors)
-    )
+    found = in_fresh_process(tmp_path, DESCRIBE, PLIMSOLL_DETECTORS=str(detectors))
 
     tasks = found["tasks"]["la_haute_borne__train"]
     assert tasks["gate"]["downstream"] == ["passed_gate", "promote"]
@@ -196,9 +198,8 @@ def test_a_broken_detector_file_is_an_import_error_and_spares_its_neighbours(tmp
     (detectors / "la_haute_borne.yaml").write_text(text)
     (detectors / "pump.yaml").write_text("name: pump\ncolour: red\n")
 
-    found = in_fresh_process(
-        tmp_path, DESCRIBE, str(REPOSITORY / "dags"), PLIMSOLL_DETECTORS=str(detectors)
-    )
+    found = in_fresh_process(tmp_path, DESCRIBE, PLIMSOLL_DETECTORS=str(detectors))
 
     assert "la_haute_borne__train" in found["tasks"]
+    assert [name.rpartition("/")[2] for name in found["errors"]] == ["pump.py"]
     assert "pump.yaml:2: colour: unknown key" in "".join(found["errors"].values())

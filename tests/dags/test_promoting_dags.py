@@ -11,7 +11,7 @@ from tests.dags.test_parsing import DESCRIBE, REPOSITORY, in_fresh_process
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory):
-    return in_fresh_process(tmp_path_factory.mktemp("airflow"), DESCRIBE, str(REPOSITORY / "dags"))
+    return in_fresh_process(tmp_path_factory.mktemp("airflow"), DESCRIBE)
 
 
 def chain(parsed, dag_id):
@@ -55,8 +55,6 @@ def test_approval_of_a_redrawn_line_is_asked_for_where_the_file_wants_it(tmp_pat
     text = (REPOSITORY / "detectors" / "la_haute_borne.yaml").read_text()
     (detectors / "la_haute_borne.yaml").write_text(text + "\npromotion: {approval: human}\n")
 
-    found = in_fresh_process(
-        tmp_path, DESCRIBE, str(REPOSITORY / "dags"), PLIMSOLL_DETECTORS=str(detectors)
-    )
+    found = in_fresh_process(tmp_path, DESCRIBE, PLIMSOLL_DETECTORS=str(detectors))
 
     assert chain(found, "la_haute_borne__recalibrate")["gate"] == ["passed_gate", "promote"]

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from dags.defaults import DEFAULT_ARGS
+from deploy.embedded.environment import DETECTOR_BUNDLE
 from deploy.secrets import EXAMPLE, SECRETS, completed
 from tests.stack.composed import render, services_of
 
@@ -147,3 +148,10 @@ def test_a_service_starts_after_what_it_needs(content):
     assert needs["airflow-worker"]["valkey"] == "service_healthy"
     assert needs["mlflow"]["mlflow-init"] == "service_completed_successfully"
     assert needs["airflow-init"] == {"postgres": "service_healthy"}
+
+
+def test_airflow_makes_its_dags_of_the_same_bundle_everywhere(services):
+    name = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+    told = {service: json.loads(services[service]["environment"][name]) for service in AIRFLOW}
+
+    assert told == {service: [DETECTOR_BUNDLE] for service in AIRFLOW}

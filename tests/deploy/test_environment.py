@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -8,6 +10,8 @@ from cryptography.fernet import Fernet
 from deploy.embedded.environment import build_environment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy.embedded.stack import Stack
 
 
@@ -84,3 +88,13 @@ def test_airflow_accepts_the_key_that_it_encrypts_connections_with(stack: Stack)
     key = build_environment(stack, {})["AIRFLOW__CORE__FERNET_KEY"]
 
     assert Fernet(key).decrypt(Fernet(key).encrypt(b"secret")) == b"secret"
+
+
+def test_dags_of_ones_own_lie_beside_those_of_the_detectors(stack: Stack, tmp_path: Path):
+    more = replace(stack, layout=replace(stack.layout, dags=tmp_path))
+
+    environment = build_environment(more, {})
+
+    bundles = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+    assert [bundle["name"] for bundle in bundles] == ["detectors", "more"]
+    assert bundles[1]["kwargs"] == {"path": str(tmp_path)}

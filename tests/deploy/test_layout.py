@@ -17,7 +17,7 @@ def test_the_state_lies_in_the_repository_by_default():
     layout = find_layout({})
 
     assert layout.home == REPOSITORY / ".plimsoll"
-    assert layout.dags == REPOSITORY / "dags"
+    assert layout.dags is None
     assert layout.detectors == REPOSITORY / "detectors"
 
 

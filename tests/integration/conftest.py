@@ -66,8 +66,8 @@ class StartStack(Protocol):
 def start_stack(tmp_path_factory: pytest.TempPathFactory) -> StartStack:
     """Starts a stack of its own and stops it: `with start_stack(dags=folder) as running:`.
 
-    Without folders it runs what `PLIMSOLL_DAGS` and `PLIMSOLL_DETECTORS` name, else those of the
-    repository.
+    Without `detectors` it runs those that `PLIMSOLL_DETECTORS` names, else those of the repository;
+    `dags` are DAG files beside theirs.
     """
 
     @contextmanager

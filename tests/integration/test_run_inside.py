@@ -13,7 +13,7 @@ INSIDE = (sys.executable, "-m", "deploy.embedded", "run")
 @pytest.mark.integration
 def test_a_command_runs_as_the_stacks_own(stack):
     result = subprocess.run(
-        [*INSIDE, "airflow", "config", "get-value", "core", "dags_folder"],
+        [*INSIDE, "airflow", "config", "get-value", "dag_processor", "dag_bundle_storage_path"],
         cwd=REPOSITORY,
         env={"PLIMSOLL_HOME": str(stack.stack.layout.home), "PATH": "/usr/bin:/bin"},
         capture_output=True,
@@ -21,4 +21,4 @@ def test_a_command_runs_as_the_stacks_own(stack):
         check=False,
     )
 
-    assert result.stdout.strip().endswith(str(stack.stack.layout.dags))
+    assert result.stdout.strip().endswith(str(stack.stack.layout.airflow / "bundles"))

@@ -1,0 +1,80 @@
+"""The bundle that Airflow reads: one Python file for each detector file.
+
+Airflow parses a file as a whole, in a process of its own. With a file for each detector a mistake
+is the import error of that detector and of no other, a change is parsed alone, and a task waits for
+no DAG but its own. A file ends with the text of its detector file: a change makes it new, and the
+Code tab of each DAG shows what the detector was made of.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow.dag_processing.bundles.base import BaseDagBundle
+
+from pipeline import settings
+
+_FILE = '''"""The Airflow DAGs of one detector file; dags/detector_bundle.py wrote this from it."""
+
+from airflow.sdk import DAG
+
+from dags.of_detector import dags_of
+
+DAGS: dict[str, DAG] = dags_of({name!r})
+globals().update(DAGS)
+
+# {file!r} says:
+#
+{text}
+'''
+
+
+class DetectorBundle(BaseDagBundle):
+    """The DAGs of every detector file; what to give Airflow as `dag_bundle_config_list`.
+
+    Tasks run with what the detector file says when they begin; nothing is kept of older texts.
+    """
+
+    @property
+    def path(self) -> Path:
+        """Where the files are."""
+        return Path(self.base_dir)
+
+    def initialize(self) -> None:
+        """Write the files, as each task's own process does before it runs."""
+        self._write()
+        super().initialize()
+
+    def refresh(self) -> None:
+        """Write what is new and remove the files of detectors that are gone."""
+        written = self._write()
+        for path in set(self.path.glob("*.py")) - written:
+            path.unlink(missing_ok=True)
+
+    def get_current_version(self) -> None:
+        """None: there is only the newest."""
+
+    def _write(self) -> set[Path]:
+        with self.lock():
+            self.path.mkdir(parents=True, exist_ok=True)
+            found = sorted(settings.load().detectors.glob("*.yaml"))
+            return {_write(source, self.path / f"{source.stem}.py") for source in found}
+
+
+def _write(source: Path, target: Path) -> Path:
+    text = dag_file(source)
+    # An unchanged file keeps its time, by which Airflow knows that it need not parse it again.
+    if not target.exists() or target.read_text(encoding="utf-8") != text:
+        # Another process may be reading it: it must see the old text or the new one.
+        draft = target.with_suffix(".draft")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(target)
+    return target
+
+
+def dag_file(source: Path) -> str:
+    """The Python file for one detector file, right or wrong."""
+    # Python refuses a source with zeros in it, and the import error would be about that.
+    told = source.read_text(encoding="utf-8", errors="replace").replace("\0", "\ufffd")
+    comment = "\n".join(f"# {line}".rstrip() for line in told.splitlines())
+    return _FILE.format(name=source.stem, file=source.name, text=comment)

@@ -1,0 +1,45 @@
+"""Every DAG of one detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from airflow.sdk import DAG, get_parsing_context
+
+from dags.ask import ask_dag
+from dags.feature import feature_dag
+from dags.housekeeping import housekeeping_dag
+from dags.ingest import ingest_dag
+from dags.label import label_dag
+from dags.load import load_dag
+from dags.recalibrate import recalibrate_dag
+from dags.rollback import rollback_dag
+from dags.score import score_dag
+from dags.train import train_dag
+from pipeline import settings
+from pipeline.config import DetectorSpec, load_detector
+
+VERBS: dict[str, Callable[[DetectorSpec], DAG]] = {
+    "ingest": ingest_dag,
+    "load": load_dag,
+    "score": score_dag,
+    "train": train_dag,
+    "recalibrate": recalibrate_dag,
+    "rollback": rollback_dag,
+    "ask": ask_dag,
+    "label": label_dag,
+    "feature": feature_dag,
+    "housekeeping": housekeeping_dag,
+}
+
+
+def dags_of(name: str) -> dict[str, DAG]:
+    """The DAGs of detector `name`, by DAG id; in a task's own process only the one it is about.
+
+    Raises:
+        ConfigError: the detector file is wrong; Airflow shows it as an import error.
+    """
+    spec = load_detector(settings.load().detectors / f"{name}.yaml")
+    wanted = get_parsing_context().dag_id
+    makers = {f"{name}__{verb}": make for verb, make in VERBS.items()}
+    return {dag_id: make(spec) for dag_id, make in makers.items() if wanted in (None, dag_id)}
