@@ -141,7 +141,6 @@ def _script(container: Container) -> str:
         f"cd {base}/root",
         "mount -t tmpfs -o mode=1777 tmpfs tmp; mount --rbind /dev dev",
         "mount -t tmpfs -o mode=1777 tmpfs dev/shm",
-        *(f"chmod go+x .{folder}" for path in _PASSED for folder in reversed(path.parents)),
         f"cat > etc/hosts <<'END'\n{container.hosts}\n127.0.0.1 {container.name}\nEND",
         f"echo service:x:{image.user}:0::/nonexistent:/bin/sh > passwd.new",
         "cat /etc/passwd >> passwd.new; mv passwd.new etc/passwd",
@@ -154,6 +153,9 @@ def _script(container: Container) -> str:
     for path, options in service.scratch.items():
         how = options or "mode=1777"
         lines += [f"mkdir -p .{path}; mount -t tmpfs -o {how} tmpfs .{path}"]
+    # A checkout below /tmp would be hidden by what was mounted there.
+    lines += [f"[ -e .{p} ] || {{ mkdir -p .{p}; mount --bind {p} .{p}; }}" for p in _PASSED]
+    lines += [f"chmod go+x .{folder}" for path in _PASSED for folder in reversed(path.parents)]
     lines += [line for mount in service.mounts for line in _mounting(container, mount)]
     for path, content in service.files.items():
         lines += [f"mkdir -p .{Path(path).parent}; cat > .{path} <<'END'\n{content}\nEND"]
