@@ -25,8 +25,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from deploy.airflow_api import AirflowApi, RunResult, connect
 from deploy.embedded import lifecycle
-from deploy.embedded.airflow_api import AirflowApi, RunResult, connect
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.environment import build_environment
 from deploy.embedded.layout import find_layout

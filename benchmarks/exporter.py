@@ -6,6 +6,7 @@ role plimsoll_reader, and is asked over HTTP. Asked for: a scrape under 1 s.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,12 +16,12 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
 import psutil
+import psycopg2
 
 from pipeline.metrics import store
 from pipeline.metrics.reading import (
@@ -68,7 +69,7 @@ def readings_of(detector: str) -> list[Reading]:
     ]
 
 
-@contextmanager
+@contextlib.contextmanager
 def exporter(dsn: str) -> Iterator[tuple[str, psutil.Process]]:
     """The command as the metrics service runs it; its address and its process."""
     command = [sys.executable, "-m", "pipeline", "metrics", "--port", "0"]
@@ -97,6 +98,14 @@ def scrape(url: str) -> tuple[float, str]:
     return time.perf_counter() - began, text
 
 
+def size_of(dsn: str) -> int:
+    """Bytes of a database on disk."""
+    with contextlib.closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        [(found,)] = cursor.fetchall()
+    return int(found)
+
+
 def main() -> None:
     """Fill the store, scrape it, print and write the figures."""
     with tempfile.TemporaryDirectory() as folder, running_postgres(Path(folder)) as server:
@@ -117,6 +126,7 @@ def main() -> None:
             first_s, text = scrape(url)
             took = sorted(scrape(url)[0] for _ in range(SCRAPES))
             memory_mib = process.memory_info().rss / 2**20
+        database_mib = size_of(dsn) / 2**20
     figures = {
         "readings": DETECTORS * DAYS * len(CONTENTS),
         "filled_s": filled_s,
@@ -127,6 +137,7 @@ def main() -> None:
         "series": sum(not line.startswith("#") for line in text.splitlines()),
         "bytes": len(text),
         "memory_mib": memory_mib,
+        "database_mib": database_mib,
     }
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(figures, indent=1), encoding="utf-8")

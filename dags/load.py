@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from airflow.sdk import DAG, Param, TriggerRule, task, task_group
 
 from dags.context import Handed, skip, this_run
 from dags.defaults import SPAN_OF_GROUP, detector_dag
 from pipeline.config import DetectorSpec
-
-Work = Literal["load and score", "score again"]
+from pipeline.data.groups import Work
 
 _LOAD: Work = "load and score"
 _AGAIN: Work = "score again"

@@ -7,7 +7,6 @@ needs Python and nothing else, so that a host that has only Docker besides can r
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
 import sys
@@ -15,6 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from deploy.private_file import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,7 +89,7 @@ def main(arguments: list[str]) -> int:
     if wrong:
         print(f"{path} was left as it is:", *wrong, sep="\n  ", file=sys.stderr)
         return 1
-    _write_private(path, after)
+    write_private(path, after)
     print(f"{path}: added {', '.join(added)}" if added else f"{path}: nothing was missing")
     return 0
 
@@ -177,16 +178,6 @@ def _read(line: str) -> tuple[str, str]:
     if value[:1] in {"'", '"'}:
         return name, value[1:].split(value[0], 1)[0]
     return name, re.split(r"(?:^|\s+)#", value, maxsplit=1)[0].strip()
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace `path` in one step by a file that only its owner can read."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 if __name__ == "__main__":

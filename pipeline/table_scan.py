@@ -13,11 +13,9 @@ from datetime import date
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
 from pipeline.lineage import note_read
-from pipeline.tables import Table, as_frame, explained
+from pipeline.tables import Table, as_frame, explained, only_days, open_table
 
 
 def scan(
@@ -39,18 +37,14 @@ def scan(
         OutageError: the store does not answer.
     """
     with explained(table, version):
-        try:
-            opened = DeltaTable(table.uri, version=version)
-        except TableNotFoundError:
+        opened = open_table(table, version)
+        if opened is None:
             return None, pa.table({})
         note_read(table.uri, version=int(opened.version()))
         fields = [field.name for field in opened.schema().fields]
         text = [field.name for field in opened.schema().fields if _is_text(field.type)]
         files: ds.FileSystemDataset = opened.to_pyarrow_dataset(
-            file_pruning_predicate=[
-                ("date", ">=", first_day.isoformat()),
-                ("date", "<=", last_day.isoformat()),
-            ],
+            file_pruning_predicate=only_days(first_day, last_day),
             parquet_read_options=ds.ParquetReadOptions(dictionary_columns=set(text)),
         )
         wanted = [name for name in fields if columns is None or name in columns]
@@ -75,9 +69,8 @@ def rows_by_day(table: Table) -> dict[date, int]:
         OutageError: the store does not answer.
     """
     with explained(table):
-        try:
-            opened = DeltaTable(table.uri)
-        except TableNotFoundError:
+        opened = open_table(table)
+        if opened is None:
             return {}
         files = pa.table(opened.get_add_actions(flatten=True))
     found = Counter[date]()

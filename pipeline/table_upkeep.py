@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError
 from pyarrow import fs
 
 from pipeline.errors import DataError
 from pipeline.staging import filesystem_at
-from pipeline.tables import Table, explained
+from pipeline.tables import Table, explained, open_table
 
 
 def compact(table: Table, *, dry_run: bool = False) -> int:
@@ -25,9 +25,8 @@ def compact(table: Table, *, dry_run: bool = False) -> int:
         OutageError: the store does not answer.
     """
     with explained(table):
-        try:
-            opened = DeltaTable(table.uri)
-        except TableNotFoundError:
+        opened = open_table(table)
+        if opened is None:
             return 0
         small = _surplus(opened)
         if not small or dry_run:
@@ -51,9 +50,8 @@ def vacuum(
         OutageError: the store does not answer.
     """
     with explained(table):
-        try:
-            opened = DeltaTable(table.uri)
-        except TableNotFoundError:
+        opened = open_table(table)
+        if opened is None:
             return 0
         kept = sorted({*needed, int(opened.version())})
         held = {version: _files(table, version) for version in kept}

@@ -1,7 +1,7 @@
 """Delta tables at a local path or `s3://`: the only file that knows how rows are stored.
 
 Every table is partitioned by UTC day in the column `date`. A replacement of days is one atomic
-commit; a reader sees all of it or nothing. Old versions stay readable (`_RETENTION`), because
+commit; a reader sees all of it or nothing. Old versions stay readable (`_CONFIGURATION`), because
 a registered bundle names the table version that it was trained on. Credentials and endpoint of an
 S3 store come from the usual `AWS_*` variables, which deltalake reads itself.
 """
@@ -31,11 +31,14 @@ from pipeline.errors import DataError, OutageError, TableConflict
 from pipeline.lineage import note_read, note_written
 from pipeline.table_schemas import SCHEMAS, TableName
 
-_RETENTION = {
+_CONFIGURATION = {
     # Delta's defaults (30 days of log, 7 days of files) would take away the versions that
     # registered bundles were trained on; housekeeping vacuums what no bundle refers to.
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
+    # A reader opens every commit since the last checkpoint: with the library's 100, a table on S3
+    # takes up to 0.12 s to open instead of 0.04 s, and scoring a day opens a dozen.
+    "delta.checkpointInterval": "20",
 }
 _ATTEMPTS = 8
 _FIRST_WAIT_S = 0.05
@@ -138,7 +141,7 @@ def read(
         OutageError: the store does not answer.
     """
     with explained(table, version):
-        opened = _open(table, version)
+        opened = open_table(table, version)
         names = list(columns or (_columns_of(opened) if opened else ()))
         names = [name for name in names if name != "date"] + (["date"] if keep_date else [])
         if opened is None:
@@ -156,7 +159,7 @@ def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | No
         OutageError: the store does not answer.
     """
     with explained(table):
-        opened = _open(table, None)
+        opened = open_table(table)
         if opened is None:
             return None, pd.DataFrame(columns=["date"])
         note_read(table.uri, version=int(opened.version()))
@@ -166,7 +169,7 @@ def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | No
 def days_in(table: Table, *, version: int | None = None) -> list[date]:
     """The days that hold rows, oldest first; none if nobody has written the table yet."""
     with explained(table, version):
-        opened = _open(table, version)
+        opened = open_table(table, version)
         partitions = opened.partitions() if opened else []
     return sorted(date.fromisoformat(partition["date"]) for partition in partitions)
 
@@ -174,22 +177,30 @@ def days_in(table: Table, *, version: int | None = None) -> list[date]:
 def current_version(table: Table) -> int | None:
     """The newest version; None if nobody has written the table yet."""
     with explained(table):
-        opened = _open(table, None)
+        opened = open_table(table)
         return None if opened is None else int(opened.version())
 
 
 def history(table: Table, *, limit: int | None = None) -> list[dict[str, Any]]:
     """The commits, newest first, each with its `version` and the metadata its writer gave."""
     with explained(table):
-        opened = _open(table, None)
+        opened = open_table(table)
         return [] if opened is None else list(opened.history(limit))
 
 
-def _open(table: Table, version: int | None) -> DeltaTable | None:
+def open_table(table: Table, version: int | None = None) -> DeltaTable | None:
+    """The table itself; None if nobody has written it yet. Call it inside `explained`."""
     try:
         return DeltaTable(table.uri, version=version)
     except TableNotFoundError:
         return None
+
+
+def only_days(first: date | None, last: date | None) -> list[tuple[str, str, str]] | None:
+    """What leaves out files of other days before any is opened: a read costs what its days cost."""
+    days = [("date", ">=", first.isoformat())] if first else []
+    days += [("date", "<=", last.isoformat())] if last else []
+    return days or None
 
 
 def _columns_of(opened: DeltaTable) -> list[str]:
@@ -199,22 +210,19 @@ def _columns_of(opened: DeltaTable) -> list[str]:
 def _rows(
     opened: DeltaTable, names: Sequence[str], first_day: date | None, last_day: date | None
 ) -> pd.DataFrame:
-    days = [("date", ">=", first_day.isoformat())] if first_day else []
-    days += [("date", "<=", last_day.isoformat())] if last_day else []
-    # Pruned by day before the files are opened: the cost is that of the days, not the table.
-    files = opened.to_pyarrow_dataset(file_pruning_predicate=days or None)
+    files = opened.to_pyarrow_dataset(file_pruning_predicate=only_days(first_day, last_day))
     return as_frame(files.to_table(columns=list(names)))
 
 
 def _opened(table: Table, schema: pa.Schema, version: int | None) -> DeltaTable:
     """The table, created if it is not there; of two writers that both try, one creates it."""
-    opened = _open(table, version)
+    opened = open_table(table, version)
     if opened is not None:
         return opened
 
     def create() -> None:
         DeltaTable.create(
-            table.uri, schema, mode="ignore", partition_by=["date"], configuration=_RETENTION
+            table.uri, schema, mode="ignore", partition_by=["date"], configuration=_CONFIGURATION
         )
 
     _retried(table, create)

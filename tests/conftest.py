@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 import structlog
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
 from hypothesis import HealthCheck, settings
 
 from tests.postgres_server import fresh_database, running_postgres
+from tests.s3_server import BUCKET, free_ports, reaching, running_s3
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
@@ -27,10 +21,6 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _SILENCED = ("BoundLoggerFilteringAtWarning", "BoundLoggerFilteringAtError")
-
-BUCKET = "lake"
-KEY, SECRET = "plimsoll-test", "plimsoll-test-secret"
-_GRPC_OFFSET = 10_000  # SeaweedFS opens a second port at this distance from each of its ports
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -61,51 +51,21 @@ def no_lineage() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def s3_metrics() -> str:
     """Address at which the S3 server shows its metrics once it runs."""
-    return f"127.0.0.1:{_free_ports(1, after=30_500)[0]}"
+    return f"127.0.0.1:{free_ports(1, after=30_500)[0]}"
 
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory, s3_metrics) -> Iterator[str]:
     """Endpoint of a SeaweedFS with one bucket, on loopback, stopped at the end."""
-    folder = tmp_path_factory.mktemp("s3")
-    master, volume, filer, s3 = _free_ports(4)
-    command = [
-        Path(sys.executable).parent / "weed", "mini", f"-dir={folder}", "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1", f"-master.port={master}", f"-volume.port={volume}",
-        f"-filer.port={filer}", f"-s3.port={s3}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        "-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-disableHttp",
-        f"-metricsPort={s3_metrics.partition(':')[2]}",
-    ]  # fmt: skip
-    credentials = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, env={**os.environ, **credentials}, stdout=log, stderr=log, cwd=folder
-        )
-    try:
-        endpoint = f"http://127.0.0.1:{s3}"
-        _make_bucket(endpoint, server, folder / "log")
-        yield endpoint
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    port = int(s3_metrics.partition(":")[2])
+    with running_s3(tmp_path_factory.mktemp("s3"), metrics_port=port) as reach:
+        yield reach["AWS_ENDPOINT_URL"]
 
 
 @pytest.fixture
 def s3_root(s3_server, monkeypatch) -> str:
     """An empty place in the bucket, with the AWS_* variables that reach it."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_server,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    for name, value in reaching(s3_server).items():
         monkeypatch.setenv(name, value)
     return f"s3://{BUCKET}/{uuid.uuid4().hex}"
 
@@ -117,43 +77,6 @@ def root(request, tmp_path) -> str:
         return str(tmp_path / "lake")
     place: str = request.getfixturevalue("s3_root")
     return place
-
-
-def _make_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id=KEY,
-        aws_secret_access_key=SECRET,
-        region_name="us-east-1",
-        config=Config(retries={"max_attempts": 1}, connect_timeout=1, read_timeout=5),
-    )
-    deadline = time.monotonic() + 30
-    reason: Exception | None = None
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            client.create_bucket(Bucket=BUCKET)
-        except BotoCoreError as error:  # not listening yet
-            reason = error
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(f"SeaweedFS did not start ({reason}): {log.read_text()[-2000:]}")
-
-
-def _free_ports(n: int, *, after: int = 21_000) -> list[int]:
-    found: list[int] = []
-    for candidate in range(after + os.getpid() % 5_000, after + 9_000):
-        if _is_free(candidate) and _is_free(candidate + _GRPC_OFFSET):
-            found.append(candidate)
-        if len(found) == n:
-            return found
-    pytest.fail("no free ports for SeaweedFS")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.fixture(scope="session")

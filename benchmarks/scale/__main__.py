@@ -28,13 +28,14 @@ from pathlib import Path
 from benchmarks.scale import made
 from benchmarks.scale.child import Took
 from benchmarks.scale.made import NAME, Place
-from benchmarks.scale.store import BUCKET, copy_table, s3_server
+from benchmarks.scale.store import copy_table
 from pipeline import settings, tables
 from pipeline.data.groups import groups_of
 from pipeline.steps.operation import fan_out
 from pipeline.steps.operation.score_tables import content_hashes
 from pipeline.table_schemas import TableName
 from pipeline.tables import Table
+from tests.s3_server import BUCKET, running_s3
 
 WANTED_RATIO = 1.5
 OUT = settings.HOME / "benchmarks" / "scale.json"
@@ -136,7 +137,7 @@ def _measured(
         run("bare engine, local files", "engine", local, 1, {}),
         run("score, one process, local files", "score", local, 1, {}),
     ]
-    with s3_server(local.folder / "s3") as reach:
+    with running_s3(local.folder / "s3") as reach:
         remote = Place(f"s3://{BUCKET}/scale", local.folder)
         os.environ.update(reach)  # noqa: TID251 - what the stores read their keys from
         copy_table(

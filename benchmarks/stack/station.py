@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,10 @@ from pathlib import Path
 import yaml
 
 from benchmarks.scale.made import NAME, factory
-from deploy.embedded.airflow_api import AirflowApi, RunResult
-from pipeline.settings import REPOSITORY
+from deploy.airflow_api import AirflowApi, RunResult
 from tests.integration.plant import write_detector
 from tests.stack.composed import render, services_of
-from tests.stack.conftest import reaching
+from tests.stack.deployment import reaching, write_env
 from tests.stack.running import Stack, make_stack
 from tests.stack.station import CloudStation
 
@@ -42,7 +39,9 @@ def started(home: Path) -> Iterator[Started]:
     write_detector(detectors, "station", schedule={"start": "2024-01-01", "end": "2024-06-30"})
     content = factory().model_dump(mode="json", by_alias=True)
     (detectors / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
-    secrets = _secrets(home / ".env", detectors)
+    secrets = write_env(
+        home / ".env", {"DETECTORS": str(detectors), "WORKER_CONCURRENCY": str(_each_takes())}
+    )
     services = services_of(render(home / ".env"))
     running = make_stack(services, home / "stack", tools=set())
     (home / "stack").mkdir(exist_ok=True)
@@ -60,22 +59,13 @@ def started(home: Path) -> Iterator[Started]:
         running.take_down()
 
 
+def _each_takes() -> int:
+    """Tasks at once in each of the two workers, as docs/deploy.md advises: a processor each."""
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
 def succeeded(run: RunResult) -> None:
     """Go on only with a run that succeeded."""
     if not run.succeeded:
         msg = f"{run.dag_id} {run.run_id} ended as {run.state}: {run.tasks}"
         raise RuntimeError(msg)
-
-
-def _secrets(path: Path, detectors: Path) -> dict[str, str]:
-    subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "deploy.secrets", path],
-        cwd=REPOSITORY,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    own = {"DETECTORS": str(detectors), "COMPOSE_PROFILES": "", "AIRFLOW_METRICS": "False"}
-    lines = [line for line in path.read_text().splitlines() if "=" in line and line[0] != "#"]
-    found = {name: value for name, _, value in (line.partition("=") for line in lines)} | own
-    path.write_text("".join(f"{name}={value}\n" for name, value in found.items()))
-    return found

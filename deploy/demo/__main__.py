@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from deploy.airflow_api import connect
 from deploy.demo import story
 from deploy.demo.telling import Teller
 from deploy.embedded import lifecycle
 from deploy.embedded.__main__ import describe
-from deploy.embedded.airflow_api import connect
 from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import find_layout

@@ -8,9 +8,9 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
+from deploy.airflow_api import AirflowApi, RunResult
 from deploy.demo import drill, summary
 from deploy.demo.telling import Teller
-from deploy.embedded.airflow_api import AirflowApi, RunResult
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack

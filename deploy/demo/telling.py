@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deploy.embedded.airflow_api import TaskState
+from deploy.airflow_api import TaskState
 
 LONGEST_SILENCE_S = 10.0
 _WORTH_TELLING = {"running", "success", "failed", "skipped", "upstream_failed", "up_for_retry"}

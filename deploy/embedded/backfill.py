@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from deploy.embedded.airflow_api import CONFLICT, FINISHED, POLL_S, AirflowApi, AirflowApiError
+from deploy.airflow_api import CONFLICT, FINISHED, POLL_S, AirflowApi, AirflowApiError
 from deploy.embedded.errors import StackError
 from pipeline.data.grid import days_between
 

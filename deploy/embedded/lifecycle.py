@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from deploy.airflow_api import connect
 from deploy.embedded import health, leftovers, postgres, programs, schema, supervision
-from deploy.embedded.airflow_api import connect
 from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import create_folders
@@ -22,9 +22,9 @@ from deploy.embedded.stack import (
     load_stack,
     new_secrets,
     save_stack,
-    write_private,
 )
 from deploy.pools import POOLS
+from deploy.private_file import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,7 +15,8 @@ from psycopg2 import sql
 
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import HOST
-from deploy.embedded.stack import DATABASE_ROLE, DATABASES, Stack, write_private
+from deploy.embedded.stack import DATABASE_ROLE, DATABASES, Stack
+from deploy.private_file import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

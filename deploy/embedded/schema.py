@@ -10,7 +10,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
-from deploy.embedded.stack import DATABASE_ROLE, write_private
+from deploy.embedded.stack import DATABASE_ROLE
+from deploy.private_file import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import HOST, Ports
+from deploy.private_file import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,15 +102,6 @@ def save_stack(stack: Stack) -> None:
         "secrets": asdict(stack.secrets),
     }
     write_private(_record(stack.layout), json.dumps(record, indent=2) + "\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` in one step by a file that only its owner can read."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def _record(layout: Layout) -> Path:

@@ -11,8 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Literal
 
 from pipeline.config import Columns
+
+Work = Literal["load and score", "score again"]
+"""What is asked of each group."""
 
 SHORTEST_S = 30.0
 """What a group is worth at least: a hop between two tasks costs 1 to 5 s."""

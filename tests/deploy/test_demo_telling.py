@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
+from deploy.airflow_api import TaskState
 from deploy.demo import telling
 from deploy.demo.telling import Teller
-from deploy.embedded.airflow_api import TaskState
 
 
 def test_a_line_begins_with_the_seconds_so_far(capsys):

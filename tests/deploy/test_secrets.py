@@ -175,9 +175,11 @@ def test_each_way_to_write_nothing_is_empty(written: str):
 
 
 def test_it_needs_python_and_no_package(env: Path):
-    program = [sys.executable, "-I", "-S", str(REPOSITORY / "deploy" / "secrets.py"), str(env)]
+    program = [sys.executable, "-S", "-m", "deploy.secrets", str(env)]
 
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        program, cwd=REPOSITORY, env={}, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     assert set(SECRETS) <= set(read(env))

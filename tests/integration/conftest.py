@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from deploy.airflow_api import AirflowApi, connect
 from deploy.embedded import lifecycle
-from deploy.embedded.airflow_api import AirflowApi, connect
 from deploy.embedded.environment import build_environment
 from deploy.embedded.layout import find_layout
 from deploy.embedded.ports import DEFAULTS, HOST, variable_of

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-    from deploy.embedded.airflow_api import AirflowApi, RunResult
+    from deploy.airflow_api import AirflowApi, RunResult
     from pipeline.ledger import Entry
     from pipeline.registry.versions import Version
     from pipeline.table_schemas import TableName

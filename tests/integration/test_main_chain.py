@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.embedded.airflow_api import RunResult
+    from deploy.airflow_api import RunResult
     from tests.integration.conftest import RunningStack, StartStack
 
 READING_S = 3.0

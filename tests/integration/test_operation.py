@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from deploy.embedded.airflow_api import RunResult
+    from deploy.airflow_api import RunResult
     from pipeline.incidents import Incident
     from tests.integration.conftest import RunningStack, StartStack
 

@@ -6,7 +6,7 @@ import ctypes
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _POLL_S = 0.5
-_LOOK_S = 3.0
+_LOOK_S = 10.0  # each look takes a third of a second of a core
 _NEW_NETWORK = 0x40000000
 
 
@@ -44,6 +44,7 @@ class Stack:
     healthy_after: dict[str, float] = field(default_factory=dict)
     restarted: list[str] = field(default_factory=list)
     peak: dict[str, int] = field(default_factory=dict)
+    given_up: threading.Event = field(default_factory=threading.Event)
 
     def __getitem__(self, name: str) -> Container:
         return self.containers[name]
@@ -66,11 +67,13 @@ class Stack:
         """
         began = time.monotonic()
         with ThreadPoolExecutor(len(self.containers)) as pool:
-            waiting = {
-                name: pool.submit(self._start, container, began, limit_s)
-                for name, container in self.containers.items()
-            }
-        for started in waiting.values():
+            waiting = [
+                pool.submit(self._start, container, began, limit_s)
+                for container in self.containers.values()
+            ]
+            done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
+            self.given_up.set()  # those that wait for what did not start need not go on
+        for started in done:
             started.result()
         threading.Thread(target=self._keep_alive, daemon=True).start()
 
@@ -131,7 +134,7 @@ class Stack:
         self.healthy_after[container.name] = time.monotonic() - began
 
     def _await(self, container: Container, condition: str, deadline: float) -> None:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.given_up.is_set():
             status = container.status if container.process is not None else None
             if condition == "service_completed_successfully":
                 if status == 0:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from deploy.embedded.airflow_api import AirflowApi, RunResult
+    from deploy.airflow_api import AirflowApi, RunResult
     from pipeline.ledger import Entry
     from pipeline.registry.versions import Version
     from pipeline.table_schemas import TableName

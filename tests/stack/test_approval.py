@@ -12,7 +12,7 @@ from tests.integration.station import states
 from tests.stack.station import PATIENCE_S, CloudStation
 
 if TYPE_CHECKING:
-    from deploy.embedded.airflow_api import AirflowApi
+    from deploy.airflow_api import AirflowApi
     from tests.stack.running import Stack
 
 pytestmark = pytest.mark.stack

@@ -4,6 +4,7 @@ line drawn anew, taken back. Tables on S3, artifacts behind MLflow, tasks on Cel
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,7 +15,7 @@ from tests.integration.plant import ROWS_A_DAY, day_after
 from tests.integration.station import states, tries
 
 if TYPE_CHECKING:
-    from deploy.embedded.airflow_api import RunResult
+    from deploy.airflow_api import RunResult
     from tests.stack.running import Stack
     from tests.stack.station import CloudStation
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.stack
 
 LOADED = range(45)
 AS_OF = day_after(36)
+SLOTS = 4  # two workers with two tasks each, as the file says
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,20 @@ def test_a_load_puts_every_day_into_the_tables_on_s3_once(station: CloudStation,
     assert set(states(loaded).values()) <= {"success", "skipped"}
     assert set(tries(loaded).values()) <= {0, 1}
     assert rows.to_dict() == {day_after(n): ROWS_A_DAY for n in LOADED}
+
+
+def test_no_more_tasks_are_handed_out_than_workers_take_at_once(station: CloudStation, loaded):
+    assert loaded.succeeded
+    run = station.begin_load(LOADED[0], LOADED[-1], days_a_group=4)
+    most: Counter[str | None] = Counter()
+    while station.airflow.run("station__load", run)["state"] not in {"success", "failed"}:
+        now = Counter(each.state for each in station.attempts("load", run))
+        now["handed out"] = now["queued"] + now["running"]
+        most |= now
+
+    assert station.end("load", run).succeeded
+    assert most["handed out"] == SLOTS
+    assert most["scheduled"] > 0
 
 
 def test_the_logs_of_tasks_are_read_from_s3(station: CloudStation, loaded):

@@ -18,13 +18,14 @@ from tests.integration.station import states
 from tests.stack.station import CloudStation
 
 if TYPE_CHECKING:
-    from deploy.embedded.airflow_api import AirflowApi, RunResult
+    from deploy.airflow_api import AirflowApi, RunResult
     from tests.stack.running import Stack
 
 pytestmark = pytest.mark.stack
 
 LOAD = "group.load"
 AGAIN_S = 75.0
+AWAY_S = 230.0  # Airflow gives up what waited three times for a minute, unless it is told not to
 HEALTHY_S = 180.0
 
 
@@ -103,6 +104,22 @@ def test_tasks_whose_messages_are_lost_are_queued_again(
     assert ended.succeeded, states(ended)
     assert set(tries_of(ended).values()) <= {0, 1}
     holds_every_day_once(wide, 20, 29)
+
+
+def test_tasks_wait_for_workers_however_long_these_are_away(wide: CloudStation, stack: Stack):
+    workers = [name for name in stack.containers if name.startswith("airflow-worker")]
+    for name in workers:
+        stack[name].kill()
+    run = wide.begin_load(20, 23, days_a_group=2)
+    time.sleep(AWAY_S)
+    for name in workers:
+        stack[name].start()
+
+    ended = wide.end("load", run)
+
+    assert ended.succeeded, states(ended)
+    assert set(tries_of(ended).values()) <= {0, 1}
+    holds_every_day_once(wide, 20, 23)
 
 
 def test_a_load_survives_a_restart_of_the_object_store(wide: CloudStation, stack: Stack):

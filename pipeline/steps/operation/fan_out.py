@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal
 
 import structlog
 
@@ -17,6 +16,7 @@ from pipeline.data.groups import (
     SCORING,
     Pace,
     Shape,
+    Work,
     expected_shape,
     groups,
     groups_of,
@@ -25,8 +25,6 @@ from pipeline.errors import DataError
 from pipeline.steps import ingestion
 from pipeline.steps.candidate import as_date, detector_named
 from pipeline.tables import Table
-
-Work = Literal["load and score", "score again"]
 
 _PACES: dict[Work, tuple[Pace, ...]] = {
     "load and score": (LOADING, SCORING),

@@ -34,7 +34,8 @@ from pipeline.tables import Table
 _MOST_DAYS = 61
 _MOST_CELLS = 20_000_000
 """Bound memory: long ranges are read, scored and committed in parts of so many days, and of so many
-rows times columns. Such a part and the day before it take 80 MB and more, some five times over."""
+rows times columns. Such a part and the day before it take 80 MB and more, some five times over.
+Each part opens and commits tables, which takes a second on S3: much smaller ones are slower."""
 _ATTEMPTS = 12
 _FIRST_WAIT_S = 0.05
 _ONE_DAY = timedelta(days=1)
@@ -117,6 +118,8 @@ def _parts(spec: DetectorSpec, days: Sequence[date]) -> Iterator[tuple[date, ...
 
     How many rows they hold is known before they are read. What is delivered meanwhile is more.
     """
+    if len(days) == 1:
+        return iter([tuple(days)])
     rows = rows_by_day(Table(settings.load().storage, spec.name, "telemetry"))
     most = _MOST_CELLS // len(spec.columns.feature_columns)
     return portions(days, rows, most_days=_MOST_DAYS, most_rows=most)

@@ -31,10 +31,10 @@ from pipeline.metrics.reading import (
     Trained,
 )
 from pipeline.metrics.serving import exporter
-from tests.conftest import BUCKET, KEY, SECRET
 from tests.deploy.monitoring.expressions import names_in, rules
 from tests.deploy.monitoring.native_prometheus import Prometheus, running
 from tests.postgres_server import execute, fresh_database
+from tests.s3_server import BUCKET, KEY, SECRET
 
 pytestmark = pytest.mark.integration
 
