@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy import airflow_api
 from deploy.airflow_api import AirflowApi, AirflowApiError, TaskState
-from deploy.embedded import airflow_api
 from deploy.embedded.backfill import backfill_runs
 from deploy.embedded.errors import StackError
 
