@@ -42,19 +42,19 @@ class DetectorBundle(BaseDagBundle):
 
     def initialize(self) -> None:
         """Write the files, as each task's own process does before it runs."""
-        self._write()
+        self._write_all()
         super().initialize()
 
     def refresh(self) -> None:
         """Write what is new and remove the files of detectors that are gone."""
-        written = self._write()
+        written = self._write_all()
         for path in set(self.path.glob("*.py")) - written:
             path.unlink(missing_ok=True)
 
     def get_current_version(self) -> None:
         """None: there is only the newest."""
 
-    def _write(self) -> set[Path]:
+    def _write_all(self) -> set[Path]:
         with self.lock():
             self.path.mkdir(parents=True, exist_ok=True)
             found = sorted(settings.load().detectors.glob("*.yaml"))

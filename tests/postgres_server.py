@@ -16,6 +16,7 @@ import psycopg2
 import pytest
 
 from deploy.embedded.postgres import UNPRIVILEGED, as_unprivileged, binary
+from tests.ending import end
 
 OWNER, PASSWORD = "plimsoll", "plimsoll-test"
 _PATIENCE_S = 30
@@ -48,12 +49,7 @@ def running_postgres(folder: Path) -> Iterator[str]:
         _await(dsn, server, folder / "log")
         yield dsn
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end(server)
 
 
 def execute(dsn: str, *statements: str) -> None:

@@ -15,6 +15,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from tests.ending import end
+
 BUCKET = "lake"
 KEY, SECRET = "plimsoll-test", "plimsoll-test-secret"
 _REGION = "us-east-1"
@@ -47,12 +49,7 @@ def running_s3(folder: Path, *, metrics_port: int | None = None) -> Iterator[dic
         _make_bucket(reach["AWS_ENDPOINT_URL"], server, folder / "log")
         yield reach
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end(server)
 
 
 def reaching(endpoint: str) -> dict[str, str]:

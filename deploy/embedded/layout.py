@@ -108,11 +108,11 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
         StackError: the path of the home holds a character that the supervisor cannot take.
     """
 
-    def folder(variable: str, default: Path) -> Path:
-        return Path(environment.get(variable) or default).expanduser().resolve()
+    def named(variable: str) -> Path | None:
+        path = environment.get(variable)
+        return Path(path).expanduser().resolve() if path else None
 
-    more = environment.get("PLIMSOLL_DAGS")
-    home = folder("PLIMSOLL_HOME", REPOSITORY / ".plimsoll")
+    home = named("PLIMSOLL_HOME") or REPOSITORY / ".plimsoll"
     if bad := UNQUOTABLE & set(str(home)):
         raise StackError(
             f"The state cannot lie in {home}: supervisord does not take {' '.join(sorted(bad))} in "
@@ -121,8 +121,8 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
     return Layout(
         home=home,
         repository=REPOSITORY,
-        detectors=folder("PLIMSOLL_DETECTORS", REPOSITORY / "detectors"),
-        dags=Path(more).expanduser().resolve() if more else None,
+        detectors=named("PLIMSOLL_DETECTORS") or REPOSITORY / "detectors",
+        dags=named("PLIMSOLL_DAGS"),
     )
 
 

@@ -17,11 +17,13 @@ from deploy.celery_worker import CELERY_CONFIG, delete_old_results
 def test_results_older_than_a_week_are_deleted(database):
     app = Celery(backend=f"db+{database}")
     app.conf.update(result_expires=CELERY_CONFIG["result_expires"])
-    for name in ("old", "young"):
+    for name, days in (("old", 8), ("young", 6)):
         app.backend.store_result(name, None, "SUCCESS")
-    with psycopg2.connect(database) as connection, connection.cursor() as cursor:
-        before = datetime.now(UTC) - timedelta(days=8)
-        cursor.execute("UPDATE celery_taskmeta SET date_done = %s WHERE task_id = 'old'", [before])
+        done = datetime.now(UTC) - timedelta(days=days)
+        with psycopg2.connect(database) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE celery_taskmeta SET date_done = %s WHERE task_id = %s", [done, name]
+            )
     timer = Timer()
 
     delete_old_results(SimpleNamespace(app=app, timer=timer))

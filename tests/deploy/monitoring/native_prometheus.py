@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.monitoring.expressions import PROMETHEUS
+from tests.ending import end
 
 _PACE = {
     "scrape_interval: 30s": "scrape_interval: 1s",
@@ -79,9 +80,4 @@ def running(
     try:
         yield Prometheus(address)
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end(server)
