@@ -45,7 +45,11 @@ def contract_hash(spec: DetectorSpec) -> str:
 
 
 def _value_hashes(values: pd.Series) -> NDArray[np.uint64]:
-    """Numbers hash as float64, so that 1, 1.0 and "1" agree; only other text hashes as text."""
+    """Numbers hash as float64, so that 1, 1.0 and "1" agree; only other text hashes as text.
+
+    Text that is no number's usual spelling is other text: "01" and "1.0" may be two machines, and
+    float64 takes whole numbers beyond 2^53 for one another.
+    """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return _number_hashes(values.dt.as_unit("ns").astype("int64").to_numpy(), np.int64)
     if isinstance(values.dtype, np.dtype) and values.dtype.kind in "fiub":
@@ -81,9 +85,21 @@ def _number_hashes(values: NDArray[Any], kind: type[np.generic] = np.float64) ->
 def _plain_hashes(values: pd.Series) -> NDArray[np.uint64]:
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     hashes = pd.util.hash_array(numbers.to_numpy())
-    text = values.notna() & numbers.isna()
+    text = values.notna() & (numbers.isna() | _is_a_name(values, numbers))
     if text.any():
         hashes[text.to_numpy()] = pd.util.hash_array(
             values[text].astype(str).to_numpy(dtype=object)
         )
     return hashes
+
+
+def _is_a_name(values: pd.Series, numbers: pd.Series) -> pd.Series:
+    """Which of `values` are text that a number would not be written as."""
+    return pd.Series(
+        [
+            isinstance(value, str) and value not in (repr(number), f"{number:.0f}")
+            for value, number in zip(values, numbers, strict=True)
+        ],
+        index=values.index,
+        dtype=bool,
+    )

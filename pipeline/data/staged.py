@@ -19,8 +19,9 @@ from pipeline.config import DetectorSpec
 from pipeline.data.contract import Validated
 from pipeline.data.derive import derive
 from pipeline.data.fingerprint import fingerprint, row_hashes
-from pipeline.data.grid import DAY_NS, day_number, nanoseconds
-from pipeline.data.sources.shaping import TIME_FAULT
+from pipeline.data.grid import day_number
+from pipeline.data.row_rules import days_of_rows
+from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT
 from pipeline.data.telemetry import quarantine_table, telemetry_table
 from pipeline.data.verdicts import Report
 
@@ -116,9 +117,9 @@ def candidate(part: Part) -> Candidate:
 
 def _fingerprints(raw: pd.DataFrame, days: tuple[date, ...]) -> dict[date, str]:
     """The fingerprint of each day's raw rows; the time column is the first."""
-    content = raw.drop(columns=TIME_FAULT, errors="ignore")
+    content = raw.drop(columns=[TIME_FAULT, FILED_DAY], errors="ignore")
     hashes = row_hashes(content)
-    number = nanoseconds(raw.iloc[:, 0]) // DAY_NS
+    number = days_of_rows(raw, str(raw.columns[0]))
     return {
         day: fingerprint(hashes[np.equal(number, day_number(day))], map(str, content.columns))
         for day in days
