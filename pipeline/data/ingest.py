@@ -16,7 +16,7 @@ import structlog
 from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, Stands, record_failure
 from pipeline.data.contract import validate_days
-from pipeline.data.grid import stretches
+from pipeline.data.grid import require_day, stretches
 from pipeline.data.sources import SOURCES
 from pipeline.data.staged import Staged, candidate, raw_rows, stage_raw, stage_validated
 from pipeline.data.writing import write_part
@@ -38,17 +38,19 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
 
     Raises:
         OutageError: the source did not answer.
-        DataError: it can never be read, or no day was asked for.
+        DataError: it can never be read, no day was asked for, or one that no table can hold.
     """
     if not days:
         msg = f"{spec.name}: no day to ingest; name at least one."
         raise DataError(msg)
+    for day in days:
+        require_day(day)
     parts = []
     for chunk in stretches(sorted(set(days)), most=_CHUNK_DAYS):
         start = datetime.combine(chunk[0], time(), UTC)
         end = datetime.combine(chunk[-1], time(), UTC) + timedelta(days=1)
         raw = SOURCES[spec.source.kind](spec.source, spec.columns, start, end, cache)
-        parts.append(stage_raw(raw, chunk, root, spec.name))
+        parts.append(stage_raw(raw, chunk, root, spec))
         log.info(
             "raw_rows_fetched", first_day=str(chunk[0]), last_day=str(chunk[-1]), rows=len(raw)
         )

@@ -36,6 +36,8 @@ def as_float64(values: pd.Series) -> pd.Series:
 
 
 def _of_objects(values: NDArray[np.object_]) -> NDArray[np.float64]:
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        return _of_text(values)
     is_text = np.fromiter((isinstance(value, str) for value in values), bool, len(values))
     numbers = np.full(len(values), np.nan)
     numbers[~is_text] = [_of_object(value) for value in values[~is_text]]
@@ -45,7 +47,7 @@ def _of_objects(values: NDArray[np.object_]) -> NDArray[np.float64]:
 
 def _of_text(texts: NDArray[np.object_]) -> NDArray[np.float64]:
     """Arrow reads a number to the nearest float64, so that text written by `repr` comes back."""
-    stripped = pc.utf8_trim_whitespace(pa.array(texts, pa.string()))
+    stripped = pc.utf8_trim_whitespace(pa.array(texts, pa.string(), from_pandas=True))
     is_number = pc.match_substring_regex(stripped, _NUMBER)
     numbers: NDArray[np.float64] = (
         pc.cast(pc.if_else(is_number, stripped, None), pa.float64())
@@ -54,7 +56,8 @@ def _of_text(texts: NDArray[np.object_]) -> NDArray[np.float64]:
     )
     lowered = pc.utf8_lower(stripped)
     for word, number in _WORDS.items():
-        numbers[pc.equal(lowered, word).to_numpy(zero_copy_only=False)] = number
+        said = pc.fill_null(pc.equal(lowered, word), False)  # noqa: FBT003 - Arrow's signature
+        numbers[said.to_numpy(zero_copy_only=False)] = number
     return numbers
 
 

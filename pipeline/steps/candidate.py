@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec, load_detector
+from pipeline.data.grid import as_day
 from pipeline.data.window import Manifest
 from pipeline.detector.lineage import Start
 from pipeline.provenance import code_version
@@ -125,5 +126,5 @@ def detector_named(name: str, *, training_days: int | None = None) -> DetectorSp
 
 
 def as_date(day: str) -> date:
-    """`day` as a date."""
-    return date.fromisoformat(day)
+    """`day` as a date; see `as_day`."""
+    return as_day(day)

@@ -44,13 +44,7 @@ def _read(
     file: Location, config: ParquetSource, columns: Columns, start: datetime, end: datetime
 ) -> Delivery:
     try:
-        content = dataset.dataset(file.path, filesystem=file.filesystem, format="parquet")
-        content = dataset.dataset(
-            file.path,
-            schema=_without_views(content.schema),
-            filesystem=file.filesystem,
-            format="parquet",
-        )
+        content = _opened(file)
         header = tuple(content.schema.names)
         names = wanted(columns, config.rename, header, file.path)
         time = next((old for old, new in names.items() if new == columns.timestamp), None)
@@ -114,10 +108,16 @@ def _as_frame(table: pa.Table, columns: Columns) -> pd.DataFrame:
     return frame
 
 
-def _without_views(schema: pa.Schema) -> pa.Schema:
-    """`schema` without Polars' views of text and bytes, which Arrow cannot filter."""
+def _opened(file: Location) -> dataset.Dataset:
+    """The file; Polars' views of text and bytes, which Arrow cannot filter, as text and bytes."""
+    content = dataset.dataset(file.path, filesystem=file.filesystem, format="parquet")
     plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-    return pa.schema([field.with_type(plain.get(field.type, field.type)) for field in schema])
+    if not plain.keys() & set(content.schema.types):
+        return content
+    fields = [field.with_type(plain.get(field.type, field.type)) for field in content.schema]
+    return dataset.dataset(
+        file.path, schema=pa.schema(fields), filesystem=file.filesystem, format="parquet"
+    )
 
 
 def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:

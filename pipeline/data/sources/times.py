@@ -16,8 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-FIRST_YEAR, LAST_YEAR = 1678, 2261
-"""Times are kept in 64-bit nanoseconds since 1970, which reach from 1677-09 to 2262-04."""
+from pipeline.data.grid import FIRST_YEAR, LAST_YEAR
 
 _MEND = "deliver ISO 8601 (2014-05-01T00:10:00Z) or a native timestamp type"
 _TIME_OF_DAY = (

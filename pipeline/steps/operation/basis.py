@@ -194,7 +194,8 @@ def _telemetry(
     if not _in_order(frame, spec.columns):
         frame = frame.sort_values(key, kind="stable", ignore_index=True)
     time_of = pd.DatetimeIndex(frame[spec.columns.timestamp])
-    return _Telemetry(frame, time_of, row_hashes(frame), tuple(map(str, frame.columns)))
+    hashes = row_hashes(frame, names=[spec.columns.entity or ""])
+    return _Telemetry(frame, time_of, hashes, tuple(map(str, frame.columns)))
 
 
 def _in_order(frame: pd.DataFrame, columns: Columns) -> bool:
