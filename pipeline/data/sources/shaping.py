@@ -7,10 +7,9 @@ fetched with it hold.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.data.grid import DAY_NS, day_number, nanoseconds
+from pipeline.data.names import names_of
 from pipeline.data.numbers import as_float64
 from pipeline.data.sources.times import moments_of
 from pipeline.errors import DataError
@@ -39,7 +39,6 @@ NOTES = (TIME_FAULT, TIME_TEXT, FILED_DAY)
 MARGIN = timedelta(hours=14)
 """How far a local day may begin before, or end after, the UTC day of the same date."""
 
-_EXACT = 2**53  # float64 tells whole numbers apart up to here
 _OTHER_DELIMITERS = ";\t|,"
 
 
@@ -149,8 +148,8 @@ def _one(
     frame[FILED_DAY] = filed[inside]
     for name in frame.columns.difference([*columns.row_key, *NOTES]):
         frame[name] = _plain(frame[name])
-    if columns.entity in frame:
-        frame[columns.entity] = _names(frame[columns.entity], str(columns.entity))
+    if columns.entity is not None and columns.entity in frame:
+        frame[columns.entity] = names_of(frame[columns.entity], columns.entity)
     return frame
 
 
@@ -211,39 +210,3 @@ def _of_one_type(values: pd.Series) -> pd.Series:
     return values.map(lambda value: repr(value) if isinstance(value, float) else value).where(
         values.notna(), None
     )
-
-
-def _names(values: pd.Series, column: str) -> pd.Series:
-    """The name of each row's machine as text; None where it is blank or absent."""
-    plain = values.to_numpy(copy=True)
-    if plain.dtype == np.object_:
-        plain[:] = [value if isinstance(value, Hashable) else str(value) for value in plain]
-    codes, distinct = pd.factorize(plain)
-    names = np.array([*(_name(value, column) for value in distinct), None], dtype=object)
-    return pd.Series(names[codes], index=values.index, dtype=object)
-
-
-def _name(value: Any, column: str) -> str | None:
-    """A whole number is written without a point, however its column is stored."""
-    if isinstance(value, bool | np.bool_):
-        return str(value)
-    if isinstance(value, float | np.floating | Decimal):
-        return _name_of_number(value, column)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="backslashreplace")
-    text = str(value)
-    return text if text.strip() else None
-
-
-def _name_of_number(value: Any, column: str) -> str:
-    if isinstance(value, Decimal):
-        whole = value.is_finite() and value == value.to_integral_value()
-    elif abs(value) > _EXACT:
-        msg = (
-            f"column {column} holds {float(value)!r}, a floating-point number; limit 2^53, beyond "
-            "which it does not tell machines apart: deliver whole numbers or text."
-        )
-        raise DataError(msg)
-    else:
-        whole = float(value).is_integer()
-    return str(int(value)) if whole else str(value)
