@@ -180,9 +180,8 @@ def test_a_spec_with_angles_and_peers_computes_them_from_raw_columns(tmp_path):
     assert features[-3:] == ("yaw_sin", "yaw_cos", "load_vs_peers")
 
 
-def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys):
-    frame = timed(normal_rows(900)).assign(eval_down=[True] * 50 + [False] * 850)
-    detector = spec(
+def marked(tmp_path):
+    return spec(
         tmp_path / "plant.yaml",
         schema={
             "cadence": "10min",
@@ -192,11 +191,26 @@ def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys):
         },
     )
 
-    fit(tmp_path, frame, "--detector", detector)
+
+@pytest.mark.parametrize(("yes", "no"), [(True, False), ("Y", "N"), ("on", ""), (1.0, np.nan)])
+def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys, yes, no):
+    frame = timed(normal_rows(900)).assign(eval_down=[yes] * 50 + [no] * 850)
+
+    fit(tmp_path, frame, "--detector", marked(tmp_path))
 
     assert "50 rows left out" in capsys.readouterr().err
     description = load_bundle(tmp_path / "bundle").description
     assert description.threshold.n + description.network.rows_train < 851
+
+
+def test_a_mark_that_is_neither_true_nor_false_is_refused_by_name(tmp_path, capsys):
+    frame = timed(normal_rows(900)).assign(eval_down=["outage"] * 50 + ["ok"] * 850)
+
+    code = fit(tmp_path, frame, "--detector", marked(tmp_path))
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert "eval_down holds 'outage', 'ok' in 900 of 900 rows, which is neither true nor" in told
 
 
 @pytest.mark.parametrize(
