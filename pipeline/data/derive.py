@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.data.grid import DAY_NS, nanoseconds, slots
+from pipeline.data.spelling import truth
 from pipeline.errors import DataError
 
 
@@ -21,7 +22,8 @@ def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     is made of an absent value is absent.
 
     Raises:
-        DataError: `frame` lacks a feature, or deviations are asked of rows without time or entity.
+        DataError: `frame` lacks a feature, a mark is neither true nor false, or deviations are
+            asked of rows without time or entity.
     """
     _refuse_incomplete(frame, columns)
     kept = [columns.timestamp, columns.entity]
@@ -40,17 +42,12 @@ def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
             result[f"{name}_vs_peers"] = deviations[:, place].astype(np.float32)
     for name in columns.evaluation_only:
         if name in frame:
-            result[name] = _evaluation(frame[name], is_mark=name in columns.marks)
+            result[name] = (
+                truth(frame[name], name)
+                if name in columns.marks
+                else pd.to_numeric(frame[name], errors="coerce").astype("float64").to_numpy()
+            )
     return result
-
-
-def _evaluation(values: pd.Series, *, is_mark: bool) -> NDArray[np.generic]:
-    """A mark is true or false, and false where nobody said; other columns are numbers."""
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    if not is_mark:
-        return numbers.to_numpy()
-    said = values.astype(str).str.lower().isin(["true", "yes"])
-    return (said | (numbers.fillna(0) != 0)).to_numpy(dtype=bool)
 
 
 def _against_peers(

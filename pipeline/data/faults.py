@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.data.spelling import ALLOWED
+
 Mask = NDArray[np.bool_]
 
 RULES: dict[str, str] = {
@@ -23,6 +25,7 @@ RULES: dict[str, str] = {
     "stuck_sensor": "repair the sensor of {feature}, or raise its stuck_after",
     "constant_sensor": "repair the sensor of {feature}, or set its may_be_constant",
     "wrong_type": "deliver {feature} as a number",
+    "unreadable_mark": f"deliver {{feature}} as true or false ({ALLOWED})",
     "missing_value": "deliver every value of {feature}",
     "too_many_missing": "deliver more of its values, or raise validation.missing_cells",
     "not_finite": "deliver {feature} without inf",

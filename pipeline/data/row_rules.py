@@ -16,7 +16,7 @@ from pipeline.data.faults import Faults
 from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds, slots
 from pipeline.data.sensors import check_sensors
 from pipeline.data.sources.shaping import FILED_DAY, NOTES, TIME_FAULT
-from pipeline.data.values import check_values
+from pipeline.data.values import check_marks, check_values
 
 _UNTRUSTED = ("unusable_time", "outside_day", "off_grid", "unknown_entity", "no_measurement")
 
@@ -82,6 +82,7 @@ def check_rows(
     _check_times(raw, keys, spec, faults)
     unmeasured = raw[list(columns.features)].isna().all(axis=1).to_numpy()
     faults.add(np.flatnonzero(unmeasured), "no_measurement", None, "every feature is missing")
+    check_marks(raw, columns, faults)
     check_values(numbers, columns, faults, missing_cells=spec.validation.missing_cells)
 
     trusted = ~faults.broke(*_UNTRUSTED)

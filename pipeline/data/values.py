@@ -14,6 +14,7 @@ from pipeline.data.channels import channels
 from pipeline.data.faults import Faults, Mask
 from pipeline.data.numbers import as_float64
 from pipeline.data.sources.shaping import declared
+from pipeline.data.spelling import read_marks
 
 _ROUNDING = 1e-9  # 0.3 of 10 features are 3 of them
 _LONGEST = 60  # characters of a value that a row's detail shows
@@ -33,6 +34,14 @@ def as_numbers(frame: pd.DataFrame, columns: Columns, faults: Faults) -> pd.Data
         ]
         faults.add(lost, "wrong_type", name, told)
     return numbers
+
+
+def check_marks(raw: pd.DataFrame, columns: Columns, faults: Faults) -> None:
+    """File every row with a mark that is neither true nor false: it may be a known incident."""
+    for name in sorted(columns.marks):
+        rows = np.flatnonzero(read_marks(raw[name]).unreadable)
+        told = [f"{name} is {value!r}; limit: true or false" for value in raw[name].iloc[rows]]
+        faults.add(rows, "unreadable_mark", name, told)
 
 
 def missing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:

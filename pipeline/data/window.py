@@ -11,6 +11,7 @@ from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.label import verdicts
 from pipeline.data.labels import labels_as_of
+from pipeline.data.spelling import truth
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline
 from pipeline.errors import DataError
@@ -124,7 +125,7 @@ def _manifest(
     days: list[date],
 ) -> Manifest:
     marks = [name for name in spec.columns.exclude_from_training if name in frame]
-    excluded = {name: int(frame[name].astype(bool).sum()) for name in marks}
+    excluded = {name: int(truth(frame[name], name).sum()) for name in marks}
     if LABEL_COLUMN in frame:
         excluded[LABEL_COLUMN] = int(labelled_incident(frame).sum())
     return Manifest(

@@ -180,9 +180,52 @@ def test_a_spec_with_angles_and_peers_computes_them_from_raw_columns(tmp_path):
     assert features[-3:] == ("yaw_sin", "yaw_cos", "load_vs_peers")
 
 
-def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys):
-    frame = timed(normal_rows(900)).assign(eval_down=[True] * 50 + [False] * 850)
-    detector = spec(
+DRAW = np.random.default_rng(3).normal(size=1500)
+TAIL = np.exp(2 * DRAW)
+
+
+@pytest.mark.parametrize("timed_rows", [False, True], ids=["plain", "timed"])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"v": DRAW},
+        {"v": TAIL},
+        {"v": np.random.default_rng(1).gamma(2, 30, size=1500)},
+        {"v": (DRAW > 0).astype(int)},
+        {"a": DRAW, "b": DRAW},
+        {"a": TAIL, "b": 3 * TAIL, "c": 7 - TAIL},
+        {"a": DRAW, "k": np.full(1500, 5.0)},
+        {"a": DRAW, "k": np.zeros(1500)},
+    ],
+    ids=["normal", "tail", "gamma", "binary", "twice", "collinear", "constant", "zero"],
+)
+def test_columns_of_every_shape_can_be_watched(tmp_path, columns, timed_rows):
+    frame = timed(pd.DataFrame(columns)) if timed_rows else pd.DataFrame(columns)
+    first = next(iter(columns))
+    faulty = frame.head(300).astype({first: float})
+    faulty.loc[:19, first] = frame[first].max() + 10 * frame[first].std()
+
+    code = fit(tmp_path, frame)
+    bundle, data = str(tmp_path / "bundle"), save(faulty, tmp_path / "data.parquet")
+    scored = main(
+        ["score", "--bundle", bundle, "--data", data, "--out", str(tmp_path / "out.parquet")]
+    )
+
+    flags = pd.read_parquet(tmp_path / "out.parquet")["is_anomaly"]
+    assert (code, scored) == (0, 0)
+    assert flags[:20].all()
+    assert flags[20:].mean() < 0.05
+
+
+def test_a_file_in_which_nothing_changes_is_refused(tmp_path, capsys):
+    code = fit(tmp_path, pd.DataFrame({"a": np.ones(1500), "b": np.zeros(1500)}))
+
+    assert code == 2
+    assert "Every feature that is judged is constant in all" in capsys.readouterr().err
+
+
+def marked(tmp_path):
+    return spec(
         tmp_path / "plant.yaml",
         schema={
             "cadence": "10min",
@@ -192,11 +235,26 @@ def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys):
         },
     )
 
-    fit(tmp_path, frame, "--detector", detector)
+
+@pytest.mark.parametrize(("yes", "no"), [(True, False), ("Y", "N"), ("on", ""), (1.0, np.nan)])
+def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys, yes, no):
+    frame = timed(normal_rows(900)).assign(eval_down=[yes] * 50 + [no] * 850)
+
+    fit(tmp_path, frame, "--detector", marked(tmp_path))
 
     assert "50 rows left out" in capsys.readouterr().err
     description = load_bundle(tmp_path / "bundle").description
     assert description.threshold.n + description.network.rows_train < 851
+
+
+def test_a_mark_that_is_neither_true_nor_false_is_refused_by_name(tmp_path, capsys):
+    frame = timed(normal_rows(900)).assign(eval_down=["outage"] * 50 + ["ok"] * 850)
+
+    code = fit(tmp_path, frame, "--detector", marked(tmp_path))
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert "eval_down holds 'outage', 'ok' in 900 of 900 rows, which is neither true nor" in told
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ def broken(column: str, value: object, hours=(3, 4)) -> pd.DataFrame:
         ("flow", np.inf, "not_finite:flow", "flow is inf; limit: finite"),
         ("flow", 101, "out_of_range:flow", "flow is 101 l/s; limit 0 to 100 l/s"),
         ("pressure", -0.1, "out_of_range:pressure", "pressure is -0.1 bar; limit 0 to 20 bar"),
+        ("eval_incident", "ja", "unreadable_mark:eval_incident", "eval_incident is 'ja'; limit"),
+        ("eval_incident", 0.5, "unreadable_mark:eval_incident", "eval_incident is 0.5; limit"),
         ("pump", "d", "unknown_entity", "pump is 'd'; known: a, b, c"),
         ("pump", None, "unknown_entity", "pump is None; known: a, b, c"),
     ],
@@ -67,6 +69,13 @@ def test_a_bad_value_rejects_its_row_and_no_other(column, value, rule, told):
     assert told in details(result)
     assert result.report.verdict == "validated"
     assert len(result.accepted) == ROWS_A_DAY - 2
+
+
+def test_marks_that_nobody_can_read_block_a_day_and_say_what_may_stand_there():
+    result = judge(broken("eval_incident", "X", hours=range(24)))
+
+    assert result.report.verdict == "quarantined"
+    assert "deliver eval_incident as true or false (true/false, yes/no" in result.report.reasons[0]
 
 
 def test_the_limits_of_a_range_belong_to_it():
