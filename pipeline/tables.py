@@ -198,6 +198,16 @@ def days_in(table: Table, *, version: int | None = None) -> list[date]:
     return sorted(date.fromisoformat(partition["date"]) for partition in partitions)
 
 
+def schema_of(table: Table) -> dict[str, str]:
+    """The type of each column, by its name; empty if nobody has written the table yet."""
+    with explained(table):
+        opened = open_table(table)
+        if opened is None:
+            return {}
+        schema = pa.schema(opened.schema().to_arrow())
+    return {field.name: str(field.type) for field in schema}
+
+
 def current_version(table: Table) -> int | None:
     """The newest version; None if nobody has written the table yet."""
     with explained(table):
