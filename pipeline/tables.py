@@ -29,7 +29,7 @@ from deltalake.exceptions import (
 
 from pipeline.errors import DataError, OutageError, TableConflict
 from pipeline.lineage import note_read, note_written
-from pipeline.table_schemas import SCHEMAS, TableName
+from pipeline.table_schemas import COMMIT, SCHEMAS, TableName
 
 _CONFIGURATION = {
     # Delta's defaults (30 days of log, 7 days of files) would take away the versions that
@@ -43,6 +43,7 @@ _CONFIGURATION = {
 _ATTEMPTS = 8
 _FIRST_WAIT_S = 0.05
 _COLOURS = re.compile(r"\x1b\[\d+m")  # deltalake colours its errors
+_TWICE = "Duplicate field name (case-insensitive)"
 
 Result = TypeVar("Result")
 
@@ -105,7 +106,8 @@ def replace_days(
 def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
     """Add `rows` behind those that are there; the table's version after it.
 
-    Plain mappings are laid out by the table's entry in SCHEMAS.
+    Plain mappings are laid out by the table's entry in SCHEMAS. Where that has the column COMMIT,
+    it is filled with the version that the rows make, so that their order is the table's.
 
     Raises:
         OutageError: the store does not answer, or other writers kept winning.
@@ -114,7 +116,17 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
 
     def write() -> int:
         target = _opened(table, content.schema, None)
-        write_deltalake(target, content, mode="append", schema_mode="merge")
+        if COMMIT not in content.schema.names:
+            write_deltalake(target, content, mode="append", schema_mode="merge")
+            return int(target.version())
+        # No retry of the library's own: it would make another version than the rows say.
+        write_deltalake(
+            target,
+            _numbered(content, int(target.version()) + 1),
+            mode="append",
+            schema_mode="merge",
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
         return int(target.version())
 
     with explained(table):
@@ -134,7 +146,8 @@ def read(
 ) -> pd.DataFrame:
     """Rows of `first_day` to `last_day` (both included), without the column `date` unless asked.
 
-    The order of rows is not defined. A table that nobody has written yet is empty.
+    The order of rows is not defined. A table that nobody has written yet is empty. A column of
+    SCHEMAS that an earlier release did not write is null.
 
     Raises:
         DataError: there is no such `version`.
@@ -147,7 +160,18 @@ def read(
         if opened is None:
             return pd.DataFrame(columns=names)
         note_read(table.uri, version=int(opened.version()))
-        return _rows(opened, names, first_day, last_day)
+        held, later = set(_columns_of(opened)), SCHEMAS.get(table.name)
+        written = [name for name in names if name in held or not later or name not in later.names]
+        return _rows(opened, written, first_day, last_day).reindex(columns=names)
+
+
+def in_order(lines: pd.DataFrame, clock: str) -> pd.DataFrame:
+    """Lines of a table with the column COMMIT, oldest first: as they came into the table.
+
+    Those of earlier releases, which have no number, come before, by the time in column `clock`.
+    """
+    known = lines if COMMIT in lines else lines.assign(**{COMMIT: None})
+    return known.sort_values([COMMIT, clock], kind="stable", na_position="first")
 
 
 def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | None, pd.DataFrame]:
@@ -172,6 +196,16 @@ def days_in(table: Table, *, version: int | None = None) -> list[date]:
         opened = open_table(table, version)
         partitions = opened.partitions() if opened else []
     return sorted(date.fromisoformat(partition["date"]) for partition in partitions)
+
+
+def schema_of(table: Table) -> dict[str, str]:
+    """The type of each column, by its name; empty if nobody has written the table yet."""
+    with explained(table):
+        opened = open_table(table)
+        if opened is None:
+            return {}
+        schema = pa.schema(opened.schema().to_arrow())
+    return {field.name: str(field.type) for field in schema}
 
 
 def current_version(table: Table) -> int | None:
@@ -250,7 +284,7 @@ def explained(table: Table, version: int | None = None) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
-        told = " ".join(_COLOURS.sub("", str(error)).split())
+        told = _shown(error)
         if isinstance(error, CommitFailedError):
             msg = f"{at}: another writer changed the same days first ({told}); read again, then "
             raise TableConflict(msg + "write.") from error
@@ -265,6 +299,20 @@ def explained(table: Table, version: int | None = None) -> Iterator[None]:
             raise DataError(msg) from error
         msg = f"{at} does not answer ({told}); check the storage root, its server and AWS_*."
         raise OutageError(msg) from error
+    except Exception as error:
+        # The library has no class for it.
+        if _TWICE not in str(error):
+            raise
+        msg = (
+            f"{at}: {_shown(error)}. Names that differ only in which letters are upper case are "
+            "one column for the table: write the name as the table does (source.rename maps what "
+            "the source calls it now), or start a new table under another detector name."
+        )
+        raise DataError(msg) from error
+
+
+def _shown(error: Exception) -> str:
+    return " ".join(_COLOURS.sub("", str(error)).split())
 
 
 def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> None:
@@ -281,6 +329,12 @@ def _laid_out(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     # Arrow may take the digits of a time with another offset for those of UTC.
     content = [{name: _in_utc(value) for name, value in row.items()} for row in rows]
     return pa.Table.from_pylist(content, schema=SCHEMAS[table.name])
+
+
+def _numbered(rows: pa.Table, version: int) -> pa.Table:
+    place = rows.schema.names.index(COMMIT)
+    numbers = pa.repeat(pa.scalar(version, pa.int64()), rows.num_rows)
+    return rows.set_column(place, rows.schema.field(place), numbers)
 
 
 def _in_utc(value: Any) -> Any:

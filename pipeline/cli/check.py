@@ -15,9 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """One line a file that is right, all mistakes of the others; 1 if there were any."""
+    """One line a file that is right, all mistakes of the others; 1 if there were any.
+
+    A file that is right and does not fit its own past, its tables or its live version, has a line
+    for each thing that does not fit, and is counted as a mistake: something is to be done.
+    """
     from pipeline.config import load_detector, readable_name
     from pipeline.errors import ConfigError
+    from pipeline.steps.oversight.changed_file import compared
 
     mistaken = False
     for path in arguments.files:
@@ -28,7 +33,16 @@ def run(arguments: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
         else:
             features = len(spec.columns.feature_columns)
-            print(f"OK {_printable(path)}: {spec.name}, {features} features, {spec.model.family}")
+            past = compared(spec)
+            mistaken |= bool(past.misfits)
+            for line in past.misfits:
+                print(f"{_printable(path)}: does not fit what is there: {line}", file=sys.stderr)
+            for line in past.remarks:
+                print(f"{_printable(path)}: {line}", file=sys.stderr)
+            if not past.misfits:
+                print(
+                    f"OK {_printable(path)}: {spec.name}, {features} features, {spec.model.family}"
+                )
     return int(mistaken)
 
 

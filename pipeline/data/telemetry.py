@@ -67,7 +67,8 @@ def differences(
     """For each day in a column `date` what turns its rows `before` into those `after`.
 
     A row counts as changed when its key is on both sides and its content is not. Without `key`, a
-    row is its own key.
+    row is its own key. A column that one side does not have is null there: what a table keeps of a
+    column that the detector file has no longer makes no difference by itself.
     """
     old, new = _day_sizes(before), _day_sizes(after)
     found = {day: Difference(rows, 0, 0) for day, rows in new.items()}
@@ -75,8 +76,16 @@ def differences(
     both = old.keys() & new.keys()  # only these need a look at the rows, and none in a first load
     if not both:
         return found
-    hashed = [_hashed_by_day(rows[rows["date"].isin(both)], key) for rows in (before, after)]
+    sides = (_with_columns_of(before, after), _with_columns_of(after, before))
+    hashed = [_hashed_by_day(rows[rows["date"].isin(both)], key) for rows in sides]
     return found | {day: _difference(hashed[0][day], hashed[1][day]) for day in both}
+
+
+def _with_columns_of(rows: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    absent = [name for name in other.columns if name not in rows]
+    if not absent:
+        return rows
+    return pd.concat([rows, other[absent].iloc[:0].reindex(rows.index)], axis=1)
 
 
 def _day_sizes(rows: pd.DataFrame) -> dict[date, int]:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, last_results, record
 from pipeline.data.fingerprint import contract_hash
+from pipeline.data.meaning import meaning_of
 from pipeline.data.staged import Candidate
 from pipeline.data.telemetry import Difference, differences
 from pipeline.data.verdicts import Report
@@ -114,7 +115,8 @@ def _write_once(
             attempt = replace(attempt, verdict="unchanged")
         if day in valid and day in telemetry.held and telemetry.touches(day):
             attempt = replace(attempt, difference=telemetry.changes[day])
-        attempts.append(replace(attempt, telemetry_version=version))
+        meaning = meaning_of(spec.columns) if attempt.accepted else None
+        attempts.append(replace(attempt, telemetry_version=version, meaning=meaning))
     return attempts
 
 

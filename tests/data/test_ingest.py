@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline import records
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
-from pipeline.data.attempts import Attempt
+from pipeline.data.attempts import Attempt, latest_standings
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.ingest import ingest_day, ingest_days
 from pipeline.data.staged import Staged
@@ -202,6 +202,21 @@ def test_a_blocked_day_goes_to_quarantine_and_leaves_telemetry_alone(plant):
     assert "stuck sensor flow on b" in attempt.reasons
     pd.testing.assert_frame_equal(plant.table("telemetry"), before)
     assert len(plant.table("quarantine")) == ROWS_A_DAY
+
+
+def test_a_day_that_was_blocked_last_is_blocked_whatever_the_clock_of_that_worker_said(plant):
+    plant.deliver(make_frame())
+    plant.ingest()
+    plant.runs = -24 * 60  # the next worker's clock is a day back
+    plant.deliver(stuck())
+    plant.ingest()
+
+    (stands,) = latest_standings(plant.root, "pumps")
+    assert stands.standing == "quarantined"
+    with pytest.raises(PartitionBlocked):
+        ingest.refuse_blocked([stands])
+    (again,) = plant.ingest()
+    assert again.verdict == "unchanged"  # it is compared with the last attempt, not the latest time
 
 
 def test_a_mended_day_leaves_quarantine(plant):

@@ -28,6 +28,7 @@ from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.champion import change_champion, settle, way_back
 from pipeline.steps.live import opened
+from pipeline.steps.meaning import against_file
 from pipeline.steps.records import read_ledger
 
 PREVIOUS = promotion.PREVIOUS
@@ -229,19 +230,19 @@ def _wanted(
 
 
 def _refuse_unusable(found: Version, spec: DetectorSpec) -> None:
-    """Let a version pass that loads and reads features that the tables have."""
+    """Let a version pass that loads and reads rows as the detector file describes them."""
     try:
-        needed = opened(found).bundle.schema.features
+        lacks = against_file(opened(found), spec)
     except BundleError as error:
         msg = (
             f"Version {found.number} of {spec.name} cannot serve ({error}); choose another version."
         )
         raise DataError(msg) from error
-    absent = sorted(set(needed) - set(spec.columns.feature_columns))
-    if absent:
+    if lacks:
+        needs = " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
         msg = (
-            f"Version {found.number} of {spec.name} reads {absent[0]}, which the detector file no "
-            "longer has; choose a later version, or restore the feature."
+            f"Version {found.number} of {spec.name} needs {needs}; choose a later version, or give "
+            "the file back what it said."
         )
         raise DataError(msg)
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline import lineage, log_context, settings, tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.decisions import Decision, decisions_as_of
 from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.data.fits import Unfit
+from pipeline.data.meaning import Misfit
 from pipeline.data.timeline import machines
 from pipeline.errors import BundleError
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry import promotion
 from pipeline.shifts import lookback
-from pipeline.steps import live
+from pipeline.steps import live, meaning
 from pipeline.steps.live import Live
 from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
@@ -71,6 +74,7 @@ class DayBasis:
         day: the UTC day.
         frame: its rows behind those of the look-back span, in order of time and entity.
         own: how many rows at the end of `frame` are the day's own.
+        misfit: why the champion cannot score its rows; empty when it can, and when there are none.
         rows: hash of all these rows.
         judgement: hash of the bundles, decisions and settings that judge them.
     """
@@ -78,6 +82,7 @@ class DayBasis:
     day: date
     frame: pd.DataFrame
     own: int
+    misfit: str
     rows: str
     judgement: str
 
@@ -124,18 +129,29 @@ def judges_of(detector: str) -> Judges | None:
 
 
 def basis_of(spec: DetectorSpec, days: Sequence[date], judges: Judges) -> Basis:
-    """The input of `days`, as the tables hold it now."""
+    """The input of `days`, as the tables hold it now.
+
+    Rows that do not mean what the champion needs are no input, neither of their own day, whose
+    `misfit` says why, nor of the day behind them.
+
+    Raises:
+        DataError: the champion needs rows of another meaning than the detector file says by now.
+    """
+    meaning.refuse_unfit(judges.champion, spec)
     here, wanted = settings.load(), sorted(days)
     version = telemetry_version(spec)
     decisions = decisions_as_of(here.storage, spec.name, datetime.now(UTC))
-    telemetry = _telemetry(spec, wanted, judges, version)
+    unfit = meaning.unfit_for(judges.champion, spec, _with_days_before(wanted))
+    telemetry = _telemetry(spec, wanted, judges, version, unfit)
     span = lookback_of(spec, judges)
     found = {}
     for day in wanted:
         start = datetime.combine(day, time(), UTC)
         known = [each for each in decisions if each.since < start + _ONE_DAY]
         frame, own, rows = _cut(telemetry, start, span)
-        found[day] = DayBasis(day, frame, own, rows, _judgement(spec, judges, known))
+        misfit = telemetry.misfits.get(day, "")
+        judgement = _judgement(spec, judges, known)
+        found[day] = DayBasis(day, frame, own, misfit, rows, judgement)
     return Basis(judges, decisions, version, found)
 
 
@@ -168,34 +184,75 @@ def columns_of(judge: Live) -> Columns:
 
 @dataclass(frozen=True)
 class _Telemetry:
-    """Rows in order of time and entity, their times, their hashes and what these are made of."""
+    """Rows in order of time and entity, their times, their hashes and what these are made of.
+
+    Without those of days that do not fit, of which `misfits` says why.
+    """
 
     frame: pd.DataFrame
     time: pd.DatetimeIndex
     hashes: NDArray[np.uint64]
     names: tuple[str, ...]
+    misfits: dict[date, str]
+
+
+def _with_days_before(days: Sequence[date]) -> list[date]:
+    return sorted({*days, *(day - _ONE_DAY for day in days)})
 
 
 def _telemetry(
-    spec: DetectorSpec, days: Sequence[date], judges: Judges, version: int | None
+    spec: DetectorSpec,
+    days: Sequence[date],
+    judges: Judges,
+    version: int | None,
+    unfit: Unfit,
 ) -> _Telemetry:
-    """The rows of neighbouring `days` and of the day before."""
+    """The rows of neighbouring `days` and of the day before that mean what the champion needs."""
     key = spec.columns.row_key
     # Evaluation columns never decide a score.
     features = {name for judge in judges.bundles for name in judge.bundle.schema.features}
     table = Table(settings.load().storage, spec.name, "telemetry")
     rows = pa.table({})
     if version is not None:
-        wanted = {*key, *features}
+        wanted = {*key, *features, "date"}
         rows = scan(table, days[0] - _ONE_DAY, days[-1], columns=wanted, version=version)[1]
+    misfits = {day: meaning.days_said(judges.champion, {day: unfit[day]}) for day in unfit}
+    if rows.num_rows:
+        misfits |= _without_a_key(rows, key, judges.champion, set(unfit))
+        rows = _on_other_days(rows, misfits.keys()).drop_columns("date")
     frame = frame_of(rows)
     if frame.empty:
-        return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), np.empty(0, np.uint64), ())
+        none = np.empty(0, np.uint64)
+        return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), none, (), misfits)
     if not _in_order(frame, spec.columns):
         frame = frame.sort_values(key, kind="stable", ignore_index=True)
     time_of = pd.DatetimeIndex(frame[spec.columns.timestamp])
+    names = tuple(map(str, frame.columns))
     hashes = row_hashes(frame, names=[spec.columns.entity or ""])
-    return _Telemetry(frame, time_of, hashes, tuple(map(str, frame.columns)))
+    return _Telemetry(frame, time_of, hashes, names, misfits)
+
+
+def _without_a_key(
+    rows: pa.Table, key: Sequence[str], champion: Live, known: Collection[date]
+) -> dict[date, str]:
+    """Days that an earlier release ingested under other names of time and machine, and why."""
+    found: dict[date, str] = {}
+    for name in key:
+        lacking = rows["date"]
+        if name in rows.column_names:
+            if not rows[name].null_count:
+                continue
+            lacking = rows.filter(pc.field(name).is_null())["date"]
+        days = set(lacking.unique().to_pylist()) - set(known) - found.keys()
+        lack = Misfit(f"column {name}", "none", f"have no {name}")
+        found |= {day: meaning.days_said(champion, {day: (lack,)}) for day in days}
+    return found
+
+
+def _on_other_days(rows: pa.Table, days: Collection[date]) -> pa.Table:
+    if not days:
+        return rows
+    return rows.filter(~pc.field("date").isin(pa.array(sorted(days), pa.date32())))
 
 
 def _in_order(frame: pd.DataFrame, columns: Columns) -> bool:

@@ -21,6 +21,7 @@ from pipeline.incidents.parts import Part, day_parts, reach
 from pipeline.registry.promotion import CHALLENGER, CHAMPION
 from pipeline.shifts import Shifted
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.operation.basis import Basis, DayBasis
 from pipeline.table_schemas import SCHEMAS
 
@@ -57,15 +58,19 @@ def score_day(spec: DetectorSpec, basis: Basis, day: DayBasis) -> DayScores:
     """Score `day`. A challenger that cannot score it costs its shadow, not the day.
 
     Raises:
-        DataError: the champion lacks a column, or a value is not a finite number.
+        DataError: the champion lacks a column, the rows mean something else than it needs, or a
+            value is not a finite number.
     """
     judges = basis.judges
+    if day.misfit:
+        raise DataError(day.misfit)
     if not day.own:
         return DayScores(day.day, _SCHEMA.empty_table(), 0, (), 0, None, judges.remark)
     champion = _judged(spec, basis, day, judges.champion)
     scores, remark = [_rows(spec, day, judges.champion, champion, CHAMPION)], judges.remark
     if judges.challenger is not None:
         try:
+            refuse_unfit(judges.challenger, spec)
             shadow = _judged(spec, basis, day, judges.challenger)
         except (DataError, BundleError) as error:
             remark = f"no shadow: {error}"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline import settings, tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.channels import channels
-from pipeline.data.grid import DAY_NS, day_number
+from pipeline.data.grid import DAY_NS, day_number, days_between
 from pipeline.data.label import INCIDENT, Label, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.timeline import Mask, subset, timeline
@@ -29,6 +29,7 @@ from pipeline.drift import Sample
 from pipeline.drift.evidence import some
 from pipeline.scoring import score_rows
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import unfit_for
 from pipeline.tables import Table
 
 _ONE_DAY = timedelta(days=1)
@@ -67,14 +68,20 @@ class Seen:
 
 
 def seen(spec: DetectorSpec, judge: Live, first: date, last: date) -> Seen | None:
-    """The rows of `first` to `last` with their scores; None when there are none."""
+    """The rows of `first` to `last` with their scores; None when there are none.
+
+    Rows that do not mean what `judge` needs are none: nothing can be compared with them.
+    """
     here, columns = settings.load(), spec.columns
     frame = tables.read(
         Table(here.storage, spec.name, "telemetry"),
         columns=[*columns.row_key, *judge.bundle.schema.features],
         first_day=first - _ONE_DAY,  # so that the first window of the first day is whole
         last_day=last,
-    )
+    ).dropna(subset=columns.row_key)
+    unfit = unfit_for(judge, spec, days_between(first - _ONE_DAY, last))
+    if unfit:
+        frame = frame[~frame[columns.timestamp].dt.date.isin(set(unfit))]
     frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
     own = frame[columns.timestamp] >= pd.Timestamp(datetime.combine(first, time(), UTC))
     if not own.any():

@@ -168,6 +168,7 @@ def _score_once(work: _Work, days: Sequence[date], judges: Judges) -> Basis:
         "version": judges.versions[0],
         "challenger": judges.shadow,
         "threshold": judges.champion.bundle.threshold,
+        "telemetry_version": basis.telemetry,
     }
     score_tables.record(root, name, lines, about=about)
     work.written |= changed
