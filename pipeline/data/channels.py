@@ -40,12 +40,14 @@ class Channel:
 def channels(columns: Columns) -> tuple[Channel, ...]:
     """The channels of a detector, with their places among its feature columns."""
     place = {name: position for position, name in enumerate(columns.feature_columns)}
+    compared = {name for derived in columns.derived for name in derived.of}
     found = []
     for name, feature in columns.features.items():
         if feature.circular:
             held = [f"{name}_sin", f"{name}_cos"]
         else:
-            held = [c for c in (name, f"{name}_vs_peers") if c in place]
+            # A column of the source may be called `x_vs_peers` as well, and is its own channel.
+            held = [name, *([f"{name}_vs_peers"] if name in compared else [])]
         judged = any(column not in columns.context_columns for column in held)
         at = tuple(place[column] for column in held)
         found.append(Channel(name, at, feature.circular, judged))
