@@ -72,11 +72,11 @@ def read_document(path: Path) -> Document:
     text = read_text(path)
     try:
         danger = next(dangers(text), None)
+        if danger is not None:
+            raise ConfigError(told(path, [Mistake(*danger)]))
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(told(path, [_no_yaml(text, error)])) from error
-    if danger is not None:
-        raise ConfigError(told(path, [Mistake(*danger)]))
-    root = yaml.compose(text, Loader=yaml.CSafeLoader)
     if not isinstance(root, yaml.MappingNode):
         kind = "is empty" if root is None else f"holds {_KINDS[type(root)]}"
         msg = f"{path}:1: the file {kind}, not the sections of a detector; see README"
