@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipeline.printable import lines, one_line
+
 HELP = "Check detector files and name every mistake."
 
 
@@ -30,15 +32,15 @@ def run(arguments: argparse.Namespace) -> int:
             spec = load_detector(path)
         except ConfigError as error:
             mistaken = True
-            print(error, file=sys.stderr)
+            print(lines(str(error)), file=sys.stderr)
         else:
             features = len(spec.columns.feature_columns)
             past = compared(spec)
             mistaken |= bool(past.misfits)
             for line in past.misfits:
-                print(f"{path}: does not fit what is there: {line}", file=sys.stderr)
+                print(one_line(f"{path}: does not fit what is there: {line}"), file=sys.stderr)
             for line in past.remarks:
-                print(f"{path}: {line}", file=sys.stderr)
+                print(one_line(f"{path}: {line}"), file=sys.stderr)
             if not past.misfits:
                 print(f"OK {path}: {spec.name}, {features} features, {spec.model.family}")
     return int(mistaken)
