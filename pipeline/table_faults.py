@@ -72,12 +72,7 @@ def _meant(error: Exception, uri: str, version: int | None) -> PlimsollError | N
             "or start a new table under another detector name."
         )
     if not _SILENT.search(told) and (damage := _damage(uri, version)):
-        if damage.where == "data" and version is not None and not _is_newest(uri, version):
-            return DataError(
-                f"{at} cannot be read (data file {damage.what}). Housekeeping deletes files that "
-                "no registered version needs; choose a newer version."
-            )
-        return _damaged(uri, damage)
+        return _damaged(uri, damage, version)
     if isinstance(error, pa.ArrowException) and not isinstance(error, OSError):
         return None  # whoever asked asked for something that is not there
     if version is not None:
@@ -97,7 +92,8 @@ def opened_at(uri: str, version: int | None) -> DeltaTable | None:
         return DeltaTable(uri, version=version)
     except TableNotFoundError:
         if log_is_gone(uri):
-            raise _damaged(uri, Damage("log", "_delta_log is gone or empty")) from None
+            damage = Damage("log", "_delta_log is gone or empty")
+            raise _damaged(uri, damage, version) from None
         return None
 
 
@@ -119,7 +115,12 @@ def _is_newest(uri: str, version: int) -> bool:
     return int(DeltaTable(uri).version()) == version
 
 
-def _damaged(uri: str, damage: Damage) -> DataError:
+def _damaged(uri: str, damage: Damage, version: int | None) -> DataError:
+    if damage.where == "data" and version is not None and not _is_newest(uri, version):
+        return DataError(
+            f"{uri} at version {version} cannot be read (data file {damage.what}). Housekeeping "
+            "deletes files that no registered version needs; choose a newer version."
+        )
     if damage.where == "data":
         return DamagedFile(
             f"{uri}: data file {damage.what}. Nothing was lost by this attempt. Ingest that day "
