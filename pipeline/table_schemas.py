@@ -63,7 +63,10 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("fingerprint", pa.string()),
             ("contract", pa.string()),
             ("telemetry_version", pa.int64()),
-            ("difference", pa.string()),  # JSON: rows added, removed, changed; null when none
+            (
+                "difference",
+                pa.string(),
+            ),  # JSON: rows added, removed, changed, or unknown; else null
             ("meaning", pa.string()),  # JSON: what the file said of columns, units and cadence
             _COMMIT,
         ]

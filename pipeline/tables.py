@@ -9,10 +9,8 @@ S3 store come from the usual `AWS_*` variables, which deltalake reads itself.
 from __future__ import annotations
 
 import random
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -20,15 +18,11 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import (
-    CommitFailedError,
-    DeltaError,
-    SchemaMismatchError,
-    TableNotFoundError,
-)
+from deltalake.exceptions import CommitFailedError
 
-from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.errors import DataError, OutageError
 from pipeline.lineage import note_read, note_written
+from pipeline.table_faults import explained, opened_at
 from pipeline.table_schemas import COMMIT, SCHEMAS, TableName
 
 _CONFIGURATION = {
@@ -42,8 +36,6 @@ _CONFIGURATION = {
 }
 _ATTEMPTS = 8
 _FIRST_WAIT_S = 0.05
-_COLOURS = re.compile(r"\x1b\[\d+m")  # deltalake colours its errors
-_TWICE = "Duplicate field name (case-insensitive)"
 
 Result = TypeVar("Result")
 
@@ -97,7 +89,7 @@ def replace_days(
         )
         return int(target.version())
 
-    with explained(table):
+    with explained(table.uri):
         version = write() if based_on is not None else _retried(table, write)
     note_written(table.uri, version=version, rows=rows.num_rows)
     return version
@@ -129,7 +121,7 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
         )
         return int(target.version())
 
-    with explained(table):
+    with explained(table.uri):
         version = _retried(table, write)
     note_written(table.uri, version=version, rows=content.num_rows)
     return version
@@ -153,7 +145,7 @@ def read(
         DataError: there is no such `version`.
         OutageError: the store does not answer.
     """
-    with explained(table, version):
+    with explained(table.uri, version):
         opened = open_table(table, version)
         names = list(columns or (_columns_of(opened) if opened else ()))
         names = [name for name in names if name != "date"] + (["date"] if keep_date else [])
@@ -182,7 +174,7 @@ def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | No
     Raises:
         OutageError: the store does not answer.
     """
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         if opened is None:
             return None, pd.DataFrame(columns=["date"])
@@ -192,7 +184,7 @@ def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | No
 
 def days_in(table: Table, *, version: int | None = None) -> list[date]:
     """The days that hold rows, oldest first; none if nobody has written the table yet."""
-    with explained(table, version):
+    with explained(table.uri, version):
         opened = open_table(table, version)
         partitions = opened.partitions() if opened else []
     return sorted(date.fromisoformat(partition["date"]) for partition in partitions)
@@ -200,7 +192,7 @@ def days_in(table: Table, *, version: int | None = None) -> list[date]:
 
 def schema_of(table: Table) -> dict[str, str]:
     """The type of each column, by its name; empty if nobody has written the table yet."""
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         if opened is None:
             return {}
@@ -210,24 +202,21 @@ def schema_of(table: Table) -> dict[str, str]:
 
 def current_version(table: Table) -> int | None:
     """The newest version; None if nobody has written the table yet."""
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         return None if opened is None else int(opened.version())
 
 
 def history(table: Table, *, limit: int | None = None) -> list[dict[str, Any]]:
     """The commits, newest first, each with its `version` and the metadata its writer gave."""
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         return [] if opened is None else list(opened.history(limit))
 
 
 def open_table(table: Table, version: int | None = None) -> DeltaTable | None:
     """The table itself; None if nobody has written it yet. Call it inside `explained`."""
-    try:
-        return DeltaTable(table.uri, version=version)
-    except TableNotFoundError:
-        return None
+    return opened_at(table.uri, version)
 
 
 def only_days(first: date | None, last: date | None) -> list[tuple[str, str, str]] | None:
@@ -275,44 +264,6 @@ def _retried(table: Table, write: Callable[[], Result]) -> Result:
         "Retry, or let fewer runs write this table at once."
     )
     raise OutageError(msg)
-
-
-@contextmanager
-def explained(table: Table, version: int | None = None) -> Iterator[None]:
-    """Turn what the storage library raises into errors that name the table and the mend."""
-    at = table.uri if version is None else f"{table.uri} at version {version}"
-    try:
-        yield
-    except (DeltaError, OSError) as error:
-        told = _shown(error)
-        if isinstance(error, CommitFailedError):
-            msg = f"{at}: another writer changed the same days first ({told}); read again, then "
-            raise TableConflict(msg + "write.") from error
-        if isinstance(error, SchemaMismatchError) or "Cast error" in told:
-            msg = (
-                f"{at}: a column has another type than in the table ({told}); rename the new "
-                "column, or start a new table under another detector name."
-            )
-            raise DataError(msg) from error
-        if version is not None:
-            msg = f"{at} cannot be read ({told}); choose a version that its history lists."
-            raise DataError(msg) from error
-        msg = f"{at} does not answer ({told}); check the storage root, its server and AWS_*."
-        raise OutageError(msg) from error
-    except Exception as error:
-        # The library has no class for it.
-        if _TWICE not in str(error):
-            raise
-        msg = (
-            f"{at}: {_shown(error)}. Names that differ only in which letters are upper case are "
-            "one column for the table: write the name as the table does (source.rename maps what "
-            "the source calls it now), or start a new table under another detector name."
-        )
-        raise DataError(msg) from error
-
-
-def _shown(error: Exception) -> str:
-    return " ".join(_COLOURS.sub("", str(error)).split())
 
 
 def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> None:

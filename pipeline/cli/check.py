@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipeline.printable import lines, one_line
+
 HELP = "Check detector files and name every mistake."
 
 
@@ -30,22 +32,16 @@ def run(arguments: argparse.Namespace) -> int:
             spec = load_detector(readable_name(path))
         except ConfigError as error:
             mistaken = True
-            print(error, file=sys.stderr)
+            print(lines(str(error)), file=sys.stderr)
         else:
             features = len(spec.columns.feature_columns)
             past = compared(spec)
             mistaken |= bool(past.misfits)
             for line in past.misfits:
-                print(f"{_printable(path)}: does not fit what is there: {line}", file=sys.stderr)
+                print(one_line(f"{path}: does not fit what is there: {line}"), file=sys.stderr)
             for line in past.remarks:
-                print(f"{_printable(path)}: {line}", file=sys.stderr)
+                print(one_line(f"{path}: {line}"), file=sys.stderr)
             if not past.misfits:
-                print(
-                    f"OK {_printable(path)}: {spec.name}, {features} features, {spec.model.family}"
-                )
+                what = f"{spec.name}, {features} features, {spec.model.family}"
+                print(one_line(f"OK {path}: {what}"))
     return int(mistaken)
-
-
-def _printable(path: Path) -> str:
-    """A path as text, even one whose bytes are no UTF-8."""
-    return str(path).encode("utf-8", "backslashreplace").decode()

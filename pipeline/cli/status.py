@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pipeline.printable import one_line
+
 if TYPE_CHECKING:
     from pipeline.steps.oversight.health import Health
 
@@ -40,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([_as_json(health, proof=arguments.proof) for health in found], indent=1))
     else:
-        screens = ["\n".join(_screen(health, proof=arguments.proof)) for health in found]
+        screens = [
+            "\n".join(map(one_line, _screen(health, proof=arguments.proof))) for health in found
+        ]
         print("\n\n".join(screens) or "No detector files; see PLIMSOLL_DETECTORS.")
     return int(not all(health.healthy for health in found))
 

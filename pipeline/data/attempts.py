@@ -123,26 +123,47 @@ def latest_standings(
     return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
 
 
-def meanings(root: str, detector: str, first: date, last: date) -> dict[date, Meaning]:
-    """What the telemetry of each day from `first` to `last` means, as its ingestion kept it.
+@dataclass(frozen=True)
+class OnRecord:
+    """What `ingestions` says of the rows that `telemetry` holds.
 
-    Days that an earlier release ingested are absent: it did not keep it.
+    Attributes:
+        held: days whose latest attempt let rows in, so that the table must hold some.
+        meanings: what the rows of a day mean; an earlier release did not keep it.
     """
+
+    held: frozenset[date]
+    meanings: dict[date, Meaning]
+
+
+def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
+    """What is on record about the telemetry of the days from `first` to `last`."""
     columns = ["attempted_at", COMMIT, "standing", "accepted", "meaning"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
+    rows = in_order(rows, "attempted_at")
+    latest = rows.drop_duplicates("date", keep="last")
+    held = latest["date"][latest["standing"].eq("validated") & latest["accepted"].gt(0)]
     # A day that was blocked later keeps the rows that an earlier attempt let in.
-    let_in = rows[rows["standing"].eq("validated") & rows["accepted"].gt(0)]
-    newest = in_order(let_in, "attempted_at").drop_duplicates("date", keep="last")
-    known = newest[newest["meaning"].notna()]
+    newest = rows[rows["standing"].eq("validated")].drop_duplicates("date", keep="last")
+    known = newest[newest["meaning"].notna() & newest["accepted"].gt(0)]
     read_once = {text: from_text(text) for text in known["meaning"].unique()}
-    return {day: read_once[text] for day, text in zip(known["date"], known["meaning"], strict=True)}
+    pairs = zip(known["date"], known["meaning"], strict=True)
+    return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:
     row = asdict(attempt)
     row["date"] = row.pop("day")
     row["rules"] = json.dumps(attempt.rules or {})
-    row["difference"] = json.dumps(row["difference"]) if attempt.difference else None
+    row["difference"] = _as_text(attempt.difference) if attempt.difference else None
     row["meaning"] = as_text(attempt.meaning) if attempt.meaning else None
     return row
+
+
+def _as_text(difference: Difference) -> str:
+    if difference.unknown:
+        return json.dumps({"unknown": True})
+    counts = asdict(difference)
+    del counts["unknown"]
+    return json.dumps(counts)

@@ -13,7 +13,7 @@ from datetime import date
 import structlog
 
 from pipeline.config import DetectorSpec
-from pipeline.data.attempts import meanings
+from pipeline.data.attempts import OnRecord, on_record
 from pipeline.data.meaning import Meaning, Misfit, lacking, meaning_of, misfits, spans
 
 AGAIN = (
@@ -28,13 +28,29 @@ log = structlog.get_logger()
 Unfit = dict[date, tuple[Misfit, ...]]
 
 
+_GONE = Misfit("rows", "none", "are gone from the table, although they were let in")
+
+
 def unfit_days(root: str, detector: str, needs: Meaning, days: Collection[date]) -> Unfit:
     """Those of `days` whose rows do not mean what is needed, oldest first, and what they lack."""
     if not days:
         return {}
-    known = meanings(root, detector, min(days), max(days))
+    return unfit_of(on_record(root, detector, min(days), max(days)), needs, days)
+
+
+def unfit_of(record: OnRecord, needs: Meaning, days: Collection[date]) -> Unfit:
+    """As `unfit_days`, of what was read already."""
+    known = record.meanings
     found = {day: misfits(needs, known[day]) for day in sorted(set(days) & known.keys())}
     return {day: lacks for day, lacks in found.items() if lacks}
+
+
+def lost_days(record: OnRecord, present: Collection[date], days: Collection[date]) -> Unfit:
+    """Those of `days` that must have rows and are not `present`: the table has lost commits.
+
+    Nothing else tells of a newest commit that was deleted: the table is then what it was before.
+    """
+    return dict.fromkeys(sorted(record.held & set(days) - set(present)), (_GONE,))
 
 
 def fitting(root: str, spec: DetectorSpec, days: Sequence[date]) -> list[date]:

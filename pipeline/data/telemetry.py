@@ -18,16 +18,24 @@ from pipeline.table_schemas import SCHEMAS
 
 @dataclass(frozen=True)
 class Difference:
-    """How the rows of a day differ from those that the table held before; keys are time, entity."""
+    """How the rows of a day differ from those that the table held before; keys are time, entity.
+
+    Attributes:
+        added: rows with a key that was not there.
+        removed: rows whose key is gone.
+        changed: rows with other content.
+        unknown: the rows before could not be read, so that the numbers say nothing.
+    """
 
     added: int
     removed: int
     changed: int
+    unknown: bool = False
 
     @property
     def any(self) -> bool:
-        """Whether there is a difference at all."""
-        return bool(self.added or self.removed or self.changed)
+        """Whether there is a difference at all, or may be."""
+        return bool(self.added or self.removed or self.changed or self.unknown)
 
 
 def telemetry_table(rows: pd.DataFrame | None, columns: Columns) -> pa.Table:

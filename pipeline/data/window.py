@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
-from pipeline.data.fits import AGAIN, told, unfit_days
+from pipeline.data.attempts import OnRecord, on_record
+from pipeline.data.fits import AGAIN, lost_days, told, unfit_of
+from pipeline.data.grid import days_between
 from pipeline.data.label import verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.meaning import meaning_of, spans
@@ -91,7 +93,9 @@ def read_training_window(
         )
         raise DataError(msg)
     days = days[-spec.split.training_days :]
-    if unfit := unfit_days(root, spec.name, meaning_of(spec.columns), days):
+    record = on_record(root, spec.name, days[0], as_of - timedelta(days=1))
+    _refuse_lost(record, table, days[0], as_of)
+    if unfit := unfit_of(record, meaning_of(spec.columns), days):
         msg = (
             f"{table.uri}: {told(unfit)}; they were ingested before the detector file said so, and "
             f"nothing trains on a mixture. {AGAIN}"
@@ -112,6 +116,18 @@ def read_training_window(
         newest_label=labels[-1].created_at if labels else None,
     )
     return TrainingWindow(frame, manifest)
+
+
+def _refuse_lost(record: OnRecord, table: Table, first: date, as_of: date) -> None:
+    """Let a window pass of which the table holds every day that an attempt let in."""
+    # What was written since the version that is read is no loss.
+    if lost := lost_days(record, days_in(table), days_between(first, as_of)):
+        msg = (
+            f"{table.uri}: {told(lost)}: the newest commits of its log were lost. Ingest those "
+            "days again with the load DAG, or restore the table: docs/runbook.md, "
+            "'A damaged table'."
+        )
+        raise DataError(msg)
 
 
 def _refuse_gaps(

@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -9,8 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline import tables
-from pipeline.data.attempts import meanings
+from pipeline.data.attempts import Attempt, on_record, record
 from pipeline.data.ingest import ingest_days
+from pipeline.data.telemetry import telemetry_table
 from pipeline.data.window import read_training_window
 from pipeline.errors import DataError
 from pipeline.table_schemas import SCHEMAS
@@ -154,7 +156,7 @@ def test_the_same_rows_under_another_unit_are_kept_with_their_new_meaning(plant)
 
     assert (attempt.verdict, attempt.difference) == ("validated", None)
     pd.testing.assert_frame_equal(plant.telemetry, before)
-    known = meanings(plant.root, "pumps", DAYS[0], DAYS[1])
+    known = on_record(plant.root, "pumps", DAYS[0], DAYS[1]).meanings
     assert [known[day].units["pressure"] for day in DAYS[:2]] == ["Pa", "bar"]
 
 
@@ -163,7 +165,10 @@ def test_a_day_that_is_blocked_later_keeps_the_meaning_of_the_rows_it_has(plant)
     (attempt,) = plant.ingest(DAYS[0], change=lambda f: f.assign(pressure=99.0))
 
     assert attempt.verdict == "quarantined"
-    assert meanings(plant.root, "pumps", DAYS[0], DAYS[0])[DAYS[0]].units["pressure"] == "bar"
+    assert (
+        on_record(plant.root, "pumps", DAYS[0], DAYS[0]).meanings[DAYS[0]].units["pressure"]
+        == "bar"
+    )
 
 
 def test_ingestion_says_that_the_days_before_mean_something_else(plant):
@@ -198,10 +203,10 @@ def test_tables_of_an_earlier_release_still_train(plant):
     forgotten(plant)
 
     assert plant.window().manifest.days == 6
-    assert meanings(plant.root, "pumps", DAYS[0], DAYS[5]) == {}
+    assert on_record(plant.root, "pumps", DAYS[0], DAYS[5]).meanings == {}
     (again,) = plant.ingest(DAYS[0])
     assert again.verdict == "unchanged"
-    assert set(meanings(plant.root, "pumps", DAYS[0], DAYS[5])) == {DAYS[0]}
+    assert set(on_record(plant.root, "pumps", DAYS[0], DAYS[5]).meanings) == {DAYS[0]}
 
 
 def test_rows_of_an_earlier_release_under_another_machine_column_are_found_by_what_they_lack(plant):
@@ -226,3 +231,26 @@ def test_a_column_whose_name_differs_in_case_alone_is_a_fault_of_the_file(plant)
 
     with pytest.raises(DataError, match=r"Pump.*letters are upper case.*source.rename"):
         plant.ingest(DAYS[6], change=lambda f: f.rename(columns={"pump": "Pump"}))
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_text("")])
+def test_a_window_is_refused_whose_newest_commit_was_lost_and_a_new_ingestion_mends_it(plant, lose):
+    plant.ingest(DAYS[6])
+    lose(max((Path(plant.root) / "pumps/telemetry/_delta_log").glob("*.json")))
+
+    with pytest.raises(DataError, match=f"rows of {DAYS[6]} are gone from the table.*commits"):
+        plant.window()
+
+    plant.ingest(DAYS[6])
+    assert plant.window().manifest.last_day == DAYS[6]
+
+
+def test_a_day_whose_rows_were_taken_back_is_no_loss(plant):
+    plant.ingest(DAYS[6])
+    (Path(plant.folder) / f"{DAYS[6]}.parquet").unlink()
+    table = Table(plant.root, "pumps", "telemetry")
+    empty = telemetry_table(None, plant.spec.columns)
+    tables.replace_days(table, [DAYS[6]], empty, metadata={})
+    record([Attempt(DAYS[6], datetime.now(UTC), "r", "empty", "empty")], plant.root, "pumps")
+
+    assert plant.window().manifest.last_day == DAYS[5]

@@ -16,7 +16,7 @@ from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.ingest import ingest_day, ingest_days
 from pipeline.data.staged import Staged
 from pipeline.data.telemetry import Difference
-from pipeline.errors import DataError, OutageError, PartitionBlocked, TableConflict
+from pipeline.errors import DamagedFile, DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.tables import Table, current_version, days_in, read, replace_days
 from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
 
@@ -48,7 +48,7 @@ class Plant:
         )
 
     def table(self, name: str) -> pd.DataFrame:
-        rows = read(Table(self.root, "pumps", name))
+        rows = read(Table(self.root, "pumps", name), keep_date=name == "ingestions")
         order = [c for c in ("attempted_at", "timestamp", "pump", "entity", "row") if c in rows]
         return rows.sort_values(order, ignore_index=True)
 
@@ -217,6 +217,40 @@ def test_a_day_that_was_blocked_last_is_blocked_whatever_the_clock_of_that_worke
         ingest.refuse_blocked([stands])
     (again,) = plant.ingest()
     assert again.verdict == "unchanged"  # it is compared with the last attempt, not the latest time
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 no more")])
+def test_a_day_whose_file_is_damaged_is_mended_by_ingesting_it_again(local, damage):
+    some = days(3)
+    for day in some:
+        local.deliver(make_frame(first_day=day), day)
+    local.ingest(*some)
+    before = local.table("telemetry")
+    (broken,) = Path(local.root).glob(f"pumps/telemetry/date={some[1]}/*.parquet")
+    damage(broken)
+    with pytest.raises(DamagedFile, match=f"date={some[1]}.*Ingest that day again"):
+        local.table("telemetry")
+
+    attempts = local.ingest(*some)
+
+    pd.testing.assert_frame_equal(local.table("telemetry"), before)
+    assert [each.verdict for each in attempts] == ["unchanged", "validated", "unchanged"]
+    assert attempts[1].difference.unknown
+    stored = local.table("ingestions").iloc[-3:].set_index("date")["difference"]
+    assert json.loads(stored[some[1]]) == {"unknown": True}
+    assert stored.drop(some[1]).isna().all()
+
+
+def test_a_damaged_quarantine_is_mended_likewise(local):
+    local.deliver(stuck())
+    local.ingest()
+    (broken,) = Path(local.root).glob("pumps/quarantine/date=*/*.parquet")
+    broken.write_bytes(b"no parquet")
+
+    local.deliver(with_bad_rows())
+    local.ingest()
+
+    assert set(local.table("quarantine")["rule"]) == {"out_of_range"}
 
 
 def test_a_mended_day_leaves_quarantine(plant):

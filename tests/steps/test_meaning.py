@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -105,6 +106,18 @@ def test_a_day_of_another_meaning_is_refused_by_name_and_the_others_are_scored(f
 
     filled.ingest(D[3])
     assert filled.score(*D[2:5])["rows"] == 3 * ROWS_A_DAY
+
+
+def test_a_day_whose_rows_were_lost_is_not_scored_as_empty(filled):
+    filled.ingest(D[0])
+    filled.deliver(station().assign(flow=station()["flow"] + 0.001))
+    filled.ingest(D[7])
+    for _ in range(2):  # the change of the eighth day, and the first load
+        newest = max((Path(filled.here.storage) / "pumps/telemetry/_delta_log").glob("*.json"))
+        newest.unlink()
+
+    with pytest.raises(DataError, match=f"rows of {D[2]} are gone from the table, although they"):
+        filled.score(D[2])
 
 
 def test_a_day_looks_back_on_no_row_of_another_meaning(here, monkeypatch):

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from pipeline import lineage, log_context, settings, tables
 from pipeline.config import Columns, DetectorSpec
+from pipeline.data.attempts import OnRecord, on_record
 from pipeline.data.decisions import Decision, decisions_as_of
 from pipeline.data.fingerprint import fingerprint, row_hashes
-from pipeline.data.fits import Unfit
+from pipeline.data.fits import lost_days, told, unfit_of
 from pipeline.data.meaning import Misfit
 from pipeline.data.timeline import machines
 from pipeline.errors import BundleError
@@ -33,6 +34,10 @@ from pipeline.tables import Table
 _METHOD = "1"
 """Raise it when a release scores the same rows differently: then days are due again."""
 _ONE_DAY = timedelta(days=1)
+_LOST = (
+    "the newest commits of its log were lost. Ingest that day again with the load DAG, or restore "
+    "the table: docs/runbook.md, 'A damaged table'."
+)
 _GAP = 1.5  # cadences at most between two rows of one window; see `pipeline.data.timeline.runs`
 
 
@@ -139,10 +144,11 @@ def basis_of(spec: DetectorSpec, days: Sequence[date], judges: Judges) -> Basis:
     """
     meaning.refuse_unfit(judges.champion, spec)
     here, wanted = settings.load(), sorted(days)
+    # Before the table: what is on record by now is in it.
+    record = on_record(here.storage, spec.name, wanted[0] - _ONE_DAY, wanted[-1])
     version = telemetry_version(spec)
     decisions = decisions_as_of(here.storage, spec.name, datetime.now(UTC))
-    unfit = meaning.unfit_for(judges.champion, spec, _with_days_before(wanted))
-    telemetry = _telemetry(spec, wanted, judges, version, unfit)
+    telemetry = _telemetry(spec, wanted, judges, version, record)
     span = lookback_of(spec, judges)
     found = {}
     for day in wanted:
@@ -196,16 +202,12 @@ class _Telemetry:
     misfits: dict[date, str]
 
 
-def _with_days_before(days: Sequence[date]) -> list[date]:
-    return sorted({*days, *(day - _ONE_DAY for day in days)})
-
-
 def _telemetry(
     spec: DetectorSpec,
     days: Sequence[date],
     judges: Judges,
     version: int | None,
-    unfit: Unfit,
+    record: OnRecord,
 ) -> _Telemetry:
     """The rows of neighbouring `days` and of the day before that mean what the champion needs."""
     key = spec.columns.row_key
@@ -216,7 +218,11 @@ def _telemetry(
     if version is not None:
         wanted = {*key, *features, "date"}
         rows = scan(table, days[0] - _ONE_DAY, days[-1], columns=wanted, version=version)[1]
+    unfit = unfit_of(record, meaning.needs_of(judges.champion), record.meanings.keys())
     misfits = {day: meaning.days_said(judges.champion, {day: unfit[day]}) for day in unfit}
+    present = set(rows["date"].unique().to_pylist()) if rows.num_rows else set[date]()
+    for day, lost in lost_days(record, present, days).items():
+        misfits[day] = f"{told({day: lost})}: {_LOST}"
     if rows.num_rows:
         misfits |= _without_a_key(rows, key, judges.champion, set(unfit))
         rows = _on_other_days(rows, misfits.keys()).drop_columns("date")
