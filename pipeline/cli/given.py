@@ -90,11 +90,10 @@ def _given(
     doubtful = np.isinf(rows) if schema.takes_missing else ~np.isfinite(rows)
     # A row that was broken before lacks all its features now: its own columns are to blame.
     own = doubtful & ~before[:, None]
-    found = {name: own[:, at] for at, name in enumerate(schema.features) if own[:, at].any()}
     if schema.takes_missing:
         judged = np.flatnonzero(schema.judged)
-        nothing = np.isnan(rows[:, judged]).all(axis=1) & ~before
-        found |= {schema.features[at]: nothing for at in judged.tolist() if nothing.any()}
+        own[:, judged] |= (np.isnan(rows[:, judged]).all(axis=1) & ~before)[:, None]
+    found = {name: own[:, at] for at, name in enumerate(schema.features) if own[:, at].any()}
     bad = {**bad, **found}
     absent: Mask = np.asarray(np.isnan(rows).any(axis=1))
     return Given(table, rows, _any(bad, len(rows)), bad, absent)

@@ -88,6 +88,10 @@ def test_of_many_channels_only_those_caught_least_are_drawn() -> None:
     assert size(figures.fault_recall(outcomes, share=0.5))[1] < 1200
 
 
+def test_no_planted_fault_can_be_drawn() -> None:
+    assert size(figures.fault_recall([], share=0.5))[1] > 100
+
+
 def test_every_level_of_drift_can_be_drawn() -> None:
     results = tuple(
         DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level=level)
