@@ -17,6 +17,18 @@ LABEL_COLUMN = f"{EVALUATION_PREFIX}label"
 """Column of a training window that holds people's verdicts; absent where there are none."""
 
 
+_WHOLE = 1e15  # whole numbers below are written out
+
+
+def stored_name(name: str, offset: float) -> str:
+    """The column that holds `name` less `offset`: `p_minus_101325`; `name` itself without one."""
+    if not offset:
+        return name
+    size = abs(offset)
+    number = str(int(size)) if size.is_integer() and size < _WHOLE else repr(size).replace("+", "")
+    return f"{name}_{'minus' if offset > 0 else 'plus'}_{number}"
+
+
 class Feature(Section):
     """One measured channel, as the source delivers it."""
 
@@ -45,6 +57,24 @@ class Feature(Section):
         description="Where the median of one entity's day may lie; outside, the channel is taken "
         "to have changed its unit, which no single value may betray.",
     )
+
+    offset: float = Field(
+        0.0,
+        allow_inf_nan=False,
+        description="Subtracted in float64 before values are stored as float32, which holds seven "
+        "digits: near the usual value of a counter, of Pascals or of seconds since 1970. The "
+        "stored column carries it in its name, so that old and new days never mix.",
+    )
+
+    @model_validator(mode="after")
+    def _an_angle_has_no_offset(self) -> Self:
+        if self.circular and self.offset:
+            msg = (
+                f"offset {self.offset:g} of a circular channel; leave it out: an angle is stored "
+                "as sine and cosine, which lose no digits"
+            )
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _limits_must_rise(self) -> Self:
@@ -102,11 +132,16 @@ class Columns(Section):
     @property
     def feature_columns(self) -> tuple[str, ...]:
         """The model's inputs, in their fixed order: channels, angles as sin/cos, deviations."""
-        names: list[str] = []
-        for name, feature in self.features.items():
-            names += [f"{name}_sin", f"{name}_cos"] if feature.circular else [name]
+        names = [column for name in self.features for column in self.own_columns(name)]
         names += [f"{name}_vs_peers" for derived in self.derived for name in derived.of]
         return tuple(names)
+
+    def own_columns(self, name: str) -> tuple[str, ...]:
+        """Where the feature `name` itself is stored: its value, or sine and cosine of an angle."""
+        feature = self.features[name]
+        if feature.circular:
+            return (f"{name}_sin", f"{name}_cos")
+        return (stored_name(name, feature.offset),)
 
     @property
     def marks(self) -> frozenset[str]:
@@ -117,11 +152,8 @@ class Columns(Section):
     @property
     def context_columns(self) -> tuple[str, ...]:
         """Feature columns that are not judged; the deviation of a context channel is."""
-        names: list[str] = []
-        for name, feature in self.features.items():
-            if feature.context:
-                names += [f"{name}_sin", f"{name}_cos"] if feature.circular else [name]
-        return tuple(names)
+        context = [name for name, feature in self.features.items() if feature.context]
+        return tuple(column for name in context for column in self.own_columns(name))
 
     @model_validator(mode="after")
     def _something_must_be_judged(self) -> Self:

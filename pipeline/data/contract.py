@@ -172,6 +172,7 @@ def _causes(
         "entity": _entities(rows, keys, spec),
         "rule": faults.rules_of(rows),
         "feature": faults.feature[rows],
+        "detail": faults.detail[rows],
     }
 
 
@@ -185,7 +186,6 @@ def _rejected(
     """The quarantine's rows; the rule of one without a fault of its own is still open."""
     frame = pd.DataFrame(_causes(rows, keys, spec, faults))
     frame["timestamp"] = raw[spec.columns.timestamp].iloc[rows].array
-    frame["detail"] = faults.detail[rows]
     frame["row"] = pd.Series(_as_json(raw.iloc[rows], spec.columns), dtype="object")
     return frame[list(REJECTED_COLUMNS)]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.data.grid import DAY_NS, nanoseconds, slots
+from pipeline.data.precision import in_float32
 from pipeline.data.spelling import truth
 from pipeline.errors import DataError
 
@@ -17,7 +18,8 @@ from pipeline.errors import DataError
 def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Timestamp, entity, `columns.feature_columns` as float32, evaluation columns; same rows.
 
-    Angles in degrees become sine and cosine. A peer deviation is the value minus the median of the
+    Angles in degrees become sine and cosine. An offset is subtracted in float64, before the digits
+    are cut off. A peer deviation is the value minus the median of the
     other entities at the same grid point; NaN where fewer than `minimum_peers` have the value. What
     is made of an absent value is absent.
 
@@ -30,11 +32,12 @@ def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     result = frame[[name for name in kept if name is not None and name in frame]].copy()
     for name, feature in columns.features.items():
         values = frame[name].to_numpy(dtype=np.float64)
+        held = columns.own_columns(name)
         if feature.circular:
-            result[f"{name}_sin"] = np.sin(np.deg2rad(values)).astype(np.float32)
-            result[f"{name}_cos"] = np.cos(np.deg2rad(values)).astype(np.float32)
+            result[held[0]] = np.sin(np.deg2rad(values)).astype(np.float32)
+            result[held[1]] = np.cos(np.deg2rad(values)).astype(np.float32)
         else:
-            result[name] = values.astype(np.float32)
+            result[held[0]] = in_float32(values, feature.offset)
     compared = [(name, each.minimum_peers) for each in columns.derived for name in each.of]
     if compared:
         deviations = _against_peers(frame, compared, columns)

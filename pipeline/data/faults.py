@@ -28,11 +28,14 @@ RULES: dict[str, str] = {
     "unreadable_mark": f"deliver {{feature}} as true or false ({ALLOWED})",
     "missing_value": "deliver every value of {feature}",
     "too_many_missing": "deliver more of its values, or raise validation.missing_cells",
-    "not_finite": "deliver {feature} without inf",
+    "not_finite": "deliver {feature} without inf, and no larger than 3.4e38",
     "out_of_range": "check the unit of {feature}, or widen its range",
+    "too_small": "deliver {feature} in a smaller unit, so that float32 can tell it from 0",
+    "lost_precision": "{detail}",
     "too_few_peers": "wait for the other machines' rows, or lower minimum_peers",
 }
-"""Rule -> mend. A row that breaks several is filed under the one that stands first here."""
+"""Rule -> mend, or the detail of its first row where that names the mend. A row that breaks several
+is filed under the one that stands first here."""
 
 HARMLESS = ("no_measurement", "duplicate")
 """Rejecting these says nothing against the other rows of the day. A row without any measurement

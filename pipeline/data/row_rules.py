@@ -14,6 +14,7 @@ from pipeline.config import Columns, DetectorSpec
 from pipeline.data.duplicates import check_duplicates
 from pipeline.data.faults import Faults
 from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds, slots
+from pipeline.data.precision import check_precision, check_range
 from pipeline.data.sensors import check_sensors
 from pipeline.data.sources.shaping import FILED_DAY, NOTES, TIME_FAULT
 from pipeline.data.values import check_marks, check_values
@@ -84,6 +85,7 @@ def check_rows(
     faults.add(np.flatnonzero(unmeasured), "no_measurement", None, "every feature is missing")
     check_marks(raw, columns, faults)
     check_values(numbers, columns, faults, missing_cells=spec.validation.missing_cells)
+    check_range(numbers, columns, faults)
 
     trusted = ~faults.broke(*_UNTRUSTED)
     # The day is part of every key: the grid point nearest to a row of the last minutes of a day
@@ -92,6 +94,7 @@ def check_rows(
     check_duplicates(key, raw.drop(columns=list(NOTES), errors="ignore"), trusted, faults)
     trusted &= ~faults.broke("duplicate", "conflicting_duplicate")
     check_sensors(numbers, key, trusted, columns, faults)
+    check_precision(numbers, key, columns, faults)
     _check_peers(keys, columns, faults)
 
 

@@ -104,6 +104,10 @@ def test_a_name_is_drawn_as_it_is_and_leaves_room(rows: JudgedRows, name: str) -
     assert size(figures.score_timeline(replace(rows, line=line), threshold))[0] == WIDTH
 
 
+def test_no_planted_fault_can_be_drawn() -> None:
+    assert size(figures.fault_recall([], share=0.5))[1] > 100
+
+
 def test_every_level_of_drift_can_be_drawn() -> None:
     results = tuple(
         DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level=level)

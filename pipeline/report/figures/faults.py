@@ -17,8 +17,14 @@ _WIDTH = 12.0  # wider than a page, for the numbers; MLflow shrinks it where it 
 
 
 def fault_recall(outcomes: Sequence[FaultOutcome], *, share: float) -> bytes:
-    """One map a kind: per cent of episodes caught, by channel and size; the last row is all."""
+    """One map a kind: per cent of episodes caught, by channel and size; the last row is all.
+
+    Where no fault could be planted the figure says that.
+    """
     kinds = recall(tuple(outcomes))
+    if not kinds:
+        with look():
+            return png(sheet("Injected faults: none could be planted", height=1.5, width=_WIDTH))
     smallest = minimum_detectable(tuple(outcomes), share=share)
     seen = [kind for kind in kinds if smallest[kind] is not None]
     names = _least_caught(outcomes)
