@@ -114,7 +114,9 @@ def _no_yaml(text: str, error: yaml.YAMLError) -> Mistake:
     else:  # a character that no YAML may hold
         line = text[: getattr(error, "position", 0)].count("\n") + 1
         said = " ".join(str(error).split())
-    mend = "indent by blanks" if "\\t" in said else "correct the line; quotes keep : # and blanks"
+    indented = text.split("\n")[line - 1 : line]
+    tabbed = any(each.lstrip(" ").startswith("\t") for each in indented)
+    mend = "indent by blanks, not by tabs" if tabbed else "quote what holds signs such as : # %"
     return Mistake(line, "the file", f"is not valid YAML: {said}: {mend}")
 
 
