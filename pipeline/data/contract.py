@@ -147,10 +147,11 @@ def _measured(
     """Grid points with a measurement for each machine that the day should have."""
     placed = rows[~faults.broke(*_NO_PLACE, rows=rows)]
     placed = placed[keys.slot[placed] // DAY_NS == keys.day[placed]]
-    known = keys.machine[placed]
-    seen = {
-        keys.names[code]: keys.slot[placed[known == code]] for code in np.unique(known[known >= 0])
-    }
+    placed = placed[keys.machine[placed] >= 0]
+    placed = placed[np.argsort(keys.machine[placed], kind="stable")]
+    known, first = np.unique(keys.machine[placed], return_index=True)
+    parts = np.split(keys.slot[placed], first[1:])
+    seen = {keys.names[code]: part for code, part in zip(known, parts, strict=False)}
     names = spec.columns.entities or (sorted(seen) if spec.columns.entity else ("",))
     nothing = np.empty(0, dtype=np.int64)
     return {name: seen.get(name, nothing) for name in names}
