@@ -1,4 +1,8 @@
-"""The one message of an incident, on its way: an Airflow notifier for each channel."""
+"""The one message of an incident, on its way: an Airflow notifier for each channel.
+
+Subject and text are printable (`operation.notifying` sees to it); what a channel would take for a
+mark is escaped here, where it is shown.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 import structlog
 from airflow.sdk import BaseNotifier
 
+from dags import slack_text
 from pipeline.config import Notify
 
 Message = dict[str, Any]
@@ -56,7 +61,9 @@ def _slack(settings: Notify, message: Message) -> BaseNotifier:
 
     notifier: BaseNotifier = SlackWebhookNotifier(
         slack_webhook_conn_id=str(settings.connection),
-        text=f"*{message['subject']}*\n{message['text']}",
+        text=f"*{slack_text.escaped(message['subject'])}*\n{slack_text.escaped(message['text'])}",
+        unfurl_links=False,
+        unfurl_media=False,
     )
     return notifier
 

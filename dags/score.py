@@ -77,7 +77,7 @@ def drift(detector: str) -> Handed:
 # A drift test that fails must not keep a person from hearing of an incident.
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def notify(detector: str, scored: Handed) -> Handed:
-    """Send one message for each incident that nobody was told of."""
+    """Send one message for each incident that nobody was told of; red if one did not go out."""
     from pipeline.steps.candidate import detector_named
     from pipeline.steps.operation import notifying
 
@@ -85,10 +85,12 @@ def notify(detector: str, scored: Handed) -> Handed:
         skip("nothing_to_tell", "The day was not scored.")
     settings = detector_named(detector).notify
     notices = notifying.due(detector, [day_of_this_run()], now=datetime.now(UTC))
-    for notice in notices:
-        notifier_for(settings, notice).notify(get_current_context())
-        notifying.record_sent(notice, channel=settings.channel, run=this_run())
-    return len(notices)
+    return notifying.tell(
+        notices,
+        lambda notice: notifier_for(settings, notice).notify(get_current_context()),
+        channel=settings.channel,
+        run=this_run(),
+    )
 
 
 @task.branch

@@ -6,6 +6,7 @@
     ├── ConfigError        a detector file is wrong: correct it
     ├── DataError          the data are wrong: retrying cannot help
     │   ├── PartitionBlocked   one partition broke its contract as a whole
+    │   ├── DamagedFile        a data file of a table is gone or damaged: write its day again
     │   ├── SplitReuseError    a block was about to be used for a second purpose
     │   └── CalibrationError   a threshold cannot be drawn from these scores
     ├── BundleError        a bundle is damaged or from another world: do not serve it
@@ -31,6 +32,10 @@ class DataError(PlimsollError):
 
 class PartitionBlocked(DataError):  # noqa: N818 - names the state of the partition, as the tables do
     """A whole partition was refused; its rows lie in quarantine, the table is unchanged."""
+
+
+class DamagedFile(DataError):  # noqa: N818 - names what was found, as its neighbours do
+    """A data file of a table is gone or damaged; the table's log is whole."""
 
 
 class SplitReuseError(DataError):

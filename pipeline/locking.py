@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from pipeline import database
 from pipeline.errors import OutageError
 from pipeline.settings import Settings
 
@@ -25,7 +26,9 @@ def promotion_lock(settings: Settings, detector: str, *, wait_s: float = WAIT_S)
     """Hold the only right to move the aliases of `detector`.
 
     Raises:
-        OutageError: another process held it for longer than `wait_s` seconds.
+        ConfigError: PLIMSOLL_DATABASE holds no Postgres URL.
+        OutageError: another process held it for longer than `wait_s` seconds, or Postgres does not
+            answer.
     """
     holder = (
         _postgres_lock(settings.database, detector, wait_s)
@@ -40,16 +43,16 @@ def promotion_lock(settings: Settings, detector: str, *, wait_s: float = WAIT_S)
 def _postgres_lock(dsn: str, detector: str, wait_s: float) -> Iterator[None]:
     import psycopg2
 
+    connection = database.connected(dsn)
     try:
-        connection = psycopg2.connect(dsn)
-    except psycopg2.OperationalError as error:
-        msg = f"No promotion lock: Postgres at PLIMSOLL_DATABASE does not answer ({error})."
-        raise OutageError(msg) from error
-    try:
-        with connection.cursor() as cursor:
-            deadline = time.monotonic() + wait_s
-            while not _advisory_lock_taken(cursor, detector):
-                _wait(deadline, detector, wait_s)
+        try:
+            with connection.cursor() as cursor:
+                deadline = time.monotonic() + wait_s
+                while not _advisory_lock_taken(cursor, detector):
+                    _wait(deadline, detector, wait_s)
+        except psycopg2.Error as error:
+            msg = f"No promotion lock: Postgres broke off ({database.said(error, dsn)}); retry."
+            raise OutageError(msg) from None
         yield
     finally:
         connection.close()

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from pipeline.lineage import note_read
-from pipeline.tables import Table, as_frame, explained, only_days, open_table
+from pipeline.table_faults import explained
+from pipeline.tables import Table, as_frame, only_days, open_table
 
 
 def scan(
@@ -36,7 +37,7 @@ def scan(
         DataError: there is no such `version`.
         OutageError: the store does not answer.
     """
-    with explained(table, version):
+    with explained(table.uri, version):
         opened = open_table(table, version)
         if opened is None:
             return None, pa.table({})
@@ -68,7 +69,7 @@ def rows_by_day(table: Table) -> dict[date, int]:
     Raises:
         OutageError: the store does not answer.
     """
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         if opened is None:
             return {}

@@ -28,6 +28,12 @@ TABLES: tuple[TableName, ...] = get_args(TableName)
 _DAY = ("date", pa.date32())
 _MOMENT = pa.timestamp("us", tz="UTC")
 
+COMMIT = "commit"
+"""Column of tables of attempts: the version of the table that a row came with. What is newest is
+read from it, as hosts differ in their clocks. Null: written by an earlier release."""
+
+_COMMIT = (COMMIT, pa.int64())
+
 SCHEMAS: dict[str, pa.Schema] = {
     "quarantine": pa.schema(
         [
@@ -57,7 +63,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("fingerprint", pa.string()),
             ("contract", pa.string()),
             ("telemetry_version", pa.int64()),
-            ("difference", pa.string()),  # JSON: rows added, removed, changed; null when none
+            (
+                "difference",
+                pa.string(),
+            ),  # JSON: rows added, removed, changed, or unknown; else null
+            ("meaning", pa.string()),  # JSON: what the file said of columns, units and cadence
+            _COMMIT,
         ]
     ),
     "scores": pa.schema(
@@ -70,7 +81,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("score", pa.float64()),  # null where no full window ends at the row
             ("threshold", pa.float64()),
             ("flag", pa.bool_()),
-            ("muted", pa.string()),  # channels left out of this score, comma-separated
+            ("muted", pa.string()),  # channels left out of this score; pipeline.data.channel_list
             ("features", pa.string()),  # flagged rows: JSON [[channel, times its usual share], ...]
         ]
     ),
@@ -106,6 +117,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("threshold", pa.float64()),
             ("median_score", pa.float64()),
             ("basis", pa.string()),  # hash of all that the scores were computed from
+            ("telemetry_version", pa.int64()),  # that was read; null: an earlier release scored
+            _COMMIT,
         ]
     ),
     # Who was told of which incident; one line a message.
@@ -145,6 +158,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("end", _MOMENT),
             ("probability", pa.float64()),
             ("proposed_at", _MOMENT),
+            _COMMIT,
         ]
     ),
     # What a person decided about a channel that left its training range.

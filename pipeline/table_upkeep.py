@@ -12,7 +12,8 @@ from pyarrow import fs
 
 from pipeline.errors import DataError
 from pipeline.staging import filesystem_at
-from pipeline.tables import Table, explained, open_table
+from pipeline.table_faults import explained
+from pipeline.tables import Table, open_table
 
 
 def compact(table: Table, *, dry_run: bool = False) -> int:
@@ -24,7 +25,7 @@ def compact(table: Table, *, dry_run: bool = False) -> int:
     Raises:
         OutageError: the store does not answer.
     """
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         if opened is None:
             return 0
@@ -49,7 +50,7 @@ def vacuum(
         DataError: a version of `needed` does not exist, or would lose a file; nothing is deleted.
         OutageError: the store does not answer.
     """
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         if opened is None:
             return 0
@@ -82,7 +83,7 @@ def _surplus(opened: DeltaTable) -> int:
 
 def _files(table: Table, version: int) -> set[str]:
     """Names of the files of a version."""
-    with explained(table, version):
+    with explained(table.uri, version):
         return _names(DeltaTable(table.uri, version=version).file_uris())
 
 

@@ -9,10 +9,8 @@ S3 store come from the usual `AWS_*` variables, which deltalake reads itself.
 from __future__ import annotations
 
 import random
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -20,16 +18,12 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import (
-    CommitFailedError,
-    DeltaError,
-    SchemaMismatchError,
-    TableNotFoundError,
-)
+from deltalake.exceptions import CommitFailedError
 
-from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.errors import DataError, OutageError
 from pipeline.lineage import note_read, note_written
-from pipeline.table_schemas import SCHEMAS, TableName
+from pipeline.table_faults import explained, opened_at
+from pipeline.table_schemas import COMMIT, SCHEMAS, TableName
 
 _CONFIGURATION = {
     # Delta's defaults (30 days of log, 7 days of files) would take away the versions that
@@ -42,7 +36,6 @@ _CONFIGURATION = {
 }
 _ATTEMPTS = 8
 _FIRST_WAIT_S = 0.05
-_COLOURS = re.compile(r"\x1b\[\d+m")  # deltalake colours its errors
 
 Result = TypeVar("Result")
 
@@ -96,7 +89,7 @@ def replace_days(
         )
         return int(target.version())
 
-    with explained(table):
+    with explained(table.uri):
         version = write() if based_on is not None else _retried(table, write)
     note_written(table.uri, version=version, rows=rows.num_rows)
     return version
@@ -105,7 +98,8 @@ def replace_days(
 def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
     """Add `rows` behind those that are there; the table's version after it.
 
-    Plain mappings are laid out by the table's entry in SCHEMAS.
+    Plain mappings are laid out by the table's entry in SCHEMAS. Where that has the column COMMIT,
+    it is filled with the version that the rows make, so that their order is the table's.
 
     Raises:
         OutageError: the store does not answer, or other writers kept winning.
@@ -114,10 +108,20 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
 
     def write() -> int:
         target = _opened(table, content.schema, None)
-        write_deltalake(target, content, mode="append", schema_mode="merge")
+        if COMMIT not in content.schema.names:
+            write_deltalake(target, content, mode="append", schema_mode="merge")
+            return int(target.version())
+        # No retry of the library's own: it would make another version than the rows say.
+        write_deltalake(
+            target,
+            _numbered(content, int(target.version()) + 1),
+            mode="append",
+            schema_mode="merge",
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
         return int(target.version())
 
-    with explained(table):
+    with explained(table.uri):
         version = _retried(table, write)
     note_written(table.uri, version=version, rows=content.num_rows)
     return version
@@ -134,20 +138,32 @@ def read(
 ) -> pd.DataFrame:
     """Rows of `first_day` to `last_day` (both included), without the column `date` unless asked.
 
-    The order of rows is not defined. A table that nobody has written yet is empty.
+    The order of rows is not defined. A table that nobody has written yet is empty. A column of
+    SCHEMAS that an earlier release did not write is null.
 
     Raises:
         DataError: there is no such `version`.
         OutageError: the store does not answer.
     """
-    with explained(table, version):
+    with explained(table.uri, version):
         opened = open_table(table, version)
         names = list(columns or (_columns_of(opened) if opened else ()))
         names = [name for name in names if name != "date"] + (["date"] if keep_date else [])
         if opened is None:
             return pd.DataFrame(columns=names)
         note_read(table.uri, version=int(opened.version()))
-        return _rows(opened, names, first_day, last_day)
+        held, later = set(_columns_of(opened)), SCHEMAS.get(table.name)
+        written = [name for name in names if name in held or not later or name not in later.names]
+        return _rows(opened, written, first_day, last_day).reindex(columns=names)
+
+
+def in_order(lines: pd.DataFrame, clock: str) -> pd.DataFrame:
+    """Lines of a table with the column COMMIT, oldest first: as they came into the table.
+
+    Those of earlier releases, which have no number, come before, by the time in column `clock`.
+    """
+    known = lines if COMMIT in lines else lines.assign(**{COMMIT: None})
+    return known.sort_values([COMMIT, clock], kind="stable", na_position="first")
 
 
 def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | None, pd.DataFrame]:
@@ -158,7 +174,7 @@ def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | No
     Raises:
         OutageError: the store does not answer.
     """
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         if opened is None:
             return None, pd.DataFrame(columns=["date"])
@@ -168,32 +184,39 @@ def read_newest(table: Table, first_day: date, last_day: date) -> tuple[int | No
 
 def days_in(table: Table, *, version: int | None = None) -> list[date]:
     """The days that hold rows, oldest first; none if nobody has written the table yet."""
-    with explained(table, version):
+    with explained(table.uri, version):
         opened = open_table(table, version)
         partitions = opened.partitions() if opened else []
     return sorted(date.fromisoformat(partition["date"]) for partition in partitions)
 
 
+def schema_of(table: Table) -> dict[str, str]:
+    """The type of each column, by its name; empty if nobody has written the table yet."""
+    with explained(table.uri):
+        opened = open_table(table)
+        if opened is None:
+            return {}
+        schema = pa.schema(opened.schema().to_arrow())
+    return {field.name: str(field.type) for field in schema}
+
+
 def current_version(table: Table) -> int | None:
     """The newest version; None if nobody has written the table yet."""
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         return None if opened is None else int(opened.version())
 
 
 def history(table: Table, *, limit: int | None = None) -> list[dict[str, Any]]:
     """The commits, newest first, each with its `version` and the metadata its writer gave."""
-    with explained(table):
+    with explained(table.uri):
         opened = open_table(table)
         return [] if opened is None else list(opened.history(limit))
 
 
 def open_table(table: Table, version: int | None = None) -> DeltaTable | None:
     """The table itself; None if nobody has written it yet. Call it inside `explained`."""
-    try:
-        return DeltaTable(table.uri, version=version)
-    except TableNotFoundError:
-        return None
+    return opened_at(table.uri, version)
 
 
 def only_days(first: date | None, last: date | None) -> list[tuple[str, str, str]] | None:
@@ -243,30 +266,6 @@ def _retried(table: Table, write: Callable[[], Result]) -> Result:
     raise OutageError(msg)
 
 
-@contextmanager
-def explained(table: Table, version: int | None = None) -> Iterator[None]:
-    """Turn what the storage library raises into errors that name the table and the mend."""
-    at = table.uri if version is None else f"{table.uri} at version {version}"
-    try:
-        yield
-    except (DeltaError, OSError) as error:
-        told = " ".join(_COLOURS.sub("", str(error)).split())
-        if isinstance(error, CommitFailedError):
-            msg = f"{at}: another writer changed the same days first ({told}); read again, then "
-            raise TableConflict(msg + "write.") from error
-        if isinstance(error, SchemaMismatchError) or "Cast error" in told:
-            msg = (
-                f"{at}: a column has another type than in the table ({told}); rename the new "
-                "column, or start a new table under another detector name."
-            )
-            raise DataError(msg) from error
-        if version is not None:
-            msg = f"{at} cannot be read ({told}); choose a version that its history lists."
-            raise DataError(msg) from error
-        msg = f"{at} does not answer ({told}); check the storage root, its server and AWS_*."
-        raise OutageError(msg) from error
-
-
 def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> None:
     strangers = set(rows["date"].unique().to_pylist()) - set(days)
     if strangers:
@@ -281,6 +280,12 @@ def _laid_out(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     # Arrow may take the digits of a time with another offset for those of UTC.
     content = [{name: _in_utc(value) for name, value in row.items()} for row in rows]
     return pa.Table.from_pylist(content, schema=SCHEMAS[table.name])
+
+
+def _numbered(rows: pa.Table, version: int) -> pa.Table:
+    place = rows.schema.names.index(COMMIT)
+    numbers = pa.repeat(pa.scalar(version, pa.int64()), rows.num_rows)
+    return rows.set_column(place, rows.schema.field(place), numbers)
 
 
 def _in_utc(value: Any) -> Any:

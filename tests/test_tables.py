@@ -6,12 +6,15 @@ import pytest
 
 from pipeline import tables
 from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.table_schemas import SCHEMAS
+from pipeline.table_upkeep import compact
 from pipeline.tables import (
     Table,
     append,
     current_version,
     days_in,
     history,
+    in_order,
     read,
     replace_days,
 )
@@ -210,3 +213,65 @@ def test_processes_that_write_at_once_lose_and_double_nothing(root):
         5, 1, 5, 1,
     ]  # fmt: skip
     assert sorted(read(Table(root, "pumps", "ingestions"))["run_id"]) == list("012345")
+
+
+def attempts(root) -> Table:
+    return Table(root, "pumps", "scorings")
+
+
+def test_lines_of_attempts_are_numbered_by_the_version_they_make(root):
+    table = attempts(root)
+
+    for clock in (3, 1, 2):
+        at = datetime(2024, 1, clock, tzinfo=UTC)
+        version = append(table, [{"date": MONDAY, "scored_at": at, "run_id": f"r{clock}"}])
+        assert read(table)["commit"].max() == version == current_version(table)
+
+    assert list(in_order(read(table), "scored_at")["run_id"]) == ["r3", "r1", "r2"]
+
+
+def test_the_order_of_attempts_outlives_compaction(tmp_path):
+    table = attempts(str(tmp_path))
+    for number in range(6):
+        append(table, [{"date": MONDAY, "run_id": f"r{number}"}])
+
+    assert compact(table) == 6
+
+    assert list(in_order(read(table), "scored_at")["run_id"]) == [f"r{n}" for n in range(6)]
+
+
+def test_lines_of_an_earlier_release_come_first_by_their_time(tmp_path):
+    table, clock = attempts(str(tmp_path)), datetime(2024, 1, 9, tzinfo=UTC)
+    schema = pa.schema([f for f in SCHEMAS["scorings"] if f.name != "commit"])
+    for day, name in ((8, "second"), (7, "first")):
+        line = {"date": MONDAY, "scored_at": clock.replace(day=day), "run_id": name}
+        append(table, pa.Table.from_pylist([line], schema=schema))
+    assert read(table, columns=["commit"])["commit"].isna().all()
+
+    append(table, [{"date": MONDAY, "scored_at": clock.replace(day=1), "run_id": "third"}])
+
+    found = in_order(read(table, columns=["scored_at", "commit", "run_id"]), "scored_at")
+    assert list(found["run_id"]) == ["first", "second", "third"]
+
+
+def attempt_many(root: str, name: str) -> None:
+    for number in range(5):
+        append(attempts(root), [{"date": MONDAY, "run_id": f"{name}-{number}"}])
+
+
+def test_attempts_of_many_writers_at_once_all_get_a_number_of_their_own(tmp_path):
+    root = str(tmp_path)
+    append(attempts(root), [{"date": MONDAY, "run_id": "the table is there"}])
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=attempt_many, args=(root, name)) for name in "abcd"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    found = in_order(read(attempts(root)), "scored_at")
+
+    assert list(found["commit"]) == list(range(1, 22))
+    for name in "abcd":
+        own = found["run_id"][found["run_id"].str.startswith(f"{name}-")]
+        assert list(own) == [f"{name}-{number}" for number in range(5)]

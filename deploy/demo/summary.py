@@ -28,7 +28,7 @@ def table(rows: Iterator[Row]) -> str:
 def ingested(storage: str, detector: str) -> Iterator[Row]:
     """Rows in, rows rejected by rule, and how the days stand."""
     attempts = tables.read(Table(storage, detector, "ingestions"), keep_date=True)
-    latest = attempts.sort_values("attempted_at").drop_duplicates("date", keep="last")
+    latest = tables.in_order(attempts, "attempted_at").drop_duplicates("date", keep="last")
     yield "Ingested", ""
     stand = Counter(latest["standing"])
     yield "days", ", ".join(f"{count} {standing}" for standing, count in stand.items())

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipeline.printable import lines, one_line
+
 HELP = "Check detector files and name every mistake."
 
 
@@ -15,18 +17,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """One line a file that is right, all mistakes of the others; 1 if there were any."""
-    from pipeline.config import load_detector
+    """One line a file that is right, all mistakes of the others; 1 if there were any.
+
+    A file that is right and does not fit its own past, its tables or its live version, has a line
+    for each thing that does not fit, and is counted as a mistake: something is to be done.
+    """
+    from pipeline.config import load_detector, readable_name
     from pipeline.errors import ConfigError
+    from pipeline.steps.oversight.changed_file import compared
 
     mistaken = False
     for path in arguments.files:
         try:
-            spec = load_detector(path)
+            spec = load_detector(readable_name(path))
         except ConfigError as error:
             mistaken = True
-            print(error, file=sys.stderr)
+            print(lines(str(error)), file=sys.stderr)
         else:
             features = len(spec.columns.feature_columns)
-            print(f"OK {path}: {spec.name}, {features} features, {spec.model.family}")
+            past = compared(spec)
+            mistaken |= bool(past.misfits)
+            for line in past.misfits:
+                print(one_line(f"{path}: does not fit what is there: {line}"), file=sys.stderr)
+            for line in past.remarks:
+                print(one_line(f"{path}: {line}"), file=sys.stderr)
+            if not past.misfits:
+                what = f"{spec.name}, {features} features, {spec.model.family}"
+                print(one_line(f"OK {path}: {what}"))
     return int(mistaken)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
+from pipeline.printable import one_line
 
 if TYPE_CHECKING:
     from pipeline.steps.people.labelling import Waiting
@@ -59,10 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
     by = Signature(arguments.author or getpass.getuser(), now)
     told = labelling.label(arguments.detector, answer, by)
     changed = f", {told['overruled']:,} of them against an earlier label" * bool(told["overruled"])
-    print(
+    line = (
         f"{told['entity'] or 'every machine'}, {told['start']} to {told['end']}: "
         f"{told['verdict']}, says {told['author']}; {told['rows']:,} rows{changed}."
     )
+    print(one_line(line))
     print(f"Training and recalibration use it with an as-of day from {told['counts_from']} on.")
     return 0
 
@@ -92,7 +94,7 @@ def _section(title: str, lines: list[str]) -> None:
     if len(lines) > _SHOWN:
         print(f"  ... {len(lines) - _SHOWN} older ones")
     for line in lines[-_SHOWN:]:
-        print(f"  {line}")
+        print(f"  {one_line(line)}")
 
 
 def _span(start: datetime, end: datetime) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline import log_context
+from pipeline.printable import lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,4 +67,4 @@ def tell_failure(form: str, text: str) -> None:
 
         structlog.get_logger().error("command_failed", reason=text)
     else:
-        print(f"error: {text}", file=sys.stderr)
+        print(f"error: {lines(text)}", file=sys.stderr)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pipeline.printable import one_line
+
 if TYPE_CHECKING:
     from pipeline.steps.oversight.health import Health
 
@@ -31,17 +33,18 @@ def run(arguments: argparse.Namespace) -> int:
     import structlog
 
     from pipeline import settings
+    from pipeline.config import detector_files
     from pipeline.steps.oversight.health import health_of
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    names = arguments.detectors or sorted(
-        path.stem for path in settings.load().detectors.glob("*.yaml")
-    )
+    names = arguments.detectors or [path.stem for path in detector_files(settings.load().detectors)]
     found = [health_of(name, now=datetime.now(UTC)) for name in names]
     if arguments.json:
         print(json.dumps([_as_json(health, proof=arguments.proof) for health in found], indent=1))
     else:
-        screens = ["\n".join(_screen(health, proof=arguments.proof)) for health in found]
+        screens = [
+            "\n".join(map(one_line, _screen(health, proof=arguments.proof))) for health in found
+        ]
         print("\n\n".join(screens) or "No detector files; see PLIMSOLL_DETECTORS.")
     return int(not all(health.healthy for health in found))
 

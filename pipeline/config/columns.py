@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.config.section import Duration, Section
+from pipeline.config.shown import named, shown
 
 EVALUATION_PREFIX = "eval_"
 """Columns with this prefix judge a detector and can never be one of its features."""
@@ -166,7 +167,7 @@ class Columns(Section):
         unprefixed = [c for c in self.evaluation_only if not c.startswith(EVALUATION_PREFIX)]
         if unprefixed:
             msg = (
-                f"evaluation_only column {unprefixed[0]!r} does not start with "
+                f"evaluation_only column {shown(unprefixed[0])} does not start with "
                 f"{EVALUATION_PREFIX!r}; rename it in source.rename, so that nothing can take it "
                 "for a feature"
             )
@@ -179,13 +180,15 @@ class Columns(Section):
             raise ValueError(msg)
         leaking = [c for c in self.features if c.startswith(EVALUATION_PREFIX)]
         if leaking:
-            msg = f"feature {leaking[0]!r} is an evaluation-only name; the model must not see it"
+            msg = (
+                f"feature {shown(leaking[0])} is an evaluation-only name; the model must not see it"
+            )
             raise ValueError(msg)
         for role, name in [("incident", self.incident)] + [
             ("exclude_from_training", column) for column in self.exclude_from_training
         ]:
             if name is not None and name not in self.evaluation_only:
-                msg = f"{role} names {name!r}, which is not listed under evaluation_only"
+                msg = f"{role} names {shown(name)}, which is not listed under evaluation_only"
                 raise ValueError(msg)
         self._derived_must_be_possible()
         return self
@@ -195,13 +198,13 @@ class Columns(Section):
             unknown = [name for name in derived.of if name not in self.features]
             if unknown:
                 msg = (
-                    f"derived.of names {unknown[0]!r}, which is no feature; "
-                    f"choose from {', '.join(self.features)}"
+                    f"derived.of names {shown(unknown[0])}, which is no feature; "
+                    f"choose from {named(self.features)}"
                 )
                 raise ValueError(msg)
             angles = [name for name in derived.of if self.features[name].circular]
             if angles:
-                msg = f"derived.of names the angle {angles[0]!r}; a difference of angles wraps"
+                msg = f"derived.of names the angle {shown(angles[0])}; a difference of angles wraps"
                 raise ValueError(msg)
             if self.entity is None:
                 msg = "derived peer_deviation needs schema.entity: there are no peers without it"

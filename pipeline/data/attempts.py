@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from pipeline.config import DetectorSpec
 from pipeline.data.fingerprint import contract_hash
+from pipeline.data.meaning import Meaning, as_text, from_text
 from pipeline.data.telemetry import Difference
-from pipeline.tables import Table, append, read
+from pipeline.table_schemas import COMMIT
+from pipeline.tables import Table, append, in_order, read
 
 Standing = Literal["validated", "quarantined", "empty", "failed"]
 
@@ -37,6 +39,7 @@ class Attempt:
         contract: hash of the contract they were judged by.
         telemetry_version: version of `telemetry` after the attempt; None while there is none.
         difference: how telemetry of a day that was there before changed; None if it did not.
+        meaning: what the detector file said that its rows mean; None where none were written.
     """
 
     day: date
@@ -55,6 +58,7 @@ class Attempt:
     contract: str = ""
     telemetry_version: int | None = None
     difference: Difference | None = None
+    meaning: Meaning | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def record_failure(
 
 def last_results(root: str, detector: str, first: date, last: date) -> dict[date, tuple[str, str]]:
     """Fingerprint and contract of the latest attempt at each day that did not fail."""
-    columns = ["attempted_at", "standing", "fingerprint", "contract"]
+    columns = ["attempted_at", COMMIT, "standing", "fingerprint", "contract"]
     rows = read(
         Table(root, detector, "ingestions"),
         first_day=first,
@@ -101,7 +105,7 @@ def last_results(root: str, detector: str, first: date, last: date) -> dict[date
         columns=columns,
         keep_date=True,
     )
-    done = rows[rows["standing"] != "failed"].sort_values("attempted_at", kind="stable")
+    done = in_order(rows[rows["standing"] != "failed"], "attempted_at")
     return dict(
         zip(done["date"], zip(done["fingerprint"], done["contract"], strict=True), strict=True)
     )
@@ -111,17 +115,55 @@ def latest_standings(
     root: str, detector: str, first: date | None = None, last: date | None = None
 ) -> list[Stands]:
     """How each day from `first` to `last` stands that was ever attempted, oldest first."""
-    columns = ["attempted_at", "standing", "reasons"]
+    columns = ["attempted_at", COMMIT, "standing", "reasons"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    newest = rows.sort_values("attempted_at", kind="stable").drop_duplicates("date", keep="last")
+    newest = in_order(rows, "attempted_at").drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
+
+
+@dataclass(frozen=True)
+class OnRecord:
+    """What `ingestions` says of the rows that `telemetry` holds.
+
+    Attributes:
+        held: days whose latest attempt let rows in, so that the table must hold some.
+        meanings: what the rows of a day mean; an earlier release did not keep it.
+    """
+
+    held: frozenset[date]
+    meanings: dict[date, Meaning]
+
+
+def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
+    """What is on record about the telemetry of the days from `first` to `last`."""
+    columns = ["attempted_at", COMMIT, "standing", "accepted", "meaning"]
+    table = Table(root, detector, "ingestions")
+    rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
+    rows = in_order(rows, "attempted_at")
+    latest = rows.drop_duplicates("date", keep="last")
+    held = latest["date"][latest["standing"].eq("validated") & latest["accepted"].gt(0)]
+    # A day that was blocked later keeps the rows that an earlier attempt let in.
+    newest = rows[rows["standing"].eq("validated")].drop_duplicates("date", keep="last")
+    known = newest[newest["meaning"].notna() & newest["accepted"].gt(0)]
+    read_once = {text: from_text(text) for text in known["meaning"].unique()}
+    pairs = zip(known["date"], known["meaning"], strict=True)
+    return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:
     row = asdict(attempt)
     row["date"] = row.pop("day")
     row["rules"] = json.dumps(attempt.rules or {})
-    row["difference"] = json.dumps(row["difference"]) if attempt.difference else None
+    row["difference"] = _as_text(attempt.difference) if attempt.difference else None
+    row["meaning"] = as_text(attempt.meaning) if attempt.meaning else None
     return row
+
+
+def _as_text(difference: Difference) -> str:
+    if difference.unknown:
+        return json.dumps({"unknown": True})
+    counts = asdict(difference)
+    del counts["unknown"]
+    return json.dumps(counts)

@@ -37,13 +37,14 @@ class Audit:
 def probabilities(line: Timeline, audits: Sequence[Audit]) -> NDArray[np.float64]:
     """For each row the probability with which its episode was drawn; NaN outside of all, (n,).
 
-    Of two audits of one incident the later counts: a larger sample was drawn since.
+    Of two audits of one incident that which comes later in `audits` counts: a larger sample was
+    drawn since.
     """
     drawn = np.full(len(line), np.nan)
     order = np.argsort(line.time_ns, kind="stable")
     time_ns = line.time_ns[order]
     number = {name: position for position, name in enumerate(line.names)}
-    for audit in sorted(audits, key=lambda each: each.proposed_at):
+    for audit in audits:
         begin = np.searchsorted(time_ns, pd.Timestamp(audit.start).value, "left")
         end = np.searchsorted(time_ns, pd.Timestamp(audit.end).value, "right")
         rows = order[begin:end]

@@ -8,7 +8,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 from pipeline.data.audit import Audit
-from pipeline.tables import Table, append, read
+from pipeline.tables import Table, append, in_order, read
 
 _LONGEST = timedelta(days=31)  # an episode that began earlier than this before a day has ended
 
@@ -31,16 +31,21 @@ def add_audits(root: str, detector: str, audits: Sequence[Audit]) -> int:
 def audits_between(root: str, detector: str, first: date, last: date) -> tuple[Audit, ...]:
     """The drawn episodes with rows on these UTC days, both included, by start and entity.
 
+    Of several audits of one episode the later one, in the order of the table, comes last.
+
     Not asked as of a day, unlike labels: what is drawn follows from the episode alone, so nobody
     learns anything from it too early.
     """
     table = Table(root, detector, "audits")
     rows = read(table, first_day=first - _LONGEST, last_day=last)
+    if rows.empty:
+        return ()
+    rows = in_order(rows, "proposed_at")
     found = [_audit(row) for row in rows.to_dict("records")]
     return tuple(
         sorted(
             (audit for audit in found if audit.end.date() >= first),
-            key=lambda audit: (audit.start, audit.entity, audit.proposed_at),
+            key=lambda audit: (audit.start, audit.entity),
         )
     )
 

@@ -43,9 +43,12 @@ class Channel:
 def channels(columns: Columns) -> tuple[Channel, ...]:
     """The channels of a detector, with their places among its feature columns."""
     place = {name: position for position, name in enumerate(columns.feature_columns)}
+    compared = {name for derived in columns.derived for name in derived.of}
     found = []
     for name, feature in columns.features.items():
-        held = [c for c in (*columns.own_columns(name), f"{name}_vs_peers") if c in place]
+        # A column of the source may be called `x_vs_peers` as well, and is its own channel.
+        deviation = [f"{name}_vs_peers"] if name in compared else []
+        held = [*columns.own_columns(name), *deviation]
         judged = any(column not in columns.context_columns for column in held)
         at = tuple(place[column] for column in held)
         found.append(Channel(name, at, feature.circular, judged, feature.offset))

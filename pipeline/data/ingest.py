@@ -16,12 +16,15 @@ import structlog
 from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, Stands, record_failure
 from pipeline.data.contract import validate_days
-from pipeline.data.grid import stretches
+from pipeline.data.fits import AGAIN, told, unfit_days
+from pipeline.data.grid import days_between, require_day, stretches
+from pipeline.data.meaning import meaning_of
 from pipeline.data.sources import SOURCES
 from pipeline.data.staged import Staged, candidate, raw_rows, stage_raw, stage_validated
 from pipeline.data.writing import write_part
 from pipeline.errors import DataError, PartitionBlocked
 
+_NEIGHBOURHOOD = timedelta(days=7)
 _CHUNK_DAYS = 31  # bounds memory; long ranges are fetched, validated and committed in such parts
 
 log = structlog.get_logger()
@@ -38,17 +41,19 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
 
     Raises:
         OutageError: the source did not answer.
-        DataError: it can never be read, or no day was asked for.
+        DataError: it can never be read, no day was asked for, or one that no table can hold.
     """
     if not days:
         msg = f"{spec.name}: no day to ingest; name at least one."
         raise DataError(msg)
+    for day in days:
+        require_day(day)
     parts = []
     for chunk in stretches(sorted(set(days)), most=_CHUNK_DAYS):
         start = datetime.combine(chunk[0], time(), UTC)
         end = datetime.combine(chunk[-1], time(), UTC) + timedelta(days=1)
         raw = SOURCES[spec.source.kind](spec.source, spec.columns, start, end, cache)
-        parts.append(stage_raw(raw, chunk, root, spec.name))
+        parts.append(stage_raw(raw, chunk, root, spec))
         log.info(
             "raw_rows_fetched", first_day=str(chunk[0]), last_day=str(chunk[-1]), rows=len(raw)
         )
@@ -89,7 +94,22 @@ def write(
         attempts += write_part(spec, part.days, candidate(part), root=root, now=now, run_id=run_id)
     counts = Counter[str](attempt.verdict for attempt in attempts)
     log.info("days_written", detector=spec.name, **counts)
+    _tell_of_others(spec, attempts, root)
     return attempts
+
+
+def _tell_of_others(spec: DetectorSpec, attempts: Sequence[Attempt], root: str) -> None:
+    """Say so when the days before mean something else than those that were written now.
+
+    To ingest them again is the way to mend that, so nothing is refused here.
+    """
+    written = [attempt.day for attempt in attempts if attempt.accepted]
+    if not written:
+        return
+    before = days_between(min(written) - _NEIGHBOURHOOD, max(written))
+    others = sorted(set(before) - set(written))
+    if unfit := unfit_days(root, spec.name, meaning_of(spec.columns), others):
+        log.warning("other_days_mean_otherwise", detector=spec.name, why=told(unfit), mend=AGAIN)
 
 
 def refuse_blocked(attempts: Sequence[Attempt | Stands]) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.days import read_days
+from pipeline.data.fits import fitting
 from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT, verdicts
 from pipeline.data.labels import labels_as_of
@@ -32,9 +33,10 @@ def read_museum(
     """Telemetry of the days of the last year that hold a confirmed incident, in order of time.
 
     Whole days, so that windows of several rows are full where the incident begins. As of the
-    window's as-of day and table version; with `verdicts` in LABEL_COLUMN; without rows that lack
-    one of today's features, or, where values may be missing, all that are judged. Empty where
-    nobody has confirmed an incident.
+    window's as-of day and table version; with `verdicts` in LABEL_COLUMN; without days whose rows
+    mean something else than the detector file says by now, and without rows that lack one of
+    today's features, or, where values may be missing, all that are judged. Empty where nobody has
+    confirmed an incident.
 
     Args:
         root: storage root of the tables.
@@ -54,6 +56,7 @@ def read_museum(
     table = Table(root, spec.name, "telemetry")
     held = {day for day in days_in(table, version=window.table_version) if first <= day <= last}
     days = sorted(touched & held - set(without))
+    days = fitting(root, spec, days)
     if not days:
         return pd.DataFrame()
     frame = read_days(table, spec.columns, days, version=window.table_version)
@@ -62,7 +65,7 @@ def read_museum(
         frame = frame.dropna(subset=judged, how="all")
     else:
         frame = frame.dropna(subset=list(spec.columns.feature_columns))
-    frame = frame.reset_index(drop=True)
+    frame = frame.dropna(subset=spec.columns.row_key).reset_index(drop=True)
     frame[LABEL_COLUMN] = verdicts(timeline(frame, spec.columns), labels)
     # A verdict that was taken back leaves days without an incident.
     day = frame[spec.columns.timestamp].dt.date

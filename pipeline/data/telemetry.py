@@ -18,16 +18,24 @@ from pipeline.table_schemas import SCHEMAS
 
 @dataclass(frozen=True)
 class Difference:
-    """How the rows of a day differ from those that the table held before; keys are time, entity."""
+    """How the rows of a day differ from those that the table held before; keys are time, entity.
+
+    Attributes:
+        added: rows with a key that was not there.
+        removed: rows whose key is gone.
+        changed: rows with other content.
+        unknown: the rows before could not be read, so that the numbers say nothing.
+    """
 
     added: int
     removed: int
     changed: int
+    unknown: bool = False
 
     @property
     def any(self) -> bool:
-        """Whether there is a difference at all."""
-        return bool(self.added or self.removed or self.changed)
+        """Whether there is a difference at all, or may be."""
+        return bool(self.added or self.removed or self.changed or self.unknown)
 
 
 def telemetry_table(rows: pd.DataFrame | None, columns: Columns) -> pa.Table:
@@ -67,7 +75,8 @@ def differences(
     """For each day in a column `date` what turns its rows `before` into those `after`.
 
     A row counts as changed when its key is on both sides and its content is not. Without `key`, a
-    row is its own key.
+    row is its own key. A column that one side does not have is null there: what a table keeps of a
+    column that the detector file has no longer makes no difference by itself.
     """
     old, new = _day_sizes(before), _day_sizes(after)
     found = {day: Difference(rows, 0, 0) for day, rows in new.items()}
@@ -75,8 +84,16 @@ def differences(
     both = old.keys() & new.keys()  # only these need a look at the rows, and none in a first load
     if not both:
         return found
-    hashed = [_hashed_by_day(rows[rows["date"].isin(both)], key) for rows in (before, after)]
+    sides = (_with_columns_of(before, after), _with_columns_of(after, before))
+    hashed = [_hashed_by_day(rows[rows["date"].isin(both)], key) for rows in sides]
     return found | {day: _difference(hashed[0][day], hashed[1][day]) for day in both}
+
+
+def _with_columns_of(rows: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    absent = [name for name in other.columns if name not in rows]
+    if not absent:
+        return rows
+    return pd.concat([rows, other[absent].iloc[:0].reindex(rows.index)], axis=1)
 
 
 def _day_sizes(rows: pd.DataFrame) -> dict[date, int]:
@@ -85,8 +102,9 @@ def _day_sizes(rows: pd.DataFrame) -> dict[date, int]:
 
 def _hashed_by_day(rows: pd.DataFrame, key: Sequence[str] | None) -> dict[date, pd.DataFrame]:
     content = rows.drop(columns="date")
-    hashes = pd.DataFrame({"row": row_hashes(content)})
-    hashes["key"] = row_hashes(content[list(key)]) if key else hashes["row"]
+    names = [name for name in key or () if content[name].dtype == object]
+    hashes = pd.DataFrame({"row": row_hashes(content, names=names)})
+    hashes["key"] = row_hashes(content[list(key)], names=names) if key else hashes["row"]
     days = rows["date"].to_numpy()
     return {days[same.index[0]]: same for _, same in hashes.groupby(days)}
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.attempts import OnRecord, on_record
+from pipeline.data.fits import AGAIN, lost_days, told, unfit_of
+from pipeline.data.grid import days_between
 from pipeline.data.label import verdicts
 from pipeline.data.labels import labels_as_of
+from pipeline.data.meaning import meaning_of, spans
 from pipeline.data.spelling import truth
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline
@@ -74,8 +78,9 @@ def read_training_window(
         version: table version to read; the newest by default.
 
     Raises:
-        DataError: fewer than `split.minimum_days` days are there, or some of them were ingested
-            under a schema without one of today's features. (Where values may be missing: all.)
+        DataError: fewer than `split.minimum_days` days are there, or rows of some of them mean
+            something else than the detector file says by now (`pipeline.data.meaning`), or lack a
+            column of it. (A feature, where values may be missing: all rows.)
     """
     table = Table(root, spec.name, "telemetry")
     version = current_version(table) if version is None else version
@@ -88,9 +93,18 @@ def read_training_window(
         )
         raise DataError(msg)
     days = days[-spec.split.training_days :]
+    record = on_record(root, spec.name, days[0], as_of - timedelta(days=1))
+    _refuse_lost(record, table, days[0], as_of)
+    if unfit := unfit_of(record, meaning_of(spec.columns), days):
+        msg = (
+            f"{table.uri}: {told(unfit)}; they were ingested before the detector file said so, and "
+            f"nothing trains on a mixture. {AGAIN}"
+        )
+        raise DataError(msg)
     frame = read(table, first_day=days[0], last_day=days[-1], version=version)
-    _refuse_gaps(frame, spec, table)
+    _refuse_gaps(frame, spec, table, version, days)
     frame = frame.sort_values(spec.columns.row_key, ignore_index=True)
+    _refuse_shared_keys(frame, spec, table)
     # Of the as-of day nothing is known, labels included: a rerun at any hour reads the same.
     midnight = datetime.combine(as_of, time(), UTC)
     labels = labels_as_of(root, spec.name, midnight, first=days[0], last=days[-1])
@@ -104,16 +118,66 @@ def read_training_window(
     return TrainingWindow(frame, manifest)
 
 
-def _refuse_gaps(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -> None:
-    for name in spec.columns.feature_columns:
+def _refuse_lost(record: OnRecord, table: Table, first: date, as_of: date) -> None:
+    """Let a window pass of which the table holds every day that an attempt let in."""
+    # What was written since the version that is read is no loss.
+    if lost := lost_days(record, days_in(table), days_between(first, as_of)):
+        msg = (
+            f"{table.uri}: {told(lost)}: the newest commits of its log were lost. Ingest those "
+            "days again with the load DAG, or restore the table: docs/runbook.md, "
+            "'A damaged table'."
+        )
+        raise DataError(msg)
+
+
+def _refuse_gaps(
+    frame: pd.DataFrame, spec: DetectorSpec, table: Table, version: int, days: list[date]
+) -> None:
+    """Let a window pass whose rows have every column; rows of earlier releases say it this way."""
+    columns = spec.columns
+    for name in (*columns.row_key, *columns.feature_columns, *sorted(columns.marks)):
         absent = len(frame) if name not in frame else int(frame[name].isna().sum())
-        if absent and not (spec.validation.missing_cells and absent < len(frame)):
-            msg = (
-                f"{table.uri}: {absent:,} of {len(frame):,} rows have no {name}; they were "
-                "ingested before the detector file had this feature, or while a larger "
-                "validation.missing_cells let it be missing. Ingest those days again."
-            )
-            raise DataError(msg)
+        is_feature = name in columns.feature_columns
+        may_lack = is_feature and spec.validation.missing_cells and absent < len(frame)
+        if not absent or may_lack:
+            continue
+        without = _days_without(name, table, version, days) if name in frame else days
+        why = (
+            "while a larger validation.missing_cells let it be missing"
+            if is_feature
+            else "under another name of this column"
+        )
+        msg = (
+            f"{table.uri}: {absent:,} of {len(frame):,} rows have no {name}, those of "
+            f"{spans(without)}; they were ingested before the detector file had it, or {why}. "
+            f"{AGAIN}"
+        )
+        raise DataError(msg)
+
+
+def _days_without(name: str, table: Table, version: int, days: list[date]) -> list[date]:
+    """The days with rows that lack the column `name`."""
+    rows = read(
+        table,
+        columns=[name],
+        first_day=days[0],
+        last_day=days[-1],
+        version=version,
+        keep_date=True,
+    )
+    return sorted(set(rows["date"][rows[name].isna()]))
+
+
+def _refuse_shared_keys(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -> None:
+    """Let a window pass in which every row has a time and machine of its own."""
+    shared = int(frame.duplicated(spec.columns.row_key).sum())
+    if shared:
+        key = " and ".join(spec.columns.row_key)
+        msg = (
+            f"{table.uri}: {shared:,} of {len(frame):,} rows share {key} with another row, so that "
+            f"machines cannot be told apart. {AGAIN}"
+        )
+        raise DataError(msg)
 
 
 def _manifest(

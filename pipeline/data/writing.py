@@ -9,20 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, last_results, record
 from pipeline.data.fingerprint import contract_hash
+from pipeline.data.meaning import meaning_of
 from pipeline.data.staged import Candidate
 from pipeline.data.telemetry import Difference, differences
 from pipeline.data.verdicts import Report
-from pipeline.errors import OutageError, TableConflict
-from pipeline.tables import Table, current_version, read_newest, replace_days
+from pipeline.errors import DamagedFile, OutageError, TableConflict
+from pipeline.tables import Table, current_version, read, read_newest, replace_days
 
 _ATTEMPTS = 12
 _FIRST_WAIT_S = 0.05
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -114,18 +119,41 @@ def _write_once(
             attempt = replace(attempt, verdict="unchanged")
         if day in valid and day in telemetry.held and telemetry.touches(day):
             attempt = replace(attempt, difference=telemetry.changes[day])
-        attempts.append(replace(attempt, telemetry_version=version))
+        meaning = meaning_of(spec.columns) if attempt.accepted else None
+        attempts.append(replace(attempt, telemetry_version=version, meaning=meaning))
     return attempts
 
 
 def _move(table: Table, days: Sequence[date], new: pa.Table, key: list[str] | None) -> _Move:
-    version, before = read_newest(table, days[0], days[-1])
+    try:
+        version, before = read_newest(table, days[0], days[-1])
+    except DamagedFile as error:
+        log.warning("damaged_days_are_written_anew", table=table.uri, why=str(error))
+        return _over_damage(table, days, new, key)
     if version is None:
         # Whoever creates the table makes version 0, which holds no rows.
         version, before = 0, new.slice(0, 0).to_pandas()
     before = before[before["date"].isin(days)]
     changes = differences(before, new.to_pandas(), key)
     return _Move(table, version, frozenset(before["date"]), changes)
+
+
+def _over_damage(table: Table, days: Sequence[date], new: pa.Table, key: list[str] | None) -> _Move:
+    """As `_move`; what a day held that cannot be read is unknown, and the day is written anew."""
+    version = current_version(table) or 0
+    whole, damaged = [], set()
+    for day in days:
+        try:
+            rows = read(table, first_day=day, last_day=day, version=version, keep_date=True)
+        except DamagedFile:
+            damaged.add(day)
+        else:
+            whole.append(rows)
+    after = new.to_pandas()
+    before = pd.concat([*whole, after.iloc[:0]])
+    changes = differences(before, after[~after["date"].isin(damaged)], key)
+    changes |= dict.fromkeys(damaged, Difference(0, 0, 0, unknown=True))
+    return _Move(table, version, frozenset(before["date"]) | damaged, changes)
 
 
 def _replace(

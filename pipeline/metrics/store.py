@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pipeline import database
 from pipeline.errors import OutageError
 from pipeline.metrics.reading import Reading, as_json, content_of
 
@@ -206,7 +207,7 @@ def _session(dsn: str) -> Iterator[Any]:
     import psycopg2
 
     try:
-        connection = psycopg2.connect(
+        connection = database.connected(
             dsn,
             connect_timeout=_PATIENCE_S,
             options=f"-c statement_timeout={_PATIENCE_S}s",
@@ -218,5 +219,6 @@ def _session(dsn: str) -> Iterator[Any]:
         finally:
             connection.close()
     except psycopg2.Error as error:
-        msg = f"The metrics store at PLIMSOLL_DATABASE does not answer ({str(error).strip()})."
+        told = database.said(error, dsn)
+        msg = f"The metrics store at PLIMSOLL_DATABASE does not answer ({told})."
         raise OutageError(msg) from error

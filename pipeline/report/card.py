@@ -15,10 +15,10 @@ from pipeline.evaluation.metrics import Detection, Evaluation
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import CheckResult, GateVerdict
 from pipeline.report.fault_table import Grades, fault_section
-from pipeline.report.markdown import RULE, table
+from pipeline.report.markdown import RULE, Markup, escaped, table
 
 _CHANGED_ROWS = 5
-_WORDS = {"pass": "PASS", "fail": "**FAIL**", "skip": "skip"}
+_WORDS = {"pass": "PASS", "fail": Markup("**FAIL**"), "skip": "skip"}
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def _headline(card: Card) -> str:
     days = f"{card.trained_on.start} to {card.trained_on.end}"
     parts = (
         f"{word}{against}: {card.detector}, trained on {days}.",
-        f"**{card.gate.reason}**",
-        *(f"Of the fit: {remark}" for remark in card.remarks),
+        f"**{escaped(card.gate.reason)}**",
+        *(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
         card.next_step,
         " | ".join(f"[{link.name}]({link.url})" for link in card.links),
     )
@@ -159,7 +159,7 @@ def gate_table(gate: GateVerdict) -> str:
     """The section that shows every check's answer; what failed comes first, with its reason."""
     header = ("Check", "This version", "Champion", "Limit", "Verdict")
     rows = [(_name(r), r.value, r.champion, r.limit, _WORDS[r.verdict]) for r in gate.results]
-    failed = [f"- **{_name(r)}**: {r.reason}" for r in gate.results if r.verdict == "fail"]
+    failed = [f"- **{_name(r)}**: {escaped(r.reason)}" for r in gate.results if r.verdict == "fail"]
     why = "Why it failed:\n\n" + "\n".join(failed) + "\n\n" if failed else ""
     return "### Gate\n\n" + why + table(header, rows)
 
@@ -224,5 +224,5 @@ def _data(card: Card) -> str:
     return (
         f"### Data\n\n{rows.start} to {rows.end}, table `{rows.table}` version {rows.version}: "
         f"{rows.train:,} rows trained, {rows.calibration:,} drew the threshold, {rows.test:,} "
-        f"judged. Drift: **{card.drift.kind}**. {card.drift.reason}"
+        f"judged. Drift: **{card.drift.kind}**. {escaped(card.drift.reason)}"
     )

@@ -13,7 +13,7 @@ from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
 from pipeline.recalibration import Recalibrated
 from pipeline.report.card import Reference, changed_rows, gate_table
-from pipeline.report.markdown import RULE, table
+from pipeline.report.markdown import RULE, escaped, table
 
 _HELD_SHOWN = 10
 _MEANING = {
@@ -95,9 +95,9 @@ def _headline(card: RedrawnCard) -> str:
     against = f"{word} against champion {card.gate.champion}"
     parts = (
         f"{against}: {card.detector}, line redrawn on {card.first_day} to {card.last_day}.",
-        f"**{card.gate.reason}**",
-        f"Beyond the bounds, accepted by {card.accepted}." if card.accepted else "",
-        f"**Stale:** {card.result.stale}" if card.result.stale else "",
+        f"**{escaped(card.gate.reason)}**",
+        f"Beyond the bounds, accepted by {escaped(card.accepted)}." if card.accepted else "",
+        f"**Stale:** {escaped(card.result.stale)}" if card.result.stale else "",
         " | ".join(f"[{link.name}]({link.url})" for link in card.links),
     )
     return "\n\n".join(part for part in parts if part)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline import settings, tables
+from pipeline.data.grid import days_between
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Evaluation, evaluate
 from pipeline.evaluation.tryout import judge
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
+from pipeline.steps.meaning import refuse_unfit, refuse_unfit_days
 from pipeline.tables import Table
 
 
@@ -34,11 +36,14 @@ def look_back(detector: str, first: date, last: date) -> LookBack:
     """The champion of `detector` on the validated days `first` to `last`, both included.
 
     Raises:
-        DataError: there is no champion yet, or no validated row in the span.
+        DataError: there is no champion yet, or no validated row in the span, or the champion
+            needs rows of another meaning.
     """
     spec = detector_named(detector)
     here = settings.load()
     champion = live.champion(detector)
+    refuse_unfit(champion, spec)
+    refuse_unfit_days(champion, spec, days_between(first, last))
     frame = tables.read(Table(here.storage, detector, "telemetry"), first_day=first, last_day=last)
     if frame.empty:
         msg = f"No validated row of {detector} from {first} to {last}; ingest these days first."

@@ -3,12 +3,14 @@ import getpass
 import pytest
 import yaml
 
+from pipeline import settings
 from pipeline.cli import main
 from pipeline.data.decisions import decisions_as_of
 from pipeline.data.labels import labels_as_of
 from pipeline.data.telemetry import telemetry_table
 from pipeline.tables import Table, replace_days
 from tests.builders import days, make_spec, make_telemetry, moment
+from tests.steps.asked import put_incident
 
 FAR = moment(days(1)[0].replace(year=2100))
 
@@ -77,7 +79,7 @@ def test_an_unknown_detector_is_told_in_one_line(capsys):
     code = main(["label", "fans", *SPAN, "--verdict", "normal"])
 
     assert code == 2
-    assert "fans.yaml" in capsys.readouterr().err
+    assert "there is no detector 'fans'" in capsys.readouterr().err
 
 
 def test_a_decision_about_a_channel_is_recorded(lake, capsys):
@@ -95,3 +97,16 @@ def test_an_unknown_channel_is_refused_with_those_that_there_are(capsys):
 
     assert code == 2
     assert "choose from angle, flow, pressure" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_name_that_would_steer_the_terminal_is_shown_as_text(capsys):
+    odd = "\x1b[2Jpump\nlast scored 2099-01-01"
+    put_incident(settings.load(), moment(days(1)[0], 3), entity=odd)
+
+    assert main(["label", "pumps", "--list"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert not any(line.startswith("last scored") for line in shown.splitlines())
+    assert r"\x1b[2Jpump\nlast scored 2099-01-01" in shown

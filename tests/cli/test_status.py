@@ -10,7 +10,8 @@ from pipeline.cli import main
 from pipeline.data.attempts import Attempt, record
 from pipeline.steps.oversight import health
 from pipeline.tables import Table
-from tests.builders import make_spec
+from tests.builders import make_spec, moment
+from tests.steps.asked import put_incident
 from tests.steps.fake_registry import FakeRegistry
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
@@ -118,3 +119,16 @@ def test_machines_read_the_same_as_json(capsys):
 def test_a_detector_that_does_not_exist_is_an_error_with_2(capsys):
     assert main(["status", "nobody"]) == 2
     assert "nobody" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("plant")
+def test_a_name_that_would_steer_the_terminal_is_shown_as_text(capsys):
+    odd = "\x1b[2Jpump\n  last scored 2099-01-01"
+    put_incident(settings.load(), moment(YESTERDAY - timedelta(days=1), 3), entity=odd)
+
+    main(["status", "pumps"])
+
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert not any(line.startswith("  last scored 2099") for line in shown.splitlines())
+    assert r"\x1b[2Jpump\n  last scored 2099-01-01" in shown

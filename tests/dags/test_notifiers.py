@@ -82,6 +82,26 @@ def test_slack_gets_subject_and_text(posted, monkeypatch):
     assert body["text"] == f"*{MESSAGE['subject']}*\n{MESSAGE['text']}"
 
 
+def test_slack_shows_a_name_and_rings_nobody(posted, monkeypatch):
+    seen, port = posted
+    connection = {
+        "conn_type": "slackwebhook",
+        "schema": "http",
+        "host": f"http://127.0.0.1:{port}/services",
+        "password": "T1/B1/secret",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_TEAM", json.dumps(connection))
+    odd = {**MESSAGE, "subject": "<!channel> & <http://evil|x>", "text": "<@U123> is to blame"}
+
+    notifier_for(Notify(channel="slack", connection="team"), odd).notify({})
+
+    ((_, body),) = seen
+    assert body["text"] == (
+        "*&lt;!channel&gt; &amp; &lt;http://evil|x&gt;*\n&lt;@U123&gt; is to blame"
+    )
+    assert (body["unfurl_links"], body["unfurl_media"]) == (False, False)
+
+
 def test_a_mail_reaches_everyone_named(monkeypatch):
     received = []
 

@@ -1,6 +1,6 @@
 import json
 import multiprocessing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pipeline import records
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
-from pipeline.data.attempts import Attempt
+from pipeline.data.attempts import Attempt, latest_standings
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.ingest import ingest_day, ingest_days
 from pipeline.data.staged import Staged
 from pipeline.data.telemetry import Difference
-from pipeline.errors import DataError, OutageError, PartitionBlocked, TableConflict
+from pipeline.errors import DamagedFile, DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.tables import Table, current_version, days_in, read, replace_days
 from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
 
@@ -48,7 +48,7 @@ class Plant:
         )
 
     def table(self, name: str) -> pd.DataFrame:
-        rows = read(Table(self.root, "pumps", name))
+        rows = read(Table(self.root, "pumps", name), keep_date=name == "ingestions")
         order = [c for c in ("attempted_at", "timestamp", "pump", "entity", "row") if c in rows]
         return rows.sort_values(order, ignore_index=True)
 
@@ -115,6 +115,64 @@ def test_the_same_input_twice_changes_nothing_and_is_recorded(plant):
     assert len(plant.table("ingestions")) == 2
 
 
+def test_bad_times_and_cells_go_to_quarantine_and_nothing_is_lost(plant):
+    frame = make_frame().astype({"timestamp": object, "flow": object})
+    frame["timestamp"] = frame["timestamp"].map(lambda time: time.isoformat())
+    frame.loc[[0, 1], "timestamp"] = [None, "9999-12-31T00:00:00Z"]
+    frame.loc[2, "timestamp"] = "1970-01-01T00:00:00Z"
+    frame["flow"] = frame["flow"].map(str)
+    frame.loc[3, "flow"] = "broken"
+    plant.deliver(frame)
+
+    (attempt,) = plant.ingest()
+
+    assert (attempt.delivered, attempt.accepted) == (ROWS_A_DAY, ROWS_A_DAY - 4)
+    assert attempt.rules == {"unusable_time": 2, "outside_day": 1, "wrong_type:flow": 1}
+    told = [json.loads(row) for row in plant.table("quarantine")["row"]]
+    assert {row["timestamp"] for row in told} >= {None, "9999-12-31T00:00:00Z"}
+    assert "broken" in {row["flow"] for row in told}
+    (again,) = plant.ingest()
+    assert again.verdict == "unchanged"
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1677, 12, 31), date(9999, 12, 31)])
+def test_a_day_that_no_table_can_hold_is_refused_by_name(local, day):
+    with pytest.raises(DataError, match=rf"the day {day} lies outside the years 1678 to 2261"):
+        local.ingest(day)
+
+
+def test_a_machine_is_the_same_on_each_day_whatever_is_fetched_with_it(local):
+    for day, hole in zip(days(2), (False, True), strict=True):
+        frame = make_frame(first_day=day)
+        frame["pump"] = frame["pump"].map({"a": 1, "b": 2, "c": 3}).astype("Int64")
+        frame.loc[0, "pump"] = pd.NA if hole else 1
+        local.deliver(frame, day)
+    local.spec = make_spec(source=local.spec.source.model_dump(), schema={"entities": []})
+
+    local.ingest(*days(2))
+    together = local.table("telemetry")
+    alone = Plant(f"{local.root}-alone", local.folder)
+    alone.spec = local.spec
+    for day in days(2)[::-1]:
+        alone.ingest(day)
+
+    assert set(together["pump"]) == {"1", "2", "3"}
+    pd.testing.assert_frame_equal(together, alone.table("telemetry"))
+
+
+def test_a_day_whose_machines_are_spelled_anew_is_written_anew(local):
+    spec = make_spec(source=local.spec.source.model_dump(), schema={"entities": []})
+    local.spec = spec
+    local.deliver(make_frame().replace({"pump": {"a": "1"}}))
+    local.ingest()
+    local.deliver(make_frame().replace({"pump": {"a": "1.0"}}))
+
+    (attempt,) = local.ingest()
+
+    assert attempt.verdict == "validated"
+    assert "1.0" in set(local.table("telemetry")["pump"])
+
+
 def test_changed_input_makes_a_new_version_with_the_difference(plant):
     plant.deliver(make_frame().iloc[6:])
     plant.ingest()
@@ -144,6 +202,55 @@ def test_a_blocked_day_goes_to_quarantine_and_leaves_telemetry_alone(plant):
     assert "stuck sensor flow on b" in attempt.reasons
     pd.testing.assert_frame_equal(plant.table("telemetry"), before)
     assert len(plant.table("quarantine")) == ROWS_A_DAY
+
+
+def test_a_day_that_was_blocked_last_is_blocked_whatever_the_clock_of_that_worker_said(plant):
+    plant.deliver(make_frame())
+    plant.ingest()
+    plant.runs = -24 * 60  # the next worker's clock is a day back
+    plant.deliver(stuck())
+    plant.ingest()
+
+    (stands,) = latest_standings(plant.root, "pumps")
+    assert stands.standing == "quarantined"
+    with pytest.raises(PartitionBlocked):
+        ingest.refuse_blocked([stands])
+    (again,) = plant.ingest()
+    assert again.verdict == "unchanged"  # it is compared with the last attempt, not the latest time
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 no more")])
+def test_a_day_whose_file_is_damaged_is_mended_by_ingesting_it_again(local, damage):
+    some = days(3)
+    for day in some:
+        local.deliver(make_frame(first_day=day), day)
+    local.ingest(*some)
+    before = local.table("telemetry")
+    (broken,) = Path(local.root).glob(f"pumps/telemetry/date={some[1]}/*.parquet")
+    damage(broken)
+    with pytest.raises(DamagedFile, match=f"date={some[1]}.*Ingest that day again"):
+        local.table("telemetry")
+
+    attempts = local.ingest(*some)
+
+    pd.testing.assert_frame_equal(local.table("telemetry"), before)
+    assert [each.verdict for each in attempts] == ["unchanged", "validated", "unchanged"]
+    assert attempts[1].difference.unknown
+    stored = local.table("ingestions").iloc[-3:].set_index("date")["difference"]
+    assert json.loads(stored[some[1]]) == {"unknown": True}
+    assert stored.drop(some[1]).isna().all()
+
+
+def test_a_damaged_quarantine_is_mended_likewise(local):
+    local.deliver(stuck())
+    local.ingest()
+    (broken,) = Path(local.root).glob("pumps/quarantine/date=*/*.parquet")
+    broken.write_bytes(b"no parquet")
+
+    local.deliver(with_bad_rows())
+    local.ingest()
+
+    assert set(local.table("quarantine")["rule"]) == {"out_of_range"}
 
 
 def test_a_mended_day_leaves_quarantine(plant):

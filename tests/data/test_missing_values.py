@@ -152,7 +152,7 @@ def test_a_training_window_refuses_gaps_by_default_and_a_feature_that_never_occu
     frame.loc[on(frame, "a", [3]), "flow"] = np.nan
     put(str(tmp_path), spec, frame)
 
-    with pytest.raises(DataError, match=r"6 of 432 rows have no flow; .*validation.missing_cells"):
+    with pytest.raises(DataError, match=r"6 of 432 rows have no flow, .*validation.missing_cells"):
         read_training_window(str(tmp_path), make_spec(), days(7)[6])
 
     put(str(tmp_path), spec, frame.assign(pressure=np.nan))

@@ -114,3 +114,16 @@ def test_only_rows_of_a_drawn_episode_have_its_probability():
     inside = on(frame, "a", [3, 4, 5]).to_numpy()
     assert (found[inside] == 0.2).all()
     assert np.isnan(found[~inside]).all()
+
+
+def test_of_two_audits_of_one_episode_the_later_in_the_table_counts_whatever_its_clock(tmp_path):
+    root, frame = str(tmp_path), make_frame(1)
+    episode = Episode("x", "a", moment(DAY, 3), moment(DAY, 5))
+    for share, clock in ((0.2, NOW), (0.6, NOW - timedelta(days=2))):
+        drawn = draw_audits("pumps", [episode], 1.0, now=clock)
+        add_audits(root, "pumps", [replace(audit, probability=share) for audit in drawn])
+
+    audits = audits_between(root, "pumps", DAY, NOW.date())
+
+    found = probabilities(timeline(frame, make_spec().columns), audits)
+    assert set(found[on(frame, "a", [3, 4, 5]).to_numpy()]) == {0.6}

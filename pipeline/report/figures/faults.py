@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline.evaluation.injection import FaultOutcome, minimum_detectable, recall
-from pipeline.report.figures.style import INK, look, png, sheet
+from pipeline.report.figures.style import INK, label, look, png, sheet
 
 _SHADES = "cividis"  # made for every colour vision
 _DARK = 0.55
@@ -90,7 +90,7 @@ def _draw(axes: Axes, cells: np.ndarray, names: list[str]) -> None:
     for column in range(1, cells.shape[1]):
         axes.axvline(column - 0.5, color="white", linewidth=1.5)
     axes.axhline(len(names) - 1.5, color="white", linewidth=4)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)

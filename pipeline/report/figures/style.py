@@ -18,11 +18,13 @@ WARNING = "#E69F00"
 GOOD = "#009E73"
 SHADE = "#F6D9C4"
 
+_LONGEST_LABEL = 40
 _WIDTH, _DPI = 10.4, 100  # 1,040 pixels: a model-version page in a window of 1,280
 
 _LOOK: Any = {
     "font.size": 12.5,
     "font.family": "DejaVu Sans",
+    "text.parse_math": False,  # a channel may be called `cost in $`
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": QUIET,
@@ -49,6 +51,11 @@ def sheet(title: str, *, height: float = 5.2, width: float = _WIDTH) -> Figure:
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)  # type: ignore[union-attr, call-arg]
     figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold")
     return figure
+
+
+def label(name: str) -> str:
+    """A name beside an axis, which leaves room for what is drawn."""
+    return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 3] + "..."
 
 
 def grid(axes: Axes, axis: str = "both") -> None:

@@ -8,13 +8,14 @@ decided, so that a rollback triggered twice goes back once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from pipeline import ledger, lineage, log_context, settings
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day
 from pipeline.errors import BundleError, DataError
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
@@ -27,6 +28,7 @@ from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.champion import change_champion, settle, way_back
 from pipeline.steps.live import opened
+from pipeline.steps.meaning import against_file
 from pipeline.steps.records import read_ledger
 
 PREVIOUS = promotion.PREVIOUS
@@ -150,7 +152,7 @@ def rescore(detector: str, version: int, days: list[str], *, run: str) -> dict[s
     """Score `days` again; withdraw the incidents that the bad `version` raised on them."""
     from pipeline.steps.operation import incidents
 
-    wanted = [date.fromisoformat(day) for day in days]
+    wanted = [as_day(day) for day in days]
     return incidents.withdraw_and_rescore(detector, version, run=run, days=wanted)
 
 
@@ -228,19 +230,19 @@ def _wanted(
 
 
 def _refuse_unusable(found: Version, spec: DetectorSpec) -> None:
-    """Let a version pass that loads and reads features that the tables have."""
+    """Let a version pass that loads and reads rows as the detector file describes them."""
     try:
-        needed = opened(found).bundle.schema.features
+        lacks = against_file(opened(found), spec)
     except BundleError as error:
         msg = (
             f"Version {found.number} of {spec.name} cannot serve ({error}); choose another version."
         )
         raise DataError(msg) from error
-    absent = sorted(set(needed) - set(spec.columns.feature_columns))
-    if absent:
+    if lacks:
+        needs = " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
         msg = (
-            f"Version {found.number} of {spec.name} reads {absent[0]}, which the detector file no "
-            "longer has; choose a later version, or restore the feature."
+            f"Version {found.number} of {spec.name} needs {needs}; choose a later version, or give "
+            "the file back what it said."
         )
         raise DataError(msg)
 

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline import lineage, log_context, settings, tables
 from pipeline.config import Columns, DetectorSpec
+from pipeline.data.attempts import OnRecord, on_record
 from pipeline.data.decisions import Decision, decisions_as_of
 from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.data.fits import lost_days, told, unfit_of
+from pipeline.data.meaning import Misfit
 from pipeline.data.timeline import machines
 from pipeline.errors import BundleError
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry import promotion
 from pipeline.shifts import lookback
-from pipeline.steps import live
+from pipeline.steps import live, meaning
 from pipeline.steps.live import Live
 from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
@@ -30,6 +34,10 @@ from pipeline.tables import Table
 _METHOD = "1"
 """Raise it when a release scores the same rows differently: then days are due again."""
 _ONE_DAY = timedelta(days=1)
+_LOST = (
+    "the newest commits of its log were lost. Ingest that day again with the load DAG, or restore "
+    "the table: docs/runbook.md, 'A damaged table'."
+)
 _GAP = 1.5  # cadences at most between two rows of one window; see `pipeline.data.timeline.runs`
 
 
@@ -71,6 +79,7 @@ class DayBasis:
         day: the UTC day.
         frame: its rows behind those of the look-back span, in order of time and entity.
         own: how many rows at the end of `frame` are the day's own.
+        misfit: why the champion cannot score its rows; empty when it can, and when there are none.
         rows: hash of all these rows.
         judgement: hash of the bundles, decisions and settings that judge them.
     """
@@ -78,6 +87,7 @@ class DayBasis:
     day: date
     frame: pd.DataFrame
     own: int
+    misfit: str
     rows: str
     judgement: str
 
@@ -124,18 +134,30 @@ def judges_of(detector: str) -> Judges | None:
 
 
 def basis_of(spec: DetectorSpec, days: Sequence[date], judges: Judges) -> Basis:
-    """The input of `days`, as the tables hold it now."""
+    """The input of `days`, as the tables hold it now.
+
+    Rows that do not mean what the champion needs are no input, neither of their own day, whose
+    `misfit` says why, nor of the day behind them.
+
+    Raises:
+        DataError: the champion needs rows of another meaning than the detector file says by now.
+    """
+    meaning.refuse_unfit(judges.champion, spec)
     here, wanted = settings.load(), sorted(days)
+    # Before the table: what is on record by now is in it.
+    record = on_record(here.storage, spec.name, wanted[0] - _ONE_DAY, wanted[-1])
     version = telemetry_version(spec)
     decisions = decisions_as_of(here.storage, spec.name, datetime.now(UTC))
-    telemetry = _telemetry(spec, wanted, judges, version)
+    telemetry = _telemetry(spec, wanted, judges, version, record)
     span = lookback_of(spec, judges)
     found = {}
     for day in wanted:
         start = datetime.combine(day, time(), UTC)
         known = [each for each in decisions if each.since < start + _ONE_DAY]
         frame, own, rows = _cut(telemetry, start, span)
-        found[day] = DayBasis(day, frame, own, rows, _judgement(spec, judges, known))
+        misfit = telemetry.misfits.get(day, "")
+        judgement = _judgement(spec, judges, known)
+        found[day] = DayBasis(day, frame, own, misfit, rows, judgement)
     return Basis(judges, decisions, version, found)
 
 
@@ -168,33 +190,75 @@ def columns_of(judge: Live) -> Columns:
 
 @dataclass(frozen=True)
 class _Telemetry:
-    """Rows in order of time and entity, their times, their hashes and what these are made of."""
+    """Rows in order of time and entity, their times, their hashes and what these are made of.
+
+    Without those of days that do not fit, of which `misfits` says why.
+    """
 
     frame: pd.DataFrame
     time: pd.DatetimeIndex
     hashes: NDArray[np.uint64]
     names: tuple[str, ...]
+    misfits: dict[date, str]
 
 
 def _telemetry(
-    spec: DetectorSpec, days: Sequence[date], judges: Judges, version: int | None
+    spec: DetectorSpec,
+    days: Sequence[date],
+    judges: Judges,
+    version: int | None,
+    record: OnRecord,
 ) -> _Telemetry:
-    """The rows of neighbouring `days` and of the day before."""
+    """The rows of neighbouring `days` and of the day before that mean what the champion needs."""
     key = spec.columns.row_key
     # Evaluation columns never decide a score.
     features = {name for judge in judges.bundles for name in judge.bundle.schema.features}
     table = Table(settings.load().storage, spec.name, "telemetry")
     rows = pa.table({})
     if version is not None:
-        wanted = {*key, *features}
+        wanted = {*key, *features, "date"}
         rows = scan(table, days[0] - _ONE_DAY, days[-1], columns=wanted, version=version)[1]
+    unfit = unfit_of(record, meaning.needs_of(judges.champion), record.meanings.keys())
+    misfits = {day: meaning.days_said(judges.champion, {day: unfit[day]}) for day in unfit}
+    present = set(rows["date"].unique().to_pylist()) if rows.num_rows else set[date]()
+    for day, lost in lost_days(record, present, days).items():
+        misfits[day] = f"{told({day: lost})}: {_LOST}"
+    if rows.num_rows:
+        misfits |= _without_a_key(rows, key, judges.champion, set(unfit))
+        rows = _on_other_days(rows, misfits.keys()).drop_columns("date")
     frame = frame_of(rows)
     if frame.empty:
-        return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), np.empty(0, np.uint64), ())
+        none = np.empty(0, np.uint64)
+        return _Telemetry(frame, pd.DatetimeIndex([], tz="UTC"), none, (), misfits)
     if not _in_order(frame, spec.columns):
         frame = frame.sort_values(key, kind="stable", ignore_index=True)
     time_of = pd.DatetimeIndex(frame[spec.columns.timestamp])
-    return _Telemetry(frame, time_of, row_hashes(frame), tuple(map(str, frame.columns)))
+    names = tuple(map(str, frame.columns))
+    hashes = row_hashes(frame, names=[spec.columns.entity or ""])
+    return _Telemetry(frame, time_of, hashes, names, misfits)
+
+
+def _without_a_key(
+    rows: pa.Table, key: Sequence[str], champion: Live, known: Collection[date]
+) -> dict[date, str]:
+    """Days that an earlier release ingested under other names of time and machine, and why."""
+    found: dict[date, str] = {}
+    for name in key:
+        lacking = rows["date"]
+        if name in rows.column_names:
+            if not rows[name].null_count:
+                continue
+            lacking = rows.filter(pc.field(name).is_null())["date"]
+        days = set(lacking.unique().to_pylist()) - set(known) - found.keys()
+        lack = Misfit(f"column {name}", "none", f"have no {name}")
+        found |= {day: meaning.days_said(champion, {day: (lack,)}) for day in days}
+    return found
+
+
+def _on_other_days(rows: pa.Table, days: Collection[date]) -> pa.Table:
+    if not days:
+        return rows
+    return rows.filter(~pc.field("date").isin(pa.array(sorted(days), pa.date32())))
 
 
 def _in_order(frame: pd.DataFrame, columns: Columns) -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.config import DetectorSpec
+from pipeline.data.channel_list import as_cell
 from pipeline.data.timeline import machines, timeline
 from pipeline.detector.attribution import Blame, worst_of_each
 from pipeline.errors import BundleError, DataError
@@ -21,6 +22,7 @@ from pipeline.incidents.parts import Part, day_parts, reach
 from pipeline.registry.promotion import CHALLENGER, CHAMPION
 from pipeline.shifts import Shifted
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.operation.basis import Basis, DayBasis
 from pipeline.table_schemas import SCHEMAS
 
@@ -57,15 +59,19 @@ def score_day(spec: DetectorSpec, basis: Basis, day: DayBasis) -> DayScores:
     """Score `day`. A challenger that cannot score it costs its shadow, not the day.
 
     Raises:
-        DataError: the champion lacks a column, or a value is not a finite number.
+        DataError: the champion lacks a column, the rows mean something else than it needs, or a
+            value is not a finite number.
     """
     judges = basis.judges
+    if day.misfit:
+        raise DataError(day.misfit)
     if not day.own:
         return DayScores(day.day, _SCHEMA.empty_table(), 0, (), 0, None, judges.remark)
     champion = _judged(spec, basis, day, judges.champion)
     scores, remark = [_rows(spec, day, judges.champion, champion, CHAMPION)], judges.remark
     if judges.challenger is not None:
         try:
+            refuse_unfit(judges.challenger, spec)
             shadow = _judged(spec, basis, day, judges.challenger)
         except (DataError, BundleError) as error:
             remark = f"no shadow: {error}"
@@ -139,7 +145,7 @@ def _muted(shifts: Shifted) -> pa.Array:
     """The channels left out of each row's score, comma-separated."""
     rows = np.flatnonzero(shifts.muted.any(axis=1))
     sets, which = np.unique(shifts.muted[rows], axis=0, return_inverse=True)
-    told = ["", *(",".join(np.array(shifts.channels)[held]) for held in sets)]
+    told = ["", *(as_cell(np.array(shifts.channels)[held]) for held in sets)]
     place = np.zeros(len(shifts.muted), dtype=np.int32)
     place[rows] = 1 + which.reshape(-1)
     return pa.DictionaryArray.from_arrays(place, pa.array(told)).dictionary_decode()

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from pipeline import settings, tables
 from pipeline.config import Columns, DetectorSpec
+from pipeline.data.channel_list import of_cell
 from pipeline.data.channels import channels
-from pipeline.data.grid import DAY_NS, day_number
+from pipeline.data.grid import DAY_NS, day_number, days_between
 from pipeline.data.label import INCIDENT, Label, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.timeline import Mask, subset, timeline
@@ -29,6 +30,7 @@ from pipeline.drift import Sample
 from pipeline.drift.evidence import some
 from pipeline.scoring import score_rows
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import unfit_for
 from pipeline.tables import Table
 
 _ONE_DAY = timedelta(days=1)
@@ -67,14 +69,20 @@ class Seen:
 
 
 def seen(spec: DetectorSpec, judge: Live, first: date, last: date) -> Seen | None:
-    """The rows of `first` to `last` with their scores; None when there are none."""
+    """The rows of `first` to `last` with their scores; None when there are none.
+
+    Rows that do not mean what `judge` needs are none: nothing can be compared with them.
+    """
     here, columns = settings.load(), spec.columns
     frame = tables.read(
         Table(here.storage, spec.name, "telemetry"),
         columns=[*columns.row_key, *judge.bundle.schema.features],
         first_day=first - _ONE_DAY,  # so that the first window of the first day is whole
         last_day=last,
-    )
+    ).dropna(subset=columns.row_key)
+    unfit = unfit_for(judge, spec, days_between(first - _ONE_DAY, last))
+    if unfit:
+        frame = frame[~frame[columns.timestamp].dt.date.isin(set(unfit))]
     frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
     own = frame[columns.timestamp] >= pd.Timestamp(datetime.combine(first, time(), UTC))
     if not own.any():
@@ -149,8 +157,8 @@ def _muted(named: pd.Series, columns: Columns) -> Mask | None:
     held = {channel.name: list(channel.columns) for channel in channels(columns)}
     known = np.zeros((len(texts), len(columns.feature_columns)), dtype=bool)
     for row, text in enumerate(texts):
-        for name in filter(None, text.split(",")):
-            known[row, held.get(name.strip(), [])] = True
+        for name in of_cell(text):
+            known[row, held.get(name, [])] = True
     muted: Mask = known[codes]
     return muted
 

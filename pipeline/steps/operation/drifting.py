@@ -29,6 +29,7 @@ from pipeline.registry import promotion
 from pipeline.steps import live, measuring
 from pipeline.steps.candidate import as_date, detector_named
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.operation.drift_evidence import Seen, seen
 from pipeline.steps.operation.drift_table import (
     Period,
@@ -52,12 +53,14 @@ def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     again too, if it is there.
 
     Raises:
+        DataError: the live version needs rows of another meaning than the detector file says.
         OutageError: other runs kept changing the same days, or a store did not answer.
     """
     spec, here = detector_named(detector), settings.load()
     judging = live.by_alias(detector, promotion.CHAMPION)
     if judging is None:
         return {"skipped": f"{detector} has no champion yet; run its train DAG."}
+    refuse_unfit(judging, spec)
     spec = spec.model_copy(update={"columns": fitted_columns(judging.bundle)})
     wanted = sorted(set(map(as_date, days)))
     known = baseline(reference_sample(judging.bundle), spec.columns, spec.drift)

@@ -7,24 +7,32 @@ worker that dies between the two sends it twice rather than never.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
+from pipeline.errors import OutageError
 from pipeline.incidents import Incident
+from pipeline.printable import one_line
 from pipeline.records import from_json, to_json
 from pipeline.steps.candidate import as_date, detector_named
 from pipeline.steps.operation.incidents import incidents_between
 from pipeline.tables import Table
 
 _TOLD = 3
+_LONGEST_NAME = 120
 _KINDS = {
     "anomaly": "is anomalous",
     "shifted feature": "has a sensor that left its range",
     "new regime": "is in a new regime",
 }
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,40 @@ def due(detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]
     ]
 
 
+def tell(
+    notices: Sequence[dict[str, Any]],
+    send: Callable[[dict[str, Any]], None],
+    *,
+    channel: str,
+    run: str,
+) -> int:
+    """`send` each notice and record it; how many there were.
+
+    One that cannot be sent keeps none of the others from going out.
+
+    Raises:
+        OutageError: some did not go out; the next call finds these due again.
+    """
+    failed: list[tuple[str, Exception]] = []
+    for notice in notices:
+        try:
+            send(notice)
+            record_sent(notice, channel=channel, run=run)
+        except Exception as error:  # noqa: BLE001 - channels raise what they like; all are told below
+            failed.append((str(notice["incident"]), error))
+            log.warning("message_not_sent", incident=notice["incident"], error=type(error).__name__)
+    if failed:
+        # Not what the channel said: it may quote the address of a webhook, which is its password.
+        kinds = ", ".join(sorted({type(error).__name__ for _, error in failed}))
+        msg = (
+            f"{len(failed)} of {len(notices)} messages did not go out by {channel} ({kinds}): "
+            f"incidents {', '.join(name for name, _ in failed)}. The others did. Look at the "
+            "connection that notify.connection names, then clear this task: it sends what is left."
+        )
+        raise OutageError(msg) from failed[0][1]
+    return len(notices)
+
+
 def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
     """Note that a notice went out, so that it goes out once."""
     notice = from_json(Notice, payload)
@@ -94,10 +136,18 @@ def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
 
 
 def notice_of(spec: DetectorSpec, incident: Incident, day: date) -> Notice:
-    """The message of one incident: what, since when, how bad, which features, how to answer."""
-    where = incident.entity or spec.name
-    blamed = [f"{b.feature} ({b.times_usual:.0f} x its usual share)" for b in incident.features]
-    first = f", first of all {incident.features[0].feature}" if incident.features else ""
+    """The message of one incident: what, since when, how bad, which features, how to answer.
+
+    Names of machines and channels are foreign text: subject and text hold them printable, and cut
+    where they are very long; `entity` holds the name as it is.
+    """
+    where = one_line(incident.entity, most=_LONGEST_NAME) or spec.name
+    blamed = [
+        f"{one_line(b.feature, most=_LONGEST_NAME)} ({b.times_usual:.0f} x its usual share)"
+        for b in incident.features
+    ]
+    worst = one_line(incident.features[0].feature, most=_LONGEST_NAME) if blamed else ""
+    first = f", first of all {worst}" if worst else ""
     peak = f"{incident.peak:.1f} x the threshold at {incident.peak_at:%H:%M}"
     span = f"{incident.start:%Y-%m-%d %H:%M} to {incident.end:%Y-%m-%d %H:%M} UTC"
     answer = f"python -m pipeline label {spec.name} --incident {incident.id} --verdict"

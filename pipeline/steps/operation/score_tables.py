@@ -18,7 +18,7 @@ from pipeline.incidents.parts import Part
 from pipeline.steps.operation.basis import DayBasis
 from pipeline.steps.operation.day_scores import DayScores, as_json, from_json
 from pipeline.table_scan import frame_of, scan
-from pipeline.table_schemas import SCHEMAS, TableName
+from pipeline.table_schemas import COMMIT, SCHEMAS, TableName
 from pipeline.tables import Table
 
 
@@ -132,10 +132,10 @@ def last_bases(root: str, detector: str, days: Sequence[date]) -> dict[date, str
         Table(root, detector, "scorings"),
         first_day=min(days),
         last_day=max(days),
-        columns=["scored_at", "verdict", "basis"],
+        columns=["scored_at", COMMIT, "verdict", "basis"],
         keep_date=True,
     )
-    done = lines[lines["verdict"] != "failed"].sort_values("scored_at", kind="stable")
+    done = tables.in_order(lines[lines["verdict"] != "failed"], "scored_at")
     known = dict(zip(done["date"], done["basis"], strict=True))
     return {day: known[day] for day in days if day in known}
 

@@ -17,6 +17,7 @@ from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Standing
 from pipeline.data.grid import days_between
+from pipeline.table_schemas import COMMIT
 from pipeline.tables import Table
 
 State = Literal["scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory"]
@@ -54,12 +55,14 @@ class Delivery:
         reason: of that attempt.
         accepted: whether an attempt ever let rows through to `telemetry`.
         changed_at: when an attempt last changed the day's telemetry; None: none ever did.
+        changed_in: the version of `telemetry` that this made; None where it is not on record.
     """
 
     standing: Standing
     reason: str = ""
     accepted: bool = True
     changed_at: datetime | None = None
+    changed_in: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,14 @@ class Scoring:
         verdict: of the latest scoring; None: there is no record of one.
         reason: of the latest scoring.
         scored_at: when a scoring last succeeded; None: none is on record.
+        read: the newest version of `telemetry` that one has read; None likewise.
     """
 
     held: bool
     verdict: Literal["scored", "failed", "empty"] | None = None
     reason: str = ""
     scored_at: datetime | None = None
+    read: int | None = None
 
 
 def settle(
@@ -136,34 +141,39 @@ def _not_scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
 
 def _scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
     """The state of a validated day with scores: they may be those of earlier rows."""
-    late = (
-        delivery.changed_at is not None
-        and scoring.scored_at is not None
-        and delivery.changed_at > scoring.scored_at
-    )
-    if not late:
+    if not _changed_since(delivery, scoring):
         return "scored", ""
     if scoring.verdict == "failed":
         return "failed", f"scoring: {scoring.reason}"
     return "waiting", f"its rows changed at {delivery.changed_at:%Y-%m-%d %H:%M}, after its scores"
 
 
+def _changed_since(delivery: Delivery, scoring: Scoring) -> bool:
+    """Whether the rows changed after they were scored: by versions, as hosts differ in clocks."""
+    if delivery.changed_in is not None and scoring.read is not None:
+        return delivery.changed_in > scoring.read
+    if delivery.changed_at is None or scoring.scored_at is None:
+        return False
+    return delivery.changed_at > scoring.scored_at
+
+
 def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
-    lines = tables.read(
-        Table(root, detector, "ingestions"),
-        columns=["attempted_at", "verdict", "standing", "reasons", "accepted", "difference"],
-        keep_date=True,
-    ).sort_values("attempted_at", kind="stable")
+    names = ("verdict", "standing", "reasons", "accepted", "difference", "telemetry_version")
+    table = Table(root, detector, "ingestions")
+    lines = tables.read(table, columns=["attempted_at", COMMIT, *names], keep_date=True)
+    lines = tables.in_order(lines, "attempted_at")
     # The same rows judged by another contract are validated anew and change nothing.
     let_in = lines[lines["verdict"].eq("validated") & lines["accepted"].gt(0)]
     changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
     changed_at = dict(zip(changed["date"], changed["attempted_at"], strict=True))
+    changed_in = _versions(changed.drop_duplicates("date", keep="last"))
     return {
         line["date"]: Delivery(
             standing=line["standing"],
             reason=line["reasons"] or "",
             accepted=line["date"] in changed_at,
             changed_at=changed_at.get(line["date"]),
+            changed_in=changed_in.get(line["date"]),
         )
         for line in _latest(lines)
     }
@@ -171,19 +181,21 @@ def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
 
 def _scorings(root: str, detector: str) -> dict[date, Scoring]:
     held = set(tables.days_in(Table(root, detector, "scores")))
-    lines = tables.read(
-        Table(root, detector, "scorings"),
-        columns=["scored_at", "verdict", "reason"],
-        keep_date=True,
-    ).sort_values("scored_at", kind="stable")
+    names = ("verdict", "reason", "telemetry_version")
+    table = Table(root, detector, "scorings")
+    lines = tables.read(table, columns=["scored_at", COMMIT, *names], keep_date=True)
+    lines = tables.in_order(lines, "scored_at")
     done = lines[lines["verdict"] == "scored"]
     scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
+    # Of two runs that crossed, the one that read more may be on record first.
+    read = _versions(done.sort_values("telemetry_version", na_position="first"))
     latest = {
         line["date"]: Scoring(
             held=line["date"] in held,
             verdict=line["verdict"],
             reason=line["reason"] or "",
             scored_at=scored_at.get(line["date"]),
+            read=read.get(line["date"]),
         )
         for line in _latest(lines)
     }
@@ -191,5 +203,11 @@ def _scorings(root: str, detector: str) -> dict[date, Scoring]:
 
 
 def _latest(lines: pd.DataFrame) -> list[dict[Any, Any]]:
-    """The last line of each day; `lines` are in order of time."""
+    """The last line of each day; `lines` are in order."""
     return lines.drop_duplicates("date", keep="last").to_dict("records")
+
+
+def _versions(lines: pd.DataFrame) -> dict[date, int]:
+    """The version of telemetry that the last line of each day names; absent where it names none."""
+    known = lines[lines["telemetry_version"].notna()]
+    return dict(zip(known["date"], known["telemetry_version"].astype(int), strict=True))

@@ -9,9 +9,11 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import require_day
 from pipeline.data.label import Label, Verdict
 from pipeline.errors import DataError
 from pipeline.incidents import Incident
+from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
 
 LONGEST = timedelta(days=31)
@@ -89,6 +91,7 @@ def moment_of(name: str, given: str, *, last: bool = False) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(given.strip())
+        require_day(moment.date())
         is_day = len(given.strip()) == len("2014-05-01")
     except ValueError:
         msg = f"{name} {given!r} is no time; write 2014-05-01T10:20Z, or 2014-05-01 for that day."
@@ -126,11 +129,24 @@ def all_incidents(spec: DetectorSpec, first: date, last: date, *, root: str) -> 
 
 
 def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
-    """Time and entity of the telemetry rows that `span` covers."""
+    """Time and entity of the telemetry rows that `span` covers.
+
+    Raises:
+        DataError: these rows were ingested when time or machine had another column.
+    """
     columns = spec.columns
-    names = columns.row_key
     table = Table(root, spec.name, "telemetry")
-    rows = tables.read(table, columns=names, first_day=span.start.date(), last_day=span.end.date())
+    first, last = span.start.date(), span.end.date()
+    rows = frame_of(scan(table, first, last, columns=columns.row_key)[1])
+    for name in columns.row_key:
+        if len(rows) and (name not in rows or rows[name].isna().any()):
+            msg = (
+                f"{table.uri}: rows of {first} to {last} have no column {name}; they were ingested "
+                "before the detector file had it, so nobody can tell which of them the label "
+                "means. Ingest these days again with the load DAG, then label them."
+            )
+            raise DataError(msg)
+    rows = rows.reindex(columns=columns.row_key)
     covered = rows[columns.timestamp].between(span.start, span.end)
     if span.entity is not None:
         covered &= rows[columns.entity] == span.entity

@@ -18,6 +18,7 @@ from pipeline.records import from_json, to_json
 from pipeline.registry import pages, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Reference
+from pipeline.report.markdown import escaped
 from pipeline.report.redrawn_card import RedrawnCard, redrawn_card
 from pipeline.steps import candidate as staged
 from pipeline.steps import live
@@ -131,7 +132,7 @@ def _note(origin: Origin, verdict: GateVerdict, page: str) -> str:
     word = "Passed" if verdict.passed else "Rejected"
     return "\n\n".join(
         (
-            f"**{word}.** {verdict.reason}",
+            f"**{word}.** {escaped(verdict.reason)}",
             f"[Card]({pages.inside_mlflow(page)})",
             described(origin),
         )

@@ -28,6 +28,7 @@ from pipeline.recalibration import WindowRows
 from pipeline.registry.promotion import CHAMPION
 from pipeline.settings import Settings
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import refuse_unfit, refuse_unfit_days
 from pipeline.steps.operation.basis import Judges, basis_of
 from pipeline.steps.operation.day_scores import score_day
 from pipeline.steps.operation.incidents import incidents_between
@@ -65,7 +66,14 @@ def read_window(
     as_of: datetime,
     same_weights: frozenset[int],
 ) -> ScoredWindow:
-    """The rows of `days`, all of which end before `as_of`; no label made after it counts."""
+    """The rows of `days`, all of which end before `as_of`; no label made after it counts.
+
+    Raises:
+        DataError: `live` needs rows of another meaning than the detector file says by now, or than
+            those of some days have.
+    """
+    refuse_unfit(live, spec)
+    refuse_unfit_days(live, spec, days)
     telemetry = Table(here.storage, spec.name, "telemetry")
     version = tables.current_version(telemetry)
     stored = _stored(here, spec, days, same_weights)

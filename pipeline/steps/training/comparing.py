@@ -9,6 +9,7 @@ import pandas as pd
 import structlog
 
 from pipeline.config import Columns, DetectorSpec
+from pipeline.data.meaning import meaning_of, misfits, needed_for_scores
 from pipeline.data.timeline import subset, timeline
 from pipeline.detector.bundle import Bundle
 from pipeline.errors import BundleError
@@ -17,13 +18,15 @@ from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.gate import ChampionFacts
+from pipeline.incidents.judging import fitted_columns
 from pipeline.registry.versions import Version
 from pipeline.scoring import score_rows
 from pipeline.steps.live import opened
 
 NOT_COMPARED = (
-    "champion {} cannot be read by this release or reads other features: **no check compared with "
-    "it**, and the gate decided by the absolute checks alone"
+    "champion {} cannot be read by this release, or needs other columns, units or another cadence "
+    "than the detector file says: **no check compared with it**, and the gate decided by the "
+    "absolute checks alone"
 )
 
 log = structlog.get_logger()
@@ -70,7 +73,7 @@ def compare(
 
     Of a champion that takes no missing values these are the rows without any.
     """
-    if set(live.schema.features) - set(frame.columns):
+    if set(live.schema.features) - set(frame.columns) or _means_otherwise(live, spec):
         return None
     frame, museum = _readable_rows(live, frame), _readable_rows(live, museum)
     if frame.empty:
@@ -88,6 +91,13 @@ def compare(
     )
     replayed = _replayed(live, bundle, frame, spec.columns)
     return Comparison(facts, replayed, live.threshold, recall(tried.faults))
+
+
+def _means_otherwise(live: Bundle, spec: DetectorSpec) -> bool:
+    if live.schema.source_columns is None:
+        return False
+    needs = needed_for_scores(fitted_columns(live))
+    return bool(misfits(needs, meaning_of(spec.columns)))
 
 
 def _readable_rows(live: Bundle, frame: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from pipeline.records import from_json, to_json
 from pipeline.registry import pages, promotion, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
+from pipeline.report.markdown import escaped
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.records import record_rejection, record_threshold
@@ -252,7 +253,7 @@ def _note(candidate: Candidate, manifest: Manifest, verdict: GateVerdict, page: 
     links = (Reference("Promotion card", pages.inside_mlflow(page)), *_further(candidate))
     return "\n\n".join(
         (
-            f"**{word}.** {verdict.reason}",
+            f"**{word}.** {escaped(verdict.reason)}",
             " | ".join(f"[{link.name}]({link.url})" for link in links),
             described(candidate, manifest),
         )

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.days import read_days
+from pipeline.data.fits import fitting
 from pipeline.data.label import NORMAL, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.split import Blocks, normal_rows, trains
@@ -182,6 +183,7 @@ def _older(
         for day in days_in(table, version=manifest.table_version)
         if span[0] <= day <= span[1] and day not in without and trains(day, spec)
     ]
+    held = fitting(root, spec, held)
     most = spec.fine_tuning.replay_days
     chosen = [held[n] for n in np.unique(np.linspace(0, len(held) - 1, most).round().astype(int))]
     frame = _normal_rows(table, spec, manifest, chosen) if held else pd.DataFrame()
@@ -201,6 +203,7 @@ def _normal_rows(
     """As the training window would have read them on its as-of day."""
     columns = spec.columns
     frame = read_days(table, columns, days, version=manifest.table_version)
+    frame = frame.dropna(subset=columns.row_key, ignore_index=True)
     if not spec.validation.missing_cells:
         frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)
     midnight = datetime.combine(manifest.as_of, time(), UTC)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipeline import ledger
+from pipeline.detector.schema import schema_for
 from pipeline.errors import BundleError, DataError, PromotionConflict
 from pipeline.ledger import Decision
 from pipeline.registry import tags
@@ -17,7 +18,7 @@ from pipeline.steps.records import read_ledger, write_decision
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry
 
-FEATURES = make_spec().columns.feature_columns
+FEATURES = make_spec().columns.model_dump(mode="json")["features"]
 
 
 def decided(version, *, action="promotion", replaced=None):
@@ -67,8 +68,13 @@ def rescored(monkeypatch):
 @pytest.fixture(autouse=True)
 def loads(monkeypatch):
     """Every version loads and reads the detector's features."""
-    bundle = SimpleNamespace(schema=SimpleNamespace(features=FEATURES))
-    monkeypatch.setattr(rollback, "opened", lambda _: SimpleNamespace(bundle=bundle))
+    monkeypatch.setattr(rollback, "opened", lambda version: fitted_on(make_spec(), version))
+
+
+def fitted_on(spec, version):
+    """A version whose bundle says that it was fitted under the file `spec`."""
+    schema = schema_for(spec)
+    return SimpleNamespace(version=version, bundle=SimpleNamespace(schema=schema))
 
 
 def check(target="previous", *, reason="It flags half of all rows.", **how):
@@ -178,11 +184,19 @@ def test_a_version_that_does_not_load_is_refused(monkeypatch):
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_version_that_reads_a_feature_that_is_gone_is_refused(monkeypatch):
-    bundle = SimpleNamespace(schema=SimpleNamespace(features=(*FEATURES, "noise")))
-    monkeypatch.setattr(rollback, "opened", lambda _: SimpleNamespace(bundle=bundle))
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"features": {**FEATURES, "noise": {"unit": "dB"}}}, "column noise, the file says none"),
+        ({"entity": "machine"}, "column machine, the file says pump"),
+        ({"cadence": "10min"}, "rows 0:10:00 apart, the file says 1:00:00"),
+    ],
+)
+def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, schema, told):
+    older = make_spec(schema=schema)
+    monkeypatch.setattr(rollback, "opened", lambda version: fitted_on(older, version))
 
-    with pytest.raises(DataError, match="reads noise"):
+    with pytest.raises(DataError, match=f"Version 2 of pumps needs {told}; choose a later version"):
         check()
 
 

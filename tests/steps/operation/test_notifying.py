@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.detector.attribution import Blame
+from pipeline.errors import OutageError
 from pipeline.incidents import Incident
 from pipeline.steps.operation import notifying
 
@@ -80,3 +81,51 @@ def test_a_shifted_sensor_is_named(found):
 
     assert "R80711 has a sensor that left its range, first of all power" in notice["subject"]
     assert "Peak" not in notice["text"]
+
+
+ODD = [
+    "pump\nBcc: all@example.org",
+    "\x1b[2Jpump",
+    "<!channel> & <http://evil|x>",
+    "x" * 10_000,
+    "\u202epump",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_name_makes_one_printable_line_and_stays_what_it_is(found, name):
+    found[:] = [replace(INCIDENT, entity=name)]
+
+    (notice,) = notifying.due(NAME, [DAY], now=NOW)
+
+    assert notice["subject"].isprintable()
+    assert len(notice["subject"]) < 300
+    assert notice["entity"] == name
+
+
+def named(*names):
+    return [replace(INCIDENT, id=f"id-{name}", entity=name) for name in names]
+
+
+def test_one_message_that_does_not_go_out_keeps_none_of_the_others_back(found):
+    found[:] = named("a", "b", "c")
+    sent = []
+
+    def send(notice):
+        if notice["entity"] == "b":
+            msg = "https://hooks.example/T1/B1/secret did not answer"
+            raise ConnectionError(msg)
+        sent.append(notice["entity"])
+
+    with pytest.raises(OutageError) as failed:
+        notifying.tell(notifying.due(NAME, [DAY], now=NOW), send, channel="slack", run="r1")
+
+    assert sent == ["a", "c"]
+    told = str(failed.value)
+    assert "1 of 3 messages did not go out by slack (ConnectionError): incidents id-b" in told
+    assert "secret" not in told
+
+    (left,) = notifying.due(NAME, [DAY], now=NOW)
+    assert left["entity"] == "b"
+    assert notifying.tell([left], lambda _: None, channel="slack", run="r2") == 1
+    assert notifying.due(NAME, [DAY], now=NOW) == []

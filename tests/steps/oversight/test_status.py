@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
@@ -58,6 +59,14 @@ def test_a_day_whose_rows_changed_after_its_scores_waits():
     late = Delivery("validated", changed_at=LATER + timedelta(hours=1))
 
     assert state(late, DONE) == "waiting"
+
+
+@pytest.mark.parametrize(("changed", "read", "told"), [(7, 7, "scored"), (8, 7, "waiting")])
+def test_what_came_later_is_told_by_versions_of_the_table_not_by_clocks(changed, read, told):
+    for skew in (timedelta(days=1), -timedelta(days=1)):
+        delivery = replace(GOOD, changed_at=LATER + skew, changed_in=changed)
+
+        assert state(delivery, replace(DONE, read=read)) == told
 
 
 def test_a_day_that_changed_and_then_could_not_be_scored_failed():
@@ -121,8 +130,8 @@ class Lake:
         made = {"accepted": 72 if verdict == "validated" else 0, "standing": verdict, **more}
         record([Attempt(day, at, "r", verdict, **made)], self.root, "pumps")
 
-    def score(self, day: date, at=LATER, verdict: str = "scored") -> None:
-        line = {"date": day, "scored_at": at, "verdict": verdict, "reason": ""}
+    def score(self, day: date, at=LATER, verdict: str = "scored", **more) -> None:
+        line = {"date": day, "scored_at": at, "verdict": verdict, "reason": "", **more}
         tables.append(Table(self.root, "pumps", "scorings"), [line])
         rows = [{"date": day, "role": "champion"}] if verdict == "scored" else []
         content = pa.Table.from_pylist(rows, schema=SCHEMAS["scores"])
@@ -155,6 +164,17 @@ def test_only_the_latest_attempt_counts(lake):
     lake.score(FIRST_DAY, LATER + timedelta(hours=1))
 
     assert lake.states()[0] == "scored"
+
+
+def test_the_latest_attempt_is_the_last_that_was_written_whatever_its_clock_said(lake):
+    lake.attempt(FIRST_DAY, "validated")
+    lake.score(FIRST_DAY)
+    lake.attempt(FIRST_DAY, "quarantined", NOON - timedelta(days=1), reasons="half came")
+    lake.attempt(days(2)[1], "validated", telemetry_version=3)
+    lake.score(days(2)[1], verdict="failed")
+    lake.score(days(2)[1], LATER - timedelta(days=1), telemetry_version=3)
+
+    assert lake.states()[:2] == ["quarantined", "scored"]
 
 
 def test_late_rows_make_a_scored_day_wait_and_the_same_rows_do_not(lake):

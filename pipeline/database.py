@@ -1,0 +1,74 @@
+"""The Postgres of `PLIMSOLL_DATABASE`: locks and metrics live there.
+
+The URL holds a password, so nothing of it is ever told: not by our messages, and not by those of
+the driver, which quotes what it could not parse.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pipeline.errors import ConfigError, OutageError
+
+_SCHEMES = ("postgresql", "postgres")
+_FORM = (
+    "PLIMSOLL_DATABASE holds no Postgres URL ({}); write "
+    "postgresql://user:password@host:5432/database, characters such as @ : / # of the password "
+    "percent-encoded (@ is %40)."
+)
+
+
+def connected(url: str, **options: Any) -> Any:
+    """A psycopg2 connection to `url`, with further `options` of libpq.
+
+    SQLAlchemy's form, `postgresql+psycopg2://...`, means the same.
+
+    Raises:
+        ConfigError: `url` is no Postgres URL.
+        OutageError: Postgres does not answer, or lets nobody in.
+    """
+    import psycopg2
+
+    where = parameters(url)
+    try:
+        return psycopg2.connect(**{**where, **options})
+    except psycopg2.Error as error:
+        raise OutageError(
+            f"Postgres at PLIMSOLL_DATABASE does not answer ({said(error, url)})."
+        ) from None
+
+
+def parameters(url: str) -> dict[str, str]:
+    """What libpq is to be told of `url`.
+
+    Raises:
+        ConfigError: `url` is no Postgres URL; the message names what is wrong and quotes nothing.
+    """
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError:
+        raise ConfigError(_FORM.format("its host or port is none")) from None
+    if parts.scheme.partition("+")[0] not in _SCHEMES:
+        raise ConfigError(_FORM.format("it does not begin with postgresql://"))
+    if "@" in parts.path + parts.query + parts.fragment or parts.fragment:
+        raise ConfigError(_FORM.format("its user and password are not told from its host"))
+    # `hostname` is in lower case, and the folder of a socket need not be.
+    placed = parts.netloc.rpartition("@")[2]
+    given = {
+        "host": host if placed.startswith("[") else placed.partition(":")[0],
+        "port": None if port is None else str(port),
+        "user": parts.username,
+        "password": parts.password,
+        "dbname": parts.path.removeprefix("/"),
+    }
+    named = {name: unquote(value) for name, value in given.items() if value}
+    return named | dict(parse_qsl(parts.query))
+
+
+def said(error: Exception, url: str) -> str:
+    """What the driver said, on one line and without the password."""
+    text = " ".join(str(error).split())
+    secret = parameters(url).get("password")
+    return text.replace(secret, "***") if secret else text

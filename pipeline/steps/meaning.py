@@ -1,0 +1,85 @@
+"""Does a registered version fit the detector file as it is now, and the rows of a day?
+
+A version knows only rows of the meaning that it was trained on. Under a file that says something
+else it is not asked at all: its scores would be those of other numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+from pipeline import settings
+from pipeline.config import DetectorSpec
+from pipeline.data.fits import Unfit, told, unfit_days
+from pipeline.data.meaning import Meaning, Misfit, meaning_of, misfits, needed_for_scores
+from pipeline.errors import DataError
+from pipeline.incidents.judging import fitted_columns
+from pipeline.steps.live import Live
+
+
+def needs_of(version: Live) -> Meaning:
+    """What rows must mean that `version` scores.
+
+    Raises:
+        DataError: it was fitted without a detector file.
+    """
+    return needed_for_scores(fitted_columns(version.bundle))
+
+
+def against_file(version: Live, spec: DetectorSpec) -> tuple[Misfit, ...]:
+    """What `version` needs and the detector file does not say; empty when it fits.
+
+    Raises:
+        DataError: it was fitted without a detector file.
+    """
+    return misfits(needs_of(version), meaning_of(spec.columns))
+
+
+def refuse_unfit(version: Live, spec: DetectorSpec) -> None:
+    """Let a version pass that reads rows as the detector file describes them.
+
+    Raises:
+        DataError: it needs other columns, units or another cadence; names them and the mend.
+    """
+    if lacks := against_file(version, spec):
+        msg = f"{said(version, spec.name, lacks)}: {mend(spec.name)}"
+        raise DataError(msg)
+
+
+def refuse_unfit_days(version: Live, spec: DetectorSpec, days: Collection[date]) -> None:
+    """Let days pass whose rows mean what `version` needs.
+
+    Raises:
+        DataError: some do not; names them, what they lack and the mend.
+    """
+    if unfit := unfit_for(version, spec, days):
+        raise DataError(days_said(version, unfit))
+
+
+def unfit_for(version: Live, spec: DetectorSpec, days: Collection[date]) -> Unfit:
+    """Those of `days` whose rows do not mean what `version` needs."""
+    return unfit_days(settings.load().storage, spec.name, needs_of(version), days)
+
+
+def days_said(version: Live, unfit: Unfit) -> str:
+    """What does not fit about days, and what to do."""
+    return (
+        f"{told(unfit)}, as version {version.version.number} needs it. They were ingested before "
+        "the detector file said so: ingest those days again with the load DAG."
+    )
+
+
+def said(version: Live, detector: str, lacks: Collection[Misfit]) -> str:
+    """`version 1 of d needs column machine, the file says pump`."""
+    needs = " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
+    return f"version {version.version.number} of {detector} needs {needs}"
+
+
+def mend(detector: str) -> str:
+    """What to do about a version that does not fit the file."""
+    return (
+        f"train first, on days that were ingested under the file as it is ({detector}__load, then "
+        f"{detector}__train), or give the file back what it said (source.rename maps what the "
+        "source calls a column now)."
+    )

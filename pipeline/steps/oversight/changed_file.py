@@ -1,0 +1,154 @@
+"""What a detector file that changed says of its own past: its tables, and the version that is live.
+
+For `check`, which is used without any server: who does not answer soon is told as not compared,
+and nothing is made where nothing is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline import settings, tables
+from pipeline.config import DetectorSpec
+from pipeline.data.fits import AGAIN, told, unfit_days
+from pipeline.data.meaning import meaning_of
+from pipeline.data.telemetry import telemetry_table
+from pipeline.errors import OutageError, PlimsollError
+from pipeline.settings import Settings
+from pipeline.tables import Table
+
+WAIT_S = 8.0
+_SQLITE = "sqlite:///"
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How a detector file fits its past.
+
+    Attributes:
+        misfits: what does not fit and what to do, a sentence each.
+        remarks: what was not compared, and what takes effect later, a sentence each.
+    """
+
+    misfits: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def compared(spec: DetectorSpec, *, wait_s: float = WAIT_S) -> Compared:
+    """`spec` beside its tables and its live version, as far as they answer within `wait_s` seconds.
+
+    A detector without tables has no past. Never raises because somebody does not answer.
+    """
+    here = settings.load()
+    try:
+        with_tables = _within(wait_s, lambda: _beside_tables(spec, here))
+    except PlimsollError as error:
+        return Compared(remarks=(f"not compared with the tables under {here.storage}: {error}",))
+    if with_tables is None:
+        return Compared()
+    try:
+        with_live = _within(wait_s, lambda: _beside_live(spec, here))
+    except PlimsollError as error:
+        with_live = Compared(remarks=(f"not compared with the live version: {error}",))
+    return Compared(
+        with_tables.misfits + with_live.misfits, with_tables.remarks + with_live.remarks
+    )
+
+
+def _beside_tables(spec: DetectorSpec, here: Settings) -> Compared | None:
+    """None where the detector has no telemetry."""
+    table = Table(here.storage, spec.name, "telemetry")
+    days = tables.days_in(table)
+    if not days:
+        return None
+    found = list(_of_columns(spec, tables.schema_of(table)))
+    window = days[-spec.split.training_days :]
+    if unfit := unfit_days(here.storage, spec.name, meaning_of(spec.columns), window):
+        found.append(
+            f"{told(unfit)}; they were ingested before the file said so, and training refuses a "
+            f"mixture. {AGAIN}"
+        )
+    return Compared(misfits=tuple(found))
+
+
+def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
+    """Columns that the table cannot take, as their name or type is another there."""
+    lower = {name.lower(): name for name in held}
+    for field in telemetry_table(None, spec.columns).schema:
+        known = lower.get(field.name.lower())
+        if known is not None and known != field.name:
+            yield (
+                f"the table has a column {known}, and {field.name} differs only in which letters "
+                "are upper case, so ingestion will refuse it: write it as the table does "
+                "(source.rename maps what the source calls it)."
+            )
+        elif known is not None and _kind(held[known]) != _kind(str(field.type)):
+            yield (
+                f"column {known} holds {_kind(held[known])} in the table and would hold "
+                f"{_kind(str(field.type))}, so ingestion will refuse it: rename the new column, or "
+                "start a new table under another detector name."
+            )
+
+
+def _kind(arrow_type: str) -> str:
+    """What a column holds, in words; all numbers are of one kind."""
+    kinds = {"bool": "true or false", "string": "text", "timestamp": "times"}
+    return next((word for name, word in kinds.items() if arrow_type.startswith(name)), "numbers")
+
+
+def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
+    # Here, because the registry's libraries take seconds, and a file without a past needs none.
+    from pipeline.registry import promotion
+    from pipeline.steps import live
+    from pipeline.steps.meaning import against_file, mend, needs_of, said
+
+    path = here.mlflow_uri.removeprefix(_SQLITE)
+    if path != here.mlflow_uri and not Path(path).exists():
+        # To ask would make it.
+        msg = "MLFLOW_TRACKING_URI names no server, and there is no file of MLflow's own either."
+        raise OutageError(msg)
+    version = live.by_alias(spec.name, promotion.CHAMPION)
+    if version is None:
+        return Compared()
+    if lacks := against_file(version, spec):
+        return Compared(misfits=(f"{said(version, spec.name, lacks)}: {mend(spec.name)}",))
+    needs, has = needs_of(version), meaning_of(spec.columns)
+    new = sorted(set(has.units) - set(needs.units))
+    new += [f"{name}_vs_peers" for name in sorted(set(has.compared) - set(needs.compared))]
+    context = set(version.bundle.schema.context) ^ set(spec.columns.context_columns)
+    changed = [f"{name} is new" for name in new]
+    changed += [f"context of {name} changed" for name in sorted(context)]
+    if not changed:
+        return Compared()
+    number = version.version.number
+    remark = f"version {number} is live and goes on as it was trained; the next training takes up: "
+    return Compared(remarks=(f"{remark}{', '.join(changed)}.",))
+
+
+def _within(wait_s: float, call: Callable[[], Result]) -> Result:
+    """`call()`, or an OutageError; one that hangs is left behind and ends with the process."""
+    outcome: list[Result] = []
+    failure: list[Exception] = []
+
+    def work() -> None:
+        try:
+            outcome.append(call())
+        except Exception as error:  # noqa: BLE001 - it is raised below, or told as what it is
+            failure.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(wait_s)
+    if outcome:
+        return outcome[0]
+    if failure and isinstance(failure[0], PlimsollError):
+        raise failure[0]
+    why = type(failure[0]).__name__ if failure else f"no answer within {wait_s:.0f} s"
+    msg = f"{why}; see that its server runs, and that this shell has the variables that reach it."
+    raise OutageError(msg)

@@ -1,0 +1,149 @@
+"""What is broken about a Delta table that cannot be read, found by looking at its files.
+
+Asked after a read has failed, never before one: it opens every commit, and every data file. The
+library's own words tell a damaged commit and a store that does not answer alike.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from pipeline.staging import filesystem_at
+
+_COMMIT = re.compile(r"^(\d{20})\.json$")
+_CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint\..*parquet$")
+_LOG, _HINT = "_delta_log", "_last_checkpoint"
+_NEEDED_AT_FIRST = ("metaData", "protocol")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What is broken.
+
+    Attributes:
+        where: the log, or a data file.
+        what: the file and what is wrong with it, a clause.
+    """
+
+    where: Literal["log", "data"]
+    what: str
+
+
+def log_is_gone(uri: str) -> bool:
+    """Whether days of data lie at `uri` beside no log; asked when the library finds no table."""
+    source, path = filesystem_at(uri)
+    held = source.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    if not any(entry.base_name.startswith("date=") for entry in held):
+        return False
+    # Whoever creates a table writes the log first: so it is there by now, if it ever was.
+    return not _listed(source, f"{path}/{_LOG}")
+
+
+def find_damage(uri: str, files: Mapping[str, int] | None = None) -> Damage | None:
+    """What is broken about the table at `uri`; None where nothing is, or the store does not answer.
+
+    `files` are the data files of the version that was read, below `uri`, and their sizes in bytes;
+    None: they are not known, as the log cannot be read.
+    """
+    try:
+        source, path = filesystem_at(uri)
+        of_log = _of_log(source, f"{path}/{_LOG}")
+        if of_log:
+            return Damage("log", of_log)
+        found = (_of_data(source, path, name, size) for name, size in (files or {}).items())
+        of_data = next(filter(None, found), None)
+    except OSError:  # the store itself does not answer
+        return None
+    return Damage("data", of_data) if of_data else None
+
+
+def _of_log(source: fs.FileSystem, path: str) -> str | None:
+    names = _listed(source, path)
+    commits = {int(found[1]): name for name in names if (found := _COMMIT.match(name))}
+    checkpoints = {int(found[1]): name for name in names if (found := _CHECKPOINT.match(name))}
+    if not commits and not checkpoints:
+        return f"{_LOG} holds no commit" if names else f"{_LOG} is gone"
+    first = max(checkpoints, default=0)
+    newest = max(*commits, first)
+    behind = range(first + bool(checkpoints), newest + 1)
+    if gap := next((number for number in behind if number not in commits), None):
+        return f"{_LOG}/{gap:020d}.json is gone, and {newest:020d}.json is there"
+    if not checkpoints and 0 not in commits:
+        return f"{_LOG}/{0:020d}.json is gone, which says what the table is"
+    for number in sorted(commits):
+        if told := _of_commit(_content(source, f"{path}/{commits[number]}"), first=number == 0):
+            return f"{_LOG}/{commits[number]} {told}"
+    for name in checkpoints.values():
+        if told := _of_parquet(source, f"{path}/{name}"):
+            return f"{_LOG}/{name} {told}"
+    return _of_hint(source, path, names, checkpoints)
+
+
+def _of_commit(content: bytes, *, first: bool) -> str | None:
+    if not content.strip():
+        return "is empty"
+    actions: set[str] = set()
+    for line in content.splitlines():
+        try:
+            actions |= set(json.loads(line)) if line.strip() else set()
+        except (ValueError, TypeError):
+            return "is no JSON: it was cut off or overwritten"
+    absent = [name for name in _NEEDED_AT_FIRST if name not in actions]
+    return f"has no {absent[0]}" if first and absent else None
+
+
+def _of_hint(
+    source: fs.FileSystem, path: str, names: list[str], checkpoints: dict[int, str]
+) -> str | None:
+    """What is wrong with the file that says where the newest checkpoint is; it may be deleted."""
+    if _HINT not in names:
+        return None
+    mend = "delete this one file, it is made again"
+    try:
+        version = int(json.loads(_content(source, f"{path}/{_HINT}"))["version"])
+    except (ValueError, TypeError, KeyError):
+        return f"{_LOG}/{_HINT} is no JSON ({mend})"
+    if version not in checkpoints:
+        return f"{_LOG}/{_HINT} names checkpoint {version}, which is not there ({mend})"
+    return None
+
+
+def _of_data(source: fs.FileSystem, path: str, name: str, size: int) -> str | None:
+    held = source.get_file_info(f"{path}/{name}")
+    if held.type != fs.FileType.File:
+        return f"{name} is gone"
+    if held.size != size:
+        return f"{name} has {held.size:,} bytes, and the log says {size:,}: it was overwritten"
+    told = _of_parquet(source, f"{path}/{name}")
+    return f"{name} {told}" if told else None
+
+
+def _of_parquet(source: fs.FileSystem, path: str) -> str | None:
+    content = _content(source, path)  # what fails from here on is no matter of the store
+    try:
+        pq.read_table(pa.BufferReader(content), use_threads=False)
+    except (pa.ArrowException, OSError, ValueError):
+        return "is no whole Parquet file: it was cut off or overwritten"
+    return None
+
+
+def _content(source: fs.FileSystem, path: str) -> bytes:
+    with source.open_input_stream(path, compression=None) as stream:
+        content: bytes = stream.read()
+        return content
+
+
+def _listed(source: fs.FileSystem, path: str) -> list[str]:
+    found = source.get_file_info(path)
+    if found.type == fs.FileType.File:
+        return []
+    selector = fs.FileSelector(path, allow_not_found=True)
+    return [entry.base_name for entry in source.get_file_info(selector)]

@@ -1,0 +1,133 @@
+"""What the storage library raises, as errors that say whose fault it is and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
+
+from pipeline.errors import DamagedFile, DataError, OutageError, PlimsollError, TableConflict
+from pipeline.table_damage import Damage, find_damage, log_is_gone
+
+RUNBOOK = "docs/runbook.md, 'A damaged table'"
+
+_COLOURS = re.compile(r"\x1b\[\d+m")  # deltalake colours its errors
+_TWICE = "Duplicate field name (case-insensitive)"
+_SILENT = re.compile(
+    r"error sending request|connection (refused|reset|closed)|timed? ?out|dns error|"
+    r"\b(403|429|500|502|503|504)\b|No space left|Permission denied|credential",
+    re.IGNORECASE,
+)
+"""How an answer that never came, or a store that refuses, reads: there is no use in looking on."""
+
+
+@contextmanager
+def explained(uri: str, version: int | None = None) -> Iterator[None]:
+    """Turn what the storage library raises about the table at `uri` into errors with the mend.
+
+    Raises:
+        TableConflict: another writer changed the same days first.
+        DamagedFile: a data file is gone or damaged.
+        DataError: the log is damaged, there is no such `version`, or a column does not fit.
+        OutageError: the store does not answer.
+    """
+    try:
+        yield
+    except (DeltaError, OSError, pa.ArrowException) as error:
+        meant = _meant(error, uri, version)
+        if meant is None:
+            raise
+        raise meant from error
+    except Exception as error:
+        # The library has no class for it.
+        if _TWICE not in str(error):
+            raise
+        msg = (
+            f"{uri}: {shown(error)}. Names that differ only in which letters are upper case are "
+            "one column for the table: write the name as the table does (source.rename maps what "
+            "the source calls it now), or start a new table under another detector name."
+        )
+        raise DataError(msg) from error
+
+
+def _meant(error: Exception, uri: str, version: int | None) -> PlimsollError | None:
+    """What an error of the library means; None where it is no matter of the table or its store."""
+    at, told = uri if version is None else f"{uri} at version {version}", shown(error)
+    if isinstance(error, CommitFailedError):
+        return TableConflict(
+            f"{at}: another writer changed the same days first ({told}); read again, then write."
+        )
+    if isinstance(error, SchemaMismatchError) or "Cast error" in told:
+        return DataError(
+            f"{at}: a column has another type than in the table ({told}); rename the new column, "
+            "or start a new table under another detector name."
+        )
+    if not _SILENT.search(told) and (damage := _damage(uri, version)):
+        return _damaged(uri, damage, version)
+    if isinstance(error, pa.ArrowException) and not isinstance(error, OSError):
+        return None  # whoever asked asked for something that is not there
+    if version is not None:
+        return DataError(f"{at} cannot be read ({told}); choose a version that its history lists.")
+    return OutageError(
+        f"{at} does not answer ({told}); check the storage root, its server and AWS_*."
+    )
+
+
+def opened_at(uri: str, version: int | None) -> DeltaTable | None:
+    """The table; None where nobody has written it yet. Call it inside `explained`.
+
+    Raises:
+        DataError: days of data lie there, and no log tells of them.
+    """
+    try:
+        return DeltaTable(uri, version=version)
+    except TableNotFoundError:
+        if log_is_gone(uri):
+            damage = Damage("log", "_delta_log is gone or empty")
+            raise _damaged(uri, damage, version) from None
+        return None
+
+
+def shown(error: Exception) -> str:
+    """What the library said, on one line and without its colours."""
+    return " ".join(_COLOURS.sub("", str(error)).split())
+
+
+def _damage(uri: str, version: int | None) -> Damage | None:
+    try:
+        added = pa.table(DeltaTable(uri, version=version).get_add_actions(flatten=True))
+    except (DeltaError, OSError):
+        return find_damage(uri)
+    sizes = zip(added["path"].to_pylist(), added["size_bytes"].to_pylist(), strict=True)
+    return find_damage(uri, dict(sizes))
+
+
+def _is_newest(uri: str, version: int) -> bool:
+    return int(DeltaTable(uri).version()) == version
+
+
+def _damaged(uri: str, damage: Damage, version: int | None) -> DataError:
+    if damage.where == "data" and version is not None and not _is_newest(uri, version):
+        return DataError(
+            f"{uri} at version {version} cannot be read (data file {damage.what}). Housekeeping "
+            "deletes files that no registered version needs; choose a newer version."
+        )
+    if damage.where == "data":
+        return DamagedFile(
+            f"{uri}: data file {damage.what}. Nothing was lost by this attempt. Ingest that day "
+            f"again, which replaces the file; of other tables than telemetry and quarantine see "
+            f"{RUNBOOK}."
+        )
+    return DataError(
+        f"{uri}: the log of the table is damaged: {damage.what}. Nothing was written. Restore the "
+        f"table from a backup, or remove its folder and make it anew: {RUNBOOK}."
+    )
