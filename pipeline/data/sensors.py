@@ -71,7 +71,8 @@ def _check_stuck(
         f"{name} stays at {value:g} {feature.unit} for {rows_of_run} rows; limit {limit}"
         for value, rows_of_run in zip(values[first[stuck]], length[stuck], strict=True)
     ]
-    faults.add(rows[stuck[run]], "stuck_sensor", name, np.repeat(told, length[stuck]).tolist())
+    details = np.repeat(np.array(told, dtype=object), length[stuck])
+    faults.add(rows[stuck[run]], "stuck_sensor", name, details)
 
 
 def _check_day(
