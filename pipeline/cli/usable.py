@@ -73,13 +73,15 @@ def refuse_lost_precision(frame: pd.DataFrame, columns: Columns) -> None:
         DataError: names the channel, its spread, float32's resolution and the offset to set.
     """
     entity = columns.entity if columns.entity in frame else None
-    machine, names = machines(frame, entity)
+    machine, _ = machines(frame, entity)
+    order = np.argsort(machine, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(machine[order])) + 1)
     for name, feature in columns.features.items():
         if feature.circular or name not in frame:
             continue
         values = as_numbers(name, frame[name].to_numpy()).astype(np.float64)
-        for code in range(len(names)):
-            present = values[(machine == code) & ~np.isnan(values)]
+        for part in parts:
+            present = values[part][~np.isnan(values[part])]
             found = resolution(present, feature.offset) if len(present) else None
             if found is not None and not found.enough:
                 raise DataError(f"{told(name, feature.unit, found)}.")

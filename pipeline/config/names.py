@@ -141,10 +141,9 @@ def _stored(columns: Columns) -> Iterator[tuple[Location, str, str]]:
     for at, raw in declared(columns):
         if at[1] != "features":
             yield at, raw, raw
-    for raw, feature in columns.features.items():
+    for raw in columns.features:
         at = ("schema", "features", raw)
-        made = (f"{raw}_sin", f"{raw}_cos") if feature.circular else (raw,)
-        yield from ((at, raw, name) for name in made)
+        yield from ((at, raw, name) for name in columns.own_columns(raw))
     for block, derived in enumerate(columns.derived):
         for place, raw in enumerate(derived.of):
             yield ("schema", "derived", block, "of", place), raw, f"{raw}_vs_peers"

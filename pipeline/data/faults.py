@@ -69,7 +69,11 @@ class Faults:
         return np.isin(self._place[rows], [_PRIORITY[rule] for rule in rules])
 
     def add(
-        self, rows: NDArray[np.intp], rule: str, feature: str | None, detail: Sequence[str] | str
+        self,
+        rows: NDArray[np.intp],
+        rule: str,
+        feature: str | None,
+        detail: Sequence[str] | NDArray[np.object_] | str,
     ) -> None:
         """File `rows` (positions) under `rule`, unless they broke a graver one before."""
         graver = _PRIORITY[rule] < self._place[rows]

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from pipeline.config import Columns
+from pipeline.config import Columns, Feature
 from pipeline.data.grid import stretches
 from pipeline.records import from_json, to_json
 
@@ -30,11 +30,10 @@ class Meaning:
         timestamp: name of the time column.
         entity: name of the column that tells machines apart; None where there is one machine.
         cadence_s: expected seconds between two rows of one machine.
-        units: unit of each channel, by its name.
+        units: unit of each channel as it is stored, by its name.
         angles: channels that are stored as sine and cosine.
         compared: channels of which the deviation from the other machines is stored too.
         marks: evaluation columns that say which rows are known to be abnormal.
-        offsets: what is subtracted from a channel before it is stored, where that is not 0.
     """
 
     timestamp: str
@@ -44,7 +43,6 @@ class Meaning:
     angles: tuple[str, ...]
     compared: tuple[str, ...]
     marks: tuple[str, ...] = ()
-    offsets: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,16 @@ def meaning_of(columns: Columns) -> Meaning:
         timestamp=columns.timestamp,
         entity=columns.entity,
         cadence_s=columns.cadence.total_seconds(),
-        units={name: feature.unit for name, feature in columns.features.items()},
+        units={name: _held_in(feature) for name, feature in columns.features.items()},
         angles=tuple(sorted(n for n, feature in columns.features.items() if feature.circular)),
         compared=tuple(sorted({name for derived in columns.derived for name in derived.of})),
         marks=tuple(sorted(columns.marks)),
-        offsets={name: each.offset for name, each in columns.features.items() if each.offset},
     )
+
+
+def _held_in(feature: Feature) -> str:
+    """The unit of the stored values; of another offset they mean something else."""
+    return feature.unit + (f" less {feature.offset:.15g}" if feature.offset else "")
 
 
 def needed_for_scores(columns: Columns) -> Meaning:
@@ -146,13 +148,6 @@ def _of_channels(needs: Meaning, has: Meaning) -> Iterator[Misfit]:
             kind, instead = kinds[name in needs.angles], kinds[name in has.angles]
             yield Misfit(
                 f"{name} as {kind}", instead, f"have {name} as {instead} instead of {kind}"
-            )
-        offset, instead_of_it = needs.offsets.get(name, 0.0), has.offsets.get(name, 0.0)
-        if offset != instead_of_it:
-            yield Misfit(
-                f"{name} less an offset of {offset:.17g}",
-                f"less {instead_of_it:.17g}",
-                f"have {name} less {instead_of_it:.17g} instead of less {offset:.17g}",
             )
         if name in needs.compared and name not in has.compared:
             yield Misfit(f"column {name}_vs_peers", "none", f"have no {name}_vs_peers")

@@ -88,6 +88,10 @@ def test_of_many_channels_only_those_caught_least_are_drawn() -> None:
     assert size(figures.fault_recall(outcomes, share=0.5))[1] < 1200
 
 
+def test_no_planted_fault_can_be_drawn() -> None:
+    assert size(figures.fault_recall([], share=0.5))[1] > 100
+
+
 ODD = ("$x_{$", r"$\frac$", "w" * 300, "a\nb", "</b>", "%s {0}", "\\")
 
 
@@ -102,10 +106,6 @@ def test_a_name_is_drawn_as_it_is_and_leaves_room(rows: JudgedRows, name: str) -
     assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH
     assert size(figures.fault_recall(outcomes, share=0.5))[0] > WIDTH
     assert size(figures.score_timeline(replace(rows, line=line), threshold))[0] == WIDTH
-
-
-def test_no_planted_fault_can_be_drawn() -> None:
-    assert size(figures.fault_recall([], share=0.5))[1] > 100
 
 
 def test_every_level_of_drift_can_be_drawn() -> None:
