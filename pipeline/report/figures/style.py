@@ -9,6 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.printable import one_line
+
 # Okabe & Ito (2008): told apart by people of every colour vision, and in grey.
 INK = "#1f2933"
 QUIET = "#8a94a0"
@@ -18,6 +20,7 @@ WARNING = "#E69F00"
 GOOD = "#009E73"
 SHADE = "#F6D9C4"
 
+_LONGEST_NAME = 32
 _WIDTH, _DPI = 10.4, 100  # 1,040 pixels: a model-version page in a window of 1,280
 
 _LOOK: Any = {
@@ -49,6 +52,11 @@ def sheet(title: str, *, height: float = 5.2, width: float = _WIDTH) -> Figure:
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)  # type: ignore[union-attr, call-arg]
     figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold")
     return figure
+
+
+def named(text: str) -> str:
+    r"""The name of a machine or feature as a label; what stands between `$` would be set as TeX."""
+    return one_line(text, most=_LONGEST_NAME).replace("$", r"\$")
 
 
 def grid(axes: Axes, axis: str = "both") -> None:
