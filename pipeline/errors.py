@@ -6,6 +6,8 @@
     ├── ConfigError        a detector file is wrong: correct it
     ├── DataError          the data are wrong: retrying cannot help
     │   ├── PartitionBlocked   one partition broke its contract as a whole
+    │   ├── TooFewDays         a model cannot be fitted yet: more days have to come
+    │   ├── NothingLive        there is no live version yet: train one
     │   ├── SplitReuseError    a block was about to be used for a second purpose
     │   └── CalibrationError   a threshold cannot be drawn from these scores
     ├── BundleError        a bundle is damaged or from another world: do not serve it
@@ -31,6 +33,14 @@ class DataError(PlimsollError):
 
 class PartitionBlocked(DataError):  # noqa: N818 - names the state of the partition, as the tables do
     """A whole partition was refused; its rows lie in quarantine, the table is unchanged."""
+
+
+class TooFewDays(DataError):  # noqa: N818 - names the situation, as the skipped task does
+    """Fewer validated days are there than a training needs; more of them mend it."""
+
+
+class NothingLive(DataError):  # noqa: N818 - names the situation, as the skipped task does
+    """What needs a live version came before there was one."""
 
 
 class SplitReuseError(DataError):

@@ -13,7 +13,7 @@ from pipeline.data.label import verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline
-from pipeline.errors import DataError
+from pipeline.errors import DataError, TooFewDays
 from pipeline.tables import Table, current_version, days_in, read
 
 
@@ -73,8 +73,9 @@ def read_training_window(
         version: table version to read; the newest by default.
 
     Raises:
-        DataError: fewer than `split.minimum_days` days are there, or some of them were ingested
-            under a schema without one of today's features. (Where values may be missing: all.)
+        TooFewDays: fewer than `split.minimum_days` days are there.
+        DataError: some of them were ingested under a schema without one of today's features.
+            (Where values may be missing: all.)
     """
     table = Table(root, spec.name, "telemetry")
     version = current_version(table) if version is None else version
@@ -85,7 +86,7 @@ def read_training_window(
             f"{spec.split.minimum_days}: ingest more days, take a later as-of day, or lower "
             "split.minimum_days."
         )
-        raise DataError(msg)
+        raise TooFewDays(msg)
     days = days[-spec.split.training_days :]
     frame = read(table, first_day=days[0], last_day=days[-1], version=version)
     _refuse_gaps(frame, spec, table)
