@@ -8,12 +8,17 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
+import pandas as pd
+
 from pipeline.config import DetectorSpec
 from pipeline.data.fingerprint import contract_hash
 from pipeline.data.telemetry import Difference
 from pipeline.tables import Table, append, read
 
-Standing = Literal["validated", "quarantined", "empty", "failed"]
+Standing = Literal["validated", "quarantined", "empty", "failed", "withdrawn"]
+
+WITHDRAWN: Standing = "withdrawn"
+"""A person took the day back: what is on record of it before counts no more."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Attempt:
     day: date
     attempted_at: datetime
     run_id: str
-    verdict: Literal["validated", "quarantined", "empty", "unchanged", "failed"]
+    verdict: Literal["validated", "quarantined", "empty", "unchanged", "failed", "withdrawn"]
     standing: Standing
     reasons: str = ""
     expected: int = 0
@@ -114,9 +119,17 @@ def latest_standings(
     columns = ["attempted_at", "standing", "reasons"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    newest = rows.sort_values("attempted_at", kind="stable").drop_duplicates("date", keep="last")
+    standing = since_withdrawn(rows.sort_values("attempted_at", kind="stable"), "standing")
+    newest = standing.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
+
+
+def since_withdrawn(lines: pd.DataFrame, column: str) -> pd.DataFrame:
+    """`lines`, in order, without those of each day up to its latest WITHDRAWN in `column`."""
+    latest_first = lines[column].eq(WITHDRAWN)[::-1]
+    gone = latest_first.groupby(lines["date"][::-1]).cummax()
+    return lines[~gone.reindex(lines.index).astype(bool)]
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:
