@@ -57,6 +57,11 @@ def started_by_backfill() -> bool:
     )
 
 
+def started_by_schedule() -> bool:
+    """Whether nobody but the clock asked for this run."""
+    return bool(get_current_context()["dag_run"].run_type == "scheduled")
+
+
 def request() -> dict[str, Any]:
     """What the newest asset event that started this run asks for; empty when none did."""
     return next(iter(reversed(_extras())), {})

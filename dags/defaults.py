@@ -9,6 +9,7 @@ from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
 
 from dags.log_lines import LOG_LINES
 from pipeline.config import DetectorSpec
+from pipeline.dag_ids import STARTING, dag_id
 
 TRAINING_POOL = "training"
 PROMOTION_POOL = "promotion"
@@ -53,10 +54,12 @@ DEFAULT_ARGS: dict[str, Any] = {
 def detector_dag(spec: DetectorSpec, verb: str, *, schedule: Any, **own: Any) -> DAG:
     """The DAG `<detector>__<verb>`: what all have in common, and what `own` adds."""
     return DAG(
-        dag_id=f"{spec.name}__{verb}",
+        dag_id=dag_id(spec.name, verb),
         schedule=schedule,
         start_date=datetime.combine(spec.schedule.start, time(), UTC),
         catchup=False,
+        # For a DAG that is new to Airflow; of one that it knows, what its user chose stays.
+        is_paused_upon_creation=verb in STARTING,
         default_args=DEFAULT_ARGS,
         tags=["plimsoll", spec.name],
         **own,

@@ -16,7 +16,7 @@ def triggered_by() -> str:
     if not user:
         msg = (
             "This run names no user, and a verdict needs a person who answers for it. Trigger it "
-            "from the web page or the API, or use `python -m pipeline` with --author."
+            "from the web page or the API, or use the command line with --author."
         )
         raise AirflowFailException(msg)
     return str(user)

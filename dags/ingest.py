@@ -6,12 +6,15 @@ carry it, so a rerun replaces exactly that day.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, CronPartitionTimetable, task
 
 from dags import assets
 from dags.context import BACKFILL, Handed, day_of_this_run, started_by_backfill, this_run
 from dags.defaults import detector_dag, last_tick
 from pipeline.config import DetectorSpec
+from pipeline.shell import this_shell
 
 DOC = """
 ### One day of **{name}**, from the source to validated telemetry
@@ -30,8 +33,7 @@ difference.
 #### To run it by hand
 
 * **One day**: Trigger, Advanced Options, Partition Key `2014-05-01`.
-* **Many days, one run each**: Trigger, Backfill; or
-  `airflow backfill create --dag-id {name}__ingest --from-date 2014-05-01 --to-date 2014-05-31`.
+* **Many days, one run each**: Trigger, Backfill{backfill}.
 * **First load, one run for all**: that is what `{name}__load` is for.
 
 #### When `write` is red
@@ -67,6 +69,14 @@ def write(detector: str, staged: Handed, *, outlet_events: Handed = None) -> Han
     return ingestion.write(staged, run=this_run())
 
 
+def _backfill(spec: DetectorSpec) -> str:
+    """The first month as a backfill, as it is typed; nothing where no command reaches Airflow."""
+    first = spec.schedule.start
+    span = ("--from-date", str(first), "--to-date", str(first + timedelta(days=30)))
+    typed = this_shell().in_airflow("backfill", "create", "--dag-id", f"{spec.name}__ingest", *span)
+    return f"; or\n  `{typed}`" if typed else ""
+
+
 def ingest_dag(spec: DetectorSpec) -> DAG:
     """The ingestion DAG of one detector."""
     with detector_dag(
@@ -78,7 +88,7 @@ def ingest_dag(spec: DetectorSpec) -> DAG:
         ),
         end_date=last_tick(spec),
         max_active_runs=4,
-        doc_md=DOC.format(name=spec.name, description=spec.description),
+        doc_md=DOC.format(name=spec.name, description=spec.description, backfill=_backfill(spec)),
     ) as dag:
         write.override(outlets=[assets.telemetry(spec.name)])(spec.name, validate(fetch(spec.name)))
     return dag

@@ -13,6 +13,7 @@ from dags import forms
 from dags.context import Handed, this_run
 from dags.defaults import detector_dag
 from pipeline.config import DetectorSpec
+from pipeline.shell import this_shell
 
 DOC = """
 ### Say what **{name}** saw: an incident, or nothing
@@ -29,7 +30,7 @@ A later verdict overrules an earlier one on the same rows; neither is erased. Yo
 are recorded. A verdict counts for every training run and recalibration whose as-of day comes after
 today, and changes nothing about runs of the past.
 
-`python -m pipeline label {name} --list` shows what waits for a label.
+`{listed}` shows what waits for a label.
 
 #### When `label` is red
 
@@ -56,7 +57,9 @@ def label_dag(spec: DetectorSpec) -> DAG:
         spec,
         "label",
         schedule=None,
-        doc_md=DOC.format(name=spec.name),
+        doc_md=DOC.format(
+            name=spec.name, listed=this_shell().plimsoll("label", spec.name, "--list")
+        ),
         params={
             "verdict": Param(
                 type="string",

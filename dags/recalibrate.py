@@ -16,10 +16,19 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags import assets, forms
-from dags.context import Handed, as_of_day, leave_mlflow_page, request, skip, this_run
+from dags.context import (
+    Handed,
+    as_of_day,
+    leave_mlflow_page,
+    request,
+    skip,
+    started_by_schedule,
+    this_run,
+)
 from dags.defaults import detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
 from pipeline.config import DetectorSpec
+from pipeline.errors import NothingLive
 
 DOC = """
 ### The line of **{name}** drawn anew: same network, new threshold
@@ -43,7 +52,8 @@ It runs monthly, by hand, and when the score DAG asks for it because the thresho
 
 * **Green `promote`**: the new line is live. It is drawn anew every month, also when it hardly
   moves: the card says how far, and whether chance alone may explain it.
-* **Pink `window`**: the live version is too young to be redrawn; its own line still holds.
+* **Pink `window`**: the live version is too young to be redrawn and its own line still holds; or
+  the schedule came before anything was live.
 * **Pink `promote`**: a check failed, and nothing live changed. The version's card names the value,
   the limit and the mend. Held episodes are listed with their times: label them, and run again.
 
@@ -68,7 +78,12 @@ def window(detector: str, *, params: Handed = None) -> Handed:
     """The scored rows of the rolling window, and what was known of them."""
     from pipeline.steps.recalibration import recalibrating
 
-    outcome = recalibrating.window(detector, _as_of(), acceptance=_acceptance(params))
+    try:
+        outcome = recalibrating.window(detector, _as_of(), acceptance=_acceptance(params))
+    except NothingLive as error:
+        if not started_by_schedule():
+            raise
+        skip("not_redrawn", str(error))
     if reason := outcome.get("skipped"):
         skip("not_redrawn", reason)
     return outcome

@@ -13,10 +13,18 @@ from airflow.sdk import (
 )
 
 from dags import assets, forms
-from dags.context import Handed, as_of_day, leave_mlflow_page, this_run
+from dags.context import (
+    Handed,
+    as_of_day,
+    leave_mlflow_page,
+    skip,
+    started_by_schedule,
+    this_run,
+)
 from dags.defaults import TRAINING_POOL, detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
 from pipeline.config import DetectorSpec
+from pipeline.errors import TooFewDays
 
 DOC = """
 ### A candidate for **{name}**: trained, judged and, if it may, promoted
@@ -36,6 +44,7 @@ live version was trained on.
 #### How to read a run
 
 * **Green `promote`**: the candidate is live, and the version before it is `previous`.
+* **Pink (skipped) `window`**: the schedule came before there were days enough; nothing is wrong.
 * **Pink (skipped) `promote`**: not promoted, and nothing live changed. A rejected candidate stays
   in the registry, tagged with the reason.
 * **Red**: the data or the machine; the log names the value, the limit and the mend.
@@ -51,12 +60,17 @@ def window(detector: str, *, params: Handed = None) -> Handed:
     """Read the training window and share it out in blocks."""
     from pipeline.steps.training import fitting
 
-    return fitting.window(
-        detector,
-        as_of_day(),
-        training_days=params["training_days"],
-        warm_start=params["warm_start"],
-    )
+    try:
+        return fitting.window(
+            detector,
+            as_of_day(),
+            training_days=params["training_days"],
+            warm_start=params["warm_start"],
+        )
+    except TooFewDays as error:
+        if not started_by_schedule():
+            raise
+        skip("not_trained", str(error))
 
 
 @task(pool=TRAINING_POOL)

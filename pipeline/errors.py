@@ -7,6 +7,8 @@
     ├── DataError          the data are wrong: retrying cannot help
     │   ├── PartitionBlocked   one partition broke its contract as a whole
     │   ├── DamagedFile        a data file of a table is gone or damaged: write its day again
+    │   ├── TooFewDays         a model cannot be fitted yet: more days have to come
+    │   ├── NothingLive        there is no live version yet: train one
     │   ├── SplitReuseError    a block was about to be used for a second purpose
     │   └── CalibrationError   a threshold cannot be drawn from these scores
     ├── BundleError        a bundle is damaged or from another world: do not serve it
@@ -36,6 +38,14 @@ class PartitionBlocked(DataError):  # noqa: N818 - names the state of the partit
 
 class DamagedFile(DataError):  # noqa: N818 - names what was found, as its neighbours do
     """A data file of a table is gone or damaged; the table's log is whole."""
+
+
+class TooFewDays(DataError):  # noqa: N818 - names the situation, as the skipped task does
+    """Fewer validated days are there than a training needs; more of them mend it."""
+
+
+class NothingLive(DataError):  # noqa: N818 - names the situation, as the skipped task does
+    """What needs a live version came before there was one."""
 
 
 class SplitReuseError(DataError):

@@ -1,17 +1,67 @@
 """WHERE Plimsoll runs: the deployment's settings, read from the environment in this one place.
 
 WHAT it does lives in the detector files (`pipeline.config`).
+
+A shell that sets nothing gets the settings of the embedded stack, if one was ever started here:
+each start leaves them in a record, so that a command typed in a plain shell is about the same
+tables, locks and registry as the stack's tasks.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass, field
+import shlex
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
+
+from pipeline.errors import ConfigError, OutageError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOME = REPOSITORY / ".plimsoll"
+
+_MLFLOW = "MLFLOW_TRACKING_URI"
+_STORAGE = "PLIMSOLL_STORAGE"
+_DATABASE = "PLIMSOLL_DATABASE"
+_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to ask the embedded stack's Airflow."""
+
+    url: str
+    username: str
+    password: str
+
+
+@dataclass(frozen=True)
+class EmbeddedStack:
+    """The embedded stack whose settings these are.
+
+    Attributes:
+        socket: of its supervisor; somebody listens there as long as the stack is up.
+        airflow: its Airflow.
+    """
+
+    socket: Path
+    airflow: Login
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the stack is up, or coming up or going down."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(_PATIENCE_S)
+            try:
+                line.connect(str(self.socket))
+            except OSError:  # nobody listens
+                return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -24,10 +74,15 @@ class Settings:
         data: where relative paths in detector files begin, a local folder or an `s3://` URI.
         cache: local folder for downloads that can be fetched again.
         lineage: local folder of the lineage files, see `pipeline.lineage`; each host has its own.
-        mlflow_uri: the tracking server as tasks reach it, without user and password.
+        mlflow_uri: the tracking server as tasks reach it, without user and password; None:
+            nobody said which.
         mlflow_url: the same server as a person's browser reaches it; goes into links.
         database: Postgres DSN for promotion locks and metrics; None means that no metrics are
             recorded, and a file lock beside the cache, which is right on one host only.
+        home: where the embedded stack keeps its state, and what nobody gave another place.
+        stack: the embedded stack that these settings are of; None: they are of something else.
+        command: what a person types for this command line, if the deployment says so.
+        airflow_command: the same for Airflow's.
         mlflow_login: user and password of the tracking server, where its URL names them.
     """
 
@@ -36,34 +91,66 @@ class Settings:
     data: str
     cache: Path
     lineage: Path
-    mlflow_uri: str
+    mlflow_uri: str | None
     mlflow_url: str
     database: str | None = field(repr=False)
+    home: Path = HOME
+    stack: EmbeddedStack | None = None
+    command: str | None = None
+    airflow_command: str | None = None
     mlflow_login: tuple[str, str] | None = field(default=None, repr=False)
 
 
 def load() -> Settings:
-    """The settings of this process, from `PLIMSOLL_*` and `MLFLOW_TRACKING_URI`."""
-    given = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{HOME / 'mlflow.db'}")
-    mlflow_uri, login = _without_login(given)
+    """The settings of this process: `PLIMSOLL_*` and `MLFLOW_TRACKING_URI`, then the record.
+
+    What the environment says wins. Where it names another MLflow or other tables than the embedded
+    stack's, the stack is another world and nothing is taken from its record.
+
+    Raises:
+        ConfigError: the stack's record cannot be read, and the environment does not say enough.
+    """
+    home = _home()
+    # An empty variable is none, except that it may say that there is no database.
+    given = {name: value for name, value in os.environ.items() if value or name == _DATABASE}
+    try:
+        record = _recorded(home)
+    except ConfigError:
+        # A task of the stack is told all that it needs, and need not stop.
+        if not {_MLFLOW, _STORAGE} <= given.keys():
+            raise
+        record = {}
+    recorded = record.get("variables", {})
+    same_world = bool(recorded) and all(
+        _as_written(given.get(name, recorded[name])) == _as_written(recorded[name])
+        for name in (_MLFLOW, _STORAGE)
+    )
+    values: dict[str, str] = {**(recorded if same_world else {}), **given}
+    mlflow_uri, login = _without_login(values.get(_MLFLOW))
     return Settings(
-        storage=os.environ.get("PLIMSOLL_STORAGE", str(HOME / "lake")),
-        detectors=Path(os.environ.get("PLIMSOLL_DETECTORS", REPOSITORY / "detectors")),
-        data=os.environ.get("PLIMSOLL_DATA", str(HOME / "data")),
-        cache=Path(os.environ.get("PLIMSOLL_CACHE", HOME / "cache")),
-        lineage=Path(os.environ.get("PLIMSOLL_LINEAGE", HOME / "lineage")),
+        storage=values.get(_STORAGE, str(home / "lake")),
+        detectors=Path(values.get("PLIMSOLL_DETECTORS", REPOSITORY / "detectors")),
+        data=values.get("PLIMSOLL_DATA", str(home / "data")),
+        cache=Path(values.get("PLIMSOLL_CACHE", home / "cache")),
+        lineage=Path(values.get("PLIMSOLL_LINEAGE", home / "lineage")),
         mlflow_uri=mlflow_uri,
-        mlflow_url=os.environ.get("PLIMSOLL_MLFLOW_URL", mlflow_uri).rstrip("/"),
-        database=os.environ.get("PLIMSOLL_DATABASE"),
+        mlflow_url=values.get("PLIMSOLL_MLFLOW_URL", mlflow_uri or "").rstrip("/"),
+        database=values.get(_DATABASE) or None,
+        home=home,
+        stack=_stack(record) if same_world else None,
+        command=values.get("PLIMSOLL_COMMAND"),
+        airflow_command=values.get("PLIMSOLL_AIRFLOW_COMMAND"),
         mlflow_login=login,
     )
 
 
-def _without_login(url: str) -> tuple[str, tuple[str, str] | None]:
+def _without_login(url: str | None) -> tuple[str | None, tuple[str, str] | None]:
     """An http URL without the user and password before its host, and these.
 
     Every message of a client, every link on a card and every log line would carry them.
     """
+    if url is None:
+        return None, None
     scheme, found, rest = url.partition("://")
     login, at, host = rest.rpartition("@")
     if not (found and at and scheme in ("http", "https")):
@@ -83,3 +170,108 @@ def hand_to_mlflow(here: Settings) -> None:
 def named(variable: str) -> str | None:
     """A variable that a detector file (`source.url_env`) or a library names; None: not set."""
     return os.environ.get(variable)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """The environment with `variables`, for libraries that read it, while the context lasts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def refuse_nowhere(here: Settings) -> None:
+    """Return if it is known whose tables are meant, and they are not those of a stack that is down.
+
+    Raises:
+        ConfigError: nobody said whose tables are meant.
+        OutageError: it is the embedded stack of this machine, and that is down.
+    """
+    if here.stack is not None:
+        if not here.stack.is_up:
+            msg = (
+                f"The stack in {here.home} is down, and its MLflow with it: start it with "
+                f"`{home_prefix(here.home)}make up`."
+            )
+            raise OutageError(msg)
+    elif here.mlflow_uri is None and not named(_STORAGE):
+        raise nobody_said(here)
+
+
+def nobody_said(here: Settings) -> ConfigError:
+    """The error where `here` names no MLflow."""
+    start = f"{home_prefix(here.home)}make up"
+    if record_path(here.home).exists():
+        return ConfigError(
+            f"{_MLFLOW} is not set, and {_STORAGE} names other tables than those of the stack in "
+            f"{here.home}. Unset {_STORAGE} to ask that stack, or set {_MLFLOW}."
+        )
+    if record_path(here.home).with_name("stack.json").exists():
+        return ConfigError(
+            f"The stack in {here.home} was started by an older Plimsoll, which left no word of "
+            f"where its MLflow is. `{start}` mends that; a stack that runs goes on running."
+        )
+    return ConfigError(
+        f"There is no MLflow to ask: no stack was ever started in {here.home}, and {_MLFLOW} is "
+        f"not set. Start one with `{start}`, or set {_MLFLOW}."
+    )
+
+
+def record_path(home: Path) -> Path:
+    """Where the embedded stack in `home` leaves its settings; it holds passwords."""
+    return home / "run" / "settings.json"
+
+
+def record_of(variables: Mapping[str, str], supervisor: Path, airflow: Login) -> dict[str, Any]:
+    """What the stack leaves at `record_path`, for `load`."""
+    return {
+        "variables": dict(variables),
+        "socket": str(supervisor),
+        "airflow": asdict(airflow),
+    }
+
+
+def home_prefix(home: Path) -> str:
+    """What stands before a command about the stack in `home`; nothing where `home` is the usual."""
+    return "" if home == HOME.resolve() else f"PLIMSOLL_HOME={shlex.quote(str(home))} "
+
+
+def _home() -> Path:
+    return Path(os.environ.get("PLIMSOLL_HOME") or HOME).expanduser().resolve()
+
+
+def _as_written(uri: str) -> str:
+    """The one way to write a place on this machine."""
+    if "://" not in uri:
+        return str(Path(uri).expanduser().resolve())
+    return uri.rstrip("/").replace("//localhost:", "//127.0.0.1:")
+
+
+def _recorded(home: Path) -> dict[str, Any]:
+    path = record_path(home)
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _stack(record)
+        _ = record["variables"][_MLFLOW], record["variables"][_STORAGE]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        msg = (
+            f"{path}, in which the embedded stack says where it is, cannot be read ({why}). Start "
+            f"the stack with `{home_prefix(home)}make up`, which writes it anew, as the user that "
+            f"it belongs to; or set {_MLFLOW} and PLIMSOLL_HOME to the deployment that you mean."
+        )
+        raise ConfigError(msg) from error
+    return record
+
+
+def _stack(record: Mapping[str, Any]) -> EmbeddedStack:
+    return EmbeddedStack(Path(record["socket"]), Login(**record["airflow"]))

@@ -10,7 +10,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,11 @@ def write_json(uri: str, content: Any) -> None:
     _put(uri, json.dumps(content, indent=1, sort_keys=True).encode())
 
 
+def write_text(uri: str, content: str) -> None:
+    """Put `content` at `uri` as it is."""
+    _put(uri, content.encode())
+
+
 def read_json(uri: str) -> Any:
     """What `write_json` put at `uri`.
 
@@ -106,11 +111,47 @@ def folders_at(uri: str) -> dict[str, datetime]:
     return found
 
 
+def names_at(uri: str) -> list[str]:
+    """Names of the folders right in the folder at `uri`; if nothing is there, there are none.
+
+    An object store may still show a folder that was emptied a moment ago.
+    """
+    source, path = filesystem_at(uri)
+    found = source.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return sorted(each.base_name for each in found if each.type == fs.FileType.Directory)
+
+
+def move(uri: str, target: str) -> None:
+    """Move the folder at `uri` to `target`, where nothing may be; both at the same store.
+
+    A copy that is complete before anything is taken away: a move that dies half-way may be done
+    again.
+    """
+    source, path = filesystem_at(uri)
+    _, there = filesystem_at(target)
+    if isinstance(source, fs.LocalFileSystem):
+        source.create_dir(there.rpartition("/")[0], recursive=True)
+        source.move(path, there)
+        return
+    source.create_dir(there, recursive=True)
+    fs.copy_files(path, there, source_filesystem=source, destination_filesystem=source)
+    remove(uri)
+
+
 def remove(uri: str) -> None:
     """Delete the folder at `uri` and all in it; no error if it is gone already."""
     target, path = filesystem_at(uri)
     if target.get_file_info(path).type == fs.FileType.Directory:
-        target.delete_dir(path)
+        # An object store shows an empty folder for a while that is not there any more.
+        with suppress(FileNotFoundError):
+            target.delete_dir(path)
+
+
+def remove_empty(uri: str) -> None:
+    """Delete the folder at `uri` if nothing is in it."""
+    target, path = filesystem_at(uri)
+    if not target.get_file_info(fs.FileSelector(path, allow_not_found=True)):
+        remove(uri)
 
 
 def _existing(uri: str, kind: fs.FileType) -> tuple[fs.FileSystem, str]:

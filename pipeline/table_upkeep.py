@@ -1,19 +1,19 @@
-"""Small files of a table made one, and files deleted that no version in need refers to."""
+"""Small files of a table made one, files deleted that no version needs, days taken away."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 from pyarrow import fs
 
 from pipeline.errors import DataError
 from pipeline.staging import filesystem_at
 from pipeline.table_faults import explained
-from pipeline.tables import Table, open_table
+from pipeline.tables import Table, days_in, open_table
 
 
 def compact(table: Table, *, dry_run: bool = False) -> int:
@@ -107,3 +107,23 @@ def _refuse_needed(table: Table, doomed: set[str], held: Mapping[int, set[str]])
                 f"{len(files)} files; nothing was deleted. Report this: it must never happen."
             )
             raise DataError(msg)
+
+
+def remove_days(table: Table, days: Sequence[date], *, metadata: Mapping[str, str]) -> bool:
+    """Let the table hold nothing of `days`, in one commit; whether it held anything.
+
+    Earlier versions still hold them.
+
+    Raises:
+        TableConflict: another writer changed one of them meanwhile.
+        OutageError: the store does not answer.
+    """
+    doomed = sorted(set(days) & set(days_in(table)))
+    if doomed:
+        named = ", ".join(repr(day.isoformat()) for day in doomed)
+        with explained(table.uri):
+            DeltaTable(table.uri).delete(
+                f"date in ({named})",
+                commit_properties=CommitProperties(custom_metadata=dict(metadata)),
+            )
+    return bool(doomed)

@@ -98,7 +98,16 @@ def real_cache() -> Path:
     from pipeline import settings as deployment
     from pipeline.data.sources.openoa_wheel import FILE
 
-    cache = deployment.load().cache
+    # What a developer's own stack has fetched.
+    cache = Path(os.environ.get("PLIMSOLL_CACHE", deployment.HOME / "cache"))
     if not (cache / FILE).exists():
         pytest.skip(f"needs {FILE} in {cache}; `make demo` fetches it")
     return cache
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_stack_of_this_machine(tmp_path_factory) -> Iterator[None]:
+    """No test finds the embedded stack that a developer may have started in this repository."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLIMSOLL_HOME", str(tmp_path_factory.mktemp("home")))
+        yield

@@ -1,42 +1,165 @@
-"""User and password in MLFLOW_TRACKING_URI reach MLflow, and nobody else."""
+"""Where a command finds its deployment: the environment first, then what the stack left."""
 
-import os
+import json
+import socket
+from pathlib import Path
 
-import mlflow
 import pytest
 
 from pipeline import settings
-from pipeline.registry.connection import connect
+from pipeline.errors import ConfigError, OutageError
+from pipeline.settings import Login, record_of, record_path
+
+URI = "http://127.0.0.1:5000"
+LOGIN = Login("http://127.0.0.1:8080", "admin", "secret")
 
 
 @pytest.fixture
-def with_login(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:p%40ss@127.0.0.1:9/mlflow")
-    monkeypatch.delenv("PLIMSOLL_MLFLOW_URL", raising=False)
-    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
-        monkeypatch.setenv(name, "")
-    before = mlflow.get_tracking_uri()
-    yield settings.load()
-    mlflow.set_tracking_uri(before)
+def home(tmp_path, monkeypatch) -> Path:
+    """The home of a stack that was started once, as a shell that sets nothing else sees it."""
+    monkeypatch.setenv("PLIMSOLL_HOME", str(tmp_path))
+    names = ("STORAGE", "DETECTORS", "DATA", "CACHE", "LINEAGE", "DATABASE", "MLFLOW_URL")
+    for name in ("MLFLOW_TRACKING_URI", *(f"PLIMSOLL_{name}" for name in names)):
+        monkeypatch.delenv(name, raising=False)
+    write(tmp_path)
+    return tmp_path
 
 
-def test_the_address_and_every_link_are_without_them(with_login):
-    assert with_login.mlflow_uri == with_login.mlflow_url == "http://127.0.0.1:9/mlflow"
-    assert "p@ss" not in repr(with_login)
-    assert "p%40ss" not in repr(with_login)
+def write(home: Path) -> None:
+    variables = {
+        "MLFLOW_TRACKING_URI": URI,
+        "PLIMSOLL_STORAGE": str(home / "lake"),
+        "PLIMSOLL_DETECTORS": "/somewhere/detectors",
+        "PLIMSOLL_DATABASE": "postgresql://plimsoll:secret@127.0.0.1/plimsoll",
+        "PLIMSOLL_MLFLOW_URL": f"{URI}/",
+    }
+    record_path(home).parent.mkdir(exist_ok=True)
+    record = record_of(variables, home / "run" / "supervisor.sock", LOGIN)
+    record_path(home).write_text(json.dumps(record))
 
 
-def test_mlflow_gets_them_where_it_looks_for_them(with_login):
-    connect(with_login)
+def listening(home: Path) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX)
+    line.bind(str(home / "run" / "supervisor.sock"))
+    line.listen()
+    return line
 
-    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "ann"
-    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "p@ss"  # noqa: S105 - made for this test
-    assert mlflow.get_tracking_uri() == "http://127.0.0.1:9/mlflow"
+
+def test_a_shell_that_sets_nothing_has_the_settings_of_the_stack(home):
+    here = settings.load()
+
+    assert (here.mlflow_uri, here.mlflow_url) == (URI, URI)
+    assert here.detectors == Path("/somewhere/detectors")
+    assert str(here.database).endswith("/plimsoll")
+    assert here.cache == home / "cache"
+    assert here.stack is not None
+    assert here.stack.airflow == LOGIN
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:5000", "sqlite:////tmp/a@b.db", "file:///x"])
-def test_an_address_without_them_stays_as_it_is(monkeypatch, url):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+@pytest.mark.usefixtures("home")
+def test_what_the_environment_says_wins(monkeypatch):
+    monkeypatch.setenv("PLIMSOLL_DETECTORS", "/mine")
+    monkeypatch.setenv("PLIMSOLL_DATABASE", "")
 
-    found = settings.load()
-    assert (found.mlflow_uri, found.mlflow_login) == (url, None)
+    here = settings.load()
+
+    assert here.stack is not None
+    assert (here.detectors, here.database) == (Path("/mine"), None)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("same", [URI, f"{URI}/", "http://localhost:5000"])
+def test_the_stack_may_be_named_by_its_address(monkeypatch, same):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", same)
+
+    assert settings.load().database is not None
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db"), ("PLIMSOLL_STORAGE", "/elsewhere")],
+)
+def test_another_registry_or_other_tables_are_another_world(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    here = settings.load()
+
+    assert (here.stack, here.database) == (None, None)
+    assert here.mlflow_uri in (None, value)
+
+
+@pytest.mark.usefixtures("home")
+def test_other_tables_without_a_registry_are_told_apart_from_no_stack(monkeypatch):
+    monkeypatch.setenv("PLIMSOLL_STORAGE", "/elsewhere")
+
+    assert "PLIMSOLL_STORAGE names other tables" in str(settings.nobody_said(settings.load()))
+
+
+def test_a_stack_that_is_down_is_said_to_be_with_its_mend(home):
+    with pytest.raises(OutageError, match=rf"is down.* `PLIMSOLL_HOME={home} make up`"):
+        settings.refuse_nowhere(settings.load())
+
+
+def test_a_stack_that_is_up_is_not_refused(home):
+    with listening(home):
+        settings.refuse_nowhere(settings.load())
+
+
+def test_a_stack_that_was_killed_is_down_though_its_socket_is_still_there(home):
+    listening(home).close()
+
+    with pytest.raises(OutageError, match="is down"):
+        settings.refuse_nowhere(settings.load())
+
+
+def test_where_no_stack_ever_was_nothing_is_made_up(home):
+    record_path(home).unlink()
+    here = settings.load()
+
+    assert (here.mlflow_uri, here.stack) == (None, None)
+    with pytest.raises(ConfigError, match=r"no stack was ever started .* make up"):
+        settings.refuse_nowhere(here)
+
+
+def test_a_stack_of_an_older_release_is_named_as_such(home):
+    record_path(home).rename(home / "run" / "stack.json")
+
+    with pytest.raises(ConfigError, match=r"started by an older Plimsoll.*make up"):
+        settings.refuse_nowhere(settings.load())
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"variables": {}}', '{"variables": 3}'])
+def test_a_damaged_record_is_an_error_with_its_mend(home, text):
+    record_path(home).write_text(text)
+
+    with pytest.raises(ConfigError, match=r"settings\.json.*cannot be read.*make up"):
+        settings.load()
+
+
+def test_who_is_told_enough_needs_no_record(home, monkeypatch):
+    record_path(home).write_text("{")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", URI)
+    monkeypatch.setenv("PLIMSOLL_STORAGE", str(home / "lake"))
+
+    assert settings.load().mlflow_uri == URI
+
+
+@pytest.mark.usefixtures("home")
+def test_a_record_of_another_user_is_an_error_with_its_mend(monkeypatch):
+    def forbidden(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", forbidden)  # tests may run as root, who may read all
+
+    with pytest.raises(ConfigError, match=r"Permission denied.*the user that it belongs to"):
+        settings.load()
+
+
+def test_variables_for_libraries_hold_no_longer_than_asked(monkeypatch):
+    monkeypatch.setenv("GIVEN", "before")
+
+    with settings.environment({"GIVEN": "now", "NEW": "now"}):
+        assert (settings.named("GIVEN"), settings.named("NEW")) == ("now", "now")
+
+    assert (settings.named("GIVEN"), settings.named("NEW")) == ("before", None)

@@ -4,7 +4,17 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.staging import folders_at, pulled, push, read_json, remove, write_json
+from pipeline.staging import (
+    folders_at,
+    move,
+    names_at,
+    pulled,
+    push,
+    read_json,
+    remove,
+    remove_empty,
+    write_json,
+)
 
 
 def test_a_folder_comes_back_as_it_was_pushed(tmp_path):
@@ -69,3 +79,44 @@ def test_a_removed_folder_is_gone_and_removing_it_again_is_no_error(tmp_path):
         remove(str(tmp_path / "a"))
 
     assert folders_at(str(tmp_path)) == {}
+
+
+def test_the_folders_right_in_a_place_are_named(root):
+    for name in ("pumps/scores/a.json", "fans/b.json"):
+        write_json(f"{root}/{name}", {})
+
+    assert names_at(root) == ["fans", "pumps"]
+    assert names_at(f"{root}/nowhere") == []
+
+
+def test_a_folder_is_moved_with_all_in_it_and_nothing_else(root):
+    for name in ("pumps/a.json", "pumps/deep/b.json", "pumps-2/c.json"):
+        write_json(f"{root}/{name}", {"of": name})
+
+    move(f"{root}/pumps", f"{root}/_archive/pumps-1")
+
+    with pytest.raises(DataError, match="does not exist"):
+        read_json(f"{root}/pumps/a.json")
+    assert read_json(f"{root}/pumps-2/c.json") == {"of": "pumps-2/c.json"}
+    assert read_json(f"{root}/_archive/pumps-1/deep/b.json") == {"of": "pumps/deep/b.json"}
+    assert read_json(f"{root}/_archive/pumps-1/a.json") == {"of": "pumps/a.json"}
+
+
+def test_a_folder_is_taken_away_only_when_nothing_is_in_it(tmp_path):
+    write_json(f"{tmp_path}/full/a.json", {})
+    (tmp_path / "empty").mkdir()
+
+    for name in ("full", "empty", "nowhere"):
+        remove_empty(f"{tmp_path}/{name}")
+
+    assert names_at(str(tmp_path)) == ["full"]
+
+
+def test_what_was_moved_may_be_removed_and_moved_is_told_as_gone(root):
+    write_json(f"{root}/pumps/deep/a.json", {})
+
+    move(f"{root}/pumps", f"{root}/_archive/pumps-1")
+
+    remove(f"{root}/pumps")  # an object store may show a folder that it is about to drop
+    remove_empty(f"{root}/pumps")
+    assert "pumps-1" in names_at(f"{root}/_archive")

@@ -6,8 +6,16 @@ import pytest
 from pipeline import table_upkeep
 from pipeline.errors import DataError
 from pipeline.staging import filesystem_at
-from pipeline.table_upkeep import compact, vacuum
-from pipeline.tables import Table, append, current_version, read, replace_days
+from pipeline.table_upkeep import compact, remove_days, vacuum
+from pipeline.tables import (
+    Table,
+    append,
+    current_version,
+    days_in,
+    history,
+    read,
+    replace_days,
+)
 
 MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)
 NOW = timedelta(0)
@@ -131,3 +139,19 @@ def test_a_library_that_forgets_a_needed_version_is_not_believed(table, monkeypa
         given_up(table, needed=[needed])
 
     assert files(table) == 2
+
+
+def test_removed_days_are_gone_from_now_on_and_from_no_earlier_version(table):
+    append(table, rows(1))
+    before = append(table, rows(3, day=TUESDAY))
+
+    assert remove_days(table, [MONDAY, date(2030, 1, 1)], metadata={"why": "a slip"})
+
+    assert days_in(table) == [TUESDAY]
+    assert sorted(read(table, version=before)["x"]) == [1, 3]
+    assert history(table, limit=1)[0]["why"] == "a slip"
+
+
+def test_to_remove_days_that_are_not_there_changes_nothing(table):
+    assert not remove_days(table, [MONDAY], metadata={})
+    assert current_version(table) is None

@@ -13,6 +13,7 @@ from deploy.embedded.__main__ import describe
 from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import find_layout
+from pipeline.dag_ids import STARTING
 from pipeline.errors import PlimsollError
 
 INTERRUPTED = 130
@@ -33,6 +34,10 @@ def main() -> int:
             for dag_id in story.DAGS:
                 airflow.wait_for_dag(dag_id)
                 airflow.unpause(dag_id)
+            teller.say(
+                f"  unpaused: {', '.join(STARTING)}, which start work by themselves and wait for "
+                "you; the others are active from the start"
+            )
             story.load_history(demo)
             candidate, run = story.train(demo)
             story.go_live(demo)

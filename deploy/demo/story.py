@@ -19,6 +19,7 @@ from pipeline.cli import main as plimsoll
 from pipeline.data.attempts import Stands, latest_standings
 from pipeline.records import from_json
 from pipeline.registry.pages import version_page
+from pipeline.shell import this_shell
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.review import look_back
 from pipeline.steps.training.gating import verdict_of
@@ -70,7 +71,9 @@ def go_live(demo: Demo) -> None:
     _run_range(demo, HISTORY, work="score again")
     _run_range(demo, IN_ONE_RUN)
     first, last = DAY_BY_DAY
-    demo.teller.say(f"  airflow backfill create --from-date {first} --to-date {last}: a run a day")
+    words = ("--dag-id", INGEST, "--from-date", str(first), "--to-date", str(last))
+    typed = this_shell().in_airflow("backfill", "create", *words)
+    demo.teller.say(f"  a run a day, as this does: {typed}")
     with demo.teller.patience("ingesting day by day"):
         # Days that a former demo has ingested are ingested again, and change nothing.
         backfill = create_backfill(demo.airflow, INGEST, first, last, reprocess="completed")
@@ -115,7 +118,7 @@ def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
     storage = settings.load().storage
     rows = chain(summary.ingested(storage, DETECTOR), summary.judged(verdict_of(candidate), later))
     print(summary.table(rows))
-    print("\nHow it stands: python -m pipeline status")
+    print(f"\nHow it stands: {this_shell().plimsoll('status')}")
     plimsoll(["status", DETECTOR])
     print(summary.table(_pages(demo, later.version, train_run)))
     print("\n  The stack goes on running; `make down` stops it and keeps everything.\n")

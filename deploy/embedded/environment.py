@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from deploy.embedded.ports import HOST
 from deploy.embedded.stack import LOGIN, Stack
 from deploy.preloading import FORK_SERVER
+from deploy.private_file import write_private
+from pipeline.settings import Login, record_of, record_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 # connections and variables for the DAGs are meant to.
 FOREIGN = ("AIRFLOW", "MLFLOW_", "PG", "PYTHON", "_MLFLOW")
 WELCOME = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
+
+_OF_PROCESSES = ("PYTHONPATH", "PLIMSOLL_HOME")  # a shell finds the record by these
 
 DETECTOR_BUNDLE: dict[str, Any] = {
     "name": "detectors",
@@ -38,6 +42,15 @@ def build_environment(stack: Stack, caller: Mapping[str, str]) -> dict[str, str]
         if name.startswith(WELCOME) or not name.startswith(FOREIGN)
     }
     return {**kept, **_process(caller), **_airflow(stack), **_mlflow(stack), **_plimsoll(stack)}
+
+
+def leave_record(stack: Stack) -> None:
+    """Leave what `pipeline.settings` takes for a shell that sets nothing: it holds passwords."""
+    told = {"MLFLOW_TRACKING_URI": stack.mlflow_url}
+    told |= {name: value for name, value in _plimsoll(stack).items() if name not in _OF_PROCESSES}
+    login = Login(stack.airflow_url, LOGIN, stack.secrets.airflow_password)
+    record = record_of(told, stack.layout.socket, login)
+    write_private(record_path(stack.layout.home), json.dumps(record, indent=2) + "\n")
 
 
 def _process(caller: Mapping[str, str]) -> dict[str, str]:

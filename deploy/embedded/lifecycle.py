@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deploy.airflow_api import connect
 from deploy.embedded import health, leftovers, postgres, programs, schema, supervision
-from deploy.embedded.environment import build_environment
+from deploy.embedded.environment import build_environment, leave_record
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import create_folders
 from deploy.embedded.ports import choose_ports, requested_ports
@@ -53,6 +53,7 @@ def up(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
         stack = load_stack(layout) if running else None
         if stack:
             say("the stack is already running")
+            leave_record(stack)
             _start_parts(stack, build_environment(stack, caller), say)
             return stack
         stack = _prepare(layout, caller, say)
@@ -102,6 +103,7 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     ports = choose_ports(requested_ports(caller), before.ports if before else None, say)
     stack = Stack(layout, ports, before.secrets if before else new_secrets())
     save_stack(stack)
+    leave_record(stack)
     login = json.dumps({LOGIN: stack.secrets.airflow_password})
     write_private(layout.airflow / "logins.json", login + "\n")
     if not layout.cluster.exists():

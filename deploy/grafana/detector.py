@@ -59,7 +59,7 @@ _NOW = (
     ),
     _single(
         "Labels waiting",
-        "Episodes put up for labelling: `python -m pipeline label DETECTOR --list`.",
+        "Episodes put up for labelling: `docker compose run --rm cli label $detector --list`.",
         _of("labels_waiting"),
         "none",
     ),

@@ -90,7 +90,7 @@ _TOTALS = (
     Panel(
         title="Days without a verdict",
         told="Expected days that were neither scored, nor quarantined, nor empty, nor failed by "
-        "name. `python -m pipeline status` lists them.",
+        "name. `docker compose run --rm cli status` lists them.",
         unit="none",
         kind="stat",
         width=6,

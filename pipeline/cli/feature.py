@@ -6,19 +6,29 @@ import argparse
 import getpass
 from datetime import UTC, datetime
 
-HELP = "Accept, mute or un-mute a channel that left its training range."
+HELP = "Accept, mute or un-mute a channel that left its training range, or list those that did."
+
+_MEANINGS = {
+    "accept": "its new level is normal",
+    "mute": "leave it out of the score until somebody un-mutes it",
+    "unmute": "judge it, whatever it shows",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `feature`."""
     parser.add_argument("detector", metavar="DETECTOR", help="name of a detector file")
+    parser.add_argument("--list", action="store_true", help="show what is muted, and how to answer")
     parser.add_argument(
         "decision",
+        nargs="?",
         choices=("accept", "mute", "unmute"),
         help="accept: its new level is normal; mute: leave it out of the score until un-muted; "
         "unmute: judge it whatever it shows",
     )
-    parser.add_argument("channel", metavar="CHANNEL", help="as the detector file calls it")
+    parser.add_argument(
+        "channel", nargs="?", metavar="CHANNEL", help="as the detector file calls it"
+    )
     parser.add_argument("--entity", metavar="NAME", help="one machine; without it all of them")
     parser.add_argument(
         "--since", metavar="TIME", help="2014-05-01T10:20Z, or a day (UTC); today by default"
@@ -28,16 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record the decision; says from when it counts."""
+    """Record the decision or show the list; says from when a decision counts."""
     import logging
 
     import structlog
 
+    from pipeline import settings
+    from pipeline.errors import DataError
     from pipeline.steps.people.answers import Signature
     from pipeline.steps.people.deciding import decide
 
     # What the event says is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    settings.refuse_nowhere(settings.load())
+    if arguments.list:
+        _show(arguments.detector)
+        return 0
+    if arguments.decision is None or arguments.channel is None:
+        msg = "no decision about a channel is given; add accept, mute or unmute and the channel, "
+        raise DataError(msg + "or use --list.")
     told = decide(
         arguments.detector,
         arguments.channel,
@@ -53,3 +72,21 @@ def run(arguments: argparse.Namespace) -> int:
         f"says {told['author']}; counts when these rows are scored, or scored again."
     )
     return 0
+
+
+def _show(detector: str) -> None:
+    """Every channel that is muted, with the commands that decide about it."""
+    from pipeline import settings
+    from pipeline.shell import this_shell
+    from pipeline.steps.candidate import detector_named
+    from pipeline.steps.oversight.open_points import muted_channels
+
+    spec, shell = detector_named(detector), this_shell()
+    found = muted_channels(settings.load().storage, spec.name)
+    print(f"Muted on the newest scored day: {len(found)}")
+    for channel, entity in found:
+        machine = [f"--entity={entity}"] if entity else []
+        print(f"  {channel}{f' on {entity}' if entity else ''}")
+        for decision, meaning in _MEANINGS.items():
+            print(f"    {meaning}:")
+            print(f"      {shell.plimsoll('feature', detector, decision, channel, *machine)}")

@@ -37,11 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     import structlog
 
+    from pipeline import settings
     from pipeline.steps.people import labelling
     from pipeline.steps.people.answers import Answer, Signature
 
     # What the events say is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    settings.refuse_nowhere(settings.load())
     now = datetime.now(UTC)
     if arguments.list:
         _show(arguments.detector, labelling.waiting(arguments.detector, now=now))
@@ -70,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(detector: str, found: Waiting) -> None:
+    from pipeline.shell import this_shell
+
     drawn = [f"{a.incident}  {_span(a.start, a.end)}  {a.entity}" for a in found.audits]
     open_ones = [
         f"{i.id}  {_span(i.start, i.end)}  {i.entity}  {i.rows} rows, peak {i.peak:.1f} x threshold"
@@ -84,9 +88,13 @@ def _show(detector: str, found: Waiting) -> None:
     _section("Incidents without a label", open_ones)
     _section("Labels; where two overlap the later one counts", said)
     if drawn or open_ones:
-        print(
-            f"Answer: python -m pipeline label {detector} --incident ID --verdict incident|normal"
-        )
+        # The last line of its section: the newest of those that are to be answered first.
+        first = found.audits[-1].incident if found.audits else found.incidents[-1].id
+        shell = this_shell()
+        print(f"Answer, {first} for instance: an incident, or a false alarm (normal)")
+        for verdict in ("incident", "normal"):
+            words = ("label", detector, "--incident", first, "--verdict", verdict)
+            print(f"  {shell.plimsoll(*words)}")
 
 
 def _section(title: str, lines: list[str]) -> None:

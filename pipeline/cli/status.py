@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pipeline.dag_ids import STARTING, VERBS
+from pipeline.errors import OutageError
 from pipeline.printable import one_line
 
 if TYPE_CHECKING:
+    from pipeline.scheduler import Dag
+    from pipeline.settings import Settings
     from pipeline.steps.oversight.health import Health
+    from pipeline.steps.oversight.leftovers import Leftover
 
 HELP = "Show how each detector is doing, prove that no day was skipped, say what to do next."
 
 _SHOWN = 10
+_TOLD = 3
 _LABEL_WIDTH = 12
 
 
@@ -34,22 +41,59 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline import settings
     from pipeline.config import detector_files
+
+    here = settings.load()
+    settings.refuse_nowhere(here)  # before the libraries, which take seconds
+
+    from pipeline.registry.connection import answering
     from pipeline.steps.oversight.health import health_of
+    from pipeline.steps.oversight.leftovers import leftovers
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    names = arguments.detectors or [path.stem for path in detector_files(settings.load().detectors)]
-    found = [health_of(name, now=datetime.now(UTC)) for name in names]
+    names = arguments.detectors or [path.stem for path in detector_files(here.detectors)]
+    with answering(here):
+        dags = _dags(here)
+        found = [health_of(name, now=datetime.now(UTC), dags=dags) for name in names]
+        left = [] if arguments.detectors else leftovers(here, now=datetime.now(UTC))
     if arguments.json:
         print(json.dumps([_as_json(health, proof=arguments.proof) for health in found], indent=1))
+        for each in left:
+            print("\n".join(_leftover(each)), file=sys.stderr)
     else:
         screens = [
             "\n".join(map(one_line, _screen(health, proof=arguments.proof))) for health in found
         ]
-        print("\n\n".join(screens) or "No detector files; see PLIMSOLL_DETECTORS.")
+        screens += ["\n".join(map(one_line, _leftover(each))) for each in left]
+        print("\n\n".join(screens) or f"There is no detector file in {here.detectors}.")
     return int(not all(health.healthy for health in found))
 
 
+def _dags(here: Settings) -> list[Dag] | None:
+    """The DAGs as Airflow has them; None where nobody can ask it, which is no reason to stop."""
+    from pipeline.scheduler import signed_in
+
+    if here.stack is None:
+        return None
+    try:
+        with signed_in(here.stack.airflow) as airflow:
+            return airflow.dags()
+    except OutageError as error:
+        print(f"warning: whether DAGs are paused is not known: {error}", file=sys.stderr)
+        return None
+
+
+def _leftover(left: Leftover) -> Iterator[str]:
+    from pipeline.shell import this_shell
+
+    yield f"{left.detector}: no detector file"
+    told = f"{', '.join(left.tables)}; {left.open_incidents} incidents that nobody has judged"
+    yield f"  {'tables':<{_LABEL_WIDTH}}{told}"
+    yield f"  {'next':<{_LABEL_WIDTH}}put its file back, or say what becomes of the tables"
+    yield f"  {'':<{_LABEL_WIDTH}}{this_shell().plimsoll('remove', left.detector)}"
+
+
 def _screen(health: Health, *, proof: bool) -> Iterator[str]:
+    from pipeline.shell import this_shell
     from pipeline.steps.oversight.next_action import next_action
 
     yield f"{health.detector}: {'healthy' if health.healthy else 'NOT HEALTHY'}"
@@ -60,7 +104,7 @@ def _screen(health: Health, *, proof: bool) -> Iterator[str]:
         yield f"    {each.day}  {each.state}{'  ' + each.reason if each.reason else ''}"
     if len(broken) > _SHOWN and not proof:
         yield f"    ... {len(broken) - _SHOWN} earlier ones; --proof lists every day"
-    todo = next_action(health)
+    todo = next_action(health, this_shell())
     yield f"  {'next':<{_LABEL_WIDTH}}{todo.what}"
     if todo.command:
         yield f"  {'':<{_LABEL_WIDTH}}{todo.command}"
@@ -84,9 +128,30 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
     yield "drift", f"{drift.kind} on {drift.day}: {drift.reason}" if drift else "not judged yet"
     yield "muted", ", ".join(health.muted) or "no channel"
     yield "labels", f"{health.labels_waiting} wait, {health.audits_waiting} drawn at random"
+    if health.dags is not None:
+        yield "Airflow", _airflow(health)
     counts = ", ".join(f"{count} {state}" for state, count in health.counts.items())
     skipped = f"{len(health.violations)} VIOLATIONS" if health.violations else "none skipped"
-    yield "days", f"{len(health.partitions)} expected: {counts or 'none'}; {skipped}"
+    yield "days", f"{len(health.due)} expected: {counts or 'none'}; {skipped}"
+    if health.outside:
+        some = ", ".join(f"{each.day} ({each.reason})" for each in health.outside[:_TOLD])
+        more = f" and {len(health.outside) - _TOLD} more" * (len(health.outside) > _TOLD)
+        yield "", f"{len(health.outside)} outside the schedule, of which nothing is expected:"
+        yield "", f"{some}{more}"
+
+
+def _airflow(health: Health) -> str:
+    """Which DAGs wait for the user, and how many runs wait for their DAG."""
+    paused = health.paused or ()
+    if not health.dags:
+        return "it has no DAG of this detector yet"
+    if not paused:
+        return "every DAG is active"
+    told = f"paused: {', '.join(sorted(paused, key=VERBS.index))}"
+    if set(paused) <= set(STARTING):
+        told = f"{told}, until you unpause them; the others are active"
+    queued = [f"{dag.waiting} of {dag.verb}" for dag in health.dags if dag.paused and dag.waiting]
+    return told + (f"; runs that wait for that: {', '.join(queued)}" if queued else "")
 
 
 def _live(health: Health) -> str:
@@ -102,6 +167,7 @@ def _live(health: Health) -> str:
 
 def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
     from pipeline.records import to_json
+    from pipeline.shell import this_shell
     from pipeline.steps.oversight.next_action import next_action
 
     told = to_json(health)
@@ -110,6 +176,6 @@ def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
         "healthy": health.healthy,
         "days": health.counts,
         "violations": [to_json(each) for each in health.violations],
-        "next": to_json(next_action(health)),
+        "next": to_json(next_action(health, this_shell())),
         **({"partitions": days} if proof else {}),
     }

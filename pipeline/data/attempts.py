@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
+import pandas as pd
+
 from pipeline.config import DetectorSpec
 from pipeline.data.fingerprint import contract_hash
 from pipeline.data.meaning import Meaning, as_text, from_text
@@ -15,7 +17,10 @@ from pipeline.data.telemetry import Difference
 from pipeline.table_schemas import COMMIT
 from pipeline.tables import Table, append, in_order, read
 
-Standing = Literal["validated", "quarantined", "empty", "failed"]
+Standing = Literal["validated", "quarantined", "empty", "failed", "withdrawn"]
+
+WITHDRAWN: Standing = "withdrawn"
+"""A person took the day back: what is on record of it before counts no more."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Attempt:
     day: date
     attempted_at: datetime
     run_id: str
-    verdict: Literal["validated", "quarantined", "empty", "unchanged", "failed"]
+    verdict: Literal["validated", "quarantined", "empty", "unchanged", "failed", "withdrawn"]
     standing: Standing
     reasons: str = ""
     expected: int = 0
@@ -118,7 +123,8 @@ def latest_standings(
     columns = ["attempted_at", COMMIT, "standing", "reasons"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    newest = in_order(rows, "attempted_at").drop_duplicates("date", keep="last")
+    standing = since_withdrawn(in_order(rows, "attempted_at"), "standing")
+    newest = standing.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
 
@@ -141,7 +147,7 @@ def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
     columns = ["attempted_at", COMMIT, "standing", "accepted", "meaning"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    rows = in_order(rows, "attempted_at")
+    rows = since_withdrawn(in_order(rows, "attempted_at"), "standing")
     latest = rows.drop_duplicates("date", keep="last")
     held = latest["date"][latest["standing"].eq("validated") & latest["accepted"].gt(0)]
     # A day that was blocked later keeps the rows that an earlier attempt let in.
@@ -150,6 +156,13 @@ def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
     read_once = {text: from_text(text) for text in known["meaning"].unique()}
     pairs = zip(known["date"], known["meaning"], strict=True)
     return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
+
+
+def since_withdrawn(lines: pd.DataFrame, column: str) -> pd.DataFrame:
+    """`lines`, in order, without those of each day up to its latest WITHDRAWN in `column`."""
+    latest_first = lines[column].eq(WITHDRAWN)[::-1]
+    gone = latest_first.groupby(lines["date"][::-1]).cummax()
+    return lines[~gone.reindex(lines.index).astype(bool)]
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:

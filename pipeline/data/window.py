@@ -18,7 +18,7 @@ from pipeline.data.meaning import meaning_of, spans
 from pipeline.data.spelling import truth
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline
-from pipeline.errors import DataError
+from pipeline.errors import DataError, TooFewDays
 from pipeline.tables import Table, current_version, days_in, read
 
 
@@ -78,9 +78,10 @@ def read_training_window(
         version: table version to read; the newest by default.
 
     Raises:
-        DataError: fewer than `split.minimum_days` days are there, or rows of some of them mean
-            something else than the detector file says by now (`pipeline.data.meaning`), or lack a
-            column of it. (A feature, where values may be missing: all rows.)
+        TooFewDays: fewer than `split.minimum_days` days are there.
+        DataError: rows of some of them mean something else than the detector file says by now
+            (`pipeline.data.meaning`), or lack a column of it. (A feature, where values may be
+            missing: all rows.)
     """
     table = Table(root, spec.name, "telemetry")
     version = current_version(table) if version is None else version
@@ -91,7 +92,7 @@ def read_training_window(
             f"{spec.split.minimum_days}: ingest more days, take a later as-of day, or lower "
             "split.minimum_days."
         )
-        raise DataError(msg)
+        raise TooFewDays(msg)
     days = days[-spec.split.training_days :]
     record = on_record(root, spec.name, days[0], as_of - timedelta(days=1))
     _refuse_lost(record, table, days[0], as_of)

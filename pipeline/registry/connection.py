@@ -1,22 +1,167 @@
-"""A quiet MLflow client."""
+"""A quiet MLflow client, and the question whether MLflow is there at all."""
 
 from __future__ import annotations
 
 import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import mlflow
+import requests
+import urllib3.exceptions
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException, RestException
 
-from pipeline.settings import Settings, hand_to_mlflow
+from pipeline.errors import OutageError
+from pipeline.settings import (
+    Settings,
+    environment,
+    hand_to_mlflow,
+    named,
+    nobody_said,
+    refuse_nowhere,
+)
+from pipeline.shell import python_of
 
 Client = MlflowClient
 """A name for it outside this package, which alone imports MLflow."""
 
+# A person waits for the answer; MLflow itself would try for four minutes.
+_REQUEST_S = 10
+_ANSWER_S = 20.0
+_FILE_S = 90.0  # a file that is new is given its tables first
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_NOBODY = "plimsoll-asks-whether-mlflow-is-there"
+_STRANGER = "something else than MLflow answers there"
+_WORDS: dict[type[BaseException], str] = {
+    urllib3.exceptions.TimeoutError: "it does not answer in time",
+    requests.exceptions.Timeout: "it does not answer in time",
+    requests.exceptions.ProxyError: "the proxy does not let it through",
+    requests.exceptions.SSLError: "its certificate is not accepted",
+    requests.exceptions.RetryError: "it answers with server errors",
+    requests.exceptions.InvalidURL: "that is no address",
+    requests.exceptions.ConnectionError: "no connection",
+    KeyError: "MLflow knows no such kind of address",
+}
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+
 
 def connect(settings: Settings) -> MlflowClient:
-    """A client of the deployment's MLflow server."""
+    """A client of the deployment's MLflow server.
+
+    Raises:
+        ConfigError: nobody said which server that is.
+    """
+    uri = _uri(settings)
     hand_to_mlflow(settings)
-    mlflow.set_tracking_uri(settings.mlflow_uri)
-    mlflow.set_registry_uri(settings.mlflow_uri)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     return MlflowClient()
+
+
+@contextmanager
+def answering(settings: Settings) -> Iterator[None]:
+    """MLflow for a person who waits: inside, it answers soon or an error says that it does not.
+
+    Raises:
+        ConfigError: nobody said which server is meant.
+        OutageError: the stack is down, or MLflow does not answer, or something else does.
+    """
+    refuse_nowhere(settings)
+    uri = _uri(settings)
+    patience = {_TIMEOUT: named(_TIMEOUT) or str(_REQUEST_S)}
+    with environment(patience | _without_proxy(settings, uri)):
+        with environment({_RETRIES: "0"}):
+            _refuse_silence(settings, uri)
+        with environment({_RETRIES: "1"}):
+            try:
+                yield
+            except (MlflowException, requests.RequestException) as error:
+                raise OutageError(_unanswered(settings, uri, _reason(error))) from error
+
+
+def _uri(settings: Settings) -> str:
+    if settings.mlflow_uri is None:
+        raise nobody_said(settings)
+    return settings.mlflow_uri
+
+
+def _without_proxy(settings: Settings, uri: str) -> dict[str, str]:
+    """What makes HTTP libraries ask the embedded stack directly: proxies are for other machines."""
+    if settings.stack is None:
+        return {}
+    known = named("NO_PROXY") or named("no_proxy")
+    value = ",".join(filter(None, (known, urlsplit(uri).hostname)))
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def _refuse_silence(settings: Settings, uri: str) -> None:
+    """Ask for a model that nobody has: MLflow alone knows how to say that there is none.
+
+    In a thread of its own, because some servers neither answer nor hang up, and MLflow waits for a
+    database for half an hour.
+    """
+    remote = uri.startswith("http")
+    found: list[str | None] = []
+    asking = threading.Thread(
+        target=lambda: found.append(_ask(settings, remote=remote)), daemon=True
+    )
+    asking.start()
+    asking.join(patience := _FILE_S if uri.startswith("sqlite") else _ANSWER_S)
+    reason = found[0] if found else f"no answer within {patience:.0f} s"
+    if reason is not None:
+        raise OutageError(_unanswered(settings, uri, reason))
+
+
+def _ask(settings: Settings, *, remote: bool) -> str | None:
+    """None when MLflow answers as MLflow does, and otherwise what came instead."""
+    # It tells of each try, with the address and its password, which a person is not asked to read.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.ERROR)
+    try:
+        found = connect(settings).get_registered_model(_NOBODY)
+    except RestException as error:
+        code = error.json.get("error_code")
+        if code == _ABSENT:
+            return None
+        return _reason(error) if code else _STRANGER
+    except MlflowException as error:
+        return None if error.error_code == _ABSENT and not remote else _reason(error)
+    except Exception as error:  # noqa: BLE001 - whatever a driver says, MLflow is not there
+        return _reason(error)
+    return None if found.name == _NOBODY else _STRANGER
+
+
+def _reason(error: BaseException) -> str:
+    """Why, in words; a driver's own text may hold the address with its password, so it is left."""
+    chain: list[BaseException] = [error]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(before)
+    kinds = tuple(type(each) for each in chain)
+    for kind, words in _WORDS.items():
+        if any(issubclass(each, kind) for each in kinds):
+            return words
+    if isinstance(error, RestException):
+        return str(error.message).splitlines()[0][:300]
+    if status := re.search(r"failed with error code (\d+)", str(error)):
+        return f"status {status[1]}"
+    return _STRANGER if "valid JSON" in str(error) else kinds[-1].__name__
+
+
+def _unanswered(settings: Settings, uri: str, reason: str) -> str:
+    stack = settings.stack
+    if stack is None:
+        mend = "check MLFLOW_TRACKING_URI and that server, or unset it to use the embedded stack"
+    else:
+        mend = f"look at it with `{python_of(settings)} -m deploy.embedded status`"
+    return f"MLflow at {_shown(uri)} cannot be asked ({reason}); {mend}."
+
+
+def _shown(uri: str) -> str:
+    """`uri` without the password that it may hold."""
+    head, mark, rest = uri.partition("://")
+    return f"{head}{mark}{rest.rpartition('@')[2]}" if mark else uri

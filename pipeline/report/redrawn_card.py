@@ -158,7 +158,8 @@ def _held(held: tuple[HeldEpisode, ...]) -> str:
     rest = f"\n\n{more} more are in `recalibration/held.json` of the run." if more > 0 else ""
     return (
         "### Held back: please label\n\n"
-        "`python -m pipeline label` or the label DAG; the next recalibration counts the answer.\n\n"
+        "In the form of the label DAG, or on the command line (`label`); the next recalibration "
+        "counts the answer.\n\n"
         + table(("From (UTC)", "To", "Entity", "Rows", "To blame"), rows)
         + rest
     )

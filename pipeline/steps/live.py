@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline import lineage, log_context, settings
 from pipeline.detector.bundle import Bundle, load_bundle
-from pipeline.errors import BundleError, DataError
+from pipeline.errors import BundleError, NothingLive
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import connect
 from pipeline.registry.versions import Version
@@ -34,12 +34,12 @@ def champion(detector: str) -> Live:
     """The live version.
 
     Raises:
-        DataError: nothing is live yet.
+        NothingLive: nothing is.
     """
     found = by_alias(detector, promotion.CHAMPION)
     if found is None:
         msg = f"{detector} has no champion yet; run its train DAG first."
-        raise DataError(msg)
+        raise NothingLive(msg)
     log_context.bind_version(found.version.number)
     lineage.note_model(detector, found.version.number, alias=promotion.CHAMPION)
     return found

@@ -1,4 +1,5 @@
 import getpass
+import shlex
 
 import pytest
 import yaml
@@ -8,7 +9,7 @@ from pipeline.cli import main
 from pipeline.data.decisions import decisions_as_of
 from pipeline.data.labels import labels_as_of
 from pipeline.data.telemetry import telemetry_table
-from pipeline.tables import Table, replace_days
+from pipeline.tables import Table, append, replace_days
 from tests.builders import days, make_spec, make_telemetry, moment
 from tests.steps.asked import put_incident
 
@@ -110,3 +111,20 @@ def test_a_name_that_would_steer_the_terminal_is_shown_as_text(capsys):
     assert "\x1b" not in shown
     assert not any(line.startswith("last scored") for line in shown.splitlines())
     assert r"\x1b[2Jpump\nlast scored 2099-01-01" in shown
+
+
+def test_the_list_ends_with_commands_that_can_be_pasted(lake, capsys):
+    score_days_with_an_incident = {
+        "date": days(1)[0], "kind": "anomaly", "status": "raised", "entity": "a",
+        "start": moment(days(1)[0], 3), "end": moment(days(1)[0], 5), "rows": 3, "peak": 2.0,
+        "peak_at": moment(days(1)[0], 3), "version": 1, "features": '[["flow", 3.0]]',
+    }  # fmt: skip
+    append(Table(lake, "pumps", "incidents"), [score_days_with_an_incident])
+
+    main(["label", "pumps", "--list"])
+
+    lines = capsys.readouterr().out.splitlines()
+    for line, verdict in zip(lines[-2:], ("incident", "normal"), strict=True):
+        words = shlex.split(line)
+        assert main(words[words.index("pipeline") + 1 :]) == 0
+        assert labels_as_of(lake, "pumps", FAR)[-1].verdict == verdict

@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import yaml
 from pipeline import settings, tables
 from pipeline.cli import main
 from pipeline.data.attempts import Attempt, record
+from pipeline.registry import connection
 from pipeline.steps.oversight import health
 from pipeline.tables import Table
 from tests.builders import make_spec, moment
@@ -47,6 +49,8 @@ class Plant:
 def plant(tmp_path, monkeypatch) -> Plant:
     for variable in ("STORAGE", "DETECTORS", "CACHE"):
         monkeypatch.setenv(f"PLIMSOLL_{variable}", str(tmp_path))
+    monkeypatch.setenv("PLIMSOLL_AIRFLOW_COMMAND", "airflow")
+    monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
     made = Plant(settings.load().storage)
     spec = make_spec(schedule={"start": str(made.days[0])})
     content = spec.model_dump(mode="json", by_alias=True)

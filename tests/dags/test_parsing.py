@@ -37,9 +37,10 @@ tasks = {
     for dag_id, dag in bag.dags.items()
 }
 docs = {dag_id: dag.doc_md for dag_id, dag in bag.dags.items()}
+paused = {dag_id: dag.is_paused_upon_creation for dag_id, dag in bag.dags.items()}
 params = {dag_id: sorted(dag.params) for dag_id, dag in bag.dags.items()}
 print("RESULT" + json.dumps({"errors": {str(k): str(v) for k, v in bag.import_errors.items()},
-                             "tasks": tasks, "docs": docs, "params": params}))
+                             "tasks": tasks, "docs": docs, "params": params, "paused": paused}))
 """
 
 IMPORT_ONLY = """
@@ -83,6 +84,13 @@ def test_every_detector_has_its_dags(parsed):
     detectors = [path.stem for path in (REPOSITORY / "detectors").glob("*.yaml")]
 
     assert set(parsed["tasks"]) == {f"{name}__{verb}" for name in detectors for verb in VERBS}
+
+
+def test_only_what_starts_work_by_itself_waits_for_the_user(parsed):
+    waits = {name.rpartition("__")[2] for name, paused in parsed["paused"].items() if paused}
+
+    assert waits == {"ingest", "train", "recalibrate"}
+    assert None not in parsed["paused"].values()
 
 
 def test_ingest_is_a_visible_chain(parsed):

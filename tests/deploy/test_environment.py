@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
-from deploy.embedded.environment import build_environment
+from deploy.embedded.environment import build_environment, leave_record
+from pipeline import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from deploy.embedded.stack import Stack
 
@@ -98,3 +102,25 @@ def test_dags_of_ones_own_lie_beside_those_of_the_detectors(stack: Stack, tmp_pa
     bundles = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
     assert [bundle["name"] for bundle in bundles] == ["detectors", "more"]
     assert bundles[1]["kwargs"] == {"path": str(tmp_path)}
+
+
+def test_a_plain_shell_has_the_settings_of_the_tasks(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    leave_record(stack)
+    monkeypatch.setenv("PLIMSOLL_HOME", str(stack.layout.home))
+    plain = settings.load()
+
+    for name, value in build_environment(stack, {}).items():
+        if name.startswith("PLIMSOLL_") or name == "MLFLOW_TRACKING_URI":
+            monkeypatch.setenv(name, value)
+
+    assert settings.load() == plain
+    assert plain.stack is not None
+    assert plain.stack.socket == stack.layout.socket
+    assert plain.stack.airflow.password == stack.secrets.airflow_password
+
+
+def test_the_record_can_be_read_by_its_owner_only(stack: Stack):
+    leave_record(stack)
+
+    path = settings.record_path(stack.layout.home)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -20,6 +20,7 @@ from pipeline.errors import OutageError
 from pipeline.incidents import Incident
 from pipeline.printable import one_line
 from pipeline.records import from_json, to_json
+from pipeline.shell import this_shell
 from pipeline.steps.candidate import as_date, detector_named
 from pipeline.steps.operation.incidents import incidents_between
 from pipeline.tables import Table
@@ -150,13 +151,17 @@ def notice_of(spec: DetectorSpec, incident: Incident, day: date) -> Notice:
     first = f", first of all {worst}" if worst else ""
     peak = f"{incident.peak:.1f} x the threshold at {incident.peak_at:%H:%M}"
     span = f"{incident.start:%Y-%m-%d %H:%M} to {incident.end:%Y-%m-%d %H:%M} UTC"
-    answer = f"python -m pipeline label {spec.name} --incident {incident.id} --verdict"
+    answer = ("label", spec.name, "--incident", incident.id, "--verdict")
+    shell = this_shell()
     lines = [
         f"From {span}, {incident.rows} rows.",
         f"Peak: {peak}." if incident.kind == "anomaly" else "",
         f"To blame: {'; '.join(blamed[:_TOLD])}." if blamed else "",
         f"Seen by version {incident.version}.",
-        f"Answer, and the answer is used: {answer} incident, or normal.",
+        "Answer, and the answer is used. Something was wrong:",
+        shell.plimsoll(*answer, "incident"),
+        "It was a false alarm:",
+        shell.plimsoll(*answer, "normal"),
     ]
     return Notice(
         detector=spec.name,

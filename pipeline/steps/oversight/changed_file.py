@@ -108,6 +108,9 @@ def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     from pipeline.steps import live
     from pipeline.steps.meaning import against_file, mend, needs_of, said
 
+    if here.mlflow_uri is None:
+        msg = "no MLflow is known: no stack was started here, and MLFLOW_TRACKING_URI is not set."
+        raise OutageError(msg)
     path = here.mlflow_uri.removeprefix(_SQLITE)
     if path != here.mlflow_uri and not Path(path).exists():
         # To ask would make it.

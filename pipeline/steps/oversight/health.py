@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,6 +15,7 @@ from pipeline.incidents import Incident
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
+from pipeline.scheduler import Dag
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.rollback import unfinished
 from pipeline.steps.operation.drift_table import standing_verdict
@@ -80,8 +82,10 @@ class Health:
         audits_waiting: those that were drawn at random and wait.
         muted: channels left out of the newest scored day's scores, with their machine.
         unfinished_rollback: versions that were rolled back and whose days await new scores.
-        partitions: every expected day.
+        partitions: every expected day, and days on record that the schedule does not expect.
         not_loaded: first and last day of an ended history that nobody has loaded yet.
+        ended: whether the schedule has come to its end: nothing starts by itself any more.
+        dags: its DAGs as Airflow has them; None: nobody could ask Airflow.
     """
 
     detector: str
@@ -100,11 +104,30 @@ class Health:
     unfinished_rollback: tuple[int, ...]
     partitions: tuple[PartitionState, ...]
     not_loaded: tuple[date, date] | None
+    ended: bool = False
+    dags: tuple[Dag, ...] | None = None
+
+    @property
+    def due(self) -> tuple[PartitionState, ...]:
+        """The days that the schedule expects."""
+        return tuple(each for each in self.partitions if each.due)
+
+    @property
+    def outside(self) -> tuple[PartitionState, ...]:
+        """Days on record that it does not expect, as the detector file is now."""
+        return tuple(each for each in self.partitions if not each.due)
+
+    @property
+    def paused(self) -> tuple[str, ...] | None:
+        """Verbs of the DAGs whose runs wait because somebody has yet to unpause them."""
+        if self.dags is None:
+            return None
+        return tuple(dag.verb for dag in self.dags if dag.paused)
 
     @property
     def counts(self) -> dict[State, int]:
-        """Days by state."""
-        return dict(Counter(each.state for each in self.partitions))
+        """Expected days by state."""
+        return dict(Counter(each.state for each in self.due))
 
     @property
     def violations(self) -> tuple[PartitionState, ...]:
@@ -117,8 +140,8 @@ class Health:
         return not self.violations and not self.counts.get("failed")
 
 
-def health_of(detector: str, *, now: datetime) -> Health:
-    """How `detector` is doing at `now`.
+def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None) -> Health:
+    """How `detector` is doing at `now`; `dags` are those of Airflow, None: nobody knows them.
 
     Raises:
         OutageError: the store or MLflow does not answer.
@@ -145,6 +168,8 @@ def health_of(detector: str, *, now: datetime) -> Health:
         unfinished_rollback=unfinished(client, detector),
         partitions=points.partitions,
         not_loaded=_not_loaded(spec, points.partitions, now.date()),
+        ended=spec.schedule.end is not None and spec.schedule.end < now.date(),
+        dags=None if dags is None else tuple(dag for dag in dags if dag.detector == detector),
     )
 
 
@@ -202,8 +227,13 @@ def _drift(root: str, spec: DetectorSpec, scored: list[date]) -> DriftLine | Non
 def _not_loaded(
     spec: DetectorSpec, states: tuple[PartitionState, ...], today: date
 ) -> tuple[date, date] | None:
-    end = spec.schedule.end
-    loaded = states[-1].day if states else spec.schedule.start - timedelta(days=1)
+    end, one = spec.schedule.end, timedelta(days=1)
+    loaded = spec.schedule.start - one
+    due = [each.day for each in states if each.due]
+    for day in due:
+        if day not in (due[0], loaded + one):
+            break  # a stray day; what lies before it was not loaded
+        loaded = day
     if end is None or end >= today or loaded >= end:
         return None
-    return loaded + timedelta(days=1), end
+    return loaded + one, end

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from pipeline.dag_ids import PROMISED, STARTING, dag_id
+from pipeline.shell import Shell
+
 if TYPE_CHECKING:
     from pipeline.steps.oversight.health import Health
     from pipeline.steps.oversight.status import PartitionState
+
+Run = tuple[str, Mapping[str, str]]
+"""A run of a DAG: its verb, and what its form is filled in with."""
+
+_LONG = timedelta(days=31)
 
 NOTHING = "nothing: all is well"
 
@@ -22,79 +30,114 @@ class NextAction:
     command: str = ""
 
 
-def next_action(health: Health) -> NextAction:
-    """The most urgent of all that `health` asks for."""
-    return next(_wanted(health), NextAction(NOTHING))
+def next_action(health: Health, shell: Shell) -> NextAction:
+    """The most urgent of all that `health` asks for, as it is typed in `shell`."""
+    return next(_wanted(health, shell), NextAction(NOTHING))
 
 
-def _wanted(health: Health) -> Iterator[NextAction]:
+def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
     """All that there is to do, most urgent first: what is live, what was lost, what is open."""
-    name = health.detector
+    yield from _promised(health, shell)
     if health.unfinished_rollback:
         left = ", ".join(str(version) for version in health.unfinished_rollback)
-        yield NextAction(
+        yield _run(
+            health,
+            shell,
             f"finish the rollback of version {left}: days that it scored await their new scores",
-            _trigger(name, "rollback", target="previous", reason="finish the rollback"),
+            ("rollback", {"target": "previous", "reason": "finish the rollback"}),
         )
-    yield from _days(health)
+    yield from _days(health, shell)
     if health.live is None and any(health.counts.get(state) for state in ("scored", "waiting")):
-        yield NextAction("train the first version", _trigger(name, "train"))
-    yield from _judgements(health)
-    yield from _answers(health)
+        yield _run(health, shell, "train the first version", ("train", {}))
+    yield from _judgements(health, shell)
+    yield from _answers(health, shell)
     if health.not_loaded:
         first, last = health.not_loaded
-        yield NextAction(
+        yield _run(
+            health,
+            shell,
             f"load the rest of the history, {first} to {last}",
-            _trigger(name, "load", from_day=str(first), to_day=str(last)),
+            ("load", {"from_day": str(first), "to_day": str(last)}),
         )
+    yield from _starting(health, shell)
 
 
-def _days(health: Health) -> Iterator[NextAction]:
+def _promised(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """DAGs that a promise depends on, where somebody has paused them."""
+    paused = [verb for verb in PROMISED if verb in (health.paused or ())]
+    if paused:
+        what = f"unpause {', '.join(paused)}: while they are paused, their runs wait unseen"
+        yield NextAction(what, _unpause(health.detector, paused, shell) or "")
+
+
+def _starting(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """DAGs that start work by themselves, where nobody has switched them on yet."""
+    paused = [verb for verb in STARTING if verb in (health.paused or ())]
+    if paused and not health.ended:
+        what = f"unpause {', '.join(paused)}, if they shall run by themselves from now on"
+        yield NextAction(what, _unpause(health.detector, paused, shell) or "")
+
+
+def _days(health: Health, shell: Shell) -> Iterator[NextAction]:
     """What days without a settled state, and failed days, ask for."""
-    name, states = health.detector, health.partitions
+    name, states = health.detector, health.due
     missing = [each for each in states if each.state == "missing"]
     if missing:
-        yield NextAction(f"ingest {_span(missing)}, which nobody ever tried", _load(name, missing))
+        yield _run(
+            health,
+            shell,
+            f"ingest {_span(missing)}, which nobody ever tried{_or_never(missing)}",
+            _load(missing),
+        )
     odd = [each for each in states if each.state == "contradictory"]
     if odd:
         yield NextAction(
-            f"look into {_span(odd)}: {odd[0].reason}", f"python -m pipeline status {name} --proof"
+            f"look into {_span(odd)}: {odd[0].reason}", shell.plimsoll("status", name, "--proof")
         )
     waiting = [each for each in states if each.state == "waiting"]
     if waiting and health.live is not None:
-        yield NextAction(f"score {_span(waiting)}", _score(name, waiting))
+        yield _run(health, shell, f"score {_span(waiting)}", _score(waiting))
     failed = [each for each in states if each.state == "failed"]
     scoring = [each for each in failed if each.reason.startswith("scoring: ")]
     if failed:
         chosen, again = (scoring, _score) if scoring else (failed, _load)
-        yield NextAction(
-            f"mend and run again {_span(chosen)}: {chosen[-1].reason}", again(name, chosen)
+        yield _run(
+            health,
+            shell,
+            f"mend and run again {_span(chosen)}: {chosen[-1].reason}",
+            again(chosen),
         )
 
 
-def _judgements(health: Health) -> Iterator[NextAction]:
+def _or_never(missing: Sequence[PartitionState]) -> str:
+    """The other way out of a long hole: the source may never have had these days."""
+    first, last = _run_of(missing)
+    if last - first < _LONG:
+        return ""
+    return "; if the source never had them, set schedule.start and end to the days that it has"
+
+
+def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
     """What the drift verdict, a waiting challenger and shifted channels ask for."""
     name = health.detector
     if health.drift is not None and health.drift.action in ("retrain", "recalibrate"):
         verb = {"retrain": "train"}.get(health.drift.action, health.drift.action)
-        yield NextAction(f"{verb}: {health.drift.reason}", _trigger(name, verb))
+        yield _run(health, shell, f"{verb}: {health.drift.reason}", (verb, {}))
     if health.challenger is not None and health.approval == "human":
         yield NextAction(
             f"approve or reject version {health.challenger}: its promotion card is in MLflow, the "
             f"question under Required Actions of {name}__train in Airflow"
         )
     if health.muted:
-        channel, _, where = health.muted[0].partition(" on ")
         yield NextAction(
             f"decide about {', '.join(health.muted)}, which left its training range",
-            f"python -m pipeline feature {name} accept|mute|unmute {channel}"
-            + f" --entity {where}" * bool(where),
+            shell.plimsoll("feature", name, "--list"),
         )
 
 
-def _answers(health: Health) -> Iterator[NextAction]:
+def _answers(health: Health, shell: Shell) -> Iterator[NextAction]:
     """What waits for a person's verdict, drawn episodes first: each of them stands for many."""
-    listed = f"python -m pipeline label {health.detector} --list"
+    listed = shell.plimsoll("label", health.detector, "--list")
     if health.audits_waiting:
         yield NextAction(f"label the {health.audits_waiting} episodes drawn at random", listed)
     if health.open_incidents:
@@ -121,19 +164,37 @@ def _run_of(states: Sequence[PartitionState]) -> tuple[date, date]:
     return first, days[-1]
 
 
-def _load(detector: str, states: Sequence[PartitionState], **how: str) -> str:
+def _load(states: Sequence[PartitionState], **how: str) -> Run:
     first, last = _run_of(states)
-    return _trigger(detector, "load", from_day=str(first), to_day=str(last), **how)
+    return "load", {"from_day": str(first), "to_day": str(last), **how}
 
 
-def _score(detector: str, states: Sequence[PartitionState]) -> str:
+def _score(states: Sequence[PartitionState]) -> Run:
     """A single day as its schedule would, with drift and messages; more of them at once."""
     first, last = _run_of(states)
     if first == last:
-        return _trigger(detector, "score", partition=str(first))
-    return _load(detector, states, work="score again")
+        return "score", {"partition": str(first)}
+    return _load(states, work="score again")
 
 
-def _trigger(detector: str, verb: str, **conf: str) -> str:
-    given = ", ".join(f'"{key}": "{value}"' for key, value in conf.items())
-    return f"airflow dags trigger {detector}__{verb}" + f" --conf '{{{given}}}'" * bool(conf)
+def _run(health: Health, shell: Shell, what: str, run: Run) -> NextAction:
+    """`what`, by a run of a DAG: as a command, or in words where no command reaches Airflow."""
+    verb, conf = run
+    name = dag_id(health.detector, verb)
+    command = shell.trigger(name, **conf)
+    if command is None:
+        given = f" with {', '.join(f'{key} {value}' for key, value in conf.items())}" * bool(conf)
+        return NextAction(f"{what}: trigger {name} in Airflow{given}")
+    # A run of a paused DAG waits in silence. Where nobody could look, unpausing does no harm.
+    if verb in (STARTING if health.paused is None else health.paused):
+        what = f"{what}; this lets {verb} run by itself, too"
+        command = f"{_unpause(health.detector, [verb], shell)} && {command}"
+    return NextAction(what, command)
+
+
+def _unpause(detector: str, verbs: Sequence[str], shell: Shell) -> str | None:
+    if len(verbs) == 1:
+        return shell.in_airflow("dags", "unpause", dag_id(detector, verbs[0]))
+    every = dag_id(detector, f"({'|'.join(verbs)})")
+    words = ("dags", "unpause", "--yes", "--treat-dag-id-as-regex", f"^{every}$")
+    return shell.in_airflow(*words)

@@ -25,7 +25,7 @@ class OpenPoints:
     """What waits for somebody or something.
 
     Attributes:
-        partitions: every expected day.
+        partitions: every expected day, and days on record that the schedule does not expect.
         scored: days with scores, oldest first.
         incidents: those of the newest 30 scored days that nobody has judged, by start.
         labels_waiting: episodes without a label, of all times.
@@ -62,7 +62,7 @@ def open_points(spec: DetectorSpec, *, root: str, now: datetime) -> OpenPoints:
         incidents=tuple(_open(spec, scored, ids, root)),
         labels_waiting=len(ids),
         audits_waiting=len(unanswered.audits),
-        muted=_muted(root, spec.name, scored),
+        muted=tuple(_in_words(*each) for each in _muted(root, spec.name, scored)),
     )
 
 
@@ -83,7 +83,12 @@ def _open(
     ]
 
 
-def _muted(root: str, detector: str, scored: list[date]) -> tuple[str, ...]:
+def muted_channels(root: str, detector: str) -> tuple[tuple[str, str], ...]:
+    """The channels that the newest scored day left out, each with its machine or an empty name."""
+    return _muted(root, detector, tables.days_in(Table(root, detector, "scores")))
+
+
+def _muted(root: str, detector: str, scored: list[date]) -> tuple[tuple[str, str], ...]:
     if not scored:
         return ()
     rows = tables.read(
@@ -94,5 +99,8 @@ def _muted(root: str, detector: str, scored: list[date]) -> tuple[str, ...]:
     )
     told = rows[rows["role"].eq(promotion.CHAMPION) & rows["muted"].fillna("").ne("")]
     pairs = told[["entity", "muted"]].drop_duplicates().itertuples(index=False)
-    named = [(name, entity) for entity, muted in pairs for name in of_cell(muted)]
-    return tuple(sorted({f"{name} on {entity}" if entity else name for name, entity in named}))
+    return tuple(sorted({(name, entity) for entity, muted in pairs for name in of_cell(muted)}))
+
+
+def _in_words(channel: str, entity: str) -> str:
+    return f"{channel} on {entity}" if entity else channel

@@ -15,12 +15,14 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.config import DetectorSpec
-from pipeline.data.attempts import Standing
+from pipeline.data.attempts import Standing, since_withdrawn
 from pipeline.data.grid import days_between
 from pipeline.table_schemas import COMMIT
 from pipeline.tables import Table
 
-State = Literal["scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory"]
+State = Literal[
+    "scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory", "outside"
+]
 SETTLED: tuple[State, ...] = ("scored", "quarantined", "failed", "empty")
 """The four ways a day may end. Any other state is a violation: nobody decided that it be so."""
 
@@ -32,7 +34,8 @@ class PartitionState:
     Attributes:
         day: the UTC day.
         state: one of SETTLED, or `waiting` (validated, and not scored as it is now), `missing`
-            (never attempted), `contradictory` (the tables disagree about it).
+            (never attempted), `contradictory` (the tables disagree about it), `outside` (on record,
+            and not within the schedule as the detector file has it now: nothing is expected of it).
         reason: why, where it is not simply scored.
     """
 
@@ -42,8 +45,13 @@ class PartitionState:
 
     @property
     def settled(self) -> bool:
-        """Whether the day ended in one of the four ways."""
-        return self.state in SETTLED
+        """Whether the day ended in one of the four ways, or need not end in any."""
+        return self.state in SETTLED or not self.due
+
+    @property
+    def due(self) -> bool:
+        """Whether the schedule expects the day."""
+        return self.state != "outside"
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,11 @@ class Delivery:
     accepted: bool = True
     changed_at: datetime | None = None
     changed_in: int | None = None
+
+    @property
+    def had_rows(self) -> bool:
+        """Whether the source ever had anything for the day."""
+        return self.accepted or self.standing in ("validated", "quarantined")
 
 
 @dataclass(frozen=True)
@@ -97,31 +110,47 @@ def settle(
 
 
 def partition_states(spec: DetectorSpec, *, root: str, today: date) -> tuple[PartitionState, ...]:
-    """The state of every day that is expected by `today`, oldest first."""
+    """The state of every day that is expected by `today`, and of all on record, oldest first."""
     deliveries, scorings = _deliveries(root, spec.name), _scorings(root, spec.name)
-    known = deliveries.keys() | {day for day, scoring in scorings.items() if scoring.held}
-    return settle(expected(spec, sorted(known), today), deliveries, scorings)
+    scored = {day for day, scoring in scorings.items() if scoring.held}
+    with_rows = {day for day, each in deliveries.items() if each.had_rows} | scored
+    known = deliveries.keys() | scored
+    inside = {day for day in known if within(spec, day)}
+    due = {*expected(spec, sorted(with_rows & inside), today), *inside}
+    states = settle(sorted(due), deliveries, scorings)
+    strangers = settle(sorted(known - inside), deliveries, scorings)
+    return tuple(sorted((*states, *map(_outside, strangers)), key=lambda each: each.day))
 
 
-def expected(spec: DetectorSpec, known: Sequence[date], today: date) -> list[date]:
-    """The days that must be there: from `schedule.start` to yesterday, and all that are `known`.
+def within(spec: DetectorSpec, day: date) -> bool:
+    """Whether `day` lies within the schedule as the detector file has it now."""
+    start, end = spec.schedule.start, spec.schedule.end
+    return start <= day and (end is None or day <= end)
+
+
+def expected(spec: DetectorSpec, with_rows: Sequence[date], today: date) -> list[date]:
+    """The days that must be there: from `schedule.start` to yesterday or `schedule.end`.
 
     A history that has ended is loaded by hand and has no clock to be measured by, so nothing is
-    expected outside the days that were loaded; a hole between them is.
+    expected outside the days `with_rows` that were loaded; a hole between them is. A day on which
+    the source had nothing bounds no hole: a scheduled run may have asked for it years later.
     """
     start, end = spec.schedule.start, spec.schedule.end
     yesterday = today - timedelta(days=1)
     if end is not None and end < yesterday:
-        due = days_between(known[0], known[-1]) if known else []
-    else:
-        due = days_between(start, yesterday)
-    return sorted({*due, *known})
+        return days_between(with_rows[0], with_rows[-1]) if with_rows else []
+    return days_between(start, yesterday)
+
+
+def _outside(stranger: PartitionState) -> PartitionState:
+    told = f"{stranger.state}: {stranger.reason}" if stranger.reason else stranger.state
+    return PartitionState(stranger.day, "outside", told)
 
 
 def _state(delivery: Delivery | None, scoring: Scoring) -> tuple[State, str]:
     if scoring.held and (delivery is None or not delivery.accepted):
         return "contradictory", "it has scores, and no attempt ever let a row of it through"
-    if delivery is None:
+    if delivery is None or delivery.standing == "withdrawn":
         return "missing", "it was never ingested"
     if delivery.standing != "validated":
         return delivery.standing, delivery.reason
@@ -161,7 +190,7 @@ def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
     names = ("verdict", "standing", "reasons", "accepted", "difference", "telemetry_version")
     table = Table(root, detector, "ingestions")
     lines = tables.read(table, columns=["attempted_at", COMMIT, *names], keep_date=True)
-    lines = tables.in_order(lines, "attempted_at")
+    lines = since_withdrawn(tables.in_order(lines, "attempted_at"), "standing")
     # The same rows judged by another contract are validated anew and change nothing.
     let_in = lines[lines["verdict"].eq("validated") & lines["accepted"].gt(0)]
     changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
@@ -184,7 +213,7 @@ def _scorings(root: str, detector: str) -> dict[date, Scoring]:
     names = ("verdict", "reason", "telemetry_version")
     table = Table(root, detector, "scorings")
     lines = tables.read(table, columns=["scored_at", COMMIT, *names], keep_date=True)
-    lines = tables.in_order(lines, "scored_at")
+    lines = since_withdrawn(tables.in_order(lines, "scored_at"), "verdict")
     done = lines[lines["verdict"] == "scored"]
     scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
     # Of two runs that crossed, the one that read more may be on record first.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -13,8 +15,11 @@ from pipeline.data.grid import require_day
 from pipeline.data.label import Label, Verdict
 from pipeline.errors import DataError
 from pipeline.incidents import Incident
+from pipeline.shell import this_shell
 from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
+
+_OFFERED = 3
 
 LONGEST = timedelta(days=31)
 """A slip in the month or the year must not give a verdict on a season; two labels still can."""
@@ -165,12 +170,22 @@ def _span_of(spec: DetectorSpec, answer: Answer, root: str) -> Span:
     for each in found:
         if each.id == answer.incident:
             return each.start.to_pydatetime(), each.end.to_pydatetime(), each.entity or None
-    newest = ", ".join(each.id for each in found[-3:]) or "none"
+    listed = this_shell().plimsoll("label", spec.name, "--list")
     msg = (
-        f"{spec.name} has no incident {answer.incident!r}; newest: {newest}. "
-        f"`python -m pipeline label {spec.name} --list` shows those that wait for an answer."
+        f"{spec.name} has no incident {answer.incident!r}; {_choice(str(answer.incident), found)}. "
+        f"`{listed}` shows those that wait for an answer."
     )
     raise DataError(msg)
+
+
+def _choice(given: str, found: Sequence[Incident]) -> str:
+    """The ids that `given` may have been meant for; without one the newest."""
+    newest_first = [each.id for each in reversed(found)]
+    begins = [each for each in newest_first if given.strip() and each.startswith(given.strip())]
+    near = begins[:_OFFERED] or difflib.get_close_matches(given, newest_first, n=_OFFERED)
+    if near:
+        return f"the nearest: {', '.join(near)}"
+    return f"newest: {', '.join(newest_first[:_OFFERED][::-1]) or 'none'}"
 
 
 def _span_given(spec: DetectorSpec, answer: Answer) -> Span:

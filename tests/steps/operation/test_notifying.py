@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -49,7 +50,12 @@ def test_a_new_incident_is_told_with_cause_and_way_to_answer():
     assert "From 2014-05-01 03:10 to 2014-05-01 05:10 UTC, 13 rows." in notice["text"]
     assert "7.1 x the threshold at 03:40" in notice["text"]
     assert "power (41 x its usual share); pitch (6 x its usual share)" in notice["text"]
-    assert f"label {NAME} --incident {INCIDENT.id}" in notice["text"]
+    assert [
+        shlex.split(line)[-5:] for line in notice["text"].splitlines() if " label " in line
+    ] == [
+        [NAME, "--incident", INCIDENT.id, "--verdict", verdict]
+        for verdict in ("incident", "normal")
+    ]  # each on a line of its own, to be pasted
 
 
 def test_an_incident_is_told_once_however_long_it_lasts(found):

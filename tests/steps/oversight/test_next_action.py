@@ -2,8 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.scheduler import Dag
+from pipeline.shell import Shell
 from pipeline.steps.oversight.health import DriftLine, Health, LiveVersion
-from pipeline.steps.oversight.next_action import NOTHING, next_action
+from pipeline.steps.oversight.next_action import NOTHING, NextAction
+from pipeline.steps.oversight.next_action import next_action as asked_for
 from pipeline.steps.oversight.status import PartitionState, State
 from tests.builders import FIRST_DAY, days
 
@@ -24,7 +27,13 @@ WELL = Health(
     unfinished_rollback=(),
     partitions=tuple(PartitionState(day, "scored") for day in days(5)),
     not_loaded=None,
+    dags=(),
 )
+SHELL = Shell(command=".venv/bin/python -m pipeline", airflow="run airflow")
+
+
+def next_action(health: Health, shell: Shell = SHELL) -> NextAction:
+    return asked_for(health, shell)
 
 
 def with_days(*states: State, reason: str = "") -> Health:
@@ -45,7 +54,7 @@ def test_skipped_days_are_ingested_newest_run_of_days_first():
 
     assert todo.what == "ingest 2024-01-03 to 2024-01-04 and 1 more days, which nobody ever tried"
     assert todo.command == (
-        "airflow dags trigger pumps__load --conf "
+        "run airflow dags trigger pumps__load --conf "
         '\'{"from_day": "2024-01-03", "to_day": "2024-01-04"}\''
     )
 
@@ -61,7 +70,7 @@ def test_several_days_are_scored_by_one_run():
     command = next_action(with_days("waiting", "waiting")).command
 
     assert command == (
-        "airflow dags trigger pumps__load --conf "
+        "run airflow dags trigger pumps__load --conf "
         '\'{"from_day": "2024-01-01", "to_day": "2024-01-02", "work": "score again"}\''
     )
 
@@ -79,7 +88,7 @@ def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
         (replace(WELL, unfinished_rollback=(4,)), "pumps__rollback"),
         (drifting("retrain"), "pumps__train"),
         (drifting("recalibrate"), "pumps__recalibrate"),
-        (replace(WELL, muted=("flow on a",)), "feature pumps accept|mute|unmute flow --entity a"),
+        (replace(WELL, muted=("flow on a",)), "-m pipeline feature pumps --list"),
         (replace(WELL, audits_waiting=2), "label pumps --list"),
         (replace(WELL, open_incidents=2), "label pumps --list"),
         (replace(WELL, not_loaded=(FIRST_DAY, days(9)[8])), '"to_day": "2024-01-09"'),
@@ -103,3 +112,47 @@ def test_a_challenger_waits_for_a_person_only_where_one_is_asked():
 
     assert next_action(waiting).what == NOTHING
     assert "approve or reject version 4" in next_action(replace(waiting, approval="human")).what
+
+
+def test_what_a_promise_depends_on_is_unpaused_before_anything_else():
+    dags = tuple(Dag(f"pumps__{verb}", paused=True) for verb in ("ask", "ingest", "rollback"))
+    health = replace(WELL, dags=dags, unfinished_rollback=(4,))
+
+    todo = next_action(health)
+
+    assert todo.what.startswith("unpause rollback, ask: ")
+    assert todo.command == (
+        "run airflow dags unpause --yes --treat-dag-id-as-regex '^pumps__(rollback|ask)$'"
+    )
+
+
+def test_what_starts_by_itself_waits_for_the_user_and_comes_last():
+    health = replace(WELL, dags=(Dag("pumps__ingest", paused=True),))
+
+    assert next_action(health).command == "run airflow dags unpause pumps__ingest"
+    assert "label" in next_action(replace(health, open_incidents=1)).command
+    assert next_action(replace(health, ended=True)).what == NOTHING
+
+
+@pytest.mark.parametrize(
+    "dags", [(Dag("pumps__train", paused=True),), None], ids=["seen", "unseen"]
+)
+def test_a_run_of_a_paused_dag_does_not_wait_in_silence(dags):
+    todo = next_action(replace(with_days("waiting"), live=None, dags=dags))
+
+    assert todo.command == (
+        "run airflow dags unpause pumps__train && run airflow dags trigger pumps__train"
+    )
+
+
+def test_where_no_command_reaches_airflow_it_is_said_in_words():
+    todo = next_action(with_days("missing"), Shell("plimsoll", None))
+
+    assert todo.command == ""
+    assert todo.what.endswith(
+        "trigger pumps__load in Airflow with from_day 2024-01-01, to_day 2024-01-01"
+    )
+
+
+def test_a_day_outside_the_schedule_asks_for_nothing():
+    assert next_action(with_days("scored", "outside")).what == NOTHING

@@ -9,6 +9,7 @@ from pipeline.data.attempts import Attempt, record
 from pipeline.data.telemetry import Difference
 from pipeline.steps.oversight.status import Delivery, Scoring, expected, partition_states, settle
 from pipeline.table_schemas import SCHEMAS
+from pipeline.table_upkeep import remove_days
 from pipeline.tables import Table
 from tests.builders import FIRST_DAY, days, make_spec
 
@@ -114,10 +115,10 @@ def test_a_history_that_has_ended_is_expected_as_far_as_it_was_loaded():
     assert expected(spec, [], date(2025, 1, 1)) == []
 
 
-def test_a_day_that_was_loaded_before_the_start_is_expected_too():
-    assert expected(make_spec(), [date(2023, 12, 31)], date(2024, 1, 2)) == [
-        date(2023, 12, 31), FIRST_DAY,
-    ]  # fmt: skip
+def test_nothing_is_expected_after_the_end_though_it_is_not_long_past():
+    spec = make_spec(schedule={"start": "2024-01-01", "end": "2024-01-03"})
+
+    assert expected(spec, [], date(2024, 1, 4)) == days(3)
 
 
 class Lake:
@@ -137,9 +138,19 @@ class Lake:
         content = pa.Table.from_pylist(rows, schema=SCHEMAS["scores"])
         tables.replace_days(Table(self.root, "pumps", "scores"), [day], content, metadata={})
 
+    def take_back(self, day: date, at=LATER) -> None:
+        self.attempt(day, "withdrawn", at)
+        line = {"date": day, "scored_at": at, "verdict": "withdrawn", "reason": ""}
+        tables.append(Table(self.root, "pumps", "scorings"), [line])
+
     def states(self) -> list[str]:
         found = partition_states(make_spec(), root=self.root, today=date(2024, 1, 6))
         return [each.state for each in found]
+
+    def by_day(self, today: date, **schedule: str) -> dict[date, str]:
+        spec = make_spec(schedule=schedule)
+        found = partition_states(spec, root=self.root, today=today)
+        return {each.day: each.state for each in found}
 
 
 @pytest.fixture
@@ -191,3 +202,68 @@ def test_late_rows_make_a_scored_day_wait_and_the_same_rows_do_not(lake):
 
 def test_nothing_at_all_leaves_every_day_missing(lake):
     assert lake.states() == ["missing"] * 5
+
+
+STRAY = date(2026, 11, 29)
+
+
+def test_an_empty_day_years_later_makes_no_hole_of_the_days_between(lake):
+    lake.attempt(FIRST_DAY, "validated")
+    lake.score(FIRST_DAY)
+    lake.attempt(STRAY, "empty")
+
+    # The end was written into the file after the schedule had asked for the day.
+    found = lake.by_day(date(2026, 11, 30), start="2024-01-01", end="2024-03-31")
+
+    assert found == {FIRST_DAY: "scored", STRAY: "outside"}
+
+
+@pytest.mark.parametrize("verdict", ["empty", "failed"])
+def test_a_stray_day_within_an_ended_history_bounds_no_hole(lake, verdict):
+    lake.attempt(FIRST_DAY, "validated")
+    lake.score(FIRST_DAY)
+    lake.attempt(STRAY, verdict)
+
+    found = lake.by_day(date(2027, 1, 5), start="2024-01-01", end="2026-12-31")
+
+    assert found == {FIRST_DAY: "scored", STRAY: verdict}
+
+
+def test_days_before_a_start_that_was_moved_are_told_and_are_no_violation(lake):
+    first, second, third = days(3)
+    for day in (first, third):
+        lake.attempt(day, "validated")
+    lake.score(first)
+
+    spec = make_spec(schedule={"start": str(third)})
+    found = partition_states(spec, root=lake.root, today=date(2024, 1, 4))
+
+    assert [(each.day, each.state, each.settled) for each in found] == [
+        (first, "outside", True), (third, "waiting", False),
+    ]  # fmt: skip
+    assert second not in {each.day for each in found}
+    assert found[0].reason == "scored"
+
+
+def test_a_day_that_was_taken_back_is_not_on_record_any_more(lake):
+    lake.attempt(FIRST_DAY, "validated")
+    lake.score(FIRST_DAY)
+    lake.attempt(STRAY, "empty")
+
+    lake.take_back(STRAY)
+
+    found = lake.by_day(date(2026, 11, 30), start="2024-01-01", end="2024-03-31")
+    assert found == {FIRST_DAY: "scored"}
+
+
+def test_a_day_that_came_again_after_it_was_taken_back_waits_for_its_scores(lake):
+    lake.attempt(FIRST_DAY, "validated")
+    lake.score(FIRST_DAY)
+    scores = Table(lake.root, "pumps", "scores")
+    remove_days(scores, [FIRST_DAY], metadata={})
+    lake.take_back(FIRST_DAY, LATER + timedelta(hours=1))
+    assert lake.states()[0] == "missing"
+
+    lake.attempt(FIRST_DAY, "validated", LATER + timedelta(hours=2))
+
+    assert lake.states()[0] == "waiting"

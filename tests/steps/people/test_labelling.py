@@ -55,6 +55,16 @@ def test_whoever_labels_is_told_from_when_it_counts():
     assert say(start="2024-01-01", end="2024-01-01")["counts_from"] == "2024-01-11"
 
 
+def test_an_unknown_incident_suggests_the_nearest(pumps):
+    names = [put_incident(pumps, moment(DAY, hour), entity="b", rows=1) for hour in (3, 9)]
+    typed = names[0][:-1] + ("0" if names[0][-1] != "0" else "1")
+
+    for given in (typed, names[0][:5]):
+        with pytest.raises(DataError, match=rf"no incident '{given}'; the nearest: {names[0]}"):
+            say(incident=given)
+    assert labels(pumps) == ()
+
+
 def test_an_incident_is_labelled_by_the_id_of_its_notification(pumps):
     name = put_incident(pumps, moment(DAY, 3), entity="b", rows=4)
 
@@ -104,7 +114,7 @@ def test_a_run_that_is_repeated_says_nothing_again(pumps):
             r"no telemetry of any machine .*holds 2024",
         ),
         ({"start": "2024-01-01", "end": "2024-01-01", "entity": "z"}, r"'z'; choose from a, b, c"),
-        ({"incident": "feed"}, r"no incident 'feed'; newest: none\. `python -m pipeline label"),
+        ({"incident": "feed"}, r"no incident 'feed'; newest: none\. `.*-m pipeline label"),
         ({"incident": "feed", "end": "2024-01-01"}, r"give either the incident or start, end"),
     ],
 )

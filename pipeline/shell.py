@@ -1,0 +1,74 @@
+"""What a person types: commands that can be pasted as they stand.
+
+They are meant for a plain shell in the root of the repository, with no environment activated, or
+for whatever the deployment says is typed instead (`PLIMSOLL_COMMAND`).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import settings
+from pipeline.settings import REPOSITORY, Settings, home_prefix
+
+_AIRFLOW_IS_HERE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How commands begin.
+
+    Attributes:
+        command: this command line, `.venv/bin/python -m pipeline` for instance.
+        airflow: Airflow's own; None: nobody knows from here how to reach it.
+    """
+
+    command: str
+    airflow: str | None
+
+    def plimsoll(self, *words: str) -> str:
+        """`words` behind this command line."""
+        return f"{self.command} {shlex.join(words)}"
+
+    def in_airflow(self, *words: str) -> str | None:
+        """`words` behind Airflow's command line; None: it cannot be reached from here."""
+        return f"{self.airflow} {shlex.join(words)}" if self.airflow else None
+
+    def trigger(self, dag_id: str, **conf: str) -> str | None:
+        """Start a run of `dag_id` with `conf`; None: Airflow cannot be reached from here."""
+        given = ("--conf", json.dumps(conf)) if conf else ()
+        return self.in_airflow("dags", "trigger", dag_id, *given)
+
+
+def this_shell(here: Settings | None = None) -> Shell:
+    """How the commands of this deployment are typed."""
+    here = here or settings.load()
+    python = python_of(here) if here.stack else interpreter()
+    airflow = here.airflow_command
+    if airflow is None and here.stack is not None:
+        # Airflow itself would look for a database of its own in the caller's home.
+        airflow = f"{python} -m deploy.embedded run airflow"
+    elif airflow is None and settings.named(_AIRFLOW_IS_HERE):
+        airflow = "airflow"
+    return Shell(here.command or f"{python} -m pipeline", airflow)
+
+
+def python_of(here: Settings) -> str:
+    """The interpreter, about the stack in `here.home` wherever it is typed."""
+    return f"{home_prefix(here.home)}{interpreter()}"
+
+
+def interpreter() -> str:
+    """This interpreter, as it is typed in the root of the repository."""
+    own = Path(sys.prefix)
+    usual = REPOSITORY / ".venv"
+    if usual.exists() and own.samefile(usual):
+        return ".venv/bin/python"
+    found = shutil.which("python")
+    same = found is not None and Path(found) == Path(sys.executable)
+    return "python" if same else shlex.quote(sys.executable)

@@ -1,0 +1,74 @@
+"""Tables in the lake of detectors that have no file any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline import staging, tables
+from pipeline.data.labels import labels_as_of
+from pipeline.settings import Settings
+from pipeline.table_schemas import TABLES, TableName
+from pipeline.tables import Table
+
+KEPT: TableName = "ledger"
+"""The table that outlives its detector: what was live when, and who decided it."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What a detector without a file has left.
+
+    Attributes:
+        detector: its name.
+        tables: those that hold something, the ledger left out.
+        open_incidents: parts of incidents, one a day and machine, that no label touches.
+    """
+
+    detector: str
+    tables: tuple[TableName, ...]
+    open_incidents: int
+
+
+def leftovers(here: Settings, *, now: datetime) -> list[Leftover]:
+    """Detectors that have tables and no file, by name.
+
+    Raises:
+        OutageError: the store does not answer.
+    """
+    known = {path.stem for path in here.detectors.glob("*.yaml")}
+    found = []
+    for name in staging.names_at(here.storage):
+        held = () if name in known or name.startswith("_") else tables_of(here, name)
+        if held:
+            found.append(Leftover(name, held, _unanswered(here, name, now)))
+    return found
+
+
+def tables_of(here: Settings, detector: str) -> tuple[TableName, ...]:
+    """The tables that `detector` has, the ledger left out."""
+    there = set(staging.names_at(f"{here.storage.rstrip('/')}/{detector}"))
+    return tuple(
+        name
+        for name in TABLES
+        if name in there
+        and name != KEPT
+        and tables.current_version(Table(here.storage, detector, name)) is not None
+    )
+
+
+def _unanswered(here: Settings, detector: str, now: datetime) -> int:
+    rows = tables.read(
+        Table(here.storage, detector, "incidents"), columns=["status", "start", "end", "entity"]
+    )
+    said = labels_as_of(here.storage, detector, now.astimezone(UTC))
+    return sum(
+        row["status"] == "raised"
+        and not any(
+            label.start <= row["end"]
+            and label.end >= row["start"]
+            and label.entity in (None, row["entity"])
+            for label in said
+        )
+        for row in rows.to_dict("records")
+    )

@@ -1,0 +1,54 @@
+"""Deciding about a channel from the command line."""
+
+import shlex
+
+import pytest
+import yaml
+
+from pipeline import tables
+from pipeline.cli import main
+from pipeline.data.decisions import decisions_as_of
+from pipeline.tables import Table
+from tests.builders import days, make_spec, moment
+
+DAY = days(1)[0]
+FAR = moment(DAY.replace(year=2100))
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    """A scored day on which two channels were left out."""
+    content = make_spec().model_dump(mode="json", by_alias=True)
+    (tmp_path / "pumps.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("PLIMSOLL_DETECTORS", str(tmp_path))
+    monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path / "lake"))
+    rows = [
+        {"date": DAY, "role": "champion", "entity": entity, "muted": muted}
+        for entity, muted in [("a", "flow"), ("pump b; ls", "pressure"), ("c", "")]
+    ]
+    tables.append(Table(str(tmp_path / "lake"), "pumps", "scores"), rows)
+    return str(tmp_path / "lake")
+
+
+def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, capsys):
+    assert main(["feature", "pumps", "--list"]) == 0
+
+    told = capsys.readouterr().out
+    assert "Muted on the newest scored day: 2" in told
+    commands = [line for line in told.splitlines() if " -m pipeline feature " in line]
+    assert len(commands) == 6
+    for command in commands[:3]:
+        words = shlex.split(command)
+        assert main(words[words.index("pipeline") + 1 :]) == 0
+    made = decisions_as_of(lake, "pumps", FAR)
+    assert [(each.decision, each.channel, each.entity) for each in made] == [
+        ("accept", "flow", "a"), ("mute", "flow", "a"), ("unmute", "flow", "a"),
+    ]  # fmt: skip
+    assert shlex.split(commands[3])[-1] == "--entity=pump b; ls"
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize("words", [[], ["accept"]])
+def test_half_a_decision_is_refused_with_what_is_missing(words, capsys):
+    assert main(["feature", "pumps", *words]) == 2
+    assert "no decision about a channel is given" in capsys.readouterr().err

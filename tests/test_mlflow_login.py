@@ -1,0 +1,42 @@
+"""User and password in MLFLOW_TRACKING_URI reach MLflow, and nobody else."""
+
+import os
+
+import mlflow
+import pytest
+
+from pipeline import settings
+from pipeline.registry.connection import connect
+
+
+@pytest.fixture
+def with_login(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:p%40ss@127.0.0.1:9/mlflow")
+    monkeypatch.delenv("PLIMSOLL_MLFLOW_URL", raising=False)
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")
+    before = mlflow.get_tracking_uri()
+    yield settings.load()
+    mlflow.set_tracking_uri(before)
+
+
+def test_the_address_and_every_link_are_without_them(with_login):
+    assert with_login.mlflow_uri == with_login.mlflow_url == "http://127.0.0.1:9/mlflow"
+    assert "p@ss" not in repr(with_login)
+    assert "p%40ss" not in repr(with_login)
+
+
+def test_mlflow_gets_them_where_it_looks_for_them(with_login):
+    connect(with_login)
+
+    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "ann"
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "p@ss"  # noqa: S105 - made for this test
+    assert mlflow.get_tracking_uri() == "http://127.0.0.1:9/mlflow"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:5000", "sqlite:////tmp/a@b.db", "file:///x"])
+def test_an_address_without_them_stays_as_it_is(monkeypatch, url):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+
+    found = settings.load()
+    assert (found.mlflow_uri, found.mlflow_login) == (url, None)
