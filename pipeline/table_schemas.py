@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
@@ -247,3 +249,21 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
+
+
+def laid_out(name: TableName, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Plain rows with the columns of the table `name`; what a row does not have is null."""
+    # Arrow may take the digits of a time with another offset for those of UTC.
+    content = [{key: _in_utc(value) for key, value in row.items()} for row in rows]
+    return pa.Table.from_pylist(content, schema=SCHEMAS[name])
+
+
+def with_commit(rows: pa.Table, version: int) -> pa.Table:
+    """`rows` with `version` in every cell of their column COMMIT."""
+    place = rows.schema.names.index(COMMIT)
+    numbers = pa.repeat(pa.scalar(version, pa.int64()), rows.num_rows)
+    return rows.set_column(place, rows.schema.field(place), numbers)
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value

@@ -46,7 +46,7 @@ def read_text(path: Path) -> str:
 
 def _decoded(path: Path, content: bytes) -> str:
     if content.startswith(_BOMS):
-        msg = f"{path}:1: the file is UTF-16; save it as UTF-8"
+        msg = f"{path}:1: the file is UTF-16 or UTF-32; save it as UTF-8"
         raise ConfigError(msg)
     try:
         return content.decode("utf-8-sig")

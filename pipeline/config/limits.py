@@ -17,6 +17,9 @@ from pipeline.config.shown import cut
 DEEPEST = 20
 """Levels of a detector file; the sections have six."""
 
+MOST_VALUES = 100_000
+"""Keys and values of a detector file at most; a feature has four or more."""
+
 TAG = "tag:yaml.org,2002:"
 
 _FILE = "the file"
@@ -49,9 +52,10 @@ def dangers(text: str) -> Iterator[Problem]:
 
 @dataclass
 class _Weight:
-    """A value with all that is in it, aliases written out: its characters and its levels."""
+    """A value with all that is in it, aliases written out: characters, values and levels."""
 
     size: int = 1
+    values: int = 1
     height: int = 0
 
 
@@ -66,10 +70,10 @@ class _Weighed:
         """What is wrong since this event."""
         if isinstance(event, yaml.CollectionStartEvent):
             self.open.append((event.anchor, _Weight()))
-            return self._judged(_Weight(0))
+            return self._judged(_Weight(0, 0))
         if isinstance(event, yaml.CollectionEndEvent):
             anchor, weight = self.open.pop()
-            return self._closed(anchor, _Weight(weight.size, weight.height + 1))
+            return self._closed(anchor, _Weight(weight.size, weight.values, weight.height + 1))
         if isinstance(event, yaml.ScalarEvent):
             return self._closed(event.anchor, _Weight(len(event.value) + 1))
         if isinstance(event, yaml.AliasEvent):
@@ -87,9 +91,12 @@ class _Weighed:
         """Put `inner` into what is open."""
         outer = self.open[-1][1]
         outer.size += inner.size
+        outer.values += inner.values
         outer.height = max(outer.height, inner.height)
         if outer.size > MOST_BYTES:
             return f"makes the file larger than {MOST_BYTES:,} bytes once written out; repeat less"
+        if outer.values > MOST_VALUES:
+            return f"holds more than {MOST_VALUES:,} keys and values, written out; hold fewer"
         if len(self.open) - 1 + inner.height > DEEPEST:
             return f"is nested deeper than {DEEPEST} levels; flatten it"
         return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -31,21 +33,24 @@ def load_detector(path: Path) -> DetectorSpec:
         spec = DetectorSpec.model_validate(document.content)
     except ValidationError as error:
         raise ConfigError(told(path, explain(document.root, error))) from error
-    problems = [
-        *truths.problems_of(document.content, spec),
-        *names.problems_of(spec),
-        *spans.problems_of(spec.columns),
-    ]
-    mistakes = [located(document.root, *problem) for problem in problems]
+    problems = chain(
+        _misnamed(spec, path),
+        truths.problems_of(document.content, spec),
+        names.problems_of(spec),
+        spans.problems_of(spec.columns),
+    )
+    if said := told(path, (located(document.root, *problem) for problem in problems)):
+        raise ConfigError(said)
+    return spec
+
+
+def _misnamed(spec: DetectorSpec, path: Path) -> Iterator[names.Problem]:
     if spec.name != path.stem:
         problem = (
             f"got {spec.name!r} in a file called {shown(path.stem)}; "
             "the two must agree, because tables and DAGs are found by that name: rename one"
         )
-        mistakes.append(located(document.root, ("name",), problem))
-    if mistakes:
-        raise ConfigError(told(path, mistakes))
-    return spec
+        yield ("name",), problem
 
 
 def load_detectors(folder: Path) -> dict[str, DetectorSpec]:

@@ -24,7 +24,7 @@ _LONGEST_KEY = 60
 def explain(root: yaml.Node, error: ValidationError) -> Iterator[Mistake]:
     """Each mistake that pydantic found."""
     for detail in error.errors(include_url=False):
-        location = _in_the_file(root, detail["loc"])
+        location = _in_the_file(root, detail["loc"], absent=detail["type"] == "missing")
         yield located(root, location, _problem(detail, root, location))
 
 
@@ -32,6 +32,21 @@ def located(root: yaml.Node, location: Location, problem: str) -> Mistake:
     """A problem with what the file has at `location`."""
     key = ".".join(cut(str(part)) for part in location) or "the file"
     return Mistake(_line(root, location), key, problem)
+
+
+_KEYS = "its keys are needed, each with a value: write them below it"
+_DAY = "this is no day; write one as 2026-01-31"
+_NEEDED = {
+    "tuple_type": "a list is needed, in brackets: [first, second]",
+    "dict_type": _KEYS,
+    "model_type": _KEYS,
+    "model_attributes_type": _KEYS,
+    "date_type": _DAY,
+    "date_parsing": _DAY,
+    "date_from_datetime_parsing": _DAY,
+    "date_from_datetime_inexact": _DAY,
+}
+"""What pydantic says in words of Python, in those of the file."""
 
 
 def _problem(detail: ErrorDetails, root: yaml.Node, location: Location) -> str:
@@ -44,13 +59,23 @@ def _problem(detail: ErrorDetails, root: yaml.Node, location: Location) -> str:
             return f"is required and absent; add `{name}: ...`"
         case "value_error":
             return detail["msg"].removeprefix("Value error, ")
-        case "union_tag_invalid" | "literal_error" | "union_tag_not_found":
-            expected = detail.get("ctx", {}).get("expected_tags") or detail.get("ctx", {}).get(
-                "expected", "a `kind`"
-            )
-            return f"got {_shown_kind(value)}; choose one of {expected}"
         case "string_type":
             return _no_text(value, _node(root, location), location)
+        case _:
+            return _refused(detail)
+
+
+def _refused(detail: ErrorDetails) -> str:
+    """What to say of a value by itself."""
+    value, told = detail["input"], detail.get("ctx", {})
+    match detail["type"]:
+        case "union_tag_not_found":
+            return "names no kind; add `kind: ...` to it"
+        case "union_tag_invalid" | "literal_error":
+            expected = told.get("expected_tags") or told.get("expected")
+            return f"got {_shown_kind(value)}; choose one of {expected}"
+        case kind if kind in _NEEDED:
+            return f"got {shown(value)}; {_NEEDED[kind]}"
         case _:
             limit = detail["msg"].removeprefix("Input ")
             return f"got {shown(value)}; {limit}: change the value"
@@ -111,14 +136,17 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _in_the_file(root: yaml.Node | None, location: Location) -> Location:
-    """`location` without the union tags that pydantic adds and the file does not have."""
+def _in_the_file(root: yaml.Node | None, location: Location, *, absent: bool) -> Location:
+    """`location` without what pydantic adds to it and the file does not have: tags, validators.
+
+    Its last part is that of a key which the file lacks, if one is `absent`.
+    """
     kept: list[int | str] = []
     node = root
     for position, part in enumerate(location):
         child = _child(node, part)
         is_last = position == len(location) - 1
-        if child is None and not is_last and node is not None:
+        if child is None and not (is_last and absent) and node is not None:
             continue
         kept.append(part)
         node = child

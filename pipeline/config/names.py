@@ -181,6 +181,7 @@ def _machines(columns: Columns) -> Iterator[Problem]:
 
 def _renamed(rename: dict[str, str], columns: Columns) -> Iterator[Problem]:
     known = {name for _, name in declared(columns)}
+    unmapped = known - set(rename.values())
     first: dict[str, str] = {}
     for old, new in rename.items():
         at = ("source", "rename", old)
@@ -190,14 +191,16 @@ def _renamed(rename: dict[str, str], columns: Columns) -> Iterator[Problem]:
             problem = f"maps {shown(old)} onto {shown(new)}, as it does {shown(first[new])}"
             yield at, f"{problem}; one column has one source: remove one of them"
         elif new not in known:
-            yield from _missed(at, old, new, known - set(rename.values()))
+            yield from _missed(at, old, new, unmapped)
         first.setdefault(new, old)
 
 
 def _missed(at: Location, old: str, new: str, unmapped: set[str]) -> Iterator[Problem]:
     """A name that schema lacks; it does no harm unless another one was meant."""
     problem = f"maps {shown(old)} onto {shown(new)}, which schema lacks"
-    close = difflib.get_close_matches(new[:_LONGEST], sorted(unmapped), n=1, cutoff=0.75)
+    # Of so many names nobody has mistyped one, and to compare each takes minutes.
+    likely = sorted(unmapped) if len(unmapped) <= _LONGEST else []
+    close = difflib.get_close_matches(new[:_LONGEST], likely, n=1, cutoff=0.75)
     if old in unmapped:
         yield at, f"{problem}; the source's name comes first: {_quoted(new)}: {_quoted(old)}"
     elif close:

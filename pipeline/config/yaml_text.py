@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,11 @@ class Document:
 
 
 def told(path: Path, mistakes: Iterable[Mistake]) -> str:
-    """One line a mistake; of very many, the first ones and their number."""
-    found = list(mistakes)
-    lines = [f"{path}:{each.line}: {each.key}: {_short(each.problem)}" for each in found[:_TOLD]]
+    """One line a mistake; of very many, the first ones: to find the line of each takes long."""
+    found = list(islice(mistakes, _TOLD + 1))
+    lines = [f"{path}:{each.line}: {each.key}: {_short(each.problem)}" for each in found]
     if len(found) > _TOLD:
-        lines.append(f"{path}: {len(found) - _TOLD:,} more mistakes; mend these first")
+        lines[-1] = f"{path}: there are more mistakes; mend these first"
     return "\n".join(lines)
 
 
@@ -69,14 +70,7 @@ def read_document(path: Path) -> Document:
         ConfigError: it cannot be read, is too large, no UTF-8, no YAML, or says something that
             YAML reads in another way than people do.
     """
-    text = read_text(path)
-    try:
-        danger = next(dangers(text), None)
-        if danger is not None:
-            raise ConfigError(told(path, [Mistake(*danger)]))
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(told(path, [_no_yaml(text, error)])) from error
+    root = _composed(path, read_text(path))
     if not isinstance(root, yaml.MappingNode):
         kind = "is empty" if root is None else f"holds {_KINDS[type(root)]}"
         msg = f"{path}:1: the file {kind}, not the sections of a detector; see README"
@@ -102,6 +96,16 @@ def _short(problem: str) -> str:
     return problem if len(problem) <= _LONGEST else problem[: _LONGEST - 3] + "..."
 
 
+def _composed(path: Path, text: str) -> yaml.Node | None:
+    try:
+        danger = next(dangers(text), None)
+        if danger is None:
+            return yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(told(path, [_no_yaml(text, error)])) from error
+    raise ConfigError(told(path, [Mistake(*danger)]))
+
+
 def _no_yaml(text: str, error: yaml.YAMLError) -> Mistake:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
@@ -110,7 +114,9 @@ def _no_yaml(text: str, error: yaml.YAMLError) -> Mistake:
     else:  # a character that no YAML may hold
         line = text[: getattr(error, "position", 0)].count("\n") + 1
         said = " ".join(str(error).split())
-    mend = "indent by blanks" if "\\t" in said else "correct the line; quotes keep : # and blanks"
+    indented = text.split("\n")[line - 1 : line]
+    tabbed = any(each.lstrip(" ").startswith("\t") for each in indented)
+    mend = "indent by blanks, not by tabs" if tabbed else "quote what holds signs such as : # %"
     return Mistake(line, "the file", f"is not valid YAML: {said}: {mend}")
 
 

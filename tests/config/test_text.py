@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -55,6 +56,35 @@ def test_a_file_has_a_largest_size(tmp_path, size):
         assert refusal(path).endswith("data elsewhere")
 
 
+@pytest.mark.parametrize(
+    "line", ["x: [" + "1," * 100_000 + "]", "x: &x [1, 1, 1]\ny: [" + "*x," * 30_000 + "]"]
+)
+def test_a_file_has_a_largest_number_of_values(tmp_path, line):
+    assert "holds more than 100,000 keys and values" in refusal(put(tmp_path, after(line)))
+
+
+@pytest.mark.parametrize("kind", ["keys", "units", "machines", "renamings"])
+def test_ten_thousand_mistakes_are_told_in_moments(tmp_path, kind):
+    text = {
+        "keys": after("\n".join(f"k{n}: 1" for n in range(10_000))),
+        "units": TEXT.replace(
+            "    load:", "".join(f"    f{n}: {{unit: 1}}\n" for n in range(10_000)) + "    load:"
+        ),
+        "machines": TEXT.replace(
+            "  cadence", f"  entities: [{', '.join(['A'] * 10_000)}]\n  cadence"
+        ),
+        "renamings": TEXT.replace(
+            "pump.csv}", f"x, rename: {{{', '.join(f's{n}: flwo' for n in range(10_000))}}}}}"
+        ),
+    }[kind]
+    began = time.monotonic()
+
+    said = refusal(put(tmp_path, text))
+
+    assert len(said.splitlines()) == 21
+    assert time.monotonic() - began < 5  # a busy machine; measured 0.5
+
+
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 @pytest.mark.parametrize("times", [21, 5_000, 100_000])
 def test_depth_is_refused_before_it_can_overflow(tmp_path, opening, times):
@@ -66,7 +96,7 @@ def test_aliases_are_refused_before_they_can_grow(tmp_path):
     path = put(tmp_path, after("b0: &b0 x\n" + "\n".join(rows)))
 
     assert refusal(path) == (
-        f"{LAST + 6}: *b5: makes the file larger than 1,000,000 bytes once written out; repeat less"
+        f"{LAST + 5}: *b4: holds more than 100,000 keys and values, written out; hold fewer"
     )
 
 
@@ -117,8 +147,14 @@ def test_a_few_repeated_values_are_no_mistake(tmp_path):
         ("x: !!int abc", "!!int: is a tag, which is not read"),
         ("x: !!set {a}", "!!set: is a tag, which is not read"),
         ("---\na: 1", "the file: holds a second document"),
-        ("\tx: 1", "the file: is not valid YAML"),
+        ("window:\n\tlength: 3", "indent by blanks, not by tabs"),
+        ("description: %", "the file: is not valid YAML"),
+        ("window: ", "window: got None; its keys are needed"),
+        ("model: linear", "model: got 'linear'; its keys are needed"),
+        ("model: {horizons: [soon]}", "model.horizons.0: got 'soon', which is no span of time"),
+        ("notify: {to: a@b.org}", "notify.to: got 'a@b.org'; a list is needed"),
         ("x: [1", "the file: is not valid YAML"),
+        ("x: [&a 1, &a 2]", "the file: is not valid YAML: found duplicate anchor"),
         ('x: "\\ud800"', "the file: is not valid YAML"),
         ("x: \x01", "the file: is not valid YAML"),
     ],
@@ -144,8 +180,11 @@ def test_what_yaml_reads_in_its_own_way_is_told_with_its_line(tmp_path, line, to
         ("flow:", "off:", 'write it in quotes: "off":'),
         ("machine", "machine\n  entities: [1, 2]", "6: schema.entities.0: got 1, which YAML"),
         ("machine", "machine\n  entities: [1, 2]", "schema.entities.1: got 2, which YAML reads"),
-        ("2024-01-01", "2026-02-29", "10: schedule.start: got '2026-02-29'; should be a valid"),
-        ("2024-01-01", "2026-13-01", "schedule.start: got '2026-13-01'; should be a valid date"),
+        ("2024-01-01", "2026-02-29", "10: schedule.start: got '2026-02-29'; this is no day"),
+        ("2024-01-01", "2026-13-01", "schedule.start: got '2026-13-01'; this is no day"),
+        ("2024-01-01", "01.02.2026", "schedule.start: got '01.02.2026'; this is no day"),
+        ("2024-01-01", "2026", "schedule.start: got 2026; this is no day"),
+        ("kind: csv, ", "", "2: source: names no kind; add `kind: ...` to it"),
         ("2024-01-01", "0001-01-01", "got 0001-01-01; limit 1678-01-01 to 2261-12-31"),
         ("2024-01-01", "2024-01-01, end: 9999-12-31", "schedule.end: got 9999-12-31; limit"),
         ("1min", "1:30", "6: schema.cadence: got '1:30', which is no span of time"),
@@ -165,7 +204,7 @@ def test_a_number_of_thousands_of_digits_is_a_mistake_of_one_line(tmp_path, digi
     assert len(said) < 300
 
 
-@pytest.mark.parametrize("value", ["x" * 100_000, "[" + "1, " * 100_000 + "1]"])
+@pytest.mark.parametrize("value", ["x" * 100_000, "[" + "1, " * 50_000 + "1]"])
 def test_a_message_is_short_however_long_the_value(tmp_path, value):
     said = refusal(put(tmp_path, after(f"unknown: {value}")))
 
@@ -177,11 +216,11 @@ def test_a_key_of_a_hundred_thousand_letters_is_told_at_once(tmp_path):
     assert len(refusal(put(tmp_path, after(f"{'k' * 1000}: 1\n? {'q' * 100_000}\n: 1")))) < 1500
 
 
-def test_of_very_many_mistakes_the_first_are_told_and_the_rest_counted(tmp_path):
+def test_of_very_many_mistakes_the_first_are_told(tmp_path):
     lines = refusal(put(tmp_path, after("\n".join(f"k{n}: 1" for n in range(500))))).splitlines()
 
     assert len(lines) == 21
-    assert lines[-1].endswith("480 more mistakes; mend these first")
+    assert lines[-1].endswith("there are more mistakes; mend these first")
 
 
 def test_a_section_is_told_with_the_line_of_its_key(tmp_path):

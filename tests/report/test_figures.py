@@ -121,3 +121,20 @@ def test_every_level_of_drift_can_be_drawn() -> None:
     verdict = DriftVerdict("threshold stale", "recalibrate", "the score rose.", results, ())
 
     assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH
+
+
+@pytest.mark.parametrize("name", [r"pump $\nofrac{$", "$", "a\x1b[2J\nb", "x" * 5000, "\U0001f525"])
+@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
+def test_an_odd_name_of_a_machine_spoils_no_picture(
+    rows: JudgedRows, threshold: DrawnThreshold, name: str
+) -> None:
+    line = replace(rows.line, names=(name, *rows.line.names[1:]))
+
+    assert size(figures.score_timeline(replace(rows, line=line), threshold))[0] == WIDTH
+
+
+def test_an_odd_name_of_a_feature_spoils_no_picture() -> None:
+    odd = DriftResult(r"$\nofrac{$", 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level="warn")
+    verdict = DriftVerdict("input drift", "none", "odd", (odd,), ())
+
+    assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH

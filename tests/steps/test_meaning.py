@@ -20,6 +20,7 @@ from pipeline.steps.operation import drifting
 from pipeline.steps.people import labelling
 from pipeline.steps.people.answers import Answer, Signature
 from pipeline.steps.recalibration.scored_window import midnight, read_window
+from pipeline.steps.training import warm_start
 from pipeline.steps.training.comparing import compare
 from tests.builders import ROWS_A_DAY, make_spec, make_telemetry
 from tests.steps.pump_house import EIGHT_DAYS as D
@@ -206,6 +207,14 @@ def test_looking_back_refuses_rows_of_another_meaning(filled, monkeypatch):
 
     with pytest.raises(DataError, match="have pressure in Pa instead of bar"):
         review.look_back("pumps", D[0], D[2])
+
+
+def test_a_fine_tuning_goes_on_from_no_weights_that_know_other_rows(house, monkeypatch):
+    monkeypatch.setattr(live, "champion", lambda name: house.by_alias(name, "champion"))
+    other = make_spec(schema=PASCAL)
+
+    with pytest.raises(DataError, match="version 1 of pumps needs pressure in bar, the file"):
+        warm_start.prepare(house.here.storage, other, manifest=None, blocks=None)
 
 
 def test_a_candidate_is_not_compared_with_a_champion_of_other_rows(house):

@@ -9,6 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.printable import one_line
+
 # Okabe & Ito (2008): told apart by people of every colour vision, and in grey.
 INK = "#1f2933"
 QUIET = "#8a94a0"
@@ -55,7 +57,7 @@ def sheet(title: str, *, height: float = 5.2, width: float = _WIDTH) -> Figure:
 
 def label(name: str) -> str:
     """A name beside an axis, which leaves room for what is drawn."""
-    return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 3] + "..."
+    return one_line(name, most=_LONGEST_LABEL)
 
 
 def grid(axes: Axes, axis: str = "both") -> None:

@@ -45,6 +45,7 @@ from pipeline.registry import tags
 from pipeline.scoring import score_rows
 from pipeline.steps import live
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.versions import version_of
 from pipeline.tables import Table, days_in
 
@@ -72,10 +73,12 @@ def prepare(root: str, spec: DetectorSpec, manifest: Manifest, blocks: Blocks) -
     """Everything that a fine-tuning of the live version on a training window starts with.
 
     Raises:
-        DataError: nothing is live, days have no role of their own, or nothing is left to rehearse.
+        DataError: nothing is live, the live version needs rows of another meaning than the
+            detector file says, days have no role of their own, or nothing is left to rehearse.
         BundleError: the live version has another family, loss or input than the detector file.
     """
     champion = live.champion(spec.name)
+    refuse_unfit(champion, spec)
     bundle = champion.bundle
     tuned(spec.model, spec.fine_tuning)
     schema = schema_for(spec)

@@ -21,7 +21,7 @@ from pipeline.steps.operation import incidents
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry, Killed
 from tests.steps.going_live.test_promotion import PASSED
-from tests.steps.going_live.test_rollback import FEATURES, decided
+from tests.steps.going_live.test_rollback import decided, fitted_on
 
 
 @pytest.fixture
@@ -32,8 +32,7 @@ def drill(here, tmp_path, monkeypatch):
     """
     content = make_spec().model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
-    bundle = SimpleNamespace(schema=SimpleNamespace(features=FEATURES))
-    monkeypatch.setattr(rollback, "opened", lambda _: SimpleNamespace(bundle=bundle))
+    monkeypatch.setattr(rollback, "opened", lambda version: fitted_on(make_spec(), version))
 
     def ground(n):
         monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path / f"kill-{n}"))
