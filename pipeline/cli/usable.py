@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.config.columns import stored_name
-from pipeline.data.precision import in_float32, resolution, told, too_small
+from pipeline.data.precision import CONSTANT, in_float32, resolution, told, too_small
 from pipeline.data.timeline import machines
 from pipeline.detector.inputs import as_numbers, named, told_not_finite
 from pipeline.detector.schema import UNKNOWN_UNIT, Offset, Schema
@@ -23,8 +23,6 @@ from pipeline.errors import DataError
 _DAMPED = 1e-4
 """Of its level: a feature that moves less would be damped by the scaler, which takes it for one
 that rests (`pipeline.detector.scaling`)."""
-
-_REST = 1e-12  # of its level: moving less is the noise of float64 itself
 
 
 def without_unusable(
@@ -124,7 +122,7 @@ def less_offsets(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 def _offset(values: pd.Series, name: str) -> float:
     numbers = _numbers(values, name)
     found = resolution(numbers[~np.isnan(numbers)], 0.0)
-    if found.enough and not _REST < found.spread / (abs(found.level) or 1.0) < _DAMPED:
+    if found.enough and not CONSTANT < found.spread / (abs(found.level) or 1.0) < _DAMPED:
         return 0.0
     offset = found.offset
     left = resolution(numbers[~np.isnan(numbers)], offset)

@@ -21,7 +21,9 @@ Values = NDArray[np.float64]
 MOST_LOST = 0.01
 """Of the spread: what rounding may cost a channel, as a root mean square."""
 
-_CONSTANT = 1e-12  # of the level: moving less is the noise of float64 itself
+CONSTANT = 1e-14
+"""Of its level: a channel that moves less rests, and what moves is the noise of float64 itself."""
+
 _NO_UNIT = ("1", "unknown")
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST = float(np.finfo(np.float32).tiny)
@@ -46,7 +48,7 @@ class Resolution:
     @property
     def enough(self) -> bool:
         """Whether rounding costs no more than 1 % of the spread, or there is no spread."""
-        if self.spread <= _CONSTANT * abs(self.level):
+        if self.spread <= CONSTANT * abs(self.level):
             return True
         return self.lost <= MOST_LOST * self.spread and self.spread >= _SMALLEST
 
@@ -162,7 +164,7 @@ def _coarse(values: Values, group: NDArray[np.intp], offset: float) -> NDArray[n
     mean = np.bincount(group, weights=values) / count
     spread = np.sqrt(np.bincount(group, weights=(values - mean[group]) ** 2) / count)
     lost = np.sqrt(np.bincount(group, weights=away**2) / count)
-    moves = spread > _CONSTANT * np.abs(mean)
+    moves = spread > CONSTANT * np.abs(mean)
     return np.flatnonzero(moves & ((lost > MOST_LOST * spread) | (spread < _SMALLEST)))
 
 
