@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines check clean demo down help image lock replay secrets test test-fast test-stack up
+.PHONY: bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo down help image lock replay secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -72,6 +72,9 @@ bench-scale: $(VENV)/dev  ## score 20 million x 36 rows, one process here agains
 
 bench-stack: $(VENV)/dev $(VENV)/prometheus  ## the composed stack: 100 daily partitions, 20 million rows on two workers (as root)
 	$(PY) -m benchmarks.stack
+
+bench-validation: $(VENV)/dev  ## what many stuck runs add to the validation of a day
+	$(PY) -m benchmarks.validation
 
 bench-memory: $(VENV)/dev  ## fit and score 20 million x 50 rows from Parquet in bounded memory
 	$(PY) -m benchmarks.memory

@@ -8,19 +8,26 @@ Code tab of each DAG shows what the detector was made of.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from pathlib import Path
 
 from airflow.dag_processing.bundles.base import BaseDagBundle
 
 from pipeline import settings
+from pipeline.config import SUFFIX, detector_files
+from pipeline.config.detector import NAME
+from pipeline.config.file_text import read_text
+from pipeline.errors import ConfigError
 
 _FILE = '''"""The Airflow DAGs of one detector file; dags/detector_bundle.py wrote this from it."""
 
 from airflow.sdk import DAG
 
-from dags.of_detector import dags_of
+from dags.of_detector import dags_of_file
 
-DAGS: dict[str, DAG] = dags_of({name!r})
+DAGS: dict[str, DAG] = dags_of_file({file!r})
 globals().update(DAGS)
 
 # {file!r} says:
@@ -57,8 +64,21 @@ class DetectorBundle(BaseDagBundle):
     def _write_all(self) -> set[Path]:
         with self.lock():
             self.path.mkdir(parents=True, exist_ok=True)
-            found = sorted(settings.load().detectors.glob("*.yaml"))
-            return {_write(source, self.path / f"{source.stem}.py") for source in found}
+            return {
+                _write(source, self.path / f"{_module(source)}.py")
+                for source in detector_files(settings.load().detectors)
+            }
+
+
+def _module(source: Path) -> str:
+    """A file name for the DAGs of `source`: that of the detector, or one that no detector has.
+
+    `pump.yml` beside `pump.yaml` must not take its place, and a name that is none may be too long
+    or no text at all.
+    """
+    if source.suffix == SUFFIX and re.fullmatch(NAME, source.stem):
+        return source.stem
+    return f"no-detector-{hashlib.sha256(os.fsencode(source.name)).hexdigest()[:12]}"
 
 
 def _write(source: Path, target: Path) -> Path:
@@ -73,8 +93,12 @@ def _write(source: Path, target: Path) -> Path:
 
 
 def dag_file(source: Path) -> str:
-    """The Python file for one detector file, right or wrong."""
+    """The Python file for one detector file, right or wrong: whoever runs it is told what is."""
+    try:
+        said = read_text(source)
+    except ConfigError as error:
+        said = str(error)
     # Python refuses a source with zeros in it, and the import error would be about that.
-    told = source.read_text(encoding="utf-8", errors="replace").replace("\0", "\ufffd")
-    comment = "\n".join(f"# {line}".rstrip() for line in told.splitlines())
-    return _FILE.format(name=source.stem, file=source.name, text=comment)
+    said = said.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode()
+    comment = "\n".join(f"# {line}".rstrip() for line in said.splitlines())
+    return _FILE.format(file=source.name, text=comment)

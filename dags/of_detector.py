@@ -17,7 +17,7 @@ from dags.rollback import rollback_dag
 from dags.score import score_dag
 from dags.train import train_dag
 from pipeline import settings
-from pipeline.config import DetectorSpec, load_detector
+from pipeline.config import SUFFIX, DetectorSpec, load_detector, readable_name
 
 VERBS: dict[str, Callable[[DetectorSpec], DAG]] = {
     "ingest": ingest_dag,
@@ -39,7 +39,16 @@ def dags_of(name: str) -> dict[str, DAG]:
     Raises:
         ConfigError: the detector file is wrong; Airflow shows it as an import error.
     """
-    spec = load_detector(settings.load().detectors / f"{name}.yaml")
+    return dags_of_file(f"{name}{SUFFIX}")
+
+
+def dags_of_file(name: str) -> dict[str, DAG]:
+    """As `dags_of`, by the name of the detector file.
+
+    Raises:
+        ConfigError: the entry of the folder is no detector file, or is wrong.
+    """
+    spec = load_detector(readable_name(settings.load().detectors / name))
     wanted = get_parsing_context().dag_id
-    makers = {f"{name}__{verb}": make for verb, make in VERBS.items()}
+    makers = {f"{spec.name}__{verb}": make for verb, make in VERBS.items()}
     return {dag_id: make(spec) for dag_id, make in makers.items() if wanted in (None, dag_id)}

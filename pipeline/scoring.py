@@ -57,9 +57,9 @@ def score_columns(
     Raises:
         DataError: a feature is absent, not numeric or not finite: NaN is never "normal".
     """
-    return score_values(
-        bundle, as_rows(columns, bundle.schema.features, missing=bundle.schema.takes_missing), line
-    )
+    schema = bundle.schema
+    rows = as_rows(columns, schema.features, missing=schema.takes_missing, offsets=schema.offsets)
+    return score_values(bundle, rows, line)
 
 
 def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
@@ -127,6 +127,23 @@ def score_values(
     score[cut.end], error[cut.end], complete[cut.end] = done.score, done.error, True
     known[cut.end] = done.known
     return ScoredRows(score, error, complete, score > bundle.threshold, known)
+
+
+def spread_out(scored: ScoredRows, kept: NDArray[np.bool_]) -> ScoredRows:
+    """The answers for `kept` of n rows among all n; the others have no score."""
+
+    def laid(values: NDArray[Any], *, nothing: float) -> NDArray[Any]:
+        whole = np.full((len(kept), *values.shape[1:]), nothing, dtype=values.dtype)
+        whole[kept] = values
+        return whole
+
+    return ScoredRows(
+        score=laid(scored.score, nothing=np.nan),
+        error=laid(scored.error, nothing=np.nan),
+        complete=laid(scored.complete, nothing=False),
+        flagged=laid(scored.flagged, nothing=False),
+        known=laid(scored.known, nothing=True),
+    )
 
 
 def _finished(

@@ -16,7 +16,7 @@ from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block
-from pipeline.detector.frames import timeline_of
+from pipeline.detector.frames import timeline_of, unchecked_values
 from pipeline.detector.holdout import hold_out
 from pipeline.detector.schema import Schema
 from pipeline.errors import DataError, SplitReuseError
@@ -148,11 +148,12 @@ def _keys(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def _twins(rows: TrainingData, calibration: pd.DataFrame) -> float:
     """Share of calibration rows that are, bit for bit, also training rows."""
-    names = list(rows.schema.features)
-    asked = [row.tobytes() for row in calibration[names].to_numpy(np.float32)]
+    schema = rows.schema
+    names = {*schema.features, *(each.column for each in schema.offsets)}
+    asked = [row.tobytes() for row in unchecked_values(calibration, schema)]
     wanted, known = set(asked), set[bytes]()
-    for frame in _all_rows(rows, names):
-        known |= wanted.intersection(row.tobytes() for row in frame[names].to_numpy(np.float32))
+    for frame in _all_rows(rows, [name for name in rows.source.schema.names if name in names]):
+        known |= wanted.intersection(row.tobytes() for row in unchecked_values(frame, schema))
     return float(np.mean([row in known for row in asked]))
 
 

@@ -22,14 +22,14 @@ def run(arguments: argparse.Namespace) -> int:
     A file that is right and does not fit its own past, its tables or its live version, has a line
     for each thing that does not fit, and is counted as a mistake: something is to be done.
     """
-    from pipeline.config import load_detector
+    from pipeline.config import load_detector, readable_name
     from pipeline.errors import ConfigError
     from pipeline.steps.oversight.changed_file import compared
 
     mistaken = False
     for path in arguments.files:
         try:
-            spec = load_detector(path)
+            spec = load_detector(readable_name(path))
         except ConfigError as error:
             mistaken = True
             print(lines(str(error)), file=sys.stderr)
@@ -42,5 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
             for line in past.remarks:
                 print(one_line(f"{path}: {line}"), file=sys.stderr)
             if not past.misfits:
-                print(f"OK {path}: {spec.name}, {features} features, {spec.model.family}")
+                what = f"{spec.name}, {features} features, {spec.model.family}"
+                print(one_line(f"OK {path}: {what}"))
     return int(mistaken)

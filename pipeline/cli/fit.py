@@ -82,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     model, score, threshold = settings_of(spec, timed=blocks.schema.timestamp is not None)
     print(
         f"Training on {len(blocks.train.frame):,} rows x {len(blocks.schema.features)} features; "
-        f"{len(blocks.calibration.frame):,} rows draw the threshold.",
+        f"{len(blocks.calibration.frame):,} rows draw the threshold.\n"
+        f"Features: {', '.join(blocks.schema.features)}.",
         flush=True,
     )
     steps = model.steps if isinstance(model, Trained) else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from pipeline.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipeline.cli.given import Given
     from pipeline.data.timeline import Timeline
     from pipeline.detector.bundle import Bundle
     from pipeline.scoring import ScoredRows
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 HELP = "Score the rows of a Parquet file with a bundle."
 
 _TIME = "timestamp"
+_MOST_UNUSABLE = 0.2  # of a file's rows may go without a score: as many as ingestion may reject
+_FAR_MORE = 3.0  # times the promised share of flags: then the promise is not kept
+_FEWEST_FLAGS = 10  # of fewer nothing can be said
 _WHOLE = (
     "{rows:,} rows are held in memory at once: the detector looks back in time, and they are not "
     "in order of it. Sort the file by time to score it in blocks."
@@ -40,10 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Write timestamp and entity where there are any, score, threshold, is_anomaly.
 
     One row for each row of the data, in the same order. A row that no full window ends at has a
-    null score and a null flag. However many rows there are, a block of them is in memory; only
+    null score and a null flag, and so has one whose values are no finite numbers; of these a fifth
+    of the file may be. However many rows there are, a block of them is in memory; only
     where scores look back and the rows are not in order of time all of them are.
     """
     from pipeline.cli import parquet
+    from pipeline.cli.given import given_rows
     from pipeline.cli.scoring_blocks import blocks, reach_of
     from pipeline.cli.stored import BATCH, find
     from pipeline.detector.bundle import load_bundle
@@ -62,66 +69,117 @@ def run(arguments: argparse.Namespace) -> int:
         for block in blocks(source, columns, reach_of(bundle, deriving=deriving)):
             if block.table.num_rows > 2 * BATCH:
                 print(_WHOLE.format(rows=block.table.num_rows), file=sys.stderr)
-            scored = _scored(block.table, bundle)
+            given = given_rows(block.table, bundle.schema)
+            told.add_unusable(given, block.seen)
+            scored = _scored(given, bundle)
             told.add(scored, block.seen)
             yield _answers(block.table, bundle, scored).slice(block.seen)
+        _refuse_unusable(told, source.rows, bundle)
 
     parquet.write(answers(), arguments.out)
+    no_window = source.rows - told.judged - told.unusable
     print(
         f"{told.flagged:,} of {told.judged:,} rows above the threshold {bundle.threshold:.6g}"
-        + (f"; {source.rows - told.judged:,} rows end no full window" * (told.judged < source.rows))
+        + (f"; {no_window:,} rows end no full window" * (no_window > 0))
         + f": {arguments.out}"
     )
+    for warning in (_unusable(told, source.rows), _far_more(told, bundle)):
+        if warning:
+            print(f"warning: {warning}", file=sys.stderr)
     return 0
 
 
+@dataclass
 class _Tally:
-    """What is said at the end."""
+    """What is said at the end.
 
-    def __init__(self) -> None:
-        self.judged = self.flagged = 0
+    Attributes:
+        judged: rows with a score.
+        flagged: rows above the threshold.
+        unusable: rows without a score because of their own values.
+        by_column: how many of these hold no number in a column.
+        absent: whether a value was absent.
+    """
+
+    judged: int = 0
+    flagged: int = 0
+    unusable: int = 0
+    by_column: dict[str, int] = field(default_factory=dict)
+    absent: bool = False
 
     def add(self, scored: ScoredRows, seen: int) -> None:
         self.judged += int(scored.complete[seen:].sum())
         self.flagged += int(scored.flagged[seen:].sum())
 
+    def add_unusable(self, given: Given, seen: int) -> None:
+        self.unusable += int(given.broken[seen:].sum())
+        self.absent |= bool(given.absent[seen:].any())
+        for name, mask in given.bad.items():
+            self.by_column[name] = self.by_column.get(name, 0) + int(mask[seen:].sum())
+
+
+def _refuse_unusable(told: _Tally, rows: int, bundle: Bundle) -> None:
+    """Let a file pass of which few rows hold no finite numbers."""
+    from pipeline.detector.inputs import told_not_finite
+
+    if told.unusable <= _MOST_UNUSABLE * rows:
+        return
+    missing = bundle.schema.takes_missing
+    said = told_not_finite(told.by_column, told.unusable, rows, missing=missing, absent=told.absent)
+    msg = f"{said} At most {_MOST_UNUSABLE:.0%} of a file's rows may go without a score."
+    raise DataError(msg)
+
+
+def _unusable(told: _Tally, rows: int) -> str:
+    from pipeline.detector.inputs import named
+
+    if not told.unusable:
+        return ""
+    counted = [f"{name} ({count:,})" for name, count in told.by_column.items() if count]
+    return (
+        f"{told.unusable:,} of {rows:,} rows have no score: their values are missing, infinite or "
+        f"beyond 3.4e38, in {named(counted)}"
+    )
+
+
+def _far_more(told: _Tally, bundle: Bundle) -> str:
+    """What is said where the promise of the threshold cannot hold on these rows."""
+    line = bundle.description.threshold
+    most = max(_FAR_MORE * line.alpha, line.rate_interval[1])
+    if told.flagged < _FEWEST_FLAGS or told.flagged <= most * told.judged:
+        return ""
+    return (
+        f"{told.flagged / told.judged:.1%} of the rows are above the threshold, which lets pass "
+        f"{line.alpha:.2%} of rows like those that it was drawn on. Either most of these are "
+        "anomalies, or the data have changed since: then fit again on newer normal rows."
+    )
+
 
 def _columns(present: list[str], bundle: Bundle) -> tuple[list[str], bool]:
     """The columns to read of those that are there, and whether features must be derived."""
     schema = bundle.schema
+    raw = {each.column for each in schema.offsets}
     deriving = schema.source_columns is not None and not set(schema.features) <= set(present)
-    wanted = {_TIME, schema.timestamp, schema.entity, *schema.features}
+    wanted = {_TIME, schema.timestamp, schema.entity, *schema.features, *raw}
     if deriving:
         wanted |= {*schema.source_columns["features"]} if schema.source_columns else set()
     # One column at least, so that what is absent is missed by whoever needs it.
     return [name for name in present if name in wanted] or present[:1], deriving
 
 
-def _scored(table: pa.Table, bundle: Bundle) -> ScoredRows:
-    from pipeline.detector.arrow import to_numpy
-    from pipeline.scoring import score_columns
+def _scored(given: Given, bundle: Bundle) -> ScoredRows:
+    """The rows scored as if the broken ones had never come: they end the windows around them."""
+    from pipeline.scoring import score_values, spread_out
 
-    features = _with_features(table, bundle)
-    columns = {
-        name: to_numpy(features[name])
-        for name in bundle.schema.features
-        if name in features.column_names
-    }
-    return score_columns(bundle, columns, _line(table, bundle))
+    line = _line(given.table, bundle)
+    if not given.broken.any():
+        return score_values(bundle, given.rows, line)
+    fit = ~given.broken
+    if line is not None:
+        from pipeline.data.timeline import subset
 
-
-def _with_features(table: pa.Table, bundle: Bundle) -> pa.Table:
-    """`table` with its circular and derived features computed, if they are absent."""
-    schema = bundle.schema
-    if schema.source_columns is None or set(schema.features) <= set(table.column_names):
-        return table
-    import pyarrow as pa
-
-    from pipeline.config import Columns
-    from pipeline.data.derive import derive
-
-    columns = Columns.model_validate(schema.source_columns)
-    return pa.Table.from_pandas(derive(table.to_pandas(), columns), preserve_index=False)
+        line = subset(line, fit)
+    return spread_out(score_values(bundle, given.rows[fit], line), fit)
 
 
 def _line(table: pa.Table, bundle: Bundle) -> Timeline | None:

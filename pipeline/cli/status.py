@@ -33,12 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     import structlog
 
     from pipeline import settings
+    from pipeline.config import detector_files
     from pipeline.steps.oversight.health import health_of
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    names = arguments.detectors or sorted(
-        path.stem for path in settings.load().detectors.glob("*.yaml")
-    )
+    names = arguments.detectors or [path.stem for path in detector_files(settings.load().detectors)]
     found = [health_of(name, now=datetime.now(UTC)) for name in names]
     if arguments.json:
         print(json.dumps([_as_json(health, proof=arguments.proof) for health in found], indent=1))

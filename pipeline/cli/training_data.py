@@ -6,6 +6,7 @@ time where rows have a time. The others stay on disk: no training would see them
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,15 @@ import pyarrow as pa
 
 from pipeline.cli import parquet, stored
 from pipeline.cli.drawing import drawn, few_times
+from pipeline.cli.label_names import label_names
 from pipeline.cli.stored import Stored
-from pipeline.config import DetectorSpec
+from pipeline.cli.usable import (
+    less_offsets,
+    refuse_lost_precision,
+    with_offsets,
+    without_unusable,
+)
+from pipeline.config import DetectorSpec, Validation
 from pipeline.config.columns import EVALUATION_PREFIX, LABEL_COLUMN
 from pipeline.data.derive import derive
 from pipeline.data.split import normal_rows
@@ -67,9 +75,8 @@ def by_spec(path: Path, spec: DetectorSpec, draw: Draw) -> TrainingData:
     schema = schema_for(spec)
     try:
         table, remarks = _drawn(source, _needed(source, spec), spec.columns.timestamp, draw, schema)
-        frame = table.to_pandas()
-        if not set(schema.features) <= set(frame.columns):
-            frame = derive(frame, spec.columns)
+        frame, told = _as_specified(table.to_pandas(), spec, schema)
+        remarks += told
         normal = normal_rows(frame, spec.columns)
         if not normal.all():
             reasons = named(sorted(spec.columns.marks))
@@ -80,29 +87,54 @@ def by_spec(path: Path, spec: DetectorSpec, draw: Draw) -> TrainingData:
         raise _in_file(path, error) from error
 
 
+def _as_specified(
+    frame: pd.DataFrame, spec: DetectorSpec, schema: Schema
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that ingestion would let through, with the model's features; and remarks."""
+    missing, limit = schema.takes_missing, spec.validation.maximum_rejected
+    there = set(schema.features) <= set(frame.columns)
+    raw = {name: each for name, each in spec.columns.features.items() if name in frame}
+    remarks: list[str] = []
+    if not there:
+        offsets = {name: each.offset for name, each in raw.items()}
+        frame, remarks = without_unusable(frame, offsets, missing=missing, limit=limit)
+        refuse_lost_precision(frame, spec.columns)
+        frame = derive(frame, spec.columns)
+    offsets = dict.fromkeys(schema.features, 0.0)
+    frame, more = without_unusable(frame, offsets, missing=missing, limit=limit)
+    if there:
+        refuse_lost_precision(frame, spec.columns)
+    return frame, remarks + more
+
+
 def by_numbers(path: Path, draw: Draw, schema: Schema | None = None) -> TrainingData:
     """The rows of `path` with every numeric column as a feature, or with those of `schema`.
 
     A datetime column `timestamp` is the time. Booleans are left out (they are labels more often
-    than measurements), and so is what begins with `eval_`.
+    than measurements), and so is what is named like a label or begins with `eval_`. Rows that hold
+    no number are left out; more than a fifth of them are refused. A feature that float32 cannot
+    hold finely enough has a round number subtracted, which `schema.offsets` tells.
 
     Raises:
-        DataError: no numeric column, or one that is not finite; the message names the file.
+        DataError: no numeric column, or one that is not finite in too many rows; the message names
+            the file.
     """
     source = stored.find(path)
     try:
         if schema is not None:
-            wanted = {schema.timestamp, *schema.features}
+            raw = (each.column for each in schema.offsets)
+            wanted = {schema.timestamp, *schema.features, *raw}
             kept = [name for name in source.schema.names if name in wanted]
             table, remarks = _drawn(source, kept, schema.timestamp, draw, schema)
-            return _checked(table.to_pandas(), schema, remarks, source, draw)
+            frame, told = _usable(less_offsets(table.to_pandas(), schema), schema.features)
+            return _checked(frame, schema, remarks + told, source, draw)
         features, remarks = _features(source.schema)
         time = _TIME if _has_time(source.schema) else None
         if time and few_times(source, time, _FEWEST_TIMES):
             remarks.append(f"{_TIME} hardly changes: the rows are taken as having no time")
             time = None
         table, told = _drawn(source, ([time] if time else []) + features, time, draw)
-        frame = table.to_pandas()
+        frame, unusable = _usable(table.to_pandas(), features)
         found = Schema(
             context=(),
             features=tuple(features),
@@ -113,9 +145,17 @@ def by_numbers(path: Path, draw: Draw, schema: Schema | None = None) -> Training
             cadence_s=_cadence(frame[time]) if time else None,
             source_columns=None,
         )
-        return _checked(frame, found, remarks + told, source, draw)
+        frame, found, subtracted = with_offsets(frame, found)
+        return _checked(frame, found, remarks + told + unusable + subtracted, source, draw)
     except DataError as error:
         raise _in_file(path, error) from error
+
+
+def _usable(frame: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that hold numbers, by the limits that ingestion has where none are set."""
+    offsets = {name: 0.0 for name in features if name in frame}
+    limit = Validation().maximum_rejected
+    return without_unusable(frame, offsets, missing=False, limit=limit)
 
 
 def _needed(source: Stored, spec: DetectorSpec) -> list[str]:
@@ -152,20 +192,32 @@ def _features(schema: pa.Schema) -> tuple[list[str], list[str]]:
     features: list[str] = []
     ignored: list[str] = []
     evaluation: list[str] = []
+    labels = label_names(schema.names)
     for column in schema:
         if column.name.startswith(EVALUATION_PREFIX):
             evaluation.append(column.name)
+        elif column.name in labels:
+            continue
         elif parquet.is_number(column.type) and column.name != _TIME:
             features.append(column.name)
         elif not (column.name == _TIME and _has_time(schema)):
             ignored.append(f"{column.name} ({column.type})")
-    return features, _remarks(schema, features, ignored, evaluation)
+    return features, _remarks(schema, features, ignored, evaluation, labels)
 
 
 def _remarks(
-    schema: pa.Schema, features: list[str], ignored: list[str], evaluation: list[str]
+    schema: pa.Schema,
+    features: list[str],
+    ignored: list[str],
+    evaluation: list[str],
+    labels: list[str],
 ) -> list[str]:
     remarks = []
+    if labels:
+        remarks.append(
+            f"ignored, named like a label: {', '.join(labels)}; to watch such a column, list it in "
+            "a detector file (--detector)"
+        )
     if ignored:
         remarks.append(f"ignored, not numeric: {', '.join(ignored)}")
     if evaluation:

@@ -10,7 +10,14 @@ from pipeline.config.fine_tuning import FineTuning
 from pipeline.config.finish import Contexts, Smoothing
 from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
-from pipeline.config.loading import load_detector, load_detectors
+from pipeline.config.loading import (
+    SUFFIX,
+    detector_files,
+    find_detector,
+    load_detector,
+    load_detectors,
+    readable_name,
+)
 from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.operation import Promotion, Schedule
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
@@ -26,6 +33,7 @@ from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 
 __all__ = [
+    "SUFFIX",
     "Columns",
     "Contexts",
     "CsvSource",
@@ -56,6 +64,9 @@ __all__ = [
     "Threshold",
     "Validation",
     "Window",
+    "detector_files",
+    "find_detector",
     "load_detector",
     "load_detectors",
+    "readable_name",
 ]

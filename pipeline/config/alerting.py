@@ -7,7 +7,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import Duration, Section
+from pipeline.config.section import Days, Duration, Section
+from pipeline.config.shown import shown
 
 
 class Incidents(Section):
@@ -31,7 +32,7 @@ class Notify(Section):
         None, description="Airflow connection id; every channel but `log` needs one."
     )
     to: tuple[str, ...] = Field((), description="Mail addresses, for `smtp`.")
-    horizon_days: int = Field(
+    horizon_days: Days = Field(
         3, ge=0, description="A day older than this when it is scored tells nobody: it is history."
     )
 
@@ -43,4 +44,8 @@ class Notify(Section):
         if self.channel == "smtp" and not self.to:
             msg = "channel 'smtp' needs `to`, a list of mail addresses"
             raise ValueError(msg)
+        for address in self.to:
+            if not address or not address.isprintable() or " " in address:
+                msg = f"to holds {shown(address)}, which is no mail address; write name@example.org"
+                raise ValueError(msg)
         return self

@@ -8,12 +8,25 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.config.section import Duration, Section
+from pipeline.config.shown import named, shown
 
 EVALUATION_PREFIX = "eval_"
 """Columns with this prefix judge a detector and can never be one of its features."""
 
 LABEL_COLUMN = f"{EVALUATION_PREFIX}label"
 """Column of a training window that holds people's verdicts; absent where there are none."""
+
+
+_WHOLE = 1e15  # whole numbers below are written out
+
+
+def stored_name(name: str, offset: float) -> str:
+    """The column that holds `name` less `offset`: `p_minus_101325`; `name` itself without one."""
+    if not offset:
+        return name
+    size = abs(offset)
+    number = str(int(size)) if size.is_integer() and size < _WHOLE else repr(size).replace("+", "")
+    return f"{name}_{'minus' if offset > 0 else 'plus'}_{number}"
 
 
 class Feature(Section):
@@ -44,6 +57,24 @@ class Feature(Section):
         description="Where the median of one entity's day may lie; outside, the channel is taken "
         "to have changed its unit, which no single value may betray.",
     )
+
+    offset: float = Field(
+        0.0,
+        allow_inf_nan=False,
+        description="Subtracted in float64 before values are stored as float32, which holds seven "
+        "digits: near the usual value of a counter, of Pascals or of seconds since 1970. The "
+        "stored column carries it in its name, so that old and new days never mix.",
+    )
+
+    @model_validator(mode="after")
+    def _an_angle_has_no_offset(self) -> Self:
+        if self.circular and self.offset:
+            msg = (
+                f"offset {self.offset:g} of a circular channel; leave it out: an angle is stored "
+                "as sine and cosine, which lose no digits"
+            )
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _limits_must_rise(self) -> Self:
@@ -101,11 +132,16 @@ class Columns(Section):
     @property
     def feature_columns(self) -> tuple[str, ...]:
         """The model's inputs, in their fixed order: channels, angles as sin/cos, deviations."""
-        names: list[str] = []
-        for name, feature in self.features.items():
-            names += [f"{name}_sin", f"{name}_cos"] if feature.circular else [name]
+        names = [column for name in self.features for column in self.own_columns(name)]
         names += [f"{name}_vs_peers" for derived in self.derived for name in derived.of]
         return tuple(names)
+
+    def own_columns(self, name: str) -> tuple[str, ...]:
+        """Where the feature `name` itself is stored: its value, or sine and cosine of an angle."""
+        feature = self.features[name]
+        if feature.circular:
+            return (f"{name}_sin", f"{name}_cos")
+        return (stored_name(name, feature.offset),)
 
     @property
     def marks(self) -> frozenset[str]:
@@ -116,11 +152,8 @@ class Columns(Section):
     @property
     def context_columns(self) -> tuple[str, ...]:
         """Feature columns that are not judged; the deviation of a context channel is."""
-        names: list[str] = []
-        for name, feature in self.features.items():
-            if feature.context:
-                names += [f"{name}_sin", f"{name}_cos"] if feature.circular else [name]
-        return tuple(names)
+        context = [name for name, feature in self.features.items() if feature.context]
+        return tuple(column for name in context for column in self.own_columns(name))
 
     @model_validator(mode="after")
     def _something_must_be_judged(self) -> Self:
@@ -134,7 +167,7 @@ class Columns(Section):
         unprefixed = [c for c in self.evaluation_only if not c.startswith(EVALUATION_PREFIX)]
         if unprefixed:
             msg = (
-                f"evaluation_only column {unprefixed[0]!r} does not start with "
+                f"evaluation_only column {shown(unprefixed[0])} does not start with "
                 f"{EVALUATION_PREFIX!r}; rename it in source.rename, so that nothing can take it "
                 "for a feature"
             )
@@ -147,13 +180,15 @@ class Columns(Section):
             raise ValueError(msg)
         leaking = [c for c in self.features if c.startswith(EVALUATION_PREFIX)]
         if leaking:
-            msg = f"feature {leaking[0]!r} is an evaluation-only name; the model must not see it"
+            msg = (
+                f"feature {shown(leaking[0])} is an evaluation-only name; the model must not see it"
+            )
             raise ValueError(msg)
         for role, name in [("incident", self.incident)] + [
             ("exclude_from_training", column) for column in self.exclude_from_training
         ]:
             if name is not None and name not in self.evaluation_only:
-                msg = f"{role} names {name!r}, which is not listed under evaluation_only"
+                msg = f"{role} names {shown(name)}, which is not listed under evaluation_only"
                 raise ValueError(msg)
         self._derived_must_be_possible()
         return self
@@ -163,13 +198,13 @@ class Columns(Section):
             unknown = [name for name in derived.of if name not in self.features]
             if unknown:
                 msg = (
-                    f"derived.of names {unknown[0]!r}, which is no feature; "
-                    f"choose from {', '.join(self.features)}"
+                    f"derived.of names {shown(unknown[0])}, which is no feature; "
+                    f"choose from {named(self.features)}"
                 )
                 raise ValueError(msg)
             angles = [name for name in derived.of if self.features[name].circular]
             if angles:
-                msg = f"derived.of names the angle {angles[0]!r}; a difference of angles wraps"
+                msg = f"derived.of names the angle {shown(angles[0])}; a difference of angles wraps"
                 raise ValueError(msg)
             if self.entity is None:
                 msg = "derived peer_deviation needs schema.entity: there are no peers without it"

@@ -17,10 +17,14 @@ from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.operation import Promotion, Schedule
 from pipeline.config.score import ReconstructionScore, Score
 from pipeline.config.section import Section
+from pipeline.config.shown import named, shown
 from pipeline.config.source import SourceSpec
 from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+"""What a detector may be called."""
 
 _JITTER = 1.5  # cadences at most between two rows of one run; see `pipeline.data.timeline.runs`
 
@@ -28,7 +32,7 @@ _JITTER = 1.5  # cadences at most between two rows of one run; see `pipeline.dat
 class DetectorSpec(Section):
     """One thing being watched, as `detectors/<name>.yaml` describes it."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Also the file's name.")
+    name: str = Field(pattern=NAME, description="Also the file's name.")
     description: str = ""
     source: SourceSpec
     columns: Columns = Field(alias="schema")
@@ -75,8 +79,8 @@ class DetectorSpec(Section):
         if self.model.family == "isolation_forest" and self.columns.context_columns:
             name = self.columns.context_columns[0]
             msg = (
-                f"model.family isolation_forest judges every feature, and {name!r} is context; "
-                "drop the feature or its context: true, or choose another family"
+                f"model.family isolation_forest judges every feature, and {shown(name)} is "
+                "context; drop the feature or its context: true, or choose another family"
             )
             raise ValueError(msg)
         return self
@@ -125,8 +129,8 @@ class DetectorSpec(Section):
             raise ValueError(msg)
         if self.contexts.column is not None and self.contexts.column not in features:
             msg = (
-                f"contexts.column names {self.contexts.column!r}, which is no model input; choose "
-                f"from {', '.join(features)} (an unjudged one is a feature with context: true)"
+                f"contexts.column names {shown(self.contexts.column)}, which is no model input; "
+                f"choose from {named(features)} (an unjudged one is a feature with context: true)"
             )
             raise ValueError(msg)
         return self

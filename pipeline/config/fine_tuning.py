@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pipeline.config.section import Section
+from pipeline.config.section import Days, Section
 
 
 class FineTuning(Section):
     """What a run of the train DAG with `warm_start` learns from, and how gently."""
 
-    recent_days: int = Field(
+    recent_days: Days = Field(
         30, ge=1, description="Newest days of the train block: what the candidate is to learn."
     )
-    replay_days: int = Field(
+    replay_days: Days = Field(
         60,
         ge=1,
         description="Older days that are read again, spread evenly over all that the champion has "

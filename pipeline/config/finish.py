@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.config.section import Section
+from pipeline.config.shown import shown
 
 
 class Smoothing(Section):
@@ -47,7 +48,7 @@ class Contexts(Section):
     def _column_and_by_must_agree(self) -> Self:
         if (self.by == "column") != (self.column is not None):
             msg = (
-                f"by is {self.by!r} and column {self.column!r}; write both by: column and the "
+                f"by is {self.by!r} and column {shown(self.column)}; write both by: column and the "
                 "feature's name under column, or neither"
             )
             raise ValueError(msg)

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import Section
+from pipeline.config.section import Days, Section
 
 Statistic = Literal["mean", "std", "min", "max"]
 
@@ -49,8 +49,8 @@ class Split(Section):
         description="Interleaving lets every block see the whole window; contiguous blocks "
         "calibrate on another season than they trained on.",
     )
-    training_days: int = Field(90, ge=6, description="Days before the as-of day that are read.")
-    minimum_days: int = Field(30, ge=6, description="Fewer validated days than this: refuse.")
+    training_days: Days = Field(90, ge=6, description="Days before the as-of day that are read.")
+    minimum_days: Days = Field(30, ge=6, description="Fewer validated days than this: refuse.")
     train: int = Field(4, ge=1, description="Parts (days of a cycle) that train.")
     calibration: int = Field(1, ge=1, description="Parts that draw the threshold, nothing else.")
     test: int = Field(1, ge=1, description="Parts that judge the candidate, nothing else.")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.config.section import Section
+from pipeline.config.section import Days, Section
 
 
 class Drift(Section):
@@ -22,8 +22,8 @@ class Drift(Section):
     maximum_rows: int = Field(
         5000, ge=100, description="Rows a side after thinning: more only finds what is irrelevant."
     )
-    rolling_days: int = Field(7, ge=2, description="Days of the rolling verdict.")
-    cooldown_days: int = Field(
+    rolling_days: Days = Field(7, ge=2, description="Days of the rolling verdict.")
+    cooldown_days: Days = Field(
         14, ge=1, description="A verdict asks for training or recalibration once in so many days."
     )
 

@@ -1,60 +1,107 @@
-"""A pydantic error, told to the person who wrote the file."""
+"""What is wrong with a detector, told to the person who wrote its file: line, key, value, mend."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config.detector import DetectorSpec
+from pipeline.config.shown import cut, shown
+from pipeline.config.yaml_text import Mistake, raw_text, read_as
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Location = tuple[int | str, ...]
 
+_LONGEST_KEY = 60
 
-def explain(path: Path, root: yaml.Node | None, error: ValidationError) -> Iterator[str]:
-    """One line a mistake: file, line, key, value, what is allowed, and what to do."""
+
+def explain(root: yaml.Node, error: ValidationError) -> Iterator[Mistake]:
+    """Each mistake that pydantic found."""
     for detail in error.errors(include_url=False):
-        location = _in_the_file(root, detail["loc"])
-        key = ".".join(str(part) for part in location) or "the file"
-        yield f"{path}:{_line(root, location)}: {key}: {_problem(detail)}"
+        location = _in_the_file(root, detail["loc"], absent=detail["type"] == "missing")
+        yield located(root, location, _problem(detail, root, location))
 
 
-def _problem(detail: ErrorDetails) -> str:
+def located(root: yaml.Node, location: Location, problem: str) -> Mistake:
+    """A problem with what the file has at `location`."""
+    key = ".".join(cut(str(part)) for part in location) or "the file"
+    return Mistake(_line(root, location), key, problem)
+
+
+_KEYS = "its keys are needed, each with a value: write them below it"
+_DAY = "this is no day; write one as 2026-01-31"
+_NEEDED = {
+    "tuple_type": "a list is needed, in brackets: [first, second]",
+    "dict_type": _KEYS,
+    "model_type": _KEYS,
+    "model_attributes_type": _KEYS,
+    "date_type": _DAY,
+    "date_parsing": _DAY,
+    "date_from_datetime_parsing": _DAY,
+    "date_from_datetime_inexact": _DAY,
+}
+"""What pydantic says in words of Python, in those of the file."""
+
+
+def _problem(detail: ErrorDetails, root: yaml.Node, location: Location) -> str:
     name = str(detail["loc"][-1]) if detail["loc"] else "the file"
+    value = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            return f"unknown key (value {detail['input']!r}); {_nearest_key(detail['loc'])}"
+            return f"unknown key (value {shown(value)}); {_nearest_key(detail['loc'])}"
         case "missing":
             return f"is required and absent; add `{name}: ...`"
         case "value_error":
             return detail["msg"].removeprefix("Value error, ")
-        case "union_tag_invalid" | "literal_error" | "union_tag_not_found":
-            expected = detail.get("ctx", {}).get("expected_tags") or detail.get("ctx", {}).get(
-                "expected", "a `kind`"
-            )
-            return f"got {_shown(detail['input'])}; choose one of {expected}"
+        case "string_type":
+            return _no_text(value, _node(root, location), location)
+        case _:
+            return _refused(detail)
+
+
+def _refused(detail: ErrorDetails) -> str:
+    """What to say of a value by itself."""
+    value, told = detail["input"], detail.get("ctx", {})
+    match detail["type"]:
+        case "union_tag_not_found":
+            return "names no kind; add `kind: ...` to it"
+        case "union_tag_invalid" | "literal_error":
+            expected = told.get("expected_tags") or told.get("expected")
+            return f"got {_shown_kind(value)}; choose one of {expected}"
+        case kind if kind in _NEEDED:
+            return f"got {shown(value)}; {_NEEDED[kind]}"
         case _:
             limit = detail["msg"].removeprefix("Input ")
-            return f"got {_shown(detail['input'])}; {limit}: change the value"
+            return f"got {shown(value)}; {limit}: change the value"
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, dict) and "kind" in value:
-        value = value["kind"]
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits one line
+def _shown_kind(value: object) -> str:
+    return shown(value["kind"] if isinstance(value, dict) and "kind" in value else value)
+
+
+def _no_text(value: object, node: yaml.Node | None, location: Location) -> str:
+    """What to say of a value that should be a text."""
+    raw, kind = raw_text(node), read_as(node)
+    if raw is None or kind is None:
+        return f"got {shown(value)}; a text is needed: write one, in quotes where it has signs"
+    if not raw:
+        return "is empty; write a text, or remove the key"
+    quoted = f'"{cut(raw)}"'
+    mend = quoted if isinstance(location[-1], int) else f"{cut(location[-1])}: {quoted}"
+    return f"got {cut(raw)}, which YAML reads as {kind}; write it in quotes: {mend}"
 
 
 def _nearest_key(location: Location) -> str:
     allowed = sorted(_allowed_keys(location[:-1]))
-    close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+    key = str(location[-1])
+    # No key is so long, and to compare a word of a megabyte takes minutes.
+    close = difflib.get_close_matches(key[:_LONGEST_KEY], allowed, n=1)
     if close:
         return f"did you mean `{close[0]}`?"
     return f"remove it; known keys are {', '.join(allowed)}"
@@ -89,14 +136,17 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _in_the_file(root: yaml.Node | None, location: Location) -> Location:
-    """`location` without the union tags that pydantic adds and the file does not have."""
+def _in_the_file(root: yaml.Node | None, location: Location, *, absent: bool) -> Location:
+    """`location` without what pydantic adds to it and the file does not have: tags, validators.
+
+    Its last part is that of a key which the file lacks, if one is `absent`.
+    """
     kept: list[int | str] = []
     node = root
     for position, part in enumerate(location):
         child = _child(node, part)
         is_last = position == len(location) - 1
-        if child is None and not is_last and node is not None:
+        if child is None and not (is_last and absent) and node is not None:
             continue
         kept.append(part)
         node = child
@@ -107,17 +157,30 @@ def _line(root: yaml.Node | None, location: Location) -> int:
     """Line (from 1) of the deepest part of `location` that the file has."""
     line, node = 1, root
     for part in location:
-        node = _child(node, part)
+        key, node = _pair(node, part)
         if node is None:
             break
-        line = node.start_mark.line + 1
+        # A section begins on the line of its key, whichever line its first content is on.
+        line = (key or node).start_mark.line + 1
     return line
 
 
+def _node(root: yaml.Node | None, location: Location) -> yaml.Node | None:
+    """What the file has at `location`; None when it does not."""
+    node = root
+    for part in location:
+        node = _child(node, part)
+    return node
+
+
 def _child(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
+    return _pair(node, part)[1]
+
+
+def _pair(node: yaml.Node | None, part: int | str) -> tuple[yaml.Node | None, yaml.Node | None]:
+    """The key (None in a list) and the value of a part of `node`."""
     if isinstance(node, yaml.MappingNode):
-        return next((v for k, v in node.value if k.value == part), None)
+        return next(((k, v) for k, v in node.value if k.value == part), (None, None))
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        element: yaml.Node = node.value[part]
-        return element
-    return None
+        return None, node.value[part]
+    return None, None

@@ -7,26 +7,28 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.section import Section
+from pipeline.config.cron import Cron
+from pipeline.config.section import Days, Section
 
-CRON_FIELDS = 5
+# Times are held in nanoseconds since 1970, which a whole number of 64 bits ends in these years.
+_FIRST, _LAST = date(1678, 1, 1), date(2261, 12, 31)
 
 
-def _cron_has_five_fields(value: str) -> str:
-    if len(value.split()) != CRON_FIELDS:
-        msg = f"{value!r} is no cron line; write five fields, for example '0 3 1 * *'"
-        raise ValueError(msg)
+def _can_be_held(value: date) -> date:
+    if not _FIRST <= value <= _LAST:
+        msg = f"got {value}; limit {_FIRST} to {_LAST}, as times are held in nanoseconds"
+        raise ValueError(f"{msg}: write a day between them")
     return value
 
 
-Cron = Annotated[str, AfterValidator(_cron_has_five_fields)]
+Day = Annotated[date, AfterValidator(_can_be_held)]
 
 
 class Schedule(Section):
     """When the DAGs run. Partitions are UTC days, so ingestion itself is always at midnight."""
 
-    start: date = Field(description="First partition that is expected to exist.")
-    end: date | None = Field(
+    start: Day = Field(description="First partition that is expected to exist.")
+    end: Day | None = Field(
         None,
         description="Last partition of a history that has ended: nothing runs by schedule for "
         "later days, only by hand; None: the data go on.",
@@ -47,11 +49,11 @@ class Promotion(Section):
     """Who lets a candidate that passed its gate go live."""
 
     approval: Literal["none", "human"] = "none"
-    approval_hours: int = Field(72, ge=1, description="Unanswered after this: rejected.")
+    approval_hours: int = Field(72, ge=1, le=87_600, description="Unanswered after this: rejected.")
     watch_partitions: int = Field(
         3, ge=0, description="Partitions in a row outside the limits that roll back; 0: no watch."
     )
-    watch_days: int = Field(14, ge=1, description="Partitions after a promotion that are watched.")
+    watch_days: Days = Field(14, ge=1, description="Partitions after a promotion that are watched.")
     watch_alert_rate: float = Field(
         0.2, gt=0, le=1, description="Share of flagged rows of a partition that is out of limits."
     )

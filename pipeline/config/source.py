@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from pipeline.config.section import Section
+from pipeline.config.shown import shown
+from pipeline.config.zones import Timezone
 
 Rename = Annotated[
     dict[str, str],
@@ -15,13 +18,55 @@ Rename = Annotated[
 ]
 
 
+def _path_of_files(value: str) -> str:
+    if not value.strip():
+        msg = "is empty; write a file, a folder or a glob, for example data/{date}.csv"
+        raise ValueError(msg)
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        msg = f"got {shown(value)}, which holds control characters; write the path without them"
+        raise ValueError(msg)
+    return value
+
+
+def _separates(value: str) -> str:
+    name = value.strip().lower()
+    if value in ("\\t", "\\\\t") or name in ("tab", "tabulator"):
+        msg = f'got {shown(value)}; a tabulator is written in double quotes: delimiter: "\\t"'
+        raise ValueError(msg)
+    if name in _DELIMITERS:
+        msg = f'got {shown(value)}; write the character itself: delimiter: "{_DELIMITERS[name]}"'
+        raise ValueError(msg)
+    if len(value) != 1:
+        msg = f'got {shown(value)}; a delimiter is one character: delimiter: ";" for example'
+        raise ValueError(msg)
+    if not value.isascii() or value.isalnum() or value in _NO_DELIMITERS:
+        msg = (
+            f"got {shown(value)}, which cannot separate columns (a quote, the end of a line, part "
+            'of a number, or no ASCII); write the one of the file, often "," ";" "|" or "\\t"'
+        )
+        raise ValueError(msg)
+    return value
+
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "blank": " "}
+_NO_DELIMITERS = frozenset('\n\r\0".')
+
+Delimiter = Annotated[str, AfterValidator(_separates)]
+
+FilesPath = Annotated[
+    str,
+    AfterValidator(_path_of_files),
+    Field(description="A file, folder or glob, local or s3://; {date} is the day."),
+]
+
+
 class CsvSource(Section):
     """Comma-separated files."""
 
     kind: Literal["csv"]
-    path: str = Field(description="A file, folder or glob, local or s3://; {date} is the day.")
-    timezone: str = Field("UTC", description="Zone of timestamps that carry no offset.")
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    path: FilesPath
+    timezone: Timezone = "UTC"
+    delimiter: Delimiter = ","
     rename: Rename = Field(default_factory=dict)
 
 
@@ -29,8 +74,8 @@ class ParquetSource(Section):
     """Parquet files."""
 
     kind: Literal["parquet"]
-    path: str = Field(description="A file, folder or glob, local or s3://; {date} is the day.")
-    timezone: str = Field("UTC", description="Zone of timestamps that carry no offset.")
+    path: FilesPath
+    timezone: Timezone = "UTC"
     rename: Rename = Field(default_factory=dict)
 
 
@@ -47,7 +92,7 @@ class SqlSource(Section):
         pattern=r"^[A-Z][A-Z0-9_]*$",
     )
     query: str
-    timezone: str = Field("UTC", description="Zone of timestamps that carry no offset.")
+    timezone: Timezone = "UTC"
     rename: Rename = Field(default_factory=dict)
 
     @field_validator("query")

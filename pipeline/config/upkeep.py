@@ -7,19 +7,19 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import Duration, Section
+from pipeline.config.section import Days, Duration, Section
 
 
 class Recalibration(Section):
     """How the line is drawn anew on a rolling window, with the same weights."""
 
-    window_days: int = Field(
+    window_days: Days = Field(
         360,
         ge=7,
         description="Scored days before the as-of day. A month of correlated rows does not know "
         "its own tail: the rate would scatter by a sixth.",
     )
-    minimum_days: int = Field(14, ge=1, description="Fewer scored days than this: refuse.")
+    minimum_days: Days = Field(14, ge=1, description="Fewer scored days than this: refuse.")
     join_rows: int = Field(
         4, ge=0, description="Flags at most so many rows apart are one cluster; see hold-back."
     )
@@ -45,7 +45,7 @@ class Recalibration(Section):
     maximum_total: float = Field(
         0.5, gt=0, description="Move since training that stops and asks, interval or not."
     )
-    stale_after_days: int = Field(
+    stale_after_days: Days = Field(
         90, ge=1, description="A threshold that has not moved for so long is reported."
     )
 
@@ -104,7 +104,7 @@ class Housekeeping(Section):
     """What is kept, and for how long."""
 
     versions: int = Field(12, ge=2, description="Newest registered versions that are kept.")
-    staged_days: int = Field(14, ge=1, description="Age at which staged files are removed.")
-    history_days: int = Field(
+    staged_days: Days = Field(14, ge=1, description="Age at which staged files are removed.")
+    history_days: Days = Field(
         400, ge=30, description="Age at which unreferenced table versions are removed."
     )

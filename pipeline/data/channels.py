@@ -5,7 +5,8 @@ Features come in families. An angle enters as sine and cosine; `power` comes wit
 
 - what is added to `power` is added to `power_vs_peers` too, because the deviation is own value
   minus the median of the others, and the others are left as they are;
-- an angle is turned, and its sine and cosine are computed anew.
+- an angle is turned, and its sine and cosine are computed anew;
+- a channel that is stored without its offset is read and written with it.
 """
 
 from __future__ import annotations
@@ -29,26 +30,28 @@ class Channel:
         columns: feature positions; (sine, cosine) of an angle, else own value, then deviations.
         angle: whether it is an angle.
         judged: whether any of its features is; weather that is only context is not.
+        offset: what its own feature is stored without.
     """
 
     name: str
     columns: tuple[int, ...]
     angle: bool
     judged: bool
+    offset: float = 0.0
 
 
 def channels(columns: Columns) -> tuple[Channel, ...]:
     """The channels of a detector, with their places among its feature columns."""
     place = {name: position for position, name in enumerate(columns.feature_columns)}
+    compared = {name for derived in columns.derived for name in derived.of}
     found = []
     for name, feature in columns.features.items():
-        if feature.circular:
-            held = [f"{name}_sin", f"{name}_cos"]
-        else:
-            held = [c for c in (name, f"{name}_vs_peers") if c in place]
+        # A column of the source may be called `x_vs_peers` as well, and is its own channel.
+        deviation = [f"{name}_vs_peers"] if name in compared else []
+        held = [*columns.own_columns(name), *deviation]
         judged = any(column not in columns.context_columns for column in held)
         at = tuple(place[column] for column in held)
-        found.append(Channel(name, at, feature.circular, judged))
+        found.append(Channel(name, at, feature.circular, judged, feature.offset))
     return tuple(found)
 
 
@@ -58,7 +61,7 @@ def read(channel: Channel, rows: NDArray[np.floating]) -> Values:
     if channel.angle:
         angle: Values = np.arctan2(held, rows[..., channel.columns[1]])
         return angle
-    return held
+    return held + channel.offset if channel.offset else held
 
 
 def write(channel: Channel, rows: NDArray[np.float32], values: Values) -> None:

@@ -14,7 +14,8 @@ from pipeline.config import Columns, DetectorSpec
 from pipeline.data.faults import HARMLESS, Faults, counted
 from pipeline.data.grid import DAY_NS, day_number, slots_of
 from pipeline.data.row_rules import Keys, check_rows, keys_of
-from pipeline.data.sources.shaping import TIME_FAULT, declared
+from pipeline.data.row_text import as_json
+from pipeline.data.sources.shaping import NOTES, TIME_TEXT, declared
 from pipeline.data.values import as_numbers, missing_columns
 from pipeline.data.verdicts import Report, blocking_reasons
 
@@ -147,10 +148,11 @@ def _measured(
     """Grid points with a measurement for each machine that the day should have."""
     placed = rows[~faults.broke(*_NO_PLACE, rows=rows)]
     placed = placed[keys.slot[placed] // DAY_NS == keys.day[placed]]
-    known = keys.machine[placed]
-    seen = {
-        keys.names[code]: keys.slot[placed[known == code]] for code in np.unique(known[known >= 0])
-    }
+    placed = placed[keys.machine[placed] >= 0]
+    placed = placed[np.argsort(keys.machine[placed], kind="stable")]
+    known, first = np.unique(keys.machine[placed], return_index=True)
+    parts = np.split(keys.slot[placed], first[1:])
+    seen = {keys.names[code]: part for code, part in zip(known, parts, strict=False)}
     names = spec.columns.entities or (sorted(seen) if spec.columns.entity else ("",))
     nothing = np.empty(0, dtype=np.int64)
     return {name: seen.get(name, nothing) for name in names}
@@ -171,6 +173,7 @@ def _causes(
         "entity": _entities(rows, keys, spec),
         "rule": faults.rules_of(rows),
         "feature": faults.feature[rows],
+        "detail": faults.detail[rows],
     }
 
 
@@ -184,7 +187,6 @@ def _rejected(
     """The quarantine's rows; the rule of one without a fault of its own is still open."""
     frame = pd.DataFrame(_causes(rows, keys, spec, faults))
     frame["timestamp"] = raw[spec.columns.timestamp].iloc[rows].array
-    frame["detail"] = faults.detail[rows]
     frame["row"] = pd.Series(_as_json(raw.iloc[rows], spec.columns), dtype="object")
     return frame[list(REJECTED_COLUMNS)]
 
@@ -198,16 +200,13 @@ def _entities(rows: NDArray[np.intp], keys: Keys, spec: DetectorSpec) -> NDArray
 
 
 def _as_json(raw: pd.DataFrame, columns: Columns) -> list[str]:
-    """Each row as JSON; numbers as floats, however the reader typed the column of this chunk."""
-    if raw.empty:
-        return []
-    shown = raw.drop(columns=TIME_FAULT, errors="ignore").astype(object)
-    for name in shown.columns.difference([columns.timestamp, columns.entity]):
-        numbers = pd.to_numeric(raw[name], errors="coerce").astype("float64")
-        text = raw[name].where(numbers.isna() & raw[name].notna())
-        shown[name] = text.mask(numbers.notna(), numbers).mask(np.isinf(numbers), numbers.map(str))
-    lines = shown.to_json(orient="records", lines=True, date_format="iso", double_precision=15)
-    return lines.strip("\n").split("\n")
+    """Each row as JSON; a time that could not be read as it came."""
+    shown = raw.drop(columns=list(NOTES), errors="ignore")
+    if TIME_TEXT in raw:
+        told = raw[TIME_TEXT].notna()
+        times = shown[columns.timestamp].astype(object).mask(told, raw[TIME_TEXT])
+        shown = shown.assign(**{columns.timestamp: times})
+    return as_json(shown, {columns.timestamp, str(columns.entity)})
 
 
 def _absent_columns(absent: Sequence[str], spec: DetectorSpec) -> str:

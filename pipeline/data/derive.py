@@ -10,29 +10,34 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.data.grid import DAY_NS, nanoseconds, slots
+from pipeline.data.precision import in_float32
+from pipeline.data.spelling import truth
 from pipeline.errors import DataError
 
 
 def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Timestamp, entity, `columns.feature_columns` as float32, evaluation columns; same rows.
 
-    Angles in degrees become sine and cosine. A peer deviation is the value minus the median of the
+    Angles in degrees become sine and cosine. An offset is subtracted in float64, before the digits
+    are cut off. A peer deviation is the value minus the median of the
     other entities at the same grid point; NaN where fewer than `minimum_peers` have the value. What
     is made of an absent value is absent.
 
     Raises:
-        DataError: `frame` lacks a feature, or deviations are asked of rows without time or entity.
+        DataError: `frame` lacks a feature, a mark is neither true nor false, or deviations are
+            asked of rows without time or entity.
     """
     _refuse_incomplete(frame, columns)
     kept = [columns.timestamp, columns.entity]
     result = frame[[name for name in kept if name is not None and name in frame]].copy()
     for name, feature in columns.features.items():
         values = frame[name].to_numpy(dtype=np.float64)
+        held = columns.own_columns(name)
         if feature.circular:
-            result[f"{name}_sin"] = np.sin(np.deg2rad(values)).astype(np.float32)
-            result[f"{name}_cos"] = np.cos(np.deg2rad(values)).astype(np.float32)
+            result[held[0]] = np.sin(np.deg2rad(values)).astype(np.float32)
+            result[held[1]] = np.cos(np.deg2rad(values)).astype(np.float32)
         else:
-            result[name] = values.astype(np.float32)
+            result[held[0]] = in_float32(values, feature.offset)
     compared = [(name, each.minimum_peers) for each in columns.derived for name in each.of]
     if compared:
         deviations = _against_peers(frame, compared, columns)
@@ -40,17 +45,12 @@ def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
             result[f"{name}_vs_peers"] = deviations[:, place].astype(np.float32)
     for name in columns.evaluation_only:
         if name in frame:
-            result[name] = _evaluation(frame[name], is_mark=name in columns.marks)
+            result[name] = (
+                truth(frame[name], name)
+                if name in columns.marks
+                else pd.to_numeric(frame[name], errors="coerce").astype("float64").to_numpy()
+            )
     return result
-
-
-def _evaluation(values: pd.Series, *, is_mark: bool) -> NDArray[np.generic]:
-    """A mark is true or false, and false where nobody said; other columns are numbers."""
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    if not is_mark:
-        return numbers.to_numpy()
-    said = values.astype(str).str.lower().isin(["true", "yes"])
-    return (said | (numbers.fillna(0) != 0)).to_numpy(dtype=bool)
 
 
 def _against_peers(

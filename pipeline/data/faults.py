@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.data.spelling import ALLOWED
+
 Mask = NDArray[np.bool_]
 
 RULES: dict[str, str] = {
@@ -23,13 +25,17 @@ RULES: dict[str, str] = {
     "stuck_sensor": "repair the sensor of {feature}, or raise its stuck_after",
     "constant_sensor": "repair the sensor of {feature}, or set its may_be_constant",
     "wrong_type": "deliver {feature} as a number",
+    "unreadable_mark": f"deliver {{feature}} as true or false ({ALLOWED})",
     "missing_value": "deliver every value of {feature}",
     "too_many_missing": "deliver more of its values, or raise validation.missing_cells",
-    "not_finite": "deliver {feature} without inf",
+    "not_finite": "deliver {feature} without inf, and no larger than 3.4e38",
     "out_of_range": "check the unit of {feature}, or widen its range",
+    "too_small": "deliver {feature} in a smaller unit, so that float32 can tell it from 0",
+    "lost_precision": "{detail}",
     "too_few_peers": "wait for the other machines' rows, or lower minimum_peers",
 }
-"""Rule -> mend. A row that breaks several is filed under the one that stands first here."""
+"""Rule -> mend, or the detail of its first row where that names the mend. A row that breaks several
+is filed under the one that stands first here."""
 
 HARMLESS = ("no_measurement", "duplicate")
 """Rejecting these says nothing against the other rows of the day. A row without any measurement
@@ -63,7 +69,11 @@ class Faults:
         return np.isin(self._place[rows], [_PRIORITY[rule] for rule in rules])
 
     def add(
-        self, rows: NDArray[np.intp], rule: str, feature: str | None, detail: Sequence[str] | str
+        self,
+        rows: NDArray[np.intp],
+        rule: str,
+        feature: str | None,
+        detail: Sequence[str] | NDArray[np.object_] | str,
     ) -> None:
         """File `rows` (positions) under `rule`, unless they broke a graver one before."""
         graver = _PRIORITY[rule] < self._place[rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,18 @@ _LAST_SHIFT = 31
 """How pandas spreads numbers over 64 bits (the finaliser of SplitMix64: Steele et al., 2014)."""
 
 
-def row_hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
-    """A 64-bit hash of each row; equal rows have equal hashes, whatever the columns' order."""
+def row_hashes(frame: pd.DataFrame, *, names: Collection[str] = ()) -> NDArray[np.uint64]:
+    """A 64-bit hash of each row; equal rows have equal hashes, whatever the columns' order.
+
+    The columns `names` hold names of machines: "1" and "1.0" are two of them, and numbers beyond
+    2^53 are told apart.
+    """
     total = np.zeros(len(frame), dtype=np.uint64)
     for name in sorted(frame.columns):
         seed = int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:8], "big") | 1
-        total += _value_hashes(frame[name]) * np.uint64(seed)
+        values = frame[name]
+        hashes = _name_hashes(values) if name in names else _value_hashes(values)
+        total += hashes * np.uint64(seed)
     return total
 
 
@@ -60,6 +66,15 @@ def _value_hashes(values: pd.Series) -> NDArray[np.uint64]:
         hashed: NDArray[np.uint64] = _plain_hashes(pd.Series(distinct, dtype=object))[place]
         return hashed
     return _plain_hashes(values)
+
+
+def _name_hashes(values: pd.Series) -> NDArray[np.uint64]:
+    place, distinct = pd.factorize(values.to_numpy(dtype=object), use_na_sentinel=False)
+    absent = pd.isna(distinct)
+    hashed = pd.util.hash_array(np.full(len(distinct), np.nan))
+    hashed[~absent] = pd.util.hash_array(distinct[~absent].astype(str).astype(object))
+    by_row: NDArray[np.uint64] = hashed[place]
+    return by_row
 
 
 def _number_hashes(values: NDArray[Any], kind: type[np.generic] = np.float64) -> NDArray[np.uint64]:

@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.errors import DataError
+
 DAY_NS = 86_400_000_000_000
+
+FIRST_YEAR, LAST_YEAR = 1678, 2261
+"""Times are kept in 64-bit nanoseconds since 1970, which reach from 1677-09 to 2262-04."""
 
 
 def nanoseconds(moments: pd.Series) -> NDArray[np.int64]:
@@ -39,6 +44,35 @@ def cadence_ns(cadence: timedelta) -> int:
 def days_between(first: date, last: date) -> list[date]:
     """Every day from `first` to `last`, both included."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def as_day(text: str) -> date:
+    """The UTC day that `text` names, in one of ISO 8601's forms of a day.
+
+    Raises:
+        DataError: it is no day, or none that tables can hold.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        msg = f"{text[:40]!r} is no day ({error}); write for example 2026-01-31."
+        raise DataError(msg) from error
+    require_day(day)
+    return day
+
+
+def require_day(day: date) -> None:
+    """Refuse a day of which tables cannot hold every moment.
+
+    Raises:
+        DataError: its year lies outside FIRST_YEAR to LAST_YEAR.
+    """
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        msg = (
+            f"the day {day} lies outside the years {FIRST_YEAR} to {LAST_YEAR}, which tables can "
+            "hold; name another day."
+        )
+        raise DataError(msg)
 
 
 def stretches(days: Sequence[date], *, most: int) -> Iterator[tuple[date, ...]]:

@@ -17,7 +17,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, Stands, record_failure
 from pipeline.data.contract import validate_days
 from pipeline.data.fits import AGAIN, told, unfit_days
-from pipeline.data.grid import days_between, stretches
+from pipeline.data.grid import days_between, require_day, stretches
 from pipeline.data.meaning import meaning_of
 from pipeline.data.sources import SOURCES
 from pipeline.data.staged import Staged, candidate, raw_rows, stage_raw, stage_validated
@@ -41,17 +41,19 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
 
     Raises:
         OutageError: the source did not answer.
-        DataError: it can never be read, or no day was asked for.
+        DataError: it can never be read, no day was asked for, or one that no table can hold.
     """
     if not days:
         msg = f"{spec.name}: no day to ingest; name at least one."
         raise DataError(msg)
+    for day in days:
+        require_day(day)
     parts = []
     for chunk in stretches(sorted(set(days)), most=_CHUNK_DAYS):
         start = datetime.combine(chunk[0], time(), UTC)
         end = datetime.combine(chunk[-1], time(), UTC) + timedelta(days=1)
         raw = SOURCES[spec.source.kind](spec.source, spec.columns, start, end, cache)
-        parts.append(stage_raw(raw, chunk, root, spec.name))
+        parts.append(stage_raw(raw, chunk, root, spec))
         log.info(
             "raw_rows_fetched", first_day=str(chunk[0]), last_day=str(chunk[-1]), rows=len(raw)
         )

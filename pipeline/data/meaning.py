@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from pipeline.config import Columns
+from pipeline.config import Columns, Feature
 from pipeline.data.grid import stretches
 from pipeline.records import from_json, to_json
 
@@ -30,7 +30,7 @@ class Meaning:
         timestamp: name of the time column.
         entity: name of the column that tells machines apart; None where there is one machine.
         cadence_s: expected seconds between two rows of one machine.
-        units: unit of each channel, by its name.
+        units: unit of each channel as it is stored, by its name.
         angles: channels that are stored as sine and cosine.
         compared: channels of which the deviation from the other machines is stored too.
         marks: evaluation columns that say which rows are known to be abnormal.
@@ -66,11 +66,16 @@ def meaning_of(columns: Columns) -> Meaning:
         timestamp=columns.timestamp,
         entity=columns.entity,
         cadence_s=columns.cadence.total_seconds(),
-        units={name: feature.unit for name, feature in columns.features.items()},
+        units={name: _held_in(feature) for name, feature in columns.features.items()},
         angles=tuple(sorted(n for n, feature in columns.features.items() if feature.circular)),
         compared=tuple(sorted({name for derived in columns.derived for name in derived.of})),
         marks=tuple(sorted(columns.marks)),
     )
+
+
+def _held_in(feature: Feature) -> str:
+    """The unit of the stored values; of another offset they mean something else."""
+    return feature.unit + (f" less {feature.offset:.15g}" if feature.offset else "")
 
 
 def needed_for_scores(columns: Columns) -> Meaning:

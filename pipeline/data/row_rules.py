@@ -14,9 +14,10 @@ from pipeline.config import Columns, DetectorSpec
 from pipeline.data.duplicates import check_duplicates
 from pipeline.data.faults import Faults
 from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds, slots
+from pipeline.data.precision import check_precision, check_range
 from pipeline.data.sensors import check_sensors
-from pipeline.data.sources.shaping import TIME_FAULT
-from pipeline.data.values import check_values
+from pipeline.data.sources.shaping import FILED_DAY, NOTES, TIME_FAULT
+from pipeline.data.values import check_marks, check_values
 
 _UNTRUSTED = ("unusable_time", "outside_day", "off_grid", "unknown_entity", "no_measurement")
 
@@ -39,17 +40,39 @@ class Keys:
 
 
 def keys_of(raw: pd.DataFrame, columns: Columns, days: Sequence[date], faults: Faults) -> Keys:
-    """The keys of `raw`; a row of none of `days` is filed and counted with the first."""
-    day = nanoseconds(raw[columns.timestamp]) // DAY_NS
-    outside = np.flatnonzero(~np.isin(day, [day_number(day) for day in days]))
-    told = [f"{moment} is not in the day" for moment in raw[columns.timestamp].iloc[outside]]
+    """The keys of `raw`; a row of none of `days` is filed and counted with the first.
+
+    Unless its source filed it under another: see `pipeline.data.sources.shaping`.
+    """
+    moments = raw[columns.timestamp]
+    day = days_of_rows(raw, columns.timestamp)
+    numbers = [day_number(day) for day in days]
+    strange = ~np.isin(day, numbers)
+    outside = np.flatnonzero(strange | (moments.notna().to_numpy() & _is_filed(raw)))
+    told = [f"{moment} is not in the day" for moment in moments.iloc[outside]]
     faults.add(outside, "outside_day", None, told)
-    day[outside] = day_number(days[0])
+    day[strange] = numbers[0]
     slot = slots(raw[columns.timestamp], columns.cadence)
     if columns.entity is None or columns.entity not in raw:
         return Keys(day, np.zeros(len(raw), dtype=np.intp), ("",), slot)
     codes, names = pd.factorize(raw[columns.entity], sort=True)
     return Keys(day, codes.astype(np.intp), tuple(str(name) for name in names), slot)
+
+
+def days_of_rows(raw: pd.DataFrame, timestamp: str) -> NDArray[np.int64]:
+    """The day of each row, since 1970: that which it is filed under, else that of its time."""
+    day = nanoseconds(raw[timestamp]) // DAY_NS
+    if FILED_DAY not in raw:
+        return day
+    filed = raw[FILED_DAY].to_numpy(dtype=np.float64)
+    return np.where(np.isnan(filed), day, np.nan_to_num(filed)).astype(np.int64)
+
+
+def _is_filed(raw: pd.DataFrame) -> NDArray[np.bool_]:
+    if FILED_DAY not in raw:
+        return np.zeros(len(raw), dtype=bool)
+    filed: NDArray[np.bool_] = raw[FILED_DAY].notna().to_numpy()
+    return filed
 
 
 def check_rows(
@@ -60,25 +83,30 @@ def check_rows(
     _check_times(raw, keys, spec, faults)
     unmeasured = raw[list(columns.features)].isna().all(axis=1).to_numpy()
     faults.add(np.flatnonzero(unmeasured), "no_measurement", None, "every feature is missing")
+    check_marks(raw, columns, faults)
     check_values(numbers, columns, faults, missing_cells=spec.validation.missing_cells)
+    check_range(numbers, columns, faults)
 
     trusted = ~faults.broke(*_UNTRUSTED)
     # The day is part of every key: the grid point nearest to a row of the last minutes of a day
     # belongs to the next one, and a day must be judged alike with and without its neighbour.
     key = pd.DataFrame({"day": keys.day, "machine": keys.machine, "slot": keys.slot})
-    check_duplicates(key, raw.drop(columns=TIME_FAULT, errors="ignore"), trusted, faults)
+    check_duplicates(key, raw.drop(columns=list(NOTES), errors="ignore"), trusted, faults)
     trusted &= ~faults.broke("duplicate", "conflicting_duplicate")
     check_sensors(numbers, key, trusted, columns, faults)
+    check_precision(numbers, key, columns, faults)
     _check_peers(keys, columns, faults)
 
 
 def _check_times(raw: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faults) -> None:
+    moments, limit = raw[spec.columns.timestamp], spec.validation.cadence_tolerance
     if TIME_FAULT in raw:
         doubtful = np.flatnonzero(raw[TIME_FAULT].notna())
         faults.add(doubtful, "unusable_time", None, list(raw[TIME_FAULT].iloc[doubtful]))
-    moments, limit = raw[spec.columns.timestamp], spec.validation.cadence_tolerance
+    absent = np.flatnonzero(moments.isna())
+    faults.add(absent, "unusable_time", None, "the time is missing")
     distance = np.abs(nanoseconds(moments) - keys.slot) / cadence_ns(spec.columns.cadence)
-    off = np.flatnonzero(distance > limit)
+    off = np.flatnonzero((distance > limit) & moments.notna().to_numpy())
     told = [
         f"{moment} is {share:.0%} of the cadence off the grid; limit {limit:.0%}"
         for moment, share in zip(moments.iloc[off], distance[off], strict=True)

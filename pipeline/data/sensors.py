@@ -62,15 +62,17 @@ def _check_stuck(
         return
     same = follows & (values[1:] == values[:-1])  # NaN equals nothing, so it ends a run
     run = np.concatenate([[0], np.cumsum(~same)])
-    length = np.bincount(run)[run]
+    length = np.bincount(run)
     stuck = (length - 1) * cadence_ns(cadence) > pd.Timedelta(feature.stuck_after).value
-    for number in np.unique(run[stuck]):
-        members = run == number
-        detail = (
-            f"{name} stays at {values[members][0]:g} {feature.unit} for {members.sum()} rows; "
-            f"limit {_span(feature.stuck_after)}"
-        )
-        faults.add(rows[members], "stuck_sensor", name, detail)
+    # A run is a slice of the sorted rows: what is said of it is put together once.
+    first = np.cumsum(length) - length
+    limit = _span(feature.stuck_after)
+    told = [
+        f"{name} stays at {value:g} {feature.unit} for {rows_of_run} rows; limit {limit}"
+        for value, rows_of_run in zip(values[first[stuck]], length[stuck], strict=True)
+    ]
+    details = np.repeat(np.array(told, dtype=object), length[stuck])
+    faults.add(rows[stuck[run]], "stuck_sensor", name, details)
 
 
 def _check_day(

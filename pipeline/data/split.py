@@ -18,6 +18,7 @@ from pipeline.config import Columns, DetectorSpec, Split
 from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds
 from pipeline.data.label import INCIDENT
+from pipeline.data.spelling import truth
 from pipeline.errors import DataError, SplitReuseError
 
 Role = Literal["train", "calibration", "test"]
@@ -114,10 +115,13 @@ def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
     Neither an evaluation column that is true nor a person's verdict `incident` may mark them. The
     verdict `normal` takes back such a verdict, not what the source itself says: to lose a row
     costs little, to learn a fault costs the fault.
+
+    Raises:
+        DataError: a mark is neither true nor false.
     """
     normal = ~labelled_incident(frame)
     for name in sorted(columns.marks & set(frame.columns)):
-        normal &= ~frame[name].to_numpy(dtype=bool)
+        normal &= ~truth(frame[name], name)
     return normal
 
 
@@ -125,7 +129,7 @@ def incident_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
     """Rows of a known incident: a person's verdict, or the source's own incident column."""
     known = labelled_incident(frame)
     if columns.incident is not None and columns.incident in frame:
-        known |= frame[columns.incident].to_numpy(dtype=bool)
+        known |= truth(frame[columns.incident], columns.incident)
     return known
 
 

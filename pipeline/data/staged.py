@@ -15,12 +15,13 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import records, staging
-from pipeline.config import DetectorSpec
+from pipeline.config import Columns, DetectorSpec
 from pipeline.data.contract import Validated
 from pipeline.data.derive import derive
 from pipeline.data.fingerprint import fingerprint, row_hashes
-from pipeline.data.grid import DAY_NS, day_number, nanoseconds
-from pipeline.data.sources.shaping import TIME_FAULT
+from pipeline.data.grid import day_number
+from pipeline.data.row_rules import days_of_rows
+from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT
 from pipeline.data.telemetry import quarantine_table, telemetry_table
 from pipeline.data.verdicts import Report
 
@@ -68,11 +69,11 @@ class _Delivered:
     fingerprints: dict[date, str]
 
 
-def stage_raw(raw: pd.DataFrame, days: tuple[date, ...], root: str, detector: str) -> Part:
+def stage_raw(raw: pd.DataFrame, days: tuple[date, ...], root: str, spec: DetectorSpec) -> Part:
     """Put the raw rows of `days` into a staging folder."""
-    delivered = _Delivered(_fingerprints(raw, days))
+    delivered = _Delivered(_fingerprints(raw, days, spec.columns))
     told = hashlib.sha256("".join(delivered.fingerprints.values()).encode()).hexdigest()[:16]
-    folder = f"{folder_of(root, detector)}/{days[0]}_{days[-1]}_{told}"
+    folder = f"{folder_of(root, spec.name)}/{days[0]}_{days[-1]}_{told}"
     staging.write_json(f"{folder}/delivered.json", records.to_json(delivered))
     staging.write_table(f"{folder}/raw.parquet", pa.Table.from_pandas(raw, preserve_index=False))
     return Part(days, folder)
@@ -114,11 +115,11 @@ def candidate(part: Part) -> Candidate:
     )
 
 
-def _fingerprints(raw: pd.DataFrame, days: tuple[date, ...]) -> dict[date, str]:
-    """The fingerprint of each day's raw rows; the time column is the first."""
-    content = raw.drop(columns=TIME_FAULT, errors="ignore")
-    hashes = row_hashes(content)
-    number = nanoseconds(raw.iloc[:, 0]) // DAY_NS
+def _fingerprints(raw: pd.DataFrame, days: tuple[date, ...], columns: Columns) -> dict[date, str]:
+    """The fingerprint of each day's raw rows."""
+    content = raw.drop(columns=[TIME_FAULT, FILED_DAY], errors="ignore")
+    hashes = row_hashes(content, names=[columns.entity or ""])
+    number = days_of_rows(raw, columns.timestamp)
     return {
         day: fingerprint(hashes[np.equal(number, day_number(day))], map(str, content.columns))
         for day in days

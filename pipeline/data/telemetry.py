@@ -102,8 +102,9 @@ def _day_sizes(rows: pd.DataFrame) -> dict[date, int]:
 
 def _hashed_by_day(rows: pd.DataFrame, key: Sequence[str] | None) -> dict[date, pd.DataFrame]:
     content = rows.drop(columns="date")
-    hashes = pd.DataFrame({"row": row_hashes(content)})
-    hashes["key"] = row_hashes(content[list(key)]) if key else hashes["row"]
+    names = [name for name in key or () if content[name].dtype == object]
+    hashes = pd.DataFrame({"row": row_hashes(content, names=names)})
+    hashes["key"] = row_hashes(content[list(key)], names=names) if key else hashes["row"]
     days = rows["date"].to_numpy()
     return {days[same.index[0]]: same for _, same in hashes.groupby(days)}
 

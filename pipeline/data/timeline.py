@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns
+from pipeline.data.names import names_of
 
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -101,7 +102,7 @@ def machines(frame: pd.DataFrame, column: str | None) -> tuple[Indices, tuple[st
         used = np.bincount(codes.astype(np.intp) + 1, minlength=len(names) + 1)
         if names == sorted(names) and used[1:].all() and not used[0]:
             return codes.astype(np.intp), tuple(names)
-    kind = pd.Categorical(held.astype(str))
+    kind = pd.Categorical(names_of(held, column).fillna(""))
     return kind.codes.astype(np.intp), tuple(str(name) for name in kind.categories)
 
 

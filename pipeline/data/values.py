@@ -12,9 +12,12 @@ from pandera.errors import SchemaErrors
 from pipeline.config import Columns, Feature
 from pipeline.data.channels import channels
 from pipeline.data.faults import Faults, Mask
+from pipeline.data.numbers import as_float64
 from pipeline.data.sources.shaping import declared
+from pipeline.data.spelling import read_marks
 
 _ROUNDING = 1e-9  # 0.3 of 10 features are 3 of them
+_LONGEST = 60  # characters of a value that a row's detail shows
 _TOLD = 5  # missing features named in a row's detail
 
 
@@ -24,11 +27,21 @@ def as_numbers(frame: pd.DataFrame, columns: Columns, faults: Faults) -> pd.Data
     for name in columns.features:
         if name not in frame:
             continue
-        numbers[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        numbers[name] = as_float64(frame[name])
         lost = np.flatnonzero(numbers[name].isna() & frame[name].notna())
-        told = [f"{name} is {value!r}; a number is needed" for value in frame[name].iloc[lost]]
+        told = [
+            f"{name} is {_shown(value)}; a number is needed" for value in frame[name].iloc[lost]
+        ]
         faults.add(lost, "wrong_type", name, told)
     return numbers
+
+
+def check_marks(raw: pd.DataFrame, columns: Columns, faults: Faults) -> None:
+    """File every row with a mark that is neither true nor false: it may be a known incident."""
+    for name in sorted(columns.marks):
+        rows = np.flatnonzero(read_marks(raw[name]).unreadable)
+        told = [f"{name} is {value!r}; limit: true or false" for value in raw[name].iloc[rows]]
+        faults.add(rows, "unreadable_mark", name, told)
 
 
 def missing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:
@@ -106,9 +119,14 @@ def _column(feature: Feature, *, missing: bool) -> pandera.Column:
     return pandera.Column(float, checks, nullable=missing)
 
 
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
 def _strangers(values: list[object], columns: Columns) -> list[str]:
     known = ", ".join(columns.entities) or "any name"
-    return [f"{columns.entity} is {value!r}; known: {known}" for value in values]
+    return [f"{columns.entity} is {_shown(value)}; known: {known}" for value in values]
 
 
 def _told(value: float, rule: str, name: str, feature: Feature) -> str:

@@ -56,7 +56,7 @@ def blocking_reasons(
 
     Args:
         measured: grid points with a measurement, for each expected machine.
-        rejected: rule, feature and entity of each rejected row that counts against the day.
+        rejected: rule, feature, entity and detail of each rejected row that counts against the day.
         judged_rows: rows of which `rejected` is a part.
         spec: for its limits.
         day: the UTC day.
@@ -101,11 +101,11 @@ def _gaps(
 def _too_many_rejected(rejected: pd.DataFrame, judged_rows: int, limits: Validation) -> str:
     told = []
     mend = ""
-    by_cause = rejected.fillna({"feature": ""}).groupby(["rule", "feature"])["entity"]
+    by_cause = rejected.fillna({"feature": ""}).groupby(["rule", "feature"])
     causes = {(str(rule), str(feature)): rows for (rule, feature), rows in by_cause}
     for (rule, feature), rows in sorted(causes.items(), key=lambda cause: -len(cause[1])):
-        told.append(_cause(rule, feature, rows))
-        mend = mend or RULES[rule].format(feature=feature)
+        told.append(_cause(rule, feature, rows["entity"]))
+        mend = mend or RULES[rule].format(feature=feature, detail=rows["detail"].iloc[0])
     return (
         f"rejected {len(rejected)} of {judged_rows} rows ({len(rejected) / judged_rows:.0%}): "
         f"{'; '.join(told[:_CAUSES_TOLD])}; limit {limits.maximum_rejected:.0%}: {mend}, then "

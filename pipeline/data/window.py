@@ -15,6 +15,7 @@ from pipeline.data.grid import days_between
 from pipeline.data.label import verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.meaning import meaning_of, spans
+from pipeline.data.spelling import truth
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline
 from pipeline.errors import DataError
@@ -188,7 +189,7 @@ def _manifest(
     days: list[date],
 ) -> Manifest:
     marks = [name for name in spec.columns.exclude_from_training if name in frame]
-    excluded = {name: int(frame[name].astype(bool).sum()) for name in marks}
+    excluded = {name: int(truth(frame[name], name).sum()) for name in marks}
     if LABEL_COLUMN in frame:
         excluded[LABEL_COLUMN] = int(labelled_incident(frame).sum())
     return Manifest(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.data.timeline import Timeline, machines
-from pipeline.detector.inputs import as_rows
+from pipeline.detector.inputs import as_rows, unchecked_rows
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows
 from pipeline.errors import DataError
@@ -18,14 +21,27 @@ def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
     """The feature columns of `frame`, shape (rows, d), in the detector's order.
 
     Columns may stand in any order; columns that are no features are ignored. A missing value is
-    NaN where the schema takes missing values.
+    NaN where the schema takes missing values. A feature that has an offset may also come raw.
 
     Raises:
         DataError: a feature is absent, not numeric or not finite.
     """
-    held = [name for name in schema.features if name in frame]
-    values = {name: frame[name].to_numpy() for name in held}
-    return as_rows(values, schema.features, missing=schema.takes_missing)
+    return as_rows(
+        _held(frame, schema),
+        schema.features,
+        missing=schema.takes_missing,
+        offsets=schema.offsets,
+    )
+
+
+def unchecked_values(frame: pd.DataFrame, schema: Schema) -> Rows:
+    """As `feature_values`, but values need not be finite."""
+    return unchecked_rows(_held(frame, schema), schema.features, schema.offsets)
+
+
+def _held(frame: pd.DataFrame, schema: Schema) -> dict[str, NDArray[Any]]:
+    wanted = [*schema.features, *(each.column for each in schema.offsets)]
+    return {name: frame[name].to_numpy() for name in wanted if name in frame}
 
 
 def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.detector.schema import Offset
 from pipeline.detector.scored import Rows
 from pipeline.errors import DataError
 
@@ -15,7 +16,11 @@ _NAMED = 5  # columns listed in a message before it says "and n more"
 
 
 def as_rows(
-    columns: Mapping[str, NDArray[Any]], features: Sequence[str], *, missing: bool = False
+    columns: Mapping[str, NDArray[Any]],
+    features: Sequence[str],
+    *,
+    missing: bool = False,
+    offsets: Sequence[Offset] = (),
 ) -> Rows:
     """The `features` of `columns` side by side, shape (n, d), float32 and finite.
 
@@ -26,19 +31,38 @@ def as_rows(
         DataError: a feature is absent, not numeric, or has values that are not finite numbers;
             the message names the columns and counts the rows.
     """
-    absent = [name for name in features if name not in columns]
+    rows = unchecked_rows(columns, features, offsets)
+    refuse_not_finite(rows, features, missing=missing)
+    return rows
+
+
+def unchecked_rows(
+    columns: Mapping[str, NDArray[Any]], features: Sequence[str], offsets: Sequence[Offset] = ()
+) -> Rows:
+    """As `as_rows`, but what float32 cannot hold is infinite, and what is absent NaN.
+
+    A feature of `offsets` may also come raw, under its column's own name.
+
+    Raises:
+        DataError: a feature is absent or not numeric.
+    """
+    raw = {each.feature: each for each in offsets if each.column in columns}
+    absent = [name for name in features if name not in columns and name not in raw]
     if absent:
         msg = (
             f"{len(absent)} of {len(features)} feature columns are absent: {named(absent)}. The "
             "detector needs every column that it was fitted on, under the same name."
         )
         raise DataError(msg)
-    n = len(columns[features[0]])
-    rows = np.empty((n, len(features)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused below
+    first = features[0] if features[0] in columns else raw[features[0]].column
+    rows = np.empty((len(columns[first]), len(features)), dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf
         for position, name in enumerate(features):
-            rows[:, position] = _numbers(name, columns[name])
-    refuse_not_finite(rows, features, missing=missing)
+            if name in columns:
+                rows[:, position] = as_numbers(name, columns[name])
+            else:
+                held = as_numbers(raw[name].column, columns[raw[name].column])
+                rows[:, position] = held.astype(np.float64) - raw[name].offset
     return rows
 
 
@@ -56,21 +80,43 @@ def refuse_not_finite(rows: Rows, features: Sequence[str], *, missing: bool = Fa
     bad = np.isinf(rows) if missing else ~np.isfinite(rows)
     if not bad.any():
         return
-    by_column = bad.sum(axis=0)
-    told = [f"{features[j]} ({by_column[j]:,})" for j in np.flatnonzero(by_column).tolist()]
+    by_column = dict(zip(features, bad.sum(axis=0).tolist(), strict=True))
+    raise DataError(
+        told_not_finite(
+            by_column,
+            int(bad.any(axis=1).sum()),
+            len(rows),
+            missing=missing,
+            absent=bool(np.isnan(rows).any()),
+        )
+    )
+
+
+def told_not_finite(
+    by_column: Mapping[str, int], bad: int, of: int, *, missing: bool, absent: bool
+) -> str:
+    """What to say of rows that hold no finite numbers.
+
+    Args:
+        by_column: how many values of each column are not finite.
+        bad: how many rows.
+        of: of how many.
+        missing: whether values may be absent.
+        absent: whether some are.
+    """
+    told = [f"{name} ({count:,})" for name, count in by_column.items() if count]
     kinds = "infinite or beyond 3.4e38" if missing else "NaN, infinite or beyond 3.4e38"
     mend = "No sensor measures that: drop these rows, or leave the columns out of the detector."
-    if np.isnan(rows).any() and not missing:
+    if absent and not missing:
         mend = (
             "A missing value is never normal: drop these rows, leave the columns out of the "
             "detector, or let values be missing (validation.missing_cells together with "
             "model.family: masked in the detector's file) and fit again."
         )
-    msg = (
-        f"{int(bad.any(axis=1).sum()):,} of {len(rows):,} rows hold values that are not finite "
-        f"numbers ({kinds}), in: {named(told)}. {mend}"
+    return (
+        f"{bad:,} of {of:,} rows hold values that are not finite numbers ({kinds}), in: "
+        f"{named(told)}. {mend}"
     )
-    raise DataError(msg)
 
 
 def refuse_empty(rows: Rows, judged: Sequence[bool]) -> None:
@@ -110,7 +156,12 @@ def named(names: Sequence[str]) -> str:
     return f"{listed} and {rest} more" if rest > 0 else listed
 
 
-def _numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
+def as_numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """The numbers of a column; absent ones are NaN.
+
+    Raises:
+        DataError: they are none.
+    """
     if values.dtype.kind in "fiub":
         return values
     try:

@@ -12,7 +12,7 @@ from pipeline.data.split import Block, rows_for
 from pipeline.data.timeline import subset
 from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.holdout import hold_out
-from pipeline.detector.inputs import refuse_empty, refuse_unseen
+from pipeline.detector.inputs import named, refuse_empty, refuse_unseen
 from pipeline.detector.losses import refuse_unfit
 from pipeline.detector.ranges import Ranges, ranges_of
 from pipeline.detector.scaling import Scaler, fit_scaler
@@ -55,13 +55,14 @@ def material_of(block: Block, schema: Schema, model: Model) -> Material:
 
     Raises:
         SplitReuseError: the block is not for training.
-        DataError: a feature is absent or not finite, the loss cannot judge it, or there are too
-            few windows.
+        DataError: a feature is absent or not finite, the loss cannot judge it, none ever changes,
+            or there are too few windows.
         ConfigError: values are missing and the family takes none.
     """
     frame = rows_for(block, "train")
     values, line = feature_values(frame, schema), timeline_of(frame, schema)
     _refuse_holes(values, schema, model)
+    _refuse_constants(values, schema)
     refuse_unfit(model.loss, values, schema.features)
     least = min(_FEWEST_HELD, len(values) // 4)
     held = hold_out(
@@ -85,6 +86,21 @@ def material_of(block: Block, schema: Schema, model: Model) -> Material:
         scaler=fit_scaler(values, schema.judged),
         ranges=ranges_of(values),
     )
+
+
+def _refuse_constants(values: Rows, schema: Schema) -> None:
+    """Let rows pass in which something that is judged moves: of what rests, nothing is learnt."""
+    judged = np.flatnonzero(schema.judged)
+    lowest, highest = (reduce(values[:, judged], axis=0) for reduce in (np.nanmin, np.nanmax))
+    if not (lowest == highest).all():
+        return
+    held = [f"{schema.features[at]} ({low:g})" for at, low in zip(judged, lowest, strict=True)]
+    msg = (
+        f"Every feature that is judged is constant in all {len(values):,} training rows: "
+        f"{named(held)}. Nothing can be learnt of what never changes: give rows of a longer time, "
+        "or other columns."
+    )
+    raise DataError(msg)
 
 
 def _refuse_holes(values: Rows, schema: Schema, model: Model) -> None:

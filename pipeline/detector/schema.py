@@ -12,6 +12,21 @@ UNKNOWN_UNIT = "unknown"
 
 
 @dataclass(frozen=True)
+class Offset:
+    """A feature that is a raw column less a number, subtracted in float64.
+
+    Attributes:
+        feature: the model's input.
+        column: the raw column.
+        offset: the number.
+    """
+
+    feature: str
+    column: str
+    offset: float
+
+
+@dataclass(frozen=True)
 class Schema:
     """The input of one detector.
 
@@ -29,6 +44,7 @@ class Schema:
         rolling: statistics over a window that it also sees.
         missing_cells: share of a row's features that validation let be absent (NaN): above 0 the
             network takes rows with holes; 0: it never does.
+        offsets: features that rows may also bring raw.
     """
 
     features: tuple[str, ...]
@@ -42,6 +58,7 @@ class Schema:
     derivative: bool = False
     rolling: tuple[str, ...] = ()
     missing_cells: float = 0.0
+    offsets: tuple[Offset, ...] = ()
 
     @property
     def judged(self) -> tuple[bool, ...]:
@@ -69,7 +86,7 @@ def schema_of(columns: Columns, window: Window, *, missing_cells: float = 0.0) -
     return Schema(
         features=columns.feature_columns,
         context=columns.context_columns,
-        units=tuple(_unit(columns, name) for name in columns.feature_columns),
+        units=_units(columns),
         window=window.length,
         timestamp=columns.timestamp,
         entity=columns.entity,
@@ -78,11 +95,19 @@ def schema_of(columns: Columns, window: Window, *, missing_cells: float = 0.0) -
         derivative=window.derivative,
         rolling=window.rolling,
         missing_cells=missing_cells,
+        offsets=tuple(
+            Offset(columns.own_columns(name)[0], name, feature.offset)
+            for name, feature in columns.features.items()
+            if feature.offset
+        ),
     )
 
 
-def _unit(columns: Columns, feature: str) -> str:
-    if feature in columns.features:
-        return columns.features[feature].unit
-    base = feature.removesuffix("_vs_peers")
-    return columns.features[base].unit if base != feature else "1"  # sine and cosine are pure
+def _units(columns: Columns) -> tuple[str, ...]:
+    unit = dict.fromkeys(columns.feature_columns, "1")  # sine and cosine are pure
+    for name, feature in columns.features.items():
+        if not feature.circular:
+            unit |= {columns.own_columns(name)[0]: feature.unit}
+    deviations = [name for derived in columns.derived for name in derived.of]
+    unit |= {f"{name}_vs_peers": columns.features[name].unit for name in deviations}
+    return tuple(unit[name] for name in columns.feature_columns)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipeline.config import Columns
-from pipeline.data.split import labelled_incident, normal_rows
+from pipeline.data.split import incident_rows, labelled_incident, normal_rows
 from pipeline.data.timeline import Mask, Timeline, episodes, timeline
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.evaluation.rate import RealisedRate, realised_rate
@@ -122,7 +122,7 @@ def judged_rows(frame: pd.DataFrame, score: NDArray[np.floating], columns: Colum
     labelled = labelled_incident(frame)
     incident = labelled if labelled.any() else None
     if columns.incident is not None:
-        incident = labelled | frame[columns.incident].to_numpy(dtype=bool)
+        incident = incident_rows(frame, columns)
     normal = normal_rows(frame, columns)
     return JudgedRows(timeline(frame, columns), score.astype(np.float32), normal, incident)
 

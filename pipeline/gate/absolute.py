@@ -6,7 +6,14 @@ Each compares in the direction that lets a candidate pass, so that a NaN fails.
 from __future__ import annotations
 
 from pipeline.config import Gate
-from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult, verdict
+from pipeline.gate.facts import (
+    NOT_JUDGED,
+    NOT_PLANTED,
+    CandidateFacts,
+    ChampionFacts,
+    CheckResult,
+    verdict,
+)
 
 NOT_APPLICABLE = "skip: not applicable; no reconstruction goes into this family's score."
 
@@ -102,8 +109,20 @@ def explained_variance(
 def injected_faults(
     candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Are gross faults caught, kind by kind?"""
-    required = {k: candidate.fault_recall.get(k, 0.0) for k in limits.required_faults}
+    """Are gross faults caught, kind by kind?
+
+    What could not be planted was not judged, and what was not judged has not passed.
+    """
+    unplanted = [kind for kind in limits.required_faults if kind not in candidate.fault_recall]
+    if unplanted:
+        return CheckResult(
+            "injected_faults",
+            "fail",
+            value=NOT_JUDGED,
+            limit=f">= {limits.minimum_fault_recall:.0%}",
+            reason=f"{NOT_PLANTED} (not planted: {', '.join(unplanted)})",
+        )
+    required = {k: candidate.fault_recall[k] for k in limits.required_faults}
     worst = min(required, key=lambda kind: required[kind], default=None)
     lowest = required[worst] if worst else 1.0
     others = [f"{k} {v:.0%}" for k, v in candidate.fault_recall.items() if k not in required]

@@ -10,6 +10,13 @@ from pipeline.evaluation.rate import RealisedRate
 
 Verdict = Literal["pass", "fail", "skip"]
 
+NOT_JUDGED = "not judged"
+NOT_PLANTED = (
+    "No fault could be planted: too few rows of a machine follow each other at schema.cadence. "
+    "Set schema.cadence to the time between two rows, or have the source deliver the rest."
+)
+"""Why nothing is known of injected faults, and what to do."""
+
 
 @dataclass(frozen=True)
 class CandidateFacts:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.config import Gate, Recalibration
 from pipeline.gate.decision import GateVerdict, conclude
-from pipeline.gate.facts import CheckResult, verdict
+from pipeline.gate.facts import NOT_JUDGED, NOT_PLANTED, CheckResult, verdict
 from pipeline.recalibration import Stop
 
 MEND = (
@@ -146,6 +146,14 @@ def incident_museum(facts: RedrawnFacts, limits: Limits) -> CheckResult:
 
 def fault_size(facts: RedrawnFacts, limits: Limits) -> CheckResult:
     """Are faults still caught at about the size at which the live line begins to see them?"""
+    if not facts.fault_size and not facts.champion_fault_size:
+        return CheckResult(
+            "fault_size",
+            "skip",
+            value=NOT_JUDGED,
+            limit=f"<= {limits.gate.maximum_fault_size_ratio:g} x champion",
+            reason=f"skip: {NOT_PLANTED}",
+        )
     ratio = limits.gate.maximum_fault_size_ratio
     before = {k: v for k, v in facts.champion_fault_size.items() if v is not None}
     worse = [k for k, v in before.items() if (facts.fault_size.get(k) or float("inf")) > ratio * v]

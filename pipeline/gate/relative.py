@@ -6,7 +6,14 @@ import math
 from collections.abc import Iterable
 
 from pipeline.config import Gate
-from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult, verdict
+from pipeline.gate.facts import (
+    NOT_JUDGED,
+    NOT_PLANTED,
+    CandidateFacts,
+    ChampionFacts,
+    CheckResult,
+    verdict,
+)
 
 _OTHER_KIND = (
     "skip: not applicable; the two differ in family or loss, or one has no reconstruction, so "
@@ -143,6 +150,14 @@ def fault_size_vs_champion(
         caught = sum(size is not None for size in candidate.fault_size.values())
         value = f"{caught} of {len(candidate.fault_size)} kinds caught"
         return _no_champion("fault_size_vs_champion", value, limit)
+    if not candidate.fault_size and not champion.fault_size:
+        return CheckResult(
+            "fault_size_vs_champion",
+            "skip",
+            value=NOT_JUDGED,
+            limit=limit,
+            reason=f"skip: {NOT_PLANTED}",
+        )
     worse = {
         kind: size
         for kind, size in champion.fault_size.items()

@@ -61,10 +61,12 @@ def fitted_columns(bundle: Bundle) -> Columns:
         )
         raise DataError(msg)
     # The bundle's JSON is sorted by key; the model's inputs are not.
-    place = {name.removesuffix("_sin"): at for at, name in enumerate(bundle.schema.features)}
-    place |= {name: at for at, name in enumerate(bundle.schema.features)}
-    in_order = sorted(schema["features"].items(), key=lambda item: place[item[0]])
-    return Columns.model_validate({**schema, "features": dict(in_order)})
+    found = Columns.model_validate(schema)
+    place = {name: at for at, name in enumerate(bundle.schema.features)}
+    order = sorted(found.features, key=lambda name: place[found.own_columns(name)[0]])
+    return Columns.model_validate(
+        {**schema, "features": {name: schema["features"][name] for name in order}}
+    )
 
 
 def judge(

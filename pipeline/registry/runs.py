@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,9 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.provenance import code_version
+
+_NO_SIGN_OF_A_METRIC = re.compile(r"[^\w.\- :]")
+_LONGEST_NAME = 200  # MLflow takes 250 signs, and the family and a digest go with them
 
 CANDIDATE_TAG = "plimsoll.candidate"
 _DESCRIPTION = "mlflow.note.content"
@@ -74,10 +79,23 @@ def log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, o
     )
 
 
+def metric_of(family: str, feature: str) -> str:
+    """The metric of one feature, as `drift/Wind speed _m_s_-5f0c1d2e`.
+
+    MLflow takes few signs in a name, and a slash of the feature's would be a level of the metric's.
+    A name that had to be changed ends in a digest, so that no two features share a metric.
+    """
+    plain = _NO_SIGN_OF_A_METRIC.sub("_", feature)[:_LONGEST_NAME]
+    if plain == feature and feature not in (".", ".."):
+        return f"{family}/{feature}"
+    digest = hashlib.sha256(feature.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{family}/{plain}-{digest}"
+
+
 def log_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float]) -> None:
     """Log one value a metric, at step 0."""
     now_ms = int(time.time() * 1000)
-    client.log_batch(run_id, metrics=[Metric(k, v, now_ms, 0) for k, v in metrics.items()])
+    _log(client, run_id, [Metric(k, v, now_ms, 0) for k, v in metrics.items()])
 
 
 def log_history(
@@ -85,7 +103,10 @@ def log_history(
 ) -> None:
     """Log a curve: (step, value) pairs of one metric."""
     now_ms = int(time.time() * 1000)
-    metrics = [Metric(name, value, now_ms, step) for step, value in history]
+    _log(client, run_id, [Metric(name, value, now_ms, step) for step, value in history])
+
+
+def _log(client: MlflowClient, run_id: str, metrics: Sequence[Metric]) -> None:
     for first in range(0, len(metrics), 1000):  # MLflow takes at most 1,000 a call
         client.log_batch(run_id, metrics=metrics[first : first + 1000])
 

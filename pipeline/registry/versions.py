@@ -20,6 +20,8 @@ _ABOUT = (
     "Bundles of the detector `{}`. **champion** is live, **challenger** passed its gate and waits, "
     "**previous** is the way back. Each version opens with its promotion card."
 )
+_LONGEST_CARD = 5000  # signs of a description that MLflow's database takes
+_CUT = "\n\n*Cut here; the run's `card.md` has all of it.*"
 _NEEDED_TO_SCORE = ("numpy", "onnxruntime", "pandas", "pyarrow", "pydantic", "safetensors")
 
 
@@ -82,9 +84,17 @@ def describe(
     client: MlflowClient, model: str, number: int, *, card: str, tags: Mapping[str, str]
 ) -> None:
     """Set a version's promotion card and tags."""
-    client.update_model_version(model, str(number), description=card)
+    client.update_model_version(model, str(number), description=_fitting(card))
     for key, value in tags.items():
         client.set_model_version_tag(model, str(number), key, value)
+
+
+def _fitting(card: str) -> str:
+    """What of a card MLflow's database keeps; the run has it whole."""
+    if len(card) <= _LONGEST_CARD:
+        return card
+    kept = card[: _LONGEST_CARD - len(_CUT)].rpartition("\n")[0]
+    return kept + _CUT
 
 
 def by_alias(client: MlflowClient, model: str, alias: str) -> Version | None:

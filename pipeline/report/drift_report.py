@@ -7,6 +7,7 @@ counts effective rows; the page is for looking at distributions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from pipeline.evaluation.rate import log_score
 
 _FITTING = "<style>@media (max-width: 1200px) { body { zoom: 0.6 } }</style>"
 """Evidently's page is cut below some 1,200 pixels, and MLflow's frame for it is smaller."""
+
+_NO_MARKUP = str.maketrans("<>&", "\u2039\u203a+")
 
 MAXIMUM_ROWS = 1000
 """Rows a side: the page embeds them, and a browser has to open it."""
@@ -35,7 +38,7 @@ def write_drift_report(
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    names = [SCORE, *columns.feature_columns]
+    names = plain_names([SCORE, *columns.feature_columns])
     definition = DataDefinition(numerical_columns=names)
     report = Report(
         [
@@ -53,6 +56,17 @@ def write_drift_report(
     snapshot.save_html(str(path))
     page = path.read_text(encoding="utf-8")
     path.write_text(page.replace("</head>", f"{_FITTING}</head>", 1), encoding="utf-8")
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Names that cannot be taken for a part of the page, which Evidently writes as they are."""
+    plain: list[str] = []
+    for name in names:
+        shown = name.translate(_NO_MARKUP)
+        while shown in plain:
+            shown += "'"
+        plain.append(shown)
+    return plain
 
 
 def shown_rows(sample: Sample) -> Indices:

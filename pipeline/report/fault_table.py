@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.evaluation.faults import FAULTS
+from pipeline.gate.facts import NOT_PLANTED
 from pipeline.report.markdown import table
 
 Grades = Mapping[str, Mapping[float, float]]
@@ -12,12 +13,12 @@ Grades = Mapping[str, Mapping[float, float]]
 
 
 def fault_section(grades: Grades, champion: Grades) -> str:
-    """The section in Markdown; empty where no fault could be planted.
+    """The section in Markdown; where no fault could be planted it says so.
 
     `champion` is the live version on the same episodes; empty without one.
     """
     if not grades:
-        return ""
+        return f"### Injected faults\n\n**Not judged.** {NOT_PLANTED}"
     rows = [
         (kind, _caught(kind, by_size), _caught(kind, champion.get(kind, {})))
         for kind, by_size in grades.items()

@@ -6,11 +6,11 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from pipeline import settings, staging
-from pipeline.config import DetectorSpec, load_detector
+from pipeline.config import DetectorSpec, find_detector, load_detector
+from pipeline.data.grid import as_day
 from pipeline.data.window import Manifest
 from pipeline.detector.lineage import Start
 from pipeline.provenance import code_version
@@ -114,9 +114,9 @@ def detector_named(name: str, *, training_days: int | None = None) -> DetectorSp
     """The detector file `name`, with the training window of this run where one is given.
 
     Raises:
-        ConfigError: there is no such file, or it is wrong.
+        ConfigError: there is no such file (the message names the nearest), or it is wrong.
     """
-    spec = load_detector(Path(settings.load().detectors) / f"{name}.yaml")
+    spec = load_detector(find_detector(settings.load().detectors, name))
     if training_days is None:
         return spec
     return spec.model_copy(
@@ -125,5 +125,5 @@ def detector_named(name: str, *, training_days: int | None = None) -> DetectorSp
 
 
 def as_date(day: str) -> date:
-    """`day` as a date."""
-    return date.fromisoformat(day)
+    """`day` as a date; see `as_day`."""
+    return as_day(day)

@@ -12,6 +12,7 @@ from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
 from pipeline.data.attempts import latest_standings, record_failure
+from pipeline.data.grid import as_day
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.anchoring import anchored
 from pipeline.data.staged import Staged
@@ -24,7 +25,7 @@ from pipeline.steps.candidate import detector_named
 def fetch(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     """Stage the raw rows of `days`, and nothing of any other day."""
     here, spec = settings.load(), _spec(detector)
-    wanted = [date.fromisoformat(day) for day in days]
+    wanted = [as_day(day) for day in days]
     with _failure_recorded(spec, wanted, run):
         return to_json(ingest.fetch(spec, wanted, root=here.storage, cache=here.cache))
 
@@ -77,7 +78,7 @@ def refuse_blocked(detector: str, days: list[str]) -> None:
     Raises:
         PartitionBlocked: names the days and the rules.
     """
-    wanted = [date.fromisoformat(day) for day in days]
+    wanted = [as_day(day) for day in days]
     root = settings.load().storage
     stand = latest_standings(root, detector, min(wanted), max(wanted))
     ingest.refuse_blocked([each for each in stand if each.day in wanted])

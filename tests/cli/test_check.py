@@ -24,3 +24,16 @@ def test_every_mistake_of_every_file_is_named(tmp_path, capsys):
     assert "threshold.alpha" in shown.err
     assert "absent.yaml" in shown.err
     assert shown.out.startswith("OK")
+
+
+def test_a_file_that_airflow_would_never_find_is_not_right(tmp_path, capsys):
+    hidden = tmp_path / "la_haute_borne.yml"
+    hidden.write_text(SHIPPED.read_text())
+
+    assert main(["check", str(hidden)]) == 1
+    assert "rename it to la_haute_borne.yaml" in capsys.readouterr().err
+
+
+def test_a_path_that_is_not_there_is_told_as_a_path(tmp_path, capsys):
+    assert main(["check", str(tmp_path / "nosuch.yaml")]) == 1
+    assert "give the path of a detector file" in capsys.readouterr().err

@@ -7,6 +7,8 @@ import yaml
 
 from pipeline.cli import main
 from pipeline.detector.bundle import load_bundle
+from pipeline.incidents.judging import fitted_columns
+from pipeline.scoring import score_frame
 from tests.detector.plant import CHANNELS, SMALL, normal_rows, timed
 
 FEATURES = {name: {"unit": "1"} for name in CHANNELS}
@@ -93,17 +95,187 @@ def test_the_same_file_gives_the_same_bundle(tmp_path):
 
 def test_missing_values_are_refused_by_column_and_count_and_nothing_is_written(tmp_path, capsys):
     frame = normal_rows(300)
-    frame.loc[:6, "flow"] = np.nan
+    frame.loc[:69, "flow"] = np.nan
     frame.loc[0, "speed"] = np.inf
 
     code = fit(tmp_path, frame)
 
     error = capsys.readouterr().err
     assert code == 2
-    assert "train.parquet: 7 of 300 rows" in error
-    assert "speed (1), flow (7)" in error
+    assert "train.parquet: 70 of 300 rows" in error
+    assert "speed (1), flow (70)" in error
     assert "drop these rows" in error
+    assert "20% may be left out (validation.maximum_rejected)" in error
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, 1e-300])
+def test_a_few_rows_without_a_number_are_left_out_and_counted(tmp_path, capsys, value):
+    frame = normal_rows(700)
+    frame.loc[:6, "flow"] = value
+    frame.loc[0, "speed"] = np.inf
+
+    code = fit(tmp_path, frame)
+
+    assert code == 0
+    assert "warning: 7 of 700 rows left out" in capsys.readouterr().err
+    bundle = load_bundle(tmp_path / "bundle")
+    network = bundle.description.network
+    assert network.rows_train + network.rows_validation + bundle.description.threshold.n == 693
+    assert abs(network.scaler.mean[2]) < 1
+
+
+def test_how_many_rows_may_be_left_out_is_what_the_spec_says(tmp_path, capsys):
+    frame = timed(normal_rows(700))
+    frame.loc[:6, "flow"] = np.nan
+    detector = spec(tmp_path / "plant.yaml", validation={"maximum_rejected": 0.005})
+
+    code = fit(tmp_path, frame, "--detector", detector)
+
+    assert code == 2
+    assert "7 of 700 rows" in capsys.readouterr().err
+
+
+def test_rows_without_a_number_are_nobodys_peers(tmp_path, capsys):
+    frame = pd.concat(
+        [timed(normal_rows(700, seed=seed), machine=f"m{seed}") for seed in range(3)],
+        ignore_index=True,
+    )
+    frame.loc[:6, "load"] = np.inf
+    detector = spec(
+        tmp_path / "plant.yaml",
+        schema={
+            "cadence": "10min",
+            "entity": "machine",
+            "features": FEATURES,
+            "derived": [{"kind": "peer_deviation", "of": ["load"]}],
+        },
+    )
+
+    assert fit(tmp_path, frame, "--detector", detector) == 0
+
+    assert "7 of 2,100 rows left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("offset", [1e5, 1e9, -1e9, 1e11])
+@pytest.mark.parametrize("timed_rows", [False, True], ids=["plain", "timed"])
+def test_a_large_offset_changes_no_judgement(tmp_path, capsys, offset, timed_rows):
+    rows, faulty = normal_rows(900), normal_rows(200, seed=7)
+    faulty.loc[:19, "load"] += 30
+    answers = []
+    for shift in (0.0, offset):
+        frames = [frame.assign(load=frame["load"] + shift) for frame in (rows, faulty)]
+        frames = [timed(frame) for frame in frames] if timed_rows else frames
+        assert fit(tmp_path, frames[0]) == 0
+        out, data = str(tmp_path / "o.parquet"), save(frames[1], tmp_path / "d.parquet")
+        bundle = str(tmp_path / "bundle")
+        assert main(["score", "--bundle", bundle, "--data", data, "--out", out]) == 0
+        answers.append(pd.read_parquet(out))
+        told = score_frame(load_bundle(tmp_path / "bundle"), frames[1])
+        pd.testing.assert_series_equal(told["score"], answers[-1]["score"])
+
+    plain, shifted = answers
+    assert f"load: moves too little for so large numbers; {offset:.15g} is sub" in (
+        capsys.readouterr().err
+    )
+    assert shifted["is_anomaly"][:20].all()
+    assert (plain["is_anomaly"] == shifted["is_anomaly"]).mean() > 0.98
+    assert load_bundle(tmp_path / "bundle").schema.features[0].startswith("load_")
+
+
+def test_a_calibration_file_has_the_same_offset_subtracted(tmp_path):
+    rows, held = (
+        frame.assign(load=frame["load"] + 1e9)
+        for frame in (normal_rows(800), normal_rows(500, seed=3))
+    )
+    calibration = save(held, tmp_path / "held.parquet")
+
+    assert fit(tmp_path, rows, "--calibration", calibration) == 0
+
+    description = load_bundle(tmp_path / "bundle").description
+    assert description.threshold.n == 500
+    assert abs(description.network.scaler.mean[0]) < 10
+
+
+def test_a_spec_without_the_offset_is_refused_in_the_words_of_ingestion(tmp_path, capsys):
+    frame = timed(normal_rows(700)).assign(load=lambda rows: rows["load"] + 1e9)
+    detector = spec(tmp_path / "plant.yaml")
+
+    code = fit(tmp_path, frame, "--detector", detector)
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert "load lies at 1000000000" in told
+    assert "set offset: 1000000000 in schema.features.load" in told
+
+
+def test_a_spec_with_the_offset_judges_raw_rows(tmp_path):
+    features = {**FEATURES, "load": {"unit": "1", "offset": 1e9}}
+    detector = spec(tmp_path / "plant.yaml", schema={"cadence": "10min", "features": features})
+    frame, faulty = timed(normal_rows(900)), timed(normal_rows(200, seed=7))
+    faulty.loc[:19, "load"] += 30
+    frame["load"], faulty["load"] = frame["load"] + 1e9, faulty["load"] + 1e9
+
+    assert fit(tmp_path, frame, "--detector", detector) == 0
+
+    bundle = load_bundle(tmp_path / "bundle")
+    answers = score_frame(bundle, faulty)
+    assert "load_minus_1000000000" in bundle.schema.features
+    assert answers["is_anomaly"][:20].all()
+    assert answers["is_anomaly"][20:].mean() < 0.1
+    assert fitted_columns(bundle).features["load"].offset == 1e9
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e-30])
+def test_a_column_of_any_size_can_be_watched(tmp_path, scale):
+    frame, faulty = normal_rows(900), normal_rows(200, seed=7)
+    faulty.loc[:19, "load"] += 30
+    frame["load"], faulty["load"] = frame["load"] * scale, faulty["load"] * scale
+
+    assert fit(tmp_path, frame) == 0
+
+    answers = score_frame(load_bundle(tmp_path / "bundle"), faulty)
+    assert answers["is_anomaly"][:20].all()
+    assert answers["is_anomaly"][20:].mean() < 0.1
+
+
+def test_a_column_too_small_for_float32_is_refused_by_name(tmp_path, capsys):
+    code = fit(tmp_path, normal_rows(900).assign(load=lambda rows: rows["load"] * 1e-41))
+
+    assert code == 2
+    assert "deliver load in a smaller unit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["label", "Labels", "IS_ANOMALY", "isOutlier", "Class", "y", "attack_label", "Fault"]
+)
+def test_a_column_named_like_a_label_is_no_feature(tmp_path, capsys, name):
+    frame = normal_rows(700).assign(**{name: [0, 1] * 350})
+
+    fit(tmp_path, frame)
+
+    shown = capsys.readouterr()
+    assert load_bundle(tmp_path / "bundle").schema.features == CHANNELS
+    assert f"ignored, named like a label: {name}" in shown.err
+    assert f"Features: {', '.join(CHANNELS)}." in shown.out
+
+
+def test_beside_an_x_a_y_is_a_coordinate(tmp_path):
+    rows = normal_rows(700).rename(columns={"load": "x", "speed": "y"})
+
+    fit(tmp_path, rows)
+
+    assert load_bundle(tmp_path / "bundle").schema.features[:2] == ("x", "y")
+
+
+def test_a_label_that_the_spec_lists_is_a_feature(tmp_path):
+    features = {**FEATURES, "target": {"unit": "1"}}
+    detector = spec(tmp_path / "plant.yaml", schema={"cadence": "10min", "features": features})
+    frame = timed(normal_rows(700)).assign(target=lambda rows: rows["load"] + 1)
+
+    fit(tmp_path, frame, "--detector", detector)
+
+    assert "target" in load_bundle(tmp_path / "bundle").schema.features
 
 
 def test_a_separate_calibration_file_draws_the_threshold(tmp_path):
@@ -180,9 +352,52 @@ def test_a_spec_with_angles_and_peers_computes_them_from_raw_columns(tmp_path):
     assert features[-3:] == ("yaw_sin", "yaw_cos", "load_vs_peers")
 
 
-def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys):
-    frame = timed(normal_rows(900)).assign(eval_down=[True] * 50 + [False] * 850)
-    detector = spec(
+DRAW = np.random.default_rng(3).normal(size=1500)
+TAIL = np.exp(2 * DRAW)
+
+
+@pytest.mark.parametrize("timed_rows", [False, True], ids=["plain", "timed"])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"v": DRAW},
+        {"v": TAIL},
+        {"v": np.random.default_rng(1).gamma(2, 30, size=1500)},
+        {"v": (DRAW > 0).astype(int)},
+        {"a": DRAW, "b": DRAW},
+        {"a": TAIL, "b": 3 * TAIL, "c": 7 - TAIL},
+        {"a": DRAW, "k": np.full(1500, 5.0)},
+        {"a": DRAW, "k": np.zeros(1500)},
+    ],
+    ids=["normal", "tail", "gamma", "binary", "twice", "collinear", "constant", "zero"],
+)
+def test_columns_of_every_shape_can_be_watched(tmp_path, columns, timed_rows):
+    frame = timed(pd.DataFrame(columns)) if timed_rows else pd.DataFrame(columns)
+    first = next(iter(columns))
+    faulty = frame.head(300).astype({first: float})
+    faulty.loc[:19, first] = frame[first].max() + 10 * frame[first].std()
+
+    code = fit(tmp_path, frame)
+    bundle, data = str(tmp_path / "bundle"), save(faulty, tmp_path / "data.parquet")
+    scored = main(
+        ["score", "--bundle", bundle, "--data", data, "--out", str(tmp_path / "out.parquet")]
+    )
+
+    flags = pd.read_parquet(tmp_path / "out.parquet")["is_anomaly"]
+    assert (code, scored) == (0, 0)
+    assert flags[:20].all()
+    assert flags[20:].mean() < 0.05
+
+
+def test_a_file_in_which_nothing_changes_is_refused(tmp_path, capsys):
+    code = fit(tmp_path, pd.DataFrame({"a": np.ones(1500), "b": np.zeros(1500)}))
+
+    assert code == 2
+    assert "Every feature that is judged is constant in all" in capsys.readouterr().err
+
+
+def marked(tmp_path):
+    return spec(
         tmp_path / "plant.yaml",
         schema={
             "cadence": "10min",
@@ -192,11 +407,26 @@ def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys):
         },
     )
 
-    fit(tmp_path, frame, "--detector", detector)
+
+@pytest.mark.parametrize(("yes", "no"), [(True, False), ("Y", "N"), ("on", ""), (1.0, np.nan)])
+def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys, yes, no):
+    frame = timed(normal_rows(900)).assign(eval_down=[yes] * 50 + [no] * 850)
+
+    fit(tmp_path, frame, "--detector", marked(tmp_path))
 
     assert "50 rows left out" in capsys.readouterr().err
     description = load_bundle(tmp_path / "bundle").description
     assert description.threshold.n + description.network.rows_train < 851
+
+
+def test_a_mark_that_is_neither_true_nor_false_is_refused_by_name(tmp_path, capsys):
+    frame = timed(normal_rows(900)).assign(eval_down=["outage"] * 50 + ["ok"] * 850)
+
+    code = fit(tmp_path, frame, "--detector", marked(tmp_path))
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert "eval_down holds 'outage', 'ok' in 900 of 900 rows, which is neither true nor" in told
 
 
 @pytest.mark.parametrize(

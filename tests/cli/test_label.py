@@ -79,7 +79,7 @@ def test_an_unknown_detector_is_told_in_one_line(capsys):
     code = main(["label", "fans", *SPAN, "--verdict", "normal"])
 
     assert code == 2
-    assert "fans.yaml" in capsys.readouterr().err
+    assert "there is no detector 'fans'" in capsys.readouterr().err
 
 
 def test_a_decision_about_a_channel_is_recorded(lake, capsys):

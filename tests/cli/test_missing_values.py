@@ -74,9 +74,13 @@ def test_a_file_with_nulls_is_fitted_and_scored(fitted):
     assert answers["is_anomaly"].mean() < 0.06
 
 
-def test_a_row_with_nothing_in_it_is_refused(fitted, capsys):
+def test_a_row_with_nothing_in_it_has_no_score_and_is_counted(fitted, capsys):
     frame = holed(50, seed=3)
     frame.loc[7, list(CHANNELS)] = np.nan
+    frame.loc[9, CHANNELS[0]] = np.inf
 
-    assert score(fitted, frame) == 2
-    assert "1 of 50 rows lack every feature that is judged" in capsys.readouterr().err
+    assert score(fitted, frame) == 0
+
+    answers = pd.read_parquet(fitted / "scores.parquet")
+    assert list(np.flatnonzero(answers["score"].isna())) == [7, 9]
+    assert "warning: 2 of 50 rows have no score" in capsys.readouterr().err

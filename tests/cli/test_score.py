@@ -125,3 +125,20 @@ def test_rows_that_pandas_filtered_are_scored(bundle, tmp_path):
 
     assert code == 0
     assert pq.read_table(out).num_rows == len(kept)
+
+
+def test_far_more_flags_than_promised_are_a_warning(bundle, tmp_path, capsys):
+    code, out = score(bundle, normal_rows(300, seed=4) * 1.8, tmp_path)
+
+    share = pd.read_parquet(out)["is_anomaly"].mean()
+    told = capsys.readouterr().err
+    assert code == 0
+    assert (
+        f"warning: {share:.1%} of the rows are above the threshold, which lets pass 1.00%" in told
+    )
+
+
+def test_as_many_flags_as_promised_are_none(bundle, tmp_path, capsys):
+    score(bundle, normal_rows(3000, seed=4), tmp_path)
+
+    assert "warning" not in capsys.readouterr().err

@@ -148,13 +148,51 @@ def test_what_is_told_at_the_end_counts_every_row_once(windowed, tmp_path, capsy
     assert "; 8 rows end no full window" in shown
 
 
-def test_a_bad_value_in_a_late_block_leaves_no_file(single, tmp_path, capsys):
+def test_too_many_bad_values_leave_no_file_and_are_counted_in_all_blocks(single, tmp_path, capsys):
     frame = normal_rows(5 * CHUNK)
-    frame.loc[len(frame) - 1, "flow"] = np.nan
+    frame.loc[len(frame) - 3 * CHUNK :, "flow"] = np.nan
+    frame.loc[0, "speed"] = np.inf
     frame.to_parquet(tmp_path / "rows.parquet")
     data, out = str(tmp_path / "rows.parquet"), str(tmp_path / "out" / "scores.parquet")
 
     assert main(["score", "--bundle", str(single), "--data", data, "--out", out]) == 2
 
-    assert "flow (1)" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "6,145 of 10,240 rows hold values that are not finite" in told
+    assert "speed (1), flow (6,144)" in told
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_rows_without_a_number_have_no_score_and_the_others_theirs(single, tmp_path, capsys):
+    whole = normal_rows(5 * CHUNK)
+    frame = whole.copy()
+    frame.loc[[3, 7000, len(frame) - 1], "flow"] = [np.nan, np.inf, 1e300]
+
+    found = answers(single, frame, tmp_path)
+
+    broken = [3, 7000, len(frame) - 1]
+    assert len(found) == len(frame)
+    assert found.loc[broken, ["score", "is_anomaly"]].isna().all(axis=None)
+    expected = score_frame(load_bundle(single), whole)["score"].drop(broken)
+    np.testing.assert_allclose(found["score"].drop(broken), expected, rtol=1e-5)
+    shown = capsys.readouterr()
+    assert "warning: 3 of 10,240 rows have no score" in shown.err
+    assert "in flow (3)" in shown.err
+    assert "of 10,237 rows above" in shown.out
+    assert "no full window" not in shown.out
+
+
+def test_a_window_with_a_row_that_holds_no_number_has_no_score(windowed, tmp_path, capsys):
+    frame = two_machines(6000)
+    at = int(np.flatnonzero(frame["machine"] == "a")[4000])
+    frame.loc[at, "flow"] = np.nan
+    own = np.flatnonzero(frame["machine"] == "a")
+    around = own[(own >= at)][:4]  # itself, two whose windows it ends, one that is free
+
+    found = answers(windowed, frame, tmp_path)["score"]
+
+    assert list(found[around].isna()) == [True, True, True, False]
+    assert found[np.flatnonzero(frame["machine"] == "b")[4000:4004]].notna().all()
+    shown = capsys.readouterr()
+    assert "1 of 11,997 rows have no score" in shown.err
+    assert "; 10 rows end no full window" in shown.out

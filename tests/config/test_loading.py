@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config import load_detector, load_detectors
+from pipeline.config import detector_files, find_detector, load_detector, load_detectors
 from pipeline.errors import ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "detectors"
@@ -153,7 +153,7 @@ def test_a_key_written_twice_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a: [", "is not valid YAML"), ("- 1", "holds list, not the sections")]
+    ("text", "told"), [("a: [", "is not valid YAML"), ("- 1", "holds a list, not the sections")]
 )
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, told):
     path = tmp_path / "pump.yaml"
@@ -161,6 +161,56 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, told):
 
     with pytest.raises(ConfigError, match=told):
         load_detector(path)
+
+
+def test_a_folder_of_detectors_is_listed_without_what_editors_leave(tmp_path):
+    for name in ("b.yaml", "a.yaml", "c.yml", ".#a.yaml", "#a.yaml#", "~a.yaml", "a.yaml~", "x.md"):
+        (tmp_path / name).touch()
+    (tmp_path / "d.yaml").mkdir()
+
+    assert [path.name for path in detector_files(tmp_path)] == [
+        "a.yaml",
+        "b.yaml",
+        "c.yml",
+        "d.yaml",
+    ]
+
+
+def test_a_detector_is_found_by_its_name(tmp_path):
+    path = written(tmp_path)
+
+    assert find_detector(tmp_path, "pump") == path
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pmup", r"there is no detector 'pmup' in .*; did you mean 'pump'\? Known: fan, pump"),
+        ("pump.yaml", r"there is no detector 'pump\.yaml' in .*; did you mean 'pump'\?"),
+        ("detectors/pump.yaml", r"did you mean 'pump'\?"),
+        ("../pump", r"did you mean 'pump'\?"),
+        ("turbine", r"there is no detector 'turbine' in [^;]*; Known: fan, pump"),
+        ("", r"there is no detector '' in [^;]*; Known: fan, pump"),
+        ("p\0", r"there is no detector 'p\\x00'"),
+        ("x" * 5000, r"there is no detector 'xxx.*\.\.\. in [^;]*; Known: fan, pump"),
+        ("fan", r"a detector file ends in \.yaml, and this one in '\.yml'; rename it to fan\.yaml"),
+    ],
+)
+def test_a_detector_that_is_not_there_is_told_with_the_nearest(tmp_path, name, told):
+    written(tmp_path)
+    (tmp_path / "fan.yml").touch()
+
+    with pytest.raises(ConfigError, match=told):
+        find_detector(tmp_path, name)
+
+
+def test_of_very_many_detectors_some_are_told(tmp_path):
+    for number in range(500):
+        (tmp_path / f"pump_{number}.yaml").touch()
+
+    with pytest.raises(ConfigError, match="and 488 more") as told:
+        find_detector(tmp_path, "turbine")
+    assert len(str(told.value)) < 400
 
 
 def test_an_absent_folder_is_named_with_the_setting(tmp_path):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import runpy
+from pathlib import Path
 
 import pytest
 
 from dags.detector_bundle import DetectorBundle, dag_file
 from dags.of_detector import dags_of
+from pipeline.errors import ConfigError
 from tests.integration.plant import write_detector
 from tests.verbs import VERBS
 
@@ -83,6 +85,85 @@ def test_a_task_takes_no_file_away(bundle, detectors):
     DetectorBundle(name="detectors").initialize()
 
     assert "pump.py" in files(bundle)  # the DAG processor decides, when it looks again
+
+
+@pytest.fixture
+def odd(detectors, tmp_path):
+    """Entries of the folder that are no detector file, beside those that are."""
+    (detectors / ".#pump.yaml").symlink_to("somebody@host.1234")  # an editor's lock
+    (detectors / "#press.yaml#").write_text("half a")
+    (detectors / "~pump.yaml").write_text("half a")
+    (detectors / "pump.yaml~").write_text("an old one")
+    (detectors / "README.md").write_text("what is here")
+    (detectors / "old.yaml").mkdir()
+    (detectors / "gone.yaml").symlink_to(tmp_path / "unmounted" / "gone.yaml")
+    (detectors / "secret.yaml").symlink_to("/proc/self/mem")  # what even root cannot read
+    os.mkfifo(detectors / "pipe.yaml")
+    (detectors / "large.yaml").write_text("#" * 2_000_000)
+    (detectors / "pump.yml").write_text((detectors / "pump.yaml").read_text())
+    (detectors / "Press.YAML").write_text((detectors / "press.yaml").read_text())
+    (detectors / "My Pump.yaml").write_text("name: pump\n")
+    (detectors / f"{'x' * 250}.yaml").write_text("name: pump\n")
+    Path(os.fsdecode(os.fsencode(detectors) + b"/\xff.yaml")).write_text("name: pump\n")
+    return detectors
+
+
+RIGHT = {f"{name}.py" for name in NAMES}
+WRONG = {"old.py", "gone.py", "secret.py", "pipe.py", "large.py"}
+
+
+@pytest.mark.usefixtures("odd")
+def test_an_odd_entry_stops_no_other(bundle):
+    bundle.refresh()
+
+    named = {name for name in files(bundle) if not name.startswith("no-detector-")}
+    assert named == RIGHT | WRONG
+    assert len(files(bundle)) == len(named) + 5
+    for name in RIGHT:
+        made = runpy.run_path(str(bundle.path / name))["DAGS"]
+        assert len(made) == len(VERBS)
+
+
+@pytest.mark.usefixtures("odd")
+def test_an_odd_entry_is_the_import_error_of_its_own(bundle):
+    told = []
+    for name in sorted(set(files(bundle)) - RIGHT):
+        with pytest.raises(ConfigError) as error:
+            runpy.run_path(str(bundle.path / name))
+        told.append(str(error.value))
+
+    for part in (
+        "old.yaml: is a folder",
+        "gone.yaml: is a link to what is not there",
+        "secret.yaml: cannot be read",
+        "pipe.yaml: is no regular file",
+        "large.yaml: is larger than 1,000,000 bytes",
+        "rename it to pump.yaml",
+        "rename it to Press.yaml",
+        "My Pump.yaml",
+        "xxx.yaml",
+        "\udcff.yaml",
+    ):
+        assert sum(part in each for each in told) == 1, part
+
+
+def test_an_odd_entry_that_is_mended_gets_its_dags(bundle, detectors):
+    (detectors / "fan.yml").write_text((detectors / "pump.yaml").read_text().replace("pump", "fan"))
+    bundle.refresh()
+    (detectors / "fan.yml").rename(detectors / "fan.yaml")
+
+    bundle.refresh()
+
+    assert files(bundle) == ["fan.py", *(f"{name}.py" for name in NAMES)]
+
+
+def test_the_dags_stay_when_the_folder_is_out_of_reach(bundle, detectors):
+    detectors.rename(detectors.with_name("elsewhere"))
+
+    with pytest.raises(ConfigError, match="set PLIMSOLL_DETECTORS"):
+        bundle.refresh()
+
+    assert set(files(bundle)) == RIGHT
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline.data.contract import BLOCKED, Validated, validate, validate_days
 from pipeline.data.faults import RULES
-from pipeline.data.sources.shaping import TIME_FAULT
+from pipeline.data.grid import day_number
+from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT, TIME_TEXT
 from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
 
 SPEC = make_spec()
@@ -55,6 +56,8 @@ def broken(column: str, value: object, hours=(3, 4)) -> pd.DataFrame:
         ("flow", np.inf, "not_finite:flow", "flow is inf; limit: finite"),
         ("flow", 101, "out_of_range:flow", "flow is 101 l/s; limit 0 to 100 l/s"),
         ("pressure", -0.1, "out_of_range:pressure", "pressure is -0.1 bar; limit 0 to 20 bar"),
+        ("eval_incident", "ja", "unreadable_mark:eval_incident", "eval_incident is 'ja'; limit"),
+        ("eval_incident", 0.5, "unreadable_mark:eval_incident", "eval_incident is 0.5; limit"),
         ("pump", "d", "unknown_entity", "pump is 'd'; known: a, b, c"),
         ("pump", None, "unknown_entity", "pump is None; known: a, b, c"),
     ],
@@ -66,6 +69,13 @@ def test_a_bad_value_rejects_its_row_and_no_other(column, value, rule, told):
     assert told in details(result)
     assert result.report.verdict == "validated"
     assert len(result.accepted) == ROWS_A_DAY - 2
+
+
+def test_marks_that_nobody_can_read_block_a_day_and_say_what_may_stand_there():
+    result = judge(broken("eval_incident", "X", hours=range(24)))
+
+    assert result.report.verdict == "quarantined"
+    assert "deliver eval_incident as true or false (true/false, yes/no" in result.report.reasons[0]
 
 
 def test_the_limits_of_a_range_belong_to_it():
@@ -106,6 +116,39 @@ def test_a_doubtful_time_is_rejected_with_its_reason():
     assert rules(result) == {"unusable_time": 1}
     assert "happened twice" in details(result)
     assert TIME_FAULT not in result.accepted
+
+
+def test_a_row_without_a_time_is_rejected_and_shown_as_it_came():
+    frame = make_frame()
+    frame.loc[5, "timestamp"] = pd.NaT
+    frame[TIME_FAULT] = pd.Series("no time", index=frame.index).where(frame.index == 5)
+    frame[TIME_TEXT] = pd.Series("noon", index=frame.index).where(frame.index == 5)
+    frame[FILED_DAY] = np.where(frame.index == 5, float(day_number(FIRST_DAY)), np.nan)
+
+    result = judge(frame)
+
+    assert rules(result) == {"unusable_time": 1}
+    assert result.report.delivered == ROWS_A_DAY
+    assert pd.isna(result.rejected["timestamp"].item())
+    assert json.loads(result.rejected["row"].item())["timestamp"] == "noon"
+
+
+def test_a_row_that_its_source_filed_under_the_day_belongs_to_another():
+    frame = make_frame()
+    frame.loc[:9, "timestamp"] = pd.Timestamp("1970-01-01T00:00Z")
+    frame[FILED_DAY] = np.where(frame.index < 10, float(day_number(FIRST_DAY)), np.nan)
+
+    result = judge(frame)
+
+    assert rules(result) == {"outside_day": 10}
+    assert "1970-01-01 00:00:00+00:00 is not in the day" in details(result)
+
+
+def test_times_are_no_measurements():
+    frame = make_frame()
+    frame["flow"] = frame["timestamp"]
+
+    assert rules(judge(frame)) == {"wrong_type:flow": ROWS_A_DAY}
 
 
 def test_identical_rows_are_kept_once_and_never_block_a_day():

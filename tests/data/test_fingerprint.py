@@ -39,3 +39,18 @@ def test_categories_hash_as_their_text():
     )
 
     np.testing.assert_array_equal(plain, categories)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1", "1.0"), ("1", "01"), (str(2**60), str(2**60 + 1)), ("NA", None)]
+)
+def test_names_that_differ_hash_apart(one, other):
+    one_hash, other_hash = row_hashes(pd.DataFrame({"m": [one, other]}), names=["m"])
+
+    assert one_hash != other_hash
+
+
+def test_a_name_hashes_as_it_did_before_names_were_told_apart():
+    frame = pd.DataFrame({"m": ["R80711", None]})
+
+    assert (row_hashes(frame, names=["m"]) == row_hashes(frame)).all()

@@ -1,6 +1,6 @@
 import json
 import multiprocessing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -113,6 +113,64 @@ def test_the_same_input_twice_changes_nothing_and_is_recorded(plant):
     pd.testing.assert_frame_equal(plant.table("telemetry"), before[1])
     pd.testing.assert_frame_equal(plant.table("quarantine"), before[2])
     assert len(plant.table("ingestions")) == 2
+
+
+def test_bad_times_and_cells_go_to_quarantine_and_nothing_is_lost(plant):
+    frame = make_frame().astype({"timestamp": object, "flow": object})
+    frame["timestamp"] = frame["timestamp"].map(lambda time: time.isoformat())
+    frame.loc[[0, 1], "timestamp"] = [None, "9999-12-31T00:00:00Z"]
+    frame.loc[2, "timestamp"] = "1970-01-01T00:00:00Z"
+    frame["flow"] = frame["flow"].map(str)
+    frame.loc[3, "flow"] = "broken"
+    plant.deliver(frame)
+
+    (attempt,) = plant.ingest()
+
+    assert (attempt.delivered, attempt.accepted) == (ROWS_A_DAY, ROWS_A_DAY - 4)
+    assert attempt.rules == {"unusable_time": 2, "outside_day": 1, "wrong_type:flow": 1}
+    told = [json.loads(row) for row in plant.table("quarantine")["row"]]
+    assert {row["timestamp"] for row in told} >= {None, "9999-12-31T00:00:00Z"}
+    assert "broken" in {row["flow"] for row in told}
+    (again,) = plant.ingest()
+    assert again.verdict == "unchanged"
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1677, 12, 31), date(9999, 12, 31)])
+def test_a_day_that_no_table_can_hold_is_refused_by_name(local, day):
+    with pytest.raises(DataError, match=rf"the day {day} lies outside the years 1678 to 2261"):
+        local.ingest(day)
+
+
+def test_a_machine_is_the_same_on_each_day_whatever_is_fetched_with_it(local):
+    for day, hole in zip(days(2), (False, True), strict=True):
+        frame = make_frame(first_day=day)
+        frame["pump"] = frame["pump"].map({"a": 1, "b": 2, "c": 3}).astype("Int64")
+        frame.loc[0, "pump"] = pd.NA if hole else 1
+        local.deliver(frame, day)
+    local.spec = make_spec(source=local.spec.source.model_dump(), schema={"entities": []})
+
+    local.ingest(*days(2))
+    together = local.table("telemetry")
+    alone = Plant(f"{local.root}-alone", local.folder)
+    alone.spec = local.spec
+    for day in days(2)[::-1]:
+        alone.ingest(day)
+
+    assert set(together["pump"]) == {"1", "2", "3"}
+    pd.testing.assert_frame_equal(together, alone.table("telemetry"))
+
+
+def test_a_day_whose_machines_are_spelled_anew_is_written_anew(local):
+    spec = make_spec(source=local.spec.source.model_dump(), schema={"entities": []})
+    local.spec = spec
+    local.deliver(make_frame().replace({"pump": {"a": "1"}}))
+    local.ingest()
+    local.deliver(make_frame().replace({"pump": {"a": "1.0"}}))
+
+    (attempt,) = local.ingest()
+
+    assert attempt.verdict == "validated"
+    assert "1.0" in set(local.table("telemetry")["pump"])
 
 
 def test_changed_input_makes_a_new_version_with_the_difference(plant):

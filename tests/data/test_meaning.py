@@ -32,6 +32,7 @@ def feature(name, **keys):
         ({"timestamp": "ts"}, "have no column ts (theirs is timestamp)"),
         ({"cadence": "30min"}, "are 1:00:00 apart instead of 0:30:00"),
         (feature("pressure", unit="Pa"), "have pressure in bar instead of Pa"),
+        (feature("flow", offset=-1e9), "have flow in l/s instead of l/s less -1000000000"),
         (feature("angle", circular=False), "have angle as an angle instead of a plain number"),
         ({"features": {**FEATURES, "heat": {"unit": "K"}}}, "have no heat"),
         (

@@ -132,15 +132,24 @@ def test_a_block_serves_its_own_purpose_only():
         rows_for(blocks.train, "calibration")
 
 
-def test_unknown_marks_count_as_not_normal():
+@pytest.mark.parametrize("nothing", [None, np.nan, ""])
+def test_a_row_of_which_nobody_said_anything_is_normal(nothing):
     frame = make_telemetry(12)
-    frame["eval_incident"] = (
-        frame["eval_incident"].astype(object).mask(frame["timestamp"].dt.hour == 3, np.nan)
-    )
+    hours = frame["timestamp"].dt.hour
+    frame["eval_incident"] = pd.Series("N", index=frame.index, dtype=object)
+    frame["eval_incident"] = frame["eval_incident"].mask(hours == 3, nothing).mask(hours == 4, "Y")
 
     blocks = frames(split(frame, specified()))
 
-    assert (blocks["train"]["timestamp"].dt.hour != 3).all()
+    assert (blocks["train"]["timestamp"].dt.hour == 3).any()
+    assert (blocks["train"]["timestamp"].dt.hour != 4).all()
+
+
+def test_a_mark_that_is_neither_true_nor_false_stops_the_split():
+    frame = make_telemetry(12).assign(eval_incident="outage")
+
+    with pytest.raises(DataError, match="Column eval_incident holds 'outage' in 864 of 864 rows"):
+        split(frame, specified())
 
 
 def test_only_a_line_drawn_with_labels_keeps_incidents_in_the_calibration_block():

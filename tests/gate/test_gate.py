@@ -106,6 +106,23 @@ def test_one_fault_fails_one_check_and_the_whole_gate(
     assert check in verdict.reason
 
 
+def test_faults_that_could_not_be_planted_are_not_judged_and_never_passed() -> None:
+    unplanted = replace(CANDIDATE, fault_recall={}, fault_size={})
+    results = {r.name: r for r in decide(unplanted, CHAMPION, LIMITS).results}
+    both = decide(unplanted, replace(CHAMPION, fault_size={}), LIMITS)
+    partly = decide(replace(CANDIDATE, fault_recall={"spike": 0.9}), CHAMPION, LIMITS)
+
+    assert results["injected_faults"].value == "not judged"
+    assert "Set schema.cadence" in results["injected_faults"].reason
+    assert results["fault_size_vs_champion"].verdict == "fail"
+    assert failed(both) == ["injected_faults"]
+    compared = {r.name: r for r in both.results}["fault_size_vs_champion"]
+    assert (compared.verdict, compared.value) == ("skip", "not judged")
+    assert failed(partly) == ["injected_faults"]
+    assert "not planted: drift" in {r.name: r for r in partly.results}["injected_faults"].reason
+    assert decide(unplanted, None, Gate(required_faults=())).passed
+
+
 def test_the_reason_names_every_failed_check_with_value_and_limit() -> None:
     verdict = decide(replace(CANDIDATE, noise_passthrough=0.95, bundle_mb=80.0), CHAMPION, LIMITS)
 

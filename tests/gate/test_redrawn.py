@@ -34,6 +34,13 @@ def failed(facts: RedrawnFacts) -> list[str]:
     return [r.name for r in decide_redrawn(facts, LIMITS).results if r.verdict == "fail"]
 
 
+def test_faults_that_could_not_be_planted_are_not_judged() -> None:
+    verdict = decide_redrawn(replace(FIT, fault_size={}, champion_fault_size={}), LIMITS)
+
+    found = {result.name: result for result in verdict.results}["fault_size"]
+    assert (found.verdict, found.value) == ("skip", "not judged")
+
+
 def test_a_line_that_hardly_moved_passes_every_check() -> None:
     verdict = decide_redrawn(FIT, LIMITS)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from pipeline.config import Columns, Drift, Feature
 from pipeline.data.timeline import Timeline
 from pipeline.drift import Sample
-from pipeline.report.drift_report import MAXIMUM_ROWS, shown_rows, write_drift_report
+from pipeline.report.drift_report import MAXIMUM_ROWS, plain_names, shown_rows, write_drift_report
 
 COLUMNS = Columns(cadence="10min", features={"a": Feature(unit="1"), "b": Feature(unit="1")})
 
@@ -35,6 +36,22 @@ def test_ks_is_named_for_every_column_also_above_a_thousand_rows(tmp_path: Path)
     assert content.count("K-S p_value") >= 3
     assert "Wasserstein" not in content
     assert page.stat().st_size < 8_000_000
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_name_is_no_part_of_the_page(tmp_path: Path) -> None:
+    page, name = tmp_path / "drift.html", "</script><b>&"
+    columns = Columns(cadence="10min", features={name: Feature(unit="1"), "b": Feature(unit="1")})
+
+    write_drift_report(sample(200, 1), sample(200, 2), columns=columns, limits=Drift(), path=page)
+
+    content = page.read_text(encoding="utf-8")
+    assert name not in content
+    assert json.dumps(plain_names([name])[0]) in content
+
+
+def test_names_stay_apart_on_the_page() -> None:
+    assert len(set(plain_names(["a<b", "a\u2039b", "a&b", "a+b", "a+b'"]))) == 5
 
 
 @pytest.mark.parametrize("n", [200, 5000])

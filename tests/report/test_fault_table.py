@@ -27,5 +27,8 @@ def test_the_champion_stands_beside_it() -> None:
     assert "| swap | 50% | 75% |" in text
 
 
-def test_where_no_fault_could_be_planted_there_is_no_section() -> None:
-    assert fault_section({}, {}) == ""
+def test_where_no_fault_could_be_planted_it_says_so() -> None:
+    text = fault_section({}, {})
+
+    assert "**Not judged.** No fault could be planted" in text
+    assert "Set schema.cadence" in text

@@ -88,6 +88,26 @@ def test_of_many_channels_only_those_caught_least_are_drawn() -> None:
     assert size(figures.fault_recall(outcomes, share=0.5))[1] < 1200
 
 
+def test_no_planted_fault_can_be_drawn() -> None:
+    assert size(figures.fault_recall([], share=0.5))[1] > 100
+
+
+ODD = ("$x_{$", r"$\frac$", "w" * 300, "a\nb", "</b>", "%s {0}", "\\")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_is_drawn_as_it_is_and_leaves_room(rows: JudgedRows, name: str) -> None:
+    result = DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level="warn")
+    verdict = DriftVerdict("none", "none", "nothing", (result,), ())
+    outcomes = [FaultOutcome("spike", 2.0, "sd", name, 20, 5)]
+    line = replace(rows.line, names=(name, "B"))
+    threshold = DrawnThreshold(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003 - as it stands
+
+    assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH
+    assert size(figures.fault_recall(outcomes, share=0.5))[0] > WIDTH
+    assert size(figures.score_timeline(replace(rows, line=line), threshold))[0] == WIDTH
+
+
 def test_every_level_of_drift_can_be_drawn() -> None:
     results = tuple(
         DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level=level)

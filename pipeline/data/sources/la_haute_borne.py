@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, LaHauteBorneSource, ParquetSource
 from pipeline.data.sources import parquet_files
-from pipeline.data.sources.locations import files_at
+from pipeline.data.sources.locations import files_of
 from pipeline.data.sources.openoa_wheel import wheel_in
 from pipeline.data.sources.shaping import declared
 from pipeline.errors import DataError
@@ -77,7 +77,7 @@ def fetch(
     frame: pd.DataFrame = rows.to_pandas()
     if config.replaced_days is None:
         return frame
-    return _with_days_replaced(frame, config.replaced_days, columns, (start, end), cache)
+    return _with_days_replaced(frame, config.replaced_days, columns, (start, end))
 
 
 def _with_days_replaced(
@@ -85,19 +85,19 @@ def _with_days_replaced(
     path: str,
     columns: Columns,
     interval: tuple[datetime, datetime],
-    cache: Path,
 ) -> pd.DataFrame:
     """`frame` with each day that has a file at `path` taken from that file instead."""
     source = ParquetSource(kind="parquet", path=path)
-    day = timedelta(days=1)
-    for number in range((interval[1] - interval[0]) // day):
-        start = interval[0] + number * day
-        if not files_at(path, (".parquet",), "UTC", start, start + day):
+    one_day = timedelta(days=1)
+    for number in range((interval[1] - interval[0]) // one_day):
+        start = interval[0] + number * one_day
+        files = files_of(path, (".parquet",), start.date())
+        if not files:
             continue
         time = frame[columns.timestamp]
-        kept = frame[(time < start) | (time >= start + day)]
-        replaced = parquet_files.fetch(source, columns, start, start + day, cache)
-        frame = pd.concat([kept, replaced[frame.columns]], ignore_index=True)
+        kept = frame[(time < start) | (time >= start + one_day)]
+        replaced = parquet_files.read(files, source, columns, start, start + one_day)
+        frame = pd.concat([kept, replaced], ignore_index=True)
     order = [name for name in (columns.timestamp, columns.entity) if name is not None]
     return frame.sort_values(order, kind="stable", ignore_index=True)
 

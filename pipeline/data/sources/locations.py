@@ -2,54 +2,49 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
+from fnmatch import fnmatchcase
 
 from pyarrow import fs
 
-from pipeline.errors import OutageError
+from pipeline.errors import DataError, OutageError, PlimsollError
 from pipeline.staging import filesystem_at
 
 DAY = "{date}"
-_WILDCARD = re.compile(r"[*?\[]")
+_WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True)
 class Location:
-    """One file on its filesystem."""
+    """One file on its filesystem, and the day that its path names, if it names one."""
 
     filesystem: fs.FileSystem
     path: str
+    day: date | None = None
 
 
 def files_at(
-    path: str, suffixes: tuple[str, ...], timezone: str, start: datetime, end: datetime
+    path: str, suffixes: tuple[str, ...], start: datetime, end: datetime
 ) -> list[Location]:
-    """The files that may hold rows of [`start`, `end`), in order of their paths.
+    """The files that may hold rows of [`start`, `end`), in order of their days and paths.
 
-    With `{date}` in `path`, one path for each day of the interval as `timezone` counts days; a
-    day's file that is not there means that the source delivered nothing. Without it, no file at
-    all is an outage: the data must have gone somewhere.
+    With `{date}` in `path`, the files of each UTC day of the interval, of the day before and of the
+    day after: a day's file may be that of a local day, which begins up to 14 hours earlier or
+    later. A day's file that is not there means that the source delivered nothing. Without
+    `{date}`, no file at all is an outage: the data must have gone somewhere.
 
     Raises:
         OutageError: the store does not answer, or a path without `{date}` has no file.
     """
-    try:
-        if DAY not in path:
-            found = list(_matching(path, suffixes))
-        else:
-            days = _days(start, end, timezone)
-            found = [at for day in days for at in _matching(path.replace(DAY, day), suffixes)]
-    except OSError as error:
-        msg = (
-            f"source.path {path!r} cannot be listed ({error}); check that the store answers and "
-            "that its credentials (AWS_* for s3://) may read it."
-        )
-        raise OutageError(msg) from error
-    if not found and DAY not in path:
+    if DAY in path:
+        first = start.date() - timedelta(days=1)
+        last = _last_day(end) + timedelta(days=1)
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        return [file for day in days for file in files_of(path, suffixes, day)]
+    found = _listed(path, path, suffixes, None)
+    if not found:
         msg = (
             f"source.path {path!r} has no {' or '.join(suffixes)} file; correct the path, or wait "
             "until the file is delivered."
@@ -58,32 +53,118 @@ def files_at(
     return found
 
 
-def _days(start: datetime, end: datetime, timezone: str) -> Iterator[str]:
-    zone = ZoneInfo(timezone)
-    day = start.astimezone(zone).date()
-    last = (end - timedelta(microseconds=1)).astimezone(zone).date()
-    while day <= last:
-        yield day.isoformat()
-        day += timedelta(days=1)
+def files_of(path: str, suffixes: tuple[str, ...], day: date) -> list[Location]:
+    """The files of one day, which `path` names with `{date}`; none: it has not been delivered.
+
+    Raises:
+        OutageError: the store does not answer.
+    """
+    return _listed(path, path.replace(DAY, day.isoformat()), suffixes, day)
+
+
+def is_of(file: Location, start: datetime, end: datetime) -> bool:
+    """Whether `file` may hold any day, or its path names a day of [`start`, `end`)."""
+    return file.day is None or start.date() <= file.day <= _last_day(end)
+
+
+def _last_day(end: datetime) -> date:
+    return (end - timedelta(microseconds=1)).date()
+
+
+def read_bytes(file: Location) -> bytes:
+    """The file as it lies there.
+
+    Raises:
+        OutageError: the store does not hand it out.
+    """
+    try:
+        with file.filesystem.open_input_file(file.path) as stream:
+            held: bytes = stream.read()
+    except OSError as error:
+        msg = f"{file.path} cannot be read ({error}); check that the store answers, then retry."
+        raise OutageError(msg) from error
+    return held
+
+
+def damage(file: Location, what: str, error: Exception) -> PlimsollError:
+    """The error for a file that cannot be read: its own fault if the store hands it out whole.
+
+    Arrow raises the same error for a damaged file and for a store that does not answer.
+    """
+    try:
+        read_bytes(file)
+    except OutageError as outage:
+        return outage
+    told = " ".join(str(error).split())
+    return DataError(f"{file.path} {what} ({told}); deliver it again, or correct source.path.")
+
+
+def _listed(given: str, path: str, suffixes: tuple[str, ...], day: date | None) -> list[Location]:
+    try:
+        return [Location(each.filesystem, each.path, day) for each in _matching(path, suffixes)]
+    except OSError as error:
+        msg = (
+            f"source.path {given!r} cannot be listed ({error}); check that the store answers and "
+            "that its credentials (AWS_* for s3://) may read it."
+        )
+        raise OutageError(msg) from error
 
 
 def _matching(path: str, suffixes: tuple[str, ...]) -> Iterator[Location]:
-    wildcard = _WILDCARD.search(path)
-    if wildcard is None:
-        filesystem, place = filesystem_at(path)
-        kind = filesystem.get_file_info(place).type
-        if kind == fs.FileType.File:
-            yield Location(filesystem, place)
-        elif kind == fs.FileType.Directory:
-            yield from _below(filesystem, place, suffixes)
+    filesystem, place = _place(path)
+    if _is_there(filesystem, place) or not _WILD & set(place):
+        yield from _at(filesystem, place, suffixes)
         return
-    folder = path[: path.rindex("/", 0, wildcard.start())] if "/" in path else "."
-    filesystem, place = filesystem_at(folder)
-    remainder = path[len(folder) :].lstrip("/") if "/" in path else path
-    pattern = _pattern(remainder)
-    for location in _below(filesystem, place, suffixes=()):
-        if pattern.fullmatch(location.path[len(place) :].lstrip("/")):
+    folder, pattern = _split(filesystem, place)
+    for location in _below(filesystem, folder, suffixes=()):
+        if _fits(location.path[len(folder) :].strip("/").split("/"), pattern):
             yield location
+
+
+def _place(path: str) -> tuple[fs.FileSystem, str]:
+    """The filesystem and the path there; in a URI `?`, `[` and blanks would mean something else."""
+    scheme, is_uri, rest = path.partition("://")
+    if not is_uri:
+        return filesystem_at(path)
+    filesystem, _ = filesystem_at(f"{scheme}://{rest.partition('/')[0] or '/'}")
+    return filesystem, rest.rstrip("/")
+
+
+def _at(filesystem: fs.FileSystem, place: str, suffixes: tuple[str, ...]) -> Iterator[Location]:
+    kind = filesystem.get_file_info(place).type
+    if kind == fs.FileType.File:
+        yield Location(filesystem, place)
+    elif kind == fs.FileType.Directory:
+        yield from _below(filesystem, place, suffixes)
+
+
+def _split(filesystem: fs.FileSystem, place: str) -> tuple[str, list[str]]:
+    """The folder that a glob begins in, and its pattern, a part for each level below.
+
+    A folder that is really called `plant [A]` is taken for itself and not for a pattern.
+    """
+    parts = place.split("/")
+    known = 1
+    while known < len(parts) - 1:
+        name = parts[known]
+        deeper = "/".join(parts[: known + 1])
+        if _WILD & set(name) and ("*" in name or "?" in name or not _is_there(filesystem, deeper)):
+            break
+        known += 1
+    return "/".join(parts[:known]), parts[known:]
+
+
+def _is_there(filesystem: fs.FileSystem, place: str) -> bool:
+    return bool(filesystem.get_file_info(place).type != fs.FileType.NotFound)
+
+
+def _fits(names: list[str], pattern: list[str]) -> bool:
+    """Whether a path below the folder fits; `**` crosses any number of folders, `*` none."""
+    if not pattern:
+        return not names
+    if pattern[0] == "**":
+        return any(_fits(names[n:], pattern[1:]) for n in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], pattern[0]) and _fits(names[1:], pattern[1:])
 
 
 def _below(filesystem: fs.FileSystem, folder: str, suffixes: tuple[str, ...]) -> Iterator[Location]:
@@ -91,12 +172,6 @@ def _below(filesystem: fs.FileSystem, folder: str, suffixes: tuple[str, ...]) ->
     selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
     for info in sorted(filesystem.get_file_info(selector), key=lambda info: info.path):
         is_hidden = info.base_name.startswith(("_", "."))
-        is_wanted = info.base_name.endswith(suffixes or ("",)) and not is_hidden
+        is_wanted = info.base_name.lower().endswith(suffixes or ("",)) and not is_hidden
         if info.type == fs.FileType.File and is_wanted:
             yield Location(filesystem, info.path)
-
-
-def _pattern(glob: str) -> re.Pattern[str]:
-    """A glob as a regular expression: `**/` crosses folders, `*` and `?` do not."""
-    translated = re.escape(glob).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
-    return re.compile(translated.replace(r"\?", "[^/]").replace(r"\[", "[").replace(r"\]", "]"))

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyarrow import dataset
 
 from pipeline.config import Columns, ParquetSource
-from pipeline.data.sources.locations import Location, files_at
-from pipeline.data.sources.shaping import nothing, shaped, wanted
-from pipeline.errors import DataError, OutageError
+from pipeline.data.sources.locations import Location, damage, files_at, is_of
+from pipeline.data.sources.reading import read_all
+from pipeline.data.sources.shaping import Delivery, shaped, wanted
 
 _MARGIN = timedelta(hours=2)  # a local time may be off by the hour that a clock change adds
 
@@ -27,57 +28,103 @@ def fetch(
     cache: Path,  # noqa: ARG001 - part of the Source protocol
 ) -> pd.DataFrame:
     """The rows of [`start`, `end`); see `Source`. The time filter reaches the row groups."""
-    files = files_at(config.path, (".parquet",), config.timezone, start, end)
-    parts = [_read(file, config, columns, start, end) for file in files]
-    filled = [part for part in parts if len(part)]
-    if not filled:
-        return (
-            parts[0].pipe(shaped, columns, config.timezone, start, end)
-            if parts
-            else nothing(columns)
-        )
-    return shaped(pd.concat(filled, ignore_index=True), columns, config.timezone, start, end)
+    files = files_at(config.path, (".parquet",), start, end)
+    return read(files, config, columns, start, end)
+
+
+def read(
+    files: list[Location], config: ParquetSource, columns: Columns, start: datetime, end: datetime
+) -> pd.DataFrame:
+    """The rows of [`start`, `end`) that `files` hold; see `Source`."""
+    deliveries = read_all(files, lambda file: _read(file, config, columns, start, end), start, end)
+    return shaped(deliveries, columns, config.timezone, start, end)
 
 
 def _read(
     file: Location, config: ParquetSource, columns: Columns, start: datetime, end: datetime
-) -> pd.DataFrame:
+) -> Delivery:
     try:
-        content = dataset.dataset(file.path, filesystem=file.filesystem, format="parquet")
-        names = {
-            old: new
-            for old, new in wanted(columns, config.rename).items()
-            if old in content.schema.names
-        }
-        interval = _interval(content.schema, names, columns, config.timezone, start, end)
+        content = _opened(file)
+        header = tuple(content.schema.names)
+        names = wanted(columns, config.rename, header, file.path)
+        time = next((old for old, new in names.items() if new == columns.timestamp), None)
+        interval = None
+        if time is not None and not _is_read_whole(content, file, time, start, end):
+            interval = _interval(content.schema.field(time).type, time, config.timezone, start, end)
         table = content.to_table(columns=list(names), filter=interval)
-    except pa.ArrowInvalid as error:
-        msg = f"{file.path} is no Parquet file ({error}); deliver it again, or correct source.path."
-        raise DataError(msg) from error
-    except OSError as error:
-        msg = f"{file.path} cannot be read ({error}); check that the store answers, then retry."
-        raise OutageError(msg) from error
+    except (pa.ArrowException, OSError) as error:
+        raise damage(file, "is no Parquet file, or a damaged one", error) from error
     # Without pandas' own notes in the file, which would make an index of what is a column here.
-    frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas()
-    return frame.rename(columns=names)
+    table = table.replace_schema_metadata(None).rename_columns(list(names.values()))
+    return Delivery(_as_frame(table, columns), file.path, file.day)
+
+
+def _is_read_whole(
+    content: dataset.Dataset, file: Location, time: str, start: datetime, end: datetime
+) -> bool:
+    """Whether rows outside the interval matter: those without a time, and those of a day's file.
+
+    A filter on the time would drop both in silence.
+    """
+    if file.day is not None:
+        return is_of(file, start, end)
+    return any(_may_hold_nulls(part.metadata, time) for part in content.get_fragments())
+
+
+def _may_hold_nulls(metadata: pq.FileMetaData, column: str) -> bool:
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for place in range(group.num_columns):
+            held = group.column(place)
+            if held.path_in_schema != column:
+                continue
+            told = held.statistics
+            if told is None or not told.has_null_count or told.null_count:
+                return True
+    return False
 
 
 def _interval(
-    schema: pa.Schema,
-    names: dict[str, str],
-    columns: Columns,
-    timezone: str,
-    start: datetime,
-    end: datetime,
+    kind: pa.DataType, time: str, timezone: str, start: datetime, end: datetime
 ) -> pc.Expression | None:
-    """A filter that keeps at least the interval; None where times are text and sort as text."""
-    old = next((old for old, new in names.items() if new == columns.timestamp), None)
-    if old is None or not pa.types.is_timestamp(schema.field(old).type):
+    """A filter that keeps at least the interval; None where times are no timestamps."""
+    if not pa.types.is_timestamp(kind):
         return None
-    kind = schema.field(old).type
     if kind.tz is None:
         zone = ZoneInfo(timezone)
         start = (start.astimezone(zone) - _MARGIN).replace(tzinfo=None)
         end = (end.astimezone(zone) + _MARGIN).replace(tzinfo=None)
-    field = pc.field(old)
+    field = pc.field(time)
     return (field >= pa.scalar(start, kind)) & (field < pa.scalar(end, kind))
+
+
+def _as_frame(table: pa.Table, columns: Columns) -> pd.DataFrame:
+    for place, name in enumerate(table.column_names):
+        values = _decoded(table[name])
+        if name == columns.entity and pa.types.is_integer(values.type):
+            values = values.cast(pa.string())  # pandas makes 1.0 of 1 where one is absent
+        table = table.set_column(place, name, values)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _opened(file: Location) -> dataset.Dataset:
+    """The file; Polars' views of text and bytes, which Arrow cannot filter, as text and bytes."""
+    content = dataset.dataset(file.path, filesystem=file.filesystem, format="parquet")
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    if not plain.keys() & set(content.schema.types):
+        return content
+    fields = [field.with_type(plain.get(field.type, field.type)) for field in content.schema]
+    return dataset.dataset(
+        file.path, schema=pa.schema(fields), filesystem=file.filesystem, format="parquet"
+    )
+
+
+def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`values` in a type that every version of pandas takes."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _decoded(values.cast(kind.value_type))
+    if pa.types.is_large_string(kind) or pa.types.is_time(kind):
+        return values.cast(pa.string())
+    return values

@@ -1,22 +1,60 @@
-"""What every source does last: declared columns, UTC, one interval, one order."""
+"""What every source does last: declared columns, UTC, one interval, one order.
+
+What a value means is decided by itself: not by what else its column, its file or the days that are
+fetched with it hold.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.config import Columns
+from pipeline.data.grid import DAY_NS, day_number, nanoseconds
+from pipeline.data.names import names_of
+from pipeline.data.numbers import as_float64
+from pipeline.data.sources.times import moments_of
 from pipeline.errors import DataError
 
-TIME_FAULT = "time_fault"
+TIME_FAULT = "__time_fault__"
 """Column that says why a row's time cannot be trusted; absent when every time can."""
 
-_OFFSET = re.compile(r"(?:Z|:\d{2}(?:\.\d+)?[+-]\d{2}(?::?\d{2})?)$", re.IGNORECASE)
+TIME_TEXT = "__time_text__"
+"""Column with the time of a row that has no moment, as it was delivered; else absent."""
+
+FILED_DAY = "__filed_day__"
+"""Column with the day (since 1970, NaN: that of its time) that a row is rejected with: a row
+without a moment, and one of another day than the file that holds it; absent when there is none."""
+
+NOTES = (TIME_FAULT, TIME_TEXT, FILED_DAY)
+"""The columns above: they tell of a row and are no part of it."""
+
+MARGIN = timedelta(hours=14)
+"""How far a local day may begin before, or end after, the UTC day of the same date."""
+
+_OTHER_DELIMITERS = ";\t|,"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Rows as one file, or one answer of a database, holds them.
+
+    Attributes:
+        rows: columns by their declared names, others may be among them.
+        origin: what to call it in a message.
+        day: the day that its path names; None: it may hold rows of any day.
+    """
+
+    rows: pd.DataFrame
+    origin: str
+    day: date | None = None
 
 
 def declared(columns: Columns) -> tuple[str, ...]:
@@ -25,10 +63,30 @@ def declared(columns: Columns) -> tuple[str, ...]:
     return (columns.timestamp, *entity, *columns.features, *columns.evaluation_only)
 
 
-def wanted(columns: Columns, rename: Mapping[str, str]) -> dict[str, str]:
-    """Source column -> declared column, for each declared column."""
-    by_new_name = {new: old for old, new in rename.items()}
-    return {by_new_name.get(name, name): name for name in declared(columns)}
+def wanted(
+    columns: Columns, rename: Mapping[str, str], header: Sequence[str], origin: str
+) -> dict[str, str]:
+    """Column of the source -> declared column, for each declared column that `header` has.
+
+    Raises:
+        DataError: a declared column is there twice, so that nobody can say which is meant; or
+            there is no timestamp column.
+    """
+    by_old_name = {old: rename.get(old, old) for old in header}
+    count = Counter(rename.get(old, old) for old in header)
+    for name in declared(columns):
+        if count[name] > 1:
+            named = [old for old in header if by_old_name[old] == name]
+            msg = (
+                f"{origin} has the column {name} {count[name]} times "
+                f"({', '.join(map(repr, named))}); limit 1: deliver one of them, or give the "
+                "others another name in source.rename."
+            )
+            raise DataError(msg)
+    if not count[columns.timestamp]:
+        raise DataError(_without_time(header, columns, origin))
+    names = set(declared(columns))
+    return {old: name for old, name in by_old_name.items() if name in names}
 
 
 def nothing(columns: Columns) -> pd.DataFrame:
@@ -41,96 +99,114 @@ def nothing(columns: Columns) -> pd.DataFrame:
 
 
 def shaped(
-    delivered: pd.DataFrame, columns: Columns, timezone: str, start: datetime, end: datetime
+    deliveries: Sequence[Delivery],
+    columns: Columns,
+    timezone: str,
+    start: datetime,
+    end: datetime,
 ) -> pd.DataFrame:
     """The rows of [`start`, `end`), in UTC and in time order, numbers as numbers.
 
-    `delivered` already has declared names. `timezone` is that of timestamps without an offset.
+    `timezone` is that of timestamps without an offset. A row without a moment is filed under the
+    day of its file; in a file of any days, under that of the row before it (the first ones: after
+    it). A row of a day's file that lies farther than MARGIN from that day is filed under it.
 
     Raises:
-        DataError: there is no timestamp column, or a timestamp cannot be read.
+        DataError: none of a file's timestamps can be read.
     """
-    if columns.timestamp not in delivered:
-        msg = (
-            f"The source delivers no column {columns.timestamp!r}, only "
-            f"{', '.join(map(str, delivered.columns)) or 'none'}; name the time column in "
-            "schema.timestamp or map it in source.rename."
-        )
-        raise DataError(msg)
-    moments, faults = _in_utc(delivered[columns.timestamp], timezone)
-    inside = ((moments >= start) & (moments < end)).to_numpy()
-    names = [name for name in declared(columns) if name in delivered]
-    frame = delivered.loc[inside, names].copy()
-    frame[columns.timestamp] = moments[inside]
-    if faults[inside].notna().any():
-        frame[TIME_FAULT] = faults[inside]
-    for name in frame.columns.difference([columns.timestamp, columns.entity, TIME_FAULT]):
-        frame[name] = _plain(frame[name])
-    if columns.entity in frame:
-        frame[columns.entity] = (
-            frame[columns.entity]
-            .astype(object)
-            .where(frame[columns.entity].isna(), frame[columns.entity].astype(str))
-        )
+    frames = [_one(each, columns, timezone, start, end) for each in deliveries]
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    if not filled:
+        return nothing(columns)
+    frame = pd.concat(filled, ignore_index=True)
+    kept = [name for name in (*declared(columns), *NOTES) if name in frame]
+    frame = frame[[name for name in kept if name not in NOTES or frame[name].notna().any()]]
+    for name in frame.columns.difference([*columns.row_key, *NOTES]):
+        frame[name] = _of_one_type(frame[name])
     order = [name for name in columns.row_key if name in frame]
     return frame.sort_values(order, kind="stable", ignore_index=True)
 
 
+def _one(
+    delivery: Delivery, columns: Columns, timezone: str, start: datetime, end: datetime
+) -> pd.DataFrame:
+    """The rows of one file that belong to, or are filed under, a day of the interval."""
+    rows = delivery.rows
+    moments = moments_of(rows[columns.timestamp], timezone)
+    filed = _filed_days(moments.utc, delivery)
+    days = np.isnan(filed)
+    inside = ((moments.utc >= start) & (moments.utc < end)).to_numpy() & days
+    first, last = (nanoseconds(pd.Series([pd.Timestamp(at)]))[0] for at in (start, end))
+    inside |= (filed * DAY_NS >= first) & (filed * DAY_NS < last)
+    frame = rows.loc[inside, [name for name in declared(columns) if name in rows]].copy()
+    frame[columns.timestamp] = moments.utc[inside]
+    frame[TIME_FAULT] = moments.fault[inside].astype(object)
+    told = rows.loc[inside, columns.timestamp].astype(object)
+    frame[TIME_TEXT] = told.where(frame[columns.timestamp].isna() & told.notna(), None).map(
+        lambda stamp: str(stamp) if stamp is not None else None
+    )
+    frame[FILED_DAY] = filed[inside]
+    for name in frame.columns.difference([*columns.row_key, *NOTES]):
+        frame[name] = _plain(frame[name])
+    if columns.entity is not None and columns.entity in frame:
+        frame[columns.entity] = names_of(frame[columns.entity], columns.entity)
+    return frame
+
+
+def _without_time(header: Sequence[str], columns: Columns, origin: str) -> str:
+    told = ", ".join(map(repr, header)) or "none"
+    mend = "name the time column in schema.timestamp or map it in source.rename"
+    if len(header) == 1:
+        found = [sign for sign in _OTHER_DELIMITERS if sign in header[0]]
+        mend = f"set source.delimiter to {found[0]!r}" if found else mend
+    return f"{origin} has no column {columns.timestamp!r}, only {told}; {mend}."
+
+
+def _filed_days(moments: pd.Series, delivery: Delivery) -> NDArray[np.float64]:
+    """The day that each row is rejected with; NaN for a row that belongs to the day of its time."""
+    lost = moments.isna().to_numpy()
+    number = np.where(lost, np.nan, nanoseconds(moments) // DAY_NS)
+    if delivery.day is not None:
+        begin = datetime.combine(delivery.day, time(), UTC)
+        near = (moments >= begin - MARGIN) & (moments < begin + timedelta(days=1) + MARGIN)
+        return np.where(near, np.nan, float(day_number(delivery.day)))
+    if lost.any() and lost.all():
+        raise DataError(_all_unreadable(delivery, len(moments)))
+    nearest = pd.Series(number).ffill().bfill().to_numpy(dtype=np.float64)
+    return np.where(lost, nearest, np.nan)
+
+
+def _all_unreadable(delivery: Delivery, rows: int) -> str:
+    return (
+        f"{delivery.origin}: none of {rows:,} timestamps can be read; deliver ISO 8601 "
+        "(2014-05-01T00:10:00Z) or a native timestamp type, or name another column in "
+        "schema.timestamp."
+    )
+
+
 def _plain(values: pd.Series) -> pd.Series:
-    """Numbers (a database's decimals too) as numbers, everything else as text."""
-    if values.dtype != object:
+    """Numbers (a database's decimals too) as float64; where something is none, it stays as text."""
+    if values.dtype == np.bool_:
         return values
-    present = values.dropna()
-    if present.map(lambda value: isinstance(value, bool)).all() and len(present) == len(values):
-        return values.astype(bool)
-    numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.notna().equals(values.notna()):
+    numbers = as_float64(values)
+    other = (numbers.isna() & values.notna()).to_numpy()
+    if not other.any():
         return numbers
-    return values.where(values.isna(), values.astype(str))
+    mixed = numbers.astype(object).where(numbers.notna(), None)
+    mixed[other] = [_text(value) for value in values[other]]
+    return mixed
 
 
-def _in_utc(stamps: pd.Series, timezone: str) -> tuple[pd.Series, pd.Series]:
-    """UTC times and, for a local time that happens twice or never, the reason as text."""
-    no_fault = pd.Series(None, index=stamps.index, dtype="object")
-    if isinstance(stamps.dtype, pd.DatetimeTZDtype):
-        moments = stamps.dt.tz_convert("UTC").dt.as_unit("ns")
-        _refuse_unreadable(stamps, moments)
-        return moments, no_fault
-    if pd.api.types.is_datetime64_dtype(stamps.dtype):
-        _refuse_unreadable(stamps, stamps)
-        return _localised(stamps.dt.as_unit("ns"), timezone)
-    text = stamps.astype("string")
-    bare = ~text.str.contains(_OFFSET, na=False)
-    moments = pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce").dt.as_unit("ns")
-    _refuse_unreadable(stamps, moments)
-    if not bare.any():
-        return moments, no_fault
-    local, faults = _localised(moments[bare].dt.tz_localize(None), timezone)
-    return moments.mask(bare, local), no_fault.mask(bare, faults)
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
 
 
-def _localised(naive: pd.Series, timezone: str) -> tuple[pd.Series, pd.Series]:
-    zone = ZoneInfo(timezone)
-    certain = naive.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    first = np.ones(len(naive), dtype=bool)
-    guess = naive.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-    faults = pd.Series(None, index=naive.index, dtype="object")
-    doubtful = certain.isna()
-    faults[doubtful] = [
-        f"{stamp.isoformat(sep=' ')} does not say which of two moments it is, or never happened, "
-        f"in {timezone}; deliver UTC or offsets"
-        for stamp in naive[doubtful]
-    ]
-    return guess.dt.tz_convert("UTC"), faults
-
-
-def _refuse_unreadable(stamps: pd.Series, moments: pd.Series) -> None:
-    unreadable = moments.isna()
-    if unreadable.any():
-        row = int(unreadable.to_numpy().argmax())
-        msg = (
-            f"{int(unreadable.sum())} of {len(stamps)} timestamps cannot be read, the first is "
-            f"{stamps.iloc[row]!r} in row {row + 1}; deliver ISO 8601 (2014-05-01T00:10:00Z), or "
-            "a native timestamp type."
-        )
-        raise DataError(msg)
+def _of_one_type(values: pd.Series) -> pd.Series:
+    """Numbers among text as text, in full precision: a staged column has one type."""
+    if not pd.api.types.is_object_dtype(values):
+        return values
+    if not any(isinstance(value, str) for value in values):
+        return values.astype("float64")
+    return values.map(lambda value: repr(value) if isinstance(value, float) else value).where(
+        values.notna(), None
+    )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import sqlalchemy
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    OperationalError,
+    ResourceClosedError,
+    SQLAlchemyError,
+)
 
 from pipeline import settings
 from pipeline.config import Columns, SqlSource
-from pipeline.data.sources.shaping import nothing, shaped
-from pipeline.errors import ConfigError, DataError, OutageError
+from pipeline.data.sources.shaping import Delivery, nothing, shaped, wanted
+from pipeline.errors import ConfigError, DataError, OutageError, PlimsollError
+
+_BOUND = frozenset({"start", "end"})
+_HOST = re.compile(r"[\w.:\-\[\]]*")
+_OUTAGES = ("08", "53", "57", "40", "55P03")
+"""SQLSTATEs of a connection lost, too few resources, a shutdown, a deadlock, a lock not had."""
+_SQLITE_OUTAGES = ("locked", "busy", "disk i/o", "unable to open")
 
 
 def fetch(
@@ -29,14 +42,17 @@ def fetch(
     PostgreSQL the session takes the same zone, so that they compare with both kinds of timestamp.
 
     Raises:
-        ConfigError: the variable with the URL is not set, or holds no URL.
+        ConfigError: the variable with the URL is not set, or holds no URL; the query has another
+            parameter than the two.
     """
-    engine = _engine(config)
+    url = _url(config)
+    query = _query(config)
     zone = ZoneInfo(config.timezone)
     bounds = {
         name: moment.astimezone(zone).replace(tzinfo=None)
         for name, moment in [("start", start), ("end", end)]
     }
+    engine = _engine(url, config)
     try:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
@@ -44,37 +60,91 @@ def fetch(
                     sqlalchemy.text("SELECT set_config('TimeZone', :zone, false)"),
                     {"zone": config.timezone},
                 )
-            result = connection.execute(sqlalchemy.text(config.query), bounds)
-            rows = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
-    except OperationalError as error:
-        msg = (
-            f"The database in {config.url_env} did not answer the query ({error.orig}); check that "
-            "it runs, may be read and has what source.query asks for, then retry."
-        )
-        raise OutageError(msg) from error
-    except DBAPIError as error:
-        msg = f"The database refused source.query ({error.orig}); correct the query."
+            result = connection.execute(query, bounds)
+            header = tuple(result.keys())
+            # As objects: pandas would make 1.0 of a whole number where one is absent.
+            rows = pd.DataFrame(result.fetchall(), columns=list(header), dtype=object)
+    except ResourceClosedError as error:
+        msg = "source.query returns no rows: it is no SELECT; write `SELECT ... FROM ... WHERE`."
         raise DataError(msg) from error
+    except SQLAlchemyError as error:
+        raise _told(error, url, config) from error
     finally:
         engine.dispose()
-    if rows.empty:
-        return nothing(columns)
-    return shaped(rows.rename(columns=config.rename), columns, config.timezone, start, end)
+    names = wanted(columns, config.rename, header, "The answer to source.query")
+    rows = rows[list(names)].rename(columns=names)
+    delivery = Delivery(rows, "The answer to source.query")
+    return (
+        shaped([delivery], columns, config.timezone, start, end) if len(rows) else nothing(columns)
+    )
 
 
-def _engine(config: SqlSource) -> sqlalchemy.Engine:
-    url = settings.named(config.url_env)
-    if not url:
+def _query(config: SqlSource) -> sqlalchemy.TextClause:
+    query = sqlalchemy.text(config.query)
+    strangers = sorted(set(query.compile().params) - _BOUND)
+    if strangers:
+        msg = (
+            f"source.query has the parameter :{strangers[0]}; only :start and :end are bound: "
+            "write its value into the query, and a colon that is none as `\\:`."
+        )
+        raise ConfigError(msg)
+    return query
+
+
+def _url(config: SqlSource) -> sqlalchemy.URL:
+    text = settings.named(config.url_env)
+    form = "dialect+driver://user:password@host/database"
+    if not text:
         msg = (
             f"source.url_env names {config.url_env}, which is not set; set it to an SQLAlchemy URL "
             "such as postgresql+psycopg2://user:password@host/database."
         )
         raise ConfigError(msg)
     try:
+        url = sqlalchemy.make_url(text)
+    except (SQLAlchemyError, ValueError):
+        # Neither the text nor what the library says of it: both may hold the password.
+        msg = f"{config.url_env} holds no URL that SQLAlchemy can use; write {form}."
+        raise ConfigError(msg) from None
+    if not _HOST.fullmatch(url.host or ""):
+        msg = (
+            f"{config.url_env} holds a URL whose host is no host name; write {form}, with @ : / in "
+            "the password as %40 %3A %2F."
+        )
+        raise ConfigError(msg)
+    return url
+
+
+def _engine(url: sqlalchemy.URL, config: SqlSource) -> sqlalchemy.Engine:
+    try:
         return sqlalchemy.create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (SQLAlchemyError, ImportError, ValueError, TypeError) as error:
         msg = (
             f"{config.url_env} holds no URL that SQLAlchemy can use ({type(error).__name__}); "
             "write dialect+driver://user:password@host/database and install that driver."
         )
-        raise ConfigError(msg) from error
+        raise ConfigError(msg) from None
+
+
+def _told(error: SQLAlchemyError, url: sqlalchemy.URL, config: SqlSource) -> PlimsollError:
+    """What the database said, without the password; an outage only if asking again may help."""
+    said = " ".join(str(getattr(error, "orig", None) or error).split())
+    if url.password:
+        said = said.replace(str(url.password), "***")
+    if isinstance(error, DBAPIError) and _is_outage(error, url):
+        msg = f"The database in {config.url_env} did not answer the query ({said}); check that "
+        return OutageError(msg + "it runs and may be read, then retry.")
+    msg = f"The database refused source.query ({said}); correct the query, or create what it "
+    return DataError(msg + "asks for.")
+
+
+def _is_outage(error: DBAPIError, url: sqlalchemy.URL) -> bool:
+    if error.connection_invalidated:
+        return True
+    original: Any = error.orig
+    state = getattr(original, "pgcode", None) or getattr(original, "sqlstate", None)
+    if state:
+        return str(state).startswith(_OUTAGES)
+    if url.get_backend_name() == "sqlite":
+        return any(word in str(original).lower() for word in _SQLITE_OUTAGES)
+    return isinstance(error, OperationalError)

@@ -15,14 +15,17 @@ from torch import nn
 
 from pipeline.config.score import MemoryScore
 from pipeline.detector.scores.folding import mean_of_window
-from pipeline.detector.scores.nearness import feature_weights, nearest
+from pipeline.detector.scores.nearness import feature_weights, nearest, nearest_in_chunks
 from pipeline.detector.scores.remembering import remembered_of
 from pipeline.detector.scores.score import Evidence, Parts, Told
 from pipeline.detector.scores.usual import at_least_a_share
 
 _CONSIDERED = 10_000  # rows that are drawn to remember from: fitting stays bounded
 _CHUNK = 2048
+_ROUNDED = 1e-5  # of a usual score: a tenth of what the exported graph may differ by
+_JUDGED = 2000  # held-out rows that tell whether float32 finds the nearest places
 _PARTS = ("remembered", "stands_for", "row_weight", "residual_weight", "counted", "neighbours")
+_EXACTLY = "exactly"
 
 
 class MemoryDistance(nn.Module):
@@ -35,6 +38,7 @@ class MemoryDistance(nn.Module):
         residual_weight: a / s of each input, 0 for context; shape (0,) without residuals.
         counted: for each feature 1, 0 for context.
         neighbours: how many of the nearest places count, of shape ().
+        exactly: 1 where the nearest places are looked for in float64, of shape ().
     """
 
     remembered: torch.Tensor
@@ -43,12 +47,16 @@ class MemoryDistance(nn.Module):
     residual_weight: torch.Tensor
     counted: torch.Tensor
     neighbours: torch.Tensor
+    exactly: torch.Tensor
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         for name in _PARTS:
             self.register_buffer(name, parts[name])
+        # Bundles of earlier releases do not say so: they looked in float32.
+        self.register_buffer(_EXACTLY, parts.get(_EXACTLY, torch.tensor(0.0)))
         self.looked_at = int(parts["neighbours"])
+        self.in_float64 = bool(self.exactly)
 
     def forward(
         self, scaled: torch.Tensor, output: torch.Tensor, made: torch.Tensor
@@ -56,12 +64,17 @@ class MemoryDistance(nn.Module):
         """What each feature adds to the score, shape (n, d)."""
         del output
         place = placed(scaled, made.mean(dim=0), self.row_weight, self.residual_weight)
-        found = self.remembered[nearest(place, self.remembered, self.looked_at)]
-        apart = ((place.unsqueeze(1) - found) ** 2).mean(dim=1)
+        at = nearest(place, self.remembered, self.looked_at, exactly=self.in_float64)
+        apart = _apart(place, self.remembered, at)
         inputs = len(self.row_weight)
         if len(self.residual_weight):
             apart = apart[:, :inputs] + apart[:, inputs:]
         return mean_of_window(apart, len(self.counted)) * self.counted
+
+
+def _apart(places: torch.Tensor, remembered: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference of each place (n, width) to the remembered ones `at` (n, k)."""
+    return ((places.unsqueeze(1) - remembered[at]) ** 2).mean(dim=1)
 
 
 def placed(
@@ -95,7 +108,8 @@ def fit(settings: MemoryScore, evidence: Evidence) -> nn.Module:
     remembered = remembered_of(places, settings.rows, generator)
     # A mean of several rows stands for all of them.
     stored = len(remembered.places)
-    neighbours = max(1, round(settings.neighbours * stored / len(places)))
+    neighbours = min(stored, max(1, round(settings.neighbours * stored / len(places))))
+    exactly = not _float32_finds(places[:_JUDGED], remembered.places, neighbours)
     return MemoryDistance(
         {
             "remembered": remembered.places,
@@ -103,9 +117,26 @@ def fit(settings: MemoryScore, evidence: Evidence) -> nn.Module:
             "row_weight": row_weight,
             "residual_weight": residual_weight,
             "counted": judged.float(),
-            "neighbours": torch.tensor(float(min(neighbours, stored))),
+            "neighbours": torch.tensor(float(neighbours)),
+            "exactly": torch.tensor(float(exactly)),
         }
     )
+
+
+def _float32_finds(places: torch.Tensor, remembered: torch.Tensor, neighbours: int) -> bool:
+    """Whether a product in float32 finds places that are as near as the nearest.
+
+    It does where normal rows are about as far apart as they are long, as in many independent
+    features. It does not where they are crowded, as in one feature with a long tail.
+    """
+    near, nearer = (
+        _apart(places, remembered, nearest_in_chunks(places, remembered, neighbours, exactly=how))
+        .sum(dim=1)
+        .double()
+        for how in (False, True)
+    )
+    usual = torch.maximum(nearer, nearer.median())
+    return bool(((near - nearer).abs() <= _ROUNDED * usual).all())
 
 
 def _residual_weight(

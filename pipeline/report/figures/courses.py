@@ -9,7 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from pipeline.data.timeline import Episode
-from pipeline.report.figures.style import SHADE, named, sheet
+from pipeline.report.figures.style import SHADE, label, sheet
 
 MOST = 8
 """Entities that are shown; more would be too small to read."""
@@ -20,7 +20,7 @@ def course_sheet(title: str, names: Sequence[str], *, frame: float) -> tuple[Fig
     figure = sheet(title, height=frame + 1.6 * max(2, len(names)))
     panels = list(figure.subplots(len(names), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
     for axes, name in zip(panels, names, strict=True):
-        axes.set_ylabel(named(name) or "score", rotation=0, ha="right", va="center")
+        axes.set_ylabel(label(name) or "score", rotation=0, ha="right", va="center")
     return figure, panels
 
 

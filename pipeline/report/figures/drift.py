@@ -11,8 +11,8 @@ from pipeline.report.figures.style import (
     QUIET,
     WARNING,
     grid,
+    label,
     look,
-    named,
     png,
     sheet,
 )
@@ -63,7 +63,7 @@ def drift_distances(verdict: DriftVerdict, limits: Drift) -> bytes:
             axes.annotate(
                 name, (distance, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom"
             )
-        axes.set_yticks(range(len(results)), [named(r.feature) for r in results])
+        axes.set_yticks(range(len(results)), [label(r.feature) for r in results])
         axes.set(
             xlabel="Kolmogorov-Smirnov distance D (effective rows of the smaller side)", xlim=(0, 1)
         )

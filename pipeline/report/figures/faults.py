@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline.evaluation.injection import FaultOutcome, minimum_detectable, recall
-from pipeline.report.figures.style import INK, look, png, sheet
+from pipeline.report.figures.style import INK, label, look, png, sheet
 
 _SHADES = "cividis"  # made for every colour vision
 _DARK = 0.55
@@ -17,8 +17,14 @@ _WIDTH = 12.0  # wider than a page, for the numbers; MLflow shrinks it where it 
 
 
 def fault_recall(outcomes: Sequence[FaultOutcome], *, share: float) -> bytes:
-    """One map a kind: per cent of episodes caught, by channel and size; the last row is all."""
+    """One map a kind: per cent of episodes caught, by channel and size; the last row is all.
+
+    Where no fault could be planted the figure says that.
+    """
     kinds = recall(tuple(outcomes))
+    if not kinds:
+        with look():
+            return png(sheet("Injected faults: none could be planted", height=1.5, width=_WIDTH))
     smallest = minimum_detectable(tuple(outcomes), share=share)
     seen = [kind for kind in kinds if smallest[kind] is not None]
     names = _least_caught(outcomes)
@@ -84,7 +90,7 @@ def _draw(axes: Axes, cells: np.ndarray, names: list[str]) -> None:
     for column in range(1, cells.shape[1]):
         axes.axvline(column - 0.5, color="white", linewidth=1.5)
     axes.axhline(len(names) - 1.5, color="white", linewidth=4)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)

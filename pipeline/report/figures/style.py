@@ -20,12 +20,13 @@ WARNING = "#E69F00"
 GOOD = "#009E73"
 SHADE = "#F6D9C4"
 
-_LONGEST_NAME = 32
+_LONGEST_LABEL = 40
 _WIDTH, _DPI = 10.4, 100  # 1,040 pixels: a model-version page in a window of 1,280
 
 _LOOK: Any = {
     "font.size": 12.5,
     "font.family": "DejaVu Sans",
+    "text.parse_math": False,  # a channel may be called `cost in $`
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": QUIET,
@@ -54,9 +55,9 @@ def sheet(title: str, *, height: float = 5.2, width: float = _WIDTH) -> Figure:
     return figure
 
 
-def named(text: str) -> str:
-    r"""The name of a machine or feature as a label; what stands between `$` would be set as TeX."""
-    return one_line(text, most=_LONGEST_NAME).replace("$", r"\$")
+def label(name: str) -> str:
+    """A name beside an axis, which leaves room for what is drawn."""
+    return one_line(name, most=_LONGEST_LABEL)
 
 
 def grid(axes: Axes, axis: str = "both") -> None:

@@ -8,13 +8,14 @@ decided, so that a rollback triggered twice goes back once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from pipeline import ledger, lineage, log_context, settings
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day
 from pipeline.errors import BundleError, DataError
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
@@ -151,7 +152,7 @@ def rescore(detector: str, version: int, days: list[str], *, run: str) -> dict[s
     """Score `days` again; withdraw the incidents that the bad `version` raised on them."""
     from pipeline.steps.operation import incidents
 
-    wanted = [date.fromisoformat(day) for day in days]
+    wanted = [as_day(day) for day in days]
     return incidents.withdraw_and_rescore(detector, version, run=run, days=wanted)
 
 

@@ -234,7 +234,8 @@ def _telemetry(
         frame = frame.sort_values(key, kind="stable", ignore_index=True)
     time_of = pd.DatetimeIndex(frame[spec.columns.timestamp])
     names = tuple(map(str, frame.columns))
-    return _Telemetry(frame, time_of, row_hashes(frame), names, misfits)
+    hashes = row_hashes(frame, names=[spec.columns.entity or ""])
+    return _Telemetry(frame, time_of, hashes, names, misfits)
 
 
 def _without_a_key(

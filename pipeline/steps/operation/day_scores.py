@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.config import DetectorSpec
+from pipeline.data.channel_list import as_cell
 from pipeline.data.timeline import machines, timeline
 from pipeline.detector.attribution import Blame, worst_of_each
 from pipeline.errors import BundleError, DataError
@@ -144,7 +145,7 @@ def _muted(shifts: Shifted) -> pa.Array:
     """The channels left out of each row's score, comma-separated."""
     rows = np.flatnonzero(shifts.muted.any(axis=1))
     sets, which = np.unique(shifts.muted[rows], axis=0, return_inverse=True)
-    told = ["", *(",".join(np.array(shifts.channels)[held]) for held in sets)]
+    told = ["", *(as_cell(np.array(shifts.channels)[held]) for held in sets)]
     place = np.zeros(len(shifts.muted), dtype=np.int32)
     place[rows] = 1 + which.reshape(-1)
     return pa.DictionaryArray.from_arrays(place, pa.array(told)).dictionary_decode()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline import settings, tables
 from pipeline.config import Columns, DetectorSpec
+from pipeline.data.channel_list import of_cell
 from pipeline.data.channels import channels
 from pipeline.data.grid import DAY_NS, day_number, days_between
 from pipeline.data.label import INCIDENT, Label, verdicts
@@ -156,8 +157,8 @@ def _muted(named: pd.Series, columns: Columns) -> Mask | None:
     held = {channel.name: list(channel.columns) for channel in channels(columns)}
     known = np.zeros((len(texts), len(columns.feature_columns)), dtype=bool)
     for row, text in enumerate(texts):
-        for name in filter(None, text.split(",")):
-            known[row, held.get(name.strip(), [])] = True
+        for name in of_cell(text):
+            known[row, held.get(name, [])] = True
     muted: Mask = known[codes]
     return muted
 

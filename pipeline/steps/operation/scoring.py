@@ -20,7 +20,7 @@ import structlog
 
 from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
-from pipeline.data.grid import portions
+from pipeline.data.grid import as_day, portions
 from pipeline.errors import DataError, OutageError, TableConflict
 from pipeline.metrics.reading import Scored
 from pipeline.steps import measuring
@@ -78,7 +78,7 @@ def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any
         DataError: days that the champion cannot score, named; the others are scored by then.
         OutageError: a store or server did not answer.
     """
-    return score(detector, [date.fromisoformat(day) for day in days], run=run)
+    return score(detector, [as_day(day) for day in days], run=run)
 
 
 @lineage.job("score")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.config import DetectorSpec
+from pipeline.data.channel_list import of_cell
 from pipeline.incidents import Incident
 from pipeline.registry import promotion
 from pipeline.steps.operation.incidents import incidents_between
@@ -93,5 +94,5 @@ def _muted(root: str, detector: str, scored: list[date]) -> tuple[str, ...]:
     )
     told = rows[rows["role"].eq(promotion.CHAMPION) & rows["muted"].fillna("").ne("")]
     pairs = told[["entity", "muted"]].drop_duplicates().itertuples(index=False)
-    named = [(name, entity) for entity, muted in pairs for name in muted.split(",")]
+    named = [(name, entity) for entity, muted in pairs for name in of_cell(muted)]
     return tuple(sorted({f"{name} on {entity}" if entity else name for name, entity in named}))

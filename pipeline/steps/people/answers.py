@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import require_day
 from pipeline.data.label import Label, Verdict
 from pipeline.data.meaning import spans
 from pipeline.errors import DataError
@@ -91,6 +92,7 @@ def moment_of(name: str, given: str, *, last: bool = False) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(given.strip())
+        require_day(moment.date())
         is_day = len(given.strip()) == len("2014-05-01")
     except ValueError:
         msg = f"{name} {given!r} is no time; write 2014-05-01T10:20Z, or 2014-05-01 for that day."

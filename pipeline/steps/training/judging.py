@@ -86,7 +86,7 @@ def drift(payload: dict[str, Any]) -> dict[str, Any]:
         runs.log_metrics(
             client,
             candidate.run_id,
-            {f"drift/{result.feature}": result.distance for result in verdict.results},
+            {runs.metric_of("drift", each.feature): each.distance for each in verdict.results},
         )
     return to_json(candidate)
 

@@ -4,11 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import CsvSource, ParquetSource
+from pipeline.data.numbers import as_float64
 from pipeline.data.sources import SOURCES, parquet_files
+from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT
 from pipeline.errors import DataError, OutageError
 from pipeline.staging import filesystem_at
 from tests.builders import FIRST_DAY, days, make_frame, make_spec, moment
@@ -55,7 +59,7 @@ def test_a_folder_or_a_glob_is_all_its_files(root, kind, pattern):
 
 def test_only_the_files_of_the_asked_days_are_read(root, kind):
     put(make_frame(), f"{root}/{FIRST_DAY}.{kind}")
-    put(pd.DataFrame({"other": ["content"]}), f"{root}/{FOUR_DAYS[1]}.{kind}")
+    put(pd.DataFrame({"other": ["content"]}), f"{root}/{FOUR_DAYS[2]}.{kind}")
 
     frame = fetch(config(kind, f"{root}/{{date}}.{kind}"), last=FIRST_DAY)
 
@@ -155,3 +159,170 @@ def test_a_time_that_pandas_stored_as_its_index_is_read_as_a_column(tmp_path):
 
     assert time in found.columns
     assert len(found) == len(frame)
+
+
+def test_a_damaged_file_of_the_next_day_does_not_stop_this_one(root, kind):
+    put(make_frame(), f"{root}/{FIRST_DAY}.{kind}")
+    put(pd.DataFrame({"other": ["content"]}), f"{root}/{FOUR_DAYS[1]}.{kind}")
+    source = config(kind, f"{root}/{{date}}.{kind}")
+
+    assert len(fetch(source, last=FIRST_DAY)) == 72
+    with pytest.raises(DataError, match="has no column 'timestamp', only 'other'"):
+        fetch(source, first=FOUR_DAYS[1], last=FOUR_DAYS[1])
+
+
+def test_local_days_with_offsets_lose_no_row(root, kind):
+    """Five hours of a UTC day lie in the file of the local day before it."""
+    for day in FOUR_DAYS:
+        local = make_frame(first_day=day)
+        moved = local["timestamp"] + pd.Timedelta(hours=5)
+        put(local.assign(timestamp=moved.dt.tz_convert("America/New_York")), f"{root}/{day}.{kind}")
+
+    frame = fetch(config(kind, f"{root}/{{date}}.{kind}"), FOUR_DAYS[1], FOUR_DAYS[2])
+
+    assert len(frame) == 2 * 72
+    assert FILED_DAY not in frame
+
+
+def test_rows_of_a_dead_clock_in_the_file_of_a_day_are_kept_and_filed(root, kind):
+    frame = make_frame()
+    frame.loc[:9, "timestamp"] = pd.Timestamp("1970-01-01T00:00Z")
+    put(frame, f"{root}/{FIRST_DAY}.{kind}")
+
+    found = fetch(config(kind, f"{root}/{{date}}.{kind}"), last=FIRST_DAY)
+
+    assert len(found) == 72
+    assert found[FILED_DAY].notna().sum() == 10
+
+
+def test_rows_without_a_time_are_kept_and_marked(root, kind):
+    frame = make_frame(2)
+    frame.loc[5, "timestamp"] = pd.NaT
+    put(frame, f"{root}/all.{kind}")
+    source = config(kind, f"{root}/all.{kind}")
+
+    found, next_day = fetch(source, last=FIRST_DAY), fetch(source, FOUR_DAYS[1], FOUR_DAYS[1])
+
+    assert len(found) == len(next_day) == 72
+    assert "the time is missing" in found[TIME_FAULT].dropna().item()
+    assert TIME_FAULT not in next_day
+
+
+@pytest.mark.parametrize("folder", ["plant [A]", "plant [1-", "[!x] (old)"])
+@pytest.mark.parametrize("pattern", ["", "/day.{kind}", "/*.{kind}", "/**/d?y.{kind}"])
+def test_brackets_in_a_name_are_that_name(root, kind, folder, pattern):
+    put(make_frame(), f"{root}/{folder}/day.{kind}")
+    put(make_frame(), f"{root}/plant A/day.{kind}")
+
+    assert len(fetch(config(kind, f"{root}/{folder}{pattern.format(kind=kind)}"))) == 72
+
+
+def test_a_glob_may_name_a_set_of_signs(root, kind):
+    for name in "123":
+        put(make_frame(first_day=FOUR_DAYS[int(name)]), f"{root}/day-{name}.{kind}")
+
+    assert len(fetch(config(kind, f"{root}/day-[12].{kind}"))) == 2 * 72
+
+
+def test_upper_case_endings_are_read(root, kind):
+    path = f"{root}/a.{kind}"
+    put(make_frame(), path)
+    filesystem, place = filesystem_at(path)
+    filesystem.move(place, place.replace(f"a.{kind}", f"A.{kind.upper()}"))
+
+    assert len(fetch(config(kind, root))) == 72
+
+
+def test_a_header_twice_is_named(tmp_path):
+    text = make_frame().to_csv(index=False).replace("pressure", "flow", 1)
+    (tmp_path / "x.csv").write_text(text)
+
+    with pytest.raises(DataError, match=r"has the column flow 2 times \('flow', 'flow'\)"):
+        fetch(config("csv", f"{tmp_path}/x.csv"))
+
+
+def test_a_column_that_is_renamed_onto_another_one_is_named(tmp_path, kind):
+    put(make_frame().assign(flow_avg=1.0), f"{tmp_path}/x.{kind}")
+
+    with pytest.raises(DataError, match=r"has the column flow 2 times \('flow', 'flow_avg'\)"):
+        fetch(config(kind, f"{tmp_path}/x.{kind}", rename={"flow_avg": "flow"}))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_wrong_delimiter_shows_the_header_and_the_mend(tmp_path, delimiter):
+    (tmp_path / "x.csv").write_text(make_frame().to_csv(index=False, sep=delimiter))
+
+    with pytest.raises(DataError) as caught:
+        fetch(config("csv", f"{tmp_path}/x.csv"))
+
+    assert repr(delimiter.join(make_frame().columns)) in str(caught.value)
+    assert f"set source.delimiter to {delimiter!r}" in str(caught.value)
+
+
+def test_a_machine_may_be_called_na_and_a_value_may_not(tmp_path):
+    make_frame().assign(pump="NA", flow="NA").to_csv(tmp_path / "x.csv", index=False)
+
+    found = fetch(config("csv", f"{tmp_path}/x.csv"))
+
+    assert set(found["pump"]) == {"NA"}
+    assert found["flow"].isna().all()
+
+
+def test_a_value_of_csv_is_read_alike_whatever_else_its_column_holds(tmp_path):
+    make_frame().to_csv(tmp_path / "x.csv", index=False)
+    plain = fetch(config("csv", f"{tmp_path}/x.csv"))["flow"]
+    frame = make_frame().astype({"flow": object})
+    frame.loc[3, "flow"] = "broken"
+    frame.to_csv(tmp_path / "x.csv", index=False)
+
+    mixed = as_float64(fetch(config("csv", f"{tmp_path}/x.csv"))["flow"])
+
+    assert mixed.isna().sum() == 1
+    assert (mixed == plain).sum() == 71
+
+
+@pytest.mark.parametrize("length", [200, -200], ids=["begun", "end missing"])
+def test_a_file_that_is_broken_off_is_a_fault_of_the_data(tmp_path, kind, length):
+    path = tmp_path / ("x.csv.gz" if kind == "csv" else "x.parquet")
+    if kind == "csv":
+        make_frame(4).to_csv(path)
+    else:
+        make_frame(4).to_parquet(path)
+    path.write_bytes(path.read_bytes()[:length])
+
+    with pytest.raises(DataError, match=rf"{path.name} .*deliver it again"):
+        fetch(config(kind, str(path)))
+
+
+def test_a_damaged_page_is_a_fault_of_the_data(tmp_path):
+    path = tmp_path / "x.parquet"
+    make_frame(4).to_parquet(path)
+    held = bytearray(path.read_bytes())
+    held[4:2000] = bytes(byte ^ 0xFF for byte in held[4:2000])
+    path.write_bytes(held)
+
+    with pytest.raises(DataError, match=r"x\.parquet is no Parquet file, or a damaged one"):
+        fetch(config("parquet", str(path)))
+
+
+@pytest.mark.parametrize(
+    "text", [pa.string_view(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())], ids=str
+)
+def test_every_way_to_store_text_is_read(tmp_path, text):
+    table = pa.Table.from_pandas(make_frame(), preserve_index=False)
+    place = table.column_names.index("pump")
+    pq.write_table(
+        table.set_column(place, "pump", table["pump"].cast(text)), tmp_path / "x.parquet"
+    )
+
+    assert set(fetch(config("parquet", f"{tmp_path}/x.parquet"))["pump"]) == {"a", "b", "c"}
+
+
+def test_whole_numbers_as_machines_keep_their_digits_beside_a_null(tmp_path):
+    table = pa.Table.from_pandas(make_frame().drop(columns="pump"), preserve_index=False)
+    ids = pa.array([None, *[2**60 + n % 3 for n in range(71)]], pa.int64())
+    pq.write_table(table.append_column("pump", ids), tmp_path / "x.parquet")
+
+    found = fetch(config("parquet", f"{tmp_path}/x.parquet"))
+
+    assert set(found["pump"].dropna()) == {str(2**60 + n) for n in range(3)}

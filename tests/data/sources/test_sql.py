@@ -14,8 +14,9 @@ from deploy.embedded.layout import create_folders, find_layout
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack, new_secrets
 from pipeline.config import SqlSource
+from pipeline.data.sources.shaping import TIME_FAULT
 from pipeline.data.sources.sql import fetch
-from pipeline.errors import ConfigError, DataError, OutageError
+from pipeline.errors import ConfigError, DataError, OutageError, PlimsollError
 from tests.builders import FIRST_DAY, make_frame, make_spec, moment
 
 COLUMNS = make_spec().columns
@@ -48,9 +49,54 @@ def test_the_bounds_are_local_times_of_the_declared_zone():
 
 
 @pytest.mark.usefixtures("plant")
-def test_what_the_database_says_is_told():
-    with pytest.raises(OutageError, match="no such table: rowz"):
-        read(QUERY.replace("rows", "rowz"))
+@pytest.mark.parametrize(
+    ("query", "error", "told"),
+    [
+        (QUERY.replace("rows", "rowz"), DataError, "no such table: rowz"),
+        (QUERY.replace("SELECT *", "SELECT humidity"), DataError, "no such column: humidity"),
+        (QUERY.replace("SELECT", "SELEKT"), DataError, "syntax error"),
+        (QUERY + " AND flow > :low", ConfigError, "parameter :low; only :start and :end are bound"),
+        (QUERY.replace("*", "*, 1 AS flow"), DataError, "has the column flow 2 times"),
+        (QUERY.replace("SELECT *", "DELETE"), DataError, "returns no rows: it is no SELECT"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_told_and_is_no_outage(query, error, told):
+    with pytest.raises(error, match=told):
+        read(query)
+
+
+def test_a_database_that_is_locked_is_an_outage(plant, monkeypatch):
+    monkeypatch.setenv("PLANT_URL", f"{plant.url}?timeout=0")
+    with plant.connect() as other:
+        other.execute(sqlalchemy.text("PRAGMA locking_mode = EXCLUSIVE"))
+        other.execute(sqlalchemy.text("BEGIN EXCLUSIVE"))
+
+        with pytest.raises(OutageError, match="locked"):
+            read()
+
+
+def test_a_whole_number_is_a_machine_beside_a_null(plant):
+    with plant.begin() as connection:
+        connection.execute(sqlalchemy.text("UPDATE rows SET pump = 7"))
+        connection.execute(sqlalchemy.text("UPDATE rows SET pump = NULL WHERE flow < 22"))
+    query = QUERY.replace("*", "timestamp, CAST(pump AS INTEGER) AS pump, flow, pressure, angle")
+
+    found = read(query)["pump"]
+
+    assert 0 < found.isna().sum() < len(found)
+    assert set(found.dropna()) == {"7"}
+
+
+def test_a_row_without_a_readable_time_is_kept_and_marked(plant):
+    with plant.begin() as connection:
+        connection.execute(
+            sqlalchemy.text("UPDATE rows SET timestamp = '2024-01-01 noon' WHERE rowid = 30")
+        )
+
+    frame = read()
+
+    assert len(frame) == 72
+    assert "'2024-01-01 noon' is no time" in frame[TIME_FAULT].dropna().item()
 
 
 def test_an_unset_url_is_named_with_an_example(monkeypatch):
@@ -67,6 +113,26 @@ def test_a_wrong_url_is_refused_without_showing_its_password(monkeypatch):
         read()
 
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg2://user:ge@heim@host@x/plant",
+        "postgresql+psycopg2://user:geheim@host:port/plant",
+        "postgresql+psycopg2://user:geheim/plant",
+        "user:geheim@host",
+        "sqlite:///x.db?timeout=geheim",
+    ],
+)
+def test_no_part_of_a_malformed_url_is_told(monkeypatch, url):
+    monkeypatch.setenv("PLANT_URL", url)
+
+    with pytest.raises(PlimsollError, match="PLANT_URL") as caught:
+        read()
+
+    assert "heim" not in str(caught.value)
+    assert "heim" not in repr(caught.value.__cause__)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pipeline.config.score import MemoryScore
-from pipeline.detector.scores.memory import fit, report
+from pipeline.detector.scores.memory import fit, report, restore
 from tests.detector.scores.made import evidence, normal, scored
 
 
@@ -90,6 +90,33 @@ def test_fewer_rows_than_neighbours_are_all_looked_at(neighbours):
 
     assert int(module.neighbours) == min(neighbours, 10)
     assert torch.isfinite(scored(module, normal(5, seed=3))).all()
+
+
+def test_places_that_are_crowded_in_a_long_tail_are_told_apart():
+    # Most values lie within a thousandth of each other, a few are fifty times farther out.
+    train = torch.exp(3 * normal(1500)[:, :1])
+    held = torch.exp(3 * normal(200, seed=1)[:, :1])
+    module = fitted(train, held, residual=0.0, judged=(True,))
+
+    found = scored(module, held).sum(dim=1)
+
+    apart = torch.cdist(held.double(), module.remembered.double()) ** 2
+    by_hand = apart.sort(dim=1).values[:, : module.looked_at].mean(dim=1)
+    assert module.in_float64
+    torch.testing.assert_close(found.double(), by_hand, rtol=1e-4, atol=1e-12)
+
+
+def test_where_float32_finds_the_same_places_it_is_used():
+    module = fitted(normal(200), normal(50, seed=1))
+
+    assert not module.in_float64
+
+
+def test_a_score_of_an_earlier_release_is_restored_as_it_was():
+    module = fitted(normal(200), normal(50, seed=1))
+    parts = {n: part for n, part in module.state_dict().items() if n != "exactly"}
+
+    assert not restore(MemoryScore(), module, parts).in_float64
 
 
 def test_it_tells_how_many_rows_the_bundle_holds_as_they_were_measured():

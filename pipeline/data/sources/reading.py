@@ -1,0 +1,37 @@
+"""Reading several files: a damaged file of a neighbouring day does not stop this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from pipeline.data.sources.locations import Location, is_of
+from pipeline.data.sources.shaping import Delivery
+from pipeline.errors import DataError
+
+log = structlog.get_logger()
+
+
+def read_all(
+    files: Sequence[Location], read: Callable[[Location], Delivery], start: datetime, end: datetime
+) -> list[Delivery]:
+    """What `files` hold. A file of a day outside [`start`, `end`) is left out if it is faulty.
+
+    It is looked at for the few rows that a local day shares with its neighbour; its own day fails
+    by name. If rows of the interval are in it, completeness judges what is missing.
+
+    Raises:
+        DataError: a file of the interval, or of any days, is faulty.
+        OutageError: the store does not answer.
+    """
+    found: list[Delivery] = []
+    for file in files:
+        try:
+            found.append(read(file))
+        except DataError as error:
+            if is_of(file, start, end):
+                raise
+            log.warning("neighbouring_file_not_read", path=file.path, reason=str(error))
+    return found
