@@ -13,6 +13,7 @@ from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import require_day
 from pipeline.data.label import Label, Verdict
+from pipeline.data.meaning import spans
 from pipeline.errors import DataError
 from pipeline.incidents import Incident
 from pipeline.shell import this_shell
@@ -146,9 +147,9 @@ def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
     for name in columns.row_key:
         if len(rows) and (name not in rows or rows[name].isna().any()):
             msg = (
-                f"{table.uri}: rows of {first} to {last} have no column {name}; they were ingested "
-                "before the detector file had it, so nobody can tell which of them the label "
-                "means. Ingest these days again with the load DAG, then label them."
+                f"{table.uri}: rows of {spans([first, last])} have no column {name}; they were "
+                "ingested before the detector file had it, so nobody can tell which of them the "
+                "label means. Ingest these days again with the load DAG, then label them."
             )
             raise DataError(msg)
     rows = rows.reindex(columns=columns.row_key)

@@ -28,6 +28,7 @@ from pipeline.steps import candidate as staged
 from pipeline.steps import live
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.live import Live
+from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.people import labelling
 from pipeline.steps.recalibration import redrawing
 from pipeline.steps.recalibration.redrawing import Acceptance, Origin, RedrawnOn
@@ -66,10 +67,12 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
         the candidate, or `skipped` with the reason while the champion is too young to be redrawn.
 
     Raises:
-        DataError: nothing is live, or too few days have been validated since its training.
+        DataError: nothing is live, it needs rows of another meaning than the detector file says, or
+            too few days have been validated since its training.
     """
     here, spec, day = settings.load(), detector_named(detector), staged.as_date(as_of)
     champion = live.champion(detector)
+    refuse_unfit(champion, spec)
     parent = _line_to_redraw(champion, day)
     until = redrawing.trained_until(parent.bundle)
     days = _scored_days(here, spec, day, after=until)

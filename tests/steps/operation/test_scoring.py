@@ -1,11 +1,14 @@
 """Days through the live bundle: the tables depend on the data, never on the order of the work."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from pipeline import tables
+from pipeline.data.attempts import Attempt, record
 from pipeline.errors import BundleError, DataError, OutageError
 from pipeline.scoring import score_frame
 from pipeline.steps import live
@@ -184,6 +187,8 @@ def test_a_day_without_telemetry_ends_without_scores(filled):
     table = Table(filled.here.storage, "pumps", "telemetry")
     nothing = pa.Table.from_pandas(filled.rows("telemetry").iloc[:0], preserve_index=False)
     tables.replace_days(table, [D[2]], nothing, metadata={})
+    taken_back = Attempt(D[2], datetime.now(UTC), "r", "empty", "empty")
+    record([taken_back], filled.here.storage, "pumps")
 
     told = filled.score(D[2])
 
