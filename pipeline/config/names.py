@@ -9,6 +9,7 @@ what worked when they were made.
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -32,6 +33,9 @@ _ANSWERS = {
 }
 """Columns that stand beside time and machine."""
 
+_PYARROW = re.compile(
+    r"__(?:filename|fragment_index|batch_index|last_in_fragment|index_level_[0-9]+__)"
+)
 _LONGEST = 100
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")  # part of words in Persian, Hindi and other scripts
@@ -87,14 +91,16 @@ def _why_reserved(name: str, *, is_key: bool) -> str | None:
         )
     if name in _RESERVED:
         return f"got {shown(name)}, the name of a column {_RESERVED[name]}"
-    if name.startswith("__"):
-        return f"got {shown(name)}; names with two underscores in front belong to pyarrow"
+    if _PYARROW.fullmatch(name):
+        return f"got {shown(name)}, the name of a column that pyarrow makes itself"
     if is_key and name in _ANSWERS:
         return f"got {shown(name)}, a column in which {_ANSWERS[name]}"
     return None
 
 
 def _mend(name: str) -> str:
+    if _PYARROW.fullmatch(name):  # it reads no file with such a column of its own
+        return "call it otherwise where the data are made"
     better = {"date": "time", "score": "rating"}.get(name.lower(), "another_name")
     return (
         "take another name and map the source's column to it, "

@@ -46,8 +46,8 @@ ANGLE = {"unit": "deg", "circular": True}
         (schema(timestamp="threshold"), r"got 'threshold', a column in which `score` writes"),
         (schema(entity="is_anomaly"), r"got 'is_anomaly'"),
         (features("a", "score"), r"a feature called 'score' would be taken for the score"),
-        (features("a", "__filename"), r"two underscores in front belong to pyarrow"),
-        (features("a", "__index_level_0__"), r"two underscores in front belong to pyarrow"),
+        (features("a", "__filename"), r"got '__filename', the name of a column that pyarrow"),
+        (features("a", "__index_level_0__"), r"the name of a column that pyarrow makes itself"),
         # What is derived.
         (
             schema(features={"x": UNIT, "x_vs_peers": UNIT}, derived=[peers("x")]),
@@ -132,6 +132,7 @@ def test_a_renaming_that_cannot_be_meant_is_refused(tmp_path, rename, told):
         features("Wind speed (m/s)", "temp °C", "load %", "a,b", 'say "x"', "ein/aus", "日本"),
         features("Score", "threshold", "is_anomaly", "updated", "timestamp"),
         features("x_vs_peers", "x"),
+        features("__a", "_b", "index", "level_0", "name", "values"),
         features("\u0645\u06cc\u200c\u062e", "b"),
         schema(entities=["A", "a ", "A\nB"]),
     ],
