@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.dag_ids import STARTING, VERBS
-from pipeline.errors import OutageError
-from pipeline.printable import one_line
+from pipeline.errors import ConfigError, OutageError
+from pipeline.printable import lines, one_line
 
 if TYPE_CHECKING:
     from pipeline.scheduler import Dag
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """One screen a detector; 1 if a day was skipped in silence or failed."""
+    """One screen a detector; 1 if a day was skipped in silence or failed, or a file is wrong."""
     import logging
 
     import structlog
@@ -53,19 +53,29 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.detectors or [path.stem for path in detector_files(here.detectors)]
     with answering(here):
         dags = _dags(here)
-        found = [health_of(name, now=datetime.now(UTC), dags=dags) for name in names]
+        found, wrong = [], {}
+        for name in names:
+            try:
+                found.append(health_of(name, now=datetime.now(UTC), dags=dags))
+            except ConfigError as error:
+                if arguments.detectors:
+                    raise
+                wrong[name] = str(error)  # one wrong file does not hide the others
         left = [] if arguments.detectors else leftovers(here, now=datetime.now(UTC))
     if arguments.json:
-        print(json.dumps([_as_json(health, proof=arguments.proof) for health in found], indent=1))
+        told = [_as_json(health, proof=arguments.proof) for health in found]
+        told += [{"detector": name, "healthy": False, "error": why} for name, why in wrong.items()]
+        print(json.dumps(told, indent=1))
         for each in left:
             print("\n".join(_leftover(each)), file=sys.stderr)
     else:
         screens = [
             "\n".join(map(one_line, _screen(health, proof=arguments.proof))) for health in found
         ]
+        screens += [f"{one_line(name)}: NOT READ\n{lines(text)}" for name, text in wrong.items()]
         screens += ["\n".join(map(one_line, _leftover(each))) for each in left]
         print("\n\n".join(screens) or f"There is no detector file in {here.detectors}.")
-    return int(not all(health.healthy for health in found))
+    return int(bool(wrong) or not all(health.healthy for health in found))
 
 
 def _dags(here: Settings) -> list[Dag] | None:

@@ -136,3 +136,17 @@ def test_a_name_that_would_steer_the_terminal_is_shown_as_text(capsys):
     assert "\x1b" not in shown
     assert not any(line.startswith("  last scored 2099") for line in shown.splitlines())
     assert r"\x1b[2Jpump\n  last scored 2099-01-01" in shown
+
+
+@pytest.mark.usefixtures("plant")
+def test_a_wrong_file_does_not_hide_the_other_detectors(tmp_path, capsys):
+    (tmp_path / "broken.yaml").write_text("name: [")
+    (tmp_path / "old.yaml").mkdir()
+    (tmp_path / ".#pumps.yaml").symlink_to("user@host.1234")
+
+    shown, for_machines = told(capsys), told(capsys, "--json")
+
+    assert shown.code == for_machines.code == 1
+    for text in ("pumps: NOT HEALTHY", "broken: NOT READ", "is not valid YAML", "old: NOT READ"):
+        assert text in shown.text
+    assert [each["detector"] for each in json.loads(for_machines.text)] == ["pumps", "broken", "old"]
