@@ -112,6 +112,8 @@ def with_offsets(frame: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Sch
 def less_offsets(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """`frame` with the features of `schema` that are raw columns less an offset."""
     made = [each for each in schema.offsets if each.feature not in frame and each.column in frame]
+    if not made:
+        return frame  # as it is: a copy of a large one costs
     columns = {
         each.feature: in_float32(_numbers(frame[each.column], each.column), each.offset)
         for each in made
