@@ -149,4 +149,8 @@ def test_a_wrong_file_does_not_hide_the_other_detectors(tmp_path, capsys):
     assert shown.code == for_machines.code == 1
     for text in ("pumps: NOT HEALTHY", "broken: NOT READ", "is not valid YAML", "old: NOT READ"):
         assert text in shown.text
-    assert [each["detector"] for each in json.loads(for_machines.text)] == ["pumps", "broken", "old"]
+    assert [each["detector"] for each in json.loads(for_machines.text)] == [
+        "pumps",
+        "broken",
+        "old",
+    ]
