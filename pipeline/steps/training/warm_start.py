@@ -78,11 +78,11 @@ def prepare(root: str, spec: DetectorSpec, manifest: Manifest, blocks: Blocks) -
         BundleError: the live version has another family, loss or input than the detector file.
     """
     champion = live.champion(spec.name)
-    refuse_unfit(champion, spec)
     bundle = champion.bundle
     tuned(spec.model, spec.fine_tuning)
     schema = schema_for(spec)
     refuse_other(bundle.description.network, schema, spec.model)
+    refuse_unfit(champion, spec)
     learnt = _learnt_in(champion, spec)
     _refuse_other_roles(learnt, champion.version.number, spec)
     recent, suspects = _recent(blocks.train.frame, bundle, spec)
