@@ -14,7 +14,9 @@ from typing import Protocol, cast
 from pipeline.cli import log_lines
 from pipeline.errors import PlimsollError
 
-COMMANDS = ("check", "feature", "fit", "label", "metrics", "score", "status", "tune")
+COMMANDS = (
+    "check", "feature", "fit", "forget", "label", "metrics", "remove", "score", "status", "tune",
+)  # fmt: skip
 
 
 class Command(Protocol):

@@ -119,15 +119,15 @@ def latest_standings(
     columns = ["attempted_at", "standing", "reasons"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    standing = since_withdrawn(rows.sort_values("attempted_at", kind="stable"), "standing")
+    standing = since_withdrawn(rows.sort_values("attempted_at", kind="stable"))
     newest = standing.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
 
 
-def since_withdrawn(lines: pd.DataFrame, column: str) -> pd.DataFrame:
-    """`lines`, in order, without those of each day up to its latest WITHDRAWN in `column`."""
-    latest_first = lines[column].eq(WITHDRAWN)[::-1]
+def since_withdrawn(lines: pd.DataFrame) -> pd.DataFrame:
+    """Attempts, in order, without those at each day up to where it was last taken back."""
+    latest_first = lines["standing"].eq(WITHDRAWN)[::-1]
     gone = latest_first.groupby(lines["date"][::-1]).cummax()
     return lines[~gone.reindex(lines.index).astype(bool)]
 

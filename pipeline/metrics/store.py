@@ -151,6 +151,18 @@ def spend(dsn: str, detector: str, dag: str, cpu_seconds: float) -> None:
         cursor.execute(_SPEND, (detector, dag, cpu_seconds))
 
 
+def forget(dsn: str, detector: str) -> None:
+    """Drop all that is kept of `detector`: it would be told of, and complained about, for ever.
+
+    Raises:
+        OutageError: the store does not answer; nothing was dropped.
+    """
+    with _session(dsn) as cursor:
+        _make_ready(cursor)
+        cursor.execute("DELETE FROM readings WHERE detector = %s", (detector,))
+        cursor.execute("DELETE FROM cost WHERE detector = %s", (detector,))
+
+
 def newest(dsn: str) -> Newest:
     """The newest reading of each detector and topic, and the costs; empty before the first write.
 

@@ -87,7 +87,7 @@ class Scoring:
     """
 
     held: bool
-    verdict: Literal["scored", "failed", "empty"] | None = None
+    verdict: Literal["scored", "failed", "empty", "withdrawn"] | None = None
     reason: str = ""
     scored_at: datetime | None = None
 
@@ -183,7 +183,7 @@ def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
         columns=["attempted_at", "verdict", "standing", "reasons", "accepted", "difference"],
         keep_date=True,
     ).sort_values("attempted_at", kind="stable")
-    lines = since_withdrawn(lines, "standing")
+    lines = since_withdrawn(lines)
     # The same rows judged by another contract are validated anew and change nothing.
     let_in = lines[lines["verdict"].eq("validated") & lines["accepted"].gt(0)]
     changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
@@ -206,7 +206,6 @@ def _scorings(root: str, detector: str) -> dict[date, Scoring]:
         columns=["scored_at", "verdict", "reason"],
         keep_date=True,
     ).sort_values("scored_at", kind="stable")
-    lines = since_withdrawn(lines, "verdict")
     done = lines[lines["verdict"] == "scored"]
     scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
     latest = {
