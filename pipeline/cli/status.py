@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.dag_ids import STARTING, VERBS
-from pipeline.errors import OutageError
+from pipeline.errors import ConfigError, DataError, OutageError
 
 if TYPE_CHECKING:
     from pipeline.scheduler import Dag
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """One screen a detector; 1 if a day was skipped in silence or failed."""
+    """One screen a detector; 1 if a day was skipped in silence or failed, or a file is wrong."""
     import logging
 
     import structlog
@@ -44,24 +44,47 @@ def run(arguments: argparse.Namespace) -> int:
     settings.refuse_nowhere(here)  # before the libraries, which take seconds
 
     from pipeline.registry.connection import answering
-    from pipeline.steps.oversight.health import health_of
     from pipeline.steps.oversight.leftovers import leftovers
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = arguments.detectors or sorted(path.stem for path in here.detectors.glob("*.yaml"))
     with answering(here):
         dags = _dags(here)
-        found = [health_of(name, now=datetime.now(UTC), dags=dags) for name in names]
+        found, faults = _looked_at(names, dags, asked_by_name=bool(arguments.detectors))
         left = [] if arguments.detectors else leftovers(here, now=datetime.now(UTC))
     if arguments.json:
-        print(json.dumps([_as_json(health, proof=arguments.proof) for health in found], indent=1))
+        told = [_as_json(health, proof=arguments.proof) for health in found]
+        told += [{"detector": name, "healthy": False, "fault": why} for name, why in faults.items()]
+        print(json.dumps(told, indent=1))
         for each in left:
             print("\n".join(_leftover(each)), file=sys.stderr)
     else:
         screens = ["\n".join(_screen(health, proof=arguments.proof)) for health in found]
+        screens += [f"{name}: NOT HEALTHY\n  {why}" for name, why in faults.items()]
         screens += ["\n".join(_leftover(each)) for each in left]
         print("\n\n".join(screens) or f"There is no detector file in {here.detectors}.")
-    return int(not all(health.healthy for health in found))
+    return int(bool(faults) or not all(health.healthy for health in found))
+
+
+def _looked_at(
+    names: Sequence[str], dags: list[Dag] | None, *, asked_by_name: bool
+) -> tuple[list[Health], dict[str, str]]:
+    """How the detectors are doing, and what is wrong with those that cannot be looked at.
+
+    One with a wrong file keeps nobody from hearing of the others, unless it was asked for.
+    """
+    from pipeline.steps.oversight.health import health_of
+
+    found: list[Health] = []
+    faults: dict[str, str] = {}
+    for name in names:
+        try:
+            found.append(health_of(name, now=datetime.now(UTC), dags=dags))
+        except (ConfigError, DataError) as error:
+            if asked_by_name:
+                raise
+            faults[name] = str(error)
+    return found, faults
 
 
 def _dags(here: Settings) -> list[Dag] | None:

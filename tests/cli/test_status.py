@@ -174,3 +174,19 @@ def test_what_waits_in_airflow_is_told(plant, capsys, monkeypatch, dags, line):
     monkeypatch.setattr(status, "_dags", lambda _: dags)
 
     assert f"  Airflow     {line}\n" in told(capsys).text
+
+
+def test_a_wrong_file_keeps_nobody_from_hearing_of_the_others(plant, capsys, tmp_path):
+    plant.end(YESTERDAY, "quarantined")
+    (tmp_path / "broken.yaml").write_text("name: broken\ncolour: red\n")
+
+    answer = told(capsys)
+
+    assert answer.code == 1
+    assert "pumps: healthy" in answer.text
+    assert "broken: NOT HEALTHY\n" in answer.text
+    assert "colour" in answer.text
+    assert told(capsys, "pumps").code == 0
+    assert main(["status", "broken"]) == 2
+    told_to_machines = json.loads(told(capsys, "--json").text)
+    assert [each["healthy"] for each in told_to_machines] == [True, False]
