@@ -44,13 +44,15 @@ def run(arguments: argparse.Namespace) -> int:
     import structlog
 
     from pipeline import settings
+
+    settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
+
     from pipeline.errors import DataError
     from pipeline.steps.people.answers import Signature
     from pipeline.steps.people.deciding import decide
 
     # What the event says is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    settings.refuse_nowhere(settings.load())
     if arguments.list:
         _show(arguments.detector)
         return 0

@@ -27,12 +27,14 @@ def run(arguments: argparse.Namespace) -> int:
     import structlog
 
     from pipeline import settings
+
+    settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
+
     from pipeline.shell import this_shell
     from pipeline.steps.oversight.forgetting import forget, plan_forgetting
 
     # What the events say is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    settings.refuse_nowhere(settings.load())
     day, now = _day(arguments.day), datetime.now(UTC)
     planned = plan_forgetting(arguments.detector, day, now=now)
     reason = str(arguments.reason).strip()

@@ -38,12 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
     import structlog
 
     from pipeline import settings
+
+    settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
+
     from pipeline.steps.people import labelling
     from pipeline.steps.people.answers import Answer, Signature
 
     # What the events say is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    settings.refuse_nowhere(settings.load())
     now = datetime.now(UTC)
     if arguments.list:
         _show(arguments.detector, labelling.waiting(arguments.detector, now=now))

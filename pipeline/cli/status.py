@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.dag_ids import STARTING, VERBS
-from pipeline.errors import ConfigError, OutageError
+from pipeline.errors import ConfigError, DataError, OutageError
 from pipeline.printable import lines, one_line
 
 if TYPE_CHECKING:
@@ -46,25 +46,17 @@ def run(arguments: argparse.Namespace) -> int:
     settings.refuse_nowhere(here)  # before the libraries, which take seconds
 
     from pipeline.registry.connection import answering
-    from pipeline.steps.oversight.health import health_of
     from pipeline.steps.oversight.leftovers import leftovers
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = arguments.detectors or [path.stem for path in detector_files(here.detectors)]
     with answering(here):
         dags = _dags(here)
-        found, wrong = [], {}
-        for name in names:
-            try:
-                found.append(health_of(name, now=datetime.now(UTC), dags=dags))
-            except ConfigError as error:
-                if arguments.detectors:
-                    raise
-                wrong[name] = str(error)  # one wrong file does not hide the others
+        found, faults = _looked_at(names, dags, asked_by_name=bool(arguments.detectors))
         left = [] if arguments.detectors else leftovers(here, now=datetime.now(UTC))
     if arguments.json:
         told = [_as_json(health, proof=arguments.proof) for health in found]
-        told += [{"detector": name, "healthy": False, "error": why} for name, why in wrong.items()]
+        told += [{"detector": name, "healthy": False, "fault": why} for name, why in faults.items()]
         print(json.dumps(told, indent=1))
         for each in left:
             print("\n".join(_leftover(each)), file=sys.stderr)
@@ -72,10 +64,33 @@ def run(arguments: argparse.Namespace) -> int:
         screens = [
             "\n".join(map(one_line, _screen(health, proof=arguments.proof))) for health in found
         ]
-        screens += [f"{one_line(name)}: NOT READ\n{lines(text)}" for name, text in wrong.items()]
+        screens += [
+            f"{one_line(name)}: NOT HEALTHY\n  {lines(why)}" for name, why in faults.items()
+        ]
         screens += ["\n".join(map(one_line, _leftover(each))) for each in left]
         print("\n\n".join(screens) or f"There is no detector file in {here.detectors}.")
-    return int(bool(wrong) or not all(health.healthy for health in found))
+    return int(bool(faults) or not all(health.healthy for health in found))
+
+
+def _looked_at(
+    names: Sequence[str], dags: list[Dag] | None, *, asked_by_name: bool
+) -> tuple[list[Health], dict[str, str]]:
+    """How the detectors are doing, and what is wrong with those that cannot be looked at.
+
+    One with a wrong file keeps nobody from hearing of the others, unless it was asked for.
+    """
+    from pipeline.steps.oversight.health import health_of
+
+    found: list[Health] = []
+    faults: dict[str, str] = {}
+    for name in names:
+        try:
+            found.append(health_of(name, now=datetime.now(UTC), dags=dags))
+        except (ConfigError, DataError) as error:
+            if asked_by_name:
+                raise
+            faults[name] = str(error)
+    return found, faults
 
 
 def _dags(here: Settings) -> list[Dag] | None:

@@ -123,7 +123,7 @@ def latest_standings(
     columns = ["attempted_at", COMMIT, "standing", "reasons"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    standing = since_withdrawn(in_order(rows, "attempted_at"), "standing")
+    standing = since_withdrawn(in_order(rows, "attempted_at"))
     newest = standing.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
@@ -147,7 +147,7 @@ def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
     columns = ["attempted_at", COMMIT, "standing", "accepted", "meaning"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    rows = since_withdrawn(in_order(rows, "attempted_at"), "standing")
+    rows = since_withdrawn(in_order(rows, "attempted_at"))
     latest = rows.drop_duplicates("date", keep="last")
     held = latest["date"][latest["standing"].eq("validated") & latest["accepted"].gt(0)]
     # A day that was blocked later keeps the rows that an earlier attempt let in.
@@ -158,9 +158,9 @@ def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
     return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
 
 
-def since_withdrawn(lines: pd.DataFrame, column: str) -> pd.DataFrame:
-    """`lines`, in order, without those of each day up to its latest WITHDRAWN in `column`."""
-    latest_first = lines[column].eq(WITHDRAWN)[::-1]
+def since_withdrawn(lines: pd.DataFrame) -> pd.DataFrame:
+    """Attempts, in order, without those at each day up to where it was last taken back."""
+    latest_first = lines["standing"].eq(WITHDRAWN)[::-1]
     gone = latest_first.groupby(lines["date"][::-1]).cummax()
     return lines[~gone.reindex(lines.index).astype(bool)]
 

@@ -38,6 +38,8 @@ _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _NOBODY = "plimsoll-asks-whether-mlflow-is-there"
 _STRANGER = "something else than MLflow answers there"
 _WORDS: dict[type[BaseException], str] = {
+    # A kind of timeout to urllib3, whatever it was that kept the connection from being made.
+    urllib3.exceptions.NewConnectionError: "no connection",
     urllib3.exceptions.TimeoutError: "it does not answer in time",
     requests.exceptions.Timeout: "it does not answer in time",
     requests.exceptions.ProxyError: "the proxy does not let it through",

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from pipeline import settings, tables
-from pipeline.cli import main
+from pipeline.cli import main, status
 from pipeline.data.attempts import Attempt, record
 from pipeline.registry import connection
+from pipeline.scheduler import Dag
 from pipeline.steps.oversight import health
 from pipeline.tables import Table
 from tests.builders import make_spec, moment
@@ -147,10 +148,82 @@ def test_a_wrong_file_does_not_hide_the_other_detectors(tmp_path, capsys):
     shown, for_machines = told(capsys), told(capsys, "--json")
 
     assert shown.code == for_machines.code == 1
-    for text in ("pumps: NOT HEALTHY", "broken: NOT READ", "is not valid YAML", "old: NOT READ"):
+    for text in (
+        "pumps: NOT HEALTHY",
+        "broken: NOT HEALTHY",
+        "is not valid YAML",
+        "old: NOT HEALTHY",
+    ):
         assert text in shown.text
     assert [each["detector"] for each in json.loads(for_machines.text)] == [
         "pumps",
         "broken",
         "old",
     ]
+
+
+def test_tables_without_a_detector_file_are_told_with_what_is_open_in_them(plant, capsys):
+    plant.end(YESTERDAY, "quarantined")
+    at = datetime.now(UTC)
+    incident = {"date": YESTERDAY, "status": "raised", "start": at, "end": at, "entity": "a"}
+    tables.append(Table(plant.root, "old", "incidents"), [incident])
+
+    answer = told(capsys)
+
+    assert answer.code == 0
+    assert "old: no detector file" in answer.text
+    assert "tables      incidents; 1 incidents that nobody has judged" in answer.text
+    assert "-m pipeline remove old" in answer.text
+    assert "old:" not in told(capsys, "pumps").text
+
+
+def test_a_day_outside_the_schedule_is_told_apart_and_harms_nothing(plant, capsys):
+    plant.end(YESTERDAY, "quarantined")
+    plant.end(YESTERDAY.replace(year=2020), "empty")
+
+    answer = told(capsys)
+
+    assert answer.code == 0
+    assert "2 expected: 1 scored, 1 quarantined; none skipped" in answer.text
+    assert "1 outside the schedule, of which nothing is expected:" in answer.text
+    assert f"{YESTERDAY.replace(year=2020)} (empty: half came)" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("dags", "line"),
+    [
+        ([], "it has no DAG of this detector yet"),
+        ([Dag("pumps__score", paused=False)], "every DAG is active"),
+        (
+            [Dag("pumps__train", paused=True, waiting=1), Dag("pumps__ingest", paused=True)],
+            (
+                "paused: ingest, train, until you unpause them; the others are active; "
+                "runs that wait for that: 1 of train"
+            ),
+        ),
+        ([Dag("pumps__rollback", paused=True)], "paused: rollback"),
+        ([Dag("pumps_2__rollback", paused=True)], "it has no DAG of this detector yet"),
+    ],
+    ids=["none", "active", "waiting", "promised", "another's"],
+)
+def test_what_waits_in_airflow_is_told(plant, capsys, monkeypatch, dags, line):
+    plant.end(YESTERDAY, "quarantined")
+    monkeypatch.setattr(status, "_dags", lambda _: dags)
+
+    assert f"  Airflow     {line}\n" in told(capsys).text
+
+
+def test_a_wrong_file_keeps_nobody_from_hearing_of_the_others(plant, capsys, tmp_path):
+    plant.end(YESTERDAY, "quarantined")
+    (tmp_path / "broken.yaml").write_text("name: broken\ncolour: red\n")
+
+    answer = told(capsys)
+
+    assert answer.code == 1
+    assert "pumps: healthy" in answer.text
+    assert "broken: NOT HEALTHY\n" in answer.text
+    assert "colour" in answer.text
+    assert told(capsys, "pumps").code == 0
+    assert main(["status", "broken"]) == 2
+    told_to_machines = json.loads(told(capsys, "--json").text)
+    assert [each["healthy"] for each in told_to_machines] == [True, False]

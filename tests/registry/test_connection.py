@@ -119,12 +119,20 @@ def test_a_server_that_trickles_is_not_waited_for():
         asked(uri)
 
 
-@pytest.mark.parametrize("kind", ["http://u:hidden@", "postgresql://u:hidden@", "ftp://u:hidden@"])
-def test_what_is_not_there_is_told_without_the_password(kind):
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("http://u:hidden@", "no connection"),
+        ("https://u:hidden@", "no connection"),
+        ("postgresql://u:hidden@", "cannot be asked"),
+        ("ftp://u:hidden@", "MLflow knows no such kind of address"),
+    ],
+)
+def test_what_is_not_there_is_told_without_the_password(kind, told):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers
         uri = f"{kind}127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(OutageError, match="cannot be asked") as error:
+        with pytest.raises(OutageError, match=told) as error:
             asked(uri)
 
     assert "hidden" not in str(error.value)

@@ -91,7 +91,7 @@ class Scoring:
     """
 
     held: bool
-    verdict: Literal["scored", "failed", "empty"] | None = None
+    verdict: Literal["scored", "failed", "empty", "withdrawn"] | None = None
     reason: str = ""
     scored_at: datetime | None = None
     read: int | None = None
@@ -190,7 +190,7 @@ def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
     names = ("verdict", "standing", "reasons", "accepted", "difference", "telemetry_version")
     table = Table(root, detector, "ingestions")
     lines = tables.read(table, columns=["attempted_at", COMMIT, *names], keep_date=True)
-    lines = since_withdrawn(tables.in_order(lines, "attempted_at"), "standing")
+    lines = since_withdrawn(tables.in_order(lines, "attempted_at"))
     # The same rows judged by another contract are validated anew and change nothing.
     let_in = lines[lines["verdict"].eq("validated") & lines["accepted"].gt(0)]
     changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
@@ -213,7 +213,7 @@ def _scorings(root: str, detector: str) -> dict[date, Scoring]:
     names = ("verdict", "reason", "telemetry_version")
     table = Table(root, detector, "scorings")
     lines = tables.read(table, columns=["scored_at", COMMIT, *names], keep_date=True)
-    lines = since_withdrawn(tables.in_order(lines, "scored_at"), "verdict")
+    lines = tables.in_order(lines, "scored_at")
     done = lines[lines["verdict"] == "scored"]
     scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
     # Of two runs that crossed, the one that read more may be on record first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -11,8 +11,9 @@ from pipeline.data.attempts import Attempt, latest_standings, record
 from pipeline.data.labels import Label, add_labels
 from pipeline.errors import DataError
 from pipeline.steps.oversight.forgetting import forget, plan_forgetting
+from pipeline.steps.oversight.status import partition_states
 from pipeline.tables import Table
-from tests.builders import days, moment
+from tests.builders import days, make_spec, moment
 from tests.steps.asked import put_detector, put_incident
 
 DAY, NEXT, LAST = days(3)
@@ -97,3 +98,18 @@ def test_a_day_is_taken_back_once():
 def test_whether_the_schedule_still_expects_the_day_is_said():
     assert plan_forgetting("pumps", NEXT, now=NOW).expected
     assert not plan_forgetting("pumps", NEXT, now=moment(NEXT)).expected
+
+
+def test_a_scored_day_that_comes_again_afterwards_waits_for_new_scores(pumps):
+    line = {"date": NEXT, "scored_at": BEFORE, "verdict": "scored", "reason": ""}
+    tables.append(Table(pumps.storage, "pumps", "scorings"), [line])
+    tables.append(Table(pumps.storage, "pumps", "scores"), [{"date": NEXT, "role": "champion"}])
+    take_back(NEXT)
+
+    again = NOW + timedelta(hours=1)
+    record(
+        [Attempt(NEXT, again, "r", "validated", "validated", accepted=72)], pumps.storage, "pumps"
+    )
+
+    found = partition_states(make_spec(), root=pumps.storage, today=LAST)
+    assert {each.day: each.state for each in found}[NEXT] == "waiting"
