@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.config import Columns, CsvSource
 from pipeline.data.sources.locations import Location, files_at, read_bytes
 from pipeline.data.sources.reading import read_all
-from pipeline.data.sources.shaping import Delivery, shaped, wanted
+from pipeline.data.sources.shaping import SourceRows, shaped, wanted
 from pipeline.errors import DataError
 
 MISSING = (
@@ -50,11 +50,11 @@ def fetch(
     history is long.
     """
     files = files_at(config.path, (".csv", ".csv.gz"), start, end)
-    deliveries = read_all(files, lambda file: _read(file, config, columns), start, end)
-    return shaped(deliveries, columns, config.timezone, start, end)
+    parts = read_all(files, lambda file: _read(file, config, columns), start, end)
+    return shaped(parts, columns, config.timezone, start, end)
 
 
-def _read(file: Location, config: CsvSource, columns: Columns) -> Delivery:
+def _read(file: Location, config: CsvSource, columns: Columns) -> SourceRows:
     held = _unpacked(file)
     try:
         first = _as_text(held, config.delimiter, nrows=1)
@@ -71,7 +71,7 @@ def _read(file: Location, config: CsvSource, columns: Columns) -> Delivery:
     rows.columns = pd.Index([names[header[place]] for place in places])
     for name in rows.columns.difference([columns.timestamp, columns.entity]):
         rows[name] = rows[name].mask(rows[name].isin(MISSING), None)
-    return Delivery(rows, file.path, file.day)
+    return SourceRows(rows, file.path, file.day)
 
 
 def _as_text(held: bytes, delimiter: str, **how: Any) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from pyarrow import dataset
 from pipeline.config import Columns, ParquetSource
 from pipeline.data.sources.locations import Location, damage, files_at, is_of
 from pipeline.data.sources.reading import read_all
-from pipeline.data.sources.shaping import Delivery, shaped, wanted
+from pipeline.data.sources.shaping import SourceRows, shaped, wanted
 
 _MARGIN = timedelta(hours=2)  # a local time may be off by the hour that a clock change adds
 
@@ -36,13 +36,13 @@ def read(
     files: list[Location], config: ParquetSource, columns: Columns, start: datetime, end: datetime
 ) -> pd.DataFrame:
     """The rows of [`start`, `end`) that `files` hold; see `Source`."""
-    deliveries = read_all(files, lambda file: _read(file, config, columns, start, end), start, end)
-    return shaped(deliveries, columns, config.timezone, start, end)
+    parts = read_all(files, lambda file: _read(file, config, columns, start, end), start, end)
+    return shaped(parts, columns, config.timezone, start, end)
 
 
 def _read(
     file: Location, config: ParquetSource, columns: Columns, start: datetime, end: datetime
-) -> Delivery:
+) -> SourceRows:
     try:
         content = _opened(file)
         header = tuple(content.schema.names)
@@ -56,7 +56,7 @@ def _read(
         raise damage(file, "is no Parquet file, or a damaged one", error) from error
     # Without pandas' own notes in the file, which would make an index of what is a column here.
     table = table.replace_schema_metadata(None).rename_columns(list(names.values()))
-    return Delivery(_as_frame(table, columns), file.path, file.day)
+    return SourceRows(_as_frame(table, columns), file.path, file.day)
 
 
 def _is_read_whole(

@@ -8,15 +8,18 @@ from datetime import datetime
 import structlog
 
 from pipeline.data.sources.locations import Location, is_of
-from pipeline.data.sources.shaping import Delivery
+from pipeline.data.sources.shaping import SourceRows
 from pipeline.errors import DataError
 
 log = structlog.get_logger()
 
 
 def read_all(
-    files: Sequence[Location], read: Callable[[Location], Delivery], start: datetime, end: datetime
-) -> list[Delivery]:
+    files: Sequence[Location],
+    read: Callable[[Location], SourceRows],
+    start: datetime,
+    end: datetime,
+) -> list[SourceRows]:
     """What `files` hold. A file of a day outside [`start`, `end`) is left out if it is faulty.
 
     It is looked at for the few rows that a local day shares with its neighbour; its own day fails
@@ -26,7 +29,7 @@ def read_all(
         DataError: a file of the interval, or of any days, is faulty.
         OutageError: the store does not answer.
     """
-    found: list[Delivery] = []
+    found: list[SourceRows] = []
     for file in files:
         try:
             found.append(read(file))

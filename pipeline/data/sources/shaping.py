@@ -43,7 +43,7 @@ _OTHER_DELIMITERS = ";\t|,"
 
 
 @dataclass(frozen=True)
-class Delivery:
+class SourceRows:
     """Rows as one file, or one answer of a database, holds them.
 
     Attributes:
@@ -99,7 +99,7 @@ def nothing(columns: Columns) -> pd.DataFrame:
 
 
 def shaped(
-    deliveries: Sequence[Delivery],
+    parts: Sequence[SourceRows],
     columns: Columns,
     timezone: str,
     start: datetime,
@@ -114,7 +114,7 @@ def shaped(
     Raises:
         DataError: none of a file's timestamps can be read.
     """
-    frames = [_one(each, columns, timezone, start, end) for each in deliveries]
+    frames = [_one(each, columns, timezone, start, end) for each in parts]
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     if not filled:
         return nothing(columns)
@@ -128,12 +128,12 @@ def shaped(
 
 
 def _one(
-    delivery: Delivery, columns: Columns, timezone: str, start: datetime, end: datetime
+    source: SourceRows, columns: Columns, timezone: str, start: datetime, end: datetime
 ) -> pd.DataFrame:
     """The rows of one file that belong to, or are filed under, a day of the interval."""
-    rows = delivery.rows
+    rows = source.rows
     moments = moments_of(rows[columns.timestamp], timezone)
-    filed = _filed_days(moments.utc, delivery)
+    filed = _filed_days(moments.utc, source)
     days = np.isnan(filed)
     inside = ((moments.utc >= start) & (moments.utc < end)).to_numpy() & days
     first, last = (nanoseconds(pd.Series([pd.Timestamp(at)]))[0] for at in (start, end))
@@ -162,23 +162,23 @@ def _without_time(header: Sequence[str], columns: Columns, origin: str) -> str:
     return f"{origin} has no column {columns.timestamp!r}, only {told}; {mend}."
 
 
-def _filed_days(moments: pd.Series, delivery: Delivery) -> NDArray[np.float64]:
+def _filed_days(moments: pd.Series, source: SourceRows) -> NDArray[np.float64]:
     """The day that each row is rejected with; NaN for a row that belongs to the day of its time."""
     lost = moments.isna().to_numpy()
     number = np.where(lost, np.nan, nanoseconds(moments) // DAY_NS)
-    if delivery.day is not None:
-        begin = datetime.combine(delivery.day, time(), UTC)
+    if source.day is not None:
+        begin = datetime.combine(source.day, time(), UTC)
         near = (moments >= begin - MARGIN) & (moments < begin + timedelta(days=1) + MARGIN)
-        return np.where(near, np.nan, float(day_number(delivery.day)))
+        return np.where(near, np.nan, float(day_number(source.day)))
     if lost.any() and lost.all():
-        raise DataError(_all_unreadable(delivery, len(moments)))
+        raise DataError(_all_unreadable(source, len(moments)))
     nearest = pd.Series(number).ffill().bfill().to_numpy(dtype=np.float64)
     return np.where(lost, nearest, np.nan)
 
 
-def _all_unreadable(delivery: Delivery, rows: int) -> str:
+def _all_unreadable(source: SourceRows, rows: int) -> str:
     return (
-        f"{delivery.origin}: none of {rows:,} timestamps can be read; deliver ISO 8601 "
+        f"{source.origin}: none of {rows:,} timestamps can be read; deliver ISO 8601 "
         "(2014-05-01T00:10:00Z) or a native timestamp type, or name another column in "
         "schema.timestamp."
     )

@@ -19,7 +19,7 @@ from sqlalchemy.exc import (
 
 from pipeline import settings
 from pipeline.config import Columns, SqlSource
-from pipeline.data.sources.shaping import Delivery, nothing, shaped, wanted
+from pipeline.data.sources.shaping import SourceRows, nothing, shaped, wanted
 from pipeline.errors import ConfigError, DataError, OutageError, PlimsollError
 
 _BOUND = frozenset({"start", "end"})
@@ -73,10 +73,8 @@ def fetch(
         engine.dispose()
     names = wanted(columns, config.rename, header, "The answer to source.query")
     rows = rows[list(names)].rename(columns=names)
-    delivery = Delivery(rows, "The answer to source.query")
-    return (
-        shaped([delivery], columns, config.timezone, start, end) if len(rows) else nothing(columns)
-    )
+    answer = SourceRows(rows, "The answer to source.query")
+    return shaped([answer], columns, config.timezone, start, end) if len(rows) else nothing(columns)
 
 
 def _query(config: SqlSource) -> sqlalchemy.TextClause:

@@ -5,7 +5,14 @@ import pytest
 
 from pipeline.config import Columns
 from pipeline.data.numbers import as_float64
-from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT, TIME_TEXT, Delivery, shaped, wanted
+from pipeline.data.sources.shaping import (
+    FILED_DAY,
+    TIME_FAULT,
+    TIME_TEXT,
+    SourceRows,
+    shaped,
+    wanted,
+)
 from pipeline.errors import DataError
 from tests.builders import FIRST_DAY, moment
 
@@ -17,11 +24,11 @@ def shape(stamps, values=None, *, timezone="UTC", year=2024) -> pd.DataFrame:
     delivered = pd.DataFrame({"timestamp": stamps})
     delivered["x"] = values if values is not None else range(len(delivered))
     start, end = (moment(pd.Timestamp(year + n, 1, 1).date()) for n in (0, 1))
-    return shaped([delivery_of(delivered)], COLUMNS, timezone, start, end)
+    return shaped([rows_of(delivered)], COLUMNS, timezone, start, end)
 
 
-def delivery_of(rows: pd.DataFrame, day=None) -> Delivery:
-    return Delivery(rows, "x.csv", day)
+def rows_of(rows: pd.DataFrame, day=None) -> SourceRows:
+    return SourceRows(rows, "x.csv", day)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ def test_of_several_days_each_gets_the_rows_without_time_that_it_gets_alone():
 
     def fetched(first, last) -> list[int]:
         start, end = (moment(pd.Timestamp(2024, 1, day).date()) for day in (first, last + 1))
-        return sorted(shaped([delivery_of(rows)], COLUMNS, "UTC", start, end)["x"])
+        return sorted(shaped([rows_of(rows)], COLUMNS, "UTC", start, end)["x"])
 
     assert [fetched(1, 1), fetched(2, 2), fetched(3, 3)] == [[0, 1], [2, 3], [4]]
     assert fetched(1, 3) == [0, 1, 2, 3, 4]
@@ -148,9 +155,7 @@ def test_rows_of_a_local_day_go_to_the_utc_days_that_they_belong_to():
     rows = pd.DataFrame({"timestamp": stamps, "x": range(3)})
     day = pd.Timestamp(2024, 1, 2).date()
 
-    found = [
-        list(shaped([delivery_of(rows, day)], COLUMNS, "UTC", *day_of(n))["x"]) for n in (1, 2, 3)
-    ]
+    found = [list(shaped([rows_of(rows, day)], COLUMNS, "UTC", *day_of(n))["x"]) for n in (1, 2, 3)]
 
     assert found == [[0], [1], [2]]
 
@@ -162,7 +167,7 @@ def test_a_row_of_no_local_day_is_filed_with_the_day_of_its_file_and_only_there(
     rows = pd.DataFrame({"timestamp": [stamp], "x": [7]})
     day = pd.Timestamp(2024, 1, 2).date()
 
-    found = [shaped([delivery_of(rows, day)], COLUMNS, "UTC", *day_of(n)) for n in (1, 2, 3)]
+    found = [shaped([rows_of(rows, day)], COLUMNS, "UTC", *day_of(n)) for n in (1, 2, 3)]
 
     assert [len(frame) for frame in found] == [0, 1, 0]
     assert found[1][FILED_DAY].item() == (day - pd.Timestamp(0).date()).days
@@ -211,8 +216,8 @@ def test_a_machine_has_its_name_whatever_else_the_column_holds(values, names):
     rows = pd.DataFrame({"timestamp": stamps, "machine": machine, "x": 1.0})
     start, end = moment(FIRST_DAY), moment(pd.Timestamp(2025, 1, 1).date())
 
-    together = shaped([delivery_of(rows)], NAMED, "UTC", start, end)
-    alone = [shaped([delivery_of(rows.iloc[[n]])], NAMED, "UTC", start, end) for n in range(3)]
+    together = shaped([rows_of(rows)], NAMED, "UTC", start, end)
+    alone = [shaped([rows_of(rows.iloc[[n]])], NAMED, "UTC", start, end) for n in range(3)]
 
     assert list(together["machine"]) == names
     assert [frame["machine"].item() for frame in alone] == names
@@ -222,7 +227,7 @@ def test_a_floating_point_id_that_may_be_two_machines_is_refused():
     rows = pd.DataFrame({"timestamp": ["2024-01-01"], "machine": [2.0**60], "x": 1.0})
 
     with pytest.raises(DataError, match=r"column machine holds 1\.15.*limit 2\^53.*whole numbers"):
-        shaped([delivery_of(rows)], NAMED, "UTC", *day_of(1))
+        shaped([rows_of(rows)], NAMED, "UTC", *day_of(1))
 
 
 @pytest.mark.parametrize(
