@@ -17,7 +17,7 @@ The order is what makes the parts fit each other when they are put back:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 
@@ -29,6 +29,7 @@ from deploy.backup.cut import (
     cut_tables,
     is_log,
     missing_files,
+    table_of,
     versions_of,
 )
 from deploy.backup.errors import BackupError
@@ -111,7 +112,7 @@ def _fitting_cut(
     raise BackupError(msg)
 
 
-def _copy_lake(lake: Place, cuts: Iterable[TableCut], target: Place) -> dict[str, FileEntry]:
+def _copy_lake(lake: Place, cuts: Sequence[TableCut], target: Place) -> dict[str, FileEntry]:
     """Logs as they were cut, then all other files: data, and what tasks hand each other."""
     copied = target.below(stored(LAKE))
     files: dict[str, FileEntry] = {}
@@ -122,7 +123,12 @@ def _copy_lake(lake: Place, cuts: Iterable[TableCut], target: Place) -> dict[str
             copied.write_at_once(name, cut.pointer)
             entry = copying.measure(copied, name)
             files |= {f"{stored(LAKE)}/{name}": entry} if entry else {}
-    others = (name for name in lake.files() if not is_log(name))
+    known = {cut.table for cut in cuts}
+    # A table that was made since the cut has no log in the backup, and data without one are taken
+    # for a table that lost it.
+    others = (
+        name for name in lake.files() if not is_log(name) and table_of(name) in (None, *known)
+    )
     return files | _copied(lake, others, copied, LAKE)
 
 

@@ -75,6 +75,12 @@ def is_log(path: str) -> bool:
     return f"/{LOG}/" in path
 
 
+def table_of(path: str) -> str | None:
+    """The table that the data file at `path` in the lake belongs to; None: it is no data file."""
+    table, found, _ = path.partition("/date=")
+    return table if found else None
+
+
 def missing_files(copied: Place, cut: TableCut) -> list[str]:
     """Names of data files that the copied table needs and does not have."""
     opened = DeltaTable(

