@@ -6,6 +6,7 @@ the driver, which quotes what it could not parse.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -71,4 +72,5 @@ def said(error: Exception, url: str) -> str:
     """What the driver said, on one line and without the password."""
     text = " ".join(str(error).split())
     secret = parameters(url).get("password")
-    return text.replace(secret, "***") if secret else text
+    # As a word: a password of one letter stands in most words, and is not told by them.
+    return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text) if secret else text

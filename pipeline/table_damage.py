@@ -40,11 +40,15 @@ class Damage:
 def log_is_gone(uri: str) -> bool:
     """Whether days of data lie at `uri` beside no log; asked when the library finds no table."""
     source, path = filesystem_at(uri)
-    held = source.get_file_info(fs.FileSelector(path, allow_not_found=True))
-    if not any(entry.base_name.startswith("date=") for entry in held):
+    if not _holds_days(source, path):
         return False
     # Whoever creates a table writes the log first: so it is there by now, if it ever was.
     return not _listed(source, f"{path}/{_LOG}")
+
+
+def _holds_days(source: fs.FileSystem, path: str) -> bool:
+    held = source.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return any(entry.base_name.startswith("date=") for entry in held)
 
 
 def find_damage(uri: str, files: Mapping[str, int] | None = None) -> Damage | None:
@@ -55,6 +59,8 @@ def find_damage(uri: str, files: Mapping[str, int] | None = None) -> Damage | No
     """
     try:
         source, path = filesystem_at(uri)
+        if not _listed(source, f"{path}/{_LOG}") and not _holds_days(source, path):
+            return None  # there is no table: a bucket of another name, for one
         of_log = _of_log(source, f"{path}/{_LOG}")
         if of_log:
             return Damage("log", of_log)

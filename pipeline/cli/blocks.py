@@ -16,7 +16,7 @@ from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block
-from pipeline.detector.frames import timeline_of, unchecked_values
+from pipeline.detector.frames import timeline_of, unchecked_values, utc_of
 from pipeline.detector.holdout import hold_out
 from pipeline.detector.schema import Schema
 from pipeline.errors import DataError, SplitReuseError
@@ -142,7 +142,7 @@ def _all_rows(rows: TrainingData, columns: Sequence[str]) -> Iterator[pd.DataFra
 
 def _keys(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     keys = frame[names].copy()
-    keys[names[0]] = pd.to_datetime(keys[names[0]], utc=True)
+    keys[names[0]] = utc_of(keys[names[0]], names[0])
     return keys
 
 

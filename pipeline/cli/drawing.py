@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.cli.stored import Stored, batches, taken
 from pipeline.data.sampling import draw_rows, draw_stretches, stretch_ns
+from pipeline.detector.frames import utc_of
 from pipeline.errors import DataError
 
 _LEAST_WINDOWS = 20
@@ -70,15 +70,5 @@ def _in_stretches(
 
 def _moments(source: Stored, time: str) -> Iterator[NDArray[np.int64]]:
     """UTC nanoseconds of the rows, a batch at a time."""
-    start = 0
     for table in batches(source, [time]):
-        moments = pd.DatetimeIndex(pd.to_datetime(table[time].to_pandas(), utc=True)).as_unit("ns")
-        if moments.hasnans:
-            msg = (
-                f"{int(np.count_nonzero(pd.isna(moments))):,} of the rows {start:,} to "
-                f"{start + len(moments):,} have no {time}; drop them, as nothing tells where they "
-                "belong."
-            )
-            raise DataError(msg)
-        yield moments.asi8
-        start += len(moments)
+        yield utc_of(table[time].to_pandas(), time).asi8

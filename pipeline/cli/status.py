@@ -7,8 +7,10 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config import SUFFIX
 from pipeline.dag_ids import STARTING, VERBS
 from pipeline.errors import ConfigError, DataError, OutageError
 from pipeline.printable import lines, one_line
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.steps.oversight.leftovers import leftovers
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    names = arguments.detectors or [path.stem for path in detector_files(here.detectors)]
+    names = arguments.detectors or [_name_of(path) for path in detector_files(here.detectors)]
     with answering(here):
         dags = _dags(here)
         found, faults = _looked_at(names, dags, asked_by_name=bool(arguments.detectors))
@@ -93,6 +95,11 @@ def _looked_at(
     return found, faults
 
 
+def _name_of(path: Path) -> str:
+    """The detector of a file; of one that is called otherwise the file, which is then told."""
+    return path.stem if path.suffix == SUFFIX else path.name
+
+
 def _dags(here: Settings) -> list[Dag] | None:
     """The DAGs as Airflow has them; None where nobody can ask it, which is no reason to stop."""
     from pipeline.scheduler import signed_in
@@ -112,6 +119,7 @@ def _leftover(left: Leftover) -> Iterator[str]:
 
     yield f"{left.detector}: no detector file"
     told = f"{', '.join(left.tables)}; {left.open_incidents} incidents that nobody has judged"
+    told = left.fault or told
     yield f"  {'tables':<{_LABEL_WIDTH}}{told}"
     yield f"  {'next':<{_LABEL_WIDTH}}put its file back, or say what becomes of the tables"
     yield f"  {'':<{_LABEL_WIDTH}}{this_shell().plimsoll('remove', left.detector)}"

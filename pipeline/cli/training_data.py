@@ -28,7 +28,7 @@ from pipeline.config import DetectorSpec, Validation
 from pipeline.config.columns import EVALUATION_PREFIX, LABEL_COLUMN
 from pipeline.data.derive import derive
 from pipeline.data.split import normal_rows
-from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.frames import feature_values, timeline_of, utc_of
 from pipeline.detector.inputs import named
 from pipeline.detector.schema import UNKNOWN_UNIT, Schema, schema_for
 from pipeline.errors import DataError, PlimsollError
@@ -75,8 +75,13 @@ def by_spec(path: Path, spec: DetectorSpec, draw: Draw) -> TrainingData:
     schema = schema_for(spec)
     try:
         table, remarks = _drawn(source, _needed(source, spec), spec.columns.timestamp, draw, schema)
-        frame, told = _as_specified(table.to_pandas(), spec, schema)
+        frame, told = _as_specified(_as_frame(table, spec), spec, schema)
         remarks += told
+        if lacking := sorted(spec.columns.marks - set(frame.columns)):
+            remarks.append(
+                f"warning: there is no column {named(lacking)}, which marks what is not normal: "
+                "every row is taken for normal"
+            )
         normal = normal_rows(frame, spec.columns)
         if not normal.all():
             reasons = named(sorted(spec.columns.marks))
@@ -85,6 +90,16 @@ def by_spec(path: Path, spec: DetectorSpec, draw: Draw) -> TrainingData:
         return _checked(frame, schema, remarks, source, draw)
     except DataError as error:
         raise _in_file(path, error) from error
+
+
+def _as_frame(table: pa.Table, spec: DetectorSpec) -> pd.DataFrame:
+    """The rows; whole numbers as machines keep their digits, also where one is absent."""
+    entity = spec.columns.entity
+    if entity in table.column_names and pa.types.is_integer(table[entity].type):
+        place = table.column_names.index(entity)
+        table = table.set_column(place, entity, table[entity].cast(pa.string()))
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _as_specified(
@@ -239,7 +254,7 @@ def _has_time(schema: pa.Schema) -> bool:
 
 def _cadence(time: pd.Series[pd.Timestamp]) -> float:
     """The usual seconds from one row to the next; 1 when all rows share one time."""
-    steps = np.diff(np.sort(pd.DatetimeIndex(time.dropna()).as_unit("ns").asi8))
+    steps = np.diff(np.sort(utc_of(time.dropna(), _TIME).asi8))
     steps = steps[steps > 0]
     return float(np.median(steps)) / 1e9 if len(steps) else 1.0
 

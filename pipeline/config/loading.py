@@ -110,7 +110,10 @@ def find_detector(folder: Path, name: str) -> Path:
     """
     files = detector_files(folder)
     for path in files:
-        if path.stem == name:
+        if path.stem == name and path.suffix == SUFFIX:
+            return path
+    for path in files:
+        if path.suffix != SUFFIX and name in (path.stem, path.name):
             return readable_name(path)
     known = [path.stem for path in files]
     # A path, or the file's own name, is how people give it as well.

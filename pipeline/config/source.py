@@ -22,8 +22,29 @@ def _path_of_files(value: str) -> str:
     if not value.strip():
         msg = "is empty; write a file, a folder or a glob, for example data/{date}.csv"
         raise ValueError(msg)
+    scheme, is_uri, place = value.partition("://")
+    if is_uri and (scheme != "s3" or not place.split("/")[0]):
+        msg = (
+            f"begins with {shown(scheme)}://; a path is local (/data/press.csv) or on S3 "
+            "(s3://bucket/press.csv): write one of these"
+        )
+        raise ValueError(msg)
+    if is_uri and "@" in place.split("/")[0]:
+        msg = "holds a login; write s3://bucket/..., and give AWS_* in the environment"
+        raise ValueError(msg)
     if any(unicodedata.category(character) == "Cc" for character in value):
         msg = f"got {shown(value)}, which holds control characters; write the path without them"
+        raise ValueError(msg)
+    return value
+
+
+def _name_of_a_variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
+        # Not the value: whoever writes the URL itself here has written a password.
+        msg = (
+            "is no name of a variable (A-Z, 0-9 and _); put the URL into an environment variable "
+            "and write its name here, for example PLANT_URL"
+        )
         raise ValueError(msg)
     return value
 
@@ -87,9 +108,8 @@ class SqlSource(Section):
     """
 
     kind: Literal["sql"]
-    url_env: str = Field(
+    url_env: Annotated[str, AfterValidator(_name_of_a_variable)] = Field(
         description="Environment variable that holds the SQLAlchemy URL: no secret in this file.",
-        pattern=r"^[A-Z][A-Z0-9_]*$",
     )
     query: str
     timezone: Timezone = "UTC"

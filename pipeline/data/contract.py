@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.faults import HARMLESS, Faults, counted
 from pipeline.data.grid import DAY_NS, day_number, slots_of
-from pipeline.data.row_rules import Keys, check_rows, keys_of
+from pipeline.data.row_rules import Keys, check_rows, days_of_rows, keys_of
 from pipeline.data.row_text import as_json
-from pipeline.data.sources.shaping import NOTES, TIME_TEXT, declared
+from pipeline.data.sources.shaping import ABSENT, NOTES, TIME_TEXT, declared
 from pipeline.data.values import as_numbers, missing_columns
 from pipeline.data.verdicts import Report, blocking_reasons
 
@@ -50,6 +50,8 @@ def validate_days(
     frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date]
 ) -> dict[date, Validated]:
     """`validate` for many days at once; each day is judged as if it were alone."""
+    if ABSENT in frame:
+        return _by_what_is_absent(frame, spec, days)
     raw = frame.reset_index(drop=True)
     faults = Faults(len(raw))
     keys = keys_of(raw, spec.columns, days, faults)
@@ -70,6 +72,23 @@ def validate_days(
         day: _validated(each, good, bad, day, spec)
         for (day, each), good, bad in zip(sorted_out.items(), accepted, rejected, strict=True)
     }
+
+
+def _by_what_is_absent(
+    frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date]
+) -> dict[date, Validated]:
+    """Days whose files lack the same columns together, as if these were in no file."""
+    number = days_of_rows(frame, spec.columns.timestamp)
+    lacking: dict[tuple[str, ...], list[date]] = {}
+    for day in days:
+        told = frame.loc[number == day_number(day), ABSENT].dropna().unique()
+        names = sorted({name for each in told for name in each.split("\n")})
+        lacking.setdefault(tuple(names), []).append(day)
+    found: dict[date, Validated] = {}
+    for absent, alike in lacking.items():
+        rows = np.isin(number, [day_number(day) for day in alike])
+        found |= validate_days(frame[rows].drop(columns=[ABSENT, *absent]), spec, alike)
+    return found
 
 
 @dataclass(frozen=True)

@@ -120,3 +120,7 @@ def _refuse_incomplete(frame: pd.DataFrame, columns: Columns) -> None:
             f"{', '.join(map(str, frame.columns))}. Deliver it, or take it out of schema."
         )
         raise DataError(msg)
+    for name in columns.features:
+        if frame[name].dtype.kind in "mM":
+            msg = f"Column {name!r} holds {frame[name].dtype}, not numbers; convert it first."
+            raise DataError(msg)

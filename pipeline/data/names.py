@@ -23,11 +23,21 @@ def names_of(values: pd.Series, column: str) -> pd.Series:
         DataError: a name is a floating-point number that may stand for several whole ones.
     """
     plain = values.to_numpy(copy=True)
-    if plain.dtype == np.object_ and pd.api.types.infer_dtype(plain, skipna=True) != "string":
-        plain[:] = [value if isinstance(value, Hashable) else str(value) for value in plain]
+    if plain.dtype == np.object_:
+        # Hashed as text that ends at its first NUL, two names would be one.
+        plain[:] = [_hashable(value) for value in plain]
     codes, distinct = pd.factorize(plain)
     names = np.array([*(_name(value, column) for value in distinct), None], dtype=object)
     return pd.Series(names[codes], index=values.index, dtype=object)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\\0") if "\0" in value else value
+    if isinstance(value, bytes):
+        text = value.decode("utf-8", errors="replace")
+        return text if text.isprintable() and "\ufffd" not in text else value.hex()
+    return value if isinstance(value, Hashable) else str(value)
 
 
 def _name(value: Any, column: str) -> str | None:
@@ -35,8 +45,6 @@ def _name(value: Any, column: str) -> str | None:
         return str(value)
     if isinstance(value, float | np.floating | Decimal):
         return _name_of_number(value, column)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="backslashreplace")
     text = str(value)
     return text if text.strip() else None
 

@@ -21,7 +21,7 @@ from pipeline.data.derive import derive
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.grid import day_number
 from pipeline.data.row_rules import days_of_rows
-from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT
+from pipeline.data.sources.shaping import ABSENT, FILED_DAY, TIME_FAULT
 from pipeline.data.telemetry import quarantine_table, telemetry_table
 from pipeline.data.verdicts import Report
 
@@ -117,7 +117,7 @@ def candidate(part: Part) -> Candidate:
 
 def _fingerprints(raw: pd.DataFrame, days: tuple[date, ...], columns: Columns) -> dict[date, str]:
     """The fingerprint of each day's raw rows."""
-    content = raw.drop(columns=[TIME_FAULT, FILED_DAY], errors="ignore")
+    content = raw.drop(columns=[TIME_FAULT, FILED_DAY, ABSENT], errors="ignore")
     hashes = row_hashes(content, names=[columns.entity or ""])
     number = days_of_rows(raw, columns.timestamp)
     return {

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.data.sources.times import moments_of
 from pipeline.data.timeline import Timeline, machines
 from pipeline.detector.inputs import as_rows, unchecked_rows
 from pipeline.detector.schema import Schema
@@ -56,11 +57,23 @@ def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:
         if column is not None and column not in frame:
             msg = f"The rows have no column {column!r}, which tells their order; add it."
             raise DataError(msg)
-    time = pd.DatetimeIndex(pd.to_datetime(frame[schema.timestamp], utc=True)).as_unit("ns")
-    if time.hasnans:
+    time = utc_of(frame[schema.timestamp], schema.timestamp)
+    return Timeline(time.asi8, *machines(frame, schema.entity), round(schema.cadence_s * _NS))
+
+
+def utc_of(stamps: pd.Series, column: str) -> pd.DatetimeIndex:
+    """The times of a `column` in UTC, read as ingestion reads them; those without offset are UTC.
+
+    Raises:
+        DataError: a time is missing, or cannot be read.
+    """
+    moments = moments_of(stamps, "UTC")
+    lost = moments.utc.isna().to_numpy()
+    if lost.any():
         msg = (
-            f"{np.count_nonzero(pd.isna(time)):,} rows have no {schema.timestamp}; drop them, as "
-            "nothing tells where they belong."
+            f"{np.count_nonzero(lost):,} of {len(lost):,} rows have no {column} that can be read; "
+            f"the first: {moments.fault[lost].iloc[0]}. Mend or drop them, as nothing tells where "
+            "they belong."
         )
         raise DataError(msg)
-    return Timeline(time.asi8, *machines(frame, schema.entity), round(schema.cadence_s * _NS))
+    return pd.DatetimeIndex(moments.utc)

@@ -164,6 +164,10 @@ def as_numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
     """
     if values.dtype.kind in "fiub":
         return values
+    if values.dtype.kind in "mM":
+        # numpy would take the count of a unit that some writer chose for a number.
+        msg = f"Column {name!r} holds {values.dtype}, not numbers; convert it to a number first."
+        raise DataError(msg)
     try:
         # Nullable and decimal columns arrive as objects; None becomes NaN.
         return values.astype(np.float64)

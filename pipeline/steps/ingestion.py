@@ -16,6 +16,7 @@ from pipeline.data.grid import as_day
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.anchoring import anchored
 from pipeline.data.staged import Staged
+from pipeline.errors import DataError
 from pipeline.records import from_json, to_json
 from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
@@ -26,6 +27,7 @@ def fetch(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     """Stage the raw rows of `days`, and nothing of any other day."""
     here, spec = settings.load(), _spec(detector)
     wanted = [as_day(day) for day in days]
+    _refuse_future(wanted)
     with _failure_recorded(spec, wanted, run):
         return to_json(ingest.fetch(spec, wanted, root=here.storage, cache=here.cache))
 
@@ -94,6 +96,17 @@ def rows_at_source(detector: str, day: date) -> int:
     fetched = SOURCES[spec.source.kind]
     end = start + timedelta(days=1)
     return len(fetched(spec.source, spec.columns, start, end, settings.load().cache))
+
+
+def _refuse_future(days: list[date]) -> None:
+    """Nothing can be on record of a day that has not begun: it would count as settled for ever."""
+    today = datetime.now(UTC).date()
+    if max(days, default=today) > today:
+        msg = (
+            f"the day {max(days)} has not begun; the last that can be ingested is {today} (UTC). "
+            "Correct the day."
+        )
+        raise DataError(msg)
 
 
 @contextmanager

@@ -500,3 +500,52 @@ def test_rows_without_time_are_held_against_remembered_ones(tmp_path, rows, kind
 
     score = load_bundle(tmp_path / "bundle").description.network.score
     assert score["kind"] == kind_of_score
+
+
+@pytest.mark.parametrize("change", [lambda t: t, lambda t: t - t.min()], ids=["time", "duration"])
+@pytest.mark.parametrize("bare", [True, False], ids=["bare", "spec"])
+def test_times_are_no_numbers(tmp_path, capsys, bare, change):
+    frame = timed(normal_rows(700))
+    moments = change(frame["timestamp"].dt.tz_localize(None))
+    assert fit(tmp_path, frame, "--detector", spec(tmp_path / "plant.yaml")) == 0
+    bad = frame.assign(**{CHANNELS[0]: moments})
+    data, out = save(bad, tmp_path / "bad.parquet"), str(tmp_path / "s.parquet")
+
+    if bare:
+        code = main(["score", "--bundle", str(tmp_path / "bundle"), "--data", data, "--out", out])
+    else:
+        code = fit(tmp_path, bad, "--detector", spec(tmp_path / "plant.yaml"))
+
+    assert code == 2
+    assert f"Column '{CHANNELS[0]}' holds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stamp", ["9999-12-31", None])
+def test_a_time_that_cannot_be_kept_is_named(tmp_path, capsys, stamp):
+    frame = timed(normal_rows(700))
+    times = frame["timestamp"].dt.tz_localize(None).astype("datetime64[us]")
+    times.iloc[5] = pd.NaT if stamp is None else np.datetime64(stamp, "us")
+
+    code = fit(tmp_path, frame.assign(timestamp=times))
+
+    assert code == 2
+    assert "1 of 700 rows have no timestamp that can be read" in capsys.readouterr().err
+
+
+def test_a_mark_that_the_file_lacks_is_told(tmp_path, capsys):
+    schema = {
+        "cadence": "10min",
+        "features": FEATURES,
+        "evaluation_only": ["eval_out"],
+        "exclude_from_training": ["eval_out"],
+    }
+
+    code = fit(
+        tmp_path,
+        timed(normal_rows(700)),
+        "--detector",
+        spec(tmp_path / "plant.yaml", schema=schema),
+    )
+
+    assert code == 0
+    assert "there is no column eval_out, which marks what is not normal" in capsys.readouterr().err

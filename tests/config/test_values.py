@@ -156,3 +156,24 @@ def test_a_value_that_no_day_could_be_run_with_is_refused(tmp_path, changes, tol
 
     assert told in said
     assert len(said) < 400
+
+
+@pytest.mark.parametrize(
+    "path", ["https://x/y.csv", "S3://b/x", "s3://", "file://h/x", "az://c/x", "s3://u:pw@b/x.csv"]
+)
+def test_a_path_that_nobody_can_read_is_refused_without_its_login(tmp_path, path):
+    said = refusal(put_changed(tmp_path, source=SOURCES["csv"] | {"path": path}))
+
+    assert "source.path: " in said
+    assert "s3://bucket/" in said
+    assert "pw" not in said
+
+
+def test_a_url_in_the_place_of_a_variable_is_not_told(tmp_path):
+    url = "postgresql://u:geheim@h/db"
+
+    said = refusal(put_changed(tmp_path, source=SOURCES["sql"] | {"url_env": url}))
+
+    assert "source.url_env: is no name of a variable" in said
+    assert "PLANT_URL" in said
+    assert "geheim" not in said

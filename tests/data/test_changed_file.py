@@ -254,3 +254,19 @@ def test_a_day_whose_rows_were_taken_back_is_no_loss(plant):
     record([Attempt(DAYS[6], datetime.now(UTC), "r", "empty", "empty")], plant.root, "pumps")
 
     assert plant.window().manifest.last_day == DAYS[5]
+
+
+def test_a_column_that_held_something_else_is_refused_and_not_cast(tmp_path):
+    table = Table(str(tmp_path), "pumps", "telemetry")
+    day = days(1)[0]
+    held = pa.table({"date": [day], "x": pa.array([1.5], pa.float32())})
+    tables.replace_days(table, [day], held, metadata={})
+
+    for other in (
+        pa.array([datetime(2024, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC")),
+        pa.array(["7"]),
+    ):
+        with pytest.raises(DataError, match=r"holds numbers and would hold (times|text)"):
+            tables.replace_days(table, [day], pa.table({"date": [day], "x": other}), metadata={})
+
+    assert tables.read(table)["x"].tolist() == [1.5]

@@ -499,3 +499,50 @@ def test_a_writer_that_is_overtaken_decides_anew(plant, monkeypatch, commits_bef
     assert len(plant.table("telemetry")) == ROWS_A_DAY - 2
     assert len(plant.table("quarantine")) == 2
     assert attempt.difference.added == 3
+
+
+@pytest.mark.parametrize("name", ["eval_incident", "flow"])
+def test_a_file_without_a_column_blocks_its_day_whatever_is_fetched_with_it(local, name):
+    local.deliver(make_frame().drop(columns=name))
+    local.deliver(make_frame(first_day=days(2)[1]), days(2)[1])
+    alone = Plant(f"{local.root}-alone", local.folder)
+
+    local.ingest(*days(2))
+    for day in days(2):
+        alone.ingest(day)
+
+    attempts = local.table("ingestions").set_index("verdict")
+    assert sorted(attempts.index) == ["quarantined", "validated"]
+    assert f"column {name} is missing" in attempts.loc["quarantined", "reasons"]
+    for table in ("telemetry", "quarantine"):
+        pd.testing.assert_frame_equal(local.table(table), alone.table(table))
+
+
+def test_marks_that_are_booleans_in_one_file_and_words_in_another_go_together(local):
+    local.deliver(make_frame().assign(eval_incident=True))
+    words = make_frame(first_day=days(2)[1]).assign(eval_incident="Y")
+    local.deliver(words, days(2)[1])
+
+    local.ingest(*days(2))
+
+    assert local.table("telemetry")["eval_incident"].all()
+
+
+@pytest.mark.parametrize(
+    ("delivered", "names"),
+    [
+        ([b"\x01\x90\x00\xa1", b"\x01\x90\x00\xa2"], {"019000a1", "019000a2"}),
+        (["p\x001", "p\x002"], {r"p\01", r"p\02"}),
+    ],
+    ids=["bytes", "text"],
+)
+def test_machines_are_told_apart_behind_a_byte_that_is_zero(local, delivered, names):
+    one = make_frame().iloc[::3]
+    local.deliver(pd.concat([one.assign(pump=name) for name in delivered], ignore_index=True))
+    local.spec = make_spec(
+        source=local.spec.source.model_dump(), schema={"entities": [], "derived": []}
+    )
+
+    local.ingest()
+
+    assert set(local.table("telemetry")["pump"]) == names

@@ -1,11 +1,12 @@
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipeline import tables
-from pipeline.errors import OutageError, PartitionBlocked
+from pipeline.errors import DataError, OutageError, PartitionBlocked
 from pipeline.steps import ingestion
 from pipeline.tables import Table
 from tests.builders import FIRST_DAY, ROWS_A_DAY, make_frame, make_spec
@@ -81,3 +82,13 @@ def test_staged_files_that_are_gone_are_recorded_as_a_failure(here, pumps):
         ingestion.validate(fetched, run="r")
 
     assert list(attempts(here)["standing"]) == ["failed"]
+
+
+@pytest.mark.usefixtures("pumps")
+def test_a_day_that_has_not_begun_is_refused_and_leaves_no_record(here):
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+
+    with pytest.raises(DataError, match=f"the day {tomorrow} has not begun"):
+        ingestion.fetch("pumps", [tomorrow], run="r")
+
+    assert not len(attempts(here))

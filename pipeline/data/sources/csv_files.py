@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zlib
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,12 @@ def fetch(
 
 def _read(file: Location, config: CsvSource, columns: Columns) -> SourceRows:
     held = _unpacked(file)
+    if b"\0" in held:
+        msg = (
+            f"{file.path} holds the byte 0, so it is no text in UTF-8 (UTF-16, or damaged); "
+            "save it as UTF-8."
+        )
+        raise DataError(msg)
     try:
         first = _as_text(held, config.delimiter, nrows=1)
         header = tuple(first.iloc[0]) if len(first) else ()
@@ -71,7 +79,19 @@ def _read(file: Location, config: CsvSource, columns: Columns) -> SourceRows:
     rows.columns = pd.Index([names[header[place]] for place in places])
     for name in rows.columns.difference([columns.timestamp, columns.entity]):
         rows[name] = rows[name].mask(rows[name].isin(MISSING), None)
+    if columns.entity is not None and columns.entity in rows:
+        rows[columns.entity] = _whole(rows[columns.entity], columns.entities)
     return SourceRows(rows, file.path, file.day)
+
+
+def _whole(names: pd.Series, known: Collection[str]) -> pd.Series:
+    """Numbers as machines, written by a program that made 1.0 of 1 where one was absent, as 1."""
+    spelled = {
+        name: name.removesuffix(".0")
+        for name in names.unique()
+        if re.fullmatch(r"\d+\.0", name) and name not in known
+    }
+    return names.replace(spelled) if spelled else names
 
 
 def _as_text(held: bytes, delimiter: str, **how: Any) -> pd.DataFrame:

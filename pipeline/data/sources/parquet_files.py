@@ -125,6 +125,8 @@ def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = values.type
     if pa.types.is_dictionary(kind):
         return _decoded(values.cast(kind.value_type))
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return values.cast(pa.timestamp(kind.unit, "UTC"))  # the moments are in UTC already
     if pa.types.is_large_string(kind) or pa.types.is_time(kind):
         return values.cast(pa.string())
     return values

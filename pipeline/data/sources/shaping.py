@@ -33,7 +33,11 @@ FILED_DAY = "__filed_day__"
 """Column with the day (since 1970, NaN: that of its time) that a row is rejected with: a row
 without a moment, and one of another day than the file that holds it; absent when there is none."""
 
-NOTES = (TIME_FAULT, TIME_TEXT, FILED_DAY)
+ABSENT = "__absent__"
+"""Column with the declared columns that a row's file lacks, one a line; absent where no file, or
+every file, lacks one."""
+
+NOTES = (TIME_FAULT, TIME_TEXT, FILED_DAY, ABSENT)
 """The columns above: they tell of a row and are no part of it."""
 
 MARGIN = timedelta(hours=14)
@@ -118,6 +122,10 @@ def shaped(
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     if not filled:
         return nothing(columns)
+    held = set().union(*filled)
+    for part in filled:
+        lacking = [name for name in declared(columns) if name in held and name not in part]
+        part[ABSENT] = "\n".join(lacking) or None
     frame = pd.concat(filled, ignore_index=True)
     kept = [name for name in (*declared(columns), *NOTES) if name in frame]
     frame = frame[[name for name in kept if name not in NOTES or frame[name].notna().any()]]
@@ -207,6 +215,7 @@ def _of_one_type(values: pd.Series) -> pd.Series:
         return values
     if not any(isinstance(value, str) for value in values):
         return values.astype("float64")
-    return values.map(lambda value: repr(value) if isinstance(value, float) else value).where(
-        values.notna(), None
-    )
+    there = values.notna()
+    told = values.astype(object).where(there, None)
+    told[there] = [v if isinstance(v, str) else repr(float(v)) for v in values[there]]
+    return told

@@ -128,7 +128,7 @@ def _told(error: SQLAlchemyError, url: sqlalchemy.URL, config: SqlSource) -> Pli
     """What the database said, without the password; an outage only if asking again may help."""
     said = " ".join(str(getattr(error, "orig", None) or error).split())
     if url.password:
-        said = said.replace(str(url.password), "***")
+        said = re.sub(rf"(?<!\w){re.escape(str(url.password))}(?!\w)", "***", said)
     if isinstance(error, DBAPIError) and _is_outage(error, url):
         msg = f"The database in {config.url_env} did not answer the query ({said}); check that "
         return OutageError(msg + "it runs and may be read, then retry.")

@@ -88,18 +88,12 @@ def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
                 "are upper case, so ingestion will refuse it: write it as the table does "
                 "(source.rename maps what the source calls it)."
             )
-        elif known is not None and _kind(held[known]) != _kind(str(field.type)):
+        elif known is not None and tables.kind_of(held[known]) != tables.kind_of(str(field.type)):
             yield (
-                f"column {known} holds {_kind(held[known])} in the table and would hold "
-                f"{_kind(str(field.type))}, so ingestion will refuse it: rename the new column, or "
-                "start a new table under another detector name."
+                f"column {known} holds {tables.kind_of(held[known])} in the table and would hold "
+                f"{tables.kind_of(str(field.type))}, so ingestion will refuse it: rename the new "
+                "column, or start a new table under another detector name."
             )
-
-
-def _kind(arrow_type: str) -> str:
-    """What a column holds, in words; all numbers are of one kind."""
-    kinds = {"bool": "true or false", "string": "text", "timestamp": "times"}
-    return next((word for name, word in kinds.items() if arrow_type.startswith(name)), "numbers")
 
 
 def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipeline import staging, tables
+from pipeline.config import detector_files
 from pipeline.data.labels import labels_as_of
+from pipeline.errors import DataError
 from pipeline.settings import Settings
 from pipeline.table_schemas import TABLES, TableName
 from pipeline.tables import Table
@@ -23,11 +25,13 @@ class Leftover:
         detector: its name.
         tables: those that hold something, the ledger left out.
         open_incidents: parts of incidents, one a day and machine, that no label touches.
+        fault: why its tables cannot be read; empty where they can.
     """
 
     detector: str
     tables: tuple[TableName, ...]
     open_incidents: int
+    fault: str = ""
 
 
 def leftovers(here: Settings, *, now: datetime) -> list[Leftover]:
@@ -36,12 +40,17 @@ def leftovers(here: Settings, *, now: datetime) -> list[Leftover]:
     Raises:
         OutageError: the store does not answer.
     """
-    known = {path.stem for path in here.detectors.glob("*.yaml")}
+    known = {path.stem for path in detector_files(here.detectors)}
     found = []
     for name in staging.names_at(here.storage):
-        held = () if name in known or name.startswith("_") else tables_of(here, name)
-        if held:
-            found.append(Leftover(name, held, _unanswered(here, name, now)))
+        if name in known or name.startswith("_"):
+            continue
+        try:
+            held = tables_of(here, name)
+            if held:
+                found.append(Leftover(name, held, _unanswered(here, name, now)))
+        except DataError as error:  # a damaged table of one keeps nobody from hearing of others
+            found.append(Leftover(name, (), 0, fault=str(error)))
     return found
 
 

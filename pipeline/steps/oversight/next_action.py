@@ -181,6 +181,8 @@ def _run(health: Health, shell: Shell, what: str, run: Run) -> NextAction:
     """`what`, by a run of a DAG: as a command, or in words where no command reaches Airflow."""
     verb, conf = run
     name = dag_id(health.detector, verb)
+    if any(dag.verb == verb and dag.running for dag in health.dags or ()):
+        return NextAction(f"{what}: a run of {name} is at work; wait for its end")
     command = shell.trigger(name, **conf)
     if command is None:
         given = f" with {', '.join(f'{key} {value}' for key, value in conf.items())}" * bool(conf)

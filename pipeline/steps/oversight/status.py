@@ -115,7 +115,8 @@ def partition_states(spec: DetectorSpec, *, root: str, today: date) -> tuple[Par
     scored = {day for day, scoring in scorings.items() if scoring.held}
     with_rows = {day for day, each in deliveries.items() if each.had_rows} | scored
     known = deliveries.keys() | scored
-    inside = {day for day in known if within(spec, day)}
+    # A day that is not over is not due, and what was found too early settles nothing.
+    inside = {day for day in known if within(spec, day) and (day < today or day in with_rows)}
     due = {*expected(spec, sorted(with_rows & inside), today), *inside}
     states = settle(sorted(due), deliveries, scorings)
     strangers = settle(sorted(known - inside), deliveries, scorings)

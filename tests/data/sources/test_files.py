@@ -27,7 +27,10 @@ def kind(request) -> str:
 
 
 def put(frame: pd.DataFrame, uri: str) -> None:
-    filesystem, path = filesystem_at(uri)
+    folder, _, name = uri.rpartition("/")
+    root, inside = (folder, "") if "[" not in folder else folder.rsplit("/", 1)
+    filesystem, place = filesystem_at(root)
+    path = "/".join(filter(None, (place, inside, name)))
     filesystem.create_dir(path.rpartition("/")[0], recursive=True)
     with filesystem.open_output_stream(path) as stream:
         if uri.endswith("csv"):
@@ -127,7 +130,7 @@ def test_files_with_different_columns_are_joined_by_name(tmp_path, kind):
     [("broken.csv", "no CSV with delimiter ',' in UTF-8"), ("broken.parquet", "no Parquet file")],
 )
 def test_a_file_of_another_format_is_named_with_the_mend(tmp_path, name, told):
-    (tmp_path / name).write_bytes(b"\xff\xfe\x00broken")
+    (tmp_path / name).write_bytes(b"\xff\xfebroken")
     kind = name.rpartition(".")[2]
 
     with pytest.raises(DataError, match=rf"{name} is {told}"):
@@ -212,7 +215,7 @@ def test_rows_without_a_time_are_kept_and_marked(root, kind):
 @pytest.mark.parametrize("pattern", ["", "/day.{kind}", "/*.{kind}", "/**/d?y.{kind}"])
 def test_brackets_in_a_name_are_that_name(root, kind, folder, pattern):
     put(make_frame(), f"{root}/{folder}/day.{kind}")
-    put(make_frame(), f"{root}/plant A/day.{kind}")
+    put(make_frame(), f"{root}/plant-A/day.{kind}")
 
     assert len(fetch(config(kind, f"{root}/{folder}{pattern.format(kind=kind)}"))) == 72
 
@@ -326,3 +329,28 @@ def test_whole_numbers_as_machines_keep_their_digits_beside_a_null(tmp_path):
     found = fetch(config("parquet", f"{tmp_path}/x.parquet"))
 
     assert set(found["pump"].dropna()) == {str(2**60 + n) for n in range(3)}
+
+
+def test_a_byte_that_is_zero_is_no_text(tmp_path):
+    (tmp_path / "x.csv").write_text(make_frame().to_csv(index=False).replace("a", "a\0", 1))
+
+    with pytest.raises(DataError, match=r"x\.csv holds the byte 0, so it is no text"):
+        fetch(config("csv", f"{tmp_path}/x.csv"))
+
+
+def test_a_whole_number_that_a_null_made_a_float_is_the_machine_that_it_was(tmp_path):
+    numbers = make_frame().assign(pump=[None, *[float(1 + n % 2) for n in range(71)]])
+    numbers.to_csv(tmp_path / "x.csv", index=False)
+
+    assert set(fetch(config("csv", f"{tmp_path}/x.csv"))["pump"].dropna()) == {"1", "2"}
+
+
+def test_a_zone_that_nobody_knows_does_not_hide_the_moment(tmp_path):
+    table = pa.Table.from_pandas(make_frame(), preserve_index=False)
+    place = table.column_names.index("timestamp")
+    odd = table["timestamp"].cast(pa.timestamp("us", "CEST"))
+    pq.write_table(table.set_column(place, "timestamp", odd), tmp_path / "x.parquet")
+
+    found = fetch(config("parquet", f"{tmp_path}/x.parquet"))
+
+    assert found["timestamp"].min() == moment(FIRST_DAY)

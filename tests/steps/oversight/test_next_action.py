@@ -156,3 +156,12 @@ def test_where_no_command_reaches_airflow_it_is_said_in_words():
 
 def test_a_day_outside_the_schedule_asks_for_nothing():
     assert next_action(with_days("scored", "outside")).what == NOTHING
+
+
+def test_a_run_that_is_at_work_is_not_started_again():
+    dags = (Dag("pumps__train", paused=False, running=1),)
+
+    todo = next_action(replace(with_days("waiting"), live=None, dags=dags))
+
+    assert todo.what.endswith("a run of pumps__train is at work; wait for its end")
+    assert not todo.command

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import staging, tables
+from pipeline import settings, staging, tables
 from pipeline.data.labels import Label, add_labels
 from pipeline.errors import ConfigError, OutageError
 from pipeline.locking import promotion_lock
@@ -142,3 +142,20 @@ def test_a_removal_waits_for_a_promotion(pumps, monkeypatch):
         remove(pumps, planned)
 
     assert planned.file.exists()
+
+
+def test_a_damaged_table_of_a_removed_detector_hides_no_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path / "lake"))
+    monkeypatch.setenv("PLIMSOLL_DETECTORS", str(tmp_path))
+    here = settings.load()
+    for name in ("fans", "pumps"):
+        at = datetime.now(UTC)
+        row = {"date": at.date(), "status": "raised", "start": at, "end": at, "entity": "a"}
+        tables.append(Table(here.storage, name, "incidents"), [row])
+    log = tmp_path / "lake" / "fans" / "incidents" / "_delta_log" / f"{0:020d}.json"
+    log.write_text("garbage")
+
+    fans, pumps = leftovers(here, now=datetime.now(UTC))
+
+    assert "the log of the table is damaged" in fans.fault
+    assert (pumps.open_incidents, pumps.fault) == (1, "")
