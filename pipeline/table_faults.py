@@ -131,3 +131,28 @@ def _damaged(uri: str, damage: Damage, version: int | None) -> DataError:
         f"{uri}: the log of the table is damaged: {damage.what}. Nothing was written. Restore the "
         f"table from a backup, or remove its folder and make it anew: {RUNBOOK}."
     )
+
+
+def refuse_other_kinds(rows: pa.Schema, held: pa.Schema, uri: str) -> None:
+    """Refuse times as numbers, numbers as text and so on, which the library would cast in silence.
+
+    Raises:
+        DataError: a column of `rows` holds something else than in the table, which has `held`.
+    """
+    for field in rows:
+        if field.name not in held.names or pa.types.is_null(field.type):
+            continue
+        known, new = kind_of(str(held.field(field.name).type)), kind_of(str(field.type))
+        if known != new:
+            msg = (
+                f"{uri}: column {field.name} holds {known} and would hold {new}; rename the new "
+                "column (source.rename maps what the source calls it), or start a new table under "
+                "another detector name."
+            )
+            raise DataError(msg)
+
+
+def kind_of(arrow_type: str) -> str:
+    """What a column holds, in words; all numbers are of one kind."""
+    kinds = {"bool": "true or false", "string": "text", "timestamp": "times", "date": "days"}
+    return next((word for name, word in kinds.items() if name in arrow_type), "numbers")

@@ -23,7 +23,7 @@ from deltalake.exceptions import CommitFailedError
 
 from pipeline.errors import DataError, OutageError
 from pipeline.lineage import note_read, note_written
-from pipeline.table_faults import explained, opened_at
+from pipeline.table_faults import explained, opened_at, refuse_other_kinds
 from pipeline.table_schemas import COMMIT, SCHEMAS, TableName, laid_out, with_commit
 
 _CONFIGURATION = {
@@ -79,7 +79,7 @@ def replace_days(
 
     def write() -> int:
         target = _opened(table, rows.schema, based_on)
-        _refuse_other_kinds(rows.schema, target, table)
+        refuse_other_kinds(rows.schema, pa.schema(target.schema().to_arrow()), table.uri)
         write_deltalake(
             target,
             rows,
@@ -268,30 +268,6 @@ def _retried(table: Table, write: Callable[[], Result]) -> Result:
         "Retry, or let fewer runs write this table at once."
     )
     raise OutageError(msg)
-
-
-def _refuse_other_kinds(rows: pa.Schema, target: DeltaTable, table: Table) -> None:
-    """Refuse times as numbers, numbers as text and so on, which the library would cast in silence.
-
-    Raises:
-        DataError: a column holds something else than in the table.
-    """
-    held = pa.schema(target.schema().to_arrow())
-    for field in rows:
-        known = held.field(field.name).type if field.name in held.names else field.type
-        if kind_of(str(known)) != kind_of(str(field.type)):
-            msg = (
-                f"{table.uri}: column {field.name} holds {kind_of(str(known))} and would hold "
-                f"{kind_of(str(field.type))}; rename the new column (source.rename maps what the "
-                "source calls it), or start a new table under another detector name."
-            )
-            raise DataError(msg)
-
-
-def kind_of(arrow_type: str) -> str:
-    """What a column holds, in words; all numbers are of one kind."""
-    kinds = {"bool": "true or false", "string": "text", "timestamp": "times", "date": "days"}
-    return next((word for name, word in kinds.items() if name in arrow_type), "numbers")
 
 
 def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> None:

@@ -19,6 +19,7 @@ from pipeline.data.meaning import meaning_of
 from pipeline.data.telemetry import telemetry_table
 from pipeline.errors import OutageError, PlimsollError
 from pipeline.settings import Settings
+from pipeline.table_faults import kind_of
 from pipeline.tables import Table
 
 WAIT_S = 8.0
@@ -88,10 +89,10 @@ def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
                 "are upper case, so ingestion will refuse it: write it as the table does "
                 "(source.rename maps what the source calls it)."
             )
-        elif known is not None and tables.kind_of(held[known]) != tables.kind_of(str(field.type)):
+        elif known is not None and kind_of(held[known]) != kind_of(str(field.type)):
             yield (
-                f"column {known} holds {tables.kind_of(held[known])} in the table and would hold "
-                f"{tables.kind_of(str(field.type))}, so ingestion will refuse it: rename the new "
+                f"column {known} holds {kind_of(held[known])} in the table and would hold "
+                f"{kind_of(str(field.type))}, so ingestion will refuse it: rename the new "
                 "column, or start a new table under another detector name."
             )
 
