@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec, find_detector, load_detector
-from pipeline.data.grid import as_day
 from pipeline.data.window import Manifest
 from pipeline.detector.lineage import Start
 from pipeline.provenance import code_version
@@ -122,8 +120,3 @@ def detector_named(name: str, *, training_days: int | None = None) -> DetectorSp
     return spec.model_copy(
         update={"split": spec.split.model_copy(update={"training_days": training_days})}
     )
-
-
-def as_date(day: str) -> date:
-    """`day` as a date; see `as_day`."""
-    return as_day(day)

@@ -64,7 +64,9 @@ def test_a_webhook_gets_the_whole_message_as_json(posted, monkeypatch):
     assert [body for _, body in seen] == [MESSAGE]
 
 
-def test_slack_gets_subject_and_text(posted, monkeypatch):
+@pytest.fixture
+def slack(posted, monkeypatch):
+    """What Slack got, through the connection `team`."""
     seen, port = posted
     connection = {
         "conn_type": "slackwebhook",
@@ -73,29 +75,25 @@ def test_slack_gets_subject_and_text(posted, monkeypatch):
         "password": "T1/B1/secret",
     }
     monkeypatch.setenv("AIRFLOW_CONN_TEAM", json.dumps(connection))
+    return seen
+
+
+def test_slack_gets_subject_and_text(slack):
     settings = Notify(channel="slack", connection="team")
 
     notifier_for(settings, MESSAGE).notify({})
 
-    ((path, body),) = seen
+    ((path, body),) = slack
     assert path == "/services/T1/B1/secret"
     assert body["text"] == f"*{MESSAGE['subject']}*\n{MESSAGE['text']}"
 
 
-def test_slack_shows_a_name_and_rings_nobody(posted, monkeypatch):
-    seen, port = posted
-    connection = {
-        "conn_type": "slackwebhook",
-        "schema": "http",
-        "host": f"http://127.0.0.1:{port}/services",
-        "password": "T1/B1/secret",
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_TEAM", json.dumps(connection))
+def test_slack_shows_a_name_and_rings_nobody(slack):
     odd = {**MESSAGE, "subject": "<!channel> & <http://evil|x>", "text": "<@U123> is to blame"}
 
     notifier_for(Notify(channel="slack", connection="team"), odd).notify({})
 
-    ((_, body),) = seen
+    ((_, body),) = slack
     assert body["text"] == (
         "*&lt;!channel&gt; &amp; &lt;http://evil|x&gt;*\n&lt;@U123&gt; is to blame"
     )

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -201,12 +200,8 @@ def _plain(values: pd.Series) -> pd.Series:
     if not other.any():
         return numbers
     mixed = numbers.astype(object).where(numbers.notna(), None)
-    mixed[other] = [_text(value) for value in values[other]]
+    mixed[other] = [str(value) for value in values[other]]
     return mixed
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
 
 
 def _of_one_type(values: pd.Series) -> pd.Series:

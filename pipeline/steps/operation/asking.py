@@ -15,12 +15,13 @@ import structlog
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion
 from pipeline.settings import Settings
 from pipeline.steps import live
-from pipeline.steps.candidate import as_date, detector_named
+from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import Live
 from pipeline.steps.operation.drift_table import standing_verdict
@@ -41,7 +42,7 @@ def ask(detector: str, day: str, *, action: Ask, run: str, now: datetime) -> dic
     day already. The same run gets the same answer again. The payload holds action, detector, day,
     `as_of` (the day behind it: nothing later may be read) and the reason.
     """
-    spec, here, judged = detector_named(detector), settings.load(), as_date(day)
+    spec, here, judged = detector_named(detector), settings.load(), as_day(day)
     champion = live.by_alias(detector, promotion.CHAMPION)
     if champion is None or knows_until(champion.bundle) > judged:
         return None

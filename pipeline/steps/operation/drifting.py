@@ -18,7 +18,7 @@ import structlog
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
-from pipeline.data.grid import stretches
+from pipeline.data.grid import as_day, stretches
 from pipeline.drift import Baseline, DriftVerdict, Sample, baseline, judge
 from pipeline.drift.evidence import entity_apart, without
 from pipeline.drift.samples import reference_sample
@@ -27,7 +27,7 @@ from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry import promotion
 from pipeline.steps import live, measuring
-from pipeline.steps.candidate import as_date, detector_named
+from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import Live
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.operation.drift_evidence import Seen, seen
@@ -62,7 +62,7 @@ def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
         return {"skipped": f"{detector} has no champion yet; run its train DAG."}
     refuse_unfit(judging, spec)
     spec = spec.model_copy(update={"columns": fitted_columns(judging.bundle)})
-    wanted = sorted(set(map(as_date, days)))
+    wanted = sorted(set(map(as_day, days)))
     known = baseline(reference_sample(judging.bundle), spec.columns, spec.drift)
     changed = sum(
         _settle(spec, judging, known, chunk, run) for chunk in stretches(wanted, most=_CHUNK_DAYS)

@@ -9,7 +9,7 @@ import structlog
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
-from pipeline.data.grid import days_between
+from pipeline.data.grid import as_day, days_between
 from pipeline.data.groups import (
     LOADING,
     MOST_GROUPS,
@@ -23,7 +23,7 @@ from pipeline.data.groups import (
 )
 from pipeline.errors import DataError
 from pipeline.steps import ingestion
-from pipeline.steps.candidate import as_date, detector_named
+from pipeline.steps.candidate import detector_named
 from pipeline.tables import Table
 
 _PACES: dict[Work, tuple[Pace, ...]] = {
@@ -43,7 +43,7 @@ def plan(
         DataError: the range runs backwards, or `days_a_group` makes more groups than can be mapped.
         OutageError: the source had to be asked how many rows a day has, and did not answer.
     """
-    days = days_between(as_date(first), as_date(last))
+    days = days_between(as_day(first), as_day(last))
     if not days:
         msg = f"from_day {first} lies after to_day {last}; swap them."
         raise DataError(msg)

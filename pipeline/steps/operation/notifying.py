@@ -16,12 +16,13 @@ import structlog
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
 from pipeline.printable import one_line
 from pipeline.records import from_json, to_json
 from pipeline.shell import this_shell
-from pipeline.steps.candidate import as_date, detector_named
+from pipeline.steps.candidate import detector_named
 from pipeline.steps.operation.incidents import incidents_between
 from pipeline.tables import Table
 
@@ -68,7 +69,7 @@ def due(detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]
     """
     spec, here = detector_named(detector), settings.load()
     oldest = now.date() - timedelta(days=spec.notify.horizon_days)
-    news = sorted(day for day in map(as_date, days) if day >= oldest)
+    news = sorted(day for day in map(as_day, days) if day >= oldest)
     if not news:
         return []
     told = tables.read(Table(here.storage, detector, "notices"), columns=["incident"])
@@ -122,7 +123,7 @@ def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
         Table(settings.load().storage, notice.detector, "notices"),
         [
             {
-                "date": as_date(notice.day),
+                "date": as_day(notice.day),
                 "incident": notice.incident,
                 "kind": notice.kind,
                 "entity": notice.entity,

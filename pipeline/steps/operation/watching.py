@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from pipeline import ledger, settings, tables
 from pipeline.config import DetectorSpec, Promotion
+from pipeline.data.grid import as_day
 from pipeline.detector.bundle import Bundle
 from pipeline.ledger import Decision
 from pipeline.registry import promotion
 from pipeline.steps import live
-from pipeline.steps.candidate import as_date, detector_named
+from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import Live
 from pipeline.steps.operation.drift_evidence import seen
@@ -81,7 +82,7 @@ def watch(detector: str, day: str, *, run: str) -> dict[str, Any]:
     behind = live.by_alias(detector, promotion.PREVIOUS)
     if behind is None:
         return _told(champion, None, "", "there is no version to return to")
-    served = _served(spec, champion, as_date(day))
+    served = _served(spec, champion, as_day(day))
     faults = [partition.fault(spec.promotion) for partition in served]
     if len(served) < spec.promotion.watch_partitions or not all(faults):
         return _told(champion, behind, "", "inside the limits, or not yet watched for long enough")

@@ -16,6 +16,7 @@ import structlog
 
 from pipeline import log_context, recalibration, settings, staging, tables
 from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.lineage import job, note_model, note_read, note_written, stage
 from pipeline.provenance import code_version
@@ -50,7 +51,7 @@ log = structlog.get_logger()
 def audit(detector: str, as_of: str, *, run: str) -> dict[str, Any]:
     """Put a random share of the window's flagged episodes up for labelling."""
     here, spec = settings.load(), detector_named(detector)
-    days = _scored_days(here, spec, staged.as_date(as_of), after=None)
+    days = _scored_days(here, spec, as_day(as_of), after=None)
     if not days:
         return {"episodes": 0, "drawn": 0, "new": 0}
     return labelling.propose_audits(detector, days[0], days[-1], run=run, now=datetime.now(UTC))
@@ -70,7 +71,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
         DataError: nothing is live, it needs rows of another meaning than the detector file says, or
             too few days have been validated since its training.
     """
-    here, spec, day = settings.load(), detector_named(detector), staged.as_date(as_of)
+    here, spec, day = settings.load(), detector_named(detector), as_day(as_of)
     champion = live.champion(detector)
     refuse_unfit(champion, spec)
     parent = _line_to_redraw(champion, day)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipeline import lineage, settings, staging
 from pipeline.config import DetectorSpec, Model
+from pipeline.data.grid import as_day
 from pipeline.data.museum import read_museum
 from pipeline.data.split import Block, Blocks, Role, split
 from pipeline.data.window import Manifest, read_training_window
@@ -49,7 +50,7 @@ def window(
     """
     here = settings.load()
     spec = staged.detector_named(detector, training_days=training_days)
-    read = read_training_window(here.storage, spec, staged.as_date(as_of))
+    read = read_training_window(here.storage, spec, as_day(as_of))
     blocks = split(read.frame, spec)
     tuning = prepare(here.storage, spec, read.manifest, blocks) if warm_start else None
     origin = staged.pin(spec, read.manifest, tuning.start if tuning else None)
