@@ -72,8 +72,12 @@ def days_said(version: Live, unfit: Unfit) -> str:
 
 def said(version: Live, detector: str, lacks: Collection[Misfit]) -> str:
     """`version 1 of d needs column machine, the file says pump`."""
-    needs = " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
-    return f"version {version.version.number} of {detector} needs {needs}"
+    return f"version {version.version.number} of {detector} needs {needs_said(lacks)}"
+
+
+def needs_said(lacks: Collection[Misfit]) -> str:
+    """`column machine, the file says pump`."""
+    return " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
 
 
 def mend(detector: str) -> str:

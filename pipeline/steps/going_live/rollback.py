@@ -28,7 +28,7 @@ from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.champion import change_champion, settle, way_back
 from pipeline.steps.live import opened
-from pipeline.steps.meaning import against_file
+from pipeline.steps.meaning import against_file, needs_said
 from pipeline.steps.records import read_ledger
 
 PREVIOUS = promotion.PREVIOUS
@@ -239,10 +239,9 @@ def _refuse_unusable(found: Version, spec: DetectorSpec) -> None:
         )
         raise DataError(msg) from error
     if lacks:
-        needs = " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
         msg = (
-            f"Version {found.number} of {spec.name} needs {needs}; choose a later version, or give "
-            "the file back what it said."
+            f"Version {found.number} of {spec.name} needs {needs_said(lacks)}; choose a "
+            "later version, or give the file back what it said."
         )
         raise DataError(msg)
 

@@ -103,9 +103,9 @@ def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     from pipeline.steps import live
     from pipeline.steps.meaning import against_file, mend, needs_of, said
 
+    settings.refuse_nowhere(here)
     if here.mlflow_uri is None:
-        msg = "no MLflow is known: no stack was started here, and MLFLOW_TRACKING_URI is not set."
-        raise OutageError(msg)
+        raise settings.nobody_said(here)
     path = here.mlflow_uri.removeprefix(_SQLITE)
     if path != here.mlflow_uri and not Path(path).exists():
         # To ask would make it.
