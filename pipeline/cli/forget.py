@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from pipeline.errors import DataError
 
@@ -30,12 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
+    from pipeline.data.grid import as_day
     from pipeline.shell import this_shell
     from pipeline.steps.oversight.forgetting import forget, plan_forgetting
 
     # What the events say is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    day, now = _day(arguments.day), datetime.now(UTC)
+    day, now = as_day(arguments.day), datetime.now(UTC)
     planned = plan_forgetting(arguments.detector, day, now=now)
     reason = str(arguments.reason).strip()
     if arguments.yes:
@@ -59,11 +60,3 @@ def run(arguments: argparse.Namespace) -> int:
         )
         print(f"To do it: {this_shell().plimsoll(*words)}")
     return 0
-
-
-def _day(given: str) -> date:
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        msg = f"{given!r} is no day; write 2026-11-29."
-        raise DataError(msg) from None

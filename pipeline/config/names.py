@@ -24,6 +24,10 @@ _PARTITION = "date"
 _SCORE = "score"
 _RESERVED = {
     "time_fault": "in which a source says why a time cannot be trusted",
+    **dict.fromkeys(
+        ("__time_fault__", "__time_text__", "__filed_day__", "__absent__"),
+        "in which a source says of a row what is wrong with it",
+    ),
     LABEL_COLUMN: "in which a training window holds people's verdicts",
 }
 _ANSWERS = {

@@ -55,7 +55,7 @@ def as_day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        msg = f"{text[:40]!r} is no day ({error}); write for example 2026-01-31."
+        msg = f"{text[:40]!r} is no day; write 2026-11-29, for example."
         raise DataError(msg) from error
     require_day(day)
     return day

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from pipeline.config import Columns, load_detector
+from pipeline.data.sources.shaping import NOTES
 from tests.builders import make_spec
 from tests.config.files import put_changed, refusal, schema
 
@@ -41,6 +42,7 @@ ANGLE = {"unit": "deg", "circular": True}
         (schema(evaluation_only=["eval_x", "eval_X"]), r"'eval_X' and 'eval_x' differ by case"),
         # What the product makes itself.
         (features("a", "time_fault"), r"got 'time_fault', the name of a column in which"),
+        *[(features("a", name), rf"got '{name}', the name of a column in which") for name in NOTES],
         (schema(entity="eval_label"), r"got 'eval_label', the name of a column in which"),
         (schema(entity="score"), r"got 'score', a column in which a bundle's reference rows keep"),
         (schema(timestamp="threshold"), r"got 'threshold', a column in which `score` writes"),
