@@ -1,0 +1,176 @@
+"""Which keys this process holds.
+
+A variable, else a file below the home of the deployment::
+
+    PLIMSOLL_LEDGER_PRIVATE_KEY     <home>/keys/ledger.private    signs the ledger
+    PLIMSOLL_LEDGER_PUBLIC_KEYS     <home>/keys/ledger.public     proves it
+    PLIMSOLL_ANSWERS_PRIVATE_KEY    <home>/keys/answers.private   signs what people answered
+    ...
+
+`public` holds a key a line, the newest last: what a retired key signed is proven by it for ever.
+A deployment that was given no key at all draws its own on first use. One that was given public
+keys only proves and never signs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from pipeline import settings
+from pipeline.errors import ConfigError
+from pipeline.ledger.keys import PrivateKey, PublicKey, drawn, private_key, public_keys
+from pipeline.settings import Settings
+
+Purpose = Literal["ledger", "answers", "backup"]
+PURPOSES: tuple[Purpose, ...] = ("ledger", "answers", "backup")
+
+log = structlog.get_logger()
+
+
+def signer(here: Settings, purpose: Purpose) -> PrivateKey:
+    """The private key of this process for `purpose`.
+
+    Raises:
+        ConfigError: it was given public keys only, a word that is no key, or a private key whose
+            public half is not among the trusted ones.
+    """
+    found = _private(here, purpose)
+    if found is None:
+        if _public(here, purpose) is not None:
+            raise ConfigError(_without(here, purpose))
+        draw_missing(here.home, (purpose,))
+        found = _private(here, purpose)
+    if found is None:
+        raise ConfigError(_without(here, purpose))
+    if found.public not in trusted(here, purpose):
+        msg = (
+            f"The private key {found.public.id} of {purpose} is none of those that are trusted "
+            f"({', '.join(key.id for key in trusted(here, purpose))}): what it signs would prove "
+            f"nothing. Add its public half to {_variable(purpose, 'PUBLIC_KEYS')} or "
+            f"{_file(here.home, purpose, 'public')}; docs/security.md, 'Keys'."
+        )
+        raise ConfigError(msg)
+    return found
+
+
+def trusted(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...]:
+    """The public keys that prove signatures for `purpose`, the oldest first; none: nobody signed.
+
+    Raises:
+        ConfigError: a word that is no key.
+    """
+    if (found := _public(here, purpose)) is not None:
+        return found
+    held = _private(here, purpose)
+    return (held.public,) if held else ()
+
+
+def draw_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None:
+    """Draw the pairs of keys that `home` lacks; of two processes that try at once, one does."""
+    folder = home / "keys"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for purpose in purposes:
+            private, public = (_file(home, purpose, half) for half in ("private", "public"))
+            if public.exists():
+                continue
+            if _written_once(private, drawn().written + "\n", 0o600):
+                log.info("key_drawn", purpose=purpose, file=str(private))
+            key = private_key(private.read_text(), str(private))
+            _written_once(public, key.public.written + "\n", 0o644)
+    except OSError as error:
+        msg = (
+            f"No keys can be drawn in {folder} ({error.strerror}); make it writable, or set "
+            + " and ".join(_variable(purpose, "PRIVATE_KEY") for purpose in purposes)
+            + "."
+        )
+        raise ConfigError(msg) from error
+
+
+def rotate(home: Path, purpose: Purpose, fresh: PrivateKey) -> None:
+    """Make `fresh` the private key in `home`; the keys before it stay trusted."""
+    private, public = (_file(home, purpose, half) for half in ("private", "public"))
+    known = public.read_text() if public.exists() else ""
+    _replaced(public, f"{known.rstrip()}\n{fresh.public.written}\n".lstrip(), 0o644)
+    _replaced(private, fresh.written + "\n", 0o600)
+
+
+def is_given_by_environment(purpose: Purpose) -> bool:
+    """Whether the keys come from variables, so that no command here can replace them."""
+    return any(settings.named(_variable(purpose, part)) for part in ("PRIVATE_KEY", "PUBLIC_KEYS"))
+
+
+def _private(here: Settings, purpose: Purpose) -> PrivateKey | None:
+    variable, file = _variable(purpose, "PRIVATE_KEY"), _file(here.home, purpose, "private")
+    if text := settings.named(variable):
+        return private_key(text, variable)
+    if is_given_by_environment(purpose):
+        return None  # the keys of the home are of another deployment
+    content = _read(file)
+    return private_key(content, str(file)) if content else None
+
+
+def _public(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...] | None:
+    variable, file = _variable(purpose, "PUBLIC_KEYS"), _file(here.home, purpose, "public")
+    if text := settings.named(variable):
+        return public_keys(text, variable)
+    if is_given_by_environment(purpose):
+        return None
+    content = _read(file)
+    return public_keys(content, str(file)) if content else None
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        msg = f"{file} cannot be read ({error.strerror}); it belongs to who runs the deployment."
+        raise ConfigError(msg) from error
+
+
+def _without(here: Settings, purpose: Purpose) -> str:
+    return (
+        f"This process holds no private key of {purpose}, so it proves what others signed and "
+        f"signs nothing. Run it where {_variable(purpose, 'PRIVATE_KEY')} or "
+        f"{_file(here.home, purpose, 'private')} is: docs/security.md, 'Keys'."
+    )
+
+
+def _variable(purpose: Purpose, part: str) -> str:
+    return f"PLIMSOLL_{purpose.upper()}_{part}"
+
+
+def _file(home: Path, purpose: Purpose, half: str) -> Path:
+    return home / "keys" / f"{purpose}.{half}"
+
+
+def _written_once(path: Path, text: str, mode: int) -> bool:
+    """Write a file that is not there yet, whole or not at all; whether we were the one."""
+    fresh = _fresh(path, text, mode)
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return False
+    finally:
+        fresh.unlink()
+    return True
+
+
+def _replaced(path: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _fresh(path, text, mode).replace(path)
+
+
+def _fresh(path: Path, text: str, mode: int) -> Path:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    return fresh
