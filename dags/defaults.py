@@ -14,6 +14,12 @@ from pipeline.dag_ids import STARTING, dag_id
 TRAINING_POOL = "training"
 PROMOTION_POOL = "promotion"
 
+SIGNING_QUEUE = "signing"
+"""Queue of the tasks that sign: what goes live, and what people answered.
+
+Of the workers of the full stack only `airflow-signer` takes it, and only that one holds the private
+keys. An executor without queues ignores it."""
+
 SPAN_OF_GROUP = "{{ task.op_kwargs['days'][0] }} to {{ task.op_kwargs['days'][-1] }}"
 """Name of a task that is mapped over groups of days, from its first moment on."""
 

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Param, task
 
 from dags import forms
 from dags.context import Handed, this_run
-from dags.defaults import SPAN_OF_GROUP, detector_dag
+from dags.defaults import SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -38,7 +38,7 @@ recorded; trigger the DAG again.
 """
 
 
-@task
+@task(queue=SIGNING_QUEUE)
 def decide(detector: str, *, params: Handed = None) -> Handed:
     """Record the decision of the user who triggered this run."""
     from pipeline.steps.people import deciding

@@ -8,7 +8,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, TriggerRule, task
 
 from dags.context import Handed, leave_mlflow_page, skip, started_by_backfill, this_run
-from dags.defaults import PROMOTION_POOL
+from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE
 from pipeline.config import DetectorSpec
 
 _NOT_PROMOTED = "not_promoted"
@@ -27,14 +27,14 @@ def go_live(spec: DetectorSpec, judged: Handed) -> None:
     promote(judged, _approval(spec, judged))
 
 
-@task(pool=PROMOTION_POOL, trigger_rule=TriggerRule.NONE_FAILED)
+@task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE, trigger_rule=TriggerRule.NONE_FAILED)
 def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Handed:
-    """Move `champion` to a candidate that passed and, where asked for, was approved."""
+    """Make a candidate live that passed and, where asked for, was approved; else say why not."""
     from pipeline.steps.going_live import promotion
 
     if candidate is None:
         skip(_NOT_PROMOTED, "There is no candidate; the task that was skipped says why.")
-    if not _may_promote(params):
+    if candidate["passed"] and not _may_promote(params):
         skip(
             _NOT_PROMOTED,
             "A backfill does not move the champion; set promote_from_backfill to allow it.",

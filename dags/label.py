@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Param, task
 
 from dags import forms
 from dags.context import Handed, this_run
-from dags.defaults import detector_dag
+from dags.defaults import SIGNING_QUEUE, detector_dag
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
 
@@ -39,7 +39,7 @@ recorded; trigger the DAG again.
 """
 
 
-@task
+@task(queue=SIGNING_QUEUE)
 def label(detector: str, *, params: Handed = None) -> Handed:
     """Record the verdict of the user who triggered this run."""
     from pipeline.steps.people import labelling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 
 from dags.context import Handed, leave_mlflow_page, this_run
-from dags.defaults import PROMOTION_POOL, SPAN_OF_GROUP, detector_dag
+from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -15,8 +15,8 @@ By hand, or by the score DAG when a fresh promotion misbehaves ({watch}).
 
 1. `check` asks whether the target may go live: it exists, loads, reads features that the tables
    have, and was live before or passed its gate.
-2. `move` lets the alias `champion` point to it, under the promotion lock, and writes the ledger.
-   Weights and threshold go back together, as a version holds both.
+2. `move` writes the ledger, which makes it live, and lets the alias `champion` follow, under the
+   promotion lock. Weights and threshold go back together, as a version holds both.
 3. `plan` puts the days that the bad version scored into groups, and `rescore` scores each group
    again, as many at once as there are workers. Incidents that it raised, and the target does not,
    are marked as withdrawn.
@@ -49,9 +49,9 @@ def check(detector: str, *, params: Handed = None) -> Handed:
     return checked
 
 
-@task(pool=PROMOTION_POOL)
+@task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE)
 def move(checked: Handed) -> Handed:
-    """Let `champion` point to the target; write the ledger."""
+    """Write the ledger, which makes the target live; let `champion` point to it."""
     from pipeline.steps.going_live import rollback
 
     return rollback.move(checked)

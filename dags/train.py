@@ -36,7 +36,8 @@ DOC = """
 4. `evaluate` measures the false-positive rate, and faults put in on purpose, on untouched days.
 5. `drift` compares the distributions of scores and features.
 6. `gate` asks its questions and registers the candidate with its promotion card.
-7. `promote` moves the alias `champion`, under a lock, and writes the ledger.
+7. `promote` writes the ledger, signed, which makes the candidate live; the alias `champion`
+   follows.
 
 It runs monthly, by hand, and when the score DAG asks for it because the data have left what the
 live version was trained on.

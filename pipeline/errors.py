@@ -9,9 +9,12 @@
     │   ├── DamagedFile        a data file of a table is gone or damaged: write its day again
     │   ├── TooFewDays         a model cannot be fitted yet: more days have to come
     │   ├── NothingLive        there is no live version yet: train one
+    │   ├── UnprovenLedger     the ledger is not what was written: nothing is live by it
+    │   ├── UnprovenAnswer     nobody is known to have given this answer: it must not count
     │   ├── SplitReuseError    a block was about to be used for a second purpose
     │   └── CalibrationError   a threshold cannot be drawn from these scores
     ├── BundleError        a bundle is damaged or from another world: do not serve it
+    │   └── UnprovenBundle     it is gone, or not the one that the ledger names
     ├── OutageError        something outside did not answer: retry later
     │   └── TableConflict      another writer changed the same days first: read again, then write
     └── PromotionConflict  somebody else moved the alias: look again, then decide
@@ -48,6 +51,14 @@ class NothingLive(DataError):  # noqa: N818 - names the situation, as the skippe
     """What needs a live version came before there was one."""
 
 
+class UnprovenLedger(DataError):  # noqa: N818 - names what was found, as its neighbours do
+    """The ledger's chain, signatures or head do not hold, so nobody knows what is live."""
+
+
+class UnprovenAnswer(DataError):  # noqa: N818 - names what was found, as its neighbours do
+    """A label or decision that no trusted key of answers has signed."""
+
+
 class SplitReuseError(DataError):
     """Rows reserved for one purpose (train, calibrate, test) were offered for another."""
 
@@ -58,6 +69,10 @@ class CalibrationError(DataError):
 
 class BundleError(PlimsollError):
     """A bundle failed its hashes, its golden rows or its schema, and is refused."""
+
+
+class UnprovenBundle(BundleError):  # noqa: N818 - names what was found, as its neighbours do
+    """A version's bundle is gone, or is not the one whose digest the ledger holds."""
 
 
 class OutageError(PlimsollError):

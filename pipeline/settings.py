@@ -84,6 +84,8 @@ class Settings:
         command: what a person types for this command line, if the deployment says so.
         airflow_command: the same for Airflow's.
         mlflow_login: user and password of the tracking server, where its URL names them.
+        ledger_database: the same Postgres as `database`, as the role that may write the heads of
+            ledgers; None: no other role has that right.
     """
 
     storage: str
@@ -99,6 +101,7 @@ class Settings:
     command: str | None = None
     airflow_command: str | None = None
     mlflow_login: tuple[str, str] | None = field(default=None, repr=False)
+    ledger_database: str | None = field(default=None, repr=False)
 
 
 def load() -> Settings:
@@ -141,6 +144,7 @@ def load() -> Settings:
         command=values.get("PLIMSOLL_COMMAND"),
         airflow_command=values.get("PLIMSOLL_AIRFLOW_COMMAND"),
         mlflow_login=login,
+        ledger_database=values.get("PLIMSOLL_LEDGER_DATABASE") or None,
     )
 
 

@@ -148,6 +148,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("author", pa.string()),
             ("created_at", _MOMENT),
             ("run_id", pa.string()),  # empty: from the command line
+            ("key", pa.string()),  # id of the key of answers; null: an earlier release wrote it
+            ("signature", pa.string()),  # Ed25519, base64
         ]
     ),
     # Episodes of flags drawn at random to be labelled; probability is that of being drawn.
@@ -175,6 +177,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("author", pa.string()),
             ("created_at", _MOMENT),
             ("run_id", pa.string()),  # empty: from the command line
+            ("key", pa.string()),  # id of the key of answers; null: an earlier release wrote it
+            ("signature", pa.string()),  # Ed25519, base64
         ]
     ),
     # Training runs and recalibrations that a drift verdict asked for.
@@ -246,6 +250,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("decided_at", pa.string()),
             ("previous_hash", pa.string()),
             ("hash", pa.string()),
+            ("bundle_sha256", pa.string()),
+            ("evidence", pa.string()),  # JSON; see pipeline.ledger.history.evidence_of
+            ("approval", pa.string()),  # JSON, signed; empty: nobody was asked
+            ("format", pa.int64()),  # null: an earlier release wrote it, unsigned
+            ("key", pa.string()),  # id of the key
+            ("signature", pa.string()),  # Ed25519, base64
         ]
     ),
 }

@@ -21,7 +21,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from pipeline.errors import DataError, OutageError
+from pipeline.errors import DataError, OutageError, TableConflict
 from pipeline.lineage import note_read, note_written
 from pipeline.table_faults import explained, opened_at, refuse_other_kinds
 from pipeline.table_schemas import COMMIT, SCHEMAS, TableName, laid_out, with_commit
@@ -129,6 +129,33 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
         version = _retried(table, write)
     note_written(table.uri, version=version, rows=content.num_rows)
     return version
+
+
+def append_behind(table: Table, rows: Sequence[Mapping[str, Any]], version: int | None) -> int:
+    """Add rows as the commit that follows `version`, or not at all; the table's version after it.
+
+    Of all who try behind the same version one succeeds, on a local path and on S3. None: the table
+    is not there yet.
+
+    Raises:
+        TableConflict: another commit came first; nothing was written.
+        OutageError: the store does not answer.
+    """
+    content, expected = laid_out(table.name, rows), version or 0
+    with explained(table.uri):
+        target = _opened(table, content.schema, version)
+        if int(target.version()) != expected:
+            msg = f"{table.uri} is at version {target.version()} already; nothing was written."
+            raise TableConflict(msg)
+        write_deltalake(
+            target,
+            content,
+            mode="append",
+            schema_mode="merge",
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+    note_written(table.uri, version=expected + 1, rows=content.num_rows)
+    return expected + 1
 
 
 def read(

@@ -147,17 +147,16 @@ def look() -> Answer:
 
 def state() -> Answer:
     """All that a change of champion touches, and the flags of the golden and of faulty rows."""
-    from pipeline import ledger, settings, tables
+    from pipeline import settings, tables
     from pipeline.data.fingerprint import fingerprint, row_hashes
     from pipeline.registry import versions
     from pipeline.registry.connection import connect
-    from pipeline.steps.records import read_ledger
+    from pipeline.steps import book
     from pipeline.tables import Table
 
     here = settings.load()
     client = connect(here)
-    entries = read_ledger(here, NAME)
-    ledger.verify(entries)
+    held = book.proven(here, NAME)
     scores = tables.read(Table(here.storage, NAME, "scores"))
     return {
         "live": look(),
@@ -167,13 +166,13 @@ def state() -> Answer:
             str(each.number): {key: each.tags.get(key) for key in _LIFE}
             for each in versions.every(client, NAME)
         },
-        "ledger": [(d.action, d.version, d.replaced) for d in ledger.changes(entries)],
+        "ledger": [(d.action, d.version, d.replaced) for d in held.changes],
         "scores": fingerprint(row_hashes(scores), scores.columns),
         "scored by": sorted({int(version) for version in scores["version"]}),
     }
 
 
-_LIFE = ("status", "rolled_back", "rescoring", "decision.announced")
+_LIFE = ("status", "rolled_back", "rescoring")
 
 
 def _flags() -> str:

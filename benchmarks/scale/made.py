@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -127,18 +127,34 @@ def go_live(place: Place) -> None:
 
 
 def register(bundle: Path) -> None:
-    """Make `bundle` the champion in the registry of this process's environment."""
+    """Make `bundle` live in the ledger and the registry of this process's environment."""
     from pipeline import settings
-    from pipeline.registry import promotion, versions
+    from pipeline.detector.sums import verify_sums
+    from pipeline.ledger import Decision
+    from pipeline.registry import versions
     from pipeline.registry.connection import connect
+    from pipeline.steps.going_live.champion import change_champion
 
-    client = connect(settings.load())
+    here = settings.load()
+    client = connect(here)
     run = client.create_run(client.create_experiment(NAME))
     features = tuple(FEATURES)
     version = versions.register(
         client, model=NAME, run_id=run.info.run_id, bundle=bundle, features=features
     )
-    client.set_registered_model_alias(NAME, promotion.CHAMPION, str(version.number))
+    decision = Decision(
+        action="promotion",
+        detector=NAME,
+        version=version.number,
+        replaced=None,
+        who="benchmark",
+        why="made for a benchmark",
+        run_id=run.info.run_id,
+        card_sha256="",
+        decided_at=datetime.now(UTC).isoformat(),
+        bundle_sha256=verify_sums(bundle),
+    )
+    change_champion(here, decision)
 
 
 def _fitted(folder: Path) -> Path:

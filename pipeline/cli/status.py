@@ -146,6 +146,10 @@ def _screen(health: Health, *, proof: bool) -> Iterator[str]:
 def _lines(health: Health) -> Iterator[tuple[str, str]]:
     yield "last scored", str(health.last_scored or "never")
     yield "live", _live(health)
+    for fault in health.faults:
+        yield "ledger", fault.what
+    if not health.faults:
+        yield "ledger", "holds"
     rates = ", ".join(
         f"{rate:.2%} of rows in {span} days"
         for span, rate in health.alert_rate.items()

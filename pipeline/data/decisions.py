@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from pipeline.config import DetectorSpec
+from pipeline.data import answered
 from pipeline.data.channels import channels
 from pipeline.data.decision import Decision
 from pipeline.data.label import require_zone
 from pipeline.errors import DataError
-from pipeline.tables import Table, append, read
+from pipeline.tables import Table
 
 __all__ = ["Decision", "add_decision", "decisions_as_of"]
 
@@ -31,27 +31,22 @@ def add_decision(root: str, spec: DetectorSpec, decision: Decision) -> bool:
         raise DataError(msg)
     if decision in decisions_as_of(root, spec.name, decision.created_at):
         return False
-    row = {**asdict(decision), "date": decision.created_at.astimezone(UTC).date()}
-    append(Table(root, spec.name, "decisions"), [row])
+    answered.add(Table(root, spec.name, "decisions"), [asdict(decision)])
     return True
 
 
 def decisions_as_of(root: str, detector: str, as_of: datetime) -> tuple[Decision, ...]:
-    """The decisions that somebody had taken by `as_of`, oldest first; superseded ones included."""
+    """The decisions that somebody had taken by `as_of`, oldest first; superseded ones included.
+
+    Raises:
+        UnprovenAnswer: one that no trusted key has signed.
+    """
     require_zone("as_of", as_of)
-    rows = read(Table(root, detector, "decisions"), last_day=as_of.astimezone(UTC).date())
-    taken = [_decision(row) for row in rows.to_dict("records")]
+    rows = answered.given_by(Table(root, detector, "decisions"), as_of.astimezone(UTC).date())
+    taken = [Decision(**row) for row in rows]
     return tuple(
         sorted(
             (each for each in taken if each.created_at <= as_of),
             key=lambda each: (each.created_at, each.channel, each.entity or "", each.decision),
         )
     )
-
-
-def _decision(row: dict[Any, Any]) -> Decision:
-    content = {field.name: row[field.name] for field in fields(Decision)}
-    for name in ("since", "created_at"):
-        content[name] = content[name].to_pydatetime().astimezone(UTC)
-    content["entity"] = content["entity"] if isinstance(content["entity"], str) else None
-    return Decision(**content)

@@ -7,12 +7,12 @@ can be asked again with that day as `as_of`, and a run of the past repeats itsel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Any
 
+from pipeline.data import answered
 from pipeline.data.label import Label, by_age, require_zone, verdicts
-from pipeline.tables import Table, append, read
+from pipeline.tables import Table
 
 __all__ = ["Label", "add_labels", "labels_as_of", "verdicts"]
 
@@ -25,7 +25,7 @@ def add_labels(root: str, detector: str, labels: Sequence[Label]) -> int:
     standing = set(labels_as_of(root, detector, newest))
     fresh = [label for label in dict.fromkeys(labels) if label not in standing]
     if fresh:
-        append(Table(root, detector, "labels"), [_row(label) for label in fresh])
+        answered.add(Table(root, detector, "labels"), [asdict(label) for label in fresh])
     return len(fresh)
 
 
@@ -40,10 +40,13 @@ def labels_as_of(
     """The labels that somebody had made by `as_of`, oldest first; superseded ones included.
 
     With `first` and `last` only those whose span touches these UTC days, both included.
+
+    Raises:
+        UnprovenAnswer: one that no trusted key has signed.
     """
     require_zone("as_of", as_of)
-    rows = read(Table(root, detector, "labels"), last_day=as_of.astimezone(UTC).date())
-    labels = [_label(row) for row in rows.to_dict("records")]
+    rows = answered.given_by(Table(root, detector, "labels"), as_of.astimezone(UTC).date())
+    labels = [Label(**row) for row in rows]
     return tuple(
         sorted(
             (
@@ -56,16 +59,3 @@ def labels_as_of(
             key=by_age,
         )
     )
-
-
-def _row(label: Label) -> dict[str, Any]:
-    # By the day it was made, so that a reader of an earlier day need not open it.
-    return {**asdict(label), "date": label.created_at.astimezone(UTC).date()}
-
-
-def _label(row: dict[Any, Any]) -> Label:
-    content = {field.name: row[field.name] for field in fields(Label)}
-    for name in ("start", "end", "created_at"):
-        content[name] = content[name].to_pydatetime().astimezone(UTC)
-    content["entity"] = content["entity"] if isinstance(content["entity"], str) else None
-    return Label(**content)

@@ -1,29 +1,50 @@
-"""The ledger: who promoted, rolled back or rejected what, why, and in which order."""
+"""The ledger: who promoted, rolled back or rejected what, why, and in which order.
+
+What is live is what it says. Each entry carries the hash of the entry before it and an Ed25519
+signature, and the head is kept outside the table: `entries`, `proof`, `heads`. `history` reads what
+was live from it, `keys` and `keyring` hold the keys.
+"""
 
 from __future__ import annotations
 
 from pipeline.ledger.entries import (
+    NOTHING,
     Action,
     Decision,
     Entry,
+    Head,
     card_hash,
     chain,
-    changes,
     from_row,
-    line_of_champions,
+    head_of,
     to_row,
-    verify,
 )
+from pipeline.ledger.history import (
+    Standing,
+    changes,
+    digest_of,
+    evidence_of,
+    line_of_champions,
+    standing,
+)
+from pipeline.ledger.proof import fault_of
 
 __all__ = [
+    "NOTHING",
     "Action",
     "Decision",
     "Entry",
+    "Head",
+    "Standing",
     "card_hash",
     "chain",
     "changes",
+    "digest_of",
+    "evidence_of",
+    "fault_of",
     "from_row",
+    "head_of",
     "line_of_champions",
+    "standing",
     "to_row",
-    "verify",
 ]

@@ -1,21 +1,29 @@
-"""The ledger: who promoted, rolled back or rejected what, why, and in which order. Pure.
-
-Each entry carries the hash of the entry before it, so an entry that is changed, removed or slipped
-in later breaks the chain at that place and `verify` names it.
-"""
+"""An entry of the ledger: what was decided, chained to the entry before it, and signed. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from pipeline.errors import DataError
+from pipeline.ledger.keys import PrivateKey, PublicKey, Signature
 
-Action = Literal["promotion", "rollback", "rejection"]
+Action = Literal[
+    "promotion", "rollback", "rejection", "withdrawal", "adoption", "restoration", "rotation"
+]
+
 GENESIS = "0" * 64
+NOTHING = 0
+"""The version of an entry after which nothing is live."""
+
+SIGNED = 2
+"""Format of an entry. 1: releases before signatures, whose hash covers fewer columns."""
+
+_FIRST_COLUMNS = (
+    *("action", "detector", "version", "replaced", "who", "why", "run_id"),
+    *("card_sha256", "decided_at"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,15 +31,20 @@ class Decision:
     """What was decided about one version, before it is chained.
 
     Attributes:
-        action: what was done.
+        action: what was done. `promotion` and `rollback` change what is live, `withdrawal` leaves
+            nothing live, `rejection` changes nothing. `adoption` vouches for all entries before it,
+            `restoration` for a ledger that came back from a backup, `rotation` begins a new key.
         detector: whose version it is.
-        version: the model version decided about.
+        version: the model version decided about; of the last three the live one; NOTHING: none.
         replaced: the champion that it replaced, or None.
         who: the person or DAG run that decided.
         why: one sentence.
         run_id: the MLflow run of the candidate.
         card_sha256: hash of the promotion card that the decision rests on.
         decided_at: UTC, ISO 8601.
+        bundle_sha256: digest of the version's bundle; empty: it is not known.
+        evidence: what the decision rests on, JSON; see `pipeline.ledger.evidence`.
+        approval: a person's signed answer, JSON; empty: nobody was asked.
     """
 
     action: Action
@@ -43,15 +56,37 @@ class Decision:
     run_id: str
     card_sha256: str
     decided_at: str
+    bundle_sha256: str = ""
+    evidence: str = ""
+    approval: str = ""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A decision in its place in the chain; `sequence` counts from 1."""
+    """A decision in its place in the chain.
+
+    Attributes:
+        sequence: counts from 1.
+        decision: what was decided.
+        previous_hash: the head of the ledger before it.
+        hash: over all of it but the signature, hexadecimal.
+        format: SIGNED, or 1.
+        signature: of the hash; empty in format 1.
+    """
 
     sequence: int
     decision: Decision
     previous_hash: str
+    hash: str
+    format: int = SIGNED
+    signature: Signature = field(default=Signature("", ""))
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a ledger: how many entries it has, and the hash of the last one."""
+
+    length: int
     hash: str
 
 
@@ -60,50 +95,34 @@ def card_hash(card: str) -> str:
     return hashlib.sha256(card.encode()).hexdigest()
 
 
-def chain(decision: Decision, last: Entry | None) -> Entry:
+def head_of(last: Entry | None) -> Head:
+    """The head of a ledger that ends with `last`."""
+    return Head(last.sequence, last.hash) if last else Head(0, GENESIS)
+
+
+def chain(decision: Decision, last: Entry | None, key: PrivateKey) -> Entry:
     """The entry that appends `decision` behind `last` (None: the first of a ledger)."""
-    sequence = last.sequence + 1 if last else 1
-    previous = last.hash if last else GENESIS
-    return Entry(sequence, decision, previous, _digest(sequence, decision, previous))
+    head = head_of(last)
+    content = hash_of(head.length + 1, decision, head.hash, SIGNED)
+    signature = key.sign(_signed(content))
+    return Entry(head.length + 1, decision, head.hash, content, SIGNED, signature)
 
 
-def verify(entries: Sequence[Entry]) -> None:
-    """Check a whole ledger, oldest first.
-
-    Raises:
-        DataError: the first entry whose place or content does not fit the chain.
-    """
-    last: Entry | None = None
-    for entry in entries:
-        if entry != chain(entry.decision, last):
-            msg = (
-                f"Ledger entry {entry.sequence} ({entry.decision.action} of version "
-                f"{entry.decision.version}) does not continue the chain at position "
-                f"{last.sequence + 1 if last else 1}: the ledger was changed after it was "
-                "written. Restore the table from its Delta history and compare."
-            )
-            raise DataError(msg)
-        last = entry
+def is_signed_by(entry: Entry, key: PublicKey) -> bool:
+    """Whether `key` proves the signature of `entry`."""
+    signature = entry.signature
+    return signature.key == key.id and key.proves(_signed(entry.hash), signature.value)
 
 
-def changes(entries: Sequence[Entry]) -> tuple[Decision, ...]:
-    """The decisions that changed what is live, oldest first: all but the rejections."""
-    return tuple(e.decision for e in entries if e.decision.action != "rejection")
-
-
-def line_of_champions(decisions: Sequence[Decision]) -> tuple[int, ...]:
-    """The champion, last, behind the versions that lead back from it, oldest first.
-
-    A promotion goes one on. A rollback takes away what it skipped: behind version 2, reached from 3
-    by a rollback, stands what stood behind 2 before 3 came, and never 3.
-    """
-    line: list[int] = []
-    for decision in decisions:
-        if decision.action == "rollback":
-            line = line[: line.index(decision.version)] if decision.version in line else line[:-1]
-        line = [number for number in line if number != decision.version]
-        line.append(decision.version)
-    return tuple(line)
+def hash_of(sequence: int, decision: Decision, previous: str, layout: int) -> str:
+    """The hash of an entry of format `layout` in its place."""
+    content: dict[str, Any] = asdict(decision)
+    if layout < SIGNED:
+        content = {name: content[name] for name in _FIRST_COLUMNS}
+    else:
+        content["format"] = layout
+    text = json.dumps({"sequence": sequence, "previous": previous, **content}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def to_row(entry: Entry) -> dict[str, Any]:
@@ -113,20 +132,37 @@ def to_row(entry: Entry) -> dict[str, Any]:
         **asdict(entry.decision),
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
+        "format": entry.format,
+        "key": entry.signature.key,
+        "signature": entry.signature.value,
     }
 
 
 def from_row(row: dict[str, Any]) -> Entry:
-    """Inverse of `to_row`."""
-    replaced = row["replaced"]
-    values = {field.name: row[field.name] for field in fields(Decision)}
+    """Inverse of `to_row`; of a row of an earlier release, too."""
+    later = {each.name for each in fields(Decision)} - set(_FIRST_COLUMNS)
+    values = {name: row[name] for name in _FIRST_COLUMNS}
+    values |= {name: _text(row.get(name)) for name in later}
     values["version"] = int(row["version"])
-    values["replaced"] = None if replaced is None or replaced != replaced else int(replaced)  # noqa: PLR0124 - NaN is how a frame says None
-    return Entry(int(row["sequence"]), Decision(**values), row["previous_hash"], row["hash"])
-
-
-def _digest(sequence: int, decision: Decision, previous: str) -> str:
-    content = json.dumps(
-        {"sequence": sequence, "previous": previous, **asdict(decision)}, sort_keys=True
+    values["replaced"] = None if _is_none(row["replaced"]) else int(row["replaced"])
+    layout = row.get("format")
+    return Entry(
+        sequence=int(row["sequence"]),
+        decision=Decision(**values),
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+        format=1 if _is_none(layout) else int(str(layout).partition(".")[0]),
+        signature=Signature(_text(row.get("key")), _text(row.get("signature"))),
     )
-    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _signed(content: str) -> bytes:
+    return f"plimsoll ledger {content}".encode()
+
+
+def _text(value: Any) -> str:
+    return "" if _is_none(value) else str(value)
+
+
+def _is_none(value: Any) -> bool:
+    return value is None or value != value  # noqa: PLR0124 - NaN is how a frame says None

@@ -137,6 +137,12 @@ GAUGES: tuple[Gauge, ...] = (
         "standing",
         lambda c: c.muted,
     ),
+    Gauge(
+        "ledger_faults",
+        "Things that are not as the ledger says: its proof, the live version, the alias.",
+        "standing",
+        lambda c: c.faults,
+    ),
 )
 
 LABELLED: tuple[LabelledGauge, ...] = (

@@ -118,6 +118,7 @@ class Standing:
         muted: channels of machines that the newest day's scores left out.
         unsettled: expected days that ended in no verdict.
         last: last day that will ever be expected; None: they go on.
+        faults: things that are not as the ledger says.
     """
 
     incidents: int
@@ -125,6 +126,7 @@ class Standing:
     muted: int
     unsettled: int
     last: date | None
+    faults: int = 0
 
 
 Content = Ingested | Scored | Drifted | Trained | Live | Standing

@@ -1,9 +1,8 @@
-"""Moving the aliases, and nothing else that is live. Always under the promotion lock.
+"""Letting aliases and tags say what is live. Always under the promotion lock.
 
 `champion` is the live bundle, `challenger` a candidate that passed its gate and waits, `previous`
-the way back. What is live changes in one call, `make_champion`; everything else that says so
-(ledger, tags, `previous`) follows from it, and can be done again after a crash. For that the
-decision is announced on the version before the call and forgotten when all has followed.
+the way back. What is live is what the ledger says; aliases and tags follow from it (`follow`), and
+can do so again after a crash.
 """
 
 from __future__ import annotations
@@ -38,37 +37,29 @@ def refuse_other_champion(current: int | None, expected: int | None, to: int, mo
         raise PromotionConflict(msg)
 
 
-def make_champion(client: MlflowClient, decision: Decision) -> None:
-    """Announce `decision` and make its version the live one.
-
-    Raises:
-        PromotionConflict: somebody moved the alias by hand at the same moment.
-    """
-    model, to = decision.detector, decision.version
-    tags.announce(client, decision)
-    client.set_registered_model_alias(model, CHAMPION, str(to))
-    moved = number_of(client, model, CHAMPION)
-    if moved != to:
-        # A person with the EDIT right can move an alias in the UI, past any lock of ours.
-        msg = (
-            f"The champion of {model} was set to version {to} but reads {_named(moved)}: somebody "
-            "moved it by hand meanwhile. Look at the versions, then run the DAG again."
-        )
-        raise PromotionConflict(msg)
-
-
 def follow(client: MlflowClient, decision: Decision, *, previous: int | None) -> None:
     """Let tags and aliases say what `decision`, whose version is live, has changed.
 
     Called again it changes nothing. `previous` is the way back from now on, None: there is none.
+    The alias `champion` moves last: once it is right, all is.
     """
     model, number = decision.detector, decision.version
     if decision.action == "rollback" and decision.replaced is not None:
-        tags.mark_rolled_back(client, model, decision.replaced, reason=decision.why)
+        left = versions.by_number(client, model, decision.replaced)
+        if left is not None and tags.status_of(left) != "rolled_back":
+            tags.mark_rolled_back(client, model, left.number, reason=decision.why)
     point_previous(client, model, previous)
     tags.mark_champion(client, model, number)
     clear_challenger(client, model, number)
-    tags.forget_announcement(client, model, number)
+    if number_of(client, model, CHAMPION) != number:
+        client.set_registered_model_alias(model, CHAMPION, str(number))
+
+
+def point_at_nothing(client: MlflowClient, model: str) -> None:
+    """Take the aliases of what is live, and of the way back, away."""
+    for alias in (CHAMPION, PREVIOUS):
+        if number_of(client, model, alias) is not None:
+            client.delete_registered_model_alias(model, alias)
 
 
 def point_previous(client: MlflowClient, model: str, number: int | None) -> None:

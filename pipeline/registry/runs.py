@@ -9,12 +9,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import structlog
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from pipeline.detector.drawn import DrawnThreshold
 from pipeline.provenance import code_version
+
+log = structlog.get_logger()
 
 _NO_SIGN_OF_A_METRIC = re.compile(r"[^\w.\- :]")
 _LONGEST_NAME = 200  # MLflow takes 250 signs, and the family and a digest go with them
@@ -153,9 +156,13 @@ def experiment_of(client: MlflowClient, detector: str) -> str | None:
 
 
 def _experiment(client: MlflowClient, detector: str) -> str:
-    existing = experiment_of(client, detector)
+    existing = client.get_experiment_by_name(detector)
     if existing is not None:
-        return existing
+        if existing.lifecycle_stage == "deleted":
+            # One click in the UI does that, and MLflow would take no run for it any more.
+            client.restore_experiment(existing.experiment_id)
+            log.warning("deleted_experiment_restored", detector=detector)
+        return str(existing.experiment_id)
     try:
         return str(client.create_experiment(detector, tags={_DESCRIPTION: _ABOUT.format(detector)}))
     except MlflowException:

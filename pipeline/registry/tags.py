@@ -6,27 +6,24 @@
 `rescoring`               `due` as long as days that it scored await scoring by its successor
 `kind`                    trained or recalibrated
 `weights_of`              the version whose network this is: its own number when it was trained
-`decision.announced`      the decision that is making it champion, until all has followed from it
+`ledger.head`             the head of the ledger when it last became champion, signed
+`bundle_sha256`           digest of its bundle, as its gate saw it; the ledger's is what counts
 ========================  =====================================================================
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Literal
 
 from mlflow import MlflowClient
 
-from pipeline.ledger import Decision
-from pipeline.records import from_json
 from pipeline.registry.versions import Version
 
 Status = Literal["challenger", "champion", "previous", "retired", "rejected", "rolled_back"]
 
 STATUS, ROLLED_BACK, RESCORING = "status", "rolled_back", "rescoring"
 KIND, WEIGHTS_OF = "kind", "weights_of"
-_ANNOUNCED = "decision.announced"
+_HEAD = "ledger.head"
 _DUE = "due"
 
 
@@ -45,22 +42,19 @@ def weights_of(version: Version) -> int:
     return int(version.tags.get(WEIGHTS_OF, version.number))
 
 
-def announce(client: MlflowClient, decision: Decision) -> None:
-    """Write down what is about to be done, where the next run will find it."""
-    client.set_model_version_tag(
-        decision.detector, str(decision.version), _ANNOUNCED, json.dumps(asdict(decision))
-    )
+def ledger_head(version: Version) -> str:
+    """The head of the ledger when it last became champion; empty when it never did."""
+    return version.tags.get(_HEAD, "")
 
 
-def announced(version: Version) -> Decision | None:
-    """The decision that was making `version` champion when something interrupted it."""
-    text = version.tags.get(_ANNOUNCED)
-    return from_json(Decision, json.loads(text)) if text else None
+def keep_ledger_head(client: MlflowClient, model: str, number: int, head: str) -> None:
+    """Keep the head of the ledger on the version that it made live."""
+    client.set_model_version_tag(model, str(number), _HEAD, head)
 
 
-def forget_announcement(client: MlflowClient, model: str, number: int) -> None:
-    """All has followed from the decision."""
-    client.delete_model_version_tag(model, str(number), _ANNOUNCED)
+def bundle_digest(version: Version) -> str:
+    """The digest of its bundle as its gate tagged it; empty when it did not."""
+    return version.tags.get("bundle_sha256", "")
 
 
 def mark_champion(client: MlflowClient, model: str, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _ABOUT = (
 )
 _LONGEST_CARD = 5000  # signs of a description that MLflow's database takes
 _CUT = "\n\n*Cut here; the run's `card.md` has all of it.*"
+_GONE = re.compile(r"\b404\b|not found|No such|does not exist|Unable to find", re.IGNORECASE)
 _NEEDED_TO_SCORE = ("numpy", "onnxruntime", "pandas", "pyarrow", "pydantic", "safetensors")
 
 
@@ -128,12 +130,30 @@ def every(client: MlflowClient, model: str) -> tuple[Version, ...]:
             return tuple(sorted(found, key=lambda version: version.number))
 
 
+class FilesGone(Exception):  # noqa: N818 - names what was found
+    """The files of a version are not where MLflow says; the message says what it said."""
+
+
 def download(wanted: Version, folder: Path) -> Path:
-    """The bundle directory of the version, fetched into `folder`."""
-    root = Path(
-        mlflow.artifacts.download_artifacts(artifact_uri=wanted.source, dst_path=str(folder))
-    )
-    return next(path.parent for path in root.rglob("detector.json"))
+    """The bundle directory of the version, fetched into `folder`.
+
+    Raises:
+        FilesGone: they are not there, or hold no bundle.
+    """
+    try:
+        root = Path(
+            mlflow.artifacts.download_artifacts(artifact_uri=wanted.source, dst_path=str(folder))
+        )
+    except (MlflowException, OSError) as error:
+        # An artifact that is not there has no error code of its own.
+        if _GONE.search(told := " ".join(str(error).split())):
+            raise FilesGone(told[:200]) from error
+        raise
+    found = next(root.rglob("detector.json"), None)
+    if found is None:
+        msg = "its files hold no detector.json"
+        raise FilesGone(msg)
+    return found.parent
 
 
 def _ensure_model(client: MlflowClient, model: str) -> None:

@@ -1,8 +1,9 @@
 """The bundles that are live, at hand on this machine.
 
-A version never changes, so what was fetched once is kept in the cache, under a name made of where
-it came from. Loading verifies every hash and the golden rows; a process does so again only when a
-file has changed since.
+What is live is what the ledger says, and a bundle is the version's if it has the digest that the
+ledger holds; an alias or a file that says otherwise is not obeyed. A version never changes, so what
+was fetched once is kept in the cache, under a name made of its digest. Loading verifies every hash
+and the golden rows; a process does so again only when a file has changed since.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline import lineage, log_context, settings
+from pipeline import ledger, lineage, log_context, settings
 from pipeline.detector.bundle import Bundle, load_bundle
-from pipeline.errors import BundleError, NothingLive
-from pipeline.registry import promotion, versions
-from pipeline.registry.connection import connect
+from pipeline.detector.sums import verify_sums
+from pipeline.errors import BundleError, NothingLive, UnprovenBundle
+from pipeline.registry import promotion, tags, versions
+from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
+from pipeline.shell import this_shell
+from pipeline.steps import book
+from pipeline.steps.book import Book
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,10 @@ def champion(detector: str) -> Live:
 
     Raises:
         NothingLive: nothing is.
+        UnprovenLedger: the ledger does not hold.
+        UnprovenBundle: its bundle is gone, or is not the one that the ledger names.
     """
-    found = by_alias(detector, promotion.CHAMPION)
+    found = champion_or_none(detector)
     if found is None:
         msg = f"{detector} has no champion yet; run its train DAG first."
         raise NothingLive(msg)
@@ -45,29 +52,134 @@ def champion(detector: str) -> Live:
     return found
 
 
-def by_alias(detector: str, alias: str) -> Live | None:
-    """The version that `alias` points to, or None."""
-    found = versions.by_alias(connect(settings.load()), detector, alias)
-    return None if found is None else opened(found)
+def champion_or_none(detector: str) -> Live | None:
+    """The live version, or None."""
+    here = settings.load()
+    held = book.proven(here, detector)
+    found = registered(connect(here), held)
+    return None if found is None else opened(found, held)
 
 
-def opened(version: Version) -> Live:
-    """`version` with its bundle, from the cache or fetched into it."""
-    kept = _kept_at(version)
+def previous(detector: str) -> Live | None:
+    """The version to return to from the champion, or None."""
+    here = settings.load()
+    client, held = connect(here), book.proven(here, detector)
+    number = way_back(client, held)
+    found = versions.by_number(client, detector, number) if number is not None else None
+    return None if found is None else opened(found, held)
+
+
+def challenger(detector: str) -> Live | None:
+    """The candidate that passed its gate and waits, or None; it decides nothing."""
+    here = settings.load()
+    found = versions.by_alias(connect(here), detector, promotion.CHALLENGER)
+    return None if found is None else opened(found, book.read(here, detector))
+
+
+def registered(client: Client, held: Book) -> Version | None:
+    """The version that is live by a ledger that is proven; None: nothing is.
+
+    Raises:
+        UnprovenBundle: MLflow does not have it.
+        UnprovenLedger: the head that was kept on it is not of this ledger.
+    """
+    standing = held.live
+    if standing is None:
+        return None
+    found = versions.by_number(client, held.detector, standing.version)
+    if found is None:
+        msg = (
+            f"Version {standing.version} of {held.detector} is live by the ledger, and MLflow does "
+            f"not have it: the version or its model was deleted or renamed there. {_way_out(held)}"
+        )
+        raise UnprovenBundle(msg)
+    book.refuse_unproven(held, book.fault(settings.load(), held, (found,)))
+    return found
+
+
+def way_back(client: Client, held: Book) -> int | None:
+    """The version to return to from the champion: the newest behind it that still exists.
+
+    What was rolled back is not behind it, see `ledger.line_of_champions`.
+    """
+    behind = reversed(ledger.line_of_champions(held.changes)[:-1])
+    there = (n for n in behind if versions.by_number(client, held.detector, n) is not None)
+    return next(there, None)
+
+
+def opened(version: Version, held: Book) -> Live:
+    """`version` with its bundle, from the cache or fetched into it.
+
+    Raises:
+        UnprovenBundle: it is gone, damaged, or not the one that the ledger names.
+        BundleError: this release cannot read it.
+    """
+    digest = held.digest_of(version.number) or tags.bundle_digest(version)
+    kept = _kept_at(version, digest)
     if kept.is_dir():
         try:
-            return Live(version, _loaded(kept, _state(kept)))
-        except BundleError:
+            return _whole(kept, digest, version, held)
+        except UnprovenBundle:
             shutil.rmtree(kept)  # a damaged copy: the registry has the original
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-        fetched = versions.download(version, Path(scratch))
+        fetched = _fetched(version, Path(scratch), held)
+        _refuse_other(fetched, digest, version, held)
         try:
             fetched.rename(kept)
         except OSError:
             if not kept.is_dir():  # else another task was first, with the same files
                 raise
+    return _whole(kept, digest, version, held)
+
+
+def _whole(kept: Path, digest: str, version: Version, held: Book) -> Live:
+    _refuse_other(kept, digest, version, held)
     return Live(version, _loaded(kept, _state(kept)))
+
+
+def _fetched(version: Version, scratch: Path, held: Book) -> Path:
+    try:
+        return versions.download(version, scratch)
+    except versions.FilesGone as error:
+        msg = (
+            f"The bundle of version {version.number} of {held.detector} is gone from MLflow "
+            f"({error}). {_way_out(held)}"
+        )
+        raise UnprovenBundle(msg) from error
+
+
+def _refuse_other(folder: Path, digest: str, version: Version, held: Book) -> None:
+    """Return if the bundle in `folder` is whole, and the one that is meant; empty: any is."""
+    try:
+        found = _digest(folder, _state(folder))
+    except BundleError as error:
+        msg = f"Version {version.number} of {held.detector}: {error} {_way_out(held)}"
+        raise UnprovenBundle(msg) from error
+    if digest and found != digest:
+        msg = (
+            f"The bundle of version {version.number} of {held.detector} has the digest "
+            f"{found[:12]}, and was judged and recorded with {digest[:12]}: its files were "
+            f"replaced. {_way_out(held)}"
+        )
+        raise UnprovenBundle(msg)
+
+
+def _way_out(held: Book) -> str:
+    shell, name = this_shell(), held.detector
+    back = shell.trigger(f"{name}__rollback", target="previous", reason="its bundle is gone")
+    by_rollback = f"`{back}`" if back else f"trigger {name}__rollback"
+    return (
+        "Restore it from a backup, or go back to a version that is whole "
+        f"({by_rollback}); if none is left, say so with "
+        f"`{shell.plimsoll('ledger', name, '--withdraw', '--reason', 'its bundle is lost')}` and "
+        "train a new one."
+    )
+
+
+@lru_cache(maxsize=16)
+def _digest(folder: Path, _state: tuple[object, ...]) -> str:
+    return verify_sums(folder)
 
 
 @lru_cache(maxsize=4)  # champion and challenger, and as many behind them
@@ -82,6 +194,6 @@ def _state(kept: Path) -> tuple[object, ...]:
     return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in held)
 
 
-def _kept_at(version: Version) -> Path:
-    name = hashlib.sha256(f"{version.run_id} {version.source}".encode()).hexdigest()[:16]
-    return settings.load().cache / "bundles" / name
+def _kept_at(version: Version, digest: str) -> Path:
+    name = digest or hashlib.sha256(f"{version.run_id} {version.source}".encode()).hexdigest()
+    return settings.load().cache / "bundles" / name[:32]

@@ -11,17 +11,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from pipeline import ledger, settings, tables
+from pipeline import settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
 from pipeline.metrics import store, taking
 from pipeline.metrics.reading import Drifted, Reading, Scored, Standing, Trained
+from pipeline.registry.connection import connect
 from pipeline.settings import Settings
+from pipeline.steps import book
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import Live
-from pipeline.steps.records import read_ledger
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _standing(spec: DetectorSpec) -> list[Reading]:
     """What is open; nothing where nobody keeps it, as it takes many tables to find out."""
     # Here, because what is open is found with the very steps that record it.
     from pipeline.steps.oversight.open_points import open_points
+    from pipeline.steps.oversight.trust import faults_of
 
     here, now = settings.load(), datetime.now(UTC)
     if here.database is None:
@@ -124,6 +126,7 @@ def _standing(spec: DetectorSpec) -> list[Reading]:
         muted=len(points.muted),
         unsettled=len(points.unsettled),
         last=spec.schedule.end,
+        faults=len(faults_of(here, connect(here), spec.name)),
     )
     return [Reading(spec.name, "standing", now.date(), now, content)]
 
@@ -132,7 +135,7 @@ def _live(detector: str) -> list[Reading]:
     here, now = settings.load(), datetime.now(UTC)
     if here.database is None:
         return []
-    content = taking.live(ledger.changes(read_ledger(here, detector)), _lines(here, detector))
+    content = taking.live(book.read(here, detector).changes, _lines(here, detector))
     return [Reading(detector, "live", now.date(), now, content)] if content else []
 
 

@@ -8,7 +8,7 @@ from pipeline.registry import tags
 from pipeline.registry import versions as registered
 from pipeline.registry.connection import connect
 from pipeline.registry.versions import Version
-from pipeline.steps import live
+from pipeline.steps import book, live
 from pipeline.steps.live import Live
 
 
@@ -18,11 +18,12 @@ def version_of(detector: str, number: int) -> Live:
     Raises:
         DataError: it was deleted.
     """
-    found = registered.by_number(connect(settings.load()), detector, number)
+    here = settings.load()
+    found = registered.by_number(connect(here), detector, number)
     if found is None:
         msg = f"Version {number} of {detector} was deleted meanwhile; start the DAG anew."
         raise DataError(msg)
-    return live.opened(found)
+    return live.opened(found, book.proven(here, detector))
 
 
 def same_weights(detector: str, version: Version) -> frozenset[int]:

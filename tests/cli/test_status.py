@@ -9,10 +9,12 @@ import yaml
 from pipeline import settings, tables
 from pipeline.cli import main, status
 from pipeline.data.attempts import Attempt, record
+from pipeline.ledger import Decision
 from pipeline.registry import connection
 from pipeline.scheduler import Dag
 from pipeline.steps.oversight import health
 from pipeline.tables import Table
+from tests import ledger_book
 from tests.builders import make_spec, moment
 from tests.steps.asked import put_incident
 from tests.steps.fake_registry import FakeRegistry
@@ -59,9 +61,14 @@ def plant(tmp_path, monkeypatch) -> Plant:
     registry = FakeRegistry(versions=2)
     registry.aliases["champion"] = 2
     monkeypatch.setattr(health, "connect", lambda _: registry)
+    went_live = Decision("promotion", "pumps", 2, None, "ada", "", "m1", "", NOW)
+    ledger_book.write(settings.load(), went_live)
     line = {"date": made.days[0], "version": 2, "threshold": 1.5, "threshold_low": 1.2}
     tables.append(Table(made.root, "pumps", "thresholds"), [line])
     return made
+
+
+NOW = datetime.now(UTC).isoformat()
 
 
 def told(capsys, *arguments: str) -> SimpleNamespace:

@@ -31,9 +31,9 @@ from pipeline.scoring import score_frame
 from pipeline.settings import REPOSITORY
 from pipeline.steps import live
 from pipeline.steps.operation.scoring import score_days
-from pipeline.steps.records import read_ledger, write_decision
 from pipeline.table_schemas import TABLES
 from pipeline.tables import Table
+from tests import ledger_book
 from tests.builders import days, make_frame, make_spec, moment
 from tests.integration.conftest import _free_ports
 from tests.steps.plant_world import AS_OF, HISTORY, SMALL, promote_trained
@@ -225,7 +225,7 @@ def open_farm(folder: Path) -> None:
         run_id="r",
     )
     promote_trained(here, AS_OF)
-    write_decision(here, REJECTED)
+    ledger_book.write(here, REJECTED)
     score_days("pumps", [day.isoformat() for day in LAST_DAYS], run="score/1")
 
 
@@ -276,7 +276,7 @@ def test_a_destroyed_deployment_comes_back_and_scores_the_same_bits(
         pd.testing.assert_frame_equal(champion_scores(), before, check_exact=True)
         for name, rows in deployment.content().items():
             assert in_any_order(rows) == in_any_order(content[name]), name
-        ledger.verify(entries := read_ledger(settings.load(), "pumps"))
+        entries = ledger_book.entries(settings.load(), "pumps")
         assert len(entries) == 2
         assert database.do("plimsoll", METRICS, role="plimsoll_reader") == metrics
         again = score_days("pumps", [LAST_DAYS[0].isoformat()], run="score/2")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.embedded.backfill import wait_for_partitions
-from pipeline import ledger, settings
+from pipeline import settings
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live import promotion
 from pipeline.steps.operation.incidents import incidents_between
@@ -207,7 +207,6 @@ def test_recalibration_keeps_the_weights_and_moves_the_line(plant, live, redrawn
     assert champion.number != live
     assert champion.tags["kind"] == "recalibrated"
     assert champion.tags["weights_of"] == str(live)
-    ledger.verify(plant.ledger())
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +230,6 @@ def test_a_rollback_moves_weights_and_line_together_and_rescores(plant, live, ro
     assert set(scores["version"]) == {live}
     assert plant.ledger()[-1].decision.action == "rollback"
     assert "a test of the way back" in plant.ledger()[-1].decision.why
-    ledger.verify(plant.ledger())
 
 
 @pytest.mark.usefixtures("rolled_back")

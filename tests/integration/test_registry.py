@@ -17,7 +17,7 @@ from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
 from pipeline.steps.going_live.champion import change_champion
-from pipeline.steps.records import read_ledger
+from tests import ledger_book
 
 pytestmark = pytest.mark.integration
 
@@ -111,7 +111,7 @@ def test_a_promotion_again_changes_nothing(client, settings, model, tmp_path):
 
     assert replaced == first
     assert versions.by_alias(client, model, "previous").number == first
-    assert len(read_ledger(settings, model)) == 2
+    assert len(ledger_book.entries(settings, model)) == 2
 
 
 def test_a_champion_that_changed_meanwhile_is_not_overwritten(client, settings, model, tmp_path):

@@ -23,6 +23,7 @@ NAMES = {
     "drift_distance", "drift_q", "latent_distance", "accepted_rows", "quarantined_rows",
     "completeness_ratio", "training_duration_seconds", "bundle_version",
     "bundle_created_timestamp_seconds", "bundle_promoted_timestamp_seconds", "incidents_open",
+    "ledger_faults",
     "labels_waiting", "muted_channels", "cpu_seconds", "tasks", "detectors",
 }  # fmt: skip
 

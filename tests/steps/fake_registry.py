@@ -24,6 +24,8 @@ class FakeRegistry:
     With `dies_before` = n it dies before its n-th write, and writes nothing after that.
     """
 
+    run = "m1"
+
     def __init__(self, versions: int = 9) -> None:
         self.aliases: dict[str, int] = {}
         self.tags: dict[int, dict[str, str]] = {n: {} for n in range(1, versions + 1)}
@@ -37,7 +39,7 @@ class FakeRegistry:
             raise MlflowException(f"{model} has no version {version}", RESOURCE_DOES_NOT_EXIST)
         return SimpleNamespace(
             version=str(number),
-            run_id=f"run-{number}",
+            run_id=self.run,
             source=f"source-{number}",
             tags=dict(self.tags[number]),
             description=f"card {number}",
@@ -75,6 +77,10 @@ class FakeRegistry:
     def set_terminated(self, run_id: str, _status: str) -> None:
         self.write()
         assert run_id in self.ended
+
+    def said(self, number: int) -> dict[str, str]:
+        """The tags of a version, without the head of the ledger, which no one reads."""
+        return {key: text for key, text in self.tags[number].items() if key != "ledger.head"}
 
     def write(self) -> None:
         """Count a write; die before the one that was asked for."""

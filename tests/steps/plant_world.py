@@ -23,8 +23,9 @@ from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate, origin_of
+from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live.champion import change_champion
-from pipeline.steps.records import decision_about, record_threshold
+from pipeline.steps.records import record_threshold
 from pipeline.steps.training import fitting
 from pipeline.steps.training.gating import Judged
 from tests.builders import days, make_frame, make_spec, moment
@@ -117,6 +118,7 @@ def promote_trained(here: Settings, as_of: date) -> int:
         reason="made for a test",
         champion=champion.number if champion else None,
         card="Passed",
+        bundle_sha256=bundle.digest,
     )
     window = (manifest.first_day, manifest.last_day)
     record_threshold(here, judged, bundle, window=window, realised_rate=None)

@@ -26,11 +26,11 @@ from pipeline.detector.schema import schema_for
 from pipeline.detector.training import fit
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
-from pipeline.steps import live
 from pipeline.steps.live import Live
 from pipeline.steps.operation import scoring
 from pipeline.steps.operation.score_tables import content_hashes
 from pipeline.tables import Table
+from tests import ledger_book
 from tests.builders import days, make_frame, make_spec, make_telemetry, on
 
 SMALL = DenoisingModel(members=2, width=16, steps=120, batch_rows=64)
@@ -111,7 +111,7 @@ def another_house(
     monkeypatch.setenv("PLIMSOLL_STORAGE", elsewhere.storage)
     house = open_house(elsewhere, **sections)
     house.promote(1)
-    monkeypatch.setattr(live, "by_alias", house.by_alias)
+    ledger_book.live_is(monkeypatch, house.by_alias)
     return house
 
 

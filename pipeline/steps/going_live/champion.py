@@ -1,26 +1,23 @@
 """Changing what is live, in a way that any later run can finish.
 
-A change is one call to the registry. Before it the decision is announced on the version, after it
-`settle` writes the ledger and lets aliases and tags follow. Whatever kills the process in between,
-the next run calls `settle` first and finds from the announcement what was left to do.
+A change is one append to the ledger, and that alone. Aliases and tags in MLflow follow from it
+(`settle`). Whatever kills the process in between, the next run calls `settle` first and finds from
+the ledger what was left to do; a version that only an alias calls the champion is not live.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import structlog
 
-from pipeline import ledger
+from pipeline import settings
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.registry.versions import Version
 from pipeline.settings import Settings
-from pipeline.steps.records import read_ledger, write_decision
-
-BY_HAND = "unknown, past the gate"
+from pipeline.steps import book
+from pipeline.steps.book import Book
+from pipeline.steps.live import way_back
 
 log = structlog.get_logger()
 
@@ -33,61 +30,51 @@ def change_champion(here: Settings, decision: Decision) -> int | None:
 
     Raises:
         PromotionConflict: another version is live by now; nothing was moved.
+        UnprovenLedger: the ledger does not hold; nothing was moved.
+        ConfigError: this process does not hold the private key.
     """
     client, model = connect(here), decision.detector
+    # The append decides who is first; the lock lets the others wait, and aliases follow in order.
     with promotion_lock(here, model):
-        settle(here, client, model)
-        current = promotion.number_of(client, model, promotion.CHAMPION)
+        held = settle(here, client, model)
+        current = held.live.version if held.live else None
         if current != decision.version:
             promotion.refuse_other_champion(current, decision.replaced, decision.version, model)
-            promotion.make_champion(client, decision)
-            settle(here, client, model)
-        return ledger.changes(read_ledger(here, model))[-1].replaced
+            held = book.append(here, held, decision)
+            tags.keep_ledger_head(client, model, decision.version, book.head_text(here, held))
+            promotion.follow(client, decision, previous=way_back(client, held))
+        return held.changes[-1].replaced
 
 
-def settle(here: Settings, client: Client, model: str) -> None:
-    """Finish whatever made the live version live: ledger, tags, the aliases that follow.
+def settle(here: Settings, client: Client, model: str) -> Book:
+    """Let aliases and tags say what is live by the ledger; the ledger, proven.
 
-    The caller holds the promotion lock. Without anything unfinished it only reads. A champion that
-    no decision of ours explains was set by hand in MLflow, and the ledger says so.
+    The caller holds the promotion lock. Where all is right it only reads.
+
+    Raises:
+        UnprovenLedger: the ledger does not hold; nothing is changed.
     """
-    live = versions.by_alias(client, model, promotion.CHAMPION)
-    if live is None:
-        return
-    entries = read_ledger(here, model)
-    ledger.verify(entries)
-    done = ledger.changes(entries)
-    begun = tags.announced(live)
-    if begun is None and (not done or done[-1].version != live.number):
-        begun = _found(model, live, replaced=done[-1].version if done else None)
-        tags.announce(client, begun)
-        log.warning("champion_set_by_hand", detector=model, version=live.number)
-    if begun is not None:
-        write_decision(here, begun)
-        done = ledger.changes(read_ledger(here, model))
-        promotion.follow(client, begun, previous=way_back(client, model, done))
+    held = book.proven(here, model)
+    book.refuse_unproven(held, book.fault(here, held, versions.every(client, model)))
+    alias = promotion.number_of(client, model, promotion.CHAMPION)
+    if held.live is None:
+        if alias is not None:
+            log.warning("champion_set_by_hand", detector=model, version=alias, live=None)
+            promotion.point_at_nothing(client, model)
+        return held
+    live = held.live.version
+    if versions.by_number(client, model, live) is None:
+        log.warning("champion_is_gone_from_mlflow", detector=model, version=live)
+    elif alias != live:
+        log.warning("alias_follows_ledger", detector=model, alias=alias, version=live)
+        promotion.follow(client, held.changes[-1], previous=way_back(client, held))
     else:
-        promotion.point_previous(client, model, way_back(client, model, done))
+        promotion.point_previous(client, model, way_back(client, held))
+    return held
 
 
-def way_back(client: Client, model: str, done: tuple[Decision, ...]) -> int | None:
-    """The version to return to from the champion: the newest behind it that still exists.
-
-    What was rolled back is not behind it, see `ledger.line_of_champions`.
-    """
-    behind = reversed(ledger.line_of_champions(done)[:-1])
-    return next((n for n in behind if versions.by_number(client, model, n) is not None), None)
-
-
-def _found(model: str, live: Version, *, replaced: int | None) -> Decision:
-    return Decision(
-        action="promotion",
-        detector=model,
-        version=live.number,
-        replaced=replaced,
-        who=BY_HAND,
-        why="The alias champion was found here; it was set by hand in MLflow.",
-        run_id=live.run_id,
-        card_sha256=ledger.card_hash(live.description),
-        decided_at=datetime.now(UTC).isoformat(),
-    )
+def aliases_repaired(detector: str) -> Book:
+    """Let aliases and tags follow the ledger, under the promotion lock."""
+    here = settings.load()
+    with promotion_lock(here, detector):
+        return settle(here, connect(here), detector)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import lineage, log_context, settings
+from pipeline import ledger, lineage, log_context, settings
+from pipeline.errors import UnprovenBundle
+from pipeline.ledger import answers, keyring
 from pipeline.records import from_json
 from pipeline.registry import promotion, runs, tags, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.steps import measuring
+from pipeline.settings import Settings
+from pipeline.steps import book, measuring
+from pipeline.steps.decisions import decision_about, record_rejection
 from pipeline.steps.going_live.champion import change_champion
-from pipeline.steps.records import decision_about, record_rejection
+from pipeline.steps.live import opened
 from pipeline.steps.training.gating import Judged
 
 APPROVE = "Approve"
@@ -25,8 +29,11 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
         answer: what a person answered, or None where no person is asked.
         run: the DAG run, for the ledger.
 
+    What the gate rejected, or a person, is written to the ledger as rejected.
+
     Raises:
         PromotionConflict: the champion is another than the gate compared with.
+        UnprovenBundle: the registered version is not the one that was judged.
     """
     judged = from_json(Judged, {k: v for k, v in payload.items() if k != "page"})
     here = settings.load()
@@ -35,24 +42,66 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     log_context.bind_version(judged.version)
     lineage.note_model(model, judged.version)
     refusal = _refusal(judged, answer) or _rolled_back(client, judged)
+    approval = _approval(here, judged, answer)
     if refusal:
         if judged.passed:
             promotion.reject(client, model, judged.version, reason=refusal)
-            record_rejection(here, judged, who=_who(answer, run), why=refusal)
             runs.end(client, judged.candidate.run_id, passed=False)
+        if judged.version != judged.champion:
+            who = _who(answer if judged.passed else None, run)
+            record_rejection(here, judged, who=who, why=refusal, approval=approval)
         return payload | {"promoted": False, "reason": refusal}
+    _refuse_other_bundle(here, client, judged)
     decision = decision_about(
         judged,
         "promotion",
         replaced=judged.champion,
         who=_who(answer, run),
         why=_why(judged, answer),
+        approval=approval,
     )
     replaced = change_champion(here, decision)
     lineage.note_model(model, judged.version, alias=promotion.CHAMPION, written=True)
     measuring.went_live(model)
     runs.end(client, judged.candidate.run_id, passed=True)
     return payload | {"promoted": True, "replaced": replaced}
+
+
+def _refuse_other_bundle(here: Settings, client: Client, judged: Judged) -> None:
+    """Return if what is registered is, byte for byte and by its run, what the gate has judged."""
+    model, number = judged.candidate.detector, judged.version
+    found = versions.by_number(client, model, number)
+    if found is None or found.run_id != judged.candidate.run_id:
+        held = f"comes from run {found.run_id or '-'}" if found else "was deleted"
+        msg = (
+            f"Version {number} of {model} {held} in MLflow, and the gate judged the one of run "
+            f"{judged.candidate.run_id}. Nothing was moved; run the DAG again."
+        )
+        raise UnprovenBundle(msg)
+    digest = opened(found, book.read(here, model)).bundle.digest
+    if digest != judged.bundle_sha256:
+        msg = (
+            f"The bundle of version {number} of {model} has the digest {digest[:12]} in MLflow, "
+            f"and the gate judged {judged.bundle_sha256[:12] or 'one without a digest'}: its files "
+            "were replaced since. Nothing was moved; run the DAG again."
+        )
+        raise UnprovenBundle(msg)
+
+
+def _approval(here: Settings, judged: Judged, answer: dict[str, Any] | None) -> str:
+    """What a person answered about this card, signed; empty where nobody was asked."""
+    if answer is None:
+        return ""
+    content = {
+        "who": _person(answer),
+        "answer": ", ".join(answer["chosen_options"]),
+        "comment": str((answer.get("params_input") or {}).get("comment") or ""),
+        "at": str(answer.get("responded_at") or ""),
+        "detector": judged.candidate.detector,
+        "version": str(judged.version),
+        "card_sha256": ledger.card_hash(judged.card),
+    }
+    return answers.as_text(content, keyring.signer(here, "answers"))
 
 
 def _rolled_back(client: Client, judged: Judged) -> str:

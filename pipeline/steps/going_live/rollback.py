@@ -13,10 +13,13 @@ from typing import Any
 
 import structlog
 
-from pipeline import ledger, lineage, log_context, settings
+from pipeline import ledger, lineage, log_context, settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
+from pipeline.detector.bundle import Bundle
+from pipeline.detector.sums import verify_sums
 from pipeline.errors import BundleError, DataError
+from pipeline.gate import GateVerdict
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.records import from_json, to_json
@@ -24,12 +27,12 @@ from pipeline.registry import pages, promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
-from pipeline.steps import measuring
-from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live.champion import change_champion, settle, way_back
-from pipeline.steps.live import opened
+from pipeline.steps import book, measuring
+from pipeline.steps.book import Book
+from pipeline.steps.candidate import BUNDLE, GATE, candidates_of, detector_named
+from pipeline.steps.going_live.champion import change_champion, settle
+from pipeline.steps.live import opened, way_back
 from pipeline.steps.meaning import against_file, needs_said
-from pipeline.steps.records import read_ledger
 
 PREVIOUS = promotion.PREVIOUS
 
@@ -85,16 +88,16 @@ def check(
     here, spec = settings.load(), detector_named(detector)
     client = connect(here)
     with promotion_lock(here, detector):
-        settle(here, client, detector)
-    live = versions.by_alias(client, detector, promotion.CHAMPION)
+        held = settle(here, client, detector)
+    live = held.live.version if held.live else None
     if live is None:
         msg = f"{detector} has no champion, so there is nothing to roll back; run its train DAG."
         raise DataError(msg)
     if stays := _why_nothing_is_moved(client, live, detector, target, only_if_live):
-        return to_json(Return(detector, None, None, stays, who, _page(here, detector, live.number)))
-    wanted = _wanted(here, client, spec, live, target)
+        return to_json(Return(detector, None, None, stays, who, _page(here, detector, live)))
+    wanted = _wanted(here, client, spec, held, target)
     page = _page(here, detector, wanted.number)
-    return to_json(Return(detector, live.number, wanted.number, reason.strip(), who, page))
+    return to_json(Return(detector, live, wanted.number, reason.strip(), who, page))
 
 
 @lineage.job("rollback")
@@ -125,6 +128,7 @@ def move(payload: dict[str, Any]) -> dict[str, Any]:
         run_id=target.run_id,
         card_sha256=ledger.card_hash(target.description),
         decided_at=datetime.now(UTC).isoformat(),
+        bundle_sha256=opened(target, book.proven(here, wanted.detector)).bundle.digest,
     )
     change_champion(here, decision)
     lineage.note_model(wanted.detector, wanted.target, alias=promotion.CHAMPION, written=True)
@@ -176,17 +180,17 @@ def unfinished(client: Client, detector: str) -> tuple[int, ...]:
 
 
 def _why_nothing_is_moved(
-    client: Client, live: Version, detector: str, target: str, only_if_live: int | None
+    client: Client, live: int, detector: str, target: str, only_if_live: int | None
 ) -> str:
     """Why a rollback that was asked for moves nothing; empty when it shall move."""
-    if only_if_live is not None and live.number != only_if_live:
+    if only_if_live is not None and live != only_if_live:
         return (
-            f"Version {only_if_live} was to be left, but version {live.number} of {detector} is "
+            f"Version {only_if_live} was to be left, but version {live} of {detector} is "
             "live; nothing was moved."
         )
     if begun := unfinished(client, detector):
-        asked_again = target in (PREVIOUS, str(live.number))
-        return _finishing(begun, live.number) if asked_again else ""
+        asked_again = target in (PREVIOUS, str(live))
+        return _finishing(begun, live) if asked_again else ""
     return ""
 
 
@@ -198,15 +202,13 @@ def _finishing(begun: tuple[int, ...], live: int) -> str:
     )
 
 
-def _wanted(
-    here: Settings, client: Client, spec: DetectorSpec, live: Version, target: str
-) -> Version:
+def _wanted(here: Settings, client: Client, spec: DetectorSpec, held: Book, target: str) -> Version:
     """The version that `target` names, if it may go live."""
-    done = ledger.changes(read_ledger(here, spec.name))
-    number = way_back(client, spec.name, done) if target == PREVIOUS else _number(target)
+    live = held.live.version if held.live else None
+    number = way_back(client, held) if target == PREVIOUS else _number(target)
     if number is None:
         msg = (
-            f"{spec.name} has no previous version behind champion {live.number}; name a version by "
+            f"{spec.name} has no previous version behind champion {live}; name a version by "
             "its number, or train a new one."
         )
         raise DataError(msg)
@@ -215,24 +217,43 @@ def _wanted(
         known = ", ".join(str(version.number) for version in versions.every(client, spec.name))
         msg = f"{spec.name} has no version {number}; there are {known}. Choose one of them."
         raise DataError(msg)
-    if number == live.number:
+    if number == live:
         msg = f"Version {number} of {spec.name} is live already; choose another one to return to."
         raise DataError(msg)
-    was_live = number in {decision.version for decision in done}
-    if not was_live and found.tags.get("gate") != "passed":
+    bundle = _usable(found, spec, held)
+    was_live = number in {decision.version for decision in held.changes}
+    if not was_live and (unproven := _why_no_gate(here, found, spec.name, bundle.digest)):
         msg = (
             f"Version {number} of {spec.name} was never live and did not pass its gate "
-            f"({found.tags.get('reason', 'not judged')}); choose one that did."
+            f"({unproven}); choose one that did."
         )
         raise DataError(msg)
-    _refuse_unusable(found, spec)
     return found
 
 
-def _refuse_unusable(found: Version, spec: DetectorSpec) -> None:
-    """Let a version pass that loads and reads rows as the detector file describes them."""
+def _why_no_gate(here: Settings, found: Version, detector: str, digest: str) -> str:
+    """Why it is not proven that a version passed its gate; empty when it is.
+
+    By what the gate has left in the lake, where nobody can write who merely reaches MLflow: a tag
+    is no proof.
+    """
+    if found.tags.get("gate") != "passed":
+        return found.tags.get("reason", "not judged")
+    name, place = found.tags.get("candidate", ""), candidates_of(here, detector)
+    if name not in staging.names_at(place):
+        return "what its gate has left in the lake is gone"
+    verdict = from_json(GateVerdict, staging.read_json(f"{place}/{name}/{GATE}/verdict.json"))
+    if not verdict.passed:
+        return "its verdict in the lake says so"
+    with staging.pulled(f"{place}/{name}/{BUNDLE}") as judged:
+        return "" if verify_sums(judged) == digest else "its gate judged another bundle"
+
+
+def _usable(found: Version, spec: DetectorSpec, held: Book) -> Bundle:
+    """The bundle of a version, if it loads and reads rows as the detector file describes them."""
     try:
-        lacks = against_file(opened(found), spec)
+        version = opened(found, held)
+        lacks = against_file(version, spec)
     except BundleError as error:
         msg = (
             f"Version {found.number} of {spec.name} cannot serve ({error}); choose another version."
@@ -244,6 +265,7 @@ def _refuse_unusable(found: Version, spec: DetectorSpec) -> None:
             "later version, or give the file back what it said."
         )
         raise DataError(msg)
+    return version.bundle
 
 
 def _number(target: str) -> int:

@@ -18,7 +18,6 @@ from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
-from pipeline.registry import promotion
 from pipeline.settings import Settings
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
@@ -43,7 +42,7 @@ def ask(detector: str, day: str, *, action: Ask, run: str, now: datetime) -> dic
     `as_of` (the day behind it: nothing later may be read) and the reason.
     """
     spec, here, judged = detector_named(detector), settings.load(), as_day(day)
-    champion = live.by_alias(detector, promotion.CHAMPION)
+    champion = live.champion_or_none(detector)
     if champion is None or knows_until(champion.bundle) > judged:
         return None
     reason = _reason(spec, here, champion, judged, action)

@@ -116,11 +116,11 @@ class Basis:
 
 def judges_of(detector: str) -> Judges | None:
     """Who scores now; None while nothing is live."""
-    champion = live.by_alias(detector, promotion.CHAMPION)
+    champion = live.champion_or_none(detector)
     if champion is None:
         return None
     try:
-        challenger, remark = live.by_alias(detector, promotion.CHALLENGER), ""
+        challenger, remark = live.challenger(detector), ""
     except BundleError as error:
         challenger, remark = None, f"no shadow: {error}"
     if challenger is not None and challenger.version.number == champion.version.number:

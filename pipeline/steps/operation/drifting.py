@@ -25,7 +25,6 @@ from pipeline.drift.samples import reference_sample
 from pipeline.errors import OutageError, TableConflict
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.incidents.judging import fitted_columns
-from pipeline.registry import promotion
 from pipeline.steps import live, measuring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import Live
@@ -57,7 +56,7 @@ def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
         OutageError: other runs kept changing the same days, or a store did not answer.
     """
     spec, here = detector_named(detector), settings.load()
-    judging = live.by_alias(detector, promotion.CHAMPION)
+    judging = live.champion_or_none(detector)
     if judging is None:
         return {"skipped": f"{detector} has no champion yet; run its train DAG."}
     refuse_unfit(judging, spec)

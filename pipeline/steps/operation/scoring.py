@@ -21,7 +21,13 @@ import structlog
 from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, portions
-from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.errors import (
+    DataError,
+    OutageError,
+    TableConflict,
+    UnprovenBundle,
+    UnprovenLedger,
+)
 from pipeline.metrics.reading import Scored
 from pipeline.steps import measuring
 from pipeline.steps.candidate import detector_named
@@ -100,6 +106,8 @@ def score(
     except Exception as error:
         left = [day for day in wanted if day not in work.done]
         _record_failures(work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
+        if isinstance(error, (UnprovenLedger, UnprovenBundle)):
+            measuring.standing(detector)  # so that an alert tells of it
         raise
     if work.failures:
         _record_failures(work, work.failures)

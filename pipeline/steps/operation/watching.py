@@ -20,18 +20,16 @@ import pandas as pd
 import structlog
 from numpy.typing import NDArray
 
-from pipeline import ledger, settings, tables
+from pipeline import settings, tables
 from pipeline.config import DetectorSpec, Promotion
 from pipeline.data.grid import as_day
 from pipeline.detector.bundle import Bundle
 from pipeline.ledger import Decision
-from pipeline.registry import promotion
-from pipeline.steps import live
+from pipeline.steps import book, live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import Live
 from pipeline.steps.operation.drift_evidence import seen
-from pipeline.steps.records import read_ledger
 from pipeline.tables import Table
 
 _MEDIAN = "0.5"  # among the calibration quantiles of a bundle
@@ -74,12 +72,12 @@ def watch(detector: str, day: str, *, run: str) -> dict[str, Any]:
     to, never trips.
     """
     spec, here = detector_named(detector), settings.load()
-    done = ledger.changes(read_ledger(here, detector))
-    champion = live.by_alias(detector, promotion.CHAMPION)
+    done = book.proven(here, detector).changes
+    champion = live.champion_or_none(detector)
     excuse = _not_watched(spec, done, champion)
     if champion is None or excuse:
         return _told(champion, None, "", excuse)
-    behind = live.by_alias(detector, promotion.PREVIOUS)
+    behind = live.previous(detector)
     if behind is None:
         return _told(champion, None, "", "there is no version to return to")
     served = _served(spec, champion, as_day(day))

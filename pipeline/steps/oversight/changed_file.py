@@ -99,7 +99,6 @@ def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
 
 def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     # Here, because the registry's libraries take seconds, and a file without a past needs none.
-    from pipeline.registry import promotion
     from pipeline.steps import live
     from pipeline.steps.meaning import against_file, mend, needs_of, said
 
@@ -111,7 +110,7 @@ def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
         # To ask would make it.
         msg = "MLFLOW_TRACKING_URI names no server, and there is no file of MLflow's own either."
         raise OutageError(msg)
-    version = live.by_alias(spec.name, promotion.CHAMPION)
+    version = live.champion_or_none(spec.name)
     if version is None:
         return Compared()
     if lacks := against_file(version, spec):

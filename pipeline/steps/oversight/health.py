@@ -16,11 +16,14 @@ from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.scheduler import Dag
+from pipeline.settings import Settings
+from pipeline.steps import book
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.rollback import unfinished
 from pipeline.steps.operation.drift_table import standing_verdict
 from pipeline.steps.oversight.open_points import open_points
 from pipeline.steps.oversight.status import PartitionState, State
+from pipeline.steps.oversight.trust import Fault, faults_of
 from pipeline.tables import Table
 
 SPANS = (7, 30)
@@ -70,7 +73,8 @@ class Health:
     Attributes:
         detector: its name.
         last_scored: newest day with scores; None: there is none.
-        live: the champion; None: nothing is live.
+        live: what the ledger says is live; None: nothing.
+        faults: what is not as the ledger says.
         challenger: version that waits; None: none does.
         approval: who lets a challenger go live.
         budget: share of normal rows that may cross the line, `threshold.alpha`.
@@ -104,6 +108,7 @@ class Health:
     unfinished_rollback: tuple[int, ...]
     partitions: tuple[PartitionState, ...]
     not_loaded: tuple[date, date] | None
+    faults: tuple[Fault, ...] = ()
     ended: bool = False
     dags: tuple[Dag, ...] | None = None
 
@@ -136,8 +141,8 @@ class Health:
 
     @property
     def healthy(self) -> bool:
-        """Whether no day was skipped in silence and none failed."""
-        return not self.violations and not self.counts.get("failed")
+        """Whether no day was skipped in silence, none failed, and the ledger is obeyed."""
+        return not (self.violations or self.counts.get("failed") or self.faults)
 
 
 def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None) -> Health:
@@ -154,7 +159,8 @@ def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None
     return Health(
         detector=detector,
         last_scored=scored[-1] if scored else None,
-        live=_live(client, root, detector),
+        live=_live(client, here, detector),
+        faults=faults_of(here, client, detector),
         challenger=promotion.number_of(client, detector, promotion.CHALLENGER),
         approval=spec.promotion.approval,
         budget=spec.threshold.alpha,
@@ -199,21 +205,25 @@ def _told(incident: Incident) -> OpenIncident:
     )
 
 
-def _live(client: Client, root: str, detector: str) -> LiveVersion | None:
-    found = versions.by_alias(client, detector, promotion.CHAMPION)
-    return None if found is None else _with_line(found, root, detector)
+def _live(client: Client, here: Settings, detector: str) -> LiveVersion | None:
+    standing = book.read(here, detector).live
+    if standing is None:
+        return None
+    found = versions.by_number(client, detector, standing.version)
+    return _with_line(standing.version, found, here.storage, detector)
 
 
-def _with_line(version: Version, root: str, detector: str) -> LiveVersion:
+def _with_line(number: int, found: Version | None, root: str, detector: str) -> LiveVersion:
     lines = tables.read(Table(root, detector, "thresholds"))
-    lines = lines[lines["version"] == version.number] if len(lines) else lines
+    lines = lines[lines["version"] == number] if len(lines) else lines
     line = lines.iloc[-1].to_dict() if len(lines) else {}
     value, low, high = (
         None if pd.isna(line.get(name)) else float(line[name])
         for name in ("threshold", "threshold_low", "threshold_high")
     )
-    kind = version.tags.get(tags.KIND, "trained")
-    return LiveVersion(version.number, kind, value, low, high, version.tags.get("trained_on", ""))
+    told = found.tags if found else {}
+    kind = told.get(tags.KIND, "trained")
+    return LiveVersion(number, kind, value, low, high, told.get("trained_on", ""))
 
 
 def _drift(root: str, spec: DetectorSpec, scored: list[date]) -> DriftLine | None:

@@ -37,6 +37,8 @@ def next_action(health: Health, shell: Shell) -> NextAction:
 
 def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
     """All that there is to do, most urgent first: what is live, what was lost, what is open."""
+    for fault in health.faults:
+        yield NextAction(fault.mend or "look into the ledger", fault.command)
     yield from _promised(health, shell)
     if health.unfinished_rollback:
         left = ", ".join(str(version) for version in health.unfinished_rollback)

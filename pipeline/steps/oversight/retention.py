@@ -42,7 +42,7 @@ def reasons_to_keep(versions: Sequence[Version], evidence: Evidence) -> dict[int
     for version in sorted(versions, key=lambda each: -each.number)[: evidence.newest]:
         kept[version.number] = f"one of the newest {evidence.newest}"
     for version in versions:
-        if tags.is_rescoring_due(version) or tags.announced(version):
+        if tags.is_rescoring_due(version):
             kept[version.number] = "a change of champion is not finished"
     kept |= dict.fromkeys(evidence.scored, "scored a day of the audit window")
     kept |= _lived_through(evidence.decisions, evidence.since)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import structlog
 
-from pipeline import ledger, settings, staging, table_upkeep, tables
+from pipeline import settings, staging, table_upkeep, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.staged import folder_of
 from pipeline.locking import promotion_lock
@@ -19,9 +19,9 @@ from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.retiring import delete_version, running_candidates
 from pipeline.settings import Settings
+from pipeline.steps import book
 from pipeline.steps.candidate import candidates_of, detector_named
 from pipeline.steps.oversight.retention import Evidence, needed_telemetry, reasons_to_keep
-from pipeline.steps.records import read_ledger
 from pipeline.table_schemas import TABLES
 from pipeline.tables import Table
 
@@ -46,7 +46,7 @@ def prune(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, A
         `deleted`, the numbers; `kept`, number -> why.
 
     Raises:
-        DataError: the ledger was changed after it was written; nothing is deleted.
+        UnprovenLedger: the ledger does not hold; nothing is deleted.
         PromotionConflict: somebody gave a version an alias meanwhile; what comes after it stays.
     """
     here, spec = settings.load(), detector_named(detector)
@@ -123,12 +123,12 @@ def tidy(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, An
 
 def _evidence(here: Settings, client: Client, spec: DetectorSpec, now: datetime) -> Evidence:
     since = now - timedelta(days=spec.housekeeping.history_days)
-    entries = read_ledger(here, spec.name)
-    ledger.verify(entries)
+    held = book.proven(here, spec.name)
     pointed = {alias: promotion.number_of(client, spec.name, alias) for alias in _ALIASES}
     return Evidence(
-        aliases={alias: number for alias, number in pointed.items() if number is not None},
-        decisions=ledger.changes(entries),
+        aliases={alias: number for alias, number in pointed.items() if number is not None}
+        | ({promotion.CHAMPION: held.live.version} if held.live else {}),
+        decisions=held.changes,
         scored=_scored_since(here, spec, since),
         weights=_weights(here, spec),
         since=since.astimezone(UTC),

@@ -25,8 +25,8 @@ from pipeline.records import from_json, to_json
 from pipeline.registry import versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
+from pipeline.steps import book, live
 from pipeline.steps import candidate as staged
-from pipeline.steps import live
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.live import Live
 from pipeline.steps.meaning import refuse_unfit
@@ -153,9 +153,9 @@ def _line_to_redraw(champion: Live, day: date) -> Live:
     lineage = champion.bundle.description.lineage
     if lineage is None or champion.bundle.description.provenance.data["as_of"] != day.isoformat():
         return champion
-    client, detector = connect(settings.load()), champion.bundle.description.name
-    parent = versions.by_number(client, detector, lineage.drawn_from)
-    return champion if parent is None else live.opened(parent)
+    here, detector = settings.load(), champion.bundle.description.name
+    parent = versions.by_number(connect(here), detector, lineage.drawn_from)
+    return champion if parent is None else live.opened(parent, book.proven(here, detector))
 
 
 def _scored_days(

@@ -23,6 +23,7 @@ from pipeline.report.redrawn_card import RedrawnCard, redrawn_card
 from pipeline.steps import candidate as staged
 from pipeline.steps import live
 from pipeline.steps.candidate import Candidate
+from pipeline.steps.decisions import evidence_text
 from pipeline.steps.recalibration import redrawing
 from pipeline.steps.recalibration.recalibrating import redrawn
 from pipeline.steps.recalibration.redrawing import Origin
@@ -35,7 +36,11 @@ log = structlog.get_logger()
 
 
 @lineage.job("gate")
-def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def gate(
+    payload: dict[str, Any],
+    *,
+    run: str,  # noqa: ARG001 - lineage names the run by it
+) -> dict[str, Any]:
     """Decide about a redrawn line and write down why; nothing that is live changes.
 
     Returns:
@@ -91,6 +96,13 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         reason=_reason(verdict, facts.accepted, result),
         champion=champion.version.number,
         card=card,
+        bundle_sha256=bundle.digest,
+        evidence=evidence_text(
+            bundle,
+            trained_on=(origin.window.first_day, origin.window.last_day),
+            telemetry_version=origin.window.telemetry_version,
+            gate=verdict.reason,
+        ),
     )
     about = _tags(candidate, spec, bundle, origin, verdict)
     versions.describe(client, spec.name, version.number, card=card, tags=about)
@@ -101,7 +113,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         window=(origin.window.first_day, origin.window.last_day),
         realised_rate=None,
     )
-    settle(judged, run)
+    settle(judged)
     event = "line_passed" if judged.passed else "line_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}

@@ -12,7 +12,7 @@ from pipeline.config import Columns, DetectorSpec
 from pipeline.data.meaning import meaning_of, misfits, needed_for_scores
 from pipeline.data.timeline import subset, timeline
 from pipeline.detector.bundle import Bundle
-from pipeline.errors import BundleError
+from pipeline.errors import BundleError, UnprovenBundle
 from pipeline.evaluation.injection import minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.replay import Replay, Replayed, replay
@@ -21,6 +21,7 @@ from pipeline.gate import ChampionFacts
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry.versions import Version
 from pipeline.scoring import score_rows
+from pipeline.steps.book import Book
 from pipeline.steps.live import opened
 
 NOT_COMPARED = (
@@ -49,13 +50,19 @@ class Comparison:
     grades: dict[str, dict[float, float]]
 
 
-def readable(version: Version) -> Bundle | None:
+def readable(version: Version, held: Book) -> Bundle | None:
     """The champion's bundle; None if this release cannot read it.
 
     A champion that nothing can load any more must not forbid its successor.
+
+    Raises:
+        UnprovenBundle: it is gone, or not the one that the ledger names: that is no release's
+            matter, and whoever did it would have its successor compared with nothing.
     """
     try:
-        return opened(version).bundle
+        return opened(version, held).bundle
+    except UnprovenBundle:
+        raise
     except BundleError as error:
         log.warning("champion_not_readable", reason=str(error))
         return None

@@ -24,9 +24,11 @@ from pipeline.registry import pages, promotion, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
 from pipeline.report.markdown import escaped
+from pipeline.steps import book, live
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.records import record_rejection, record_threshold
+from pipeline.steps.decisions import evidence_text
+from pipeline.steps.records import record_threshold
 from pipeline.steps.training.comparing import NOT_COMPARED, Comparison, compare, readable
 from pipeline.steps.training.fitting import block_of, described, museum_of
 from pipeline.steps.training.judging import drift_of, tryout_of
@@ -45,6 +47,8 @@ class Judged:
         reason: one sentence.
         champion: the live version that it was compared with, or None.
         card: the promotion card, Markdown.
+        bundle_sha256: digest of the bundle that was judged.
+        evidence: what the decision rests on, for the ledger.
     """
 
     candidate: Candidate
@@ -53,10 +57,16 @@ class Judged:
     reason: str
     champion: int | None
     card: str
+    bundle_sha256: str = ""
+    evidence: str = ""
 
 
 @lineage.job("gate")
-def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def gate(
+    payload: dict[str, Any],
+    *,
+    run: str,  # noqa: ARG001 - lineage names the run by it
+) -> dict[str, Any]:
     """Decide about a candidate and write down why; nothing that is live changes."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
@@ -65,14 +75,16 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     frame = rows_for(block_of(candidate, "test"), "test")
     here = settings.load()
     client = connect(here)
-    champion = versions.by_alias(client, spec.name, promotion.CHAMPION)
+    held = book.proven(here, spec.name)
+    champion = live.registered(client, held)
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         bundle = load_bundle(folder)
         compared, blind = None, ""
         if champion is not None and champion.run_id != candidate.run_id:
-            live = readable(champion)
-            museum = museum_of(candidate)
-            compared = compare(champion.number, live, bundle, frame, museum, spec) if live else None
+            theirs = readable(champion, held)
+            if theirs is not None:
+                museum = museum_of(candidate)
+                compared = compare(champion.number, theirs, bundle, frame, museum, spec)
             blind = "" if compared else NOT_COMPARED.format(champion.number)
         verdict = decide(
             _facts(candidate, bundle, spec, compared),
@@ -99,6 +111,13 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         reason=verdict.reason,
         champion=champion.number if champion else None,
         card=card,
+        bundle_sha256=bundle.digest,
+        evidence=evidence_text(
+            bundle,
+            trained_on=(manifest.first_day, manifest.last_day),
+            telemetry_version=manifest.table_version,
+            gate=verdict.reason,
+        ),
     )
     versions.describe(
         client,
@@ -115,7 +134,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         window=(manifest.first_day, manifest.last_day),
         realised_rate=rate.rate if rate else None,
     )
-    settle(judged, run)
+    settle(judged)
     event = "candidate_passed" if judged.passed else "candidate_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}
@@ -127,18 +146,19 @@ def verdict_of(candidate: Candidate) -> GateVerdict:
     return from_json(GateVerdict, content)
 
 
-def settle(judged: Judged, run: str) -> None:
-    """Leave the version as challenger or as rejected; what is live already stays what it is."""
+def settle(judged: Judged) -> None:
+    """Tag the version as challenger or as rejected; what is live already stays what it is.
+
+    The ledger hears of a rejection from `promote`, which holds the key.
+    """
     if judged.version == judged.champion:
         return
-    here = settings.load()
-    client = connect(here)
+    client = connect(settings.load())
     model = judged.candidate.detector
     if judged.passed:
         promotion.set_challenger(client, model, judged.version)
         return
     promotion.reject(client, model, judged.version, reason=judged.reason)
-    record_rejection(here, judged, who=run, why=judged.reason)
     runs.end(client, judged.candidate.run_id, passed=False)
 
 

@@ -15,12 +15,13 @@ import yaml
 
 from pipeline import ledger, tables
 from pipeline.records import to_json
-from pipeline.steps import records
+from pipeline.steps import book
 from pipeline.steps.going_live import champion, promotion, rollback
 from pipeline.steps.operation import incidents
+from tests import ledger_book
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry, Killed
-from tests.steps.going_live.test_promotion import PASSED
+from tests.steps.going_live.test_promotion import PASSED, with_digest
 from tests.steps.going_live.test_rollback import decided, fitted_on
 
 
@@ -32,7 +33,8 @@ def drill(here, tmp_path, monkeypatch):
     """
     content = make_spec().model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.setattr(rollback, "opened", lambda version: fitted_on(make_spec(), version))
+    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest(PASSED.bundle_sha256))
+    monkeypatch.setattr(rollback, "opened", lambda version, _held: fitted_on(make_spec(), version))
 
     def ground(n):
         monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path / f"kill-{n}"))
@@ -42,8 +44,8 @@ def drill(here, tmp_path, monkeypatch):
         for module in (promotion, champion, rollback):
             monkeypatch.setattr(module, "connect", lambda _: world.registry)
         for version in (1, 2):
-            records.write_decision(world.here, decided(version, replaced=version - 1 or None))
-        monkeypatch.setattr(records, "tables", Dying(world.registry))
+            ledger_book.write(world.here, decided(version, replaced=version - 1 or None))
+        monkeypatch.setattr(book, "tables", Dying(world.registry))
         monkeypatch.setattr(incidents, "withdraw_and_rescore", rescoring(world))
         world.registry.dies_before = n
         return world
@@ -70,9 +72,9 @@ class Dying:
     def __init__(self, registry):
         self.registry = registry
 
-    def append(self, *given):
+    def append_behind(self, *given):
         self.registry.write()
-        return tables.append(*given)
+        return tables.append_behind(*given)
 
     def __getattr__(self, name):
         return getattr(tables, name)
@@ -94,8 +96,7 @@ def rescoring(world):
 
 
 def changes(world):
-    entries = records.read_ledger(world.here, "pumps")
-    ledger.verify(entries)
+    entries = ledger_book.entries(world.here, "pumps")
     return [(d.action, d.version, d.replaced) for d in ledger.changes(entries)[2:]]
 
 
@@ -106,8 +107,8 @@ def test_a_promotion_is_finished_by_the_next_run(drill):
 
     for world in worlds:
         assert world.registry.aliases == {"champion": 3, "previous": 2}
-        assert world.registry.tags[2] == {"status": "previous"}
-        assert world.registry.tags[3] == {"status": "champion"}
+        assert world.registry.said(2) == {"status": "previous"}
+        assert world.registry.said(3) == {"status": "champion"}
         assert world.registry.ended == {"m1": "passed"}
         assert changes(world) == [("promotion", 3, 2)]
 
@@ -136,8 +137,8 @@ def test_a_rollback_is_finished_by_the_next_run(drill):
         # Killed after its last write but one, the first run had finished: there is no way back
         # from version 1, and the second run says so instead of moving on.
         assert world.registry.aliases == {"champion": 1, "challenger": 3}
-        assert world.registry.tags[2] == finished
-        assert world.registry.tags[1] == {"status": "champion"}
+        assert world.registry.said(2) == finished
+        assert world.registry.said(1) == {"status": "champion"}
         assert changes(world) == [("rollback", 1, 2)]
         assert (2, "r") in world.rescored
 

@@ -1,16 +1,19 @@
 """Promotion without servers: the registry is a fake, the ledger and its lock are real."""
 
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from pipeline import ledger
-from pipeline.errors import PromotionConflict
+from pipeline.errors import ConfigError, PromotionConflict, UnprovenBundle
+from pipeline.ledger import answers, keyring
 from pipeline.records import to_json
 from pipeline.steps.candidate import Candidate
+from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live import champion, promotion
-from pipeline.steps.records import append_decision, read_ledger
 from pipeline.steps.training.gating import Judged
+from tests import ledger_book
 from tests.steps.fake_registry import FakeRegistry
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -23,6 +26,8 @@ PASSED = Judged(
     reason="All 12 checks passed.",
     champion=1,
     card="**Passed**",
+    bundle_sha256="d" * 64,
+    evidence="{}",
 )
 
 
@@ -42,9 +47,15 @@ def registry(here, monkeypatch):
     fake.aliases = {"champion": 1, "challenger": 2}
     for module in (promotion, champion):
         monkeypatch.setattr(module, "connect", {here: fake}.get)
+    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest("d" * 64))
     first = replace(PASSED, version=1, champion=None)
-    append_decision(here, first, "promotion", replaced=None, who="ada", why="the first")
+    decision = decision_about(first, "promotion", replaced=None, who="ada", why="the first")
+    ledger_book.write(here, decision)
     return fake
+
+
+def with_digest(digest):
+    return SimpleNamespace(bundle=SimpleNamespace(digest=digest))
 
 
 def promote(judged=PASSED, given=None):
@@ -54,8 +65,7 @@ def promote(judged=PASSED, given=None):
 
 def decisions(here):
     """What was decided after the first champion went live."""
-    entries = read_ledger(here, "pumps")
-    ledger.verify(entries)
+    entries = ledger_book.entries(here, "pumps")
     return [entry.decision for entry in entries[1:]]
 
 
@@ -78,7 +88,7 @@ def test_promoting_again_writes_no_second_line(here):
     assert len(decisions(here)) == 1
 
 
-def test_a_candidate_that_failed_its_gate_moves_nothing(here, registry):
+def test_a_candidate_that_failed_its_gate_moves_nothing_and_is_written_down(here, registry):
     failed = replace(PASSED, passed=False, reason="1 of 12 checks failed: latency is 2 s.")
 
     outcome = promote(failed)
@@ -86,6 +96,14 @@ def test_a_candidate_that_failed_its_gate_moves_nothing(here, registry):
     assert not outcome["promoted"]
     assert outcome["reason"] == failed.reason
     assert registry.aliases == {"champion": 1, "challenger": 2}
+    assert [(d.action, d.version, d.why) for d in decisions(here)] == [
+        ("rejection", 2, failed.reason)
+    ]
+
+
+def test_a_live_version_that_is_judged_again_is_not_written_down_as_rejected(here):
+    promote(replace(PASSED, version=1, champion=1, passed=False, reason="no"))
+
     assert decisions(here) == []
 
 
@@ -120,15 +138,86 @@ def test_a_question_that_nobody_answers_is_rejected_by_its_time_limit():
     assert outcome["reason"] == "The time limit rejected it."
 
 
-def test_a_champion_that_was_set_by_hand_meanwhile_stays_and_is_written_down(here, registry):
+def test_an_alias_that_was_set_by_hand_is_not_obeyed_and_follows_the_ledger(here, registry):
     registry.aliases["champion"] = 3
 
-    with pytest.raises(PromotionConflict, match="now version 3"):
+    promote()
+
+    (made,) = decisions(here)
+    assert (made.version, made.replaced) == (2, 1)
+    assert registry.aliases == {"champion": 2, "previous": 1}
+
+
+def test_a_version_that_an_alias_makes_champion_before_any_promotion_is_not_live(here, registry):
+    registry.aliases = {"champion": 3}
+
+    champion.settle(here, registry, "fans")
+
+    assert registry.aliases == {}
+
+
+def test_a_candidate_that_was_judged_against_another_champion_moves_nothing(here, registry):
+    promote()
+
+    with pytest.raises(PromotionConflict, match="champion is now version 2"):
+        promote(replace(PASSED, version=3, champion=1))
+
+    assert registry.aliases["champion"] == 2
+    assert len(decisions(here)) == 1
+
+
+def test_a_bundle_that_was_replaced_after_its_gate_does_not_go_live(here, registry, monkeypatch):
+    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest("e" * 64))
+
+    with pytest.raises(UnprovenBundle, match=r"digest eeeeeeeeeeee .* judged dddddddddddd"):
         promote()
 
-    (found,) = decisions(here)
-    assert registry.aliases == {"champion": 3, "challenger": 2, "previous": 1}
-    assert (found.version, found.replaced, found.who) == (3, 1, champion.BY_HAND)
+    assert registry.aliases == {"champion": 1, "challenger": 2}
+    assert decisions(here) == []
+
+
+def test_a_version_of_another_run_does_not_go_live(here, registry):
+    registry.run = "m2"
+
+    with pytest.raises(UnprovenBundle, match=r"comes from run m2 .* judged the one of run m1"):
+        promote()
+
+    assert decisions(here) == []
+
+
+def test_an_announcement_in_mlflow_writes_nothing_into_the_ledger(here, registry):
+    forged = {"action": "promotion", "detector": "pumps", "version": 3, "replaced": 1}
+    forged |= {"who": "Alice the reviewer", "why": "12 of 12 checks passed.", "run_id": "m1"}
+    registry.tags[3]["decision.announced"] = json.dumps(forged)
+    registry.aliases["champion"] = 3
+
+    champion.settle(here, registry, "pumps")
+
+    assert registry.aliases["champion"] == 1
+    assert decisions(here) == []
+
+
+def test_an_approval_is_signed_by_the_key_of_answers(here):
+    promote(given=answer("Approve", comment="looks right"))
+
+    (decision,) = decisions(here)
+    told = json.loads(decision.approval)
+    trusted = keyring.trusted(here, "answers")
+    assert (told["who"], told["answer"], told["version"]) == ("ada", "Approve", "2")
+    assert answers.text_holds(decision.approval, trusted)
+    assert not answers.text_holds(decision.approval.replace("ada", "eve"), trusted)
+    assert told["key"] not in {key.id for key in keyring.trusted(here, "ledger")}
+
+
+def test_a_process_that_only_proves_does_not_promote(here, registry, monkeypatch):
+    public = keyring.trusted(here, "ledger")[0].written
+    monkeypatch.setenv("PLIMSOLL_LEDGER_PUBLIC_KEYS", public)
+
+    with pytest.raises(ConfigError, match="no private key of ledger"):
+        promote()
+
+    assert registry.aliases == {"champion": 1, "challenger": 2}
+    assert decisions(here) == []
 
 
 def test_a_version_that_was_rolled_back_does_not_come_back_by_a_rerun(registry):

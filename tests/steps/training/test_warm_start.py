@@ -232,7 +232,7 @@ def test_days_that_changed_their_role_are_refused(world, change):
 def test_without_a_champion_there_is_nothing_to_go_on_from(monkeypatch):
     from pipeline.steps import live
 
-    monkeypatch.setattr(live, "by_alias", lambda _detector, _alias: None)
+    monkeypatch.setattr(live, "champion_or_none", lambda _detector: None)
 
     with pytest.raises(DataError, match="has no champion yet"):
         tune()

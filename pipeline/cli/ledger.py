@@ -1,0 +1,222 @@
+"""`ledger`: what was live when, who decided it and why; and whether that is proven."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError
+from pipeline.printable import one_line
+
+if TYPE_CHECKING:
+    from pipeline.ledger import Entry
+    from pipeline.steps.book import Book
+
+HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
+
+_VOUCHING = ("adopt", "restored", "withdraw", "rotate")
+_DIGEST = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `ledger`."""
+    parser.add_argument("detectors", nargs="*", metavar="DETECTOR", help="default: all of them")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--verify", action="store_true", help="only whether it holds; 1 if not")
+    what.add_argument("--at", metavar="TIME", help="what was live then; 2014-05-01T03:00Z, UTC")
+    what.add_argument("--repair", action="store_true", help="let MLflow's aliases follow it")
+    what.add_argument(
+        "--adopt", action="store_true", help="vouch for entries that no trusted key has signed"
+    )
+    what.add_argument(
+        "--restored", action="store_true", help="say that an older ledger came from a backup"
+    )
+    what.add_argument("--withdraw", action="store_true", help="say that nothing is live any more")
+    what.add_argument(
+        "--rotate", action="store_true", help="draw a new key, and sign with it from now on"
+    )
+    parser.add_argument("--reason", default="", help="why; kept in the ledger")
+    parser.add_argument("--author", help="who says so; the login name by default")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked for about each detector; 1 if a ledger does not hold."""
+    import logging
+
+    import structlog
+
+    from pipeline import settings
+    from pipeline.config import detector_files
+
+    here = settings.load()
+    settings.refuse_nowhere(here)  # before the libraries, which take seconds
+
+    from pipeline.registry.connection import answering
+
+    # What the events say is printed below, in words.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    names = arguments.detectors or [path.stem for path in detector_files(here.detectors)]
+    with answering(here):
+        if any(getattr(arguments, name) for name in _VOUCHING):
+            return _vouched(arguments, names)
+        return max((_shown(arguments, name) for name in names), default=0)
+
+
+def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
+    from pipeline import settings
+    from pipeline.ledger import keyring, keys
+    from pipeline.steps import book
+    from pipeline.steps.oversight import vouching
+
+    who, why = arguments.author or getpass.getuser(), str(arguments.reason).strip()
+    if not why:
+        msg = "no reason is given; add --reason with one sentence, it is kept in the ledger."
+        raise DataError(msg)
+    here = settings.load()
+    if not arguments.detectors:
+        # Of all detectors, those that have a ledger.
+        names = [name for name in names if book.read(here, name).entries]
+    if arguments.rotate:
+        _refuse_variables()
+        keyring.rotate(here.home, "ledger", keys.drawn())
+        say = vouching.rotated
+    elif arguments.adopt:
+        say = vouching.adopt
+    elif arguments.restored:
+        say = vouching.restored
+    else:
+        say = vouching.withdraw
+    for name in names:
+        made = say(name, who=who, why=why)
+        done = _entry_line(made.entries[-1]) if made.entries else "its answers are signed"
+        print(one_line(f"{name}: {done}"))
+    return 0
+
+
+def _refuse_variables() -> None:
+    from pipeline.errors import ConfigError
+    from pipeline.ledger import keyring
+
+    if keyring.is_given_by_environment("ledger"):
+        msg = (
+            "The keys come from PLIMSOLL_LEDGER_*, so no command here can replace them: "
+            "docs/security.md, 'Keys', says how to replace them in .env."
+        )
+        raise ConfigError(msg)
+
+
+def _shown(arguments: argparse.Namespace, name: str) -> int:
+    from pipeline import settings
+    from pipeline.registry.connection import connect
+    from pipeline.steps import book
+    from pipeline.steps.going_live.champion import aliases_repaired
+    from pipeline.steps.oversight.trust import faults_of
+
+    here = settings.load()
+    if arguments.repair:
+        book.keep_head(here, aliases_repaired(name))
+    held, faults = book.read(here, name), faults_of(here, connect(here), name)
+    if arguments.json:
+        print(json.dumps(_as_json(held, [fault.what for fault in faults]), indent=1))
+        return int(bool(faults))
+    lines = list(_verdict(held, broken=bool(faults)))
+    if arguments.at:
+        lines = list(_at(held, arguments.at))
+    elif not arguments.verify and not arguments.repair:
+        lines += [line for entry in held.entries for line in _entry(entry)]
+    for fault in faults:
+        lines += [f"  {fault.what} {fault.mend}".rstrip()]
+        lines += [f"  {fault.command}"] if fault.command else []
+    print("\n".join(one_line(line) for line in lines))
+    return int(bool(faults))
+
+
+def _verdict(held: Book, *, broken: bool) -> Iterator[str]:
+    live = f"version {held.live.version} is live" if held.live else "nothing is live"
+    count = f"{len(held.entries)} entries" if len(held.entries) != 1 else "1 entry"
+    word = "DOES NOT HOLD" if broken else "holds"
+    yield f"{held.detector}: the ledger {word}, {count}; {live}"
+
+
+def _at(held: Book, text: str) -> Iterator[str]:
+    from pipeline import ledger
+    from pipeline.steps.people.answers import moment_of
+
+    moment = moment_of("at", text)
+    standing = ledger.standing(held.entries, moment)
+    if standing is None:
+        yield f"{held.detector}: nothing was live at {moment:%Y-%m-%d %H:%M} UTC"
+        return
+    known = [e for e in held.entries if datetime.fromisoformat(e.decision.decided_at) <= moment]
+    mine = [e for e in known if e.decision.version == standing.version]
+    went_live = [e for e in mine if e.decision.action in ("promotion", "rollback")][-1]
+    yield (
+        f"{held.detector}: version {standing.version} was live at {moment:%Y-%m-%d %H:%M} UTC, "
+        f"since {_time(went_live)}"
+    )
+    yield from _entry(went_live)
+    first = mine[0]
+    if first is not went_live:
+        yield from _entry(first)
+
+
+def _entry(entry: Entry) -> Iterator[str]:
+    decision = entry.decision
+    yield f"  {_entry_line(entry)}"
+    yield f"     {decision.who}: {decision.why}"
+    if told := ", ".join(_evidence(entry)):
+        yield f"     {told}"
+    if decision.approval:
+        answer = json.loads(decision.approval)
+        yield f"     answered by {answer['who']}: {answer['answer']}, {answer['at']}"
+
+
+def _entry_line(entry: Entry) -> str:
+    decision = entry.decision
+    about = f" of version {decision.version}" if decision.version else ""
+    key = f"signed by key {entry.signature.key}" if entry.signature.key else "not signed"
+    return f"{entry.sequence:>3}  {_time(entry)}  {decision.action}{about}, {key}"
+
+
+def _evidence(entry: Entry) -> Iterator[str]:
+    from pipeline import ledger
+
+    decision = entry.decision
+    found = ledger.evidence_of(decision)
+    if decision.bundle_sha256:
+        yield f"bundle {decision.bundle_sha256[:_DIGEST]}"
+    if "trained_on" in found:
+        yield f"rows of {' to '.join(found['trained_on'])}"
+    for name, word in (
+        ("telemetry_version", "telemetry version"),
+        ("code", "code"),
+        ("lock", "packages"),
+        ("threshold", "threshold"),
+    ):
+        if found.get(name) is not None:
+            value = found[name]
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            yield f"{word} {shown[:40] if name == 'code' else shown[:_DIGEST]}"
+
+
+def _time(entry: Entry) -> str:
+    moment = datetime.fromisoformat(entry.decision.decided_at).astimezone(UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _as_json(held: Book, faults: list[str]) -> dict[str, object]:
+    from pipeline import ledger
+    from pipeline.records import to_json
+
+    return {
+        "detector": held.detector,
+        "holds": not faults,
+        "faults": faults,
+        "live": to_json(held.live) if held.live else None,
+        "entries": [ledger.to_row(entry) for entry in held.entries],
+    }

@@ -1,0 +1,184 @@
+"""The table `ledger`: read, proven and appended to. What is live is what it says.
+
+An append is a compare-and-set on the head: it is the commit that follows the version of the table
+that was read, or it is nothing. So of any number of promoters one wins, whatever became of locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from pipeline import ledger, tables
+from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
+from pipeline.ledger import Decision, Entry, Head, Standing, heads, keyring
+from pipeline.ledger.proof import UNSIGNED
+from pipeline.registry import tags
+from pipeline.registry.versions import Version
+from pipeline.settings import Settings
+from pipeline.shell import this_shell
+from pipeline.tables import Table
+
+IN_POSTGRES = "in Postgres"
+
+_TRIES = 5
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Book:
+    """A detector's ledger as it was read.
+
+    Attributes:
+        detector: whose.
+        entries: all of them, oldest first.
+        version: of the table; None: nobody has written it yet.
+    """
+
+    detector: str
+    entries: tuple[Entry, ...]
+    version: int | None
+
+    @property
+    def last(self) -> Entry | None:
+        """The newest entry."""
+        return self.entries[-1] if self.entries else None
+
+    @property
+    def head(self) -> Head:
+        """The end of the chain."""
+        return ledger.head_of(self.last)
+
+    @property
+    def live(self) -> Standing | None:
+        """What is live; None: nothing."""
+        return ledger.standing(self.entries)
+
+    @property
+    def changes(self) -> tuple[Decision, ...]:
+        """The promotions and rollbacks, oldest first."""
+        return ledger.changes(self.entries)
+
+    def digest_of(self, version: int) -> str:
+        """The digest of the bundle of `version`; empty: no entry knows it."""
+        return ledger.digest_of(self.entries, version)
+
+
+def read(here: Settings, detector: str) -> Book:
+    """The ledger as it lies there, not proven."""
+    table = Table(here.storage, detector, "ledger")
+    version = tables.current_version(table)
+    if version is None:
+        return Book(detector, (), None)
+    rows = tables.read(table, version=version)
+    ordered = rows.sort_values("sequence", kind="stable").to_dict("records")
+    entries = [ledger.from_row({str(key): value for key, value in row.items()}) for row in ordered]
+    return Book(detector, tuple(entries), version)
+
+
+def proven(here: Settings, detector: str) -> Book:
+    """The ledger, if it is what was written.
+
+    Raises:
+        UnprovenLedger: its chain, a signature or its head does not hold.
+        OutageError: the store or Postgres does not answer.
+    """
+    book = read(here, detector)
+    refuse_unproven(book, fault(here, book))
+    return book
+
+
+def fault(here: Settings, book: Book, versions: Iterable[Version] = ()) -> str:
+    """What is wrong with `book`, one sentence; empty: it holds.
+
+    `versions` are registered ones, whose tags hold the head as it was when they went live.
+    """
+    if not book.entries and here.database is None and not any(versions):
+        return ""
+    trusted = keyring.trusted(here, "ledger")
+    known: dict[str, Head] = {}
+    try:
+        if here.database is not None:
+            kept = heads.kept(here.database, book.detector, trusted)
+            known |= {IN_POSTGRES: kept} if kept else {}
+        for version in versions:
+            if text := tags.ledger_head(version):
+                where = f"on version {version.number} in MLflow"
+                known[where] = heads.from_text(book.detector, text, trusted)
+    except ValueError as error:
+        return f"{error}: somebody else wrote it."
+    answers = keyring.trusted(here, "answers")
+    return ledger.fault_of(book.entries, trusted, known, answers)
+
+
+def refuse_unproven(book: Book, found: str) -> None:
+    """Return if nothing was `found` to be wrong.
+
+    Raises:
+        UnprovenLedger: something was, and what mends it.
+    """
+    if not found:
+        return
+    shell, name = this_shell(), book.detector
+    if UNSIGNED in found:
+        mend = (
+            "Ledgers are signed since this release: vouch for it once with `"
+            + shell.plimsoll("ledger", name, "--adopt", "--reason", "upgrade")
+            + "` (docs/upgrade.md)."
+        )
+    else:
+        mend = (
+            f"Nothing of {name} is scored or promoted until it is clear why: docs/runbook.md, "
+            f"'The ledger does not hold'. `{shell.plimsoll('ledger', name)}` shows all entries."
+        )
+    msg = f"The ledger of {name} does not hold: {found} {mend}"
+    raise UnprovenLedger(msg)
+
+
+def append(here: Settings, book: Book, decision: Decision) -> Book:
+    """`book` with `decision` behind its head, written, signed, and its head kept in Postgres.
+
+    Raises:
+        PromotionConflict: another decision came first; nothing was written.
+        ConfigError: this process does not hold the private key.
+    """
+    key = keyring.signer(here, "ledger")
+    table = Table(here.storage, book.detector, "ledger")
+    day = datetime.fromisoformat(decision.decided_at).date()
+    for _ in range(_TRIES):
+        entry = ledger.chain(decision, book.last, key)
+        try:
+            version = tables.append_behind(
+                table, [{"date": day, **ledger.to_row(entry)}], book.version
+            )
+        except TableConflict:
+            now = read(here, book.detector)
+            if now.head != book.head:
+                break
+            book = now  # housekeeping made its files one, and decided nothing
+            continue
+        written = Book(book.detector, (*book.entries, entry), version)
+        keep_head(here, written)
+        return written
+    msg = (
+        f"Another decision about {book.detector} came first, so version {decision.version} was not "
+        "moved. Run the DAG again, so that it compares with what is live."
+    )
+    raise PromotionConflict(msg)
+
+
+def keep_head(here: Settings, book: Book, *, shorter: bool = False) -> None:
+    """Keep the head in Postgres, if there is one; `shorter`: even instead of a longer one."""
+    if here.database is not None:
+        key = keyring.signer(here, "ledger")
+        url = here.ledger_database or here.database
+        heads.keep(url, book.detector, book.head, key, shorter=shorter)
+
+
+def head_text(here: Settings, book: Book) -> str:
+    """The head as the tag of a version keeps it."""
+    return heads.as_text(book.detector, book.head, keyring.signer(here, "ledger"))

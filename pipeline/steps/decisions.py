@@ -1,0 +1,81 @@
+"""Decisions about judged candidates, as the ledger keeps them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from pipeline import ledger
+from pipeline.errors import PromotionConflict
+from pipeline.ledger import Action, Decision
+from pipeline.settings import Settings
+from pipeline.steps import book
+
+if TYPE_CHECKING:
+    from pipeline.detector.bundle import Bundle
+    from pipeline.steps.training.gating import Judged
+
+_TRIES = 20
+
+
+def decision_about(
+    judged: Judged, action: Action, *, replaced: int | None, who: str, why: str, approval: str = ""
+) -> Decision:
+    """A decision about a judged candidate, made now."""
+    return Decision(
+        action=action,
+        detector=judged.candidate.detector,
+        version=judged.version,
+        replaced=replaced,
+        who=who,
+        why=why,
+        run_id=judged.candidate.run_id,
+        card_sha256=ledger.card_hash(judged.card),
+        decided_at=datetime.now(UTC).isoformat(),
+        bundle_sha256=judged.bundle_sha256,
+        evidence=judged.evidence,
+        approval=approval,
+    )
+
+
+def evidence_text(
+    bundle: Bundle, *, trained_on: tuple[date, date], telemetry_version: int | None, gate: str
+) -> str:
+    """What a decision about a version rests on, JSON; see `pipeline.ledger.history.evidence_of`."""
+    provenance = bundle.description.provenance
+    return json.dumps(
+        {
+            "trained_on": [day.isoformat() for day in trained_on],
+            "telemetry_version": telemetry_version,
+            "code": provenance.code_version,
+            "lock": provenance.lock_hash,
+            "threshold": bundle.threshold,
+            "gate": gate,
+        }
+    )
+
+
+def record_rejection(
+    here: Settings, judged: Judged, *, who: str, why: str, approval: str = ""
+) -> None:
+    """Write a rejection to the ledger, once; what is live is not touched.
+
+    Raises:
+        UnprovenLedger: the ledger does not hold; nothing was written.
+    """
+    decision = decision_about(
+        judged, "rejection", replaced=None, who=who, why=why, approval=approval
+    )
+    for _ in range(_TRIES):
+        held = book.proven(here, decision.detector)
+        rejected = {e.decision.version for e in held.entries if e.decision.action == "rejection"}
+        if decision.version in rejected:
+            return
+        try:
+            book.append(here, held, decision)
+        except PromotionConflict:
+            continue  # a rejection depends on nothing that came first
+        return
+    msg = f"Other decisions about {decision.detector} came first {_TRIES} times; run this again."
+    raise PromotionConflict(msg)

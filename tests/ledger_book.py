@@ -1,0 +1,29 @@
+"""The ledger as tests write and read it: signed by keys of the test's own home, and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.ledger import Decision, Entry
+from pipeline.settings import Settings
+from pipeline.steps import book, live
+from pipeline.steps.live import Live
+
+
+def write(here: Settings, decision: Decision) -> None:
+    """Append one decision."""
+    book.append(here, book.proven(here, decision.detector), decision)
+
+
+def entries(here: Settings, detector: str) -> list[Entry]:
+    """All entries, oldest first; fails where the ledger does not hold."""
+    return list(book.proven(here, detector).entries)
+
+
+def live_is(monkeypatch: pytest.MonkeyPatch, found: Callable[[str, str], Live | None]) -> None:
+    """Let `found(detector, alias)` say what is live, instead of a ledger and a registry."""
+    monkeypatch.setattr(live, "champion_or_none", lambda detector: found(detector, "champion"))
+    monkeypatch.setattr(live, "challenger", lambda detector: found(detector, "challenger"))
+    monkeypatch.setattr(live, "previous", lambda detector: found(detector, "previous"))
