@@ -26,6 +26,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 HOME = REPOSITORY / ".plimsoll"
 
 _MLFLOW = "MLFLOW_TRACKING_URI"
+_TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the name of the variable
 _STORAGE = "PLIMSOLL_STORAGE"
 _DATABASE = "PLIMSOLL_DATABASE"
 _PATIENCE_S = 5.0
@@ -37,7 +38,7 @@ class Login:
 
     url: str
     username: str
-    password: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Settings:
         command: what a person types for this command line, if the deployment says so.
         airflow_command: the same for Airflow's.
         mlflow_login: user and password of the tracking server, where its URL names them.
+        mlflow_token: what the tracking server takes instead of these.
     """
 
     storage: str
@@ -99,6 +101,7 @@ class Settings:
     command: str | None = None
     airflow_command: str | None = None
     mlflow_login: tuple[str, str] | None = field(default=None, repr=False)
+    mlflow_token: str | None = field(default=None, repr=False)
 
 
 def load() -> Settings:
@@ -141,6 +144,7 @@ def load() -> Settings:
         command=values.get("PLIMSOLL_COMMAND"),
         airflow_command=values.get("PLIMSOLL_AIRFLOW_COMMAND"),
         mlflow_login=login,
+        mlflow_token=values.get(_TOKEN),
     )
 
 
@@ -160,7 +164,9 @@ def _without_login(url: str | None) -> tuple[str | None, tuple[str, str] | None]
 
 
 def hand_to_mlflow(here: Settings) -> None:
-    """Put the login of the tracking server where alone MLflow looks for it and never quotes it."""
+    """Put login and token of the tracking server where MLflow looks for them, quoting neither."""
+    if here.mlflow_token is not None:
+        os.environ[_TOKEN] = here.mlflow_token
     if here.mlflow_login is not None:
         user, password = here.mlflow_login
         os.environ["MLFLOW_TRACKING_USERNAME"] = user
