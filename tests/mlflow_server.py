@@ -22,7 +22,7 @@ LOGIN = {
     PASSWORD: "pass:word-of-a-test",
     TOKEN: "token-of-a-test-0123456789",
 }
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Server:
 
     port: int
     log: Path
+    pid: int
 
     @property
     def url(self) -> str:
@@ -75,7 +76,7 @@ def running_mlflow(
             stdout=out,
             stderr=out,
         )
-    server = Server(port, log)
+    server = Server(port, log, process.pid)
     try:
         deadline = time.monotonic() + _PATIENCE_S
         while not _is_healthy(server):

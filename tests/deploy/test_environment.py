@@ -124,6 +124,7 @@ def test_a_plain_shell_shows_mlflow_the_token_and_prints_none(
 ):
     leave_record(stack)
     monkeypatch.setenv("PLIMSOLL_HOME", str(stack.layout.home))
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN", raising=False)
 
     plain = settings.load()
 
@@ -138,6 +139,7 @@ def test_the_token_of_the_stack_is_not_shown_to_another_mlflow(
     leave_record(stack)
     monkeypatch.setenv("PLIMSOLL_HOME", str(stack.layout.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN", raising=False)  # another test may have handed it on
 
     assert settings.load().mlflow_token is None
 

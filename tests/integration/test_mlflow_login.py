@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
 import socket
 import subprocess
 import time
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 
 import httpx
 import mlflow
+import psutil
 import pytest
 
 from deploy.mlflow_login import session
@@ -527,13 +527,7 @@ def test_guessing_is_slowed_down_and_neither_token_nor_session_suffer(server: Se
 
 def test_the_port_is_the_only_one(server: Server):
     """The check is in the web server's own process: nothing behind it listens."""
-    import psutil
-
-    (process,) = [
-        each
-        for each in psutil.process_iter()
-        if each.ppid() == os.getpid() and str(server.port) in " ".join(each.cmdline())
-    ]
+    process = psutil.Process(server.pid)
     family = [process, *process.children(recursive=True)]
     ports = {
         found.laddr.port
