@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: audit bench-chain bench-cold-score bench-exporter bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo down help image lock replay sbom secrets test test-fast test-stack up
+.PHONY: audit bench-chain bench-cold-score bench-exporter bench-login bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo down help image lock replay sbom secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -101,6 +101,9 @@ bench-memory: $(VENV)/dev  ## fit and score 20 million x 50 rows from Parquet in
 
 bench-operation: $(VENV)/dev  ## a year in production: ratchet, drift, shifts, incidents, backfill, rollback, replay
 	$(PY) -m benchmarks.operation
+
+bench-login: $(VENV)/dev  ## what the login before MLflow adds to a call
+	$(PY) -m benchmarks.login
 
 bench-exporter: $(VENV)/dev  ## a scrape of 100 detectors with a year of readings each
 	$(PY) -m benchmarks.exporter

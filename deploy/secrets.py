@@ -73,7 +73,9 @@ SECRETS: dict[str, Kind] = {
     "AIRFLOW_FERNET_KEY": _FERNET,
     "AIRFLOW_JWT_SECRET": _JWT,  # HS512 wants 64 bytes
     "AIRFLOW_API_SECRET_KEY": _URL,
+    "MLFLOW_TOKEN": _URL,
     "AIRFLOW_ADMIN_PASSWORD": _TYPED,
+    "MLFLOW_ADMIN_PASSWORD": _TYPED,
     "GRAFANA_ADMIN_PASSWORD": _TYPED,
 }
 
@@ -144,11 +146,13 @@ def _weakness(name: str, value: str) -> str | None:
 
 
 def _shared(values: Mapping[str, str]) -> list[str]:
+    """What two services would share; a person may have one password for all pages."""
     first: dict[str, str] = {}
     return [
         f"{name} is the same as {first[value]}: empty one of them and run this again."
         for name, value in values.items()
-        if first.setdefault(value, name) != name
+        if (other := first.setdefault(value, name)) != name
+        and not SECRETS[name] is SECRETS[other] is _TYPED
     ]
 
 

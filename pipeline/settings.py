@@ -26,6 +26,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 HOME = REPOSITORY / ".plimsoll"
 
 _MLFLOW = "MLFLOW_TRACKING_URI"
+_TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the name of the variable
 _STORAGE = "PLIMSOLL_STORAGE"
 _DATABASE = "PLIMSOLL_DATABASE"
 _PATIENCE_S = 5.0
@@ -37,7 +38,7 @@ class Login:
 
     url: str
     username: str
-    password: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Settings:
         mlflow_login: user and password of the tracking server, where its URL names them.
         ledger_database: the same Postgres as `database`, as the role that may write the heads of
             ledgers; None: no other role has that right.
+        mlflow_token: what the tracking server takes instead of these.
     """
 
     storage: str
@@ -102,6 +104,7 @@ class Settings:
     airflow_command: str | None = None
     mlflow_login: tuple[str, str] | None = field(default=None, repr=False)
     ledger_database: str | None = field(default=None, repr=False)
+    mlflow_token: str | None = field(default=None, repr=False)
 
 
 def load() -> Settings:
@@ -145,6 +148,7 @@ def load() -> Settings:
         airflow_command=values.get("PLIMSOLL_AIRFLOW_COMMAND"),
         mlflow_login=login,
         ledger_database=values.get("PLIMSOLL_LEDGER_DATABASE") or None,
+        mlflow_token=values.get(_TOKEN),
     )
 
 
@@ -164,7 +168,9 @@ def _without_login(url: str | None) -> tuple[str | None, tuple[str, str] | None]
 
 
 def hand_to_mlflow(here: Settings) -> None:
-    """Put the login of the tracking server where alone MLflow looks for it and never quotes it."""
+    """Put login and token of the tracking server where MLflow looks for them, quoting neither."""
+    if here.mlflow_token is not None:
+        os.environ[_TOKEN] = here.mlflow_token
     if here.mlflow_login is not None:
         user, password = here.mlflow_login
         os.environ["MLFLOW_TRACKING_USERNAME"] = user

@@ -1,4 +1,4 @@
-"""User and password in MLFLOW_TRACKING_URI reach MLflow, and nobody else."""
+"""User and password in MLFLOW_TRACKING_URI, or a token, reach MLflow, and nobody else."""
 
 import os
 
@@ -32,6 +32,18 @@ def test_mlflow_gets_them_where_it_looks_for_them(with_login):
     assert os.environ["MLFLOW_TRACKING_USERNAME"] == "ann"
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "p@ss"  # noqa: S105 - made for this test
     assert mlflow.get_tracking_uri() == "http://127.0.0.1:9/mlflow"
+
+
+def test_a_token_reaches_mlflow_and_no_text(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-token")
+    found = settings.load()
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "")
+
+    settings.hand_to_mlflow(found)
+
+    assert os.environ["MLFLOW_TRACKING_TOKEN"] == "a-token"  # noqa: S105 - made for this test
+    assert "a-token" not in repr(found)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:5000", "sqlite:////tmp/a@b.db", "file:///x"])

@@ -130,7 +130,7 @@ def _pages(demo: Demo, version: int, train_run: str) -> Iterator[summary.Row]:
     yield "the training run", f"{stack.airflow_url}/dags/{TRAIN}/runs/{train_run}"
     yield "every day ingested", f"{stack.airflow_url}/dags/{INGEST}"
     yield "the promotion card", version_page(stack.mlflow_url, DETECTOR, version)
-    yield "login for Airflow", f"admin, {stack.secrets.airflow_password}"
+    yield "user and password for both", str(stack.layout.logins)
 
 
 def _run_range(demo: Demo, span: tuple[date, date], work: str = "load and score") -> None:

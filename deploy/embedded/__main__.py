@@ -14,7 +14,7 @@ from deploy.embedded import lifecycle, programs, supervision
 from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import Layout, find_layout
-from deploy.embedded.stack import LOGIN, Stack, load_stack
+from deploy.embedded.stack import Stack, load_stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,8 +86,8 @@ def describe(stack: Stack) -> str:
         [
             "",
             f"  Airflow   {stack.airflow_url}",
-            f"            login {LOGIN}, password {stack.secrets.airflow_password}",
             f"  MLflow    {stack.mlflow_page}",
+            f"  logins    {layout.logins} (user and password for both)",
             f"  tables    {layout.lake}",
             f"  logs      {layout.logs}",
             "",

@@ -46,7 +46,7 @@ def build_environment(stack: Stack, caller: Mapping[str, str]) -> dict[str, str]
 
 def leave_record(stack: Stack) -> None:
     """Leave what `pipeline.settings` takes for a shell that sets nothing: it holds passwords."""
-    told = {"MLFLOW_TRACKING_URI": stack.mlflow_url}
+    told = _client_of_mlflow(stack)
     told |= {name: value for name, value in _plimsoll(stack).items() if name not in _OF_PROCESSES}
     login = Login(stack.airflow_url, LOGIN, stack.secrets.airflow_password)
     record = record_of(told, stack.layout.socket, login)
@@ -101,6 +101,9 @@ def _airflow(stack: Stack) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(layout.logs / "dags"),
+        # Airflow sets these whatever the umask is, and lets everybody read by default.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         # The log server would listen on every address of the machine, so it is not started and
         # the UI reads the files; port 1 refuses at once where Airflow tries it all the same.
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "1",
@@ -117,9 +120,16 @@ def _bundles(layout: Layout) -> list[dict[str, Any]]:
     return [DETECTOR_BUNDLE, more]
 
 
-def _mlflow(stack: Stack) -> dict[str, str]:
+def _client_of_mlflow(stack: Stack) -> dict[str, str]:
     return {
         "MLFLOW_TRACKING_URI": stack.mlflow_url,
+        "MLFLOW_TRACKING_TOKEN": stack.secrets.mlflow_token,
+    }
+
+
+def _mlflow(stack: Stack) -> dict[str, str]:
+    return {
+        **_client_of_mlflow(stack),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes that nothing here uses
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",

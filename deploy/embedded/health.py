@@ -60,9 +60,11 @@ def log_tail(layout: Layout, program: str) -> str:
 
 
 def mlflow_unready(stack: Stack) -> str | None:
-    """None once the MLflow server answers its health check."""
+    """None once the MLflow server answers, and takes the stack's token."""
+    shown = {"Authorization": f"Bearer {stack.secrets.mlflow_token}"}
+    url = f"{stack.mlflow_url}/version"
     try:
-        answer = httpx.get(f"{stack.mlflow_url}/health", timeout=5, trust_env=False)
+        answer = httpx.get(url, headers=shown, timeout=5, trust_env=False)
     except httpx.HTTPError as error:
         return type(error).__name__
     return None if answer.is_success else f"status {answer.status_code}"

@@ -88,6 +88,11 @@ class Layout:
         return self.home / "run"
 
     @property
+    def logins(self) -> Path:
+        """Where a person reads how to sign in to Airflow and MLflow."""
+        return self.home / "logins.txt"
+
+    @property
     def socket(self) -> Path:
         """Socket of the supervisor; in the temporary folder when `home` is too deep for one."""
         inside = self.run / "supervisor.sock"
@@ -127,7 +132,7 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
 
 
 def create_folders(layout: Layout) -> None:
-    """Make every folder of `layout`; a home made here is readable by its owner only."""
+    """Make every folder of `layout`, all but the cluster's for their owner only."""
     if not layout.home.exists():
         layout.home.mkdir(parents=True)
         layout.home.chmod(0o700)
@@ -141,4 +146,6 @@ def create_folders(layout: Layout) -> None:
         layout.logs,
         layout.run,
     ):
-        folder.mkdir(exist_ok=True)
+        # A home that somebody else made may be open to all. PostgreSQL guards its own folder.
+        folder.mkdir(exist_ok=True, mode=0o755 if folder == layout.postgres else 0o700)
+    layout.logs.chmod(0o700)  # an older Plimsoll left it open

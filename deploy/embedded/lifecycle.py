@@ -15,10 +15,12 @@ from deploy.embedded import health, leftovers, postgres, programs, schema, super
 from deploy.embedded.environment import build_environment, leave_record
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import create_folders
+from deploy.embedded.logins import leave_logins
 from deploy.embedded.ports import choose_ports, requested_ports
 from deploy.embedded.stack import (
     LOGIN,
     Stack,
+    completed,
     load_stack,
     new_secrets,
     save_stack,
@@ -51,9 +53,12 @@ def up(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     with _alone(layout, say):
         running = supervision.program_states(layout) is not None
         stack = load_stack(layout) if running else None
-        if stack:
+        if stack and not stack.secrets.are_complete:
+            say("an older Plimsoll started this stack, without a login for MLflow: stopping it")
+            _stop_parts(layout)
+        elif stack:
             say("the stack is already running")
-            leave_record(stack)
+            _tell(stack)
             _start_parts(stack, build_environment(stack, caller), say)
             return stack
         stack = _prepare(layout, caller, say)
@@ -101,15 +106,22 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
             "stored runs."
         )
     ports = choose_ports(requested_ports(caller), before.ports if before else None, say)
-    stack = Stack(layout, ports, before.secrets if before else new_secrets())
+    secrets = completed(before.secrets) if before else new_secrets()
+    stack = Stack(layout, ports, secrets)
     save_stack(stack)
-    leave_record(stack)
+    _tell(stack)
     login = json.dumps({LOGIN: stack.secrets.airflow_password})
     write_private(layout.airflow / "logins.json", login + "\n")
     if not layout.cluster.exists():
         say("creating the database cluster")
     postgres.initialise_cluster(stack)
     return stack
+
+
+def _tell(stack: Stack) -> None:
+    """Leave what commands and people find the stack by."""
+    leave_record(stack)
+    leave_logins(stack)
 
 
 def _start_daemon(stack: Stack, environment: Mapping[str, str]) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from deploy.embedded import postgres
 from deploy.embedded.ports import HOST
+from deploy.embedded.stack import LOGIN
+from deploy.mlflow_login.credentials import PASSWORD, TOKEN, USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +68,12 @@ def programs_of(stack: Stack) -> list[Program]:
         Program(
             MLFLOW,
             mlflow,
-            environment={"MLFLOW_BACKEND_STORE_URI": stack.dsn("mlflow", driver="+psycopg2")},
+            environment={
+                "MLFLOW_BACKEND_STORE_URI": stack.dsn("mlflow", driver="+psycopg2"),
+                USER: LOGIN,
+                PASSWORD: stack.secrets.airflow_password,
+                TOKEN: stack.secrets.mlflow_token,
+            },
         ),
         Program(API_SERVER, [*airflow, "api-server"]),
         Program(SCHEDULER, [*airflow, "scheduler", "--skip-serve-logs"]),
@@ -82,6 +89,7 @@ def render_configuration(layout: Layout, programs: Sequence[Program]) -> str:
         "logfile_backups": 1,
         "pidfile": layout.run / "supervisor.pid",
         "directory": layout.home,
+        "umask": "077",  # whatever the programs write is for the owner alone, their logs first
     }
     if os.geteuid() == 0:
         daemon["user"] = "root"  # said aloud, or the supervisor warns about it

@@ -54,6 +54,7 @@ def note_versions(stack: Stack) -> None:
 def _run(stack: Stack, name: str, command: list[str], environment: Mapping[str, str]) -> None:
     log = stack.layout.log_of(name)
     with log.open("w") as output:
+        log.chmod(0o600)
         done = subprocess.run(
             command,
             env=dict(environment),

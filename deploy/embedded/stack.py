@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
@@ -18,19 +18,32 @@ if TYPE_CHECKING:
     from deploy.embedded.layout import Layout
 
 LOGIN = "admin"
+"""Of the one person who uses the stack, in Airflow and in MLflow."""
 DATABASE_ROLE = "plimsoll"
 DATABASES = ("airflow", "mlflow", "plimsoll")
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """What must stay the same from one start to the next, and be read by the owner only."""
+    """What must stay the same from one start to the next, and be read by the owner only.
+
+    Attributes:
+        airflow_password: of the person who uses the stack, in Airflow and in MLflow.
+        mlflow_token: what programs show MLflow; empty in the record of a stack that an older
+            Plimsoll started, until `up` draws it.
+    """
 
     postgres_password: str
     airflow_password: str
     jwt_secret: str
     api_secret: str
     fernet_key: str
+    mlflow_token: str = ""
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether every one was drawn."""
+        return all(asdict(self).values())
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,14 @@ def new_secrets() -> Secrets:
         jwt_secret=secrets.token_hex(64),  # HS512 wants 64 bytes
         api_secret=secrets.token_hex(32),
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        mlflow_token=secrets.token_urlsafe(32),
     )
+
+
+def completed(known: Secrets) -> Secrets:
+    """`known` with a fresh secret in the place of each that its stack does not have yet."""
+    missing = [name for name, value in asdict(known).items() if not value]
+    return replace(known, **{name: getattr(new_secrets(), name) for name in missing})
 
 
 def load_stack(layout: Layout) -> Stack | None:

@@ -44,7 +44,7 @@ def start_supervisor(layout: Layout, configuration: Path, environment: Mapping[s
     layout.socket.unlink(missing_ok=True)
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
     done = subprocess.run(
-        command, env=dict(environment), capture_output=True, text=True, check=False
+        command, env=dict(environment), capture_output=True, text=True, check=False, umask=0o077
     )
     if done.returncode != 0 or not _comes_up(layout, limit_s=10):
         raise StackError(

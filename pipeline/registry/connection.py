@@ -15,11 +15,12 @@ import urllib3.exceptions
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 
-from pipeline.errors import OutageError
+from pipeline.errors import ConfigError, OutageError, PlimsollError
 from pipeline.settings import (
     Settings,
     environment,
     hand_to_mlflow,
+    home_prefix,
     named,
     nobody_said,
     refuse_nowhere,
@@ -50,6 +51,8 @@ _WORDS: dict[type[BaseException], str] = {
     KeyError: "MLflow knows no such kind of address",
 }
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_UNAUTHENTICATED = "UNAUTHENTICATED"
+_NO_LOGIN = "does not take our login, or was shown none"
 
 
 def connect(settings: Settings) -> MlflowClient:
@@ -71,7 +74,7 @@ def answering(settings: Settings) -> Iterator[None]:
     """MLflow for a person who waits: inside, it answers soon or an error says that it does not.
 
     Raises:
-        ConfigError: nobody said which server is meant.
+        ConfigError: nobody said which server is meant, or it does not take our login.
         OutageError: the stack is down, or MLflow does not answer, or something else does.
     """
     refuse_nowhere(settings)
@@ -84,7 +87,7 @@ def answering(settings: Settings) -> Iterator[None]:
             try:
                 yield
             except (MlflowException, requests.RequestException) as error:
-                raise OutageError(_unanswered(settings, uri, _reason(error))) from error
+                raise _unanswered(settings, uri, _reason(error)) from error
 
 
 def _uri(settings: Settings) -> str:
@@ -117,7 +120,7 @@ def _refuse_silence(settings: Settings, uri: str) -> None:
     asking.join(patience := _FILE_S if uri.startswith("sqlite") else _ANSWER_S)
     reason = found[0] if found else f"no answer within {patience:.0f} s"
     if reason is not None:
-        raise OutageError(_unanswered(settings, uri, reason))
+        raise _unanswered(settings, uri, reason)
 
 
 def _ask(settings: Settings, *, remote: bool) -> str | None:
@@ -147,6 +150,8 @@ def _reason(error: BaseException) -> str:
     for kind, words in _WORDS.items():
         if any(issubclass(each, kind) for each in kinds):
             return words
+    if isinstance(error, MlflowException) and error.error_code == _UNAUTHENTICATED:
+        return _NO_LOGIN
     if isinstance(error, RestException):
         return str(error.message).splitlines()[0][:300]
     if status := re.search(r"failed with error code (\d+)", str(error)):
@@ -154,13 +159,29 @@ def _reason(error: BaseException) -> str:
     return _STRANGER if "valid JSON" in str(error) else kinds[-1].__name__
 
 
-def _unanswered(settings: Settings, uri: str, reason: str) -> str:
-    stack = settings.stack
-    if stack is None:
+def _unanswered(settings: Settings, uri: str, reason: str) -> PlimsollError:
+    if reason == _NO_LOGIN:
+        return ConfigError(f"MLflow at {_shown(uri)} {reason}: {_login_mend(settings)}.")
+    if settings.stack is None:
         mend = "check MLFLOW_TRACKING_URI and that server, or unset it to use the embedded stack"
     else:
         mend = f"look at it with `{python_of(settings)} -m deploy.embedded status`"
-    return f"MLflow at {_shown(uri)} cannot be asked ({reason}); {mend}."
+    return OutageError(f"MLflow at {_shown(uri)} cannot be asked ({reason}); {mend}.")
+
+
+def _login_mend(settings: Settings) -> str:
+    if settings.stack is None:
+        return (
+            "set MLFLOW_TRACKING_TOKEN to its token, or MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD to a login, which go before the token"
+        )
+    if named("MLFLOW_TRACKING_USERNAME") and named("MLFLOW_TRACKING_PASSWORD"):
+        return (
+            "unset MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, which go before the "
+            f"token that the stack in {settings.home} left for its commands"
+        )
+    start = f"{home_prefix(settings.home)}make up"
+    return f"unset MLFLOW_TRACKING_TOKEN if it is set; `{start}` writes the stack's own anew"
 
 
 def _shown(uri: str) -> str:

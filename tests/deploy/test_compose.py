@@ -36,7 +36,9 @@ WHO_HAS = {
     "AIRFLOW_FERNET_KEY": CORE,
     "AIRFLOW_JWT_SECRET": CORE,
     "AIRFLOW_API_SECRET_KEY": {"airflow-api-server"},
+    "MLFLOW_TOKEN": {"mlflow", "airflow-worker", "cli"},
     "AIRFLOW_ADMIN_PASSWORD": {"airflow-init"},
+    "MLFLOW_ADMIN_PASSWORD": {"mlflow"},
     "GRAFANA_ADMIN_PASSWORD": {"grafana"},
 }
 """The whole table of docs/security.md: nobody else may have a secret."""

@@ -119,6 +119,31 @@ def test_a_plain_shell_has_the_settings_of_the_tasks(stack: Stack, monkeypatch: 
     assert plain.stack.airflow.password == stack.secrets.airflow_password
 
 
+def test_a_plain_shell_shows_mlflow_the_token_and_prints_none(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+):
+    leave_record(stack)
+    monkeypatch.setenv("PLIMSOLL_HOME", str(stack.layout.home))
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN", raising=False)
+
+    plain = settings.load()
+
+    assert plain.mlflow_token == stack.secrets.mlflow_token
+    for secret in (stack.secrets.mlflow_token, stack.secrets.airflow_password):
+        assert secret not in repr(plain)
+
+
+def test_the_token_of_the_stack_is_not_shown_to_another_mlflow(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+):
+    leave_record(stack)
+    monkeypatch.setenv("PLIMSOLL_HOME", str(stack.layout.home))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN", raising=False)  # another test may have handed it on
+
+    assert settings.load().mlflow_token is None
+
+
 def test_the_record_can_be_read_by_its_owner_only(stack: Stack):
     leave_record(stack)
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 from supervisor.options import ServerOptions
 
+from deploy.embedded.environment import build_environment
 from deploy.embedded.programs import ALL, programs_of, render_configuration
+from deploy.mlflow_login.credentials import read_credentials
 
 if TYPE_CHECKING:
     from deploy.embedded.stack import Stack
@@ -47,6 +49,24 @@ def test_no_command_line_shows_a_secret(stack: Stack):
 
     assert stack.secrets.postgres_password not in commands
     assert stack.secrets.airflow_password not in commands
+    assert stack.secrets.mlflow_token not in commands
+
+
+def test_mlflow_is_told_which_login_it_accepts_and_the_others_get_the_token_alone(
+    options: ServerOptions, stack: Stack
+):
+    programs = {group.name: group.process_configs[0] for group in options.process_group_configs}
+    common = build_environment(stack, {})
+
+    accepts = read_credentials(programs["mlflow"].environment)
+    assert accepts.accepts_token(common["MLFLOW_TRACKING_TOKEN"].encode())
+    assert accepts.accepts_login(f"admin:{stack.secrets.airflow_password}".encode())
+    assert "MLFLOW_TRACKING_PASSWORD" not in common
+    assert not any(programs[name].environment for name in ALL if name != "mlflow")
+
+
+def test_what_the_programs_write_is_for_the_owner_alone(options: ServerOptions):
+    assert options.umask == 0o077
 
 
 def test_no_log_server_is_started_because_it_would_listen_on_every_address(stack: Stack):

@@ -31,7 +31,7 @@ def change(path: Path, name: str, value: str) -> None:
 def test_the_example_has_no_working_secret():
     values = dict(re.findall(r"(?m)^([A-Z_]+)=(.*)$", EXAMPLE.read_text()))
 
-    assert {name for name in values if re.search("PASSWORD|KEY|SECRET", name)} == set(SECRETS)
+    assert {name for name in values if re.search("PASSWORD|KEY|SECRET|TOKEN", name)} == set(SECRETS)
     assert {values[name] for name in SECRETS} == {""}
 
 
@@ -156,6 +156,20 @@ def test_two_identities_must_not_share_a_secret(env: Path, capsys: pytest.Captur
 
     assert main([str(env)]) == 1
     assert "MLFLOW_SECRET_KEY is the same as LAKE_SECRET_KEY" in capsys.readouterr().err
+
+
+def test_a_person_may_have_one_password_for_all_pages_and_no_service_shares_it(
+    env: Path, capsys: pytest.CaptureFixture[str]
+):
+    main([str(env)])
+    own = read(env)["AIRFLOW_ADMIN_PASSWORD"]
+    for name in ("MLFLOW_ADMIN_PASSWORD", "GRAFANA_ADMIN_PASSWORD"):
+        change(env, name, own)
+    assert main([str(env)]) == 0
+
+    change(env, "MLFLOW_TOKEN", own)
+    assert main([str(env)]) == 1
+    assert "MLFLOW_TOKEN" in capsys.readouterr().err
 
 
 def test_a_variable_that_is_set_twice_is_refused(env: Path, capsys: pytest.CaptureFixture[str]):

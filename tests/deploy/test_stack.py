@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from deploy.embedded.errors import StackError
-from deploy.embedded.stack import load_stack, new_secrets, save_stack
+from deploy.embedded.stack import completed, load_stack, new_secrets, save_stack
 
 if TYPE_CHECKING:
     from deploy.embedded.stack import Stack
@@ -35,6 +37,23 @@ def test_a_damaged_record_is_an_error_that_names_the_file_and_the_mend(stack: St
 
     with pytest.raises(StackError, match=f"{record}.*remove"):
         load_stack(stack.layout)
+
+
+def test_a_stack_of_an_older_plimsoll_gets_what_it_lacks_and_keeps_the_rest(stack: Stack):
+    save_stack(stack)
+    path = stack.layout.run / "stack.json"
+    record = json.loads(path.read_text())
+    del record["secrets"]["mlflow_token"]
+    path.write_text(json.dumps(record))
+
+    old = load_stack(stack.layout)
+
+    assert old is not None
+    assert not old.secrets.are_complete
+    new = completed(old.secrets)
+    assert new.are_complete
+    assert replace(new, mlflow_token="") == old.secrets
+    assert completed(new) == new
 
 
 def test_every_stack_has_secrets_of_its_own():

@@ -36,6 +36,7 @@ from pipeline.tables import Table
 from tests import ledger_book
 from tests.builders import days, make_frame, make_spec, moment
 from tests.integration.conftest import _free_ports
+from tests.mlflow_server import LOGIN
 from tests.steps.plant_world import AS_OF, HISTORY, SMALL, promote_trained
 
 pytestmark = pytest.mark.integration
@@ -156,6 +157,7 @@ class Deployment:
             ),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            **LOGIN,
             "PYTHONPATH": str(REPOSITORY),
         }
         environment.pop("MLFLOW_TRACKING_URI")
@@ -198,6 +200,7 @@ def deployment(
         "PLIMSOLL_STORAGE": buckets["lake"],
         "PLIMSOLL_DATABASE": database.dsn("plimsoll", "plimsoll"),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{made.mlflow_port}",
+        "MLFLOW_TRACKING_TOKEN": LOGIN["MLFLOW_TRACKING_TOKEN"],
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "PLIMSOLL_BACKUP_POSTGRES": f"postgresql://postgres@127.0.0.1:{database.port}",
         "PLIMSOLL_BACKUP_LAKE": buckets["lake"],

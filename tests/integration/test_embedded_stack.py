@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from deploy.embedded import health, leftovers, supervision
+from deploy.embedded import health, leftovers, lifecycle, supervision
 from deploy.embedded.backfill import backfill_runs, create_backfill, wait_for_backfill
 
 if TYPE_CHECKING:
@@ -206,7 +207,44 @@ def test_a_service_that_is_killed_is_started_again(stack: RunningStack):
     assert (supervision.program_states(layout) or {})["mlflow"].pid != before
 
 
-def test_up_on_a_running_stack_says_so_and_gives_the_same_login(stack: RunningStack):
+def test_nobody_changes_or_reads_anything_in_mlflow_without_the_login(stack: RunningStack):
+    body = {"name": "strangers"}
+    url = f"{stack.mlflow_url}/api/2.0/mlflow/experiments"
+
+    with httpx.Client(trust_env=False, timeout=30) as stranger:
+        refused = [
+            stranger.post(f"{url}/create", json=body),
+            stranger.get(f"{url}/get", params={"experiment_id": "0"}),
+            stranger.post(f"{url}/create", json=body, auth=("admin", "wrong-password")),
+        ]
+        login = ("admin", stack.stack.secrets.airflow_password)
+        admitted = stranger.get(f"{url}/get", params={"experiment_id": "0"}, auth=login)
+
+    assert [answer.status_code for answer in refused] == [401, 401, 401]
+    assert admitted.status_code == 200
+
+
+def test_what_the_stack_writes_is_for_its_owner_alone(stack: RunningStack):
+    layout = stack.stack.layout
+    stack.airflow.wait_for_dag("sums")
+    stack.airflow.unpause("sums")
+    stack.airflow.wait_for_run("sums", stack.airflow.trigger("sums"))
+
+    # The folders of MLflow's and Airflow's files and of all logs; the cluster is PostgreSQL's own.
+    written = [
+        path for root in (layout.logs, layout.mlflow, layout.run) for path in root.rglob("*")
+    ]
+    open_ones = {
+        str(path): oct(path.lstat().st_mode & 0o777)
+        for path in written
+        if path.lstat().st_mode & 0o077 and not path.is_symlink()
+    }
+
+    assert any("dag_id=sums" in str(path) for path in written)
+    assert open_ones == {}
+
+
+def test_up_on_a_running_stack_says_so_and_names_the_file_with_the_login(stack: RunningStack):
     done = subprocess.run(
         [sys.executable, "-m", "deploy.embedded", "up"],
         env=dict(stack.asked),
@@ -218,12 +256,52 @@ def test_up_on_a_running_stack_says_so_and_gives_the_same_login(stack: RunningSt
 
     assert done.returncode == 0, done.stderr
     assert "already running" in done.stdout
-    assert stack.stack.secrets.airflow_password in done.stdout
+    assert str(stack.stack.layout.logins) in done.stdout
+    assert _secrets_in(done.stdout + done.stderr, stack) == []
+    assert stack.stack.secrets.airflow_password in stack.stack.layout.logins.read_text()
+
+
+def test_no_log_holds_a_secret(stack: RunningStack):
+    logs = [path for path in stack.stack.layout.logs.rglob("*") if path.is_file()]
+
+    assert len(logs) > 5
+    assert [path for path in logs if _secrets_in(path.read_text(errors="replace"), stack)] == []
+
+
+def test_a_running_stack_of_an_older_plimsoll_gets_its_login_by_up_and_keeps_what_it_holds(
+    stack: RunningStack,
+):
+    layout = stack.stack.layout
+    _mlflow(stack, "experiments/create", {"name": "older"})
+    record = layout.run / "stack.json"
+    content = json.loads(record.read_text())
+    before = content["secrets"].pop("mlflow_token")
+    record.write_text(json.dumps(content))
+    layout.logins.unlink()
+    said: list[str] = []
+
+    again = lifecycle.up(layout, stack.asked, said.append)
+
+    assert any("older Plimsoll" in line for line in said)
+    assert again.secrets.mlflow_token not in ("", before)
+    assert replace(again.secrets, mlflow_token=before) == stack.stack.secrets
+    newer = replace(stack, stack=again)
+    found = _mlflow(newer, "experiments/search", {"max_results": 9})["experiments"]
+    assert "older" in {experiment["name"] for experiment in found}
+    with pytest.raises(httpx.HTTPStatusError, match="401"):
+        _mlflow(stack, "experiments/search", {"max_results": 9})
+    assert layout.logins.exists()
+
+
+def _secrets_in(text: str, stack: RunningStack) -> list[str]:
+    return [name for name, value in asdict(stack.stack.secrets).items() if value in text]
 
 
 def _mlflow(stack: RunningStack, path: str, body: dict[str, Any]) -> Any:
     url = f"{stack.mlflow_url}/api/2.0/mlflow/{path}"
-    return httpx.post(url, json=body, trust_env=False).raise_for_status().json()
+    token = {"Authorization": f"Bearer {stack.stack.secrets.mlflow_token}"}
+    answer = httpx.post(url, json=body, headers=token, timeout=30, trust_env=False)
+    return answer.raise_for_status().json()
 
 
 def _processes(stack: RunningStack) -> frozenset[tuple[int, float]]:

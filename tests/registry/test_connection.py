@@ -16,6 +16,7 @@ from pipeline import settings
 from pipeline.errors import ConfigError, OutageError
 from pipeline.registry import connection
 from pipeline.registry.connection import answering
+from pipeline.settings import EmbeddedStack, Login
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::sqlalchemy", "ignore:::mlflow", "ignore:::alembic"
@@ -85,12 +86,51 @@ def test_an_mlflow_that_knows_nothing_yet_has_answered():
         (500, "oh", "server errors"),
         (503, "{}", "server errors"),
         (403, '{"error_code": "PERMISSION_DENIED", "message": "not you"}', "not you"),
-        (401, "You are not authenticated.", "status 401"),
     ],
 )
 def test_what_is_no_mlflow_is_not_taken_for_one(status, body, told):
     with server(saying(status, body)) as uri, pytest.raises(OutageError, match=told):
         asked(uri)
+
+
+@pytest.mark.parametrize(
+    "body", ["You are not authenticated.", '{"error_code": "UNAUTHENTICATED", "message": "no"}']
+)
+def test_a_login_that_is_not_taken_is_told_as_such_and_not_retried(body, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hidden")
+    with (
+        server(saying(401, body)) as uri,
+        pytest.raises(ConfigError, match=r"our login.*set MLFLOW_TRACKING_TOKEN") as error,
+    ):
+        asked(uri)
+
+    assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "mend"),
+    [
+        ({}, r"unset MLFLOW_TRACKING_TOKEN if it is set; `PLIMSOLL_HOME=.* make up` writes"),
+        (
+            {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "hidden"},
+            "unset MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, which go before",
+        ),
+    ],
+)
+def test_the_embedded_stack_names_the_variable_that_hides_its_token(
+    foreign, mend, monkeypatch, tmp_path
+):
+    for name, value in foreign.items():
+        monkeypatch.setenv(name, value)
+    with socket.socket(socket.AF_UNIX) as supervisor, server(saying(401, "no")) as uri:
+        supervisor.bind(str(tmp_path / "s"))
+        supervisor.listen()
+        stack = EmbeddedStack(tmp_path / "s", Login("", "", ""))
+        here = replace(settings.load(), mlflow_uri=uri, stack=stack, home=tmp_path)
+        with pytest.raises(ConfigError, match=mend) as error, answering(here):
+            pass
+
+    assert "hidden" not in str(error.value)
 
 
 def test_a_server_that_hangs_is_not_waited_for():

@@ -39,6 +39,7 @@ def reaching(secrets: dict[str, str], cache: Path) -> dict[str, str]:
             f"postgresql://plimsoll:{secrets['PLIMSOLL_DB_PASSWORD']}@127.0.0.1:5432/plimsoll"
         ),
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000",
+        "MLFLOW_TRACKING_TOKEN": secrets["MLFLOW_TOKEN"],
         "AWS_ENDPOINT_URL": "http://127.0.0.1:8333",
         "AWS_ACCESS_KEY_ID": secrets["LAKE_ACCESS_KEY"],
         "AWS_SECRET_ACCESS_KEY": secrets["LAKE_SECRET_KEY"],

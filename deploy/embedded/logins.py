@@ -1,0 +1,31 @@
+"""The file that tells a person how to sign in: nothing prints a password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.embedded.stack import LOGIN
+from deploy.private_file import write_private
+
+if TYPE_CHECKING:
+    from deploy.embedded.stack import Stack
+
+
+def leave_logins(stack: Stack) -> None:
+    """Write the file anew, readable by its owner only."""
+    write_private(stack.layout.logins, _text(stack))
+
+
+def _text(stack: Stack) -> str:
+    return f"""\
+The logins of the Plimsoll stack in {stack.layout.home}, written by each `make up`.
+
+Airflow   {stack.airflow_url}
+MLflow    {stack.mlflow_page}
+user      {LOGIN}
+password  {stack.secrets.airflow_password}
+
+What programs of your own set to ask this MLflow; Plimsoll's own commands need nothing:
+MLFLOW_TRACKING_URI={stack.mlflow_url}
+MLFLOW_TRACKING_TOKEN={stack.secrets.mlflow_token}
+"""

@@ -1,0 +1,28 @@
+"""What the web server serves in MLflow's place: MLflow's application behind the login."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mlflow.server.fastapi_app import app as mlflow_app
+from mlflow.server.fastapi_security import HostValidationMiddleware, get_allowed_hosts
+
+from deploy.mlflow_login.credentials import read_credentials
+from deploy.mlflow_login.middleware import LoginRequired
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+def behind_login(served: ASGIApp) -> ASGIApp:
+    """`served` behind the login, and the login behind MLflow's check of the host's name.
+
+    The order matters: under a foreign name not even the login page is shown.
+    """
+    return HostValidationMiddleware(
+        LoginRequired(served, read_credentials(os.environ)), get_allowed_hosts()
+    )
+
+
+app = behind_login(mlflow_app)
