@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deploy.airflow_api import connect
-from deploy.embedded import health, leftovers, postgres, programs, schema, supervision
+from deploy.embedded import health, leftovers, postgres, programs, roles, schema, supervision
 from deploy.embedded.environment import build_environment, leave_record
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import create_folders
@@ -22,6 +22,7 @@ from deploy.embedded.stack import (
     load_stack,
     new_secrets,
     save_stack,
+    with_roles,
 )
 from deploy.pools import POOLS
 from deploy.private_file import write_private
@@ -51,7 +52,10 @@ def up(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     with _alone(layout, say):
         running = supervision.program_states(layout) is not None
         stack = load_stack(layout) if running else None
-        if stack:
+        if stack and not stack.has_roles:
+            say("restarting the stack: its services get database roles of their own")
+            _stop_parts(layout)
+        elif stack:
             say("the stack is already running")
             leave_record(stack)
             _start_parts(stack, build_environment(stack, caller), say)
@@ -101,7 +105,7 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
             "stored runs."
         )
     ports = choose_ports(requested_ports(caller), before.ports if before else None, say)
-    stack = Stack(layout, ports, before.secrets if before else new_secrets())
+    stack = Stack(layout, ports, with_roles(before.secrets) if before else new_secrets())
     save_stack(stack)
     leave_record(stack)
     login = json.dumps({LOGIN: stack.secrets.airflow_password})
@@ -126,8 +130,8 @@ def _start_parts(stack: Stack, environment: Mapping[str, str], say: Say) -> None
     fresh = any(states[name].state not in supervision.ALIVE for name in programs.ALL)
     began = datetime.now(UTC) if fresh else datetime.min.replace(tzinfo=UTC)
     supervision.start_program(layout, programs.POSTGRES)
-    _wait(stack, programs.POSTGRES, lambda: postgres.server_unready(stack), say)
-    postgres.create_databases(stack)
+    _wait(stack, programs.POSTGRES, lambda: roles.server_unready(stack), say)
+    roles.settle_roles(stack)
     _start_services(stack, environment, say)
     _wait(stack, programs.MLFLOW, lambda: health.mlflow_unready(stack), say)
     for name, component in (
