@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
+import signal
 import socket
 import subprocess
 import time
@@ -15,7 +14,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from deploy.embedded.postgres import UNPRIVILEGED, as_unprivileged, binary
+from deploy.embedded import postgres, roles
+from deploy.embedded.stack import Stack
+from deploy.embedded.unprivileged import as_unprivileged, give_to_server
 from tests.ending import end
 
 OWNER, PASSWORD = "plimsoll", "plimsoll-test"
@@ -28,28 +29,46 @@ def running_postgres(folder: Path) -> Iterator[str]:
     cluster, password = folder / "cluster", folder / "password"
     cluster.mkdir(mode=0o700)
     password.write_text(PASSWORD)
-    if os.geteuid() == 0:
-        user = pwd.getpwnam(UNPRIVILEGED)
-        for path in (cluster, password):
-            os.chown(path, user.pw_uid, user.pw_gid)
+    for path in (cluster, password):
+        give_to_server(path)
     initdb = [
-        binary("initdb"), "-D", cluster, "-U", OWNER, "-A", "scram-sha-256", "--no-sync",
-        f"--pwfile={password}", "-E", "UTF8", "--locale=C", "--no-instructions",
+        postgres.server_program("initdb"), "-D", cluster, "-U", OWNER, "--no-sync",
+        "-A", "scram-sha-256", f"--pwfile={password}",
+        "-E", "UTF8", "--locale=C", "--no-instructions",
     ]  # fmt: skip
-    subprocess.run(_command(initdb), check=True, capture_output=True, cwd="/")
-    port = _free_port()
+    subprocess.run(_command(initdb, cluster, password), check=True, capture_output=True, cwd="/")
+    port = free_port()
     serve = [
-        binary("postgres"), "-D", cluster, "-h", "127.0.0.1", "-p", port,
+        postgres.server_program("postgres"), "-D", cluster, "-h", "127.0.0.1", "-p", port,
         "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=32MB",
     ]  # fmt: skip
     with (folder / "log").open("w") as log:
-        server = subprocess.Popen(_command(serve), stdout=log, stderr=log, cwd="/")
+        server = subprocess.Popen(_command(serve, cluster), stdout=log, stderr=log, cwd="/")
     try:
         dsn = f"postgresql://{OWNER}:{PASSWORD}@127.0.0.1:{port}/postgres"
         _await(dsn, server, folder / "log")
         yield dsn
     finally:
         end(server)
+
+
+@contextmanager
+def serving(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
+    """The PostgreSQL of an embedded stack whose cluster is made, as its supervisor starts it."""
+    with stack.layout.log_of("postgres").open("a") as log:
+        server = subprocess.Popen(
+            postgres.server_command(stack), stdout=log, stderr=log, cwd=stack.layout.home
+        )
+    try:
+        deadline = time.monotonic() + _PATIENCE_S
+        while (why := roles.server_unready(stack)) is not None:
+            if server.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"{why}: {stack.layout.log_of('postgres').read_text()[-2000:]}")
+            time.sleep(0.05)
+        yield server
+    finally:
+        server.send_signal(signal.SIGINT)  # fast shutdown
+        server.wait(_PATIENCE_S)
 
 
 def execute(dsn: str, *statements: str) -> None:
@@ -71,8 +90,8 @@ def fresh_database(server: str) -> str:
     return server.rsplit("/", 1)[0] + f"/{name}"
 
 
-def _command(parts: list[object]) -> list[str]:
-    return as_unprivileged([str(part) for part in parts])
+def _command(parts: list[object], *reached: Path) -> list[str]:
+    return as_unprivileged([str(part) for part in parts], *reached)
 
 
 def _await(dsn: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -87,7 +106,7 @@ def _await(dsn: str, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

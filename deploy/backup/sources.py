@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.backup.databases import Server
 from deploy.backup.errors import BackupError
 from deploy.backup.places import Place, place_at
-from deploy.embedded import postgres
+from deploy.embedded import postgres, roles
 from deploy.embedded.layout import find_layout
 from deploy.embedded.stack import DATABASES, Stack, load_stack
 
@@ -84,8 +84,9 @@ def embedded_sources(
         msg = f"There is no stack in {layout.home}: start it once with `make up`, then stop it "
         raise BackupError(msg + "with `make down`; a restore needs --replace then.")
     with _served(stack, say):
+        administrator = roles.administrator_of(stack)
         yield Sources(
-            server=Server(stack.dsn("").rstrip("/")),
+            server=Server(stack.administrator_dsn("", role=administrator).rstrip("/")),
             databases=DATABASES,
             stores={
                 LAKE: place_at(str(layout.lake), environment, _PREFIX),
@@ -96,7 +97,7 @@ def embedded_sources(
 
 @contextmanager
 def _served(stack: Stack, say: Callable[[str], None]) -> Iterator[None]:
-    if postgres.server_unready(stack) is None:
+    if roles.server_unready(stack) is None:
         yield
         return
     say("starting PostgreSQL")
@@ -106,7 +107,7 @@ def _served(stack: Stack, say: Callable[[str], None]) -> Iterator[None]:
         )
     try:
         deadline = time.monotonic() + _START_LIMIT_S
-        while (reason := postgres.server_unready(stack)) is not None:
+        while (reason := roles.server_unready(stack)) is not None:
             if server.poll() is not None or time.monotonic() > deadline:
                 msg = (
                     f"PostgreSQL does not start ({reason}); read {stack.layout.log_of('postgres')}."

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deploy.airflow_api import connect
-from deploy.embedded import health, leftovers, postgres, programs, schema, supervision
+from deploy.embedded import health, leftovers, postgres, programs, roles, schema, supervision
 from deploy.embedded.environment import build_environment, leave_record
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import create_folders
@@ -54,7 +54,8 @@ def up(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
         running = supervision.program_states(layout) is not None
         stack = load_stack(layout) if running else None
         if stack and not stack.secrets.are_complete:
-            say("an older Plimsoll started this stack, without a login for MLflow: stopping it")
+            say("an older Plimsoll started this stack: stopping it, so that MLflow gets its login")
+            say("and its services get database roles of their own")
             _stop_parts(layout)
         elif stack:
             say("the stack is already running")
@@ -138,8 +139,8 @@ def _start_parts(stack: Stack, environment: Mapping[str, str], say: Say) -> None
     fresh = any(states[name].state not in supervision.ALIVE for name in programs.ALL)
     began = datetime.now(UTC) if fresh else datetime.min.replace(tzinfo=UTC)
     supervision.start_program(layout, programs.POSTGRES)
-    _wait(stack, programs.POSTGRES, lambda: postgres.server_unready(stack), say)
-    postgres.create_databases(stack)
+    _wait(stack, programs.POSTGRES, lambda: roles.server_unready(stack), say)
+    roles.settle_roles(stack)
     _start_services(stack, environment, say)
     _wait(stack, programs.MLFLOW, lambda: health.mlflow_unready(stack), say)
     for name, component in (

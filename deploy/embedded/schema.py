@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
-from deploy.embedded.stack import DATABASE_ROLE
+from deploy.embedded.ports import HOST
 from deploy.private_file import write_private
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def outdated(stack: Stack, service: str) -> bool:
 
 def migrate_mlflow(stack: Stack, environment: Mapping[str, str]) -> None:
     """Create or upgrade MLflow's tables, by one process: the server's workers would race."""
-    url = f"postgresql+psycopg2://{DATABASE_ROLE}@127.0.0.1:{stack.ports.postgres}/mlflow"
+    url = f"postgresql+psycopg2://mlflow@{HOST}:{stack.ports.postgres}/mlflow"
     # The password travels in the environment: arguments can be seen by every user.
-    secret = {"PGPASSWORD": stack.secrets.postgres_password}
+    secret = {"PGPASSWORD": stack.secrets.role_passwords["mlflow"]}
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", url]
     _run(stack, "mlflow-migration", command, {**environment, **secret})
 

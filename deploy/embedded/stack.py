@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
@@ -13,14 +13,17 @@ from deploy.embedded.ports import HOST, Ports
 from deploy.private_file import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from deploy.embedded.layout import Layout
 
 LOGIN = "admin"
 """Of the one person who uses the stack, in Airflow and in MLflow."""
-DATABASE_ROLE = "plimsoll"
+ADMINISTRATOR = "postgres"
+"""The superuser of the cluster: only `up` and the backup log in as it."""
 DATABASES = ("airflow", "mlflow", "plimsoll")
+"""Each with the role that owns it, and that role's name."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,11 @@ class Secrets:
     """What must stay the same from one start to the next, and be read by the owner only.
 
     Attributes:
+        postgres_password: of the administrator.
         airflow_password: of the person who uses the stack, in Airflow and in MLflow.
-        mlflow_token: what programs show MLflow; empty in the record of a stack that an older
-            Plimsoll started, until `up` draws it.
+        mlflow_token: what programs show MLflow.
+        role_passwords: of the roles that own the databases. This and the one before are empty in
+            the record of a stack that an older Plimsoll started, until `up` draws them.
     """
 
     postgres_password: str
@@ -39,6 +44,7 @@ class Secrets:
     api_secret: str
     fernet_key: str
     mlflow_token: str = ""
+    role_passwords: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def are_complete(self) -> bool:
@@ -69,21 +75,43 @@ class Stack:
         """The page a person opens: MLflow hides the model registry without this parameter."""
         return f"{self.mlflow_url}/#/experiments?workflowType=machine_learning"
 
+    @property
+    def has_roles(self) -> bool:
+        """Whether each database has a role of its own, or `up` has yet to make them."""
+        return set(DATABASES) <= self.secrets.role_passwords.keys()
+
     def dsn(self, database: str, *, driver: str = "") -> str:
-        """URL of one of the stack's databases; `driver` as SQLAlchemy wants it, "+psycopg2"."""
-        login = f"{DATABASE_ROLE}:{self.secrets.postgres_password}"
-        return f"postgresql{driver}://{login}@{HOST}:{self.ports.postgres}/{database}"
+        """URL of a database as its own role; `driver` as SQLAlchemy wants it, "+psycopg2".
+
+        Raises:
+            StackError: there are no such roles yet.
+        """
+        if not self.has_roles:
+            raise StackError(
+                f"The stack in {self.layout.home} was started by an older Plimsoll, whose services "
+                "log in as the administrator of PostgreSQL. `make up` gives them roles of their "
+                "own; it loses nothing, and restarts a stack that runs."
+            )
+        return self._url(driver, database, self.secrets.role_passwords[database], database)
+
+    def administrator_dsn(self, database: str, *, role: str = ADMINISTRATOR) -> str:
+        """URL of a database as the superuser, who is called `role`."""
+        return self._url("", role, self.secrets.postgres_password, database)
+
+    def _url(self, driver: str, role: str, password: str, database: str) -> str:
+        return f"postgresql{driver}://{role}:{password}@{HOST}:{self.ports.postgres}/{database}"
 
 
 def new_secrets() -> Secrets:
     """Fresh random secrets; URL-safe, so that a DSN needs no quoting."""
     return Secrets(
-        postgres_password=secrets.token_urlsafe(24),
+        postgres_password=_new_password(),
         airflow_password=secrets.token_urlsafe(9),
         jwt_secret=secrets.token_hex(64),  # HS512 wants 64 bytes
         api_secret=secrets.token_hex(32),
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         mlflow_token=secrets.token_urlsafe(32),
+        role_passwords={name: _new_password() for name in DATABASES},
     )
 
 
@@ -126,3 +154,7 @@ def save_stack(stack: Stack) -> None:
 
 def _record(layout: Layout) -> Path:
     return layout.run / "stack.json"
+
+
+def _new_password() -> str:
+    return secrets.token_urlsafe(24)

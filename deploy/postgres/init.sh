@@ -46,7 +46,9 @@ SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', datname) FROM pg_database
 GRANT CONNECT ON DATABASE plimsoll TO plimsoll_reader;
 
 \connect plimsoll
-GRANT USAGE ON SCHEMA public TO plimsoll_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO plimsoll_reader;
+-- The head of the ledger is kept there.
+CREATE SCHEMA IF NOT EXISTS ledger AUTHORIZATION plimsoll;
+GRANT USAGE ON SCHEMA public, ledger TO plimsoll_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public, ledger TO plimsoll_reader;
 ALTER DEFAULT PRIVILEGES FOR ROLE plimsoll GRANT SELECT ON TABLES TO plimsoll_reader;
 SQL

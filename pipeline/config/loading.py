@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.config import names, spans, truths
+from pipeline.config import database_source, names, spans, truths
 from pipeline.config.detector import DetectorSpec
 from pipeline.config.mistakes import explain, located
 from pipeline.config.shown import named, shown
@@ -37,6 +37,7 @@ def load_detector(path: Path) -> DetectorSpec:
         _misnamed(spec, path),
         truths.problems_of(document.content, spec),
         names.problems_of(spec),
+        database_source.problems_of(spec),
         spans.problems_of(spec.columns),
     )
     if said := told(path, (located(document.root, *problem) for problem in problems)):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from pipeline.config.section import Section
+from pipeline.config.section import Duration, Section
 from pipeline.config.shown import shown
 from pipeline.config.zones import Timezone
 
@@ -43,7 +44,7 @@ def _name_of_a_variable(value: str) -> str:
         # Not the value: whoever writes the URL itself here has written a password.
         msg = (
             "is no name of a variable (A-Z, 0-9 and _); put the URL into an environment variable "
-            "and write its name here, for example PLANT_URL"
+            "and write its name here, for example PLIMSOLL_SOURCE_PLANT"
         )
         raise ValueError(msg)
     return value
@@ -101,17 +102,25 @@ class ParquetSource(Section):
 
 
 class SqlSource(Section):
-    """A query against any database that SQLAlchemy reaches.
+    """A query against any database that SQLAlchemy reaches, which can change nothing there.
 
     `query` must use the bound parameters `:start` and `:end`, so that one partition reads one
-    interval and never the whole table.
+    interval and never the whole table. How it is kept from writing is each database's matter:
+    docs/security.md has the table.
     """
 
     kind: Literal["sql"]
     url_env: Annotated[str, AfterValidator(_name_of_a_variable)] = Field(
-        description="Environment variable that holds the SQLAlchemy URL: no secret in this file.",
+        description="Environment variable PLIMSOLL_SOURCE_... that holds the SQLAlchemy URL: no "
+        "secret in this file.",
     )
     query: str
+    time_limit: Duration = Field(
+        timedelta(minutes=10),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=30),
+        description="How long the database may work on the query; a task has half an hour.",
+    )
     timezone: Timezone = "UTC"
     rename: Rename = Field(default_factory=dict)
 

@@ -12,7 +12,11 @@ from tests.config.files import content, put_changed, refusal, schema
 SOURCES = {
     "csv": {"kind": "csv", "path": "pump.csv"},
     "parquet": {"kind": "parquet", "path": "pump.parquet"},
-    "sql": {"kind": "sql", "url_env": "PLANT", "query": "SELECT 1 WHERE :start < :end"},
+    "sql": {
+        "kind": "sql",
+        "url_env": "PLIMSOLL_SOURCE_PLANT",
+        "query": "SELECT 1 WHERE :start < :end",
+    },
 }
 
 
@@ -175,5 +179,5 @@ def test_a_url_in_the_place_of_a_variable_is_not_told(tmp_path):
     said = refusal(put_changed(tmp_path, source=SOURCES["sql"] | {"url_env": url}))
 
     assert "source.url_env: is no name of a variable" in said
-    assert "PLANT_URL" in said
+    assert "PLIMSOLL_SOURCE_PLANT" in said
     assert "geheim" not in said

@@ -49,13 +49,13 @@ def parquet_case(folder: Path, _: pytest.MonkeyPatch) -> Case:
 
 def sql_case(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     url = f"sqlite:///{folder / 'plant.db'}"
-    monkeypatch.setenv("PLANT_URL", url)
+    monkeypatch.setenv("PLIMSOLL_SOURCE_PLANT", url)
     frame = make_frame(3).sample(frac=1, random_state=0)
     engine = sqlalchemy.create_engine(url)
     frame.assign(timestamp=frame["timestamp"].dt.tz_localize(None)).to_sql("rows", engine)
     engine.dispose()
     query = "SELECT * FROM rows WHERE timestamp >= :start AND timestamp < :end"
-    config = SqlSource(kind="sql", url_env="PLANT_URL", query=query)
+    config = SqlSource(kind="sql", url_env="PLIMSOLL_SOURCE_PLANT", query=query)
     return Case(config, make_spec().columns, folder, 72)
 
 
@@ -144,8 +144,8 @@ def test_a_source_that_is_not_there_is_named_with_the_mend(case, tmp_path, monke
         config = case.config.model_copy(update={"path": str(nowhere / "x.csv")})
         told = r"x\.csv.*correct the path, or wait"
     elif case.config.kind == "sql":
-        monkeypatch.setenv("PLANT_URL", f"sqlite:///{nowhere}/plant.db")
-        config, told = case.config, "PLANT_URL did not answer.*check that it runs"
+        monkeypatch.setenv("PLIMSOLL_SOURCE_PLANT", f"sqlite:///{nowhere}/plant.db")
+        config, told = case.config, "PLIMSOLL_SOURCE_PLANT did not answer.*check that it runs"
     else:
         nowhere.mkdir()
         monkeypatch.setattr("pipeline.data.sources.openoa_wheel.REQUIREMENT", "no/such package")

@@ -149,3 +149,13 @@ def test_the_record_can_be_read_by_its_owner_only(stack: Stack):
 
     path = settings.record_path(stack.layout.home)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_urls_of_sources_reach_the_tasks_and_are_not_left_on_disk(stack: Stack):
+    caller = {"PLIMSOLL_SOURCE_PLANT": "postgresql://u:geheim@h/d"}
+
+    environment = build_environment(stack, caller)
+    leave_record(stack)
+
+    assert caller.items() <= environment.items()
+    assert "geheim" not in settings.record_path(stack.layout.home).read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +15,7 @@ import pytest
 from psycopg2 import errors
 
 from deploy.embedded import postgres
+from deploy.embedded.unprivileged import as_unprivileged, give_to_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,13 +39,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     password.write_text(ADMINISTRATOR + "\n")
     cluster = folder / "data"
     cluster.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        for path in (cluster, password):
-            shutil.chown(path, postgres.UNPRIVILEGED)
-    initdb = [postgres.binary("initdb"), "-D", cluster, "-U", "postgres", "--no-sync"]
+    for path in (cluster, password):
+        give_to_server(path)
+    initdb = [postgres.server_program("initdb"), "-D", cluster, "-U", "postgres", "--no-sync"]
     locale = ["-E", "UTF8", "--locale=C", "--no-instructions"]
     login = ["-A", "scram-sha-256", f"--pwfile={password}"]
-    _run([*initdb, *locale, *login])
+    _run([*initdb, *locale, *login], cluster, password)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free: int = probe.getsockname()[1]
@@ -53,9 +52,10 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     log = folder / "log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            postgres.as_unprivileged(
-                [str(postgres.binary("postgres")), "-D", str(cluster), "-h", "127.0.0.1",
-                 "-p", str(free), *settings]
+            as_unprivileged(
+                [str(postgres.server_program("postgres")), "-D", str(cluster), "-h", "127.0.0.1",
+                 "-p", str(free), *settings],
+                cluster,
             ),
             stderr=output, cwd="/",
         )  # fmt: skip
@@ -96,6 +96,21 @@ def test_a_role_cannot_enter_a_database_of_another(port: int, role: str, databas
 def test_a_role_is_not_let_in_with_the_password_of_another(port: int):
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         _connect(port, "airflow", "airflow", password=PASSWORDS["mlflow"])
+
+
+def test_the_head_of_the_ledger_has_a_schema_that_the_reader_sees(port: int):
+    with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE ledger.heads (n integer); INSERT INTO ledger.heads VALUES (3)")
+        session.commit()
+
+    with closing(_connect(port, READER, "plimsoll")) as session, session.cursor() as cursor:
+        cursor.execute("SELECT n FROM ledger.heads")
+        assert cursor.fetchall() == [(3,)]
+        session.rollback()
+        cursor.execute("SET default_transaction_read_only = off")
+        session.commit()
+        with pytest.raises(errors.InsufficientPrivilege):
+            cursor.execute("UPDATE ledger.heads SET n = 4")
 
 
 def test_the_reader_sees_tables_that_are_made_later(port: int):
@@ -191,9 +206,9 @@ def _connect(port: int, role: str, database: str, password: str | None = None) -
     )  # fmt: skip
 
 
-def _run(command: list[object]) -> None:
+def _run(command: list[object], *reached: Path) -> None:
     done = subprocess.run(
-        postgres.as_unprivileged([str(part) for part in command]),
+        as_unprivileged([str(part) for part in command], *reached),
         capture_output=True, text=True, check=False, cwd="/",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

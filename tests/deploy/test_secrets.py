@@ -87,7 +87,7 @@ def test_a_second_run_changes_nothing(env: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_what_a_person_wrote_stays_and_only_what_is_missing_is_added(env: Path):
-    own = "# ours\nexport WORKERS=7\nPLANT_URL='postgres://plant'\nVALKEY_PASSWORD="
+    own = "# ours\nexport WORKERS=7\nPLIMSOLL_SOURCE_PLANT='postgres://plant'\nVALKEY_PASSWORD="
     env.write_text(own)
 
     main([str(env)])

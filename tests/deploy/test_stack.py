@@ -4,10 +4,13 @@ import json
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
+from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
+from deploy.embedded.programs import programs_of
 from deploy.embedded.stack import completed, load_stack, new_secrets, save_stack
 
 if TYPE_CHECKING:
@@ -62,3 +65,33 @@ def test_every_stack_has_secrets_of_its_own():
 
 def test_the_token_secret_is_long_enough_for_its_algorithm():
     assert len(new_secrets().jwt_secret.encode()) >= 64
+
+
+def test_a_record_without_role_passwords_is_read_and_gets_them_once(stack: Stack):
+    before = replace(stack, secrets=replace(stack.secrets, role_passwords={}))
+    save_stack(before)
+    record = stack.layout.run / "stack.json"
+    older = json.loads(record.read_text())
+    del older["secrets"]["role_passwords"]
+    record.write_text(json.dumps(older))
+
+    read = load_stack(stack.layout)
+
+    assert read == before
+    assert not read.has_roles
+    drawn = completed(read.secrets)
+    assert len(set(drawn.role_passwords.values())) == 3
+    assert completed(drawn) == drawn
+    assert replace(drawn, role_passwords={}) == read.secrets
+
+
+def test_no_service_logs_in_as_the_administrator(stack: Stack):
+    for database in ("airflow", "mlflow", "plimsoll"):
+        url = urlsplit(stack.dsn(database))
+
+        assert url.username == database
+        assert url.password != stack.secrets.postgres_password
+    environment = build_environment(stack, {})
+    assert stack.secrets.postgres_password not in json.dumps(environment)
+    for program in programs_of(stack):
+        assert stack.secrets.postgres_password not in str(program)

@@ -24,6 +24,7 @@ import yaml
 
 from deploy.backup import __main__ as command
 from deploy.embedded import postgres
+from deploy.embedded.unprivileged import as_unprivileged, give_to_server
 from pipeline import ledger, settings, tables
 from pipeline.data.ingest import ingest_days
 from pipeline.registry.connection import connect
@@ -80,18 +81,21 @@ class Database:
 def database(tmp_path: Path) -> Iterator[Database]:
     cluster, port = tmp_path / "cluster", _free_ports()[0]
     cluster.mkdir(mode=0o700)
-    postgres._give_to_server(cluster)
-    (tmp_path / "password").write_text("secret\n")
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    for path in (cluster, password):
+        give_to_server(path)
     started = ["-D", str(cluster), "-h", "127.0.0.1", "-p", str(port)]
     initdb = [
-        *(str(postgres.binary("initdb")), "-D", str(cluster), "-U", "postgres"),
-        *("-A", "scram-sha-256", f"--pwfile={tmp_path / 'password'}", "-E", "UTF8"),
+        *(str(postgres.server_program("initdb")), "-D", str(cluster), "-U", "postgres"),
+        *("-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
     ]
-    subprocess.run(postgres.as_unprivileged(initdb), check=True, capture_output=True, cwd="/")
-    serve = [str(postgres.binary("postgres")), *started, "-c", "unix_socket_directories="]
+    become = as_unprivileged(initdb, cluster, password)
+    subprocess.run(become, check=True, capture_output=True, cwd="/")
+    serve = [str(postgres.server_program("postgres")), *started, "-c", "unix_socket_directories="]
     with (tmp_path / "postgres.log").open("w") as log:
-        server = subprocess.Popen(postgres.as_unprivileged(serve), stdout=log, stderr=log, cwd="/")
+        server = subprocess.Popen(as_unprivileged(serve, cluster), stdout=log, stderr=log, cwd="/")
     made = Database(port)
     try:
         patiently(lambda: made.do("postgres", "SELECT 1"), psycopg2.OperationalError)

@@ -1,4 +1,8 @@
-"""Source `sql`: a bounded query against any database that SQLAlchemy reaches."""
+"""Source `sql`: a bounded query against any database that SQLAlchemy reaches.
+
+The query comes out of a detector file, which is data. `databases` keeps it from doing more than
+read, as far as each kind of database can; what it did is never committed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,8 @@ from sqlalchemy.exc import (
 )
 
 from pipeline import settings
-from pipeline.config import Columns, SqlSource
+from pipeline.config import Columns, SqlSource, database_source
+from pipeline.data.sources.databases import DATABASES, UNKNOWN
 from pipeline.data.sources.shaping import SourceRows, nothing, shaped, wanted
 from pipeline.errors import ConfigError, DataError, OutageError, PlimsollError
 
@@ -26,6 +31,12 @@ _BOUND = frozenset({"start", "end"})
 _HOST = re.compile(r"[\w.:\-\[\]]*")
 _OUTAGES = ("08", "53", "57", "40", "55P03")
 """SQLSTATEs of a connection lost, too few resources, a shutdown, a deadlock, a lock not had."""
+_CANCELLED = "57014"
+_TOO_LONG = (
+    *("interrupted", "max_statement_time", "maximum statement execution time"),
+    *("DPY-4024", "DPI-1067", "HYT00"),
+)
+"""How SQLite, MariaDB, MySQL, Oracle and SQL Server say that a query reached its time limit."""
 _SQLITE_OUTAGES = ("locked", "busy", "disk i/o", "unable to open")
 
 
@@ -42,8 +53,8 @@ def fetch(
     PostgreSQL the session takes the same zone, so that they compare with both kinds of timestamp.
 
     Raises:
-        ConfigError: the variable with the URL is not set, or holds no URL; the query has another
-            parameter than the two.
+        ConfigError: the variable with the URL is none of a source's, not set, or holds no URL; the
+            query has other parameters than the two; the role may do more than read.
     """
     url = _url(config)
     query = _query(config)
@@ -52,9 +63,11 @@ def fetch(
         name: moment.astimezone(zone).replace(tzinfo=None)
         for name, moment in [("start", start), ("end", end)]
     }
-    engine = _engine(url, config)
+    database = DATABASES.get(url.get_backend_name(), UNKNOWN)
+    engine = _engine(*database.opened(url), config)
     try:
-        with engine.connect() as connection:
+        with engine.connect() as fresh:
+            connection = database.confined(fresh, config.time_limit, config.url_env)
             if engine.dialect.name == "postgresql":
                 connection.execute(
                     sqlalchemy.text("SELECT set_config('TimeZone', :zone, false)"),
@@ -78,18 +91,28 @@ def fetch(
 
 
 def _query(config: SqlSource) -> sqlalchemy.TextClause:
+    if why := database_source.why_not_the_query(config.query):
+        msg = f"source.query {why}."
+        raise ConfigError(msg)
     query = sqlalchemy.text(config.query)
-    strangers = sorted(set(query.compile().params) - _BOUND)
-    if strangers:
+    bound = set(query.compile().params)
+    if strangers := sorted(bound - _BOUND):
         msg = (
             f"source.query has the parameter :{strangers[0]}; only :start and :end are bound: "
             "write its value into the query, and a colon that is none as `\\:`."
         )
         raise ConfigError(msg)
+    if absent := sorted(_BOUND - bound):
+        # Without a bound value, drivers send a text of several statements as it is.
+        msg = f"source.query does not bind :{absent[0]}: write it without a backslash before it."
+        raise ConfigError(msg)
     return query
 
 
 def _url(config: SqlSource) -> sqlalchemy.URL:
+    if why := database_source.why_not_the_variable(config.url_env):
+        msg = f"source.url_env: {why}."
+        raise ConfigError(msg)
     text = settings.named(config.url_env)
     form = "dialect+driver://user:password@host/database"
     if not text:
@@ -113,9 +136,9 @@ def _url(config: SqlSource) -> sqlalchemy.URL:
     return url
 
 
-def _engine(url: sqlalchemy.URL, config: SqlSource) -> sqlalchemy.Engine:
+def _engine(url: sqlalchemy.URL, told: dict[str, Any], config: SqlSource) -> sqlalchemy.Engine:
     try:
-        return sqlalchemy.create_engine(url)
+        return sqlalchemy.create_engine(url, connect_args=told)
     except (SQLAlchemyError, ImportError, ValueError, TypeError) as error:
         msg = (
             f"{config.url_env} holds no URL that SQLAlchemy can use ({type(error).__name__}); "
@@ -129,6 +152,12 @@ def _told(error: SQLAlchemyError, url: sqlalchemy.URL, config: SqlSource) -> Pli
     said = " ".join(str(getattr(error, "orig", None) or error).split())
     if url.password:
         said = re.sub(rf"(?<!\w){re.escape(str(url.password))}(?!\w)", "***", said)
+    if _ran_too_long(error):
+        msg = (
+            f"source.query took longer than source.time_limit ({config.time_limit}) and was ended; "
+            "narrow it (an index on the time column, fewer joins), or raise source.time_limit."
+        )
+        return OutageError(msg)
     if isinstance(error, DBAPIError) and _is_outage(error, url):
         msg = f"The database in {config.url_env} did not answer the query ({said}); check that "
         return OutageError(msg + "it runs and may be read, then retry.")
@@ -136,11 +165,17 @@ def _told(error: SQLAlchemyError, url: sqlalchemy.URL, config: SqlSource) -> Pli
     return DataError(msg + "asks for.")
 
 
+def _ran_too_long(error: SQLAlchemyError) -> bool:
+    original: Any = getattr(error, "orig", None)
+    state = getattr(original, "sqlstate", None)
+    return state == _CANCELLED or (not state and any(words in str(original) for words in _TOO_LONG))
+
+
 def _is_outage(error: DBAPIError, url: sqlalchemy.URL) -> bool:
     if error.connection_invalidated:
         return True
     original: Any = error.orig
-    state = getattr(original, "pgcode", None) or getattr(original, "sqlstate", None)
+    state = getattr(original, "sqlstate", None)
     if state:
         return str(state).startswith(_OUTAGES)
     if url.get_backend_name() == "sqlite":
