@@ -14,7 +14,7 @@ from deploy.embedded import postgres, roles
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import create_folders, find_layout
 from deploy.embedded.ports import Ports
-from deploy.embedded.stack import ADMINISTRATOR, DATABASES, Stack, new_secrets, completed
+from deploy.embedded.stack import ADMINISTRATOR, DATABASES, Stack, completed, new_secrets
 from tests.postgres_server import free_port, serving
 
 if TYPE_CHECKING:
