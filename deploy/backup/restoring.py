@@ -9,11 +9,17 @@ from deploy.backup.errors import BackupError
 from deploy.backup.manifest import FileEntry, Manifest, stored
 from deploy.backup.places import Place, in_parallel
 from deploy.backup.sources import Sources
+from deploy.backup.trust import Trust
 from deploy.backup.verifying import verify
 
 
 def restore(
-    sources: Sources, backup: Place, *, replace: bool, say: Callable[[str], None]
+    sources: Sources,
+    backup: Place,
+    *,
+    trust: Trust,
+    replace: bool,
+    say: Callable[[str], None],
 ) -> Manifest:
     """Make `sources` what they were; with `replace`, what is there is deleted first.
 
@@ -21,11 +27,12 @@ def restore(
     databases last, so that nothing can start on half of it.
 
     Raises:
-        BackupError: the backup is damaged, services are running, something is there and `replace`
-            was not given, or a step failed; the message says whether something was changed.
+        BackupError: the backup is damaged or `trust` does not prove it, services are running,
+            something is there and `replace` was not given, or a step failed; the message says
+            whether something was changed.
     """
     say("verifying the backup")
-    manifest = verify(backup)
+    manifest = verify(backup, trust)
     _refuse_misfit(sources, manifest)
     if not replace:
         _refuse_filled(sources, manifest)
@@ -35,7 +42,17 @@ def restore(
     for name in manifest.databases:
         say(f"restoring database {name}")
         databases.restore(sources.server, name, backup)
+    _note_restoration(manifest, say)
     return manifest
+
+
+def _note_restoration(manifest: Manifest, say: Callable[[str], None]) -> None:
+    """Leave a note of the restoration where each detector's history is kept.
+
+    Lake, keys and databases are back, and no service runs yet.
+    """
+    for detector in manifest.detectors:
+        say(f"{detector} is as it was on {manifest.created_at}")
 
 
 def _refuse_misfit(sources: Sources, manifest: Manifest) -> None:
