@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy import ed25519
 from deploy.private_file import write_private
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ SECRETS: dict[str, Kind] = {
     "CELERY_DB_PASSWORD": _URL,
     "MLFLOW_DB_PASSWORD": _URL,
     "PLIMSOLL_DB_PASSWORD": _URL,
+    "PLIMSOLL_LEDGER_DB_PASSWORD": _URL,
     "PLIMSOLL_READER_DB_PASSWORD": _URL,
     "VALKEY_PASSWORD": _URL,
     "LAKE_ACCESS_KEY": _ACCESS_KEY,
@@ -78,6 +80,12 @@ SECRETS: dict[str, Kind] = {
     "MLFLOW_ADMIN_PASSWORD": _TYPED,
     "GRAFANA_ADMIN_PASSWORD": _TYPED,
 }
+
+PAIRS: dict[str, str] = {
+    f"PLIMSOLL_{purpose}_PRIVATE_KEY": f"PLIMSOLL_{purpose}_PUBLIC_KEYS"
+    for purpose in ("LEDGER", "ANSWERS", "BACKUP")
+}
+"""Keys that sign, and where their public halves stand; keys that signed before stand there too."""
 
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$")
 
@@ -112,8 +120,28 @@ def completed(example: str, existing: str) -> tuple[str, list[str]]:
             line = f"{name}={SECRETS[name].draw()}"  # noqa: PLW2901 - the line as it will stand
             drawn.append(name)
         lines.append(line)
+    lines, paired = _with_pairs(lines)
+    drawn += paired
     named = [name for name, _, _ in missing if name not in drawn] if existing.strip() else []
     return "\n".join(lines) + "\n", named + drawn
+
+
+def _with_pairs(lines: list[str]) -> tuple[list[str], list[str]]:
+    """`lines` with every pair of keys drawn of which nothing is there; the names added.
+
+    Public keys without a private one are left alone: what was signed is proven by them, and a new
+    private key belongs beside them, not in their place.
+    """
+    values = dict(_assignments("\n".join(lines)))
+    fresh: dict[str, str] = {}
+    for private, public in PAIRS.items():
+        key = values.get(private) or ("" if values.get(public) else ed25519.drawn())
+        if not values.get(private) and key:
+            fresh[private] = key
+        if not values.get(public) and ed25519.is_key(key):
+            fresh[public] = ed25519.public_of(key)
+    written = [f"{name}={fresh[name]}" if (name := _read(x)[0]) in fresh else x for x in lines]
+    return written, list(fresh)
 
 
 def faults(text: str) -> list[str]:
@@ -125,7 +153,8 @@ def faults(text: str) -> list[str]:
         *(f"{name} is set twice: remove one of the lines." for name in twice),
         *(f"{name} is not there: run this again." for name in SECRETS if not values.get(name)),
         *(fault for name in SECRETS if (fault := _weakness(name, values.get(name, "")))),
-        *_shared({name: values[name] for name in SECRETS if values.get(name)}),
+        *_shared({name: values[name] for name in (*SECRETS, *PAIRS) if values.get(name)}),
+        *(fault for private in PAIRS if (fault := _mismatch(private, values))),
     ]
 
 
@@ -142,6 +171,26 @@ def _weakness(name: str, value: str) -> str | None:
         return f"{name} still holds a placeholder. {mend}"
     if len(set(value)) < FEWEST_CHARACTERS:
         return f"{name} repeats {len(set(value))} characters and can be guessed. {mend}"
+    return None
+
+
+def _mismatch(private: str, values: Mapping[str, str]) -> str | None:
+    """What is wrong with a pair of keys."""
+    public = PAIRS[private]
+    key, trusted = values.get(private, ""), values.get(public, "").replace(",", " ").split()
+    if not key:
+        return (
+            f"{private} is not there, and {public} is: put the private key back. If it is lost, "
+            f"empty both, run this again, and write the old public keys in front of the new one."
+        )
+    if not all(ed25519.is_key(word) for word in (key, *trusted)):
+        name = public if ed25519.is_key(key) else private
+        return f"{name} must be {ed25519.KIND} and 32 bytes in base64: put the key back."
+    if ed25519.public_of(key) not in trusted:
+        return (
+            f"{public} lacks the public half of {private}, so what that signs would prove nothing: "
+            f"add {ed25519.public_of(key)} behind the others."
+        )
     return None
 
 

@@ -181,7 +181,7 @@ def _flags() -> str:
     from pipeline.steps import live
 
     bundle = live.champion(NAME).bundle
-    golden = read_golden(bundle.folder).rows
+    golden = read_golden(bundle.folder, bundle.schema).rows
     noise = np.random.default_rng(0).normal(size=golden.shape).astype(np.float32)
     rows = np.concatenate([golden, golden + noise * golden.std(axis=0)])
     return hashlib.sha256((bundle.score(rows).score > bundle.threshold).tobytes()).hexdigest()

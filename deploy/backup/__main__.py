@@ -1,4 +1,8 @@
-"""`python -m deploy.backup create DEST | verify SOURCE | restore SOURCE [--replace]`."""
+"""`python -m deploy.backup create DEST | verify SOURCE | restore SOURCE [--replace]`.
+
+A backup is signed. `verify` and `restore` believe the keys of this deployment; on a new host they
+are given the public key that `create` printed.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ from datetime import UTC, datetime
 
 from deploy.backup.creating import create
 from deploy.backup.manifest import Manifest
+from deploy.backup.own_keys import own_key, trust_of
 from deploy.backup.restoring import restore
 from deploy.backup.sources import embedded_sources, sources_of, target_at
+from deploy.backup.trust import OPTION
 from deploy.backup.verifying import verify
 from pipeline.errors import PlimsollError
 
@@ -44,7 +50,7 @@ def say(message: str) -> None:
 def _done(parsed: argparse.Namespace) -> Manifest:
     place = target_at(parsed.place, os.environ)
     if parsed.command == "verify":
-        return verify(place)
+        return verify(place, trust_of(parsed.public_key, unsigned=parsed.unsigned))
     found = (
         embedded_sources(os.environ, say)
         if parsed.embedded
@@ -52,8 +58,9 @@ def _done(parsed: argparse.Namespace) -> Manifest:
     )
     with found as sources:
         if parsed.command == "create":
-            return create(sources, place, now=datetime.now(UTC), say=say)
-        return restore(sources, place, replace=parsed.replace, say=say)
+            return create(sources, place, now=datetime.now(UTC), say=say, key=own_key())
+        trust = trust_of(parsed.public_key, unsigned=parsed.unsigned)
+        return restore(sources, place, trust=trust, replace=parsed.replace, say=say)
 
 
 def _told(manifest: Manifest) -> str:
@@ -74,9 +81,19 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     creating = command("create", "back up a running deployment", "DEST")
-    command("verify", "read a backup and compare it with its manifest", "SOURCE")
+    verifying = command("verify", "read a backup and compare it with its manifest", "SOURCE")
     restoring = command("restore", "put a backup back into a stopped deployment", "SOURCE")
     restoring.add_argument("--replace", action="store_true", help="delete what is there")
+    for each in (verifying, restoring):
+        each.add_argument(
+            OPTION, metavar="KEY", help="ed25519:...: who signed it, instead of this deployment"
+        )
+        each.add_argument(
+            "--unsigned",
+            action="store_true",
+            help="take a backup of an earlier release, which nobody signed: only if you know where "
+            "it has been since",
+        )
     for each in (creating, restoring):
         each.add_argument("--embedded", action="store_true", help="the stack of `make up`")
     return parser

@@ -19,7 +19,7 @@ CHUNK = 4 * 2**20
 def copy(source: Place, name: str, target: Place) -> FileEntry | None:
     """Copy the file `name` to the same name in `target`; None if it is gone by now."""
     try:
-        stream = source.filesystem.open_input_stream(source.path(name))
+        stream = source.open_input(name)
     except FileNotFoundError:
         return None
     with stream:
@@ -45,7 +45,7 @@ def write(stream: pa.NativeFile | BinaryIO, target: Place, name: str) -> FileEnt
 
 def chunks(source: Place, name: str) -> Iterator[bytes]:
     """The content of the file `name`, in order."""
-    with source.filesystem.open_input_stream(source.path(name)) as stream:
+    with source.open_input(name) as stream:
         while chunk := stream.read(CHUNK):
             yield chunk
 

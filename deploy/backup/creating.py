@@ -10,9 +10,9 @@ The order is what makes the parts fit each other when they are put back:
    registered it writes when it runs again; never the reverse. Was somebody promoted between 2 and 3
    (a ledger has grown), both are taken again. A promotion that is only half done is in the copy as
    a process killed at that moment leaves it, and the next run of `settle` finishes it.
-4. **The files** of the cut and MLflow's artifacts: none of them is ever rewritten, so this may take
-   as long as it likes.
-5. **The manifest**, when the copied tables have been opened and miss nothing.
+4. **The files** of the cut, MLflow's artifacts and, embedded, the keys: none of them is ever
+   changed in place, so this may take as long as it likes.
+5. **The manifest**, signed, when the copied tables have been opened and miss nothing.
 """
 
 from __future__ import annotations
@@ -33,9 +33,18 @@ from deploy.backup.cut import (
     versions_of,
 )
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import NAME, FileEntry, Manifest, dumped, stored, to_json
+from deploy.backup.manifest import (
+    NAME,
+    FileEntry,
+    Manifest,
+    dumped,
+    refuse_strangers,
+    stored,
+    to_json,
+)
 from deploy.backup.places import Place, in_parallel
-from deploy.backup.sources import ARTIFACTS, LAKE, REGISTRY, Sources
+from deploy.backup.sources import LAKE, REGISTRY, Sources
+from pipeline.ledger.keys import PrivateKey
 from pipeline.provenance import code_version
 
 Say = Callable[[str], None]
@@ -43,12 +52,14 @@ ATTEMPTS = 5
 LEDGER = "ledger"
 
 
-def create(sources: Sources, target: Place, *, now: datetime, say: Say) -> Manifest:
-    """Back up `sources` into the empty place `target`; what the manifest says.
+def create(
+    sources: Sources, target: Place, *, now: datetime, say: Say, key: PrivateKey
+) -> Manifest:
+    """Back up `sources` into the empty place `target`, signed by `key`; what the manifest says.
 
     Raises:
-        BackupError: `target` is in use, a source does not answer, or a table misses files. What
-            was written so far stays, and is no backup.
+        BackupError: `target` is in use, a source does not answer, a table misses files, or a file
+            has a name that could not be restored. What was written so far stays, and is no backup.
     """
     refuse_used(target)
     target.make_private()
@@ -60,9 +71,10 @@ def create(sources: Sources, target: Place, *, now: datetime, say: Say) -> Manif
     cuts = _fitting_cut(sources, target, files, say)
     say(f"copying {len(cuts)} tables")
     files |= _copy_lake(sources.stores[LAKE], cuts, target)
-    say("copying MLflow's artifacts")
-    artifacts = sources.stores[ARTIFACTS]
-    files |= _copied(artifacts, artifacts.files(), target.below(stored(ARTIFACTS)), ARTIFACTS)
+    for name, store in sources.stores.items():
+        if name != LAKE:
+            say(f"copying {name}")
+            files |= _copied(store, store.files(), target.below(stored(name)), name)
     _refuse_torn(target.below(stored(LAKE)), cuts)
     manifest = Manifest(
         created_at=now.isoformat(),
@@ -73,7 +85,12 @@ def create(sources: Sources, target: Place, *, now: datetime, say: Say) -> Manif
         tables={cut.table: cut.version for cut in cuts},
         files=files,
     )
-    target.write_at_once(NAME, to_json(manifest))
+    refuse_strangers(manifest, target.uri)
+    target.write_at_once(NAME, to_json(manifest, key))
+    say(
+        f"signed by the key {key.public.id}; keep its public half apart from the backup, a new "
+        f"host needs it: {key.public.written}"
+    )
     return manifest
 
 

@@ -1,4 +1,9 @@
-"""The manifest: what a backup holds, and the proof that it still does. Pure."""
+"""The manifest: what a backup holds, and the proof that it still does and whose it is. Pure.
+
+It is signed: the hashes in it prove the files, so whoever could write a manifest of his own could
+have any file restored. Format 1, of releases that did not sign, carries a hash of itself instead,
+which tells damage and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from deploy.backup.errors import BackupError
+from deploy.backup.names import refuse_clashes, refuse_odd
+from deploy.backup.trust import OPTION, Trust
+from pipeline.ledger.keys import PrivateKey, Signature, proven
 
 NAME = "manifest.json"
-FORMAT = 1
+FORMAT, UNSIGNED = 2, 1
+
+_PURPOSE = b"plimsoll backup manifest\n"  # a signature for another purpose proves nothing here
+_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,11 @@ class Manifest:
         """Bytes of all files."""
         return sum(entry.size for entry in self.files.values())
 
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """Names of the detectors whose tables it holds."""
+        return tuple(sorted({table.partition("/")[0] for table in self.tables}))
+
 
 def dumped(name: str) -> str:
     """Path in a backup of the dump of a database."""
@@ -60,45 +78,117 @@ def stored(store: str) -> str:
     return f"stores/{store}"
 
 
-def to_json(manifest: Manifest) -> bytes:
-    """The manifest as a file that notices when it is changed."""
+def to_json(manifest: Manifest, key: PrivateKey) -> bytes:
+    """The manifest as a file, signed by `key`."""
     content = {"format": FORMAT, **asdict(manifest)}
-    return json.dumps({**content, "digest": _digest(content)}, indent=1, sort_keys=True).encode()
+    signature = asdict(key.sign(_canonical(content)))
+    return json.dumps({**content, "signature": signature}, indent=1, sort_keys=True).encode()
 
 
-def from_json(text: bytes, where: str) -> Manifest:
+def from_json(text: bytes, where: str, trust: Trust) -> Manifest:
     """Inverse of `to_json`; `where` is for messages.
 
     Raises:
-        BackupError: it is no manifest, of another format, or was changed.
+        BackupError: it is no manifest, of another format, not signed by whom `trust` names, was
+            changed, or lists files that no backup has.
     """
     try:
         content = json.loads(text)
-        digest = content.pop("digest")
         form = content.pop("format")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        msg = f"{where} is not a manifest ({error!r}): the backup is damaged. Use another one."
-        raise BackupError(msg) from error
-    if form != FORMAT:
-        msg = f"{where} has format {form}, this Plimsoll reads {FORMAT}; restore with the release "
-        raise BackupError(msg + f"that wrote it: {content.get('versions', {}).get('plimsoll')}.")
-    if digest != _digest({"format": form, **content}):
-        msg = f"{where} was changed after it was written: the backup is damaged. Use another one."
+        proof = content.pop("digest" if form == UNSIGNED else "signature", None)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        msg = f"{where} is not a manifest ({repr(error)[:_SHOWN]}): the backup is damaged. Use "
+        raise BackupError(msg + "another one.") from error
+    if form not in (FORMAT, UNSIGNED):
+        versions = content.get("versions")
+        wrote = str(versions.get("plimsoll") if isinstance(versions, dict) else "unknown")[:_SHOWN]
+        msg = f"{where} has format {str(form)[:20]}, this Plimsoll reads {UNSIGNED} and {FORMAT}; "
+        raise BackupError(msg + f"restore with the release that wrote it: {wrote}.")
+    if form == UNSIGNED:
+        _refuse_unsigned(where, trust)
+        if proof != hashlib.sha256(_sorted({"format": form, **content})).hexdigest():
+            msg = f"{where} was changed after it was written: the backup is damaged. Use another."
+            raise BackupError(msg)
+    else:
+        _refuse_unproven({"format": form, **content}, proof, where, trust)
+    manifest = _manifest(content, where)
+    refuse_strangers(manifest, where)
+    return manifest
+
+
+def refuse_strangers(manifest: Manifest, where: str) -> None:
+    """Let a manifest pass whose files are dumps of its databases and files of its stores.
+
+    Raises:
+        BackupError: a file is neither, a database has no dump, or a name could leave its place.
+    """
+    for name in (*manifest.databases, *manifest.stores):
+        refuse_odd(name, where)
+    dumps = {dumped(name) for name in manifest.databases}
+    folders = tuple(f"{stored(store)}/" for store in manifest.stores)
+    for path in manifest.files:
+        refuse_odd(path, where)
+        if path not in dumps and not path.startswith(folders):
+            msg = (
+                f"{where} lists {path[:120]!r}, which is neither a dump of "
+                f"{', '.join(manifest.databases)} nor a file of {', '.join(manifest.stores)}. No "
+                "backup has one: use another backup."
+            )
+            raise BackupError(msg)
+    if missing := sorted(dumps - set(manifest.files)):
+        msg = f"{where} lists no {missing[0][:120]}: the backup is not whole. Use another one."
         raise BackupError(msg)
-    return _manifest(content)
+    refuse_clashes(manifest.files, where)
 
 
-def _manifest(content: dict[str, Any]) -> Manifest:
-    return Manifest(
-        created_at=content["created_at"],
-        versions=content["versions"],
-        databases=tuple(content["databases"]),
-        roles=tuple(content["roles"]),
-        stores=tuple(content["stores"]),
-        tables=content["tables"],
-        files={path: FileEntry(**entry) for path, entry in content["files"].items()},
-    )
+def _refuse_unsigned(where: str, trust: Trust) -> None:
+    if not trust.unsigned:
+        msg = (
+            f"{where} is not signed, as those of earlier releases are: whoever could write there "
+            "could have put anything into it. If you know where it has been since it was made, "
+            "give --unsigned; else use another backup."
+        )
+        raise BackupError(msg)
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _refuse_unproven(content: Mapping[str, Any], proof: Any, where: str, trust: Trust) -> None:
+    try:
+        signature = TypeAdapter(Signature).validate_python(proof)
+    except ValueError as error:
+        msg = (
+            f"{where} has no signature, and a backup of this release has one: it was taken out, or "
+            "the file is damaged. Use another backup."
+        )
+        raise BackupError(msg) from error
+    known = ", ".join(key.id for key in trust.keys) or "none"
+    if signature.key not in {key.id for key in trust.keys}:
+        msg = (
+            f"{where} is signed by the key {signature.key[:40]}, and the keys known here are: "
+            f"{known}. On a new host, or for a backup of another deployment, give the public key "
+            f"that was printed when it was made: {OPTION} ed25519:... Without it, nobody can tell "
+            "whose backup it is."
+        )
+        raise BackupError(msg)
+    if not proven(_canonical(content), signature, trust.keys):
+        msg = (
+            f"{where} was changed after {signature.key} had signed it: it is damaged or forged. "
+            "Use another backup."
+        )
+        raise BackupError(msg)
+
+
+def _manifest(content: dict[str, Any], where: str) -> Manifest:
+    try:
+        return TypeAdapter(Manifest).validate_python(content)
+    except ValueError as error:
+        told = " ".join(str(error).split())[:_SHOWN]
+        msg = f"{where} is not a manifest ({told}): the backup is damaged. Use another one."
+        raise BackupError(msg) from error
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    return _PURPOSE + _sorted(content)
+
+
+def _sorted(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True).encode()

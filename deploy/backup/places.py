@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from deploy.backup.errors import BackupError
+from deploy.backup.names import refuse_odd
 from pipeline.staging import filesystem_at
 
 WORKERS = 8
@@ -33,12 +35,14 @@ class Place:
         filesystem: what it lies on.
         root: its path there.
         options: what deltalake needs to reach it, beyond the `AWS_*` variables.
+        private: whether files written into it are for their owner only.
     """
 
     uri: str
     filesystem: fs.FileSystem
     root: str
     options: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -46,13 +50,18 @@ class Place:
         return isinstance(self.filesystem, fs.LocalFileSystem)
 
     def path(self, name: str) -> str:
-        """The path of the file `name`, which is relative to the place."""
+        """The path of the file `name`, which is relative to the place.
+
+        Raises:
+            BackupError: the name could lie elsewhere.
+        """
+        refuse_odd(name, self.uri)
         return f"{self.root}/{name}"
 
     def below(self, name: str) -> Place:
         """The folder `name` inside."""
         uri = f"{self.uri.rstrip('/')}/{name}"
-        return Place(uri, self.filesystem, self.path(name), self.options)
+        return replace(self, uri=uri, root=self.path(name))
 
     def folders(self, name: str = "") -> list[str]:
         """Names of the folders directly in the folder `name`, relative to the place."""
@@ -74,14 +83,33 @@ class Place:
 
     def read(self, name: str) -> bytes:
         """The content of a small file."""
-        with self.filesystem.open_input_stream(self.path(name)) as stream:
+        with self.open_input(name) as stream:
             return bytes(stream.read())
 
+    def open_input(self, name: str) -> pa.NativeFile:
+        """A stream out of the file `name`.
+
+        Raises:
+            BackupError: a link on the way there leads elsewhere.
+        """
+        path = self.path(name)
+        if self.is_local:
+            self._refuse_links(name)
+        return self.filesystem.open_input_stream(path)
+
     def open_output(self, name: str) -> pa.NativeFile:
-        """A stream into the file `name`, whose folder is made if need be."""
+        """A stream into the file `name`, whose folder is made if need be.
+
+        Raises:
+            BackupError: a link on the way there leads elsewhere.
+        """
         path = self.path(name)
         if self.is_local:  # an object store knows no folders, and would keep an empty object
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_links(name)
+            mode = 0o700 if self.private else 0o777
+            Path(path).parent.mkdir(mode=mode, parents=True, exist_ok=True)
+            if self.private:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
         return self.filesystem.open_output_stream(path)
 
     def write_at_once(self, name: str, content: bytes) -> None:
@@ -97,6 +125,18 @@ class Place:
         if self.is_local:
             Path(self.root).mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def _refuse_links(self, name: str) -> None:
+        """Raise if one of the folders that lead to `name`, or itself, is a link."""
+        path = Path(self.root)
+        for part in name.split("/"):
+            path = path / part
+            if path.is_symlink():
+                msg = (
+                    f"{path} is a link, and what it leads to does not belong to {self.uri}. Put "
+                    "the files themselves there, or remove it."
+                )
+                raise BackupError(msg)
+
     def empty(self) -> None:
         """Delete all that is in it."""
         self.filesystem.delete_dir_contents(self.root, missing_dir_ok=True)
@@ -105,7 +145,12 @@ class Place:
         folder = self.path(name) if name else self.root
         selector = fs.FileSelector(folder, recursive=recursive, allow_not_found=True)
         found = self.filesystem.get_file_info(selector)
-        return sorted((e.path.removeprefix(self.root).lstrip("/"), e.type) for e in found)
+        names = sorted((e.path.removeprefix(self.root).lstrip("/"), e.type) for e in found)
+        if self.is_local:
+            for each, _ in names:
+                if Path(self.root, each).is_symlink():
+                    self._refuse_links(each)
+        return names
 
 
 def place_at(uri: str, environment: Mapping[str, str], prefix: str) -> Place:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
+from dataclasses import replace
 
 from deploy.backup import copying, databases
 from deploy.backup.errors import BackupError
 from deploy.backup.manifest import FileEntry, Manifest, stored
 from deploy.backup.places import Place, in_parallel
 from deploy.backup.sources import Sources
+from deploy.backup.trust import Trust
 from deploy.backup.verifying import verify
+from pipeline import settings
+from pipeline.errors import ConfigError, DataError
+from pipeline.steps.oversight import vouching
 
 
 def restore(
-    sources: Sources, backup: Place, *, replace: bool, say: Callable[[str], None]
+    sources: Sources,
+    backup: Place,
+    *,
+    trust: Trust,
+    replace: bool,
+    say: Callable[[str], None],
 ) -> Manifest:
     """Make `sources` what they were; with `replace`, what is there is deleted first.
 
@@ -21,11 +32,12 @@ def restore(
     databases last, so that nothing can start on half of it.
 
     Raises:
-        BackupError: the backup is damaged, services are running, something is there and `replace`
-            was not given, or a step failed; the message says whether something was changed.
+        BackupError: the backup is damaged or `trust` does not prove it, services are running,
+            something is there and `replace` was not given, or a step failed; the message says
+            whether something was changed.
     """
     say("verifying the backup")
-    manifest = verify(backup)
+    manifest = verify(backup, trust)
     _refuse_misfit(sources, manifest)
     if not replace:
         _refuse_filled(sources, manifest)
@@ -35,7 +47,25 @@ def restore(
     for name in manifest.databases:
         say(f"restoring database {name}")
         databases.restore(sources.server, name, backup)
+    if "lake" in manifest.stores:
+        _note_restoration(manifest, sources.stores["lake"], say)
     return manifest
+
+
+def _note_restoration(manifest: Manifest, lake: Place, say: Callable[[str], None]) -> None:
+    """Say in each ledger, signed, that it came back: what was decided since is lost, and told.
+
+    Lake, keys and databases are back, and no service runs yet.
+    """
+    here = replace(settings.load(), storage=lake.uri, database=None)
+    why = f"Restored from the backup of {manifest.created_at}."
+    with settings.environment(dict(lake.options)):
+        for detector in manifest.detectors:
+            say(f"{detector} is as it was on {manifest.created_at}")
+            try:
+                vouching.note_restoration(here, detector, who=getpass.getuser(), why=why)
+            except (ConfigError, DataError) as error:
+                say(f"warning: its ledger does not say that it was restored: {error}")
 
 
 def _refuse_misfit(sources: Sources, manifest: Manifest) -> None:

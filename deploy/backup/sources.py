@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploy.backup.databases import Server
 from deploy.backup.errors import BackupError
@@ -16,7 +16,7 @@ from deploy.embedded import postgres, roles
 from deploy.embedded.layout import find_layout
 from deploy.embedded.stack import DATABASES, Stack, load_stack
 
-LAKE, ARTIFACTS = "lake", "mlflow"
+LAKE, ARTIFACTS, KEYS = "lake", "mlflow", "keys"
 REGISTRY = "mlflow"
 """The database of runs, versions and aliases: the one that must fit the tables."""
 
@@ -31,7 +31,8 @@ class Sources:
     Attributes:
         server: the PostgreSQL server.
         databases: which of its databases.
-        stores: the Delta tables (`lake`) and MLflow's artifacts (`mlflow`).
+        stores: the Delta tables (`lake`), MLflow's artifacts (`mlflow`) and, of the stack without
+            Docker, the keys that sign (`keys`): without them its ledger could not go on.
     """
 
     server: Server
@@ -66,7 +67,7 @@ def sources_of(environment: Mapping[str, str]) -> Sources:
 
 def target_at(uri: str, environment: Mapping[str, str]) -> Place:
     """The folder of a backup."""
-    return place_at(uri, environment, f"{_PREFIX}_TARGET")
+    return replace(place_at(uri, environment, f"{_PREFIX}_TARGET"), private=True)
 
 
 @contextmanager
@@ -91,6 +92,9 @@ def embedded_sources(
             stores={
                 LAKE: place_at(str(layout.lake), environment, _PREFIX),
                 ARTIFACTS: place_at(str(layout.mlflow), environment, _PREFIX),
+                KEYS: replace(
+                    place_at(str(layout.home / "keys"), environment, _PREFIX), private=True
+                ),
             },
         )
 

@@ -6,15 +6,17 @@ from deploy.backup import copying
 from deploy.backup.errors import BackupError
 from deploy.backup.manifest import NAME, FileEntry, Manifest, from_json
 from deploy.backup.places import Place, in_parallel
+from deploy.backup.trust import Trust
 
 _NAMED = 3  # files that a message names
 
 
-def verify(backup: Place) -> Manifest:
-    """Read every file of the backup; its manifest, if all are there and unchanged.
+def verify(backup: Place, trust: Trust) -> Manifest:
+    """Read every file of the backup; its manifest, if it is proven and all are there unchanged.
 
     Raises:
-        BackupError: there is no manifest, or files are missing or damaged.
+        BackupError: there is no manifest, `trust` does not prove it, files are missing or damaged,
+            or there are some that it does not list.
     """
     if not backup.exists(NAME):
         msg = (
@@ -22,7 +24,8 @@ def verify(backup: Place) -> Manifest:
             "complete. Name the folder of a finished one."
         )
         raise BackupError(msg)
-    manifest = from_json(backup.read(NAME), f"{backup.uri}/{NAME}")
+    manifest = from_json(backup.read(NAME), f"{backup.uri}/{NAME}", trust)
+    _refuse_added(backup, manifest)
 
     def measured(path: str) -> tuple[str, FileEntry | None]:
         return path, copying.measure(backup, path)
@@ -38,3 +41,13 @@ def verify(backup: Place) -> Manifest:
         )
         raise BackupError(msg)
     return manifest
+
+
+def _refuse_added(backup: Place, manifest: Manifest) -> None:
+    if added := sorted(set(backup.files()) - set(manifest.files) - {NAME}):
+        msg = (
+            f"{backup.uri}: {len(added)} files are there that the manifest does not list "
+            f"({', '.join(added[:_NAMED])[:200]}). Somebody put them there: remove them once you "
+            "know why, or use another backup."
+        )
+        raise BackupError(msg)

@@ -19,12 +19,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.detector.blindness import refuse_blind
 from pipeline.detector.calibrated import (
+    REFERENCE_FILE,
+    TRAINED_FILE,
     Calibration,
     read_golden,
     read_reference,
+    read_scores,
     read_trained,
     write_rows,
+)
+from pipeline.detector.coherence import (
+    refuse_incoherent,
+    refuse_other_scaler,
+    refuse_other_shape,
 )
 from pipeline.detector.description import (
     SCHEMA_VERSION,
@@ -43,9 +52,12 @@ from pipeline.detector.fitted import (
 )
 from pipeline.detector.golden import refuse_other_scores
 from pipeline.detector.graph import Graph
+from pipeline.detector.graph_content import content_of, refuse_beyond
 from pipeline.detector.inputs import refuse_empty, refuse_not_finite
+from pipeline.detector.line_limits import refuse_line
 from pipeline.detector.lineage import Lineage
 from pipeline.detector.marks import refuse_other_marks
+from pipeline.detector.parts import refuse_incomplete
 from pipeline.detector.ranges import Ranges
 from pipeline.detector.reference import Reference
 from pipeline.detector.schema import Schema
@@ -164,29 +176,66 @@ def write_bundle(
         provenance=provenance,
         finish=calibration.finish,
         lineage=lineage,
+        golden_rows=len(calibration.golden.score),
     )
     write_description(description, folder)
     return write_sums(folder)
 
 
 def load_bundle(folder: Path, *, threads: int = 2) -> Bundle:
-    """The bundle in `folder`, once its hashes, its version and its golden rows are verified.
+    """The bundle in `folder`, once every part of it has been judged.
+
+    The hashes tell that nothing changed by chance. Whoever changes a part can write them anew, so
+    each part is held against the others too: what is accepted is a detector that sees what it was
+    trained to see, with a line that its calibration scores can have drawn. Who made it, only the
+    ledger can tell.
 
     Raises:
-        BundleError: a file is absent, added or changed; another schema version; the graph is of
-            another loss than the description says; or this machine gives the golden rows other
-            scores.
+        BundleError: a file is absent, added or changed; another schema version; parts that do not
+            fit each other; a line or golden rows that no calibration gives; or this machine gives
+            the golden rows other scores.
     """
     if not folder.is_dir():
         msg = f"{folder}: no such folder; give a bundle that `fit` has written"
         raise BundleError(msg)
     digest = verify_sums(folder)
+    refuse_incomplete(folder)
     description = read_description(folder)
-    graph = Graph(read_part(folder, GRAPH_FILE), threads=threads)
-    refuse_other_marks(description.network, graph.marks)
-    bundle = Bundle(folder, digest, description, graph)
-    refuse_other_scores(read_golden(folder), graph.score, bundle.threshold)
+    refuse_incomplete(folder, redrawn=description.lineage is not None)
+    refuse_incoherent(description)
+    bundle = Bundle(folder, digest, description, _graph(folder, description, threads))
+    _refuse_other_rows(bundle)
     return bundle
+
+
+def _graph(folder: Path, description: Description, threads: int) -> Graph:
+    model = read_part(folder, GRAPH_FILE)
+    content = content_of(model)
+    refuse_beyond(content)
+    graph = Graph(model, threads=threads)
+    refuse_other_marks(description.network, graph.marks)
+    refuse_other_shape(description.network.schema, graph.inputs)
+    refuse_other_scaler(description.network, content.floats)
+    return graph
+
+
+def _refuse_other_rows(bundle: Bundle) -> None:
+    """Hold the line and the graph against the rows that the bundle keeps."""
+    redrawn = bundle.description.lineage is not None
+    reference = read_scores(bundle.folder, bundle.schema, REFERENCE_FILE)
+    trained = read_scores(bundle.folder, bundle.schema, TRAINED_FILE) if redrawn else reference
+    golden = read_golden(bundle.folder, bundle.schema)
+    refuse_line(bundle.description, reference)
+    refuse_blind(golden, bundle.description, len(trained))
+    try:
+        given = bundle.graph.score(golden.rows)
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        msg = (
+            f"{bundle.folder / GRAPH_FILE}: cannot score the golden rows ({str(error)[:300]}). It "
+            "was damaged or changed after the fit: fetch the bundle again, or fit again."
+        )
+        raise BundleError(msg) from error
+    refuse_other_scores(golden, given.score)
 
 
 def fitted_of(bundle: Bundle) -> FittedNetwork:

@@ -71,18 +71,21 @@ def calibrate(
         how = Finish(smoothing.rows, fitted)
         served = finish(scored.score, scored.error, newest, line, how)
     logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
+    least, greatest = float(fair.min()), float(fair.max())
     worth = float(len(logs)) if line is None else effective_rows(logs, line)
     if labelled:
         told = labelled_scores(whole, incident, schema, scorer, how, fair)
         refuse_not_finite_scores(told.faulty)
         threshold = draw_labelled(told, config, n_effective=worth)
+        # A line below every normal row can be the best one; one above them all never is.
+        least = min(least, float(told.faulty.min(initial=least)))
     else:
         threshold = draw_threshold(fair, config, n_effective=worth)
     log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
     rho = 0.0 if line is None else autocorrelation(logs, line)
     return Calibration(
         threshold=threshold,
-        summary=_summary(served, rho),
+        summary=_summary(served, rho, (least, greatest)),
         reference=draw_reference(newest, served.score.astype(np.float32), line),
         golden=draw_golden(held.rows, scored.score, threshold.value, scorer),
         finish=how,
@@ -139,11 +142,12 @@ def score_quantiles(scores: NDArray[np.floating]) -> dict[str, float]:
     return {f"{q:g}": float(value) for q, value in zip(_QUANTILES, levels, strict=True)}
 
 
-def _summary(scored: Finished, rho: float) -> CalibrationSummary:
+def _summary(scored: Finished, rho: float, between: tuple[float, float]) -> CalibrationSummary:
     usual = scored.error.astype(np.float64).mean(axis=0)
     return CalibrationSummary(
         rows=len(scored.score),
         autocorrelation=rho,
         quantiles=score_quantiles(scored.score),
         feature_error=tuple(usual.tolist()),
+        drawn_between=between,
     )

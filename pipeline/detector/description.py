@@ -16,6 +16,7 @@ from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json
 
 DESCRIPTION_FILE = "detector.json"
+_MOST_SHOWN = 400  # characters of what is wrong with it
 SCHEMA_VERSION = 2
 
 
@@ -49,6 +50,7 @@ class Description:
         provenance: data, code and lock.
         finish: what is done to the graph's scores before they are held against the line.
         lineage: of a recalibrated bundle; None where the network was trained for this one.
+        golden_rows: rows in `golden.parquet`; None in bundles of releases that did not count them.
     """
 
     schema_version: int
@@ -59,6 +61,7 @@ class Description:
     provenance: Provenance
     finish: Finish = UNCHANGED
     lineage: Lineage | None = None
+    golden_rows: int | None = None
 
 
 def write_description(description: Description, folder: Path) -> None:
@@ -77,17 +80,19 @@ def read_description(folder: Path) -> Description:
     try:
         content = json.loads(read_part(folder, DESCRIPTION_FILE))
         version = content["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: is no description of a detector ({error!r}); fetch the bundle again"
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = repr(error)[:_MOST_SHOWN]
+        msg = f"{path}: is no description of a detector ({told}); fetch the bundle again"
         raise BundleError(msg) from error
     if version != SCHEMA_VERSION:
         msg = (
-            f"{path}: has schema_version {version!r}; this Plimsoll reads {SCHEMA_VERSION}. Use "
-            "the release that wrote it, or fit again."
+            f"{path}: has schema_version {repr(version)[:_MOST_SHOWN]}; this Plimsoll reads "
+            f"{SCHEMA_VERSION}. Use the release that wrote it, or fit again."
         )
         raise BundleError(msg)
     try:
         return from_json(Description, content)
-    except ValueError as error:  # pydantic's ValidationError is one
-        msg = f"{path}: does not describe a detector ({' '.join(str(error).split())}); fit again"
+    except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
+        told = " ".join(str(error).split())[:_MOST_SHOWN]
+        msg = f"{path}: does not describe a detector ({told}); fetch the bundle again, or fit again"
         raise BundleError(msg) from error

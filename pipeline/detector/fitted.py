@@ -133,10 +133,22 @@ def write_network(fitted: FittedNetwork, folder: Path) -> None:
 
 
 def read_network(facts: Facts, folder: Path) -> FittedNetwork:
-    """The network that `facts` tell about, from the files of `write_network`."""
+    """The network that `facts` tell about, from the files of `write_network`.
+
+    Raises:
+        BundleError: a file is absent or damaged.
+    """
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    weights = load(read_part(folder, WEIGHTS_FILE))
+    try:
+        weights = load(read_part(folder, WEIGHTS_FILE))
+    except (SafetensorError, ValueError, KeyError) as error:
+        msg = (
+            f"{folder / WEIGHTS_FILE}: holds no weights ({str(error)[:200]}); fetch the bundle "
+            "again, or fit again"
+        )
+        raise BundleError(msg) from error
     return FittedNetwork(facts, weights, read_part(folder, GRAPH_FILE))
 
 

@@ -15,7 +15,13 @@ from pipeline.errors import BundleError
 
 MOST_ROWS = 256
 TOLERANCE = 1e-5
-"""Of the threshold: what processors may differ by, and far less than any flag turns on."""
+"""Of the spread of the golden scores: what processors may differ by, and far less than any flag
+turns on. Not of the threshold, which is a number that anybody can write."""
+
+_ROUNDING = 8 * float(np.finfo(np.float32).eps)
+"""Of the largest score: what float32 itself rounds, where scores hardly differ."""
+
+_SCORE = "golden score"
 
 
 @dataclass(frozen=True)
@@ -38,32 +44,47 @@ def draw_golden(rows: Rows, score: NDArray[np.float32], threshold: float, scorer
     return Golden(rows[kept], scorer(rows[kept]).score)
 
 
-def refuse_other_scores(golden: Golden, scorer: Scorer, threshold: float) -> None:
-    """Let a scorer pass that gives the golden rows their scores.
+def refuse_other_scores(golden: Golden, given: NDArray[np.floating]) -> None:
+    """Let `given` pass, what a graph makes of the golden rows, if it is what they must get.
 
     Raises:
-        BundleError: the largest difference exceeds 1e-5 of the threshold.
+        BundleError: another number of scores, or the largest difference exceeds 1e-5 of their
+            spread.
     """
-    worst = float(np.max(np.abs(scorer(golden.rows).score - golden.score), initial=0.0))
-    limit = TOLERANCE * threshold
+    if given.shape != golden.score.shape:
+        msg = (
+            f"golden.parquet: the graph makes scores of shape {given.shape} of its rows, where "
+            f"{golden.score.shape} belong. It scores no rows: fit again."
+        )
+        raise BundleError(msg)
+    worst = float(np.max(np.abs(given - golden.score), initial=0.0))
+    limit = TOLERANCE * float(np.ptp(golden.score)) + _ROUNDING * float(golden.score.max())
     if not worst <= limit:  # NaN is refused too
         msg = (
             f"golden.parquet: scores differ by up to {worst:.3g} from those stored; at most "
-            f"{limit:.3g} (1e-5 of the threshold) is allowed. This machine or its onnxruntime "
+            f"{limit:.3g} (1e-5 of their spread) is allowed. This machine or its onnxruntime "
             "computes something else than was calibrated: do not serve it; fit again here."
         )
         raise BundleError(msg)
 
 
-def golden_table(golden: Golden, schema: Schema) -> pa.Table:
-    """One column for each model input, named `feature` or `feature[-k]` k rows back; the score."""
+def golden_columns(schema: Schema) -> dict[str, pa.DataType]:
+    """Names and types of the columns of `golden_table`.
+
+    One column for each model input, named `feature` or `feature[-k]` k rows back; the score.
+    """
     names = [
         name if not back else f"{name}[-{back}]"
         for back in reversed(range(schema.window))
         for name in schema.features
     ]
+    return dict.fromkeys([*names, _SCORE], pa.float32())
+
+
+def golden_table(golden: Golden, schema: Schema) -> pa.Table:
+    """The golden rows as columns."""
     inputs = [from_numpy(golden.rows[:, position]) for position in range(schema.inputs)]
-    return pa.table([*inputs, from_numpy(golden.score)], names=[*names, "golden score"])
+    return pa.table([*inputs, from_numpy(golden.score)], names=list(golden_columns(schema)))
 
 
 def golden_of(table: pa.Table) -> Golden:

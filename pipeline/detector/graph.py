@@ -33,13 +33,23 @@ class Graph:
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-            self.inputs = int(self._session.get_inputs()[0].shape[1])
+            (takes,) = self._session.get_inputs()
+            self.inputs = int(takes.shape[1])
+            gives = {output.name for output in self._session.get_outputs()}
             metadata = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:  # onnxruntime's errors share no base class of their own
             msg = (
-                f"The model graph ({len(model):,} bytes) cannot be loaded ({error}). Fit it again."
+                f"The model graph ({len(model):,} bytes) cannot be loaded ({str(error)[:300]}). "
+                "Fit it again."
             )
             raise BundleError(msg) from error
+        if takes.name != INPUT or not {SCORE, FEATURE_ERROR, RECONSTRUCTION} <= gives:
+            msg = (
+                f"The model graph takes {takes.name[:40]}, gives {', '.join(sorted(gives))[:99]}; "
+                f"it must take {INPUT} and give {SCORE}, {FEATURE_ERROR} and {RECONSTRUCTION}. "
+                "Fit it again."
+            )
+            raise BundleError(msg)
         self.marks: dict[str, str] = dict(metadata)
         """What the graph says of itself (`pipeline.detector.marks`)."""
 

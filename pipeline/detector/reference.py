@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.detector.arrow import from_numpy, to_numpy
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Rows
+from pipeline.errors import BundleError
 
 if TYPE_CHECKING:
     from pipeline.data.timeline import Timeline
@@ -63,6 +64,33 @@ def reference_table(reference: Reference, schema: Schema) -> pa.Table:
         columns[name] = from_numpy(reference.features[:, position])
     columns[_score_name(schema)] = from_numpy(reference.score)
     return pa.table(columns)
+
+
+def reference_columns(schema: Schema) -> dict[str, pa.DataType]:
+    """Names and types of the columns of `reference_table`."""
+    columns: dict[str, pa.DataType] = {}
+    if schema.timestamp is not None and schema.cadence_s is not None:
+        columns[schema.timestamp] = pa.timestamp("ns", tz="UTC")
+        if schema.entity is not None:
+            columns[schema.entity] = pa.string()
+    columns |= dict.fromkeys(schema.features, pa.float32())
+    return columns | {_score_name(schema): pa.float32()}
+
+
+def reference_scores(table: pa.Table, schema: Schema) -> NDArray[np.float32]:
+    """The scores alone, without what tells when and where; that would import pandas.
+
+    Raises:
+        BundleError: one is not a finite number, or below 0.
+    """
+    scores: NDArray[np.float32] = to_numpy(table[_score_name(schema)])
+    if bad := int((~np.isfinite(scores) | (scores < 0)).sum()):
+        msg = (
+            f"reference.parquet: {bad:,} of {len(scores):,} scores are below 0 or no finite "
+            "numbers; no score is. Fetch the bundle again, or fit again."
+        )
+        raise BundleError(msg)
+    return scores
 
 
 def reference_of(table: pa.Table, schema: Schema) -> Reference:

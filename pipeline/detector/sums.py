@@ -26,7 +26,8 @@ def verify_sums(folder: Path) -> str:
     """Check every file against the list; returns the list's own hash.
 
     Raises:
-        BundleError: there is no list, or a file is changed, absent or not on it.
+        BundleError: there is no list, a file is changed, absent or not on it, or there is something
+            besides files.
     """
     path = folder / SUMS_FILE
     if not path.is_file():
@@ -35,6 +36,13 @@ def verify_sums(folder: Path) -> str:
     text = path.read_bytes()
     listed = dict(_entry(path, line) for line in text.decode(errors="replace").splitlines())
     found = {entry.name for entry in folder.iterdir()} - {SUMS_FILE}
+    for entry in sorted(folder.iterdir()):
+        if entry.is_symlink() or not entry.is_file():
+            msg = (
+                f"{entry}: is a link or a folder; a bundle is files only, so that nothing outside "
+                "it counts: fetch it again"
+            )
+            raise BundleError(msg)
     for name in sorted(found ^ set(listed)):
         state = "is listed and absent" if name in listed else "is not listed"
         msg = (

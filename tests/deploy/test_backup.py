@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +19,20 @@ from deploy.backup.creating import create
 from deploy.backup.cut import newest_whole_version
 from deploy.backup.databases import Server
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import NAME, FileEntry, Manifest, from_json, to_json
+from deploy.backup.manifest import NAME, FileEntry, Manifest, _canonical, from_json, to_json
+from deploy.backup.names import refuse_clashes, refuse_odd
 from deploy.backup.places import WORKERS, in_parallel, place_at
 from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources, sources_of
+from deploy.backup.trust import Trust
 from deploy.backup.verifying import verify
+from pipeline.ledger.keys import PublicKey, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+KEY, STRANGER = drawn(), drawn()
+OURS = Trust((KEY.public,))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MANIFEST = Manifest(
     created_at=NOW.isoformat(),
@@ -33,7 +41,7 @@ MANIFEST = Manifest(
     roles=("plimsoll",),
     stores=("lake",),
     tables={"press/scores": 3},
-    files={"databases/mlflow.dump": FileEntry(size=3, sha256="00")},
+    files={f"databases/{n}.dump": FileEntry(size=3, sha256="00") for n in ("airflow", "mlflow")},
 )
 
 
@@ -79,12 +87,14 @@ def sources(tmp_path: Path, server: QuietServer) -> Sources:
 @pytest.fixture
 def backup(tmp_path: Path, sources: Sources):
     place = place_at(str(tmp_path / "backup"), {}, "X")
-    create(sources, place, now=NOW, say=lambda _: None)
+    create(sources, place, now=NOW, say=lambda _: None, key=KEY)
     return place
 
 
-def quietly_restore(sources: Sources, backup, *, replace: bool = True) -> Manifest:
-    return restore(sources, backup, replace=replace, say=lambda _: None)
+def quietly_restore(
+    sources: Sources, backup, *, replace: bool = True, trust: Trust = OURS
+) -> Manifest:
+    return restore(sources, backup, trust=trust, replace=replace, say=lambda _: None)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -92,27 +102,27 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_manifest_survives_its_file():
-    assert from_json(to_json(MANIFEST), "here") == MANIFEST
+    assert from_json(to_json(MANIFEST, KEY), "here", OURS) == MANIFEST
 
 
 def test_a_manifest_that_was_edited_is_damaged():
-    edited = to_json(MANIFEST).replace(b'"size": 3', b'"size": 4')
+    edited = to_json(MANIFEST, KEY).replace(b'"size": 3', b'"size": 4')
 
-    with pytest.raises(BackupError, match="changed after it was written"):
-        from_json(edited, "here")
+    with pytest.raises(BackupError, match=rf"changed after {KEY.public.id} had signed it"):
+        from_json(edited, "here", OURS)
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"format": 1}', b"\xff"])
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"7", b"\xff"])
 def test_a_file_that_is_no_manifest_is_damaged(text: bytes):
     with pytest.raises(BackupError, match="is not a manifest"):
-        from_json(text, "here")
+        from_json(text, "here", OURS)
 
 
 def test_a_manifest_of_another_format_names_the_release_that_reads_it():
-    other = to_json(MANIFEST).replace(b'"format": 1', b'"format": 9')
+    other = to_json(MANIFEST, KEY).replace(b'"format": 2', b'"format": 9')
 
     with pytest.raises(BackupError, match=r"has format 9.*release that wrote it: abc"):
-        from_json(other, "here")
+        from_json(other, "here", OURS)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +169,7 @@ def test_what_is_restored_is_what_was_backed_up(tmp_path, sources, backup, serve
 
 
 def test_a_backup_says_what_made_it_and_what_it_holds(backup):
-    manifest = verify(backup)
+    manifest = verify(backup, OURS)
 
     assert manifest.created_at == NOW.isoformat()
     assert set(manifest.versions) == {"plimsoll", "airflow", "mlflow", "postgres"}
@@ -200,17 +210,17 @@ def test_a_backup_that_was_broken_off_is_no_backup(tmp_path, sources, monkeypatc
         creating, "_refuse_torn", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(KeyboardInterrupt):
-        create(sources, place, now=NOW, say=lambda _: None)
+        create(sources, place, now=NOW, say=lambda _: None, key=KEY)
 
     with pytest.raises(BackupError, match="broken off before it was complete"):
         quietly_restore(sources, place)
     with pytest.raises(BackupError, match="holds files and no manifest"):
-        create(sources, place, now=NOW, say=lambda _: None)
+        create(sources, place, now=NOW, say=lambda _: None, key=KEY)
 
 
 def test_a_backup_never_goes_on_top_of_another(sources, backup):
     with pytest.raises(BackupError, match="holds a backup; give each backup a folder of its own"):
-        create(sources, backup, now=NOW, say=lambda _: None)
+        create(sources, backup, now=NOW, say=lambda _: None, key=KEY)
 
 
 def test_what_is_there_is_deleted_only_when_asked(tmp_path, sources, backup, server):
@@ -253,7 +263,7 @@ def test_a_file_that_changes_between_the_check_and_the_copy_is_noticed(
 ):
     (Path(backup.root) / "stores" / "lake" / "7" / "artifact").write_text("swapped")
     monkeypatch.setattr(
-        "deploy.backup.restoring.verify", lambda b: from_json(b.read(NAME), "manifest")
+        "deploy.backup.restoring.verify", lambda b, trust: from_json(b.read(NAME), "m", trust)
     )
 
     with pytest.raises(BackupError, match="changed while it was restored"):
@@ -323,3 +333,265 @@ def test_a_place_that_cannot_be_reached_is_named(uri, environment, told):
 def test_the_command_ends_with_one_and_the_mend(tmp_path, capsys):
     assert command.main(["verify", str(tmp_path)]) == 1
     assert "Name the folder of a finished one" in capsys.readouterr().err
+
+
+def rewritten(backup, change, key=KEY):
+    """The manifest changed and signed anew."""
+    content = json.loads(backup.read(NAME))
+    del content["signature"]
+    change(content)
+    content["signature"] = asdict(key.sign(_canonical(content)))
+    (Path(backup.root) / NAME).write_text(json.dumps(content))
+
+
+def unsigned(backup, change=lambda _: None):
+    """The manifest as an earlier release wrote it: with a hash that anybody can make."""
+    content = json.loads(backup.read(NAME))
+    del content["signature"]
+    change(content)
+    content["format"] = 1
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    (Path(backup.root) / NAME).write_text(json.dumps({**content, "digest": digest}))
+
+
+def escaping(name):
+    """List a file of the lake under another name; its content is in the backup all the same."""
+
+    def change(content):
+        path = "stores/lake/7/artifact"
+        content["files"][f"stores/lake/{name}"] = content["files"].pop(path)
+
+    return change
+
+
+ODD = [
+    "../../../../outside.txt",
+    "a/../../../../../outside.txt",
+    "./a",
+    "/etc/cron.d/job",
+    "a//b",
+    "",
+    "a/",
+    "..\\..\\outside.txt",
+    "a\x00b",
+    "a\nb",
+    "a\ud800b",
+    "x" * 2000,
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("proof", ["signed", "unsigned"])
+def test_no_name_in_a_manifest_leads_out_of_its_target(
+    name, proof, tmp_path, sources, backup, server
+):
+    change = escaping(name)
+    if proof == "signed":
+        rewritten(backup, change)
+    else:
+        unsigned(backup, change)
+    (tmp_path / "outside.txt").write_text("mine")
+    before = content(tmp_path)
+
+    with pytest.raises(BackupError, match="could lie outside the backup or be another file"):
+        quietly_restore(sources, backup, trust=Trust(OURS.keys, unsigned=True))
+
+    assert content(tmp_path) == before
+    assert server.restored == []
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_no_place_gives_a_path_beyond_itself(name, tmp_path):
+    place = place_at(str(tmp_path), {}, "X")
+
+    for use in (place.path, place.below, place.open_output, place.read, place.exists):
+        with pytest.raises(BackupError, match="could lie outside"):
+            use(name)
+
+
+@pytest.mark.parametrize("name", ["a", "date=2024-01-01/part-0.parquet", "µ/ü x.json", ".crc"])
+def test_a_plain_name_passes(name):
+    refuse_odd(name, "here")
+
+
+@pytest.mark.parametrize(
+    "names", [("Press/a", "press/a"), ("\u00e9", "e\u0301"), ("a", "a/b"), ("A", "a/b")]
+)
+def test_names_that_are_one_elsewhere_are_refused(names):
+    with pytest.raises(BackupError, match="are one name on some file systems"):
+        refuse_clashes(names, "here")
+
+
+def test_names_that_differ_pass():
+    refuse_clashes(["a/b", "a/c", "ab", "a-b"], "here")
+
+
+def test_a_backup_whose_files_clash_is_not_made(tmp_path, sources):
+    (tmp_path / "lake" / "7" / "Artifact").write_text("another")
+    place = place_at(str(tmp_path / "clash"), {}, "X")
+
+    with pytest.raises(BackupError, match="are one name on some file systems"):
+        create(sources, place, now=NOW, say=lambda _: None, key=KEY)
+
+    assert not place.exists(NAME)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: c["files"].update({"elsewhere/x": {"size": 1, "sha256": "0"}}), "neither a dum"),
+        (lambda c: c["files"].pop("databases/mlflow.dump"), "lists no databases/mlflow.dump"),
+        (lambda c: c["stores"].append(".."), "could lie outside the backup"),
+        (lambda c: c["databases"].append("../x"), "could lie outside the backup"),
+        (lambda c: c.update(tables="x"), "is not a manifest"),
+        (lambda c: c["files"].update({"stores/lake/x": 7}), "is not a manifest"),
+    ],
+    ids=["file of nothing", "no dump", "odd store", "odd database", "tables", "entry"],
+)
+def test_a_signed_manifest_of_what_no_backup_holds_is_refused(change, told, backup):
+    rewritten(backup, change)
+
+    with pytest.raises(BackupError, match=told):
+        verify(backup, OURS)
+
+
+def test_a_file_that_was_added_is_noticed_before_anything_is_touched(sources, backup, server):
+    (Path(backup.root) / "stores" / "lake" / "7" / "planted").write_text("x")
+
+    with pytest.raises(BackupError, match=r"1 files are there .*not list \(stores/lake/7/planted"):
+        quietly_restore(sources, backup)
+
+    assert server.restored == []
+
+
+def test_a_manifest_of_another_key_is_refused_by_name(sources, backup, server):
+    rewritten(backup, lambda _: None, key=STRANGER)
+
+    with pytest.raises(BackupError) as refused:
+        quietly_restore(sources, backup)
+
+    told = str(refused.value)
+    assert f"signed by the key {STRANGER.public.id}, and the keys known here are:" in told
+    assert f" {KEY.public.id}. On a new host" in told
+    assert "--public-key ed25519:" in told
+    assert server.restored == []
+
+
+def test_the_name_of_a_known_key_is_no_signature(backup):
+    def claim(content):
+        content["signature"]["key"] = KEY.public.id
+
+    rewritten(backup, lambda _: None, key=STRANGER)
+    content = json.loads(backup.read(NAME))
+    claim(content)
+    (Path(backup.root) / NAME).write_text(json.dumps(content))
+
+    with pytest.raises(BackupError, match=rf"changed after {KEY.public.id} had signed it"):
+        verify(backup, OURS)
+
+
+@pytest.mark.parametrize("signature", [None, "", {}, {"key": "x"}, {"key": 1, "value": 2}, []])
+def test_a_manifest_whose_signature_was_taken_out_is_refused(signature, backup):
+    content = json.loads(backup.read(NAME))
+    content["signature"] = signature
+    (Path(backup.root) / NAME).write_text(json.dumps(content))
+
+    for trust in (OURS, Trust(OURS.keys, unsigned=True)):
+        with pytest.raises(BackupError, match="has no signature, and a backup of this release has"):
+            verify(backup, trust)
+
+
+def test_a_backup_of_an_earlier_release_is_taken_only_when_it_is_said(sources, backup, server):
+    unsigned(backup)
+
+    with pytest.raises(BackupError, match=r"is not signed, as those of earlier .* --unsigned"):
+        quietly_restore(sources, backup)
+    assert server.restored == []
+
+    quietly_restore(sources, backup, trust=Trust((), unsigned=True))
+    assert server.restored == ["airflow", "mlflow"]
+
+
+def test_saying_so_does_not_let_a_signed_one_pass_unproven(backup):
+    with pytest.raises(BackupError, match="the keys known here are: none"):
+        verify(backup, Trust((), unsigned=True))
+
+
+def test_whoever_makes_a_backup_is_told_the_key(tmp_path, sources):
+    told: list[str] = []
+
+    create(sources, place_at(str(tmp_path / "b"), {}, "X"), now=NOW, say=told.append, key=KEY)
+
+    assert told[-1].startswith(f"signed by the key {KEY.public.id}; keep its public half apart")
+    assert told[-1].endswith(KEY.public.written)
+    assert KEY.written not in "".join(told)
+
+
+def test_the_key_that_was_kept_proves_a_backup_on_a_host_without_keys(
+    backup, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("PLIMSOLL_HOME", str(tmp_path / "new host"))
+
+    assert command.main(["verify", backup.root]) == 1
+    assert "the keys known here are: none" in capsys.readouterr().err
+    assert command.main(["verify", backup.root, "--public-key", STRANGER.public.written]) == 1
+    assert f"the keys known here are: {STRANGER.public.id}" in capsys.readouterr().err
+    assert command.main(["verify", backup.root, "--public-key", "ed25519:short"]) == 1
+    assert "--public-key holds no public key" in capsys.readouterr().err
+    assert command.main(["verify", backup.root, "--public-key", KEY.public.written]) == 0
+    assert not (tmp_path / "new host").exists()  # reading draws no keys
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_link_leads_to_is_not_backed_up(kind, tmp_path, sources):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "shadow").write_text("root:x")
+    leads = tmp_path / "secret" / ("shadow" if kind == "file" else "")
+    (tmp_path / "mlflow" / "7" / "link").symlink_to(leads)
+
+    with pytest.raises(BackupError, match=r"mlflow/7/link is a link, and what it leads to does n"):
+        create(sources, place_at(str(tmp_path / "b"), {}, "X"), now=NOW, say=print, key=KEY)
+
+
+def test_a_link_in_a_backup_is_refused(tmp_path, sources, backup, server):
+    file = Path(backup.root) / "stores" / "lake" / "7" / "artifact"
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(BackupError, match="stores/lake/7/artifact is a link"):
+        quietly_restore(sources, backup)
+
+    assert server.restored == []
+
+
+def test_a_restore_deletes_and_writes_nothing_behind_a_link(tmp_path, sources, backup):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine").write_text("mine")
+    shutil.rmtree(tmp_path / "lake" / "7")
+    (tmp_path / "lake" / "7").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(BackupError, match="lake/7 is a link"):
+        quietly_restore(sources, backup, replace=False)
+    quietly_restore(sources, backup)
+
+    assert content(tmp_path / "elsewhere") == {"mine": b"mine"}
+    assert (tmp_path / "lake" / "7" / "artifact").read_text() == "lake" * 1000
+    assert not (tmp_path / "lake" / "7").is_symlink()
+
+
+def test_every_file_of_a_backup_is_for_its_owner_alone(tmp_path, sources):
+    place = replace(place_at(str(tmp_path / "private"), {}, "X"), private=True)
+
+    create(sources, place, now=NOW, say=lambda _: None, key=KEY)
+
+    files = [path for path in Path(place.root).rglob("*") if path.is_file()]
+    assert len(files) == 5
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_a_public_key_is_all_that_a_restore_needs(sources, backup, server):
+    kept = PublicKey(KEY.public.written)
+
+    quietly_restore(sources, backup, trust=Trust((kept,)))
+
+    assert server.restored == ["airflow", "mlflow"]

@@ -20,11 +20,14 @@ from deploy.backup.manifest import FileEntry, Manifest
 from deploy.backup.places import Place, place_at
 from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources
+from deploy.backup.trust import Trust
 from pipeline import table_upkeep, tables
+from pipeline.ledger.keys import drawn
 from pipeline.tables import Table
 from tests.builders import days
 
 DAYS = days(6)
+KEY = drawn()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -80,7 +83,7 @@ def places(root: str) -> dict[str, Place]:
 
 def create_quietly(sources: Sources, root: str) -> tuple[Place, Manifest]:
     backup = place_at(f"{root}/backup", os.environ, "X")
-    return backup, create(sources, backup, now=NOW, say=lambda _: None)
+    return backup, create(sources, backup, now=NOW, say=lambda _: None, key=KEY)
 
 
 def before_each_copy(monkeypatch: pytest.MonkeyPatch, happens: Callable[[str], None]) -> None:
@@ -114,7 +117,8 @@ def test_what_was_copied_goes_on_as_if_nothing_had_happened(root, writer, source
     before_each_copy(monkeypatch, lambda _: writer.write(up_to=9))
     backup, manifest = create_quietly(sources, root)
 
-    restore(sources, backup, replace=True, say=lambda _: None)
+    trust = Trust((KEY.public,))
+    restore(sources, backup, trust=trust, replace=True, say=lambda _: None)
     writer.write()
 
     assert tables.current_version(writer.table) == manifest.tables["press/scores"] + 1

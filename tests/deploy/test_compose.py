@@ -17,18 +17,20 @@ ONCE = {"airflow-init", "mlflow-init", "cli", "backup"}
 
 CORE = {"airflow-init", "airflow-api-server", "airflow-scheduler"}
 CORE |= {"airflow-dag-processor", "airflow-triggerer"}
-AIRFLOW = CORE | {"airflow-worker"}
-QUEUE = {"airflow-scheduler", "airflow-worker"}
+WORKERS = {"airflow-worker", "airflow-signer"}
+AIRFLOW = CORE | WORKERS
+QUEUE = {"airflow-scheduler", *WORKERS}
+SIGNERS = {"airflow-signer", "cli"}
 WHO_HAS = {
     "POSTGRES_PASSWORD": {"postgres", "backup"},
     "AIRFLOW_DB_PASSWORD": {"postgres", *CORE},
     "CELERY_DB_PASSWORD": {"postgres", *QUEUE},
     "MLFLOW_DB_PASSWORD": {"postgres", "mlflow-init", "mlflow"},
-    "PLIMSOLL_DB_PASSWORD": {"postgres", "airflow-worker", "cli"},
+    "PLIMSOLL_DB_PASSWORD": {"postgres", *WORKERS, "cli"},
     "PLIMSOLL_READER_DB_PASSWORD": {"postgres", "metrics", "grafana"},
     "VALKEY_PASSWORD": {"valkey", *QUEUE},
-    "LAKE_ACCESS_KEY": {"seaweedfs", "airflow-worker", "cli", "backup"},
-    "LAKE_SECRET_KEY": {"seaweedfs", "airflow-worker", "cli", "backup"},
+    "LAKE_ACCESS_KEY": {"seaweedfs", *WORKERS, "cli", "backup"},
+    "LAKE_SECRET_KEY": {"seaweedfs", *WORKERS, "cli", "backup"},
     "MLFLOW_ACCESS_KEY": {"seaweedfs", "mlflow", "backup"},
     "MLFLOW_SECRET_KEY": {"seaweedfs", "mlflow", "backup"},
     "LOGS_ACCESS_KEY": {"seaweedfs", *AIRFLOW},
@@ -36,10 +38,17 @@ WHO_HAS = {
     "AIRFLOW_FERNET_KEY": CORE,
     "AIRFLOW_JWT_SECRET": CORE,
     "AIRFLOW_API_SECRET_KEY": {"airflow-api-server"},
-    "MLFLOW_TOKEN": {"mlflow", "airflow-worker", "cli"},
+    "MLFLOW_TOKEN": {"mlflow", *WORKERS, "cli"},
     "AIRFLOW_ADMIN_PASSWORD": {"airflow-init"},
     "MLFLOW_ADMIN_PASSWORD": {"mlflow"},
     "GRAFANA_ADMIN_PASSWORD": {"grafana"},
+    "PLIMSOLL_LEDGER_DB_PASSWORD": {"postgres", *SIGNERS},
+    "PLIMSOLL_LEDGER_PRIVATE_KEY": {*SIGNERS, "backup"},
+    "PLIMSOLL_LEDGER_PUBLIC_KEYS": {*WORKERS, "cli", "backup"},
+    "PLIMSOLL_ANSWERS_PRIVATE_KEY": SIGNERS,
+    "PLIMSOLL_ANSWERS_PUBLIC_KEYS": {*WORKERS, "cli"},
+    "PLIMSOLL_BACKUP_PRIVATE_KEY": {"backup"},
+    "PLIMSOLL_BACKUP_PUBLIC_KEYS": {"backup"},
 }
 """The whole table of docs/security.md: nobody else may have a secret."""
 
@@ -71,17 +80,18 @@ def test_every_secret_reaches_only_the_services_that_need_it(env_file, content):
     lines = [line for line in env_file.read_text().splitlines() if "=" in line]
     values = {name: value for name, _, value in (line.partition("=") for line in lines)}
 
-    seen = {name: set() for name in SECRETS}
+    seen = {name: set() for name in WHO_HAS}
     for service, told in content["services"].items():
         everything = json.dumps(told)
-        for name in SECRETS:
+        for name, services in seen.items():
             if values[name] in everything:
-                seen[name].add(service)
+                services.add(service)
 
     assert seen == WHO_HAS
+    assert SECRETS.keys() <= seen.keys()
 
 
-@pytest.mark.parametrize("secret", sorted(SECRETS))
+@pytest.mark.parametrize("secret", sorted(WHO_HAS))
 def test_a_missing_secret_stops_compose_by_name(secret, env_file, tmp_path):
     lines = env_file.read_text().splitlines()
     without = tmp_path / ".env"

@@ -7,8 +7,10 @@ import socket
 import subprocess
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -16,6 +18,9 @@ from psycopg2 import errors
 
 from deploy.embedded import postgres
 from deploy.embedded.unprivileged import as_unprivileged, give_to_server
+from pipeline.errors import OutageError
+from pipeline.ledger import Head, heads
+from pipeline.ledger.keys import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +32,8 @@ pytestmark = pytest.mark.integration
 SCRIPT = Path(__file__).parents[2] / "deploy" / "postgres" / "init.sh"
 OWNERS = ("airflow", "celery", "mlflow", "plimsoll")
 READER = "plimsoll_reader"
-PASSWORDS = {role: f"{role}-of-the-test's" for role in (*OWNERS, READER)}
+LEDGER = "plimsoll_ledger"
+PASSWORDS = {role: f"{role}-of-the-test's" for role in (*OWNERS, LEDGER, READER)}
 ADMINISTRATOR = "administrator-of-the-test"
 
 
@@ -98,19 +104,39 @@ def test_a_role_is_not_let_in_with_the_password_of_another(port: int):
         _connect(port, "airflow", "airflow", password=PASSWORDS["mlflow"])
 
 
-def test_the_head_of_the_ledger_has_a_schema_that_the_reader_sees(port: int):
-    with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
-        cursor.execute("CREATE TABLE ledger.heads (n integer); INSERT INTO ledger.heads VALUES (3)")
-        session.commit()
+def test_only_who_signs_writes_the_heads_of_ledgers(port: int):
+    key, head = drawn(), Head(3, "ab" * 32)
 
-    with closing(_connect(port, READER, "plimsoll")) as session, session.cursor() as cursor:
-        cursor.execute("SELECT n FROM ledger.heads")
-        assert cursor.fetchall() == [(3,)]
-        session.rollback()
-        cursor.execute("SET default_transaction_read_only = off")
-        session.commit()
-        with pytest.raises(errors.InsufficientPrivilege):
-            cursor.execute("UPDATE ledger.heads SET n = 4")
+    def url(role: str) -> str:
+        return f"postgresql://{role}:{quote(PASSWORDS[role])}@127.0.0.1:{port}/plimsoll"
+
+    heads.keep(url(LEDGER), "pumps", head, key)
+
+    for role in ("plimsoll", READER):
+        assert heads.kept(url(role), "pumps", (key.public,)) == head
+        with pytest.raises(OutageError, match="permission denied"):
+            heads.keep(url(role), "pumps", replace(head, length=9), key)
+    with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
+        for statement in ("DROP SCHEMA ledger CASCADE", "DROP TABLE ledger.heads"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                cursor.execute(statement)
+            session.rollback()
+    assert heads.kept(url(LEDGER), "pumps", (key.public,)) == head
+
+
+def test_a_shorter_head_does_not_replace_a_longer_one_and_a_forged_one_is_refused(port: int):
+    key, stranger = drawn(), drawn()
+    url = f"postgresql://{LEDGER}:{quote(PASSWORDS[LEDGER])}@127.0.0.1:{port}/plimsoll"
+    heads.keep(url, "fans", Head(3, "ab" * 32), key)
+    heads.keep(url, "fans", Head(2, "cd" * 32), key)
+
+    assert heads.kept(url, "fans", (key.public,)) == Head(3, "ab" * 32)
+    assert heads.kept(url, "saws", (key.public,)) is None
+    heads.keep(url, "fans", Head(2, "cd" * 32), key, shorter=True)
+    assert heads.kept(url, "fans", (key.public,)) == Head(2, "cd" * 32)
+    heads.keep(url, "fans", Head(4, "ef" * 32), stranger)
+    with pytest.raises(ValueError, match="signed by no key that is trusted"):
+        heads.kept(url, "fans", (key.public,))
 
 
 def test_the_reader_sees_tables_that_are_made_later(port: int):

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from deploy.secrets import EXAMPLE, REPOSITORY, SECRETS, completed, faults, main
+from deploy.secrets import EXAMPLE, PAIRS, REPOSITORY, SECRETS, completed, faults, main
+from pipeline.ledger.keys import private_key, public_keys
 
 COMPOSE = REPOSITORY / "docker-compose.yml"
+ALL = {*SECRETS, *PAIRS, *PAIRS.values()}
+DEMANDED = {*SECRETS, "PLIMSOLL_BACKUP_PRIVATE_KEY", "PLIMSOLL_BACKUP_PUBLIC_KEYS"}
 READ_BY_COMPOSE_ITSELF = {"COMPOSE_PROFILES"}
 
 
@@ -31,16 +34,16 @@ def change(path: Path, name: str, value: str) -> None:
 def test_the_example_has_no_working_secret():
     values = dict(re.findall(r"(?m)^([A-Z_]+)=(.*)$", EXAMPLE.read_text()))
 
-    assert {name for name in values if re.search("PASSWORD|KEY|SECRET|TOKEN", name)} == set(SECRETS)
-    assert {values[name] for name in SECRETS} == {""}
+    assert {name for name in values if re.search("PASSWORD|KEY|SECRET|TOKEN", name)} == ALL
+    assert {values[name] for name in ALL} == {""}
 
 
 def test_every_secret_is_drawn_and_all_of_them_differ(env: Path):
     assert main([str(env)]) == 0
 
-    drawn = [read(env)[name] for name in SECRETS]
+    drawn = [read(env)[name] for name in ALL]
     assert all(drawn)
-    assert len(set(drawn)) == len(SECRETS)
+    assert len(set(drawn)) == len(ALL)
 
 
 def test_two_hosts_get_different_secrets(tmp_path: Path):
@@ -48,7 +51,7 @@ def test_two_hosts_get_different_secrets(tmp_path: Path):
         main([str(tmp_path / host)])
 
     one, two = read(tmp_path / "one"), read(tmp_path / "two")
-    assert not [name for name in SECRETS if one[name] == two[name]]
+    assert not [name for name in ALL if one[name] == two[name]]
 
 
 def test_the_drawn_keys_are_what_airflow_asks_for(env: Path):
@@ -95,7 +98,7 @@ def test_what_a_person_wrote_stays_and_only_what_is_missing_is_added(env: Path):
     text = env.read_text()
     assert text.startswith(own)
     assert not re.search(r"(?m)^WORKERS=", text)
-    assert {*SECRETS, "AIRFLOW_PORT"} <= set(read(env))
+    assert {*ALL, "AIRFLOW_PORT"} <= set(read(env))
 
 
 def test_the_values_are_never_shown(env: Path, capsys: pytest.CaptureFixture[str]):
@@ -105,7 +108,7 @@ def test_the_values_are_never_shown(env: Path, capsys: pytest.CaptureFixture[str
     main([str(env)])
 
     shown = "".join(capsys.readouterr())
-    assert not [name for name in SECRETS if read(env)[name] in shown]
+    assert not [name for name in (*SECRETS, *PAIRS) if read(env)[name] in shown]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +199,7 @@ def test_it_needs_python_and_no_package(env: Path):
     )
 
     assert done.returncode == 0, done.stderr
-    assert set(SECRETS) <= set(read(env))
+    assert all(read(env)[name] for name in ALL)
 
 
 def test_git_does_not_see_the_file():
@@ -206,7 +209,7 @@ def test_git_does_not_see_the_file():
 def test_the_secrets_are_those_that_compose_insists_on():
     demanded = set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text()))
 
-    assert demanded == set(SECRETS)
+    assert demanded == DEMANDED
 
 
 def test_the_example_holds_every_variable_of_compose_with_its_default():
@@ -217,7 +220,7 @@ def test_the_example_holds_every_variable_of_compose_with_its_default():
     assert example["COMPOSE_PROFILES"] == "monitoring"
     assert defaults.pop("AIRFLOW_METRICS") == "False"
     assert example.pop("AIRFLOW_METRICS") == "True"
-    settings = {name: value for name, value in example.items() if name not in SECRETS}
+    settings = {name: value for name, value in example.items() if name not in ALL}
     assert {name: settings.get(name) for name in defaults} == defaults
     assert set(settings) == set(defaults) | READ_BY_COMPOSE_ITSELF
 
@@ -226,3 +229,69 @@ def test_every_variable_of_the_example_is_explained():
     blocks = EXAMPLE.read_text().strip().split("\n\n")
 
     assert [block.splitlines()[0] for block in blocks if not block.startswith("#")] == []
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_pairs_are_what_the_pipeline_signs_and_proves_with(env: Path, name: str):
+    main([str(env)])
+
+    key = private_key(read(env)[name], name)
+
+    assert public_keys(read(env)[PAIRS[name]], "") == (key.public,)
+
+
+def test_a_file_of_an_earlier_release_gets_the_pairs_that_it_lacks(
+    env: Path, capsys: pytest.CaptureFixture[str]
+):
+    main([str(env)])
+    env.write_text(re.sub(r"(?m)^PLIMSOLL_.*_KEYS?=.*\n", "", env.read_text()))
+    capsys.readouterr()
+
+    assert main([str(env)]) == 0
+
+    told = capsys.readouterr().out
+    assert [name for name in ALL - set(SECRETS) if name not in told] == []
+    assert all(read(env)[name] for name in ALL)
+
+
+def test_a_public_half_that_is_missing_is_derived(env: Path):
+    main([str(env)])
+    before = read(env)
+    change(env, "PLIMSOLL_LEDGER_PUBLIC_KEYS", "")
+
+    assert main([str(env)]) == 0
+
+    assert read(env) == before
+
+
+@pytest.mark.parametrize(
+    ("change_one", "to", "reason"),
+    [
+        ("PLIMSOLL_LEDGER_PRIVATE_KEY", "", "PLIMSOLL_LEDGER_PRIVATE_KEY is not there, and"),
+        ("PLIMSOLL_LEDGER_PRIVATE_KEY", "ed25519:abc", "PLIMSOLL_LEDGER_PRIVATE_KEY must be ed25"),
+        ("PLIMSOLL_LEDGER_PUBLIC_KEYS", "ed25519:abc", "PLIMSOLL_LEDGER_PUBLIC_KEYS must be ed25"),
+        ("PLIMSOLL_BACKUP_PUBLIC_KEYS", "LEDGER", "PLIMSOLL_BACKUP_PUBLIC_KEYS lacks the public"),
+        ("PLIMSOLL_BACKUP_PRIVATE_KEY", "LEDGER", "is the same as PLIMSOLL_LEDGER_PRIVATE_KEY"),
+    ],
+)
+def test_a_pair_that_does_not_match_is_a_fault_by_name(
+    env: Path, capsys: pytest.CaptureFixture[str], change_one: str, to: str, reason: str
+):
+    main([str(env)])
+    change(env, change_one, read(env)[change_one.replace("BACKUP", to)] if to == "LEDGER" else to)
+    before = env.read_text()
+
+    assert main([str(env)]) == 1
+
+    told = capsys.readouterr().err
+    assert reason in told
+    assert not [name for name in PAIRS if read(env)[name] and read(env)[name] in told]
+    assert env.read_text() == before
+
+
+def test_an_old_public_key_may_stand_before_its_successor(env: Path):
+    main([str(env)])
+    old, new = read(env)["PLIMSOLL_LEDGER_PUBLIC_KEYS"], read(env)["PLIMSOLL_BACKUP_PUBLIC_KEYS"]
+    change(env, "PLIMSOLL_BACKUP_PUBLIC_KEYS", f"{old},{new}")
+
+    assert main([str(env)]) == 0

@@ -22,6 +22,7 @@ import psycopg2
 import pytest
 import yaml
 
+from deploy import ed25519
 from deploy.backup import __main__ as command
 from deploy.embedded import postgres
 from deploy.embedded.unprivileged import as_unprivileged, give_to_server
@@ -210,6 +211,8 @@ def deployment(
         "PLIMSOLL_BACKUP_LAKE": buckets["lake"],
         "PLIMSOLL_BACKUP_MLFLOW": buckets["mlflow"],
         "PGPASSWORD": "secret",
+        "PLIMSOLL_BACKUP_PRIVATE_KEY": (key := ed25519.drawn()),
+        "PLIMSOLL_BACKUP_PUBLIC_KEYS": ed25519.public_of(key),
     }.items():
         monkeypatch.setenv(variable, value)
     return made

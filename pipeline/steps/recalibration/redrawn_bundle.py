@@ -56,7 +56,7 @@ def write_redrawn(
             feature_error=parent.description.calibration.feature_error,
         ),
         reference=_reference(used, parent, spec, origin.window),
-        golden=read_golden(parent.folder),
+        golden=read_golden(parent.folder, parent.schema),
         finish=parent.finish,
         trained=parent.trained_reference(),
     )

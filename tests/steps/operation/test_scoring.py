@@ -147,7 +147,7 @@ def test_parts_that_fit_into_little_memory_give_the_same_tables(filled, here, mo
 def test_a_challenger_scores_in_shadow_and_raises_nothing(filled):
     filled.score(D[2])
     before = filled.content()["incidents"]
-    filled.promote(2, line=0.01, alias="challenger")
+    filled.promote(2, line=0.15, alias="challenger")
 
     told = filled.score(D[2])
 

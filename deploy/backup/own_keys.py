@@ -1,0 +1,28 @@
+"""The keys of this deployment: what signs its backups, what it believes."""
+
+from __future__ import annotations
+
+from deploy.backup.trust import OPTION, Trust
+from pipeline import settings
+from pipeline.ledger import keyring
+from pipeline.ledger.keys import PrivateKey, public_keys
+
+
+def own_key() -> PrivateKey:
+    """The key that signs the backups of this deployment.
+
+    Raises:
+        ConfigError: it has none and may not draw one.
+    """
+    return keyring.signer(settings.load(), "backup")
+
+
+def trust_of(given: str | None, *, unsigned: bool) -> Trust:
+    """The key that the command line gives, else those of this deployment.
+
+    Raises:
+        ConfigError: a word that is no key.
+    """
+    if given:
+        return Trust(public_keys(given, OPTION), unsigned)
+    return Trust(keyring.trusted(settings.load(), "backup"), unsigned)
