@@ -87,3 +87,8 @@ def _compressed(point: Point) -> bytes:
 
 def _word(content: bytes) -> str:
     return KIND + base64.b64encode(content).decode()
+
+
+if __name__ == "__main__":
+    private = drawn()
+    print(f"PRIVATE_KEY={private}\nPUBLIC_KEYS={public_of(private)}")

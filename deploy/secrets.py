@@ -201,7 +201,7 @@ def _shared(values: Mapping[str, str]) -> list[str]:
         f"{name} is the same as {first[value]}: empty one of them and run this again."
         for name, value in values.items()
         if (other := first.setdefault(value, name)) != name
-        and not SECRETS[name] is SECRETS[other] is _TYPED
+        and not SECRETS.get(name) is SECRETS.get(other) is _TYPED
     ]
 
 

@@ -59,7 +59,7 @@ def _note_restoration(manifest: Manifest, lake: Place, say: Callable[[str], None
     """
     here = replace(settings.load(), storage=lake.uri, database=None)
     why = f"Restored from the backup of {manifest.created_at}."
-    with settings.environment(dict(lake.options)):
+    with settings.environment({name.upper(): value for name, value in lake.options.items()}):
         for detector in manifest.detectors:
             say(f"{detector} is as it was on {manifest.created_at}")
             try:

@@ -27,6 +27,7 @@ from deploy.embedded.stack import (
 )
 from deploy.pools import POOLS
 from deploy.private_file import write_private
+from pipeline.ledger import keyring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -110,6 +111,7 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     secrets = completed(before.secrets) if before else new_secrets()
     stack = Stack(layout, ports, secrets)
     save_stack(stack)
+    keyring.draw_missing(layout.home)
     _tell(stack)
     login = json.dumps({LOGIN: stack.secrets.airflow_password})
     write_private(layout.airflow / "logins.json", login + "\n")

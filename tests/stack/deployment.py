@@ -38,6 +38,8 @@ def reaching(secrets: dict[str, str], cache: Path) -> dict[str, str]:
         "PLIMSOLL_DATABASE": (
             f"postgresql://plimsoll:{secrets['PLIMSOLL_DB_PASSWORD']}@127.0.0.1:5432/plimsoll"
         ),
+        "PLIMSOLL_LEDGER_PUBLIC_KEYS": secrets["PLIMSOLL_LEDGER_PUBLIC_KEYS"],
+        "PLIMSOLL_ANSWERS_PUBLIC_KEYS": secrets["PLIMSOLL_ANSWERS_PUBLIC_KEYS"],
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000",
         "MLFLOW_TRACKING_TOKEN": secrets["MLFLOW_TOKEN"],
         "AWS_ENDPOINT_URL": "http://127.0.0.1:8333",
