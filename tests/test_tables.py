@@ -1,4 +1,5 @@
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from pipeline.table_upkeep import compact
 from pipeline.tables import (
     Table,
     append,
+    append_behind,
     current_version,
     days_in,
     history,
@@ -276,3 +278,23 @@ def test_attempts_of_many_writers_at_once_keep_the_order_of_each_writer(tmp_path
     for name in "abcd":
         own = found["run_id"][found["run_id"].str.startswith(f"{name}-")]
         assert list(own) == [f"{name}-{number}" for number in range(5)]
+
+
+def test_of_many_who_append_behind_one_version_one_does(root):
+    """A compare-and-set: on a local path and on a real S3 server."""
+    ledger = Table(root, "pumps", "ledger")
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(2):
+            behind = current_version(ledger)
+            answers = list(pool.map(lambda who, at=behind: _added(ledger, who, at), range(24)))
+            assert answers.count("added") == 1
+
+    assert len(read(ledger)) == 2
+
+
+def _added(ledger: Table, who: int, behind: int | None) -> str:
+    try:
+        append_behind(ledger, [{"date": MONDAY, "sequence": 1, "who": str(who)}], behind)
+    except TableConflict:
+        return "late"
+    return "added"

@@ -7,6 +7,7 @@ import pytest
 
 from deploy.embedded import lifecycle
 from deploy.embedded.errors import StackError
+from deploy.embedded.stack import load_stack, save_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,3 +40,33 @@ def test_a_taken_port_stops_the_start_before_anything_is_made(
         lifecycle.up(stack.layout, {"PLIMSOLL_MLFLOW_PORT": "7000"}, print)
 
     assert not stack.layout.cluster.exists()
+
+
+class PreparedError(Exception):
+    """The start went on to what comes after stopping."""
+
+
+def test_a_running_stack_of_an_older_release_is_stopped_and_gets_its_roles(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+):
+    save_stack(replace(stack, secrets=replace(stack.secrets, role_passwords={})))
+    stopped: list[object] = []
+
+    def prepared(*_: object) -> None:
+        raise PreparedError
+
+    monkeypatch.setattr(lifecycle.supervision, "program_states", lambda _: {})
+    monkeypatch.setattr(lifecycle, "_stop_parts", stopped.append)
+    monkeypatch.setattr(lifecycle.postgres, "initialise_cluster", prepared)
+    monkeypatch.setattr(lifecycle.leftovers, "find_leftovers", lambda _: [])
+    said: list[str] = []
+
+    with pytest.raises(PreparedError):
+        lifecycle.up(stack.layout, {}, said.append)
+
+    assert stopped == [stack.layout]
+    assert "restarting the stack: its services get database roles of their own" in said
+    upgraded = load_stack(stack.layout)
+    assert upgraded is not None
+    assert upgraded.has_roles
+    assert replace(upgraded.secrets, role_passwords={}) == replace(stack.secrets, role_passwords={})

@@ -114,7 +114,7 @@ def test_only_who_signs_writes_the_heads_of_ledgers(port: int):
 
     for role in ("plimsoll", READER):
         assert heads.kept(url(role), "pumps", (key.public,)) == head
-        with pytest.raises(OutageError, match="permission denied|read-only"):
+        with pytest.raises(OutageError, match=r"permission denied|read-only"):
             heads.keep(url(role), "pumps", replace(head, length=9), key)
     with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
         for statement in ("DROP SCHEMA ledger CASCADE", "DROP TABLE ledger.heads"):

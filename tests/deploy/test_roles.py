@@ -10,11 +10,19 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
+from deploy.backup import __main__ as backups
 from deploy.embedded import postgres, roles
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import create_folders, find_layout
 from deploy.embedded.ports import Ports
-from deploy.embedded.stack import ADMINISTRATOR, DATABASES, Stack, completed, new_secrets
+from deploy.embedded.stack import (
+    ADMINISTRATOR,
+    DATABASES,
+    Stack,
+    completed,
+    new_secrets,
+    save_stack,
+)
 from tests.postgres_server import free_port, serving
 
 if TYPE_CHECKING:
@@ -199,3 +207,27 @@ def test_what_comes_out_of_an_old_backup_is_handed_to_its_role_by_the_next_start
     assert ask(served.dsn("mlflow"), "ALTER TABLE restored ADD more text; TABLE restored") == []
     owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'mlflow'"
     assert ask(admin, owner) == [("mlflow",)]
+
+
+def test_an_old_stack_is_backed_up_and_comes_back_into_its_roles(
+    old: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PLIMSOLL_HOME", str(old.layout.home))
+    backup = str(tmp_path / "backup")
+    save_stack(old)
+    assert backups.main(["create", backup, "--embedded"]) == 0
+    new = replace(old, secrets=completed(old.secrets))
+    save_stack(new)
+    roles.settle_roles(new)
+    ask(new.dsn("mlflow"), 'DROP TABLE "Runs" CASCADE')
+
+    assert backups.main(["restore", backup, "--embedded", "--replace"]) == 0
+    roles.settle_roles(new)  # as the next `up` does
+
+    for role in DATABASES:
+        assert ask(new.dsn(role), 'SELECT note FROM "Runs"') == [("kept",)]
+        ask(new.dsn(role), 'ALTER TABLE "Runs" ADD more text')
+        owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+        assert ask(new.dsn(role), owner) == [(role,)]
+    with pytest.raises(psycopg2.OperationalError, match="denied for database"):
+        psycopg2.connect(new.dsn("plimsoll").removesuffix("plimsoll") + "mlflow")

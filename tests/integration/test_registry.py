@@ -8,15 +8,19 @@ import uuid
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
+from pipeline import database
 from pipeline import settings as deployment
-from pipeline.errors import OutageError, PromotionConflict
+from pipeline.errors import OutageError, PromotionConflict, UnprovenLedger
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
+from pipeline.steps import book
 from pipeline.steps.going_live.champion import change_champion
+from pipeline.tables import Table
 from tests import ledger_book
 
 pytestmark = pytest.mark.integration
@@ -81,9 +85,13 @@ def test_an_alias_of_an_unknown_model_is_nobody(client, model):
     assert versions.by_alias(client, model, "champion") is None
 
 
+def decided(model: str, to: int, expected: int | None) -> Decision:
+    now = "2024-01-01T00:00:00+00:00"
+    return Decision("promotion", model, to, expected, "test", "", "", "", now)
+
+
 def promote(settings, model: str, to: int, *, expected: int | None) -> int | None:
-    decision = Decision("promotion", model, to, expected, "test", "", "", "", "2024-01-01T00:00:00")
-    return change_champion(settings, decision)
+    return change_champion(settings, decided(model, to, expected))
 
 
 def test_a_promotion_keeps_the_way_back(client, settings, model, tmp_path):
@@ -199,3 +207,39 @@ def test_a_postgres_that_does_not_answer_is_an_outage(settings):
         promotion_lock(unreachable, "pump"),
     ):
         pass
+
+
+def test_a_promoter_whose_session_was_ended_loses_to_the_one_that_came_in(
+    client, settings, model, tmp_path
+):
+    """The lock is freed by a restart of Postgres; the head of the ledger is what decides."""
+    first, second = (registered(client, model, tmp_path, f"c{n}") for n in (1, 2))
+    with promotion_lock(settings, model):
+        held = book.proven(settings, model)
+        _end_sessions(settings)
+        promote(settings, model, second, expected=None)  # another promoter, let in by now
+        with pytest.raises(PromotionConflict, match=r"Another decision .* came first"):
+            book.append(settings, held, decided(model, first, None))
+
+    assert versions.by_alias(client, model, "champion").number == second
+    assert book.proven(settings, model).live.version == second
+
+
+def _end_sessions(settings: Settings) -> None:
+    with database.connected(settings.database) as session, session.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND usename = current_user AND datname = 'plimsoll'"
+        )
+
+
+def test_a_ledger_that_was_cut_off_does_not_fit_the_head_in_postgres(
+    client, settings, model, tmp_path
+):
+    first, second = (registered(client, model, tmp_path, f"c{n}") for n in (1, 2))
+    promote(settings, model, first, expected=None)
+    promote(settings, model, second, expected=first)
+    DeltaTable(Table(settings.storage, model, "ledger").uri).restore(1)
+
+    with pytest.raises(UnprovenLedger, match=r"has 1 entries, but had 2 .* kept in Postgres"):
+        book.proven(settings, model)
