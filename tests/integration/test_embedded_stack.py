@@ -230,10 +230,7 @@ def test_what_the_stack_writes_is_for_its_owner_alone(stack: RunningStack):
     stack.airflow.unpause("sums")
     stack.airflow.wait_for_run("sums", stack.airflow.trigger("sums"))
 
-    # The folders of MLflow's and Airflow's files and of all logs; the cluster is PostgreSQL's own.
-    written = [
-        path for root in (layout.logs, layout.mlflow, layout.run) for path in root.rglob("*")
-    ]
+    written = [path for root in (layout.logs, layout.mlflow) for path in root.rglob("*")]
     open_ones = {
         str(path): oct(path.lstat().st_mode & 0o777)
         for path in written
