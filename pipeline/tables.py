@@ -141,11 +141,12 @@ def append_behind(table: Table, rows: Sequence[Mapping[str, Any]], version: int 
         TableConflict: another commit came first; nothing was written.
         OutageError: the store does not answer.
     """
-    content, expected = laid_out(table.name, rows), version or 0
+    content = laid_out(table.name, rows)
     with explained(table.uri):
         target = _opened(table, content.schema, version)
-        if int(target.version()) != expected:
-            msg = f"{table.uri} is at version {target.version()} already; nothing was written."
+        # Several who create it at once may leave several versions, none of them with rows.
+        if version is None and pa.table(target.get_add_actions()).num_rows:
+            msg = f"{table.uri} holds rows already; nothing was written."
             raise TableConflict(msg)
         write_deltalake(
             target,
@@ -154,8 +155,9 @@ def append_behind(table: Table, rows: Sequence[Mapping[str, Any]], version: int 
             schema_mode="merge",
             commit_properties=CommitProperties(max_commit_retries=0),
         )
-    note_written(table.uri, version=expected + 1, rows=content.num_rows)
-    return expected + 1
+        written = int(target.version())
+    note_written(table.uri, version=written, rows=content.num_rows)
+    return written
 
 
 def read(

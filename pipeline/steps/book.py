@@ -157,6 +157,9 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
             )
         except TableConflict:
             now = read(here, book.detector)
+            if now.entries[: entry.sequence] == (*book.entries, entry):
+                keep_head(here, now)  # it is there: a store took it and was not heard to say so
+                return now
             if now.head != book.head:
                 break
             book = now  # housekeeping made its files one, and decided nothing
