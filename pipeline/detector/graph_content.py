@@ -166,7 +166,7 @@ def _read_tensor(content: memoryview, found: Content, *, name: str | None = None
         found.external.append(name)
         return
     kind = [number for value in held(_TENSOR_KIND) for number in numbers(value)]
-    raw = b"".join(message(value) for value in held(_TENSOR_RAW))
+    raw = message(held(_TENSOR_RAW)[-1]) if held(_TENSOR_RAW) else b""
     if kind[-1:] == [_FLOAT32]:
         found.floats[name] = np.frombuffer(raw, dtype="<f4")
     elif kind[-1:] == [_INT64]:

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.config import Threshold
 from pipeline.config.finish import Contexts, Smoothing
+from pipeline.data.label import INCIDENT
 from pipeline.data.split import Block
 from pipeline.detector.bundle import load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
@@ -94,6 +95,29 @@ def test_every_line_loads(method, alpha, rows, earlier, tmp_path):
         drawn = calibrated(fitted, Threshold(method=method, alpha=alpha), rows=rows)
     except CalibrationError:
         pytest.skip("too few rows for this alpha: no bundle is written")
+    write(fitted, tmp_path / "b", drawn, older=earlier)
+
+    assert load_bundle(tmp_path / "b").threshold == drawn.threshold.value
+
+
+def labelled(shift):
+    """Rows of which ten times three are a known incident, `shift` away from where they were."""
+    frame = held_out(900).frame.assign(eval_label=0)
+    for number in range(10):
+        rows = slice(50 + 40 * number, 52 + 40 * number)
+        frame.loc[rows, "load"] += shift
+        frame.loc[rows, "eval_label"] = INCIDENT
+    return Block("calibration", frame)
+
+
+@earlier
+@pytest.mark.parametrize("shift", [0.0, 0.5, 40.0], ids=["alike", "near", "far"])
+@pytest.mark.parametrize("cost", [0.1, 10.0, 1000.0])
+def test_every_line_that_is_drawn_with_labels_loads(cost, shift, earlier, tmp_path):
+    fitted = quick("linear", 1)
+    config = Threshold(method="cost_weighted", miss_cost=cost)
+    scorer = Graph(fitted.graph).score
+    drawn = calibrate(labelled(shift), fitted.facts.schema, scorer, config)
     write(fitted, tmp_path / "b", drawn, older=earlier)
 
     assert load_bundle(tmp_path / "b").threshold == drawn.threshold.value
