@@ -35,6 +35,7 @@ from pipeline.metrics.reading import (
     Standing,
     Topic,
     Trained,
+    Trust,
 )
 from tests.postgres_server import execute, fresh_database, running_postgres
 
@@ -56,6 +57,7 @@ CONTENTS: dict[Topic, Content] = {
     ),
     "trained": Trained(12.5),
     "live": Live(3, NOW, NOW, NOW),
+    "trust": Trust(faults=0),
     "standing": Standing(incidents=2, labels=5, muted=1, unsettled=0, last=None),
 }
 

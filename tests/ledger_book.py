@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.ledger import Decision, Entry
 from pipeline.settings import Settings
-from pipeline.steps import book, live
+from pipeline.steps import book, live, measuring
 from pipeline.steps.live import Live
+from pipeline.steps.oversight import trust
 
 
 def write(here: Settings, decision: Decision) -> None:
@@ -27,3 +28,5 @@ def live_is(monkeypatch: pytest.MonkeyPatch, found: Callable[[str, str], Live | 
     monkeypatch.setattr(live, "champion_or_none", lambda detector: found(detector, "champion"))
     monkeypatch.setattr(live, "challenger", lambda detector: found(detector, "challenger"))
     monkeypatch.setattr(live, "previous", lambda detector: found(detector, "previous"))
+    monkeypatch.setattr(measuring, "connect", lambda _: None)
+    monkeypatch.setattr(trust, "faults_of", lambda *_: ())

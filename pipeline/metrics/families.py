@@ -140,7 +140,7 @@ GAUGES: tuple[Gauge, ...] = (
     Gauge(
         "ledger_faults",
         "Things that are not as the ledger says: its proof, the live version, the alias.",
-        "standing",
+        "trust",
         lambda c: c.faults,
     ),
 )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-Topic = Literal["ingested", "scored", "drifted", "trained", "live", "standing"]
+Topic = Literal["ingested", "scored", "drifted", "trained", "live", "trust", "standing"]
 
 MOST_FEATURES = 20
 """Features of a drift reading, besides the score: the furthest moved. Bounds the series."""
@@ -109,6 +109,13 @@ class Live:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How many things are not as the ledger says."""
+
+    faults: int
+
+
+@dataclass(frozen=True)
 class Standing:
     """What is open, as `status` tells it.
 
@@ -118,7 +125,6 @@ class Standing:
         muted: channels of machines that the newest day's scores left out.
         unsettled: expected days that ended in no verdict.
         last: last day that will ever be expected; None: they go on.
-        faults: things that are not as the ledger says.
     """
 
     incidents: int
@@ -126,10 +132,9 @@ class Standing:
     muted: int
     unsettled: int
     last: date | None
-    faults: int = 0
 
 
-Content = Ingested | Scored | Drifted | Trained | Live | Standing
+Content = Ingested | Scored | Drifted | Trained | Live | Trust | Standing
 
 _KINDS: Mapping[Topic, TypeAdapter[Any]] = {
     "ingested": TypeAdapter(Ingested),
@@ -137,6 +142,7 @@ _KINDS: Mapping[Topic, TypeAdapter[Any]] = {
     "drifted": TypeAdapter(Drifted),
     "trained": TypeAdapter(Trained),
     "live": TypeAdapter(Live),
+    "trust": TypeAdapter(Trust),
     "standing": TypeAdapter(Standing),
 }
 TOPICS = tuple(_KINDS)

@@ -17,7 +17,7 @@ from pipeline.data.attempts import Attempt
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
 from pipeline.metrics import store, taking
-from pipeline.metrics.reading import Drifted, Reading, Scored, Standing, Trained
+from pipeline.metrics.reading import Drifted, Reading, Scored, Standing, Trained, Trust
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
 from pipeline.steps import book
@@ -59,7 +59,7 @@ def scored(spec: DetectorSpec, days: Mapping[date, Scored | None], *, now: datet
     `now` is a time before the scores were read or made: who read them later knows better.
     """
     readings = [Reading(spec.name, "scored", day, now, content) for day, content in days.items()]
-    _keep([*readings, *_live(spec.name), *_standing(spec)])
+    _keep([*readings, *_live(spec.name), *_trust(spec.name), *_standing(spec)])
 
 
 def drifted(
@@ -93,8 +93,13 @@ def trained(detector: str, seconds: float, *, now: datetime) -> None:
 
 
 def went_live(detector: str) -> None:
-    """Record what is live, after a promotion or a rollback."""
-    _keep(_live(detector))
+    """Record what is live, after a promotion or a rollback, and whether the ledger holds."""
+    _keep([*_live(detector), *_trust(detector)])
+
+
+def distrusted(detector: str) -> None:
+    """Record what is not as the ledger says, after scoring has refused it."""
+    _keep(_trust(detector))
 
 
 def standing(detector: str) -> None:
@@ -114,7 +119,6 @@ def _standing(spec: DetectorSpec) -> list[Reading]:
     """What is open; nothing where nobody keeps it, as it takes many tables to find out."""
     # Here, because what is open is found with the very steps that record it.
     from pipeline.steps.oversight.open_points import open_points
-    from pipeline.steps.oversight.trust import faults_of
 
     here, now = settings.load(), datetime.now(UTC)
     if here.database is None:
@@ -126,7 +130,6 @@ def _standing(spec: DetectorSpec) -> list[Reading]:
         muted=len(points.muted),
         unsettled=len(points.unsettled),
         last=spec.schedule.end,
-        faults=len(faults_of(here, connect(here), spec.name)),
     )
     return [Reading(spec.name, "standing", now.date(), now, content)]
 
@@ -137,6 +140,17 @@ def _live(detector: str) -> list[Reading]:
         return []
     content = taking.live(book.read(here, detector).changes, _lines(here, detector))
     return [Reading(detector, "live", now.date(), now, content)] if content else []
+
+
+def _trust(detector: str) -> list[Reading]:
+    # Here, because what is found is what `status` tells, which records nothing.
+    from pipeline.steps.oversight.trust import faults_of
+
+    here, now = settings.load(), datetime.now(UTC)
+    if here.database is None:
+        return []
+    found = len(faults_of(here, connect(here), detector))
+    return [Reading(detector, "trust", now.date(), now, Trust(found))]
 
 
 def _lines(here: Settings, detector: str) -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ from pipeline.metrics.reading import (
     Standing,
     Topic,
     Trained,
+    Trust,
 )
 
 DAY = date(2026, 3, 2)
@@ -30,6 +31,7 @@ CONTENTS: dict[Topic, Content] = {
     "drifted": Drifted((Moved("score", 0.2, 0.5), Moved("flow", 0.4, 0.01)), 0.7),
     "trained": Trained(12.5),
     "live": Live(3, NOON, NOON, None),
+    "trust": Trust(faults=0),
     "standing": Standing(incidents=2, labels=5, muted=1, unsettled=0, last=None),
 }
 

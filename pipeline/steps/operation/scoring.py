@@ -107,7 +107,7 @@ def score(
         left = [day for day in wanted if day not in work.done]
         _record_failures(work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
         if isinstance(error, (UnprovenLedger, UnprovenBundle)):
-            measuring.standing(detector)  # so that an alert tells of it
+            measuring.distrusted(detector)  # so that an alert tells of it
         raise
     if work.failures:
         _record_failures(work, work.failures)

@@ -96,7 +96,7 @@ def withdraw(detector: str, *, who: str, why: str) -> Book:
         )
         made = book.append(here, held, decision)
         promotion.point_at_nothing(client, detector)
-    measuring.standing(detector)
+    measuring.distrusted(detector)
     return made
 
 
@@ -151,6 +151,7 @@ def _said(
         text = book.head_text(here, made)
         tags.keep_ledger_head(client, made.detector, made.live.version, text)
     settle(here, client, made.detector)
+    measuring.distrusted(made.detector)
     log.info("ledger_vouched_for", detector=made.detector, action=decision.action)
     return made
 

@@ -29,6 +29,7 @@ from pipeline.metrics.reading import (
     Standing,
     Topic,
     Trained,
+    Trust,
 )
 from pipeline.metrics.serving import exporter
 from tests.deploy.monitoring.expressions import names_in, rules
@@ -73,6 +74,7 @@ def recorded(detector: str) -> list[Reading]:
         "drifted": Drifted((Moved("score", 0.05, 0.5), Moved("flow", 0.1, 0.4)), 0.7),
         "trained": Trained(12.5),
         "live": Live(3, LONG_AGO, LONG_AGO, LONG_AGO),
+        "trust": Trust(faults=0),
         "standing": Standing(incidents=2, labels=5, muted=0, unsettled=0, last=None),
     }
     today = NOW.date()

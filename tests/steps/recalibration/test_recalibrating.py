@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from pipeline.data.label import Label
 from pipeline.data.labels import add_labels
 from pipeline.detector.bundle import load_bundle
 from pipeline.errors import DataError, PromotionConflict
+from pipeline.ledger import Decision
 from pipeline.records import from_json
 from pipeline.scoring import score_frame, score_values
 from pipeline.steps import candidate as staged
@@ -278,10 +279,15 @@ def test_days_that_were_never_validated_are_an_error(farm):
 
 def test_a_line_whose_network_is_not_live_any_more_is_not_judged(farm, first):
     drawn = recalibrating.recalibrate(window(acceptance=ADA), run=RUN)
-    farm.client.set_registered_model_alias("pumps", "champion", str(first["version"]))
+    ledger_book.write(farm.here, went_live(first["version"], replaced=1))
 
     with pytest.raises(PromotionConflict, match=r"while version 1 was live, but version 2 is live"):
         redrawn_gate.gate(drawn, run=RUN)
+
+
+def went_live(version: int, *, replaced: int) -> Decision:
+    now = datetime.now(UTC).isoformat()
+    return Decision("promotion", "pumps", version, replaced, "ada", "why", "m", "", now)
 
 
 def test_a_line_beyond_its_bounds_is_rejected_with_the_mend_and_nothing_moves(farm):

@@ -157,9 +157,9 @@ def test_it_is_better_on_recent_days_than_the_champion_and_as_good_on_the_old(wo
         old = rows_of(judged.candidate, "older")
         recent = rows_of(judged.candidate, "test")
         recent = recent[recent["timestamp"].dt.date >= MOVED]
-        from pipeline.steps import live
+        from pipeline.steps import book, live
 
-        before = live.opened(champion).bundle
+        before = live.opened(champion, book.read(world.here, "pumps")).bundle
 
         def error(bundle, frame):
             rows = feature_values(frame, bundle.schema)
