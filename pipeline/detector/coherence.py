@@ -71,9 +71,9 @@ def refuse_other_scaler(facts: Facts, constants: Mapping[str, NDArray[np.float32
     for name, part in _SCALING.items():
         if name not in constants:
             continue
-        told = np.tile(
-            np.asarray(getattr(facts.scaler, part), dtype=np.float32), facts.schema.window
-        )
+        with np.errstate(over="ignore"):  # what float32 cannot hold is in no graph
+            numbers = np.asarray(getattr(facts.scaler, part), dtype=np.float32)
+        told = np.tile(numbers, facts.schema.window)
         held = constants[name]
         if told.shape != held.shape:
             msg = f"{DESCRIPTION_FILE}: scaler.{part} has {len(told)} numbers, {GRAPH_FILE} "

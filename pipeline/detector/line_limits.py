@@ -46,7 +46,7 @@ class Limits:
 def refuse_line(description: Description, reference: NDArray[np.floating]) -> None:
     """Let a line pass that the scores of the calibration can have drawn.
 
-    `reference` are the scores of the reference, shape (n,).
+    `reference` are the scores of the reference, shape (n,), at least one.
 
     Raises:
         BundleError: the line, or the range that it was drawn in, lies elsewhere.
@@ -71,7 +71,7 @@ def limits_of(description: Description, reference: NDArray[np.floating]) -> Limi
         low, high = summary.drawn_between
         high *= BEYOND if extrapolates else 1.0
     else:
-        greatest = max(*summary.quantiles.values(), float(reference.max(initial=0.0)))
+        greatest = max(*summary.quantiles.values(), float(reference.max()))
         low, high = 0.0, greatest * (BEYOND if extrapolates else UNSURE)
     if line.method != "cost_weighted":
         low = max(low, summary.quantiles["0.5"] / BEYOND)
@@ -81,7 +81,7 @@ def limits_of(description: Description, reference: NDArray[np.floating]) -> Limi
 def _refuse_other_range(description: Description, reference: NDArray[np.floating]) -> None:
     """The range holds the reference, and is no wider where the reference is all there was."""
     summary = description.calibration
-    greatest = float(reference.max(initial=0.0))
+    greatest = float(reference.max())
     told = summary.drawn_between or (0.0, max(summary.quantiles.values()))
     highest = greatest * BEYOND
     exact = summary.drawn_between is not None and description.finish.contexts is None
@@ -92,7 +92,7 @@ def _refuse_other_range(description: Description, reference: NDArray[np.floating
     fits = told[1] <= highest and (
         not exact
         or (
-            told[0] <= float(reference.min(initial=told[0])) * (1 + _ROUNDING)
+            told[0] <= float(reference.min()) * (1 + _ROUNDING)
             and greatest <= told[1] * (1 + _ROUNDING)
         )
     )
@@ -100,7 +100,7 @@ def _refuse_other_range(description: Description, reference: NDArray[np.floating
         msg = (
             f"{DESCRIPTION_FILE}: the calibration scores are told to lie between {told[0]:g} and "
             f"{told[1]:g}, and {len(reference):,} of {summary.rows:,} in reference.parquet lie "
-            f"between {reference.min(initial=greatest):g} and {greatest:g}. One of them was "
+            f"between {reference.min():g} and {greatest:g}. One of them was "
             "changed: fetch the bundle again, or fit again."
         )
         raise BundleError(msg)

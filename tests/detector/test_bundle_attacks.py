@@ -207,6 +207,10 @@ def far(*keys, value):
         (far("network", "schema", "window", value=0), "window is 0"),
         (far("network", "scaler", "mean", 2, value=7.0), "scaler.mean of 'flow' is 7, in model"),
         (far("network", "scaler", "scale", 0, value=9.0), "scaler.scale of 'load' is 9, in model"),
+        (
+            far("network", "scaler", "mean", 0, value=1e308),
+            "scaler.mean of 'load' is inf, in model",
+        ),
         (far("network", "scaler", "scale", 0, value=0.0), "scale has 0; every scale is above 0"),
         (far("network", "scaler", "mean", value=[1.0]), "scaler.mean has 1 numbers where 5"),
         (far("network", "schema", "features", 1, value="load"), "names 5 features, 4 of them once"),
@@ -218,6 +222,7 @@ def far(*keys, value):
         (far("calibration", "quantiles", value={}), r"no median \(0.5\)"),
         (far("calibration", "feature_error", value=[]), "feature_error has 0 numbers where 5"),
         (far("threshold", "alpha", value=1.0), "alpha is 1; a share lies between 0 and 1"),
+        (far("calibration", "drawn_between", value=[1e308, 1e308]), r"lie between 1e\+308 and 1e"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_name_its_value_and_its_limit(folder, change, told):
