@@ -51,6 +51,11 @@ _ALL = Panel(
         Query("max by (detector) (plimsoll_labels_waiting)", "labels waiting"),
         Query("max by (detector) (plimsoll_muted_channels)", "muted", limits=((1, ORANGE),)),
         Query(_DRIFTED, "drifted series", limits=((1, ORANGE),)),
+        Query(
+            "max by (detector) (plimsoll_ledger_faults)",
+            "not as the ledger says",
+            limits=((1, VERMILION),),
+        ),
         Query("max by (detector) (plimsoll_bundle_version)", "version", unit="none"),
         Query(
             "time() - max by (detector) (plimsoll_threshold_drawn_timestamp_seconds)",

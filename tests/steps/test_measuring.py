@@ -21,6 +21,7 @@ from pipeline.steps.people.answers import Answer, Signature
 from pipeline.steps.training.gating import Judged
 from tests.builders import ROWS_A_DAY, make_frame
 from tests.steps.fake_registry import FakeRegistry
+from tests.steps.going_live.test_promotion import with_digest
 from tests.steps.pump_house import EIGHT_DAYS, station
 
 
@@ -199,9 +200,10 @@ def test_a_promotion_and_a_scored_day_are_shown_by_a_real_store(house, database,
     fake.aliases = {"challenger": 2}
     for module in (promotion, champion):
         monkeypatch.setattr(module, "connect", lambda _: fake)
+    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest("d" * 64))
     judged = Judged(
         candidate=Candidate("pumps", "2024-02-01-abc", "c", run_id="m1"),
-        version=2, passed=True, reason="passed", champion=None, card="x",
+        version=2, passed=True, reason="passed", champion=None, card="x", bundle_sha256="d" * 64,
     )  # fmt: skip
     house.deliver(station())
 
@@ -212,7 +214,7 @@ def test_a_promotion_and_a_scored_day_are_shown_by_a_real_store(house, database,
     house.score(EIGHT_DAYS[0])  # a backfill
 
     held = {each.topic: each for each in store.newest(database).readings}
-    assert held.keys() == {"live", "ingested", "scored", "standing"}
+    assert held.keys() == {"live", "trust", "ingested", "scored", "standing"}
     assert isinstance(held["live"].content, Live)
     assert held["live"].content.version == 2
     assert held["scored"].day == EIGHT_DAYS[-1]

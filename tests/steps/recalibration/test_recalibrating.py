@@ -18,6 +18,7 @@ from pipeline.errors import DataError, PromotionConflict
 from pipeline.ledger import Decision
 from pipeline.records import from_json
 from pipeline.scoring import score_frame, score_values
+from pipeline.steps import book
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.going_live import promotion
@@ -63,6 +64,9 @@ def first(made):  # noqa: ARG001 - redraws in its environment
 @pytest.fixture
 def farm(made, first):  # noqa: ARG001 - the first is what version 2 is
     """The farm with version 1 live, its settings as they were."""
+    live = book.proven(made.here, "pumps").live.version
+    if live != 1:
+        ledger_book.write(made.here, went_live(1, replaced=live, action="rollback"))
     made.client.set_registered_model_alias("pumps", "champion", "1")
     write(made, made.spec)
     return made
@@ -285,9 +289,9 @@ def test_a_line_whose_network_is_not_live_any_more_is_not_judged(farm, first):
         redrawn_gate.gate(drawn, run=RUN)
 
 
-def went_live(version: int, *, replaced: int) -> Decision:
+def went_live(version: int, *, replaced: int, action="promotion") -> Decision:
     now = datetime.now(UTC).isoformat()
-    return Decision("promotion", "pumps", version, replaced, "ada", "why", "m", "", now)
+    return Decision(action, "pumps", version, replaced, "ada", "why", "m", "", now)
 
 
 def test_a_line_beyond_its_bounds_is_rejected_with_the_mend_and_nothing_moves(farm):
