@@ -33,6 +33,7 @@ from pipeline.scoring import score_frame
 from pipeline.settings import REPOSITORY
 from pipeline.steps import live
 from pipeline.steps.operation.scoring import score_days
+from pipeline.steps.oversight.trust import faults_of
 from pipeline.table_schemas import TABLES
 from pipeline.tables import Table
 from tests import ledger_book
@@ -43,7 +44,7 @@ from tests.steps.plant_world import AS_OF, HISTORY, SMALL, promote_trained
 
 pytestmark = pytest.mark.integration
 
-ROLES = ("airflow", "celery", "mlflow", "plimsoll", "plimsoll_reader")
+ROLES = ("airflow", "celery", "mlflow", "plimsoll", "plimsoll_ledger", "plimsoll_reader")
 LAST_DAYS = days(HISTORY)[-3:]
 REJECTED = ledger.Decision(
     action="rejection",
@@ -204,6 +205,7 @@ def deployment(
     for variable, value in {
         "PLIMSOLL_STORAGE": buckets["lake"],
         "PLIMSOLL_DATABASE": database.dsn("plimsoll", "plimsoll"),
+        "PLIMSOLL_LEDGER_DATABASE": database.dsn("plimsoll", "plimsoll_ledger"),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{made.mlflow_port}",
         "MLFLOW_TRACKING_TOKEN": LOGIN["MLFLOW_TRACKING_TOKEN"],
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -270,6 +272,7 @@ def test_a_destroyed_deployment_comes_back_and_scores_the_same_bits(
         before, known, content = champion_scores(), registry(), deployment.content()
         metrics = database.do("plimsoll", METRICS)
         assert metrics
+        signed = ledger_book.entries(settings.load(), "pumps")
         assert known[0]["champion"] == "1"
         # Everything is up: nobody waits for a backup.
         assert command.main(["create", backup]) == 0
@@ -285,9 +288,14 @@ def test_a_destroyed_deployment_comes_back_and_scores_the_same_bits(
         assert registry() == known
         pd.testing.assert_frame_equal(champion_scores(), before, check_exact=True)
         for name, rows in deployment.content().items():
-            assert in_any_order(rows) == in_any_order(content[name]), name
+            if name != "ledger":
+                assert in_any_order(rows) == in_any_order(content[name]), name
         entries = ledger_book.entries(settings.load(), "pumps")
-        assert len(entries) == 2
+        assert entries[:2] == signed
+        assert [entry.decision.action for entry in entries[2:]] == ["restoration"]
+        assert "Restored from the backup of" in entries[2].decision.why
+        here = settings.load()
+        assert faults_of(here, connect(here), "pumps") == ()
         assert database.do("plimsoll", METRICS, role="plimsoll_reader") == metrics
         again = score_days("pumps", [LAST_DAYS[0].isoformat()], run="score/2")
         assert again["written"] == 0  # nothing to do: the scores are what the champion says
