@@ -121,5 +121,7 @@ def rollback_dag(spec: DetectorSpec) -> DAG:
 
 def _who(params: Handed) -> str:
     """Who wants it, and in which run, for the ledger."""
-    who = params["who"] or get_current_context()["dag_run"].triggering_user_name
-    return f"{who} in {this_run()}" if who else this_run()
+    user = get_current_context()["dag_run"].triggering_user_name
+    # A name that somebody fills in is not the one who triggers, and the ledger says both.
+    named = f"{params['who']} (triggered by {user or 'no person'})" if params["who"] else user
+    return f"{named} in {this_run()}" if named else this_run()

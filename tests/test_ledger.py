@@ -21,6 +21,7 @@ from pipeline.ledger import (
     heads,
     line_of_champions,
     standing,
+    taken_back,
     to_row,
 )
 from pipeline.ledger.entries import hash_of
@@ -71,7 +72,7 @@ def old(length: int) -> list[Entry]:
 
 
 def fault(entries, *, trusted=TRUSTED, kept=None, people=()):
-    return fault_of(entries, trusted, kept or {}, people)
+    return fault_of("pump", entries, trusted, kept or {}, people)
 
 
 def test_an_untouched_ledger_holds():
@@ -129,7 +130,43 @@ def test_an_unsigned_entry_behind_signed_ones_is_refused():
     content = hash_of(4, made, entries[-1].hash, 1)
     entries.append(Entry(4, made, entries[-1].hash, content, format=1))
 
-    assert "did not sign" in fault(entries)
+    assert "is unsigned and lies behind a signed one: it was put there" in fault(entries)
+    entries.append(chain(decision(4, "adoption"), entries[-1], KEY))
+    assert "it was put there" in fault(entries)  # and nobody can vouch for it
+
+
+def test_a_ledger_of_another_detector_is_none_of_this_one():
+    told = fault_of("fan", three(), TRUSTED, {}, ())
+
+    assert "entry 1 (promotion of version 1) is of pump, another detector" in told
+
+
+@pytest.mark.parametrize(
+    "more", [{"approval": "{}"}, {"evidence": '{"code": "x"}'}, {"bundle_sha256": "a" * 64}]
+)
+def test_columns_that_an_old_entry_does_not_cover_must_be_empty(more):
+    entries = old(2)
+    entries[0] = replace(entries[0], decision=replace(entries[0].decision, **more))
+    entries.append(chain(decision(2, "adoption"), entries[-1], KEY))
+
+    assert "holds what no earlier release wrote" in fault(entries)
+
+
+def test_a_rejection_says_nothing_about_the_bundle_of_a_live_version():
+    entries = ledger(decision(1), decision(1, "rejection", bundle_sha256="e" * 64))
+
+    assert digest_of(entries, 1) == f"{1:064d}"
+
+
+def test_what_was_taken_back_is_so_until_a_person_brings_it_back():
+    back = decision(1, "rollback", replaced=2, why="bad")
+    entries = ledger(decision(1), decision(2), back)
+    assert taken_back(entries) == {2: "bad"}
+
+    entries.append(chain(decision(2, "rollback", replaced=1), entries[-1], KEY))
+    assert list(taken_back(entries)) == [1]
+    entries.append(chain(decision(0, "withdrawal", replaced=2), entries[-1], KEY))
+    assert sorted(taken_back(entries)) == [1, 2]
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PlimsollError
 from pipeline.printable import one_line
 
 if TYPE_CHECKING:
     from pipeline.ledger import Entry
+    from pipeline.settings import Settings
     from pipeline.steps.book import Book
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
@@ -60,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     # What the events say is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    names = arguments.detectors or [path.stem for path in detector_files(here.detectors)]
+    known = [path.stem for path in detector_files(here.detectors)]
+    _refuse_strangers(here, arguments.detectors, known)
+    names = arguments.detectors or known
     with answering(here):
         if any(getattr(arguments, name) for name in _VOUCHING):
             return _vouched(arguments, names)
@@ -69,7 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
     from pipeline import settings
-    from pipeline.ledger import keyring, keys
     from pipeline.steps import book
     from pipeline.steps.oversight import vouching
 
@@ -77,25 +79,59 @@ def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
     if not why:
         msg = "no reason is given; add --reason with one sentence, it is kept in the ledger."
         raise DataError(msg)
-    here = settings.load()
-    if not arguments.detectors:
-        # Of all detectors, those that have a ledger.
-        names = [name for name in names if book.read(here, name).entries]
+    if (arguments.withdraw or arguments.restored) and not arguments.detectors:
+        msg = "no detector is named; this is said of one detector at a time, so add its name."
+        raise DataError(msg)
+    calls = {
+        "rotate": vouching.rotated,
+        "adopt": vouching.adopt,
+        "restored": vouching.restored,
+        "withdraw": vouching.withdraw,
+    }
     if arguments.rotate:
-        _refuse_variables()
-        keyring.rotate(here.home, "ledger", keys.drawn())
-        say = vouching.rotated
-    elif arguments.adopt:
-        say = vouching.adopt
-    elif arguments.restored:
-        say = vouching.restored
-    else:
-        say = vouching.withdraw
-    for name in names:
+        here = settings.load()
+        names = [name for name in names if book.proven(here, name).entries]
+        _draw_new_keys(here)
+    say = next(call for name, call in calls.items() if getattr(arguments, name))
+    return max((_said_of(name, say, who, why, alone=len(names) == 1) for name in names), default=0)
+
+
+def _said_of(name: str, say: Callable[..., Book], who: str, why: str, *, alone: bool) -> int:
+    """Vouch, and tell what was written; one that fails keeps nobody from the others."""
+    try:
         made = say(name, who=who, why=why)
-        done = _entry_line(made.entries[-1]) if made.entries else "its answers are signed"
-        print(one_line(f"{name}: {done}"))
+    except PlimsollError as error:
+        if alone:
+            raise
+        print(one_line(f"{name}: {error}"))
+        return 2
+    done = _entry_line(made.entries[-1]) if made.entries else "no ledger yet"
+    print(one_line(f"{name}: {done}"))
     return 0
+
+
+def _draw_new_keys(here: Settings) -> None:
+    """New keys of the ledger and of answers, in the home of this deployment."""
+    from pipeline.ledger import keyring, keys
+
+    _refuse_variables()
+    keyring.rotate(here.home, "ledger", keys.drawn())
+    keyring.rotate(here.home, "answers", keys.drawn())
+
+
+def _refuse_strangers(here: Settings, asked: list[str], known: list[str]) -> None:
+    """Return if each name that is asked for is of a detector, or of one that had a ledger."""
+    from pipeline import staging
+    from pipeline.errors import ConfigError
+
+    lake = set(staging.names_at(here.storage)) if set(asked) - set(known) else set()
+    for name in asked:
+        if name not in known and name not in lake:
+            msg = (
+                f"There is no detector {name!r}: no file in {here.detectors}, no table in "
+                f"{here.storage}. There are {', '.join(known) or 'none'}."
+            )
+            raise ConfigError(msg)
 
 
 def _refuse_variables() -> None:
@@ -114,12 +150,12 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
     from pipeline import settings
     from pipeline.registry.connection import connect
     from pipeline.steps import book
-    from pipeline.steps.going_live.champion import aliases_repaired
+    from pipeline.steps.going_live.champion import repaired
     from pipeline.steps.oversight.trust import faults_of
 
     here = settings.load()
     if arguments.repair:
-        book.keep_head(here, aliases_repaired(name))
+        repaired(name)
     held, faults = book.read(here, name), faults_of(here, connect(here), name)
     if arguments.json:
         print(json.dumps(_as_json(held, [fault.what for fault in faults]), indent=1))
@@ -172,8 +208,15 @@ def _entry(entry: Entry) -> Iterator[str]:
     if told := ", ".join(_evidence(entry)):
         yield f"     {told}"
     if decision.approval:
-        answer = json.loads(decision.approval)
-        yield f"     answered by {answer['who']}: {answer['answer']}, {answer['at']}"
+        yield f"     answered by {_answer(decision.approval)}"
+
+
+def _answer(text: str) -> str:
+    try:
+        answer = json.loads(text)
+        return f"{answer['who']}: {answer['answer']}, {answer['at']}"
+    except (ValueError, KeyError, TypeError):
+        return f"nobody: {text[:80]}"
 
 
 def _entry_line(entry: Entry) -> str:
@@ -191,7 +234,7 @@ def _evidence(entry: Entry) -> Iterator[str]:
     if decision.bundle_sha256:
         yield f"bundle {decision.bundle_sha256[:_DIGEST]}"
     if "trained_on" in found:
-        yield f"rows of {' to '.join(found['trained_on'])}"
+        yield f"rows of {' to '.join(map(str, found['trained_on']))}"
     for name, word in (
         ("telemetry_version", "telemetry version"),
         ("code", "code"),

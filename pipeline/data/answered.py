@@ -1,7 +1,7 @@
 """Tables of what people answered: each row is signed, and one that is not proven stops its reader.
 
-An answer decides what trains and what is muted. One that nobody gave must not count, and one that
-somebody gave must not be missing in silence; so a row without a proof is an error by name.
+An answer decides what trains and what is muted, and one that nobody gave must not count; so a row
+without a proof is an error by name. A row that is taken away is not missed.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def _rows(table: Table, last_day: date) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "to_pydatetime"):
-        return value.to_pydatetime().astimezone(UTC)
-    return None if value is None or value != value else value  # noqa: PLR0124 - NaN is how a frame says None
+    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT are how a frame says None
+        return None
+    return value.to_pydatetime().astimezone(UTC) if hasattr(value, "to_pydatetime") else value
 
 
 def _signed(table: Table, content: Mapping[str, Any]) -> dict[str, Any]:

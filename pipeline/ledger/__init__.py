@@ -26,6 +26,7 @@ from pipeline.ledger.history import (
     evidence_of,
     line_of_champions,
     standing,
+    taken_back,
 )
 from pipeline.ledger.proof import fault_of
 
@@ -46,5 +47,6 @@ __all__ = [
     "head_of",
     "line_of_champions",
     "standing",
+    "taken_back",
     "to_row",
 ]

@@ -26,7 +26,10 @@ def as_text(content: Mapping[str, str], key: PrivateKey) -> str:
 
 def text_holds(text: str, trusted: Sequence[PublicKey]) -> bool:
     """Whether an answer that `as_text` wrote is proven."""
-    content = {str(name): str(value) for name, value in json.loads(text).items()}
+    try:
+        content = {str(name): str(value) for name, value in json.loads(text).items()}
+    except (ValueError, AttributeError):  # no JSON, or no object: nobody's answer
+        return False
     signature = Signature(content.pop("key", ""), content.pop("signature", ""))
     return holds(content, signature, trusted)
 

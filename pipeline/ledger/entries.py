@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any, Literal
 
 from pipeline.ledger.keys import PrivateKey, PublicKey, Signature
@@ -139,7 +140,12 @@ def to_row(entry: Entry) -> dict[str, Any]:
 
 
 def from_row(row: dict[str, Any]) -> Entry:
-    """Inverse of `to_row`; of a row of an earlier release, too."""
+    """Inverse of `to_row`; of a row of an earlier release, too.
+
+    Raises:
+        ValueError, TypeError, KeyError: the row is none of a ledger.
+    """
+    datetime.fromisoformat(row["decided_at"])
     later = {each.name for each in fields(Decision)} - set(_FIRST_COLUMNS)
     values = {name: row[name] for name in _FIRST_COLUMNS}
     values |= {name: _text(row.get(name)) for name in later}

@@ -134,7 +134,8 @@ def _session(url: str) -> Iterator[Any]:
     """A cursor in one transaction; what the driver raises becomes an OutageError."""
     import psycopg2
 
-    connection = database.connected(url)
+    # Whoever owns the database may say for everybody where names are looked up; not here.
+    connection = database.connected(url, options="-c search_path=pg_catalog,pg_temp")
     try:
         with connection, connection.cursor() as cursor:
             yield cursor

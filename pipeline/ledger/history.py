@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.ledger.entries import NOTHING, Decision, Entry
@@ -45,10 +45,14 @@ def standing(entries: Sequence[Entry], at: datetime | None = None) -> Standing |
 
 
 def digest_of(entries: Sequence[Entry], version: int) -> str:
-    """The digest of the bundle of `version`, as the newest entry that knows it says; else empty."""
+    """The digest of the bundle of `version`, by the newest entry that made it live; else empty.
+
+    A rejection does not count: it says what a gate was shown, and nobody has compared it.
+    """
     for entry in reversed(entries):
         decision = entry.decision
-        if decision.version == version and decision.bundle_sha256:
+        made_live = decision.action in ("promotion", "rollback")
+        if made_live and decision.version == version and decision.bundle_sha256:
             return decision.bundle_sha256
         if decision.action in ("adoption", "restoration"):
             known = evidence_of(decision).get("bundles", {}).get(str(version))
@@ -70,7 +74,23 @@ def evidence_of(decision: Decision) -> dict[str, Any]:
     `instead_of`           of a restoration: heads, as [length, hash], that it takes the place of
     =====================  ====================================================================
     """
-    return dict(json.loads(decision.evidence)) if decision.evidence else {}
+    try:
+        found = json.loads(decision.evidence or "{}")
+    except ValueError:  # of an entry that is not proven: nothing rests on it
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def taken_back(entries: Sequence[Entry]) -> dict[int, str]:
+    """Versions that were rolled back or withdrawn, and not brought back by a person since: why."""
+    gone: dict[int, str] = {}
+    for entry in entries:
+        decision = entry.decision
+        if decision.action in ("rollback", "withdrawal") and decision.replaced is not None:
+            gone[decision.replaced] = decision.why
+        if decision.action in ("promotion", "rollback"):
+            gone.pop(decision.version, None)
+    return gone
 
 
 def line_of_champions(decisions: Sequence[Decision]) -> tuple[int, ...]:
@@ -89,4 +109,5 @@ def line_of_champions(decisions: Sequence[Decision]) -> tuple[int, ...]:
 
 
 def _moment(entry: Entry) -> datetime:
-    return datetime.fromisoformat(entry.decision.decided_at)
+    moment = datetime.fromisoformat(entry.decision.decided_at)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -126,7 +126,7 @@ def _public(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...] | None:
 
 def _read(file: Path) -> str | None:
     try:
-        return file.read_text()
+        return file.read_text(errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -17,6 +17,7 @@ UNSIGNED = "was written by a release that did not sign, and no signed entry vouc
 
 
 def fault_of(
+    detector: str,
     entries: Sequence[Entry],
     trusted: Sequence[PublicKey],
     heads: Mapping[str, Head],
@@ -25,22 +26,29 @@ def fault_of(
     """What is wrong with a ledger, one sentence; empty: it holds.
 
     Args:
+        detector: whose ledger it is to be.
         entries: all of them, oldest first.
         trusted: the public keys, oldest first. Once a key has signed, none before it counts.
         heads: the head as it was kept elsewhere, by where.
         answers: the public keys that prove what people answered.
     """
     return (
-        _chain(entries)
+        _chain(detector, entries)
         or _signatures(entries, trusted)
         or _approvals(entries, trusted, answers)
         or _heads(entries, heads)
     )
 
 
-def _chain(entries: Sequence[Entry]) -> str:
+def _chain(detector: str, entries: Sequence[Entry]) -> str:
     last: Entry | None = None
     for entry in entries:
+        if entry.decision.detector != detector:
+            return f"{_named(entry)} is of {entry.decision.detector}, another detector."
+        if entry.format < SIGNED and _later_columns(entry):
+            return f"{_named(entry)} holds what no earlier release wrote: it was changed."
+        if entry.format < SIGNED and last is not None and last.format == SIGNED:
+            return f"{_named(entry)} is unsigned and lies behind a signed one: it was put there."
         head = head_of(last)
         right = hash_of(head.length + 1, entry.decision, head.hash, entry.format)
         if (entry.sequence, entry.previous_hash, entry.hash) != (head.length + 1, head.hash, right):
@@ -50,6 +58,13 @@ def _chain(entries: Sequence[Entry]) -> str:
             )
         last = entry
     return ""
+
+
+def _later_columns(entry: Entry) -> bool:
+    """Whether an entry of the first format fills columns that its hash does not cover."""
+    decision, signature = entry.decision, entry.signature
+    later = (decision.bundle_sha256, decision.evidence, decision.approval)
+    return any((*later, signature.key, signature.value))
 
 
 def _signatures(entries: Sequence[Entry], trusted: Sequence[PublicKey]) -> str:

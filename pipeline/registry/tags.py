@@ -52,6 +52,11 @@ def keep_ledger_head(client: MlflowClient, model: str, number: int, head: str) -
     client.set_model_version_tag(model, str(number), _HEAD, head)
 
 
+def forget_ledger_head(client: MlflowClient, model: str, number: int) -> None:
+    """Take away a head that nobody has signed."""
+    client.delete_model_version_tag(model, str(number), _HEAD)
+
+
 def bundle_digest(version: Version) -> str:
     """The digest of its bundle as its gate tagged it; empty when it did not."""
     return version.tags.get("bundle_sha256", "")

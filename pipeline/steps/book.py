@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -76,8 +77,20 @@ def read(here: Settings, detector: str) -> Book:
         return Book(detector, (), None)
     rows = tables.read(table, version=version)
     ordered = rows.sort_values("sequence", kind="stable").to_dict("records")
-    entries = [ledger.from_row({str(key): value for key, value in row.items()}) for row in ordered]
+    entries = [_entry(detector, place, row) for place, row in enumerate(ordered)]
     return Book(detector, tuple(entries), version)
+
+
+def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
+    try:
+        return ledger.from_row({str(key): value for key, value in row.items()})
+    except (ValueError, TypeError, KeyError) as error:
+        msg = (
+            f"The ledger of {detector} does not hold: row {place + 1} is none of a ledger "
+            f"({str(error)[:100]}): somebody wrote into the table. See docs/runbook.md, 'The "
+            "ledger does not hold'."
+        )
+        raise UnprovenLedger(msg) from error
 
 
 def proven(here: Settings, detector: str) -> Book:
@@ -92,27 +105,61 @@ def proven(here: Settings, detector: str) -> Book:
     return book
 
 
-def fault(here: Settings, book: Book, versions: Iterable[Version] = ()) -> str:
+@dataclass(frozen=True)
+class Kept:
+    """The heads that were kept outside the table.
+
+    Attributes:
+        heads: those that a trusted key has signed, by where.
+        strange: where the others lie, and what is wrong with each.
+    """
+
+    heads: dict[str, Head]
+    strange: dict[str, str]
+
+
+def kept(here: Settings, detector: str, versions: Iterable[Version] = ()) -> Kept:
+    """The heads in Postgres, and on `versions`."""
+    trusted = keyring.trusted(here, "ledger")
+    found = Kept({}, {})
+    if here.database is not None:
+        try:
+            head = heads.kept(here.database, detector, trusted)
+        except ValueError as error:
+            found.strange[IN_POSTGRES] = str(error)
+        else:
+            found.heads.update({IN_POSTGRES: head} if head else {})
+    for version in versions:
+        where, text = on_version(version.number), tags.ledger_head(version)
+        try:
+            found.heads.update({where: heads.from_text(detector, text, trusted)} if text else {})
+        except ValueError as error:
+            found.strange[where] = str(error)
+    return found
+
+
+def on_version(number: int) -> str:
+    """Where the head of a version is kept."""
+    return f"on version {number} in MLflow"
+
+
+def fault(
+    here: Settings, book: Book, versions: Iterable[Version] = (), *, keys_lost: bool = False
+) -> str:
     """What is wrong with `book`, one sentence; empty: it holds.
 
-    `versions` are registered ones, whose tags hold the head as it was when they went live.
+    `versions` are registered ones, whose tags hold the head as it was when they went live. A tag
+    that no trusted key has signed is as good as none, for who can write it can take it away; a head
+    in Postgres is not, unless its key is lost for good (`keys_lost`).
     """
-    if not book.entries and here.database is None and not any(versions):
-        return ""
-    trusted = keyring.trusted(here, "ledger")
-    known: dict[str, Head] = {}
-    try:
-        if here.database is not None:
-            kept = heads.kept(here.database, book.detector, trusted)
-            known |= {IN_POSTGRES: kept} if kept else {}
-        for version in versions:
-            if text := tags.ledger_head(version):
-                where = f"on version {version.number} in MLflow"
-                known[where] = heads.from_text(book.detector, text, trusted)
-    except ValueError as error:
-        return f"{error}: somebody else wrote it."
-    answers = keyring.trusted(here, "answers")
-    return ledger.fault_of(book.entries, trusted, known, answers)
+    found = kept(here, book.detector, versions)
+    if IN_POSTGRES in found.strange and not keys_lost:
+        return (
+            f"{found.strange[IN_POSTGRES]} ({IN_POSTGRES}): this process has other public keys "
+            "than the one that signed, or somebody else wrote it."
+        )
+    trusted, people = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
+    return ledger.fault_of(book.detector, book.entries, trusted, found.heads, people)
 
 
 def refuse_unproven(book: Book, found: str) -> None:
@@ -151,6 +198,8 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
     day = datetime.fromisoformat(decision.decided_at).date()
     for _ in range(_TRIES):
         entry = ledger.chain(decision, book.last, key)
+        # Before it is written: an entry of a key that was replaced would stop everything.
+        refuse_unproven(book, _fault_with(here, book, entry))
         try:
             version = tables.append_behind(
                 table, [{"date": day, **ledger.to_row(entry)}], book.version
@@ -172,6 +221,11 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
         "moved. Run the DAG again, so that it compares with what is live."
     )
     raise PromotionConflict(msg)
+
+
+def _fault_with(here: Settings, book: Book, entry: Entry) -> str:
+    trusted, people = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
+    return ledger.fault_of(book.detector, (*book.entries, entry), trusted, {}, people)
 
 
 def keep_head(here: Settings, book: Book, *, shorter: bool = False) -> None:

@@ -9,6 +9,7 @@ and the golden rows; a process does so again only when a file has changed since.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from pipeline.registry.versions import Version
 from pipeline.shell import this_shell
 from pipeline.steps import book
 from pipeline.steps.book import Book
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def challenger(detector: str) -> Live | None:
     """The candidate that passed its gate and waits, or None; it decides nothing."""
     here = settings.load()
     found = versions.by_alias(connect(here), detector, promotion.CHALLENGER)
-    return None if found is None else opened(found, book.read(here, detector))
+    return None if found is None else opened(found, book.proven(here, detector))
 
 
 def registered(client: Client, held: Book) -> Version | None:
@@ -102,20 +105,37 @@ def way_back(client: Client, held: Book) -> int | None:
 
     What was rolled back is not behind it, see `ledger.line_of_champions`.
     """
-    behind = reversed(ledger.line_of_champions(held.changes)[:-1])
-    there = (n for n in behind if versions.by_number(client, held.detector, n) is not None)
+    gone = ledger.taken_back(held.entries)
+    behind = [n for n in ledger.line_of_champions(held.changes)[:-1] if n not in gone]
+    there = (
+        n for n in reversed(behind) if versions.by_number(client, held.detector, n) is not None
+    )
     return next(there, None)
 
 
-def opened(version: Version, held: Book) -> Live:
+def opened(version: Version, held: Book, *, digest: str = "", fresh: bool = False) -> Live:
     """`version` with its bundle, from the cache or fetched into it.
+
+    Args:
+        version: which.
+        held: the ledger, proven.
+        digest: of the bundle that is meant; empty: the ledger's, else the one of its gate's tag.
+        fresh: fetch it, whatever the cache holds.
 
     Raises:
         UnprovenBundle: it is gone, damaged, or not the one that the ledger names.
         BundleError: this release cannot read it.
     """
-    digest = held.digest_of(version.number) or tags.bundle_digest(version)
+    digest = digest or held.digest_of(version.number) or tags.bundle_digest(version)
+    if digest and not _DIGEST.fullmatch(digest):
+        msg = (
+            f"Version {version.number} of {held.detector} names {digest[:80]!r} as the digest of "
+            "its bundle, which has 64 hexadecimal digits: somebody wrote its tag bundle_sha256."
+        )
+        raise UnprovenBundle(msg)
     kept = _kept_at(version, digest)
+    if fresh:
+        shutil.rmtree(kept, ignore_errors=True)
     if kept.is_dir():
         try:
             return _whole(kept, digest, version, held)
@@ -135,7 +155,14 @@ def opened(version: Version, held: Book) -> Live:
 
 def _whole(kept: Path, digest: str, version: Version, held: Book) -> Live:
     _refuse_other(kept, digest, version, held)
-    return Live(version, _loaded(kept, _state(kept)))
+    bundle = _loaded(kept, _state(kept))
+    if digest and bundle.digest != digest:
+        msg = (
+            f"The bundle of version {version.number} of {held.detector} was replaced in the cache "
+            "while it was loaded. Run this again."
+        )
+        raise UnprovenBundle(msg)
+    return Live(version, bundle)
 
 
 def _fetched(version: Version, scratch: Path, held: Book) -> Path:

@@ -124,6 +124,27 @@ def test_only_who_signs_writes_the_heads_of_ledgers(port: int):
     assert heads.kept(url(LEDGER), "pumps", (key.public,)) == head
 
 
+def test_whoever_owns_the_database_cannot_have_the_one_who_signs_run_something(port: int):
+    """`ALTER DATABASE ... SET search_path` is for everybody who connects later."""
+    key = drawn()
+    url = f"postgresql://{LEDGER}:{quote(PASSWORDS[LEDGER])}@127.0.0.1:{port}/plimsoll"
+    heads.keep(url, "mixers", Head(3, "ab" * 32), key)
+    with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
+        cursor.execute(
+            "CREATE SCHEMA evil; CREATE FUNCTION evil.to_regclass(text) RETURNS regclass AS "
+            "$$ BEGIN DELETE FROM ledger.heads; RETURN NULL; END $$ LANGUAGE plpgsql; "
+            "ALTER DATABASE plimsoll SET search_path = evil, pg_catalog, public"
+        )
+        session.commit()
+    try:
+        heads.keep(url, "mixers", Head(4, "cd" * 32), key)
+        assert heads.kept(url, "mixers", (key.public,)) == Head(4, "cd" * 32)
+    finally:
+        with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
+            cursor.execute("ALTER DATABASE plimsoll RESET search_path; DROP SCHEMA evil CASCADE")
+            session.commit()
+
+
 def test_a_shorter_head_does_not_replace_a_longer_one_and_a_forged_one_is_refused(port: int):
     key, stranger = drawn(), drawn()
     url = f"postgresql://{LEDGER}:{quote(PASSWORDS[LEDGER])}@127.0.0.1:{port}/plimsoll"

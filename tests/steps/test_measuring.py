@@ -200,7 +200,7 @@ def test_a_promotion_and_a_scored_day_are_shown_by_a_real_store(house, database,
     fake.aliases = {"challenger": 2}
     for module in (promotion, champion):
         monkeypatch.setattr(module, "connect", lambda _: fake)
-    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest("d" * 64))
+    monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest("d" * 64))
     judged = Judged(
         candidate=Candidate("pumps", "2024-02-01-abc", "c", run_id="m1"),
         version=2, passed=True, reason="passed", champion=None, card="x", bundle_sha256="d" * 64,

@@ -254,7 +254,7 @@ def test_a_ledger_whose_newest_entry_was_cut_off_does_not_hold(plant):
     rewrite(plant, list(held.entries[:1]))
 
     with pytest.raises(UnprovenLedger, match="has 1 entries, but had 2"):
-        champion.aliases_repaired("pumps")
+        champion.repaired("pumps")
     assert "entries were cut off" in health_of("pumps", now=NOW).faults[0].what
 
 
@@ -395,8 +395,8 @@ def test_an_installation_of_before_upgrades_with_one_command_and_loses_nothing(
     assert score()["version"] == 2
     assert health_of("pumps", now=NOW).faults == ()
     capsys.readouterr()
-    assert main(["ledger", "pumps", "--adopt", "--reason", "again"]) == 2
-    assert "nothing to adopt" in capsys.readouterr().err
+    assert main(["ledger", "--adopt", "--reason", "again"]) == 0  # begun again, it does nothing
+    assert book.proven(plant.here, "pumps").entries == held.entries
 
 
 def test_an_adoption_does_not_vouch_for_a_bundle_that_its_gate_did_not_judge(plant):
@@ -486,3 +486,102 @@ def test_the_ledger_answers_what_was_live_then_by_whom_and_on_what(plant, monkey
     assert "nothing was live at 2001-01-01 00:00 UTC" in capsys.readouterr().out
     assert main(["ledger", "pumps"]) == 0
     assert capsys.readouterr().out.count("promotion of version") == 2
+
+
+@pytest.mark.parametrize("word", ["../../storage/pumps", "{storage}", "d" * 63, "D" * 64])
+def test_a_tag_names_no_folder_that_is_removed(plant, word):
+    """The digest becomes a folder of the cache, and a damaged folder of the cache is removed."""
+    plant.client.set_registered_model_alias("pumps", "challenger", "2")
+    told = word.format(storage=plant.here.storage)
+    plant.client.set_model_version_tag("pumps", "1", "bundle_sha256", told)
+    held = book.proven(plant.here, "pumps")
+    version = live.versions.by_number(plant.client, "pumps", 1)
+
+    with pytest.raises(UnprovenBundle, match="64 hexadecimal digits"):
+        live.opened(version, replace(held, entries=()))
+
+    assert Path(plant.here.storage, "pumps", "ledger").is_dir()
+
+
+def test_a_bundle_that_is_swapped_while_it_is_loaded_is_not_served(plant, monkeypatch):
+    forget_cache(plant)
+    loaded = live.load_bundle
+    other = artifacts(plant)[0]
+    monkeypatch.setattr(live, "load_bundle", lambda _folder, **how: loaded(other, **how))
+    live._loaded.cache_clear()
+
+    with pytest.raises(UnprovenBundle, match="replaced in the cache while it was loaded"):
+        live.champion("pumps")
+    live._loaded.cache_clear()
+
+
+def test_all_keys_lost_is_mended_by_one_command(plant, monkeypatch, capsys):
+    monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
+    shutil.rmtree(plant.here.home / "keys")
+    with pytest.raises(UnprovenLedger, match="not proven by any key that is trusted here"):
+        score()
+
+    assert main(["ledger", "pumps", "--adopt", "--reason", "keys lost"]) == 0
+
+    assert score()["version"] == 2
+    assert health_of("pumps", now=NOW).faults == ()
+    assert main(["ledger", "pumps", "--verify"]) == 0
+
+
+def test_a_key_that_was_replaced_writes_nothing(plant, monkeypatch):
+    old = keyring.signer(plant.here, "ledger")
+    keyring.rotate(plant.here.home, "ledger", keys.drawn())
+    vouching.rotated("pumps", who="ada", why="yearly")
+    public = (plant.here.home / "keys" / "ledger.public").read_text()
+    monkeypatch.setenv("PLIMSOLL_LEDGER_PRIVATE_KEY", old.written)
+    monkeypatch.setenv("PLIMSOLL_LEDGER_PUBLIC_KEYS", public)
+    held = book.proven(plant.here, "pumps")
+
+    with pytest.raises(UnprovenLedger, match="which was replaced by key"):
+        book.append(plant.here, held, next_change(1, 2))
+
+    assert book.proven(plant.here, "pumps").entries == held.entries
+
+
+def test_a_head_that_was_missed_is_kept_by_the_next_run(plant):
+    plant.client.delete_model_version_tag("pumps", "2", "ledger.head")
+    decision = book.proven(plant.here, "pumps").last.decision
+
+    champion.change_champion(plant.here, decision)  # a retry of the task, which appends nothing
+
+    assert "ledger.head" in plant.client.get_model_version("pumps", "2").tags
+
+
+def test_a_junk_head_on_a_version_stops_nobody_and_is_told(plant):
+    plant.client.set_model_version_tag("pumps", "1", "ledger.head", "junk")
+
+    assert score()["version"] == 2
+    assert (
+        "on version 1 in MLflow is signed by no key" in health_of("pumps", now=NOW).faults[0].what
+    )
+    champion.repaired("pumps")
+    assert health_of("pumps", now=NOW).faults == ()
+
+
+@pytest.mark.parametrize("column", ["sequence", "version", "decided_at"])
+def test_a_row_that_is_none_of_a_ledger_is_told_as_such(plant, column):
+    tables.append(ledger_table(plant), [{**strange_row(plant), column: None}])
+
+    with pytest.raises(UnprovenLedger, match="is none of a ledger"):
+        score()
+    assert scorings(plant)[-1][0] == "failed"
+
+
+def strange_row(plant) -> dict[str, object]:
+    last = book.proven(plant.here, "pumps").last
+    return {"date": DAY, **ledger.to_row(last), "sequence": 3}
+
+
+def test_a_name_that_is_no_detectors_is_told(plant, monkeypatch, capsys):
+    monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
+
+    assert main(["ledger", "pres", "--verify"]) == 2
+    assert "There is no detector 'pres'" in capsys.readouterr().err
+    assert main(["ledger", "--withdraw", "--reason", "x"]) == 2
+    assert "no detector is named" in capsys.readouterr().err
+    assert book.proven(plant.here, "pumps").live.version == 2

@@ -41,9 +41,32 @@ def change_champion(here: Settings, decision: Decision) -> int | None:
         if current != decision.version:
             promotion.refuse_other_champion(current, decision.replaced, decision.version, model)
             held = book.append(here, held, decision)
-            tags.keep_ledger_head(client, model, decision.version, book.head_text(here, held))
             promotion.follow(client, decision, previous=way_back(client, held))
+        keep_heads(here, client, held)
         return held.changes[-1].replaced
+
+
+def keep_heads(here: Settings, client: Client, held: Book, *, shorter: bool = False) -> None:
+    """Keep the head of a proven ledger in Postgres and on the live version, as it is now.
+
+    Also after a crash between an entry and its heads. `shorter`: a person has vouched for it.
+
+    Raises:
+        ConfigError: this process does not hold the private key.
+    """
+    if not held.entries:
+        return
+    book.keep_head(here, held, shorter=shorter)
+    every = versions.every(client, held.detector)
+    found = book.kept(here, held.detector, every)
+    for version in every:
+        where = book.on_version(version.number)
+        is_live = held.live is not None and held.live.version == version.number
+        if is_live and found.heads.get(where) != held.head:
+            text = book.head_text(here, held)
+            tags.keep_ledger_head(client, held.detector, version.number, text)
+        elif where in found.strange:
+            tags.forget_ledger_head(client, held.detector, version.number)
 
 
 def settle(here: Settings, client: Client, model: str) -> Book:
@@ -73,8 +96,11 @@ def settle(here: Settings, client: Client, model: str) -> Book:
     return held
 
 
-def aliases_repaired(detector: str) -> Book:
-    """Let aliases and tags follow the ledger, under the promotion lock."""
+def repaired(detector: str) -> Book:
+    """Let aliases, tags and the kept heads follow the ledger, under the promotion lock."""
     here = settings.load()
+    client = connect(here)
     with promotion_lock(here, detector):
-        return settle(here, connect(here), detector)
+        held = settle(here, client, detector)
+        keep_heads(here, client, held)
+        return held

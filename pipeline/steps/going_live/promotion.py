@@ -8,10 +8,11 @@ from pipeline import ledger, lineage, log_context, settings
 from pipeline.errors import UnprovenBundle
 from pipeline.ledger import answers, keyring
 from pipeline.records import from_json
-from pipeline.registry import promotion, runs, tags, versions
+from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
 from pipeline.steps import book, measuring
+from pipeline.steps.book import Book
 from pipeline.steps.decisions import decision_about, record_rejection
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.steps.live import opened
@@ -41,17 +42,18 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     model = judged.candidate.detector
     log_context.bind_version(judged.version)
     lineage.note_model(model, judged.version)
-    refusal = _refusal(judged, answer) or _rolled_back(client, judged)
+    held = book.proven(here, model)
+    refusal = _refusal(judged, answer) or _taken_back(held, judged)
     approval = _approval(here, judged, answer)
     if refusal:
         if judged.passed:
             promotion.reject(client, model, judged.version, reason=refusal)
             runs.end(client, judged.candidate.run_id, passed=False)
-        if judged.version != judged.champion:
+        if held.live is None or judged.version != held.live.version:
             who = _who(answer if judged.passed else None, run)
             record_rejection(here, judged, who=who, why=refusal, approval=approval)
         return payload | {"promoted": False, "reason": refusal}
-    _refuse_other_bundle(here, client, judged)
+    _refuse_other_bundle(held, client, judged)
     decision = decision_about(
         judged,
         "promotion",
@@ -67,25 +69,25 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     return payload | {"promoted": True, "replaced": replaced}
 
 
-def _refuse_other_bundle(here: Settings, client: Client, judged: Judged) -> None:
+def _refuse_other_bundle(held: Book, client: Client, judged: Judged) -> None:
     """Return if what is registered is, byte for byte and by its run, what the gate has judged."""
     model, number = judged.candidate.detector, judged.version
     found = versions.by_number(client, model, number)
     if found is None or found.run_id != judged.candidate.run_id:
-        held = f"comes from run {found.run_id or '-'}" if found else "was deleted"
+        told = f"comes from run {found.run_id or '-'}" if found else "was deleted"
         msg = (
-            f"Version {number} of {model} {held} in MLflow, and the gate judged the one of run "
-            f"{judged.candidate.run_id}. Nothing was moved; run the DAG again."
+            f"Version {number} of {model} {told} in MLflow, and the gate judged the one of run "
+            f"{judged.candidate.run_id}. Nothing was moved; delete the version in MLflow if it is "
+            "there, and run the DAG again."
         )
         raise UnprovenBundle(msg)
-    digest = opened(found, book.read(here, model)).bundle.digest
-    if digest != judged.bundle_sha256:
+    if not judged.bundle_sha256:
         msg = (
-            f"The bundle of version {number} of {model} has the digest {digest[:12]} in MLflow, "
-            f"and the gate judged {judged.bundle_sha256[:12] or 'one without a digest'}: its files "
-            "were replaced since. Nothing was moved; run the DAG again."
+            f"Version {number} of {model} was judged by a release that kept no digest of its "
+            "bundle. Nothing was moved; clear the task `gate`, so that it is judged again."
         )
         raise UnprovenBundle(msg)
+    opened(found, held, digest=judged.bundle_sha256)
 
 
 def _approval(here: Settings, judged: Judged, answer: dict[str, Any] | None) -> str:
@@ -104,14 +106,13 @@ def _approval(here: Settings, judged: Judged, answer: dict[str, Any] | None) -> 
     return answers.as_text(content, keyring.signer(here, "answers"))
 
 
-def _rolled_back(client: Client, judged: Judged) -> str:
+def _taken_back(held: Book, judged: Judged) -> str:
     """Why a version that was live and had to go does not come back by a rerun."""
-    version = versions.by_number(client, judged.candidate.detector, judged.version)
-    reason = tags.reason_rolled_back(version) if version else ""
-    if not reason:
+    reason = ledger.taken_back(held.entries).get(judged.version)
+    if reason is None:
         return ""
     return (
-        f"Version {judged.version} was rolled back ({reason}) and comes back by the rollback DAG "
+        f"Version {judged.version} was taken back ({reason}) and comes back by the rollback DAG "
         f"only, with target {judged.version}; or train on other rows."
     )
 

@@ -175,8 +175,10 @@ def finish(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
 
 def unfinished(client: Client, detector: str) -> tuple[int, ...]:
     """Versions that were rolled back and whose days have not all been scored again."""
+    gone = ledger.taken_back(book.read(settings.load(), detector).entries)
     every = versions.every(client, detector)
-    return tuple(version.number for version in every if tags.is_rescoring_due(version))
+    due = (version.number for version in every if tags.is_rescoring_due(version))
+    return tuple(number for number in due if number in gone)
 
 
 def _why_nothing_is_moved(
@@ -222,7 +224,7 @@ def _wanted(here: Settings, client: Client, spec: DetectorSpec, held: Book, targ
         raise DataError(msg)
     bundle = _usable(found, spec, held)
     was_live = number in {decision.version for decision in held.changes}
-    if not was_live and (unproven := _why_no_gate(here, found, spec.name, bundle.digest)):
+    if not was_live and (unproven := _why_no_gate(here, found, held, bundle.digest)):
         msg = (
             f"Version {number} of {spec.name} was never live and did not pass its gate "
             f"({unproven}); choose one that did."
@@ -231,15 +233,18 @@ def _wanted(here: Settings, client: Client, spec: DetectorSpec, held: Book, targ
     return found
 
 
-def _why_no_gate(here: Settings, found: Version, detector: str, digest: str) -> str:
+def _why_no_gate(here: Settings, found: Version, held: Book, digest: str) -> str:
     """Why it is not proven that a version passed its gate; empty when it is.
 
     By what the gate has left in the lake, where nobody can write who merely reaches MLflow: a tag
     is no proof.
     """
+    rejected = [e.decision for e in held.entries if e.decision.action == "rejection"]
+    if refused := next((made for made in rejected if made.version == found.number), None):
+        return refused.why
     if found.tags.get("gate") != "passed":
         return found.tags.get("reason", "not judged")
-    name, place = found.tags.get("candidate", ""), candidates_of(here, detector)
+    name, place = found.tags.get("candidate", ""), candidates_of(here, held.detector)
     if name not in staging.names_at(place):
         return "what its gate has left in the lake is gone"
     verdict = from_json(GateVerdict, staging.read_json(f"{place}/{name}/{GATE}/verdict.json"))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import UnprovenLedger
-from pipeline.ledger import heads, keyring
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client
 from pipeline.settings import Settings
@@ -65,12 +64,19 @@ def _found(here: Settings, client: Client, held: Book) -> Iterator[Fault]:
             "let MLflow's aliases follow the ledger",
             repair,
         )
+    found = book.kept(here, name, every)
+    if strange := [where for where in found.strange if where != book.IN_POSTGRES]:
+        yield Fault(
+            f"The head of the ledger {strange[0]} is signed by no key that is trusted here.",
+            "let the kept heads follow the ledger",
+            repair,
+        )
     if here.database is not None and held.entries:
-        kept = heads.kept(here.database, name, keyring.trusted(here, "ledger"))
-        if kept is None:
+        head = found.heads.get(book.IN_POSTGRES)
+        if head is None or head.length < held.head.length:
             yield Fault(
-                "The head of the ledger is not kept in Postgres, so entries that are cut off would "
-                "not be missed.",
-                "keep the head of the ledger in Postgres",
+                "The head of the ledger is not kept in Postgres as it is now, so entries that are "
+                "cut off would not be missed.",
+                "let the kept heads follow the ledger",
                 repair,
             )

@@ -11,21 +11,18 @@ import structlog
 
 from pipeline import ledger, settings
 from pipeline.data import answered
-from pipeline.errors import DataError
-from pipeline.ledger import NOTHING, Action, Decision, Head, heads, keyring
+from pipeline.errors import BundleError, DataError
+from pipeline.ledger import NOTHING, Action, Decision, Head, keyring
 from pipeline.locking import promotion_lock
-from pipeline.registry import promotion, tags, versions
+from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
 from pipeline.steps import book, measuring
 from pipeline.steps.book import Book
-from pipeline.steps.going_live.champion import settle
+from pipeline.steps.going_live.champion import keep_heads, settle
 from pipeline.steps.live import opened
-from pipeline.table_schemas import TableName
 from pipeline.tables import Table
-
-_ANSWERS: tuple[TableName, ...] = ("labels", "decisions")
 
 log = structlog.get_logger()
 
@@ -45,16 +42,17 @@ def adopt(detector: str, *, who: str, why: str) -> Book:
     client = connect(here)
     with promotion_lock(here, detector):
         held = book.read(here, detector)
-        adopted = sum(answered.adopt(Table(here.storage, detector, name)) for name in _ANSWERS)
         every = versions.every(client, detector)
-        if not held.entries or not book.fault(here, held, every):
-            if adopted:
-                return held
-            msg = f"The ledger and the answers of {detector} are signed; there is nothing to adopt."
-            raise DataError(msg)
-        bundles = _bundles(client, held)
-        decision = _about(held, "adoption", who, why, {"bundles": bundles})
-        return _said(here, client, held, decision, every)
+        if held.entries and (book.fault(here, held, every) or _strange(here, detector, every)):
+            decision = _about(held, "adoption", who, why, {"bundles": _bundles(client, held)})
+            held = _said(here, client, held, decision, every, keys_lost=True)
+        answered.adopt(Table(here.storage, detector, "labels"))
+        answered.adopt(Table(here.storage, detector, "decisions"))
+        return held
+
+
+def _strange(here: Settings, detector: str, every: tuple[Version, ...]) -> bool:
+    return bool(book.kept(here, detector, every).strange)
 
 
 def restored(detector: str, *, who: str, why: str) -> Book:
@@ -68,7 +66,8 @@ def restored(detector: str, *, who: str, why: str) -> Book:
     with promotion_lock(here, detector):
         held = book.read(here, detector)
         every = versions.every(client, detector)
-        newer = [head for head in _heads(here, detector, every) if not _is_of(held, head)]
+        heads = book.kept(here, detector, every).heads.values()
+        newer = [head for head in heads if not _is_of(held, head)]
         replaced = {"instead_of": [[head.length, head.hash] for head in newer]}
         decision = _about(held, "restoration", who, why, replaced)
         return _said(here, client, held, decision, every, shorter=True)
@@ -125,7 +124,7 @@ def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> Bo
     if not held.entries:
         return held
     trusted, answers = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
-    book.refuse_unproven(held, ledger.fault_of(held.entries, trusted, {}, answers))
+    book.refuse_unproven(held, ledger.fault_of(detector, held.entries, trusted, {}, answers))
     without_servers = replace(here, database=None)
     decision = _about(held, "restoration", who, why, {"instead_of": []})
     return book.append(without_servers, held, decision)
@@ -138,18 +137,15 @@ def _said(
     decision: Decision,
     every: tuple[Version, ...],
     *,
+    keys_lost: bool = False,
     shorter: bool = False,
 ) -> Book:
     """Append what was said, if the ledger holds with it; aliases follow."""
     key = keyring.signer(here, "ledger")
     would_be = replace(held, entries=(*held.entries, ledger.chain(decision, held.last, key)))
-    book.refuse_unproven(held, book.fault(here, would_be, every))
-    made = book.append(here, held, decision)
-    if shorter:
-        book.keep_head(here, made, shorter=True)
-    if made.live is not None and made.live.version in {version.number for version in every}:
-        text = book.head_text(here, made)
-        tags.keep_ledger_head(client, made.detector, made.live.version, text)
+    book.refuse_unproven(held, book.fault(here, would_be, every, keys_lost=keys_lost))
+    made = book.append(replace(here, database=None), held, decision)
+    keep_heads(here, client, made, shorter=shorter or keys_lost)
     settle(here, client, made.detector)
     measuring.distrusted(made.detector)
     log.info("ledger_vouched_for", detector=made.detector, action=decision.action)
@@ -181,23 +177,18 @@ def _bundles(client: Client, held: Book) -> dict[str, str]:
     """Digests of the bundles that were ever live and are still there, by version."""
     numbers = sorted({decision.version for decision in held.changes})
     there = (versions.by_number(client, held.detector, number) for number in numbers)
-    return {
-        str(version.number): opened(version, held).bundle.digest
-        for version in there
-        if version is not None
-    }
-
-
-def _heads(here: Settings, detector: str, every: tuple[Version, ...]) -> list[Head]:
-    trusted = keyring.trusted(here, "ledger")
-    texts = [text for version in every if (text := tags.ledger_head(version))]
-    try:
-        found = [heads.from_text(detector, text, trusted) for text in texts]
-        kept = heads.kept(here.database, detector, trusted) if here.database else None
-    except ValueError as error:
-        msg = f"{detector}: {error}; nothing was written."
-        raise DataError(msg) from error
-    return [*found, *([kept] if kept else [])]
+    found: dict[str, str] = {}
+    for version in there:
+        if version is None:
+            continue
+        try:
+            found[str(version.number)] = opened(version, held, fresh=True).bundle.digest
+        except BundleError as error:
+            if held.live is not None and version.number == held.live.version:
+                raise
+            # It can be no way back any more; what is live does not depend on it.
+            log.warning("not_vouched_for", version=version.number, reason=str(error))
+    return found
 
 
 def _is_of(held: Book, head: Head) -> bool:

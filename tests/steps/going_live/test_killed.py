@@ -33,7 +33,7 @@ def drill(here, tmp_path, monkeypatch):
     """
     content = make_spec().model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest(PASSED.bundle_sha256))
+    monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest(PASSED.bundle_sha256))
     monkeypatch.setattr(rollback, "opened", lambda version, _held: fitted_on(make_spec(), version))
 
     def ground(n):

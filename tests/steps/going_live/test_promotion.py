@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.errors import ConfigError, PromotionConflict, UnprovenBundle
-from pipeline.ledger import answers, keyring
+from pipeline.ledger import Decision, answers, keyring
 from pipeline.records import to_json
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.decisions import decision_about
@@ -47,7 +47,7 @@ def registry(here, monkeypatch):
     fake.aliases = {"champion": 1, "challenger": 2}
     for module in (promotion, champion):
         monkeypatch.setattr(module, "connect", {here: fake}.get)
-    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest("d" * 64))
+    monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest("d" * 64))
     first = replace(PASSED, version=1, champion=None)
     decision = decision_about(first, "promotion", replaced=None, who="ada", why="the first")
     ledger_book.write(here, decision)
@@ -166,11 +166,9 @@ def test_a_candidate_that_was_judged_against_another_champion_moves_nothing(here
     assert len(decisions(here)) == 1
 
 
-def test_a_bundle_that_was_replaced_after_its_gate_does_not_go_live(here, registry, monkeypatch):
-    monkeypatch.setattr(promotion, "opened", lambda *_: with_digest("e" * 64))
-
-    with pytest.raises(UnprovenBundle, match=r"digest eeeeeeeeeeee .* judged dddddddddddd"):
-        promote()
+def test_a_candidate_of_a_release_that_kept_no_digest_does_not_go_live(here, registry):
+    with pytest.raises(UnprovenBundle, match="clear the task `gate`"):
+        promote(replace(PASSED, bundle_sha256=""))
 
     assert registry.aliases == {"champion": 1, "challenger": 2}
     assert decisions(here) == []
@@ -220,14 +218,19 @@ def test_a_process_that_only_proves_does_not_promote(here, registry, monkeypatch
     assert decisions(here) == []
 
 
-def test_a_version_that_was_rolled_back_does_not_come_back_by_a_rerun(registry):
-    registry.tags[2]["rolled_back"] = "It flagged half of all rows."
+NOW = "2024-02-01T00:00:00+00:00"
+
+
+def test_a_version_that_was_rolled_back_does_not_come_back_by_a_rerun(here):
+    promote()
+    back = Decision("rollback", "pumps", 1, 2, "ada", "It flagged half.", "m1", "", NOW)
+    ledger_book.write(here, back)  # and the run died here, before any tag
 
     outcome = promote()
 
     assert not outcome["promoted"]
-    assert "rolled back (It flagged half of all rows.)" in outcome["reason"]
-    assert registry.aliases == {"champion": 1}
+    assert "taken back (It flagged half.)" in outcome["reason"]
+    assert ledger_book.entries(here, "pumps")[-1].decision.action == "rejection"
 
 
 def test_the_way_back_is_what_was_live_before(registry):

@@ -75,7 +75,9 @@ def rescored(monkeypatch):
 @pytest.fixture(autouse=True)
 def loads(monkeypatch):
     """Every version loads and reads the detector's features."""
-    monkeypatch.setattr(rollback, "opened", lambda version, _held: fitted_on(make_spec(), version))
+    monkeypatch.setattr(
+        rollback, "opened", lambda version, _held, **__: fitted_on(make_spec(), version)
+    )
 
 
 def fitted_on(spec, version):
@@ -231,7 +233,7 @@ def test_a_version_that_does_not_load_is_refused(monkeypatch):
 )
 def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, schema, told):
     older = make_spec(schema=schema)
-    monkeypatch.setattr(rollback, "opened", lambda version, _held: fitted_on(older, version))
+    monkeypatch.setattr(rollback, "opened", lambda version, _held, **__: fitted_on(older, version))
 
     with pytest.raises(DataError, match=f"Version 2 of pumps needs {told}; choose a later version"):
         check()
