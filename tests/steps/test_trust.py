@@ -515,7 +515,7 @@ def test_a_bundle_that_is_swapped_while_it_is_loaded_is_not_served(plant, monkey
     live._loaded.cache_clear()
 
 
-def test_all_keys_lost_is_mended_by_one_command(plant, monkeypatch, capsys):
+def test_all_keys_lost_is_mended_by_one_command(plant, monkeypatch):
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
     shutil.rmtree(plant.here.home / "keys")
     with pytest.raises(UnprovenLedger, match="not proven by any key that is trusted here"):
