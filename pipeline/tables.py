@@ -21,7 +21,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.errors import DataError, OutageError
 from pipeline.lineage import note_read, note_written
 from pipeline.table_faults import explained, opened_at, refuse_other_kinds
 from pipeline.table_schemas import COMMIT, SCHEMAS, TableName, laid_out, with_commit
@@ -78,7 +78,7 @@ def replace_days(
     _refuse_rows_outside(rows, days, table)
 
     def write() -> int:
-        target = _opened(table, rows.schema, based_on)
+        target = open_or_create(table, rows.schema, based_on)
         refuse_other_kinds(rows.schema, pa.schema(target.schema().to_arrow()), table.uri)
         write_deltalake(
             target,
@@ -113,7 +113,7 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
     numbered, tries = COMMIT in content.schema.names, count()
 
     def write() -> int:
-        target = _opened(table, content.schema, None)
+        target = open_or_create(table, content.schema, None)
         # The library's own retries would make another version than the rows say: they come last.
         exact = numbered and next(tries) < _EXACT_TRIES
         write_deltalake(
@@ -129,35 +129,6 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
         version = _retried(table, write)
     note_written(table.uri, version=version, rows=content.num_rows)
     return version
-
-
-def append_behind(table: Table, rows: Sequence[Mapping[str, Any]], version: int | None) -> int:
-    """Add rows as the commit that follows `version`, or not at all; the table's version after it.
-
-    Of all who try behind the same version one succeeds, on a local path and on S3. None: the table
-    is not there yet.
-
-    Raises:
-        TableConflict: another commit came first; nothing was written.
-        OutageError: the store does not answer.
-    """
-    content = laid_out(table.name, rows)
-    with explained(table.uri):
-        target = _opened(table, content.schema, version)
-        # Several who create it at once may leave several versions, none of them with rows.
-        if version is None and pa.table(target.get_add_actions()).num_rows:
-            msg = f"{table.uri} holds rows already; nothing was written."
-            raise TableConflict(msg)
-        write_deltalake(
-            target,
-            content,
-            mode="append",
-            schema_mode="merge",
-            commit_properties=CommitProperties(max_commit_retries=0),
-        )
-        written = int(target.version())
-    note_written(table.uri, version=written, rows=content.num_rows)
-    return written
 
 
 def read(
@@ -270,7 +241,7 @@ def _rows(
     return as_frame(files.to_table(columns=list(names)))
 
 
-def _opened(table: Table, schema: pa.Schema, version: int | None) -> DeltaTable:
+def open_or_create(table: Table, schema: pa.Schema, version: int | None) -> DeltaTable:
     """The table, created if it is not there; of two writers that both try, one creates it."""
     opened = open_table(table, version)
     if opened is not None:

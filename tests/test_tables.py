@@ -7,12 +7,12 @@ import pytest
 
 from pipeline import tables
 from pipeline.errors import DataError, OutageError, TableConflict
+from pipeline.table_append import append_behind
 from pipeline.table_schemas import SCHEMAS
 from pipeline.table_upkeep import compact
 from pipeline.tables import (
     Table,
     append,
-    append_behind,
     current_version,
     days_in,
     history,

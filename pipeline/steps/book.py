@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import ledger, tables
+from pipeline import ledger, table_append, tables
 from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
 from pipeline.ledger import Decision, Entry, Head, Standing, heads, keyring
 from pipeline.ledger.proof import UNSIGNED
@@ -201,7 +201,7 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
         # Before it is written: an entry of a key that was replaced would stop everything.
         refuse_unproven(book, _fault_with(here, book, entry))
         try:
-            version = tables.append_behind(
+            version = table_append.append_behind(
                 table, [{"date": day, **ledger.to_row(entry)}], book.version
             )
         except TableConflict:

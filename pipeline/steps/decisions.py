@@ -40,7 +40,7 @@ def decision_about(
 
 
 def evidence_text(
-    bundle: Bundle, *, trained_on: tuple[date, date], telemetry_version: int | None, gate: str
+    bundle: Bundle, trained_on: tuple[date, date], telemetry_version: int | None, gate: str
 ) -> str:
     """What a decision about a version rests on, JSON; see `pipeline.ledger.history.evidence_of`."""
     provenance = bundle.description.provenance

@@ -36,11 +36,7 @@ log = structlog.get_logger()
 
 
 @lineage.job("gate")
-def gate(
-    payload: dict[str, Any],
-    *,
-    run: str,  # noqa: ARG001 - lineage names the run by it
-) -> dict[str, Any]:
+def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
     """Decide about a redrawn line and write down why; nothing that is live changes.
 
     Returns:
@@ -89,6 +85,7 @@ def gate(
     log_verdict(candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(origin, verdict, page))
+    window = (origin.window.first_day, origin.window.last_day)
     judged = Judged(
         candidate=replace(candidate, page=page),
         version=version.number,
@@ -97,12 +94,7 @@ def gate(
         champion=champion.version.number,
         card=card,
         bundle_sha256=bundle.digest,
-        evidence=evidence_text(
-            bundle,
-            trained_on=(origin.window.first_day, origin.window.last_day),
-            telemetry_version=origin.window.telemetry_version,
-            gate=verdict.reason,
-        ),
+        evidence=evidence_text(bundle, window, origin.window.telemetry_version, verdict.reason),
     )
     about = _tags(candidate, spec, bundle, origin, verdict)
     versions.describe(client, spec.name, version.number, card=card, tags=about)
@@ -110,7 +102,7 @@ def gate(
         here,
         judged,
         bundle,
-        window=(origin.window.first_day, origin.window.last_day),
+        window=window,
         realised_rate=None,
     )
     settle(judged)

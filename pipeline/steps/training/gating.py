@@ -47,8 +47,7 @@ class Judged:
         reason: one sentence.
         champion: the live version that it was compared with, or None.
         card: the promotion card, Markdown.
-        bundle_sha256: digest of the bundle that was judged.
-        evidence: what the decision rests on, for the ledger.
+        bundle_sha256, evidence: for the ledger; what was judged, and what it rests on.
     """
 
     candidate: Candidate
@@ -62,11 +61,7 @@ class Judged:
 
 
 @lineage.job("gate")
-def gate(
-    payload: dict[str, Any],
-    *,
-    run: str,  # noqa: ARG001 - lineage names the run by it
-) -> dict[str, Any]:
+def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
     """Decide about a candidate and write down why; nothing that is live changes."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
@@ -104,6 +99,7 @@ def gate(
         log_verdict(candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(candidate, manifest, verdict, page))
+    window = (manifest.first_day, manifest.last_day)
     judged = Judged(
         candidate=replace(candidate, page=page),
         version=version.number,
@@ -112,12 +108,7 @@ def gate(
         champion=champion.number if champion else None,
         card=card,
         bundle_sha256=bundle.digest,
-        evidence=evidence_text(
-            bundle,
-            trained_on=(manifest.first_day, manifest.last_day),
-            telemetry_version=manifest.table_version,
-            gate=verdict.reason,
-        ),
+        evidence=evidence_text(bundle, window, manifest.table_version, verdict.reason),
     )
     versions.describe(
         client,
@@ -131,7 +122,7 @@ def gate(
         here,
         judged,
         bundle,
-        window=(manifest.first_day, manifest.last_day),
+        window=window,
         realised_rate=rate.rate if rate else None,
     )
     settle(judged)

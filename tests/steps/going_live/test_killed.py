@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from pipeline import ledger, tables
+from pipeline import ledger, table_append
 from pipeline.records import to_json
 from pipeline.steps import book
 from pipeline.steps.going_live import champion, promotion, rollback
@@ -45,7 +45,7 @@ def drill(here, tmp_path, monkeypatch):
             monkeypatch.setattr(module, "connect", lambda _: world.registry)
         for version in (1, 2):
             ledger_book.write(world.here, decided(version, replaced=version - 1 or None))
-        monkeypatch.setattr(book, "tables", Dying(world.registry))
+        monkeypatch.setattr(book, "table_append", Dying(world.registry))
         monkeypatch.setattr(incidents, "withdraw_and_rescore", rescoring(world))
         world.registry.dies_before = n
         return world
@@ -67,17 +67,17 @@ def drill(here, tmp_path, monkeypatch):
 
 
 class Dying:
-    """`pipeline.tables`, whose appends count as writes of the registry."""
+    """`pipeline.table_append`, whose appends count as writes of the registry."""
 
     def __init__(self, registry):
         self.registry = registry
 
     def append_behind(self, *given):
         self.registry.write()
-        return tables.append_behind(*given)
+        return table_append.append_behind(*given)
 
     def __getattr__(self, name):
-        return getattr(tables, name)
+        return getattr(table_append, name)
 
 
 def champion_here():

@@ -189,7 +189,7 @@ def test_a_second_run_of_the_month_repeats_the_first(farm, first):
 
 
 def test_the_next_month_starts_from_this_month_and_measures_from_the_training(farm, first):
-    farm.client.set_registered_model_alias("pumps", "champion", str(first["version"]))
+    ledger_book.write(farm.here, went_live(first["version"], replaced=1))
 
     second = recalibrating.recalibrate(window(AS_OF + timedelta(days=10)), run=RUN)
 
