@@ -18,7 +18,7 @@ from deltalake import DeltaTable, write_deltalake
 from deploy.backup import __main__ as command
 from deploy.backup.manifest import NAME, _canonical
 from deploy.backup.sources import embedded_sources
-from deploy.embedded import postgres
+from deploy.embedded import postgres, roles
 from deploy.embedded.environment import leave_record
 from deploy.embedded.layout import create_folders, find_layout
 from deploy.embedded.ports import Ports
@@ -43,7 +43,7 @@ def make_stack(home: Path) -> Stack:
     leave_record(stack)
     postgres.initialise_cluster(stack)
     with embedded_sources({"PLIMSOLL_HOME": str(home)}, print):
-        postgres.create_databases(stack)
+        roles.settle_roles(stack)
     return stack
 
 
@@ -82,7 +82,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     fill(made)
     keyring.draw_missing(home)
     yield made
-    assert postgres.server_unready(made) is not None  # no command leaves the server running
+    assert roles.server_unready(made) is not None  # no command leaves the server running
 
 
 @pytest.fixture

@@ -73,7 +73,9 @@ def _found(here: Settings, client: Client, held: Book) -> Iterator[Fault]:
         )
     if here.database is not None and held.entries:
         head = found.heads.get(book.IN_POSTGRES)
-        if head is None or head.length < held.head.length:
+        behind = held.entries[head.length :] if head else held.entries
+        # What a restoration says is kept with the next decision: nothing is lost with it.
+        if any(entry.decision.action != "restoration" for entry in behind):
             yield Fault(
                 "The head of the ledger is not kept in Postgres as it is now, so entries that are "
                 "cut off would not be missed.",
