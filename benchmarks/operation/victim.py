@@ -104,7 +104,7 @@ def die_before(write: int) -> Callable[[], int]:
     """Let this process be killed right before its `write`-th side effect; tells how many it had."""
     from mlflow import MlflowClient
 
-    from pipeline import tables
+    from pipeline import table_append, tables
 
     done = 0
 
@@ -128,6 +128,7 @@ def die_before(write: int) -> Callable[[], int]:
     ):
         setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
     tables.write_deltalake = counted(tables.write_deltalake)
+    table_append.write_deltalake = counted(table_append.write_deltalake)
     return lambda: done
 
 
@@ -203,7 +204,8 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
     candidate = from_json(Candidate, fitting.calibrate(fitting.train(window, run="bench")))
     client = connect(settings.load())
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
-        features = load_bundle(folder).schema.features
+        bundle = load_bundle(folder)
+        features = bundle.schema.features
         version = versions.register(
             client, model=NAME, run_id=candidate.run_id, bundle=folder, features=features
         )
@@ -216,6 +218,7 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
         reason="made for a drill",
         champion=champion,
         card="Passed",
+        bundle_sha256=bundle.digest,
     )
     return to_json(judged) | {"page": ""}
 

@@ -291,7 +291,9 @@ def test_a_running_stack_of_an_older_plimsoll_gets_its_login_by_up_and_keeps_wha
 
 
 def _secrets_in(text: str, stack: RunningStack) -> list[str]:
-    return [name for name, value in asdict(stack.stack.secrets).items() if value in text]
+    kept = asdict(stack.stack.secrets)
+    values = {**kept.pop("role_passwords"), **kept}
+    return [name for name, value in values.items() if value in text]
 
 
 def _mlflow(stack: RunningStack, path: str, body: dict[str, Any]) -> Any:
