@@ -14,8 +14,8 @@ from pipeline.steps.oversight import trust
 
 
 def write(here: Settings, decision: Decision) -> None:
-    """Append one decision."""
-    book.append(here, book.proven(here, decision.detector), decision)
+    """Append one decision, and keep the head as whoever appends does."""
+    book.keep_head(here, book.append(here, book.proven(here, decision.detector), decision))
 
 
 def entries(here: Settings, detector: str) -> list[Entry]:

@@ -57,7 +57,7 @@ def _note_restoration(manifest: Manifest, lake: Place, say: Callable[[str], None
 
     Lake, keys and databases are back, and no service runs yet.
     """
-    here = replace(settings.load(), storage=lake.uri, database=None)
+    here = replace(settings.load(), storage=lake.uri)
     why = f"Restored from the backup of {manifest.created_at}."
     with settings.environment({name.upper(): value for name, value in lake.options.items()}):
         for detector in manifest.detectors:

@@ -120,18 +120,15 @@ def _draw_new_keys(here: Settings) -> None:
 
 
 def _refuse_strangers(here: Settings, asked: list[str], known: list[str]) -> None:
-    """Return if each name that is asked for is of a detector, or of one that had a ledger."""
+    """Return if each name that is asked for is of a detector, or of one that had tables."""
     from pipeline import staging
     from pipeline.errors import ConfigError
+    from pipeline.steps.oversight.removing import no_such_detector
 
-    lake = set(staging.names_at(here.storage)) if set(asked) - set(known) else set()
-    for name in asked:
-        if name not in known and name not in lake:
-            msg = (
-                f"There is no detector {name!r}: no file in {here.detectors}, no table in "
-                f"{here.storage}. There are {', '.join(known) or 'none'}."
-            )
-            raise ConfigError(msg)
+    strangers = [name for name in asked if name not in known]
+    lake = set(staging.names_at(here.storage)) if strangers else set()
+    if unknown := [name for name in strangers if name not in lake]:
+        raise ConfigError(no_such_detector(here, unknown[0]))
 
 
 def _refuse_variables() -> None:

@@ -93,15 +93,15 @@ def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
         raise UnprovenLedger(msg) from error
 
 
-def proven(here: Settings, detector: str) -> Book:
-    """The ledger, if it is what was written.
+def proven(here: Settings, detector: str, versions: Iterable[Version] = ()) -> Book:
+    """The ledger, if it is what was written; `versions` as for `fault`.
 
     Raises:
         UnprovenLedger: its chain, a signature or its head does not hold.
         OutageError: the store or Postgres does not answer.
     """
     book = read(here, detector)
-    refuse_unproven(book, fault(here, book))
+    refuse_unproven(book, fault(here, book, versions))
     return book
 
 
@@ -158,8 +158,14 @@ def fault(
             f"{found.strange[IN_POSTGRES]} ({IN_POSTGRES}): this process has other public keys "
             "than the one that signed, or somebody else wrote it."
         )
+    return _fault_of(here, book.detector, book.entries, found.heads)
+
+
+def _fault_of(
+    here: Settings, detector: str, entries: tuple[Entry, ...], known: dict[str, Head]
+) -> str:
     trusted, people = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
-    return ledger.fault_of(book.detector, book.entries, trusted, found.heads, people)
+    return ledger.fault_of(detector, entries, trusted, known, people)
 
 
 def refuse_unproven(book: Book, found: str) -> None:
@@ -187,10 +193,11 @@ def refuse_unproven(book: Book, found: str) -> None:
 
 
 def append(here: Settings, book: Book, decision: Decision) -> Book:
-    """`book` with `decision` behind its head, written, signed, and its head kept in Postgres.
+    """`book` with `decision` behind its head, written and signed; its heads are for the caller.
 
     Raises:
         PromotionConflict: another decision came first; nothing was written.
+        UnprovenLedger: it would not hold with it; nothing was written.
         ConfigError: this process does not hold the private key.
     """
     key = keyring.signer(here, "ledger")
@@ -199,7 +206,7 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
     for _ in range(_TRIES):
         entry = ledger.chain(decision, book.last, key)
         # Before it is written: an entry of a key that was replaced would stop everything.
-        refuse_unproven(book, _fault_with(here, book, entry))
+        refuse_unproven(book, _fault_of(here, book.detector, (*book.entries, entry), {}))
         try:
             version = table_append.append_behind(
                 table, [{"date": day, **ledger.to_row(entry)}], book.version
@@ -207,25 +214,17 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
         except TableConflict:
             now = read(here, book.detector)
             if now.entries[: entry.sequence] == (*book.entries, entry):
-                keep_head(here, now)  # it is there: a store took it and was not heard to say so
-                return now
+                return now  # it is there: a store took it and was not heard to say so
             if now.head != book.head:
                 break
             book = now  # housekeeping made its files one, and decided nothing
             continue
-        written = Book(book.detector, (*book.entries, entry), version)
-        keep_head(here, written)
-        return written
+        return Book(book.detector, (*book.entries, entry), version)
     msg = (
         f"Another decision about {book.detector} came first, so version {decision.version} was not "
         "moved. Run the DAG again, so that it compares with what is live."
     )
     raise PromotionConflict(msg)
-
-
-def _fault_with(here: Settings, book: Book, entry: Entry) -> str:
-    trusted, people = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
-    return ledger.fault_of(book.detector, (*book.entries, entry), trusted, {}, people)
 
 
 def keep_head(here: Settings, book: Book, *, shorter: bool = False) -> None:

@@ -73,9 +73,10 @@ def record_rejection(
         if decision.version in rejected:
             return
         try:
-            book.append(here, held, decision)
+            held = book.append(here, held, decision)
         except PromotionConflict:
             continue  # a rejection depends on nothing that came first
+        book.keep_head(here, held)
         return
     msg = f"Other decisions about {decision.detector} came first {_TRIES} times; run this again."
     raise PromotionConflict(msg)

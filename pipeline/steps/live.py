@@ -23,6 +23,7 @@ from pipeline.errors import BundleError, NothingLive, UnprovenBundle
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
+from pipeline.settings import Settings
 from pipeline.shell import this_shell
 from pipeline.steps import book
 from pipeline.steps.book import Book
@@ -58,8 +59,8 @@ def champion(detector: str) -> Live:
 def champion_or_none(detector: str) -> Live | None:
     """The live version, or None."""
     here = settings.load()
-    held = book.proven(here, detector)
-    found = registered(connect(here), held)
+    held = book.read(here, detector)
+    found = registered(here, connect(here), held)
     return None if found is None else opened(found, held)
 
 
@@ -79,24 +80,22 @@ def challenger(detector: str) -> Live | None:
     return None if found is None else opened(found, book.proven(here, detector))
 
 
-def registered(client: Client, held: Book) -> Version | None:
-    """The version that is live by a ledger that is proven; None: nothing is.
+def registered(here: Settings, client: Client, held: Book) -> Version | None:
+    """The version that is live by a ledger, which is proven before it is believed; None: nothing.
 
     Raises:
-        UnprovenBundle: MLflow does not have it.
-        UnprovenLedger: the head that was kept on it is not of this ledger.
+        UnprovenLedger: the ledger does not hold, or the head kept on the version is not of it.
+        UnprovenBundle: MLflow does not have the version.
     """
     standing = held.live
-    if standing is None:
-        return None
-    found = versions.by_number(client, held.detector, standing.version)
-    if found is None:
+    found = versions.by_number(client, held.detector, standing.version) if standing else None
+    book.refuse_unproven(held, book.fault(here, held, (found,) if found else ()))
+    if standing is not None and found is None:
         msg = (
             f"Version {standing.version} of {held.detector} is live by the ledger, and MLflow does "
             f"not have it: the version or its model was deleted or renamed there. {_way_out(held)}"
         )
         raise UnprovenBundle(msg)
-    book.refuse_unproven(held, book.fault(settings.load(), held, (found,)))
     return found
 
 

@@ -41,8 +41,9 @@ def change_champion(here: Settings, decision: Decision) -> int | None:
         if current != decision.version:
             promotion.refuse_other_champion(current, decision.replaced, decision.version, model)
             held = book.append(here, held, decision)
-            promotion.follow(client, decision, previous=way_back(client, held))
         keep_heads(here, client, held)
+        if current != decision.version:
+            promotion.follow(client, decision, previous=way_back(client, held))
         return held.changes[-1].replaced
 
 
@@ -77,8 +78,7 @@ def settle(here: Settings, client: Client, model: str) -> Book:
     Raises:
         UnprovenLedger: the ledger does not hold; nothing is changed.
     """
-    held = book.proven(here, model)
-    book.refuse_unproven(held, book.fault(here, held, versions.every(client, model)))
+    held = book.proven(here, model, versions.every(client, model))
     alias = promotion.number_of(client, model, promotion.CHAMPION)
     if held.live is None:
         if alias is not None:

@@ -70,7 +70,7 @@ def plan_removal(here: Settings, detector: str, fate: Fate, *, now: datetime) ->
     held = _held(here, detector)
     dags = _dags(here, detector)
     if not (detector in files or held or dags):
-        raise ConfigError(_unknown(here, detector))
+        raise ConfigError(no_such_detector(here, detector))
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Removal(
         detector=detector,
@@ -158,7 +158,8 @@ def _home(here: Settings, detector: str) -> str:
     return f"{here.storage.rstrip('/')}/{detector}"
 
 
-def _unknown(here: Settings, detector: str) -> str:
+def no_such_detector(here: Settings, detector: str) -> str:
+    """That nothing is known of a detector, and what is called nearly so."""
     files = {path.stem for path in here.detectors.glob("*.yaml")}
     lake = {name for name in staging.names_at(here.storage) if not name.startswith("_")}
     close = difflib.get_close_matches(detector, sorted(files | lake), n=3)

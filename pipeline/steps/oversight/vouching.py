@@ -31,10 +31,10 @@ def adopt(detector: str, *, who: str, why: str) -> Book:
     """Vouch for entries and answers that nobody has signed, and for the bundles of their versions.
 
     That is how a ledger of an earlier release is signed, or one whose keys are lost for good. The
-    chain must hold, and the live version's bundle be the one that its gate has tagged.
+    chain must hold, and the live version's bundle be the one that its gate has tagged. Where all is
+    signed, nothing is done.
 
     Raises:
-        DataError: there is nothing to adopt.
         UnprovenLedger: the ledger would not hold even so.
         UnprovenBundle: the live version's bundle is gone, or is another one.
     """
@@ -43,16 +43,13 @@ def adopt(detector: str, *, who: str, why: str) -> Book:
     with promotion_lock(here, detector):
         held = book.read(here, detector)
         every = versions.every(client, detector)
-        if held.entries and (book.fault(here, held, every) or _strange(here, detector, every)):
+        strange = book.kept(here, detector, every).strange
+        if held.entries and (strange or book.fault(here, held, every)):
             decision = _about(held, "adoption", who, why, {"bundles": _bundles(client, held)})
             held = _said(here, client, held, decision, every, keys_lost=True)
         answered.adopt(Table(here.storage, detector, "labels"))
         answered.adopt(Table(here.storage, detector, "decisions"))
         return held
-
-
-def _strange(here: Settings, detector: str, every: tuple[Version, ...]) -> bool:
-    return bool(book.kept(here, detector, every).strange)
 
 
 def restored(detector: str, *, who: str, why: str) -> Book:
@@ -94,6 +91,7 @@ def withdraw(detector: str, *, who: str, why: str) -> Book:
             bundle_sha256="",
         )
         made = book.append(here, held, decision)
+        book.keep_head(here, made)
         promotion.point_at_nothing(client, detector)
     measuring.distrusted(detector)
     return made
@@ -123,11 +121,8 @@ def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> Bo
     held = book.read(here, detector)
     if not held.entries:
         return held
-    trusted, answers = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
-    book.refuse_unproven(held, ledger.fault_of(detector, held.entries, trusted, {}, answers))
-    without_servers = replace(here, database=None)
     decision = _about(held, "restoration", who, why, {"instead_of": []})
-    return book.append(without_servers, held, decision)
+    return book.append(here, held, decision)
 
 
 def _said(
@@ -144,7 +139,7 @@ def _said(
     key = keyring.signer(here, "ledger")
     would_be = replace(held, entries=(*held.entries, ledger.chain(decision, held.last, key)))
     book.refuse_unproven(held, book.fault(here, would_be, every, keys_lost=keys_lost))
-    made = book.append(replace(here, database=None), held, decision)
+    made = book.append(here, held, decision)
     keep_heads(here, client, made, shorter=shorter or keys_lost)
     settle(here, client, made.detector)
     measuring.distrusted(made.detector)

@@ -70,8 +70,8 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
     frame = rows_for(block_of(candidate, "test"), "test")
     here = settings.load()
     client = connect(here)
-    held = book.proven(here, spec.name)
-    champion = live.registered(client, held)
+    held = book.read(here, spec.name)
+    champion = live.registered(here, client, held)
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         bundle = load_bundle(folder)
         compared, blind = None, ""
