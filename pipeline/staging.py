@@ -1,15 +1,17 @@
 """Folders, tables and JSON at a URI: how tasks on different machines hand each other files.
 
 Local paths and `s3://` work alike. A push replaces what is there, so a rerun leaves no trace of
-the attempt before it.
+the attempt before it. Whatever writes returns SHA-256 sums, in hexadecimal digits; a reader that is
+given one refuses a file that is not the one that was written.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +24,12 @@ from pyarrow import fs
 from pipeline.errors import DataError
 
 
-def push(folder: Path, uri: str) -> None:
-    """Put every file of `folder` at `uri`, replacing what an earlier attempt left there."""
+def push(folder: Path, uri: str) -> dict[str, str]:
+    """Put every file of `folder` at `uri`, replacing what an earlier attempt left there.
+
+    Returns:
+        the sum of each file, by its path in the folder.
+    """
     target, path = filesystem_at(uri)
     if target.get_file_info(path).type == fs.FileType.Directory:
         target.delete_dir(path)
@@ -31,43 +37,53 @@ def push(folder: Path, uri: str) -> None:
     fs.copy_files(
         str(folder), path, source_filesystem=fs.LocalFileSystem(), destination_filesystem=target
     )
+    return _sums_in(folder)
 
 
 @contextmanager
-def pulled(uri: str) -> Iterator[Path]:
+def pulled(uri: str, sums: Mapping[str, str] | None = None) -> Iterator[Path]:
     """A local copy of the folder at `uri`, for as long as the context lasts.
 
+    Args:
+        uri: where `push` put it.
+        sums: what `push` returned; None lets every content pass.
+
     Raises:
-        DataError: there is no such folder; the task before this one has not run.
+        DataError: there is no such folder, as the task before this one has not run; or it holds
+            other files than were pushed.
     """
     source, path = _existing(uri, fs.FileType.Directory)
     with tempfile.TemporaryDirectory(prefix="plimsoll-") as scratch:
         fs.copy_files(
             path, scratch, source_filesystem=source, destination_filesystem=fs.LocalFileSystem()
         )
+        if sums is not None:
+            _refuse_others(uri, _sums_in(Path(scratch)), sums)
         yield Path(scratch)
 
 
-def write_table(uri: str, table: pa.Table) -> None:
-    """Put `table` at `uri` as Parquet."""
+def write_table(uri: str, table: pa.Table) -> str:
+    """Put `table` at `uri` as Parquet; its sum."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
-    _put(uri, sink.getvalue())
+    return _put(uri, sink.getvalue())
 
 
-def read_table(uri: str) -> pa.Table:
-    """What `write_table` put at `uri`.
+def read_table(uri: str, *, sha256: str | None = None) -> pa.Table:
+    """What `write_table` put at `uri`; with `sha256`, only that very file.
 
     Raises:
-        DataError: nothing is there.
+        DataError: nothing is there, or another file.
     """
-    source, path = _existing(uri, fs.FileType.File)
-    return pq.read_table(path, filesystem=source)
+    if sha256 is None:
+        source, path = _existing(uri, fs.FileType.File)
+        return pq.read_table(path, filesystem=source)
+    return pq.read_table(pa.BufferReader(_content(uri, sha256)))
 
 
-def write_json(uri: str, content: Any) -> None:
-    """Put `content` at `uri` as JSON."""
-    _put(uri, json.dumps(content, indent=1, sort_keys=True).encode())
+def write_json(uri: str, content: Any) -> str:
+    """Put `content` at `uri` as JSON; its sum."""
+    return _put(uri, json.dumps(content, indent=1, sort_keys=True).encode())
 
 
 def write_text(uri: str, content: str) -> None:
@@ -75,15 +91,13 @@ def write_text(uri: str, content: str) -> None:
     _put(uri, content.encode())
 
 
-def read_json(uri: str) -> Any:
-    """What `write_json` put at `uri`.
+def read_json(uri: str, *, sha256: str | None = None) -> Any:
+    """What `write_json` put at `uri`; with `sha256`, only that very file.
 
     Raises:
-        DataError: nothing is there.
+        DataError: nothing is there, or another file.
     """
-    source, path = _existing(uri, fs.FileType.File)
-    with source.open_input_stream(path) as stream:
-        return json.loads(stream.read())
+    return json.loads(_content(uri, sha256))
 
 
 def filesystem_at(uri: str) -> tuple[fs.FileSystem, str]:
@@ -163,8 +177,51 @@ def _existing(uri: str, kind: fs.FileType) -> tuple[fs.FileSystem, str]:
     return source, path
 
 
-def _put(uri: str, content: bytes | pa.Buffer) -> None:
-    """Put `content` at `uri` so that a reader sees all of it or what was there before."""
+def _content(uri: str, sha256: str | None) -> bytes:
+    """The file at `uri`, where a sum is asked for only if it has that sum."""
+    source, path = _existing(uri, fs.FileType.File)
+    with source.open_input_stream(path) as stream:
+        content: bytes = stream.read()
+    if sha256 is not None:
+        _refuse_others(uri, {"": hashlib.sha256(content).hexdigest()}, {"": sha256})
+    return content
+
+
+def _sums_in(folder: Path) -> dict[str, str]:
+    """The sum of each file in `folder`, by its path in it."""
+    files = sorted(each for each in folder.rglob("*") if each.is_file())
+    return {each.relative_to(folder).as_posix(): _sum_of(each) for each in files}
+
+
+def _sum_of(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _refuse_others(uri: str, found: Mapping[str, str], written: Mapping[str, str]) -> None:
+    """Return if the files that were found are those that were written.
+
+    Raises:
+        DataError: they are not; the message names the first that is not.
+    """
+    for name in sorted(found.keys() | written.keys()):
+        if found.get(name) != written.get(name):
+            msg = (
+                f"{uri}{'/' if name else ''}{name} is not what the task before left there "
+                f"(SHA-256 {_short(found.get(name))}, and it left {_short(written.get(name))}). "
+                "Another run made the same candidate meanwhile, or somebody else wrote to the "
+                "lake; nothing was judged. Clear the run from its first task on, and if it "
+                "happens again read docs/security.md."
+            )
+            raise DataError(msg)
+
+
+def _short(sha256: str | None) -> str:
+    return f"{sha256[:12]}..." if sha256 else "none"
+
+
+def _put(uri: str, content: bytes | pa.Buffer) -> str:
+    """Put `content` at `uri` so that a reader sees all of it or what was there before; its sum."""
     target, path = filesystem_at(uri)
     target.create_dir(path.rpartition("/")[0], recursive=True)
     # An object store shows an object when it is complete; a local file must be moved into place.
@@ -174,3 +231,4 @@ def _put(uri: str, content: bytes | pa.Buffer) -> None:
         stream.write(content)
     if is_local:
         target.move(first, path)
+    return hashlib.sha256(content).hexdigest()

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import pyarrow as pa
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec, find_detector, load_detector
 from pipeline.data.window import Manifest
 from pipeline.detector.lineage import Start
+from pipeline.errors import DataError
 from pipeline.provenance import code_version
-from pipeline.records import from_json, to_json
+from pipeline.records import Record, from_json, to_json
 from pipeline.settings import Settings
 
 BLOCKS, START, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
@@ -26,6 +33,8 @@ BLOCKS, START, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
 )
 """Folders of a candidate, each replaced whole by the one task that makes it."""
 
+ORIGIN = "origin.json"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -37,6 +46,8 @@ class Candidate:
         uri: where its folders are staged.
         run_id: its MLflow run, once it has one.
         page: the MLflow page that shows most about it by now.
+        sums: SHA-256 of each staged file that a later task reads, by its path under `uri`. The
+            files lie in the lake, where every worker may write; this lies in Airflow's database.
     """
 
     detector: str
@@ -44,6 +55,7 @@ class Candidate:
     uri: str
     run_id: str = ""
     page: str = ""
+    sums: dict[str, str] = field(default_factory=dict)
 
     def folder(self, name: str) -> str:
         """URI of one of its folders."""
@@ -77,20 +89,78 @@ def name_candidate(origin: Origin) -> str:
     return f"{origin.window.as_of}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
-def stage_origin(candidate: Candidate, origin: Origin) -> None:
-    """Keep the origin beside the candidate's folders."""
-    staging.write_json(f"{candidate.uri}/origin.json", to_json(origin))
+def stage_origin(candidate: Candidate, origin: object) -> Candidate:
+    """The candidate with what it is made of kept beside its folders."""
+    return _with_file(
+        candidate, ORIGIN, staging.write_json(_uri(candidate, ORIGIN), to_json(origin))
+    )
 
 
 def origin_of(candidate: Candidate) -> tuple[DetectorSpec, Manifest]:
     """The detector as it was when the candidate started, and its training window."""
-    origin = from_json(Origin, staging.read_json(f"{candidate.uri}/origin.json"))
+    origin = staged_origin(candidate, Origin)
     return DetectorSpec.model_validate(origin.spec), origin.window
 
 
 def start_of(candidate: Candidate) -> Start | None:
     """What a fine-tuned candidate goes on from; None where its weights are new."""
-    return from_json(Origin, staging.read_json(f"{candidate.uri}/origin.json")).start
+    return staged_origin(candidate, Origin).start
+
+
+def staged_origin(candidate: Candidate, kind: type[Record]) -> Record:
+    """What `stage_origin` kept, which is a `kind`."""
+    return from_json(kind, staged_json(candidate, ORIGIN))
+
+
+def stage_folder(candidate: Candidate, name: str, folder: Path) -> Candidate:
+    """The candidate with the files of `folder` as its folder `name`, those before taken away."""
+    written = staging.push(folder, candidate.folder(name))
+    others = {path: each for path, each in candidate.sums.items() if not _is_in(path, name)}
+    return replace(candidate, sums=others | {f"{name}/{path}": s for path, s in written.items()})
+
+
+@contextmanager
+def pulled(candidate: Candidate, name: str) -> Iterator[Path]:
+    """A local copy of the folder `name`, as the task that made it left it.
+
+    Raises:
+        DataError: it is gone, or changed since.
+    """
+    written = {
+        path.removeprefix(f"{name}/"): each
+        for path, each in candidate.sums.items()
+        if _is_in(path, name)
+    }
+    if not written:
+        raise DataError(_unbound(candidate, name))
+    with staging.pulled(candidate.folder(name), written) as folder:
+        yield folder
+
+
+def stage_table(candidate: Candidate, path: str, frame: pd.DataFrame) -> Candidate:
+    """The candidate with the rows of `frame` at `path`."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    return _with_file(candidate, path, staging.write_table(_uri(candidate, path), table))
+
+
+def staged_table(candidate: Candidate, path: str) -> pd.DataFrame:
+    """The rows that `stage_table` left at `path`.
+
+    Raises:
+        DataError: they are gone, or changed since.
+    """
+    written = staging.read_table(_uri(candidate, path), sha256=_sum(candidate, path))
+    rows: pd.DataFrame = written.to_pandas()
+    return rows
+
+
+def staged_json(candidate: Candidate, path: str) -> Any:
+    """The JSON file at `path`.
+
+    Raises:
+        DataError: it is gone, or changed since.
+    """
+    return staging.read_json(_uri(candidate, path), sha256=_sum(candidate, path))
 
 
 def pin(spec: DetectorSpec, window: Manifest, start: Start | None = None) -> Origin:
@@ -119,4 +189,31 @@ def detector_named(name: str, *, training_days: int | None = None) -> DetectorSp
         return spec
     return spec.model_copy(
         update={"split": spec.split.model_copy(update={"training_days": training_days})}
+    )
+
+
+def _uri(candidate: Candidate, path: str) -> str:
+    return f"{candidate.uri}/{path}"
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
+
+
+def _with_file(candidate: Candidate, path: str, sha256: str) -> Candidate:
+    return replace(candidate, sums=candidate.sums | {path: sha256})
+
+
+def _sum(candidate: Candidate, path: str) -> str:
+    if path not in candidate.sums:
+        raise DataError(_unbound(candidate, path))
+    return candidate.sums[path]
+
+
+def _unbound(candidate: Candidate, path: str) -> str:
+    """Why a file is not read whose sum nobody has kept."""
+    return (
+        f"Candidate {candidate.name} of {candidate.detector} came without the SHA-256 of its "
+        f"{path}: the task that makes it has not run, or ran in a release before this one. Clear "
+        "the run from its first task on."
     )

@@ -50,7 +50,7 @@ def test_a_candidate_remembers_the_detector_it_was_started_with(window, tmp_path
     candidate = Candidate("pumps", "c", str(tmp_path / "candidates" / "c"))
     spec = make_spec(threshold={"alpha": 0.02})
 
-    staged.stage_origin(candidate, staged.pin(spec, window))
+    candidate = staged.stage_origin(candidate, staged.pin(spec, window))
 
     assert staged.origin_of(candidate) == (spec, window)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pipeline import log_context, recalibration, settings, staging, tables
+from pipeline import log_context, recalibration, settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError
@@ -91,8 +91,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
     origin = _origin(spec, day, days, read, champion, parent, acceptance)
     name = redrawing.name_of(origin)
     candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
-    redrawing.stage(candidate, origin, read.frame)
-    return to_json(candidate)
+    return to_json(redrawing.stage(candidate, origin, read.frame))
 
 
 @job("recalibrate")
@@ -111,8 +110,9 @@ def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     anchor = accepted(result) if origin.acceptance and result.stops else taken(result)
     lineage = redrawing.lineage_of(parent.bundle, origin, anchor, result.counts)
     with tempfile.TemporaryDirectory() as scratch:
-        write_redrawn(candidate, parent.bundle, result, lineage, Path(scratch) / "bundle")
-        staging.push(Path(scratch) / "bundle", candidate.folder(staged.BUNDLE))
+        bundle = Path(scratch) / "bundle"
+        write_redrawn(candidate, parent.bundle, result, lineage, bundle)
+        candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
     note_written(candidate.uri)
     opened = open_run(candidate, spec, origin, parent, result, run=run)
     log.info("line_redrawn", value=result.threshold.value, step=result.step, **result.counts)

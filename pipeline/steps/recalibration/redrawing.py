@@ -9,18 +9,17 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
-from pipeline import staging
 from pipeline.config import DetectorSpec
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.lineage import Lineage
 from pipeline.errors import DataError
 from pipeline.recalibration import Anchor
-from pipeline.records import from_json, to_json
+from pipeline.records import to_json
+from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 
-ROWS, RECALIBRATION = "rows", "recalibration"
+ROWS, RECALIBRATION = "rows/rows.parquet", "recalibration"
 KIND = "recalibrated"
 
 
@@ -94,23 +93,20 @@ def given(window: RedrawnOn) -> dict[str, Any]:
     return {name: value for name, value in to_json(window).items() if name not in happened}
 
 
-def stage(candidate: Candidate, origin: Origin, rows: pd.DataFrame) -> None:
-    """Keep the origin and the rows beside the candidate's folders."""
-    staging.write_json(f"{candidate.uri}/origin.json", to_json(origin))
-    table = pa.Table.from_pandas(rows, preserve_index=False)
-    staging.write_table(f"{candidate.folder(ROWS)}/rows.parquet", table)
+def stage(candidate: Candidate, origin: Origin, rows: pd.DataFrame) -> Candidate:
+    """The candidate with its origin and its rows kept beside its folders."""
+    return staged.stage_table(staged.stage_origin(candidate, origin), ROWS, rows)
 
 
 def origin_of(candidate: Candidate) -> tuple[DetectorSpec, Origin]:
     """The detector as it was when the recalibration started, and all else that it is made of."""
-    origin = from_json(Origin, staging.read_json(f"{candidate.uri}/origin.json"))
+    origin = staged.staged_origin(candidate, Origin)
     return DetectorSpec.model_validate(origin.spec), origin
 
 
 def rows_of(candidate: Candidate) -> pd.DataFrame:
     """The rows of the window."""
-    rows: pd.DataFrame = staging.read_table(f"{candidate.folder(ROWS)}/rows.parquet").to_pandas()
-    return rows
+    return staged.staged_table(candidate, ROWS)
 
 
 def trained_until(bundle: Bundle) -> date:

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import lineage, log_context, settings, staging
+from pipeline import lineage, log_context, settings
 from pipeline.config import DetectorSpec
 from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.errors import PromotionConflict
@@ -55,7 +55,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         _refuse_other_champion(champion.version.number, origin)
     facts, replayed = compare_lines(candidate, result, champion)
     verdict = decide_redrawn(facts, Limits(spec.gate, spec.recalibration))
-    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+    with staged.pulled(candidate, staged.BUNDLE) as folder:
         bundle = load_bundle(folder)
         version = versions.register(
             client,

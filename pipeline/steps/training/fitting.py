@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
-from pipeline import lineage, settings, staging
+from pipeline import lineage, settings
 from pipeline.config import DetectorSpec, Model
 from pipeline.data.grid import as_day
 from pipeline.data.museum import read_museum
-from pipeline.data.split import Block, Blocks, Role, split
+from pipeline.data.split import Block, Role, split
 from pipeline.data.window import Manifest, read_training_window
 from pipeline.detector.bundle import write_bundle
 from pipeline.detector.calibrated import Calibration
@@ -56,14 +55,15 @@ def window(
     origin = staged.pin(spec, read.manifest, tuning.start if tuning else None)
     name = staged.name_candidate(origin)
     candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
-    staged.stage_origin(candidate, origin)
+    candidate = staged.stage_origin(candidate, origin)
     if tuning is not None:
         blocks = replace(blocks, train=Block("train", tuning.recent))
-        _stage_tuning(candidate, tuning)
-    _stage_blocks(candidate, blocks)
+        candidate = _stage_tuning(candidate, tuning)
+    for block in (blocks.train, blocks.calibration, blocks.test):
+        candidate = staged.stage_table(candidate, _path(block.role), block.frame)
     tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
-    _stage(candidate, MUSEUM, read_museum(here.storage, spec, read.manifest, without=tested))
-    return to_json(candidate)
+    museum = read_museum(here.storage, spec, read.manifest, without=tested)
+    return to_json(staged.stage_table(candidate, _path(MUSEUM), museum))
 
 
 @lineage.job("train")
@@ -87,7 +87,7 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory() as scratch:
         save_fitted(fitted, Path(scratch))
-        staging.push(Path(scratch), candidate.folder(staged.FIT))
+        candidate = staged.stage_folder(candidate, staged.FIT, Path(scratch))
     lineage.note_written(candidate.uri)
     opened = _opened(candidate, spec, manifest, fitted, run)
     measuring.trained(candidate.detector, time.monotonic() - began, now=datetime.now(UTC))
@@ -99,7 +99,7 @@ def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
     """Draw the threshold on the calibration block and write the bundle."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
-    with staging.pulled(candidate.folder(staged.FIT)) as folder:
+    with staged.pulled(candidate, staged.FIT) as folder:
         fitted = load_fitted(folder)
     scorer = Graph(fitted.graph).score
     drawn = draw(
@@ -110,7 +110,7 @@ def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
         smoothing=spec.smoothing,
         contexts=spec.contexts,
     )
-    _stage_bundle(candidate, fitted, drawn, manifest)
+    candidate = _stage_bundle(candidate, fitted, drawn, manifest)
     metrics = runs.threshold_metrics(drawn.threshold)
     runs.log_metrics(connect(settings.load()), candidate.run_id, metrics)
     return to_json(candidate)
@@ -118,15 +118,12 @@ def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
 
 def block_of(candidate: Candidate, role: Role) -> Block:
     """One staged block, as `window` shared it out."""
-    rows = staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{role}.parquet")
-    return Block(role, rows.to_pandas())
+    return Block(role, staged.staged_table(candidate, _path(role)))
 
 
 def museum_of(candidate: Candidate) -> pd.DataFrame:
     """Other days with confirmed incidents, as `window` staged them; may be empty."""
-    rows = staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{MUSEUM}.parquet")
-    museum: pd.DataFrame = rows.to_pandas()
-    return museum
+    return staged.staged_table(candidate, _path(MUSEUM))
 
 
 def described(candidate: Candidate, manifest: Manifest) -> str:
@@ -138,11 +135,16 @@ def described(candidate: Candidate, manifest: Manifest) -> str:
     ) + (f" Fine-tuned from version {start.version}." if start else "")
 
 
-def _stage_tuning(candidate: Candidate, tuning: Prepared) -> None:
+def _path(rows: str) -> str:
+    """Where staged rows lie in a candidate."""
+    return f"{staged.BLOCKS}/{rows}.parquet"
+
+
+def _stage_tuning(candidate: Candidate, tuning: Prepared) -> Candidate:
     with tempfile.TemporaryDirectory() as scratch:
         save_fitted(tuning.network, Path(scratch))
-        staging.push(Path(scratch), candidate.folder(staged.START))
-    _stage(candidate, OLDER, tuning.older)
+        candidate = staged.stage_folder(candidate, staged.START, Path(scratch))
+    return staged.stage_table(candidate, _path(OLDER), tuning.older)
 
 
 def _model_of(candidate: Candidate, spec: DetectorSpec) -> Model:
@@ -155,32 +157,22 @@ def _model_of(candidate: Candidate, spec: DetectorSpec) -> Model:
 def _warm_start_of(candidate: Candidate, spec: DetectorSpec) -> WarmStart | None:
     if staged.start_of(candidate) is None:
         return None
-    with staging.pulled(candidate.folder(staged.START)) as folder:
+    with staged.pulled(candidate, staged.START) as folder:
         network = load_fitted(folder)
-    rows = staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{OLDER}.parquet")
-    return WarmStart(network, Block("train", rows.to_pandas()), spec.fine_tuning.replay_share)
-
-
-def _stage_blocks(candidate: Candidate, blocks: Blocks) -> None:
-    for block in (blocks.train, blocks.calibration, blocks.test):
-        _stage(candidate, block.role, block.frame)
-
-
-def _stage(candidate: Candidate, name: str, frame: pd.DataFrame) -> None:
-    uri = f"{candidate.folder(staged.BLOCKS)}/{name}.parquet"
-    staging.write_table(uri, pa.Table.from_pandas(frame, preserve_index=False))
+    older = Block("train", staged.staged_table(candidate, _path(OLDER)))
+    return WarmStart(network, older, spec.fine_tuning.replay_share)
 
 
 def _stage_bundle(
     candidate: Candidate, fitted: FittedNetwork, drawn: Calibration, manifest: Manifest
-) -> None:
+) -> Candidate:
     spec, _ = staged.origin_of(candidate)
     data = to_json(manifest) | roles(spec)
     provenance = Provenance(data, code_version(), lock_hash(), staged.start_of(candidate))
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch)
         write_bundle(fitted, drawn, bundle, name=candidate.detector, provenance=provenance)
-        staging.push(bundle, candidate.folder(staged.BUNDLE))
+        return staged.stage_folder(candidate, staged.BUNDLE, bundle)
 
 
 def _opened(

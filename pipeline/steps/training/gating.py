@@ -72,7 +72,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
     client = connect(here)
     held = book.read(here, spec.name)
     champion = live.registered(here, client, held)
-    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+    with staged.pulled(candidate, staged.BUNDLE) as folder:
         bundle = load_bundle(folder)
         compared, blind = None, ""
         if champion is not None and champion.run_id != candidate.run_id:

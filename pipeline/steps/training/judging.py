@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import lineage, settings, staging
+from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle import Bundle, load_bundle
@@ -35,7 +35,7 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
     spec, _ = staged.origin_of(candidate)
     frame = rows_for(block_of(candidate, "test"), "test")
     with (
-        staging.pulled(candidate.folder(staged.BUNDLE)) as folder,
+        staged.pulled(candidate, staged.BUNDLE) as folder,
         tempfile.TemporaryDirectory() as scratch,
     ):
         bundle = load_bundle(folder)
@@ -45,7 +45,7 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
         for name, picture in pictures.items():
             (Path(scratch) / name).write_bytes(picture)
         (Path(scratch) / "tryout.json").write_text(json.dumps(to_json(tried), indent=1))
-        staging.push(Path(scratch), candidate.folder(staged.EVALUATION))
+        candidate = staged.stage_folder(candidate, staged.EVALUATION, Path(scratch))
         client = connect(settings.load())
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.EVALUATION)
         runs.log_metrics(client, candidate.run_id, _metrics(tried))
@@ -60,7 +60,7 @@ def drift(payload: dict[str, Any]) -> dict[str, Any]:
     frame = rows_for(block_of(candidate, "test"), "test")
     evaluation = tryout_of(candidate).evaluation
     with (
-        staging.pulled(candidate.folder(staged.BUNDLE)) as folder,
+        staged.pulled(candidate, staged.BUNDLE) as folder,
         tempfile.TemporaryDirectory() as scratch,
     ):
         bundle = load_bundle(folder)
@@ -79,7 +79,7 @@ def drift(payload: dict[str, Any]) -> dict[str, Any]:
             figures.drift_distances(verdict, spec.drift)
         )
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
-        staging.push(Path(scratch), candidate.folder(staged.DRIFT))
+        candidate = staged.stage_folder(candidate, staged.DRIFT, Path(scratch))
         record_drift(settings.load(), candidate, manifest.last_day, verdict)
         client = connect(settings.load())
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.DRIFT)
@@ -93,14 +93,12 @@ def drift(payload: dict[str, Any]) -> dict[str, Any]:
 
 def tryout_of(candidate: Candidate) -> Tryout:
     """What `evaluate` measured."""
-    content = staging.read_json(f"{candidate.folder(staged.EVALUATION)}/tryout.json")
-    return from_json(Tryout, content)
+    return from_json(Tryout, staged.staged_json(candidate, f"{staged.EVALUATION}/tryout.json"))
 
 
 def drift_of(candidate: Candidate) -> DriftVerdict:
     """What `drift` found."""
-    content = staging.read_json(f"{candidate.folder(staged.DRIFT)}/verdict.json")
-    return from_json(DriftVerdict, content)
+    return from_json(DriftVerdict, staged.staged_json(candidate, f"{staged.DRIFT}/verdict.json"))
 
 
 def _pictures(
