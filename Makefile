@@ -11,6 +11,8 @@ COMPILE := $(UV) pip compile --quiet --python-version 3.11 --annotation-style li
 # Its build differs by index, so that it alone has no hash.
 AS_LOCKED := awk '/^[^ ]/ {gpu = /^(nvidia-|triton|cuda-)/; torch = /^torch==/} \
   gpu || (torch && /--hash/) {next} torch {sub(/ \\$$/, "")} {print}'
+# Two processes, each file in one of them, so that what a file's tests share is made once.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 # Nothing but the files whose hashes stand in the lock; nothing is built, for what builds has no hash.
 CHECKED := --quiet --no-deps --require-hashes --only-binary :all:
 
@@ -33,15 +35,15 @@ image: secrets  ## build the application image, stamped with this commit
 	docker compose build --build-arg REVISION="$$(git describe --always --abbrev=40 --dirty=+changes --exclude '*' || echo unknown)" metrics
 
 test: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## every test, the real servers included
-	$(PY) -m pytest -m "not integration and not stack" -n 2
-	$(PY) -m pytest -m integration
+	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE)
+	$(PY) -m pytest -m integration $(SIDE_BY_SIDE)
 	$(PY) -m pytest -m stack
 
 test-stack: $(VENV)/dev $(VENV)/prometheus  ## docker-compose.yml without an engine, main job and breakage (as root)
 	$(PY) -m pytest -m stack -s
 
 test-fast: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## only the tests that start no server
-	$(PY) -m pytest -m "not integration and not stack" -n 2
+	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE)
 
 check: $(VENV)/dev  ## lint, format, types, import contracts
 	$(VENV)/bin/ruff check .
