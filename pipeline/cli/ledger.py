@@ -98,6 +98,9 @@ def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
 
 def _said_of(name: str, say: Callable[..., Book], who: str, why: str, *, alone: bool) -> int:
     """Vouch, and tell what was written; one that fails keeps nobody from the others."""
+    from pipeline.steps.oversight import vouching
+
+    answers = vouching.unsigned_answers(name) if say is vouching.adopt else []
     try:
         made = say(name, who=who, why=why)
     except PlimsollError as error:
@@ -106,7 +109,8 @@ def _said_of(name: str, say: Callable[..., Book], who: str, why: str, *, alone: 
         print(one_line(f"{name}: {error}"))
         return 2
     done = _entry_line(made.entries[-1]) if made.entries else "no ledger yet"
-    print(one_line(f"{name}: {done}"))
+    signed = f"; signed {', '.join(answers)}" if answers else ""
+    print(one_line(f"{name}: {done}{signed}"))
     return 0
 
 

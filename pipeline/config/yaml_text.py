@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from pipeline.config.limits import TAG, dangers
 from pipeline.config.shown import cut
 from pipeline.errors import ConfigError
 
-_TOLD, _LONGEST = 20, 800
+_SCREEN, _LONGEST = 1_900, 800
+"""Letters of a terminal of 24 lines, and of one mistake."""
 _READ_AS = {
     "bool": "true or false",
     "int": "a number",
@@ -55,11 +55,13 @@ class Document:
 
 
 def told(path: Path, mistakes: Iterable[Mistake]) -> str:
-    """One line a mistake; of very many, the first ones: to find the line of each takes long."""
-    found = list(islice(mistakes, _TOLD + 1))
-    lines = [f"{path}:{each.line}: {each.key}: {_short(each.problem)}" for each in found]
-    if len(found) > _TOLD:
-        lines[-1] = f"{path}: there are more mistakes; mend these first"
+    """One line a mistake; of more than a screen holds, the first ones."""
+    lines: list[str] = []
+    for each in mistakes:
+        if lines and sum(map(len, lines)) > _SCREEN:
+            lines.append(f"{path}: there are more mistakes; mend these first")
+            break
+        lines.append(f"{path}:{each.line}: {each.key}: {_short(each.problem)}")
     return "\n".join(lines)
 
 

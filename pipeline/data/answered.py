@@ -6,6 +6,7 @@ without a proof is an error by name. A row that is taken away is not missed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -43,6 +44,12 @@ def given_by(table: Table, last_day: date) -> list[dict[str, Any]]:
         if not answers.holds(_content(table, row), signature, trusted):
             raise UnprovenAnswer(_told(table, row, signature))
     return rows
+
+
+def unsigned(table: Table) -> dict[str, int]:
+    """How many rows of releases that did not sign there are, by who is said to have answered."""
+    rows = _rows(table, date.max) if current_version(table) is not None else []
+    return dict(Counter(str(row["author"]) for row in rows if not row["signature"]))
 
 
 def adopt(table: Table) -> int:

@@ -79,7 +79,8 @@ def test_of_ten_thousand_mistakes_the_first_are_told(tmp_path, kind):
 
     said = refusal(put(tmp_path, text))
 
-    assert len(said.splitlines()) == 21
+    assert 4 < len(said.splitlines()) < 40
+    assert said.endswith("there are more mistakes; mend these first")
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
@@ -214,9 +215,11 @@ def test_a_key_of_a_hundred_thousand_letters_is_told_at_once(tmp_path):
 
 
 def test_of_very_many_mistakes_the_first_are_told(tmp_path):
-    lines = refusal(put(tmp_path, after("\n".join(f"k{n}: 1" for n in range(500))))).splitlines()
+    said = refusal(put(tmp_path, after("\n".join(f"k{n}: 1" for n in range(500)))))
+    lines = said.splitlines()
 
-    assert len(lines) == 21
+    assert len(lines) > 4
+    assert len(said) < 24 * 100
     assert lines[-1].endswith("there are more mistakes; mend these first")
 
 

@@ -386,6 +386,7 @@ def test_an_installation_of_before_upgrades_with_one_command_and_loses_nothing(
 
     assert main(["ledger", "--adopt", "--reason", "upgrade", "--author", "ada"]) == 0
 
+    assert "signed 2 labels of ada" in capsys.readouterr().out
     held = book.proven(plant.here, "pumps")
     assert list(held.entries[:-1]) == before
     assert (held.last.decision.action, held.last.decision.who) == ("adoption", "ada")

@@ -47,9 +47,18 @@ def adopt(detector: str, *, who: str, why: str) -> Book:
         if held.entries and (strange or book.fault(here, held, every)):
             decision = _about(held, "adoption", who, why, {"bundles": _bundles(client, held)})
             held = _said(here, client, held, decision, every, keys_lost=True)
-        answered.adopt(Table(here.storage, detector, "labels"))
-        answered.adopt(Table(here.storage, detector, "decisions"))
+        for table in _answers_of(here, detector):
+            answered.adopt(table)
         return held
+
+
+def unsigned_answers(detector: str) -> list[str]:
+    """What an adoption would sign beside the ledger: how many answers, of whom."""
+    return [
+        f"{count} {table.name if count > 1 else table.name.removesuffix('s')} of {author}"
+        for table in _answers_of(settings.load(), detector)
+        for author, count in sorted(answered.unsigned(table).items())
+    ]
 
 
 def restored(detector: str, *, who: str, why: str) -> Book:
@@ -184,6 +193,10 @@ def _bundles(client: Client, held: Book) -> dict[str, str]:
             # It can be no way back any more; what is live does not depend on it.
             log.warning("not_vouched_for", version=version.number, reason=str(error))
     return found
+
+
+def _answers_of(here: Settings, detector: str) -> tuple[Table, ...]:
+    return Table(here.storage, detector, "labels"), Table(here.storage, detector, "decisions")
 
 
 def _is_of(held: Book, head: Head) -> bool:
