@@ -24,18 +24,18 @@ import psutil
 import psycopg2
 
 from pipeline.metrics import store
-from pipeline.metrics.reading import (
+from pipeline.metrics.readings import (
     Content,
-    Drifted,
-    Ingested,
-    Live,
-    Moved,
+    DriftReading,
+    FitReading,
+    IngestedReading,
+    LedgerReading,
+    LiveReading,
+    OpenItemsReading,
     Reading,
-    Scored,
-    Standing,
+    ScoredReading,
+    SeriesDrift,
     Topic,
-    Trained,
-    Trust,
 )
 from tests.postgres_server import execute, fresh_database, running_postgres
 
@@ -47,18 +47,21 @@ DAGS = ("ingest", "load", "score", "train", "recalibrate", "label", "housekeepin
 RULES = ("out_of_range", "stuck_sensor", "duplicate", "missing_value")
 
 CONTENTS: dict[Topic, Content] = {
-    "ingested": Ingested(1440, dict.fromkeys(RULES, 3), 0.98),
-    "scored": Scored(
+    "ingested": IngestedReading(1440, dict.fromkeys(RULES, 3), 0.98),
+    "scored": ScoredReading(
         1440, 14, {"0.5": 1.0, "0.9": 2.0, "0.95": 3.0, "0.99": 4.0}, 1.1, 0.4, 3.9, 3.5, 4.4, 0.01
     ),
-    "drifted": Drifted(
-        tuple(Moved(name, 0.1, 0.4) for name in ("score", *(f"channel_{n:02}" for n in range(20)))),
+    "drifted": DriftReading(
+        tuple(
+            SeriesDrift(name, 0.1, 0.4)
+            for name in ("score", *(f"channel_{n:02}" for n in range(20)))
+        ),
         0.8,
     ),
-    "trained": Trained(12.5),
-    "live": Live(3, NOW, NOW, NOW),
-    "trust": Trust(faults=0),
-    "standing": Standing(incidents=2, labels=5, muted=1, unsettled=0, last=None),
+    "trained": FitReading(12.5),
+    "live": LiveReading(3, NOW, NOW, NOW),
+    "trust": LedgerReading(faults=0),
+    "standing": OpenItemsReading(incidents=2, labels=5, muted=1, unsettled=0, last=None),
 }
 
 

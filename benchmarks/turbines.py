@@ -38,9 +38,9 @@ from pipeline.data.split import Blocks, split
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.graph import Graph
 from pipeline.detector.schema import schema_for
-from pipeline.detector.scored import Rows, Scored, Scorer
+from pipeline.detector.scored import Rows, Scorer, WindowScores
 from pipeline.detector.training import fit
-from pipeline.evaluation.metrics import evaluate, judged_rows
+from pipeline.evaluation.metrics import evaluate, evaluated_rows
 
 TRAINED = (date(2014, 1, 1), date(2014, 3, 31))
 JUDGED = (date(2014, 4, 1), date(2015, 12, 31))
@@ -111,10 +111,10 @@ def pyod(make: Callable[[int], Any]) -> Fit:
         detector = make(seed)
         detector.fit((train - mean) / scale)
 
-        def score(rows: Rows) -> Scored:
+        def score(rows: Rows) -> WindowScores:
             values = detector.decision_function((rows - mean) / scale).astype(np.float32)
             # Plimsoll's scores are positive; this keeps PyOD's order and makes them so.
-            return Scored(np.log1p(np.exp(values)), np.zeros_like(rows))
+            return WindowScores(np.log1p(np.exp(values)), np.zeros_like(rows))
 
         return score
 
@@ -198,7 +198,7 @@ def measure(
 
 def _judged(scorer: Scorer, frame: pd.DataFrame, spec: DetectorSpec) -> Any:
     rows = frame[list(spec.columns.feature_columns)].to_numpy(np.float32)
-    return judged_rows(frame, scorer(rows).score, spec.columns)
+    return evaluated_rows(frame, scorer(rows).score, spec.columns)
 
 
 def table(results: list[Result]) -> Iterator[str]:

@@ -42,13 +42,13 @@ recorded; trigger the DAG again.
 def decide(detector: str, *, params: Handed = None) -> Handed:
     """Record the decision of the user who triggered this run."""
     from pipeline.steps.people import deciding
-    from pipeline.steps.people.answers import Signature
+    from pipeline.steps.people.answers import Author
 
     return deciding.decide(
         detector,
         params["channel"],
         params["decision"],
-        Signature(forms.triggered_by(), datetime.now(UTC), this_run()),
+        Author(forms.triggered_by(), datetime.now(UTC), this_run()),
         entity=params.get("entity"),
         since=params["since"],
         note=params["note"] or "",

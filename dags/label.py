@@ -43,11 +43,11 @@ recorded; trigger the DAG again.
 def label(detector: str, *, params: Handed = None) -> Handed:
     """Record the verdict of the user who triggered this run."""
     from pipeline.steps.people import labelling
-    from pipeline.steps.people.answers import Answer, Signature
+    from pipeline.steps.people.answers import Author, LabelRequest
 
     said = {name: params.get(name) for name in ("incident", "start", "end", "entity")}
-    answer = Answer(verdict=params["verdict"], note=params["note"] or "", **said)
-    by = Signature(forms.triggered_by(), datetime.now(UTC), this_run())
+    answer = LabelRequest(verdict=params["verdict"], note=params["note"] or "", **said)
+    by = Author(forms.triggered_by(), datetime.now(UTC), this_run())
     return labelling.label(detector, answer, by)
 
 

@@ -100,9 +100,9 @@ def recalibrate(candidate: Handed) -> Handed:
 @task
 def gate(candidate: Handed) -> Handed:
     """Ask every gate question; register the version with its card, passed or rejected."""
-    from pipeline.steps.recalibration import redrawn_gate
+    from pipeline.steps.recalibration import recalibration_gate
 
-    return _shown(redrawn_gate.gate(candidate, run=this_run()))
+    return _shown(recalibration_gate.gate(candidate, run=this_run()))
 
 
 def recalibrate_dag(spec: DetectorSpec) -> DAG:
@@ -167,7 +167,7 @@ def _acceptance(params: Handed) -> Handed:
     """Who accepts what lies beyond the bounds, and why; None where nobody does."""
     if not params["accept_beyond_bounds"]:
         return None
-    from pipeline.steps.recalibration.redrawing import Acceptance
+    from pipeline.steps.recalibration.recalibration_origin import Acceptance
 
     if not (params["reason"] or "").strip():
         msg = "accept_beyond_bounds needs a reason, one sentence; it goes into the ledger."

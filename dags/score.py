@@ -99,9 +99,9 @@ def watch(detector: str) -> list[str]:
 
     What drift says of a version that has to go is void.
     """
-    from pipeline.steps.operation import watching
+    from pipeline.steps.operation import promotion_watch
 
-    outcome = watching.watch(detector, day_of_this_run(), run=this_run())
+    outcome = promotion_watch.watch(detector, day_of_this_run(), run=this_run())
     log.info("promotion_watched", **outcome)
     if not outcome["tripped"]:
         return ["ask"]
@@ -118,11 +118,11 @@ def watch(detector: str) -> list[str]:
 @task
 def ask(detector: str) -> Handed:
     """What drift asks for, where it was not asked for not long ago."""
-    from pipeline.steps.operation import asking
+    from pipeline.steps.operation import training_request
 
     day, now = day_of_this_run(), datetime.now(UTC)
     for action in _ACTIONS:
-        asked = asking.ask(detector, day, action=action, run=this_run(), now=now)
+        asked = training_request.ask(detector, day, action=action, run=this_run(), now=now)
         if asked is not None:
             return asked
     return skip("nothing_asked", "Drift calls for nothing, or it was asked for not long ago.")

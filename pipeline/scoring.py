@@ -15,8 +15,8 @@ import structlog
 from numpy.typing import NDArray
 
 from pipeline.detector.bundle import Bundle
-from pipeline.detector.finishing import Finished, finish
 from pipeline.detector.inputs import as_rows
+from pipeline.detector.postprocessing import PostprocessedScores, postprocess
 from pipeline.detector.scored import Rows
 from pipeline.detector.windows import Windows, windows
 
@@ -153,7 +153,7 @@ def _finished(
     error: NDArray[np.float32],
     values: Rows,
     line: Timeline | None,
-) -> Finished:
+) -> PostprocessedScores:
     """The graph's scores as the line is held against them.
 
     `values` are the rows as they were measured: a muted channel still names a context.
@@ -163,7 +163,7 @@ def _finished(
 
         line = subset(line, cut.end)
     rows = values if bundle.finish.contexts is None else values[cut.end]
-    return finish(score, error, rows, line, bundle.finish)
+    return postprocess(score, error, rows, line, bundle.finish)
 
 
 def _answers(bundle: Bundle, rows: ScoredRows) -> dict[str, Any]:

@@ -8,25 +8,29 @@ import pytest
 
 from pipeline.ledger import Decision, Entry
 from pipeline.settings import Settings
-from pipeline.steps import book, live, measuring
-from pipeline.steps.live import Live
+from pipeline.steps import ledger_state, live, metrics_hooks
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.oversight import trust
 
 
 def write(here: Settings, decision: Decision) -> None:
     """Append one decision, and keep the head as whoever appends does."""
-    book.keep_head(here, book.append(here, book.proven(here, decision.detector), decision))
+    ledger_state.keep_head(
+        here, ledger_state.append(here, ledger_state.verified(here, decision.detector), decision)
+    )
 
 
 def entries(here: Settings, detector: str) -> list[Entry]:
     """All entries, oldest first; fails where the ledger does not hold."""
-    return list(book.proven(here, detector).entries)
+    return list(ledger_state.verified(here, detector).entries)
 
 
-def live_is(monkeypatch: pytest.MonkeyPatch, found: Callable[[str, str], Live | None]) -> None:
+def live_is(
+    monkeypatch: pytest.MonkeyPatch, found: Callable[[str, str], LoadedVersion | None]
+) -> None:
     """Let `found(detector, alias)` say what is live, instead of a ledger and a registry."""
     monkeypatch.setattr(live, "champion_or_none", lambda detector: found(detector, "champion"))
     monkeypatch.setattr(live, "challenger", lambda detector: found(detector, "challenger"))
     monkeypatch.setattr(live, "previous", lambda detector: found(detector, "previous"))
-    monkeypatch.setattr(measuring, "connect", lambda _: None)
+    monkeypatch.setattr(metrics_hooks, "connect", lambda _: None)
     monkeypatch.setattr(trust, "faults_of", lambda *_: ())

@@ -12,6 +12,7 @@ from pipeline.ledger import (
     Head,
     answers,
     chain,
+    champions_in_order,
     changes,
     digest_of,
     evidence_of,
@@ -19,15 +20,14 @@ from pipeline.ledger import (
     from_row,
     head_of,
     heads,
-    line_of_champions,
-    standing,
+    live_state,
     taken_back,
     to_row,
 )
 from pipeline.ledger.entries import hash_of
-from pipeline.ledger.keys import drawn, private_key, public_keys
+from pipeline.ledger.keys import new_private_key, private_key, public_keys
 
-KEY, NEXT, STRANGER = drawn(), drawn(), drawn()
+KEY, NEXT, STRANGER = new_private_key(), new_private_key(), new_private_key()
 TRUSTED = (KEY.public, NEXT.public)
 
 
@@ -195,7 +195,7 @@ def test_a_restoration_says_which_head_it_takes_the_place_of():
     assert fault(again, kept=kept) == ""
     by_stranger = [*entries[:2], chain(said, entries[1], STRANGER)]
     assert "not proven" in fault(by_stranger, kept=kept)
-    assert standing(again).version == 2
+    assert live_state(again).version == 2
 
 
 def test_a_key_that_was_replaced_signs_nothing_any_more():
@@ -229,7 +229,7 @@ def test_an_adoption_by_a_key_that_was_replaced_vouches_for_nothing():
 
 
 def test_an_approval_that_nobody_gave_is_found():
-    people = drawn()
+    people = new_private_key()
     given = answers.as_text({"who": "ada", "answer": "Approve"}, people)
     forged = answers.as_text({"who": "ada", "answer": "Approve"}, STRANGER)
 
@@ -261,14 +261,14 @@ def test_what_was_live_at_a_moment_is_what_the_entries_before_it_say():
     )
 
     def live(*day: int) -> int | None:
-        found = standing(entries, datetime(*day, 3, tzinfo=UTC))
+        found = live_state(entries, datetime(*day, 3, tzinfo=UTC))
         return found.version if found else None
 
     assert [live(2014, 3, 1), live(2014, 4, 1), live(2014, 4, 2), live(2014, 4, 9)] == [
         None, 1, 2, 3
     ]  # fmt: skip
     assert live(2014, 5, 2) is None
-    assert standing(entries) is None
+    assert live_state(entries) is None
 
 
 def test_a_head_is_proven_by_the_key_of_the_ledger_and_is_of_one_detector():
@@ -302,7 +302,7 @@ def test_a_list_of_public_keys_is_read_in_its_order():
 
 def line_after(*steps: int) -> tuple[int, ...]:
     """The line of champions after promotions (positive) and rollbacks to a version (negative)."""
-    return line_of_champions(
+    return champions_in_order(
         [
             replace(decision(abs(step)), action="promotion" if step > 0 else "rollback")
             for step in steps
@@ -332,7 +332,7 @@ def test_rejections_change_nothing_that_is_live():
     entries = ledger(decision(1), decision(2), decision(3, "rejection"))
 
     assert [made.version for made in changes(entries)] == [1, 2]
-    assert standing(entries).version == 2
+    assert live_state(entries).version == 2
     assert evidence_of(entries[0].decision) == {}
 
 

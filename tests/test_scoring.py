@@ -13,9 +13,9 @@ from pipeline.detector.bundle import load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.contexts import ContextFactors
 from pipeline.detector.description import Provenance
-from pipeline.detector.finishing import Finish
 from pipeline.detector.frames import feature_values, timeline_of
 from pipeline.detector.graph import Graph
+from pipeline.detector.postprocessing import ScorePostprocessing
 from pipeline.detector.training import fit
 from pipeline.detector.windows import windows
 from pipeline.errors import DataError
@@ -257,7 +257,7 @@ def test_a_window_belongs_to_the_context_of_its_last_row(windowed_bundle):
     frame = timed(normal_rows(30), machine="a")
     frame["load"] = np.tile([0.0, 0.0, 1.0, 0.0, 1.0], 6)
     by_load = ContextFactors("column", CHANNELS.index("load"), {"0": 1.0, "1": 4.0})
-    told = replace(windowed_bundle.description, finish=Finish(contexts=by_load))
+    told = replace(windowed_bundle.description, finish=ScorePostprocessing(contexts=by_load))
 
     found = score_rows(replace(windowed_bundle, description=told), frame).score
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Recalibration, Threshold
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.recalibration.bounds import moves, stops
 from pipeline.recalibration.levels import Levels
@@ -55,5 +55,5 @@ def _counted(scores: NDArray[np.float64]) -> FalseStops:
     return FalseStops(n, moved / n, stopped / n)
 
 
-def _drawn(score: NDArray[np.float64]) -> DrawnThreshold:
+def _drawn(score: NDArray[np.float64]) -> ThresholdEstimate:
     return THRESHOLDS["conformal"](score, alpha=Threshold().alpha, n_effective=len(score))

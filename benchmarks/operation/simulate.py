@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from pipeline.data.timeline import Timeline
-from pipeline.detector.reference import Reference, draw_reference
+from pipeline.detector.reference import Reference, sample_reference
 
 SIGMA = 0.8
 MONTHS = 12
@@ -88,7 +88,7 @@ def made(setting: Setting, rng: np.random.Generator) -> Year:
         level=level,
         anomalous=anomalous,
         line=line,
-        reference=draw_reference(
+        reference=sample_reference(
             np.zeros((n, 1), dtype=np.float32), calibration.astype(np.float32), before
         ),
         start=_quantile(usual),

@@ -152,12 +152,12 @@ def state() -> Answer:
     from pipeline.data.fingerprint import fingerprint, row_hashes
     from pipeline.registry import versions
     from pipeline.registry.connection import connect
-    from pipeline.steps import book
+    from pipeline.steps import ledger_state
     from pipeline.tables import Table
 
     here = settings.load()
     client = connect(here)
-    held = book.proven(here, NAME)
+    held = ledger_state.verified(here, NAME)
     scores = tables.read(Table(here.storage, NAME, "scores"))
     return {
         "live": look(),
@@ -198,7 +198,7 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
     from pipeline.steps import candidate as staged
     from pipeline.steps.candidate import Candidate
     from pipeline.steps.training import fitting
-    from pipeline.steps.training.gating import Judged
+    from pipeline.steps.training.gating import JudgedCandidate
 
     window = fitting.window(NAME, as_of.isoformat())
     candidate = from_json(Candidate, fitting.calibrate(fitting.train(window, run="bench")))
@@ -211,7 +211,7 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
         )
     about = {"gate": "passed", tags.KIND: "trained", tags.WEIGHTS_OF: str(version.number)}
     versions.describe(client, NAME, version.number, card="Passed", tags=about)
-    judged = Judged(
+    judged = JudgedCandidate(
         candidate=replace(candidate, page=""),
         version=version.number,
         passed=True,
@@ -225,10 +225,10 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
 
 def _redrawn() -> Answer:
     """Version 2: the line of version 1 drawn anew; what `promote` takes."""
-    from pipeline.steps.recalibration import recalibrating, redrawn_gate
+    from pipeline.steps.recalibration import recalibrating, recalibration_gate
 
     window = recalibrating.window(NAME, _day(SCORED[0]).isoformat())
-    judged = redrawn_gate.gate(recalibrating.recalibrate(window, run="bench"), run="bench")
+    judged = recalibration_gate.gate(recalibrating.recalibrate(window, run="bench"), run="bench")
     return judged | {"passed": True}
 
 

@@ -13,15 +13,15 @@ from benchmarks.operation.simulate import ALPHA, MONTHS, Setting, Year, made, tr
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.data.timeline import subset
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import rate_interval
 from pipeline.recalibration import (
     Anchor,
     Recalibrated,
     WindowRows,
-    accepted,
+    accepted_anchor,
     recalibrate,
-    taken,
+    unforced_anchor,
 )
 from pipeline.recalibration.clusters import cluster_numbers
 
@@ -72,7 +72,7 @@ def live(
         _score(told, year, here, current.value, setting, rng)
         result = _recalibrated(told, year, here.stop, setting, config, current, anchor)
         if not result.stops or answer:
-            anchor = accepted(result) if result.stops else taken(result)
+            anchor = accepted_anchor(result) if result.stops else unforced_anchor(result)
             current = result.threshold
         rates.append(true_rate(current.value, year.level[here]))
         lines.append(current.value / year.start)
@@ -99,11 +99,11 @@ def _blank(year: Year) -> _Told:
     )
 
 
-def _first(year: Year) -> tuple[DrawnThreshold, Anchor]:
+def _first(year: Year) -> tuple[ThresholdEstimate, Anchor]:
     """The true line and the true level, as if drawn on the month before."""
     n = len(year.score) // MONTHS
     line = year.start
-    drawn = DrawnThreshold(
+    drawn = ThresholdEstimate(
         value=line,
         method="conformal",
         alpha=ALPHA,
@@ -152,7 +152,7 @@ def _recalibrated(
     end: int,
     setting: Setting,
     config: Recalibration,
-    current: DrawnThreshold,
+    current: ThresholdEstimate,
     anchor: Anchor,
 ) -> Recalibrated:
     first = max(0, end - round(config.window_days * setting.rows / 30))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.timeline import Timeline, effective_rows, subset
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds import conformal
 from pipeline.evaluation.rate import log_score
 
@@ -117,10 +117,10 @@ POLICIES: dict[str, Policy] = {
 def _conformal(past: Past, kept: NDArray[np.bool_]) -> Line:
     score = past.score[kept]
     worth = effective_rows(log_score(score), subset(past.line, kept))
-    return line_of(conformal.draw(score, alpha=past.alpha, n_effective=worth))
+    return line_of(conformal.estimate(score, alpha=past.alpha, n_effective=worth))
 
 
-def line_of(drawn: DrawnThreshold) -> Line:
+def line_of(drawn: ThresholdEstimate) -> Line:
     """A drawn threshold as a line."""
     return Line(drawn.value, *drawn.interval)
 

@@ -22,7 +22,7 @@ from pipeline.steps.operation import drifting
 from pipeline.steps.operation.incidents import incidents_between
 from pipeline.steps.operation.scoring import score_days
 from pipeline.steps.people.labelling import flagged_episodes
-from pipeline.steps.recalibration import recalibrating, redrawn_gate
+from pipeline.steps.recalibration import recalibrating, recalibration_gate
 from pipeline.steps.training import fitting, gating, judging
 from pipeline.tables import Table
 
@@ -120,7 +120,7 @@ def _recalibrate(as_of: date) -> tuple[str, str]:
     candidate = recalibrating.window(DETECTOR, as_of.isoformat())
     if "skipped" in candidate:
         return "kept", str(candidate["skipped"])
-    judged = redrawn_gate.gate(recalibrating.recalibrate(candidate, run=RUN), run=RUN)
+    judged = recalibration_gate.gate(recalibrating.recalibrate(candidate, run=RUN), run=RUN)
     outcome = promote(judged, answer=None, run=RUN)
     return ("moved" if outcome["promoted"] else "stopped"), str(outcome["reason"])
 

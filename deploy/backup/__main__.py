@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from deploy.backup.creating import create
-from deploy.backup.manifest import Manifest
+from deploy.backup.manifest import BackupManifest
 from deploy.backup.own_keys import own_key, trust_of
 from deploy.backup.restoring import restore
 from deploy.backup.sources import embedded_sources, sources_of, target_at
@@ -47,7 +47,7 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
-def _done(parsed: argparse.Namespace) -> Manifest:
+def _done(parsed: argparse.Namespace) -> BackupManifest:
     place = target_at(parsed.place, os.environ)
     if parsed.command == "verify":
         return verify(place, trust_of(parsed.public_key, unsigned=parsed.unsigned))
@@ -63,7 +63,7 @@ def _done(parsed: argparse.Namespace) -> Manifest:
         return restore(sources, place, trust=trust, replace=parsed.replace, say=say)
 
 
-def _told(manifest: Manifest) -> str:
+def _told(manifest: BackupManifest) -> str:
     return (
         f"backup of {manifest.created_at}: {len(manifest.databases)} databases, "
         f"{len(manifest.tables)} tables, {len(manifest.files)} files, {manifest.size / 1e6:.1f} MB"

@@ -35,8 +35,8 @@ from deploy.backup.cut import (
 from deploy.backup.errors import BackupError
 from deploy.backup.manifest import (
     NAME,
+    BackupManifest,
     FileEntry,
-    Manifest,
     dumped,
     refuse_strangers,
     stored,
@@ -54,7 +54,7 @@ LEDGER = "ledger"
 
 def create(
     sources: Sources, target: Place, *, now: datetime, say: Say, key: PrivateKey
-) -> Manifest:
+) -> BackupManifest:
     """Back up `sources` into the empty place `target`, signed by `key`; what the manifest says.
 
     Raises:
@@ -76,7 +76,7 @@ def create(
             say(f"copying {name}")
             files |= _copied(store, store.files(), target.below(stored(name)), name)
     _refuse_torn(target.below(stored(LAKE)), cuts)
-    manifest = Manifest(
+    manifest = BackupManifest(
         created_at=now.isoformat(),
         versions=_versions(sources),
         databases=sources.databases,

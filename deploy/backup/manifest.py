@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 
 from deploy.backup.errors import BackupError
 from deploy.backup.names import refuse_clashes, refuse_odd
-from deploy.backup.trust import OPTION, Trust
-from pipeline.ledger.keys import PrivateKey, Signature, proven
+from deploy.backup.trust import OPTION, ManifestTrust
+from pipeline.ledger.keys import PrivateKey, Signature, verifies
 
 NAME = "manifest.json"
 FORMAT, UNSIGNED = 2, 1
@@ -36,7 +36,7 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class BackupManifest:
     """A finished backup.
 
     Attributes:
@@ -78,14 +78,14 @@ def stored(store: str) -> str:
     return f"stores/{store}"
 
 
-def to_json(manifest: Manifest, key: PrivateKey) -> bytes:
+def to_json(manifest: BackupManifest, key: PrivateKey) -> bytes:
     """The manifest as a file, signed by `key`."""
     content = {"format": FORMAT, **asdict(manifest)}
     signature = asdict(key.sign(_canonical(content)))
     return json.dumps({**content, "signature": signature}, indent=1, sort_keys=True).encode()
 
 
-def from_json(text: bytes, where: str, trust: Trust) -> Manifest:
+def from_json(text: bytes, where: str, trust: ManifestTrust) -> BackupManifest:
     """Inverse of `to_json`; `where` is for messages.
 
     Raises:
@@ -116,7 +116,7 @@ def from_json(text: bytes, where: str, trust: Trust) -> Manifest:
     return manifest
 
 
-def refuse_strangers(manifest: Manifest, where: str) -> None:
+def refuse_strangers(manifest: BackupManifest, where: str) -> None:
     """Let a manifest pass whose files are dumps of its databases and files of its stores.
 
     Raises:
@@ -141,7 +141,7 @@ def refuse_strangers(manifest: Manifest, where: str) -> None:
     refuse_clashes(manifest.files, where)
 
 
-def _refuse_unsigned(where: str, trust: Trust) -> None:
+def _refuse_unsigned(where: str, trust: ManifestTrust) -> None:
     if not trust.unsigned:
         msg = (
             f"{where} is not signed, as those of earlier releases are: whoever could write there "
@@ -151,7 +151,9 @@ def _refuse_unsigned(where: str, trust: Trust) -> None:
         raise BackupError(msg)
 
 
-def _refuse_unproven(content: Mapping[str, Any], proof: Any, where: str, trust: Trust) -> None:
+def _refuse_unproven(
+    content: Mapping[str, Any], proof: Any, where: str, trust: ManifestTrust
+) -> None:
     try:
         signature = TypeAdapter(Signature).validate_python(proof)
     except ValueError as error:
@@ -169,7 +171,7 @@ def _refuse_unproven(content: Mapping[str, Any], proof: Any, where: str, trust: 
             "whose backup it is."
         )
         raise BackupError(msg)
-    if not proven(_canonical(content), signature, trust.keys):
+    if not verifies(_canonical(content), signature, trust.keys):
         msg = (
             f"{where} was changed after {signature.key} had signed it: it is damaged or forged. "
             "Use another backup."
@@ -177,9 +179,9 @@ def _refuse_unproven(content: Mapping[str, Any], proof: Any, where: str, trust: 
         raise BackupError(msg)
 
 
-def _manifest(content: dict[str, Any], where: str) -> Manifest:
+def _manifest(content: dict[str, Any], where: str) -> BackupManifest:
     try:
-        return TypeAdapter(Manifest).validate_python(content)
+        return TypeAdapter(BackupManifest).validate_python(content)
     except ValueError as error:
         told = " ".join(str(error).split())[:_SHOWN]
         msg = f"{where} is not a manifest ({told}): the backup is damaged. Use another one."

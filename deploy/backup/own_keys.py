@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.backup.trust import OPTION, Trust
+from deploy.backup.trust import OPTION, ManifestTrust
 from pipeline import settings
 from pipeline.ledger import keyring
 from pipeline.ledger.keys import PrivateKey, public_keys
@@ -17,12 +17,12 @@ def own_key() -> PrivateKey:
     return keyring.signer(settings.load(), "backup")
 
 
-def trust_of(given: str | None, *, unsigned: bool) -> Trust:
+def trust_of(given: str | None, *, unsigned: bool) -> ManifestTrust:
     """The key that the command line gives, else those of this deployment.
 
     Raises:
         ConfigError: a word that is no key.
     """
     if given:
-        return Trust(public_keys(given, OPTION), unsigned)
-    return Trust(keyring.trusted(settings.load(), "backup"), unsigned)
+        return ManifestTrust(public_keys(given, OPTION), unsigned)
+    return ManifestTrust(keyring.trusted(settings.load(), "backup"), unsigned)

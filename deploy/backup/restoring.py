@@ -8,24 +8,24 @@ from dataclasses import replace
 
 from deploy.backup import copying, databases
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import FileEntry, Manifest, stored
+from deploy.backup.manifest import BackupManifest, FileEntry, stored
 from deploy.backup.places import Place, in_parallel
 from deploy.backup.sources import Sources
-from deploy.backup.trust import Trust
+from deploy.backup.trust import ManifestTrust
 from deploy.backup.verifying import verify
 from pipeline import settings
 from pipeline.errors import ConfigError, DataError
-from pipeline.steps.oversight import vouching
+from pipeline.steps.oversight import ledger_statements
 
 
 def restore(
     sources: Sources,
     backup: Place,
     *,
-    trust: Trust,
+    trust: ManifestTrust,
     replace: bool,
     say: Callable[[str], None],
-) -> Manifest:
+) -> BackupManifest:
     """Make `sources` what they were; with `replace`, what is there is deleted first.
 
     Everything that can be known is checked before anything is changed. Files come first and the
@@ -52,7 +52,7 @@ def restore(
     return manifest
 
 
-def _note_restoration(manifest: Manifest, lake: Place, say: Callable[[str], None]) -> None:
+def _note_restoration(manifest: BackupManifest, lake: Place, say: Callable[[str], None]) -> None:
     """Say in each ledger, signed, that it came back: what was decided since is lost, and told.
 
     Lake, keys and databases are back, and no service runs yet.
@@ -63,12 +63,12 @@ def _note_restoration(manifest: Manifest, lake: Place, say: Callable[[str], None
         for detector in manifest.detectors:
             say(f"{detector} is as it was on {manifest.created_at}")
             try:
-                vouching.note_restoration(here, detector, who=getpass.getuser(), why=why)
+                ledger_statements.note_restoration(here, detector, who=getpass.getuser(), why=why)
             except (ConfigError, DataError) as error:
                 say(f"warning: its ledger does not say that it was restored: {error}")
 
 
-def _refuse_misfit(sources: Sources, manifest: Manifest) -> None:
+def _refuse_misfit(sources: Sources, manifest: BackupManifest) -> None:
     if strangers := sorted(set(manifest.stores) - set(sources.stores)):
         msg = f"The backup holds {', '.join(strangers)}, which this deployment does not name."
         raise BackupError(msg)
@@ -86,7 +86,7 @@ def _refuse_misfit(sources: Sources, manifest: Manifest) -> None:
         raise BackupError(msg)
 
 
-def _refuse_filled(sources: Sources, manifest: Manifest) -> None:
+def _refuse_filled(sources: Sources, manifest: BackupManifest) -> None:
     filled = [
         f"database {n}" for n in databases.filled_databases(sources.server, manifest.databases)
     ]
@@ -99,7 +99,7 @@ def _refuse_filled(sources: Sources, manifest: Manifest) -> None:
         raise BackupError(msg)
 
 
-def _restore_store(target: Place, store: str, backup: Place, manifest: Manifest) -> None:
+def _restore_store(target: Place, store: str, backup: Place, manifest: BackupManifest) -> None:
     target.empty()
     folder = stored(store)
     source = backup.below(folder)

@@ -10,7 +10,7 @@ OPTION = "--public-key"
 
 
 @dataclass(frozen=True)
-class Trust:
+class ManifestTrust:
     """What proves a manifest.
 
     Attributes:

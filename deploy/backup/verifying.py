@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from deploy.backup import copying
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import NAME, FileEntry, Manifest, from_json
+from deploy.backup.manifest import NAME, BackupManifest, FileEntry, from_json
 from deploy.backup.places import Place, in_parallel
-from deploy.backup.trust import Trust
+from deploy.backup.trust import ManifestTrust
 
 _NAMED = 3  # files that a message names
 
 
-def verify(backup: Place, trust: Trust) -> Manifest:
+def verify(backup: Place, trust: ManifestTrust) -> BackupManifest:
     """Read every file of the backup; its manifest, if it is proven and all are there unchanged.
 
     Raises:
@@ -43,7 +43,7 @@ def verify(backup: Place, trust: Trust) -> Manifest:
     return manifest
 
 
-def _refuse_added(backup: Place, manifest: Manifest) -> None:
+def _refuse_added(backup: Place, manifest: BackupManifest) -> None:
     if added := sorted(set(backup.files()) - set(manifest.files) - {NAME}):
         msg = (
             f"{backup.uri}: {len(added)} files are there that the manifest does not list "

@@ -14,7 +14,7 @@ from pipeline.data.sources.la_haute_borne import fetch
 
 
 @dataclass(frozen=True)
-class Fault:
+class PlantedFault:
     """One planted fault.
 
     Attributes:
@@ -46,13 +46,13 @@ def stuck_anemometer(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 FAULTS = (
-    Fault(date(2014, 7, 1), "power arrives in W instead of kW", power_in_watts),
-    Fault(date(2014, 7, 2), "half of the rows are missing", half_missing),
-    Fault(date(2014, 7, 3), "one anemometer is stuck all day", stuck_anemometer),
+    PlantedFault(date(2014, 7, 1), "power arrives in W instead of kW", power_in_watts),
+    PlantedFault(date(2014, 7, 2), "half of the rows are missing", half_missing),
+    PlantedFault(date(2014, 7, 3), "one anemometer is stuck all day", stuck_anemometer),
 )
 
 
-def plant(fault: Fault, spec: DetectorSpec, *, cache: Path, data: Path) -> Path:
+def plant(fault: PlantedFault, spec: DetectorSpec, *, cache: Path, data: Path) -> Path:
     """Write the fault's day where the source looks first; the file."""
     start = datetime.combine(fault.day, time(), UTC)
     sample = LaHauteBorneSource(kind="la_haute_borne", replaced_days=None)
@@ -63,6 +63,6 @@ def plant(fault: Fault, spec: DetectorSpec, *, cache: Path, data: Path) -> Path:
     return path
 
 
-def mend(fault: Fault, *, data: Path) -> None:
+def mend(fault: PlantedFault, *, data: Path) -> None:
     """Take the faulty day away again."""
     (data / "drill" / f"{fault.day}.parquet").unlink()

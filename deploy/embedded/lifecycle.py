@@ -111,7 +111,7 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     secrets = completed(before.secrets) if before else new_secrets()
     stack = Stack(layout, ports, secrets)
     save_stack(stack)
-    keyring.draw_missing(layout.home)
+    keyring.create_missing(layout.home)
     _tell(stack)
     login = json.dumps({LOGIN: stack.secrets.airflow_password})
     write_private(layout.airflow / "logins.json", login + "\n")

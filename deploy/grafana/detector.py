@@ -13,8 +13,8 @@ from deploy.grafana.panels import (
     Dashboard,
     Kind,
     Panel,
+    PanelSection,
     Query,
-    Section,
 )
 
 
@@ -270,11 +270,11 @@ DETECTOR = Dashboard(
     title="Detector",
     told="One detector: its scores against its line, its data, its version, what it costs.",
     sections=(
-        Section("Now", _NOW),
-        Section("Scores", _SCORES),
+        PanelSection("Now", _NOW),
+        PanelSection("Scores", _SCORES),
         HISTORY,
-        Section("Data", _DATA),
-        Section("Life", _LIFE),
+        PanelSection("Data", _DATA),
+        PanelSection("Life", _LIFE),
     ),
     by_detector=True,
     since="now-30d",

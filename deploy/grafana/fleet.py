@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.grafana.panels import ORANGE, VERMILION, Dashboard, Panel, Query, Section
+from deploy.grafana.panels import ORANGE, VERMILION, Dashboard, Panel, PanelSection, Query
 
 # Alerts have no series while nothing is wrong; a known detector without any has 0.
 _ALERTS = (
@@ -152,8 +152,8 @@ FLEET = Dashboard(
     title="Detectors",
     told="All detectors: which of them needs somebody?",
     sections=(
-        Section("Now", _TOTALS),
-        Section("Each", (_ALL,)),
-        Section("Compared", _COMPARED),
+        PanelSection("Now", _TOTALS),
+        PanelSection("Each", (_ALL,)),
+        PanelSection("Compared", _COMPARED),
     ),
 )

@@ -14,8 +14,8 @@ from deploy.grafana.panels import (
     SKY,
     VERMILION,
     Panel,
+    PanelSection,
     Query,
-    Section,
 )
 
 
@@ -33,7 +33,7 @@ def _field(*path: str) -> str:
     return f"(content #>> '{{{','.join(path)}}}')::float8"
 
 
-HISTORY = Section(
+HISTORY = PanelSection(
     "By day (from Postgres)",
     (
         Panel(

@@ -70,7 +70,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Section:
+class PanelSection:
     """Panels under one heading, laid out from left to right."""
 
     title: str
@@ -93,6 +93,6 @@ class Dashboard:
     uid: str
     title: str
     told: str
-    sections: tuple[Section, ...]
+    sections: tuple[PanelSection, ...]
     by_detector: bool = False
     since: str = "now-7d"

@@ -10,8 +10,8 @@ from deploy.grafana.panels import (
     VERMILION,
     Dashboard,
     Panel,
+    PanelSection,
     Query,
-    Section,
 )
 
 _TARGETS = (
@@ -162,9 +162,9 @@ PLATFORM = Dashboard(
     title="Platform",
     told="What the detectors run on.",
     sections=(
-        Section("Targets", _TARGETS),
-        Section("Airflow (pushed by OTLP)", _AIRFLOW),
-        Section("Storage (SeaweedFS)", _STORAGE),
+        PanelSection("Targets", _TARGETS),
+        PanelSection("Airflow (pushed by OTLP)", _AIRFLOW),
+        PanelSection("Storage (SeaweedFS)", _STORAGE),
     ),
     since="now-1d",
 )

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from deploy.mlflow_login import session
 from deploy.mlflow_login.credentials import Credentials, login_in
-from deploy.mlflow_login.own_page import Origin, local_target
+from deploy.mlflow_login.own_page import RequestOrigin, local_target
 from deploy.mlflow_login.page import POLICY, login_page
 from deploy.mlflow_login.throttle import Throttle
 
@@ -51,12 +51,12 @@ _logger = logging.getLogger("uvicorn.error")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestFacts:
     """What the middleware reads of a request before it lets it in."""
 
     authorization: tuple[bytes, ...]
     cookies: tuple[bytes, ...]
-    origin: Origin
+    origin: RequestOrigin
     accepts_html: bool
     is_secure: bool
 
@@ -109,7 +109,7 @@ class LoginRequired:
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    def _refusal(self, scope: Scope, asked: Asked) -> Response | None:
+    def _refusal(self, scope: Scope, asked: RequestFacts) -> Response | None:
         """None when the request may go on."""
         wait_s = 0
         if len(asked.authorization) == 1:
@@ -129,7 +129,7 @@ class LoginRequired:
             return _to_login(scope)
         return _refused(401, UNAUTHENTICATED, _ASKED)
 
-    def _has_session(self, asked: Asked) -> bool:
+    def _has_session(self, asked: RequestFacts) -> bool:
         key, now = self._credentials.key, self._clock()
         shown = session.values_of(self._cookie, asked.cookies)
         return any(session.is_session(key, value, now) for value in shown)
@@ -140,7 +140,7 @@ class LoginRequired:
             _logger.warning("MLflow was asked with a wrong login")
         return right
 
-    async def _login(self, request: Request, asked: Asked) -> Response:
+    async def _login(self, request: Request, asked: RequestFacts) -> Response:
         target = local_target(request.query_params.get("to", "/"))
         if request.method in ("GET", "HEAD"):
             if self._has_session(asked):
@@ -160,7 +160,7 @@ class LoginRequired:
             else self._enter(form, target, asked)
         )
 
-    def _enter(self, form: bytes, target: str, asked: Asked) -> Response:
+    def _enter(self, form: bytes, target: str, asked: RequestFacts) -> Response:
         fields = parse_qs(form.decode("latin-1"))
         user, password = (fields.get(name, [""])[0] for name in ("user", "password"))
         if wait_s := self._throttle.wait_s():
@@ -171,16 +171,16 @@ class LoginRequired:
         value = session.new_session(self._credentials.key, self._clock())
         return _redirect(target, self._set_cookie(value, session.SESSION_S, asked))
 
-    def _logout(self, asked: Asked) -> Response:
+    def _logout(self, asked: RequestFacts) -> Response:
         if not asked.origin.may_use_session():
             return _refused(403, FOREIGN)
         return _redirect(f"{LOGIN}?signed_out=", self._set_cookie("", 0, asked))
 
-    def _set_cookie(self, value: str, lasts_s: int, asked: Asked) -> str:
+    def _set_cookie(self, value: str, lasts_s: int, asked: RequestFacts) -> str:
         return session.set_cookie(self._cookie, value, lasts_s=lasts_s, secure=asked.is_secure)
 
 
-def read_asked(scope: Scope) -> Asked:
+def read_asked(scope: Scope) -> RequestFacts:
     """What of a request decides whether it is let in."""
     authorization, cookies = [], []
     found = {}
@@ -191,7 +191,7 @@ def read_asked(scope: Scope) -> Asked:
             cookies.append(value)
         elif name in _DECISIVE:
             found[name] = value.decode("latin-1")
-    origin = Origin(
+    origin = RequestOrigin(
         scope["method"],
         host=found.get(b"host", ""),
         origin=found.get(b"origin", ""),
@@ -201,7 +201,7 @@ def read_asked(scope: Scope) -> Asked:
     )
     # A proxy that speaks TLS asks us without it; the browser knows, and may say so.
     secure = scope.get("scheme") == "https" or origin.origin.startswith("https://")
-    return Asked(
+    return RequestFacts(
         tuple(authorization),
         tuple(cookies),
         origin,

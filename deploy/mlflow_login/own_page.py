@@ -15,7 +15,7 @@ _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # printable ASCII without space a
 
 
 @dataclass(frozen=True)
-class Origin:
+class RequestOrigin:
     """What a browser says about where a request comes from; an empty string: nothing.
 
     Attributes:

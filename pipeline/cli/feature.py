@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
     from pipeline.errors import DataError
-    from pipeline.steps.people.answers import Signature
+    from pipeline.steps.people.answers import Author
     from pipeline.steps.people.deciding import decide
 
     # What the event says is printed below, in words.
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.detector,
         arguments.channel,
         arguments.decision,
-        Signature(arguments.author or getpass.getuser(), datetime.now(UTC)),
+        Author(arguments.author or getpass.getuser(), datetime.now(UTC)),
         entity=arguments.entity,
         since=arguments.since,
         note=arguments.note,

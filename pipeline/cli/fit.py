@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline.cli.blocks import blocks_of, settings_of
     from pipeline.config import Contexts, Smoothing, load_detector
-    from pipeline.config.model import Trained
+    from pipeline.config.model import TrainedModel
     from pipeline.detector.calibration import calibrate
     from pipeline.detector.graph import Graph
     from pipeline.detector.training import fit
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"Features: {', '.join(blocks.schema.features)}.",
         flush=True,
     )
-    steps = model.steps if isinstance(model, Trained) else 0
+    steps = model.steps if isinstance(model, TrainedModel) else 0
     fitted = fit(blocks.train, blocks.schema, model, score, threads=1, on_check=_Progress(steps))
     calibration = calibrate(
         blocks.calibration,

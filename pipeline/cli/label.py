@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
     from pipeline.steps.people import labelling
-    from pipeline.steps.people.answers import Answer, Signature
+    from pipeline.steps.people.answers import Author, LabelRequest
 
     # What the events say is printed below, in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.verdict is None:
         msg = "no verdict is given; add --verdict incident or --verdict normal, or use --list."
         raise DataError(msg)
-    answer = Answer(
+    answer = LabelRequest(
         verdict=arguments.verdict,
         note=arguments.note,
         incident=arguments.incident,
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         end=arguments.end,
         entity=arguments.entity,
     )
-    by = Signature(arguments.author or getpass.getuser(), now)
+    by = Author(arguments.author or getpass.getuser(), now)
     told = labelling.label(arguments.detector, answer, by)
     changed = f", {told['overruled']:,} of them against an earlier label" * bool(told["overruled"])
     line = (

@@ -15,7 +15,7 @@ from pipeline.printable import one_line
 if TYPE_CHECKING:
     from pipeline.ledger import Entry
     from pipeline.settings import Settings
-    from pipeline.steps.book import Book
+    from pipeline.steps.ledger_state import LedgerState
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
 
@@ -72,8 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
     from pipeline import settings
-    from pipeline.steps import book
-    from pipeline.steps.oversight import vouching
+    from pipeline.steps import ledger_state
+    from pipeline.steps.oversight import ledger_statements
 
     who, why = arguments.author or getpass.getuser(), str(arguments.reason).strip()
     if not why:
@@ -83,24 +83,24 @@ def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
         msg = "no detector is named; this is said of one detector at a time, so add its name."
         raise DataError(msg)
     calls = {
-        "rotate": vouching.rotated,
-        "adopt": vouching.adopt,
-        "restored": vouching.restored,
-        "withdraw": vouching.withdraw,
+        "rotate": ledger_statements.rotated,
+        "adopt": ledger_statements.adopt,
+        "restored": ledger_statements.restored,
+        "withdraw": ledger_statements.withdraw,
     }
     if arguments.rotate:
         here = settings.load()
-        names = [name for name in names if book.proven(here, name).entries]
+        names = [name for name in names if ledger_state.verified(here, name).entries]
         _draw_new_keys(here)
     say = next(call for name, call in calls.items() if getattr(arguments, name))
     return max((_said_of(name, say, who, why, alone=len(names) == 1) for name in names), default=0)
 
 
-def _said_of(name: str, say: Callable[..., Book], who: str, why: str, *, alone: bool) -> int:
+def _said_of(name: str, say: Callable[..., LedgerState], who: str, why: str, *, alone: bool) -> int:
     """Vouch, and tell what was written; one that fails keeps nobody from the others."""
-    from pipeline.steps.oversight import vouching
+    from pipeline.steps.oversight import ledger_statements
 
-    answers = vouching.unsigned_answers(name) if say is vouching.adopt else []
+    answers = ledger_statements.unsigned_answers(name) if say is ledger_statements.adopt else []
     try:
         made = say(name, who=who, why=why)
     except PlimsollError as error:
@@ -119,8 +119,8 @@ def _draw_new_keys(here: Settings) -> None:
     from pipeline.ledger import keyring, keys
 
     _refuse_variables()
-    keyring.rotate(here.home, "ledger", keys.drawn())
-    keyring.rotate(here.home, "answers", keys.drawn())
+    keyring.rotate(here.home, "ledger", keys.new_private_key())
+    keyring.rotate(here.home, "answers", keys.new_private_key())
 
 
 def _refuse_strangers(here: Settings, asked: list[str], known: list[str]) -> None:
@@ -150,14 +150,14 @@ def _refuse_variables() -> None:
 def _shown(arguments: argparse.Namespace, name: str) -> int:
     from pipeline import settings
     from pipeline.registry.connection import connect
-    from pipeline.steps import book
+    from pipeline.steps import ledger_state
     from pipeline.steps.going_live.champion import repaired
     from pipeline.steps.oversight.trust import faults_of
 
     here = settings.load()
     if arguments.repair:
         repaired(name)
-    held, faults = book.read(here, name), faults_of(here, connect(here), name)
+    held, faults = ledger_state.read(here, name), faults_of(here, connect(here), name)
     if arguments.json:
         print(json.dumps(_as_json(held, [fault.what for fault in faults]), indent=1))
         return int(bool(faults))
@@ -173,19 +173,19 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
     return int(bool(faults))
 
 
-def _verdict(held: Book, *, broken: bool) -> Iterator[str]:
+def _verdict(held: LedgerState, *, broken: bool) -> Iterator[str]:
     live = f"version {held.live.version} is live" if held.live else "nothing is live"
     count = f"{len(held.entries)} entries" if len(held.entries) != 1 else "1 entry"
     word = "DOES NOT HOLD" if broken else "holds"
     yield f"{held.detector}: the ledger {word}, {count}; {live}"
 
 
-def _at(held: Book, text: str) -> Iterator[str]:
+def _at(held: LedgerState, text: str) -> Iterator[str]:
     from pipeline import ledger
     from pipeline.steps.people.answers import moment_of
 
     moment = moment_of("at", text)
-    standing = ledger.standing(held.entries, moment)
+    standing = ledger.live_state(held.entries, moment)
     if standing is None:
         yield f"{held.detector}: nothing was live at {moment:%Y-%m-%d %H:%M} UTC"
         return
@@ -253,7 +253,7 @@ def _time(entry: Entry) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _as_json(held: Book, faults: list[str]) -> dict[str, object]:
+def _as_json(held: LedgerState, faults: list[str]) -> dict[str, object]:
     from pipeline import ledger
     from pipeline.records import to_json
 

@@ -90,7 +90,7 @@ def batches(stored: Stored, columns: Sequence[str]) -> Iterator[pa.Table]:
     yield from waiting
 
 
-def taken(stored: Stored, columns: Sequence[str], numbers: NDArray[np.int64]) -> pa.Table:
+def rows_by_number(stored: Stored, columns: Sequence[str], numbers: NDArray[np.int64]) -> pa.Table:
     """The rows with these numbers, counted from 0 and in order; groups without any are not read."""
     parts: list[pa.Table] = []
     first = 0

@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.cli import parquet, stored
-from pipeline.cli.drawing import drawn, few_times
 from pipeline.cli.label_names import label_names
+from pipeline.cli.sampling import few_times, sampled
 from pipeline.cli.stored import Stored
 from pipeline.cli.usable import (
     less_offsets,
@@ -58,14 +58,14 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class Draw:
+class Sample:
     """At most `most` rows, by `seed`."""
 
     most: int
     seed: int
 
 
-def by_spec(path: Path, spec: DetectorSpec, draw: Draw) -> TrainingData:
+def by_spec(path: Path, spec: DetectorSpec, draw: Sample) -> TrainingData:
     """The rows of `path` as the detector file sees them, without those known to be abnormal.
 
     Raises:
@@ -122,7 +122,7 @@ def _as_specified(
     return frame, remarks + more
 
 
-def by_numbers(path: Path, draw: Draw, schema: Schema | None = None) -> TrainingData:
+def by_numbers(path: Path, draw: Sample, schema: Schema | None = None) -> TrainingData:
     """The rows of `path` with every numeric column as a feature, or with those of `schema`.
 
     A datetime column `timestamp` is the time. Booleans are left out (they are labels more often
@@ -185,7 +185,7 @@ def _drawn(
     source: Stored,
     columns: list[str],
     time: str | None,
-    draw: Draw,
+    draw: Sample,
     schema: Schema | None = None,
 ) -> tuple[pa.Table, list[str]]:
     """The rows to fit on, and a remark if they are not all."""
@@ -193,7 +193,7 @@ def _drawn(
         return stored.whole(source).select(columns), []
     known = time if time in columns else None
     window_ns = round(schema.window * (schema.cadence_s or 0) * 1e9) if schema else 0
-    table = drawn(source, columns, known, most=draw.most, seed=draw.seed, window_ns=window_ns)
+    table = sampled(source, columns, known, most=draw.most, seed=draw.seed, window_ns=window_ns)
     how = "at random" if known is None else "in whole stretches of time"
     remark = (
         f"{table.num_rows:,} of {source.rows:,} rows drawn, {how}; the others stay on disk and are "
@@ -260,7 +260,7 @@ def _cadence(time: pd.Series[pd.Timestamp]) -> float:
 
 
 def _checked(
-    frame: pd.DataFrame, schema: Schema, remarks: list[str], source: Stored, draw: Draw
+    frame: pd.DataFrame, schema: Schema, remarks: list[str], source: Stored, draw: Sample
 ) -> TrainingData:
     feature_values(frame, schema)
     timeline_of(frame, schema)

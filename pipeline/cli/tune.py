@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.config.model import Model
     from pipeline.config.score import Score
     from pipeline.tuning.spaces import Value
-    from pipeline.tuning.study import Line
+    from pipeline.tuning.study import TrialRow
     from pipeline.tuning.trying import Ground, Tried
 
 HELP = (
@@ -183,7 +183,7 @@ def _tell(study: Study, limit: float) -> None:
     )
 
 
-def _row(line: Line, limit: float) -> str:
+def _row(line: TrialRow, limit: float) -> str:
     settings = "  ".join(
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in line.settings.items()

@@ -10,7 +10,7 @@ from pipeline.cli.blocks import blocks_of
 from pipeline.config import Columns, Contexts, DetectorSpec, Smoothing, Threshold
 from pipeline.data.split import Block, split
 from pipeline.detector.schema import Schema
-from pipeline.tuning.trying import Asked, Ground, share_out
+from pipeline.tuning.trying import FixedSettings, Ground, share_out
 
 
 def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> Ground:
@@ -36,9 +36,9 @@ def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> Ground:
     )
 
 
-def _asked(schema: Schema, spec: DetectorSpec | None) -> Asked:
+def _asked(schema: Schema, spec: DetectorSpec | None) -> FixedSettings:
     if spec is None:
         features = {name: {"unit": "1"} for name in schema.features}
         columns = Columns.model_validate({"cadence": "1s", "features": features})
-        return Asked(schema, columns, Threshold().alpha, Smoothing(), Contexts())
-    return Asked(schema, spec.columns, spec.threshold.alpha, spec.smoothing, spec.contexts)
+        return FixedSettings(schema, columns, Threshold().alpha, Smoothing(), Contexts())
+    return FixedSettings(schema, spec.columns, spec.threshold.alpha, spec.smoothing, spec.contexts)

@@ -7,7 +7,6 @@ from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns, Feature, PeerDeviation
 from pipeline.config.detector import DetectorSpec
 from pipeline.config.fine_tuning import FineTuning
-from pipeline.config.finish import Contexts, Smoothing
 from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.loading import (
@@ -20,6 +19,7 @@ from pipeline.config.loading import (
 )
 from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.operation import Promotion, Schedule
+from pipeline.config.postprocessing import Contexts, Smoothing
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.config.source import (
     CsvSource,

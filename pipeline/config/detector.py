@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 from pipeline.config.alerting import Incidents, Notify
 from pipeline.config.columns import Columns
 from pipeline.config.fine_tuning import FineTuning
-from pipeline.config.finish import Contexts, Smoothing
 from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.operation import Promotion, Schedule
+from pipeline.config.postprocessing import Contexts, Smoothing
 from pipeline.config.score import ReconstructionScore, Score
 from pipeline.config.section import Section
 from pipeline.config.shown import named, shown

@@ -19,7 +19,7 @@ Choice = Literal["accept", "mute", "unmute"]
 
 
 @dataclass(frozen=True)
-class Decision:
+class ChannelDecision:
     """A person's decision about one channel.
 
     Attributes:

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pipeline.config import DetectorSpec
 from pipeline.data import answered
 from pipeline.data.channels import channels
-from pipeline.data.decision import Decision
+from pipeline.data.decision import ChannelDecision
 from pipeline.data.label import require_zone
 from pipeline.errors import DataError
 from pipeline.tables import Table
 
-__all__ = ["Decision", "add_decision", "decisions_as_of"]
+__all__ = ["ChannelDecision", "add_decision", "decisions_as_of"]
 
 
-def add_decision(root: str, spec: DetectorSpec, decision: Decision) -> bool:
+def add_decision(root: str, spec: DetectorSpec, decision: ChannelDecision) -> bool:
     """Append `decision`; whether it is new. One that stands already is not written twice.
 
     Raises:
@@ -35,7 +35,7 @@ def add_decision(root: str, spec: DetectorSpec, decision: Decision) -> bool:
     return True
 
 
-def decisions_as_of(root: str, detector: str, as_of: datetime) -> tuple[Decision, ...]:
+def decisions_as_of(root: str, detector: str, as_of: datetime) -> tuple[ChannelDecision, ...]:
     """The decisions that somebody had taken by `as_of`, oldest first; superseded ones included.
 
     Raises:
@@ -43,7 +43,7 @@ def decisions_as_of(root: str, detector: str, as_of: datetime) -> tuple[Decision
     """
     require_zone("as_of", as_of)
     rows = answered.given_by(Table(root, detector, "decisions"), as_of.astimezone(UTC).date())
-    taken = [Decision(**row) for row in rows]
+    taken = [ChannelDecision(**row) for row in rows]
     return tuple(
         sorted(
             (each for each in taken if each.created_at <= as_of),

@@ -52,7 +52,7 @@ SCORING = Pace(day_s=0.01, rows_a_second=68_000, most_values=80_000_000)
 
 
 @dataclass(frozen=True)
-class Shape:
+class DayShape:
     """One day of a detector.
 
     Attributes:
@@ -64,18 +64,18 @@ class Shape:
     features: int
 
 
-def expected_shape(columns: Columns, machines: int) -> Shape:
+def expected_shape(columns: Columns, machines: int) -> DayShape:
     """A day on which each of `machines` keeps its cadence."""
     steps = timedelta(days=1) / columns.cadence
-    return Shape(max(1, round(machines * steps)), len(columns.feature_columns))
+    return DayShape(max(1, round(machines * steps)), len(columns.feature_columns))
 
 
-def seconds(days: int, shape: Shape, paces: Sequence[Pace]) -> float:
+def seconds(days: int, shape: DayShape, paces: Sequence[Pace]) -> float:
     """What one worker takes for `days` that go through the tasks with these `paces`."""
     return days * sum(pace.day_s + shape.rows / pace.rows_a_second for pace in paces)
 
 
-def groups(days: Sequence[date], shape: Shape, paces: Sequence[Pace]) -> list[tuple[date, ...]]:
+def groups(days: Sequence[date], shape: DayShape, paces: Sequence[Pace]) -> list[tuple[date, ...]]:
     """`days` in order, cut into groups of neighbours in it whose sizes differ by one at most.
 
     As many as last `SHORTEST_S` each, and `WELL_SPREAD` at most; more where a group would have

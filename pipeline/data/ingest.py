@@ -20,7 +20,7 @@ from pipeline.data.fits import AGAIN, told, unfit_days
 from pipeline.data.grid import days_between, require_day, stretches
 from pipeline.data.meaning import meaning_of
 from pipeline.data.sources import SOURCES
-from pipeline.data.staged import Staged, candidate, raw_rows, stage_raw, stage_validated
+from pipeline.data.staged import Staged, raw_rows, stage_raw, stage_validated, validated_days
 from pipeline.data.writing import write_part
 from pipeline.errors import DataError, PartitionBlocked
 
@@ -91,7 +91,9 @@ def write(
     """
     attempts: list[Attempt] = []
     for part in staged.parts:
-        attempts += write_part(spec, part.days, candidate(part), root=root, now=now, run_id=run_id)
+        attempts += write_part(
+            spec, part.days, validated_days(part), root=root, now=now, run_id=run_id
+        )
     counts = Counter[str](attempt.verdict for attempt in attempts)
     log.info("days_written", detector=spec.name, **counts)
     _tell_of_others(spec, attempts, root)

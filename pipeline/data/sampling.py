@@ -19,7 +19,7 @@ _SURPLUS = 8.0  # standard deviations of a binomial count: never short of rows
 _STRETCHES = 200  # drawn stretches: enough to meet every season and hour of the day
 
 
-def draw_rows(total: int, most: int, seed: int) -> NDArray[np.int64]:
+def sample_rows(total: int, most: int, seed: int) -> NDArray[np.int64]:
     """`most` of the numbers below `total`, each set as likely as any other, in order.
 
     All of them when there are no more than that.
@@ -40,7 +40,7 @@ def draw_rows(total: int, most: int, seed: int) -> NDArray[np.int64]:
     return np.sort(near_numbers[first_by_hash])
 
 
-def draw_stretches(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.bool_]:
+def sample_stretches(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.bool_]:
     """Which stretches to draw, given the rows in each, so that together they hold `most` at most.
 
     A mask of the shape of `rows`. Each stretch is as likely as any other; one that would not fit

@@ -27,7 +27,7 @@ from pipeline.data.verdicts import Report
 
 
 @dataclass(frozen=True)
-class Part:
+class StagedPart:
     """Neighbouring days that are handled at once, and the folder of their staged files."""
 
     days: tuple[date, ...]
@@ -39,11 +39,11 @@ class Staged:
     """What one ingestion run works on; small, so that it travels between tasks as JSON."""
 
     detector: str
-    parts: tuple[Part, ...]
+    parts: tuple[StagedPart, ...]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ValidatedDays:
     """Validated days before they are written.
 
     Attributes:
@@ -69,14 +69,16 @@ class _Delivered:
     fingerprints: dict[date, str]
 
 
-def stage_raw(raw: pd.DataFrame, days: tuple[date, ...], root: str, spec: DetectorSpec) -> Part:
+def stage_raw(
+    raw: pd.DataFrame, days: tuple[date, ...], root: str, spec: DetectorSpec
+) -> StagedPart:
     """Put the raw rows of `days` into a staging folder."""
     delivered = _Delivered(_fingerprints(raw, days, spec.columns))
     told = hashlib.sha256("".join(delivered.fingerprints.values()).encode()).hexdigest()[:16]
     folder = f"{folder_of(root, spec.name)}/{days[0]}_{days[-1]}_{told}"
     staging.write_json(f"{folder}/delivered.json", records.to_json(delivered))
     staging.write_table(f"{folder}/raw.parquet", pa.Table.from_pandas(raw, preserve_index=False))
-    return Part(days, folder)
+    return StagedPart(days, folder)
 
 
 def folder_of(root: str, detector: str) -> str:
@@ -84,13 +86,13 @@ def folder_of(root: str, detector: str) -> str:
     return f"{root.rstrip('/')}/{detector}/staging/ingest"
 
 
-def raw_rows(part: Part) -> pd.DataFrame:
+def raw_rows(part: StagedPart) -> pd.DataFrame:
     """The raw rows of `part`."""
     frame: pd.DataFrame = staging.read_table(f"{part.folder}/raw.parquet").to_pandas()
     return frame
 
 
-def stage_validated(part: Part, validated: dict[date, Validated], spec: DetectorSpec) -> None:
+def stage_validated(part: StagedPart, validated: dict[date, Validated], spec: DetectorSpec) -> None:
     """Put derived and rejected rows and the reports beside the raw rows."""
     findings = _Findings({day: v.report for day, v in validated.items()})
     accepted = [v.accepted for v in validated.values() if len(v.accepted)]
@@ -103,11 +105,11 @@ def stage_validated(part: Part, validated: dict[date, Validated], spec: Detector
     staging.write_json(f"{part.folder}/findings.json", records.to_json(findings))
 
 
-def candidate(part: Part) -> Candidate:
+def validated_days(part: StagedPart) -> ValidatedDays:
     """What `stage_validated` staged."""
     findings = records.from_json(_Findings, staging.read_json(f"{part.folder}/findings.json"))
     delivered = records.from_json(_Delivered, staging.read_json(f"{part.folder}/delivered.json"))
-    return Candidate(
+    return ValidatedDays(
         telemetry=staging.read_table(f"{part.folder}/telemetry.parquet"),
         quarantine=staging.read_table(f"{part.folder}/quarantine.parquet"),
         reports=findings.reports,

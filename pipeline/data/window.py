@@ -23,7 +23,7 @@ from pipeline.tables import Table, current_version, days_in, read
 
 
 @dataclass(frozen=True)
-class Manifest:
+class WindowManifest:
     """Where the rows of a window came from, so that the same rows can be read again.
 
     Attributes:
@@ -59,7 +59,7 @@ class TrainingWindow:
     """Telemetry of a window in order of time and entity, and its origin."""
 
     frame: pd.DataFrame
-    manifest: Manifest
+    manifest: WindowManifest
 
 
 def read_training_window(
@@ -188,12 +188,12 @@ def _manifest(
     version: int,
     as_of: date,
     days: list[date],
-) -> Manifest:
+) -> WindowManifest:
     marks = [name for name in spec.columns.exclude_from_training if name in frame]
     excluded = {name: int(truth(frame[name], name).sum()) for name in marks}
     if LABEL_COLUMN in frame:
         excluded[LABEL_COLUMN] = int(labelled_incident(frame).sum())
-    return Manifest(
+    return WindowManifest(
         table=table.uri,
         table_version=version,
         as_of=as_of,

@@ -18,7 +18,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt, last_results, record
 from pipeline.data.fingerprint import contract_hash
 from pipeline.data.meaning import meaning_of
-from pipeline.data.staged import Candidate
+from pipeline.data.staged import ValidatedDays
 from pipeline.data.telemetry import Difference, differences
 from pipeline.data.verdicts import Report
 from pipeline.errors import DamagedFile, OutageError, TableConflict
@@ -54,7 +54,7 @@ class _Move:
 def write_part(
     spec: DetectorSpec,
     days: Sequence[date],
-    new: Candidate,
+    new: ValidatedDays,
     *,
     root: str,
     now: datetime,
@@ -87,7 +87,7 @@ def write_part(
 def _write_once(
     spec: DetectorSpec,
     days: Sequence[date],
-    new: Candidate,
+    new: ValidatedDays,
     root: str,
     now: datetime,
     run_id: str,

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import torch
 
-from pipeline.config.model import Trained
-from pipeline.detector.models.family import Lesson
+from pipeline.config.model import TrainedModel
+from pipeline.detector.models.family import TrainingContext
 from pipeline.errors import DataError
 
 _FEWEST_IN_HORIZON = 64
 
 
-def batches_of(settings: Trained, lesson: Lesson) -> Callable[[], torch.Tensor]:
+def batches_of(settings: TrainedModel, lesson: TrainingContext) -> Callable[[], torch.Tensor]:
     """Draws batches of shape (members, rows, inputs), the members of a horizon side by side."""
     pools = _pools(settings, lesson)
     members = settings.members // len(pools)
@@ -26,7 +26,7 @@ def batches_of(settings: Trained, lesson: Lesson) -> Callable[[], torch.Tensor]:
     return draw
 
 
-def _pools(settings: Trained, lesson: Lesson) -> list[torch.Tensor | None]:
+def _pools(settings: TrainedModel, lesson: TrainingContext) -> list[torch.Tensor | None]:
     """The rows of each horizon, as places in the lesson; None: all of them.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.detector.description import Description
 from pipeline.detector.golden import MOST_ROWS, Golden
-from pipeline.detector.line_limits import BEYOND
+from pipeline.detector.threshold_range import BEYOND
 from pipeline.errors import BundleError
 
 _FEWEST = 8

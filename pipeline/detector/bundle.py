@@ -42,7 +42,6 @@ from pipeline.detector.description import (
     read_description,
     write_description,
 )
-from pipeline.detector.finishing import Finish
 from pipeline.detector.fitted import (
     GRAPH_FILE,
     FittedNetwork,
@@ -54,15 +53,16 @@ from pipeline.detector.golden import refuse_other_scores
 from pipeline.detector.graph import Graph
 from pipeline.detector.graph_content import content_of, refuse_beyond
 from pipeline.detector.inputs import refuse_empty, refuse_not_finite
-from pipeline.detector.line_limits import refuse_line
 from pipeline.detector.lineage import Lineage
-from pipeline.detector.marks import refuse_other_marks
+from pipeline.detector.onnx_metadata import refuse_other_metadata
 from pipeline.detector.parts import refuse_incomplete
+from pipeline.detector.postprocessing import ScorePostprocessing
 from pipeline.detector.ranges import Ranges
 from pipeline.detector.reference import Reference
 from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Rows, Scored
+from pipeline.detector.scored import Rows, WindowScores
 from pipeline.detector.sums import verify_sums, write_sums
+from pipeline.detector.threshold_range import refuse_threshold
 from pipeline.errors import BundleError, DataError
 
 
@@ -93,7 +93,7 @@ class Bundle:
         return self.description.threshold.value
 
     @property
-    def finish(self) -> Finish:
+    def finish(self) -> ScorePostprocessing:
         """What is done to the graph's scores before they are held against the threshold."""
         return self.description.finish
 
@@ -107,7 +107,7 @@ class Bundle:
         """Whether rows can only be scored with their time, and entity where there is one."""
         return self.schema.window > 1 or self.finish.needs_line
 
-    def score(self, rows: Rows) -> Scored:
+    def score(self, rows: Rows) -> WindowScores:
         """Raw scores of windows of shape (n, window * d), float32, in the units of the data.
 
         Neither smoothed nor put on the level of their context: what the threshold is held against
@@ -213,7 +213,7 @@ def _graph(folder: Path, description: Description, threads: int) -> Graph:
     content = content_of(model)
     refuse_beyond(content)
     graph = Graph(model, threads=threads)
-    refuse_other_marks(description.network, graph.marks)
+    refuse_other_metadata(description.network, graph.marks)
     refuse_other_shape(description.network.schema, graph.inputs)
     refuse_other_scaler(description.network, content.floats)
     return graph
@@ -225,7 +225,7 @@ def _refuse_other_rows(bundle: Bundle) -> None:
     reference = read_scores(bundle.folder, bundle.schema, REFERENCE_FILE)
     trained = read_scores(bundle.folder, bundle.schema, TRAINED_FILE) if redrawn else reference
     golden = read_golden(bundle.folder, bundle.schema)
-    refuse_line(bundle.description, reference)
+    refuse_threshold(bundle.description, reference)
     refuse_blind(golden, bundle.description, len(trained))
     try:
         given = bundle.graph.score(golden.rows)

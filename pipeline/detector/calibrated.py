@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.finishing import UNCHANGED, Finish
 from pipeline.detector.golden import MOST_ROWS as MOST_GOLDEN
 from pipeline.detector.golden import Golden, golden_columns, golden_of, golden_table
 from pipeline.detector.kept_rows import read_rows
+from pipeline.detector.postprocessing import UNCHANGED, ScorePostprocessing
 from pipeline.detector.reference import MOST_ROWS as MOST_REFERENCE
 from pipeline.detector.reference import (
     Reference,
@@ -24,6 +23,7 @@ from pipeline.detector.reference import (
     reference_table,
 )
 from pipeline.detector.schema import Schema
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 
 GOLDEN_FILE = "golden.parquet"
 REFERENCE_FILE = "reference.parquet"
@@ -63,11 +63,11 @@ class Calibration:
         trained: of a line that was redrawn: the reference of the training; None of the first.
     """
 
-    threshold: DrawnThreshold
+    threshold: ThresholdEstimate
     summary: CalibrationSummary
     reference: Reference
     golden: Golden
-    finish: Finish = UNCHANGED
+    finish: ScorePostprocessing = UNCHANGED
     trained: Reference | None = None
 
 

@@ -6,22 +6,22 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from pipeline.config.finish import Contexts, Smoothing
+from pipeline.config.postprocessing import Contexts, Smoothing
 from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block, rows_for
 from pipeline.data.timeline import autocorrelation, effective_rows, subset
 from pipeline.detector.calibrated import Calibration, CalibrationSummary
 from pipeline.detector.contexts import fit_contexts
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.finishing import Finish, Finished, finish
 from pipeline.detector.frames import feature_values, timeline_of
-from pipeline.detector.golden import draw_golden
+from pipeline.detector.golden import sample_golden
 from pipeline.detector.labelled import known_incidents, labelled_scores
-from pipeline.detector.reference import draw_reference
+from pipeline.detector.postprocessing import PostprocessedScores, ScorePostprocessing, postprocess
+from pipeline.detector.reference import sample_reference
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Scorer
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds import THRESHOLDS, method_of
-from pipeline.detector.thresholds.cost_weighted import draw_labelled
+from pipeline.detector.thresholds.cost_weighted import estimate_from_labels
 from pipeline.detector.thresholds.coverage import least_rows
 from pipeline.detector.windows import windows
 from pipeline.errors import CalibrationError
@@ -61,40 +61,40 @@ def calibrate(
     scored = scorer(held.rows)
     refuse_not_finite_scores(scored.score)
     newest = held.rows[:, -len(schema.features) :]
-    how = Finish(smoothing.rows)
-    served = finish(scored.score, scored.error, newest, line, how)
+    how = ScorePostprocessing(smoothing.rows)
+    served = postprocess(scored.score, scored.error, newest, line, how)
     fair = served.score
     if contexts.by != "none":
         fitted, fair = fit_contexts(
             served.score, newest, line, contexts, schema.features, alpha=config.alpha
         )
-        how = Finish(smoothing.rows, fitted)
-        served = finish(scored.score, scored.error, newest, line, how)
+        how = ScorePostprocessing(smoothing.rows, fitted)
+        served = postprocess(scored.score, scored.error, newest, line, how)
     logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
     least, greatest = float(fair.min()), float(fair.max())
     worth = float(len(logs)) if line is None else effective_rows(logs, line)
     if labelled:
         told = labelled_scores(whole, incident, schema, scorer, how, fair)
         refuse_not_finite_scores(told.faulty)
-        threshold = draw_labelled(told, config, n_effective=worth)
+        threshold = estimate_from_labels(told, config, n_effective=worth)
         # A line below every normal row can be the best one; one above them all never is.
         least = min(least, float(told.faulty.min(initial=least)))
     else:
-        threshold = draw_threshold(fair, config, n_effective=worth)
+        threshold = estimate_threshold(fair, config, n_effective=worth)
     log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
     rho = 0.0 if line is None else autocorrelation(logs, line)
     return Calibration(
         threshold=threshold,
         summary=_summary(served, rho, (least, greatest)),
-        reference=draw_reference(newest, served.score.astype(np.float32), line),
-        golden=draw_golden(held.rows, scored.score, threshold.value, scorer),
+        reference=sample_reference(newest, served.score.astype(np.float32), line),
+        golden=sample_golden(held.rows, scored.score, threshold.value, scorer),
         finish=how,
     )
 
 
-def draw_threshold(
+def estimate_threshold(
     scores: NDArray[np.floating], config: Threshold, *, n_effective: float
-) -> DrawnThreshold:
+) -> ThresholdEstimate:
     """The threshold of finite normal scores by the configured method.
 
     Raises:
@@ -142,7 +142,9 @@ def score_quantiles(scores: NDArray[np.floating]) -> dict[str, float]:
     return {f"{q:g}": float(value) for q, value in zip(_QUANTILES, levels, strict=True)}
 
 
-def _summary(scored: Finished, rho: float, between: tuple[float, float]) -> CalibrationSummary:
+def _summary(
+    scored: PostprocessedScores, rho: float, between: tuple[float, float]
+) -> CalibrationSummary:
     usual = scored.error.astype(np.float64).mean(axis=0)
     return CalibrationSummary(
         rows=len(scored.score),

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detector.description import DESCRIPTION_FILE, Description
-from pipeline.detector.finishing import Finish
 from pipeline.detector.fitted import GRAPH_FILE, Facts
 from pipeline.detector.lineage import Lineage
+from pipeline.detector.postprocessing import ScorePostprocessing
 from pipeline.detector.schema import Schema
 from pipeline.errors import BundleError
 
@@ -148,7 +148,7 @@ def _of_calibration(description: Description) -> Iterator[str]:
         yield f"calibration.quantiles has {min(summary.quantiles.values()):g}; no score is below 0"
 
 
-def _of_finish(finish: Finish, schema: Schema) -> Iterator[str]:
+def _of_finish(finish: ScorePostprocessing, schema: Schema) -> Iterator[str]:
     if not 1 <= finish.rows <= MOST_SMOOTHED:
         yield f"finish.rows is {finish.rows:,}; from 1 to {MOST_SMOOTHED:,} rows are averaged"
     contexts = finish.contexts

@@ -24,7 +24,7 @@ from pipeline.detector.scored import Rows
 from pipeline.errors import CalibrationError, DataError
 
 if TYPE_CHECKING:
-    from pipeline.config.finish import Contexts
+    from pipeline.config.postprocessing import Contexts
     from pipeline.data.timeline import Indices, Mask, Timeline
 
 By = Literal["entity", "hour_of_week", "column"]

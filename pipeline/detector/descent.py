@@ -8,10 +8,18 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pipeline.config.model import Trained
+from pipeline.config.model import TrainedModel
 from pipeline.detector.batches import batches_of
 from pipeline.detector.fitted import Check
-from pipeline.detector.models.family import Answer, Attempt, Learn, Learnt, Lesson, Report, Spoil
+from pipeline.detector.models.family import (
+    Attempt,
+    FitResult,
+    Learn,
+    Report,
+    Spoil,
+    TrainingContext,
+    TrainingOutput,
+)
 
 _WARM_UP = 30
 _CHECK_EVERY = 25
@@ -20,15 +28,15 @@ _GRADIENT_LIMIT = 10.0  # a row at the clip of the scaler must not throw the wei
 
 
 def plainly(
-    settings: Trained,
+    settings: TrainedModel,
     ensemble: nn.Module,
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
-) -> Answer:
+) -> TrainingOutput:
     """What the ensemble makes of the rows it is shown, without any penalty."""
     del settings, generator, progress
-    return Answer(ensemble(shown))
+    return TrainingOutput(ensemble(shown))
 
 
 def by_steps(
@@ -41,18 +49,18 @@ def by_steps(
     only (`model.horizons`) are validated on those of the whole block, like the others.
     """
 
-    def learn(settings: Trained, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+    def learn(settings: TrainedModel, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
         best_step, history = _descend(settings, ensemble, lesson, attempt, spoil)
         measured, remarks = report(settings, ensemble, lesson.validation) if report else ({}, ())
-        return Learnt(best_step, history, measured, remarks)
+        return FitResult(best_step, history, measured, remarks)
 
     return learn
 
 
 def _descend(
-    settings: Trained,
+    settings: TrainedModel,
     ensemble: nn.Module,
-    lesson: Lesson,
+    lesson: TrainingContext,
     attempt: Attempt,
     spoil: Spoil | None,
 ) -> tuple[int, tuple[Check, ...]]:
@@ -101,7 +109,7 @@ def _descend(
 def _improve(
     ensemble: nn.Module,
     optimiser: torch.optim.Optimizer,
-    answer: Answer,
+    answer: TrainingOutput,
     clean: torch.Tensor,
     loss: nn.Module,
 ) -> float:
@@ -116,12 +124,12 @@ def _improve(
     return mean.item()
 
 
-def _penalty(answer: Answer) -> torch.Tensor | float:
+def _penalty(answer: TrainingOutput) -> torch.Tensor | float:
     """What the family adds, in the mean over members."""
     return 0.0 if answer.penalty is None else answer.penalty / len(answer.output)
 
 
-def _mean_loss(answer: Answer, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
+def _mean_loss(answer: TrainingOutput, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
     """Mean over members and the cells that count; cells that are absent (NaN) never count."""
     if answer.counted is None:
         cells: torch.Tensor = loss(answer.output, clean)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.detector.calibrated import CalibrationSummary
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.finishing import UNCHANGED, Finish
 from pipeline.detector.fitted import Facts, read_part
 from pipeline.detector.lineage import Lineage, Start
+from pipeline.detector.postprocessing import UNCHANGED, ScorePostprocessing
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json
 
@@ -56,10 +56,10 @@ class Description:
     schema_version: int
     name: str
     network: Facts
-    threshold: DrawnThreshold
+    threshold: ThresholdEstimate
     calibration: CalibrationSummary
     provenance: Provenance
-    finish: Finish = UNCHANGED
+    finish: ScorePostprocessing = UNCHANGED
     lineage: Lineage | None = None
     golden_rows: int | None = None
 

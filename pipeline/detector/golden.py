@@ -32,7 +32,9 @@ class Golden:
     score: NDArray[np.float32]
 
 
-def draw_golden(rows: Rows, score: NDArray[np.float32], threshold: float, scorer: Scorer) -> Golden:
+def sample_golden(
+    rows: Rows, score: NDArray[np.float32], threshold: float, scorer: Scorer
+) -> Golden:
     """Rows from the lowest score up to the threshold, evenly by rank, scored once more.
 
     Not above it: rounding grows with the score, the tolerance does not. Scored by themselves,

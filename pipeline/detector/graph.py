@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from pipeline.detector.scored import Rows, Scored
+from pipeline.detector.scored import Rows, WindowScores
 from pipeline.errors import BundleError
 
 INPUT = "features"
@@ -51,12 +51,12 @@ class Graph:
             )
             raise BundleError(msg)
         self.marks: dict[str, str] = dict(metadata)
-        """What the graph says of itself (`pipeline.detector.marks`)."""
+        """What the graph says of itself (`pipeline.detector.onnx_metadata`)."""
 
-    def score(self, rows: Rows) -> Scored:
+    def score(self, rows: Rows) -> WindowScores:
         """Score and per-feature error of each row."""
         score, error = self._run([SCORE, FEATURE_ERROR], rows)
-        return Scored(score, error)
+        return WindowScores(score, error)
 
     def reconstruct(self, rows: Rows) -> Rows:
         """What the network makes of each row, in the rows' own units: mean over its members."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pipeline.config import Columns
 from pipeline.data.split import incident_rows, labelled_incident
 from pipeline.data.timeline import Mask, episodes, subset
-from pipeline.detector.finishing import Finish, finish
 from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.postprocessing import ScorePostprocessing, postprocess
 from pipeline.detector.schema import Schema
 from pipeline.detector.scored import Scorer
 from pipeline.detector.thresholds.cost_weighted import LabelledScores
@@ -33,7 +33,7 @@ def labelled_scores(
     incident: Mask,
     schema: Schema,
     scorer: Scorer,
-    how: Finish,
+    how: ScorePostprocessing,
     normal: NDArray[np.float64],
 ) -> LabelledScores:
     """Scores of the `incident` rows of `frame` beside those of the normal ones, both finished.
@@ -47,7 +47,7 @@ def labelled_scores(
     scored = scorer(cut.rows)
     line = None if line is None else subset(line, cut.end)
     newest = cut.rows[:, -len(schema.features) :]
-    score = finish(scored.score, scored.error, newest, line, how).score
+    score = postprocess(scored.score, scored.error, newest, line, how).score
     faulty = incident[cut.end]
     number = np.arange(len(score), dtype=np.intp)
     if line is not None:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from pipeline.detector.holes import Holes, agreed
+from pipeline.detector.missing_values import MissingValues, mask_missing
 from pipeline.detector.scaling import Scaler
 from pipeline.detector.window_channels import WindowChannels
 
 
-class Judged(NamedTuple):
+class NetworkOutput(NamedTuple):
     """Of n windows of L rows and d features: score (n,), error (n, d), reconstruction (n, L d)."""
 
     score: torch.Tensor
@@ -59,13 +59,13 @@ class ScoringNetwork(nn.Module):
         ensemble: nn.Module,
         loss: nn.Module,
         scoring: nn.Module,
-        holes: Holes | None = None,
+        holes: MissingValues | None = None,
     ) -> None:
         super().__init__()
         self.scaling, self.ensemble = scaling, ensemble
         self.loss, self.scoring, self.holes = loss, scoring, holes
 
-    def forward(self, rows: torch.Tensor) -> Judged:
+    def forward(self, rows: torch.Tensor) -> NetworkOutput:
         """Judge raw feature rows of shape (n, L d); NaN is absent where there may be holes."""
         scaled = self.scaling(rows)
         if self.holes is not None:
@@ -73,9 +73,9 @@ class ScoringNetwork(nn.Module):
             scaled = torch.where(torch.isnan(rows), rows, scaled)
         output: torch.Tensor = self.ensemble(scaled)
         if self.holes is not None:
-            output, scaled = agreed(self.loss, scaled, output)
+            output, scaled = mask_missing(self.loss, scaled, output)
         made: torch.Tensor = self.loss.rebuilt(output)  # type: ignore[operator]  # of every loss
         error: torch.Tensor = self.scoring(scaled, output, made)
         if self.holes is not None:
             error = self.holes(error, rows)
-        return Judged(error.sum(dim=1), error, self.scaling.undone(made.mean(dim=0)))
+        return NetworkOutput(error.sum(dim=1), error, self.scaling.undone(made.mean(dim=0)))

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from pipeline.detector.graph import FEATURE_ERROR, INPUT, RECONSTRUCTION, SCORE, Graph
-from pipeline.detector.marks import marked
 from pipeline.detector.network import ScoringNetwork
+from pipeline.detector.onnx_metadata import with_metadata
 from pipeline.detector.scored import Rows
 from pipeline.errors import BundleError
 
@@ -46,7 +46,7 @@ def export(network: ScoringNetwork, probe: Rows, marks: Mapping[str, str]) -> by
             output_names=[SCORE, FEATURE_ERROR, RECONSTRUCTION],
             dynamic_axes={n: {0: "n"} for n in (INPUT, SCORE, FEATURE_ERROR, RECONSTRUCTION)},
         )
-    graph = marked(buffer.getvalue(), marks)
+    graph = with_metadata(buffer.getvalue(), marks)
     refuse_disagreement(network, graph, probe)
     return graph
 

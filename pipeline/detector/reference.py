@@ -37,7 +37,9 @@ class Reference:
     line: Timeline | None
 
 
-def draw_reference(features: Rows, score: NDArray[np.float32], line: Timeline | None) -> Reference:
+def sample_reference(
+    features: Rows, score: NDArray[np.float32], line: Timeline | None
+) -> Reference:
     """Whole stretches of 100 rows, evenly spread, when there are more than 5,000 rows."""
     if line is None:
         kept = _spread(len(score), MOST_ROWS)

@@ -13,7 +13,7 @@ Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Scored:
+class WindowScores:
     """Scores of n windows; higher is more anomalous.
 
     Attributes:
@@ -25,4 +25,4 @@ class Scored:
     error: NDArray[np.float32]
 
 
-Scorer = Callable[[Rows], Scored]
+Scorer = Callable[[Rows], WindowScores]

@@ -18,15 +18,15 @@ from pipeline.data.split import Block
 from pipeline.detector.families import MODELS
 from pipeline.detector.fitted import Facts, FittedNetwork
 from pipeline.detector.graph import Graph
-from pipeline.detector.holes import guessed, holes_of, likely
 from pipeline.detector.losses import loss_of
-from pipeline.detector.marks import marks_of, refuse_other_marks
-from pipeline.detector.material import Material, material_of
-from pipeline.detector.models.family import Family, Lesson, OnCheck, Shape
+from pipeline.detector.missing_values import impute_mean, impute_stochastic, missing_values_of
+from pipeline.detector.models.family import Family, InputShape, OnCheck, TrainingContext
 from pipeline.detector.network import Scaling, ScoringNetwork
 from pipeline.detector.onnx_export import export
+from pipeline.detector.onnx_metadata import metadata_of, refuse_other_metadata
 from pipeline.detector.schema import Schema
-from pipeline.detector.scores import SCORES, Evidence, Told
+from pipeline.detector.scores import SCORES, ScoreReport, ScoreTrainingData
+from pipeline.detector.training_windows import TrainingWindows, training_windows_of
 from pipeline.detector.warm_start import WarmStart, replayed
 from pipeline.detector.window_channels import WindowChannels, fit_channels
 from pipeline.errors import BundleError, ConfigError
@@ -68,9 +68,9 @@ def fit(
     family = MODELS[model.family]
     _refuse_short_windows(model.family, schema.window, family.minimum_rows)
     _refuse_pseudo_rows(schema, model.loss)
-    rows = material_of(block, schema, model)
+    rows = training_windows_of(block, schema, model)
     if start is not None:
-        rows = replayed(rows, material_of(start.older, schema, model), start, schema, model)
+        rows = replayed(rows, training_windows_of(start.older, schema, model), start, schema, model)
     generator = torch.Generator().manual_seed(model.seed)
     shape = shape_of(schema)
     # Weights that were learnt to answer in shares of one range mean nothing in another.
@@ -81,7 +81,7 @@ def fit(
         ensemble = family.build(model, shape, generator)
         if start is not None:
             _go_on(ensemble, start.network)
-        lesson = Lesson(
+        lesson = TrainingContext(
             train=scaling(torch.from_numpy(rows.train)),
             validation=scaling(torch.from_numpy(rows.validation)),
             age_s=None if rows.age_s is None else torch.from_numpy(rows.age_s),
@@ -92,9 +92,9 @@ def fit(
         learnt = family.learn(model, ensemble, lesson)
         ensemble.eval()
         scoring = _scoring(family, score, ensemble, lesson, schema)
-        told = SCORES[score.kind].report(scoring) if family.scoring is None else Told({}, ())
-        network = ScoringNetwork(scaling, ensemble, loss, scoring, holes_of(schema))
-        marks = marks_of(model.family, model.loss)
+        told = SCORES[score.kind].report(scoring) if family.scoring is None else ScoreReport({}, ())
+        network = ScoringNetwork(scaling, ensemble, loss, scoring, missing_values_of(schema))
+        marks = metadata_of(model.family, model.loss)
         graph = export(network, rows.validation[:_PROBE_ROWS], marks)
     facts = Facts(
         schema=schema,
@@ -123,7 +123,7 @@ def restore(fitted: FittedNetwork) -> ScoringNetwork:
         BundleError: the graph is of another family or loss than the facts.
     """
     facts = fitted.facts
-    refuse_other_marks(facts, Graph(fitted.graph, threads=1).marks)
+    refuse_other_metadata(facts, Graph(fitted.graph, threads=1).marks)
     family = MODELS[facts.family]
     model: Model = TypeAdapter(Model).validate_python(facts.settings)
     score: Score = TypeAdapter(Score).validate_python(facts.score)
@@ -140,13 +140,13 @@ def restore(fitted: FittedNetwork) -> ScoringNetwork:
     scaling = Scaling(facts.scaler, window=shape.rows, channels=channels)
     if channels is not None:
         channels.load_state_dict(_below(_CHANNELS, parts))
-    holes = holes_of(facts.schema)
+    holes = missing_values_of(facts.schema)
     return ScoringNetwork(scaling, ensemble, loss, scoring, holes).eval()
 
 
-def shape_of(schema: Schema) -> Shape:
+def shape_of(schema: Schema) -> InputShape:
     """What a family sees of one window."""
-    return Shape(schema.window, len(schema.features), schema.derivative, schema.rolling)
+    return InputShape(schema.window, len(schema.features), schema.derivative, schema.rolling)
 
 
 def _refuse_short_windows(family: str, length: int, least: int) -> None:
@@ -169,7 +169,9 @@ def _refuse_pseudo_rows(schema: Schema, loss: str) -> None:
         raise ConfigError(msg)
 
 
-def _scaling(inputs: Material, shape: Shape, schema: Schema, start: WarmStart | None) -> Scaling:
+def _scaling(
+    inputs: TrainingWindows, shape: InputShape, schema: Schema, start: WarmStart | None
+) -> Scaling:
     """Scaling of rows, with the pseudo-rows that the schema asks for."""
     plain = Scaling(inputs.scaler, window=shape.rows)
     if shape.blocks == shape.rows:
@@ -184,7 +186,7 @@ def _scaling(inputs: Material, shape: Shape, schema: Schema, start: WarmStart | 
 
 @torch.no_grad()
 def _scoring(
-    family: Family, settings: Score, ensemble: nn.Module, lesson: Lesson, schema: Schema
+    family: Family, settings: Score, ensemble: nn.Module, lesson: TrainingContext, schema: Schema
 ) -> nn.Module:
     """The family's own score, or the configured one."""
     if family.scoring is not None:
@@ -196,8 +198,11 @@ def _scoring(
 
     train, held = lesson.train, lesson.validation
     if schema.takes_missing:
-        train, held = guessed(reconstruct, train), likely(reconstruct, held, lesson.generator)
-    evidence = Evidence(
+        train, held = (
+            impute_mean(reconstruct, train),
+            impute_stochastic(reconstruct, held, lesson.generator),
+        )
+    evidence = ScoreTrainingData(
         train=train,
         held=held,
         output=ensemble(lesson.validation),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import FineTuning
-from pipeline.config.model import Model, Trained
+from pipeline.config.model import Model, TrainedModel
 from pipeline.data.split import Block
 from pipeline.detector.fitted import Facts, FittedNetwork
 from pipeline.detector.ranges import Ranges
@@ -26,7 +26,9 @@ from pipeline.detector.scored import Rows
 from pipeline.errors import BundleError, DataError
 
 if TYPE_CHECKING:
-    from pipeline.detector.material import Material  # brings torch, which few callers need
+    from pipeline.detector.training_windows import (
+        TrainingWindows,  # brings torch, which few callers need
+    )
 
 _MEND = "train without warm_start, from new weights."
 
@@ -52,7 +54,7 @@ def tuned(model: Model, settings: FineTuning) -> Model:
     Raises:
         BundleError: the family is not trained step by step.
     """
-    if not isinstance(model, Trained):
+    if not isinstance(model, TrainedModel):
         msg = f"model.family {model.family!r} is fitted in one go and goes on from nothing; {_MEND}"
         raise BundleError(msg)
     changes = {"steps": settings.steps, "learning_rate": settings.learning_rate}
@@ -78,8 +80,8 @@ def refuse_other(start: Facts, schema: Schema, model: Model) -> None:
 
 
 def replayed(
-    recent: Material, older: Material, start: WarmStart, schema: Schema, model: Model
-) -> Material:
+    recent: TrainingWindows, older: TrainingWindows, start: WarmStart, schema: Schema, model: Model
+) -> TrainingWindows:
     """Recent windows, and so many older ones, drawn at random, that they make up their share.
 
     Scaled as `start` is. What it knows of ranges is widened by the recent rows; the older ones are

@@ -14,7 +14,7 @@ from dataclasses import asdict
 import torch
 from torch import nn
 
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 from pipeline.detector.scaling import Scaler, fit_scaler
 
 _MOST_WINDOWS = 100_000  # spreads need no more, and memory stays bounded
@@ -35,7 +35,7 @@ class WindowChannels(nn.Module):
     lowest: torch.Tensor
     highest: torch.Tensor
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: InputShape) -> None:
         super().__init__()
         self.shape = shape
         size = shape.inputs - shape.rows * shape.features
@@ -72,7 +72,7 @@ def statistic(name: str, rows: torch.Tensor) -> torch.Tensor:
     raise KeyError(name)
 
 
-def fit_channels(shape: Shape, scaled: torch.Tensor, judged: Sequence[bool]) -> WindowChannels:
+def fit_channels(shape: InputShape, scaled: torch.Tensor, judged: Sequence[bool]) -> WindowChannels:
     """The channels of `shape`, in the deviations that scaled training windows (n, rows * d) show.
 
     The spread of a pseudo-row has the floors of `fit_scaler`, and pseudo-rows of context are

@@ -6,7 +6,7 @@ one action, `verdict` puts them together.
 """
 
 from pipeline.drift.broken import BrokenChannel
-from pipeline.drift.comparison import SCORE, Comparison, Sample
+from pipeline.drift.comparison import SCORE, Sample, SeriesTest
 from pipeline.drift.result import ACTIONS, Action, DriftResult, DriftVerdict, Kind, Level
 from pipeline.drift.verdict import Baseline, baseline, escalated, judge, judge_drift
 
@@ -16,12 +16,12 @@ __all__ = [
     "Action",
     "Baseline",
     "BrokenChannel",
-    "Comparison",
     "DriftResult",
     "DriftVerdict",
     "Kind",
     "Level",
     "Sample",
+    "SeriesTest",
     "baseline",
     "escalated",
     "judge",

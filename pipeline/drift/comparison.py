@@ -62,7 +62,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SeriesTest:
     """The test of one series.
 
     Attributes:
@@ -102,13 +102,13 @@ def series_of(sample: Sample, feature: int | None, *, maximum_rows: int) -> Seri
     return _independent(values[known], subset(sample.line, known), maximum_rows)
 
 
-def compare(before: Series, after: Series, *, level: float) -> Comparison:
+def compare(before: Series, after: Series, *, level: float) -> SeriesTest:
     """Test whether `after` comes from where `before` does, at significance `level`."""
     if not (len(before.values) and len(after.values)):
-        return Comparison(0.0, 1.0, before.rows, after.rows, 1.0, rises=False)
+        return SeriesTest(0.0, 1.0, before.rows, after.rows, 1.0, rises=False)
     distance = _distance(before.values, after.values)
     rows = max(1, round(before.rows * after.rows / (before.rows + after.rows)))
-    return Comparison(
+    return SeriesTest(
         distance=distance,
         p=_chance(distance, rows),
         rows_reference=before.rows,

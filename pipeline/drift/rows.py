@@ -19,7 +19,7 @@ _TESTED = tuple(field.name for field in fields(DriftResult))
 
 
 @dataclass(frozen=True)
-class Evidence:
+class VerdictEvidence:
     """What a verdict rests on besides the tests."""
 
     broken: tuple[BrokenChannel, ...]
@@ -27,7 +27,7 @@ class Evidence:
     apart: str
 
 
-_EVIDENCE = TypeAdapter(Evidence)
+_EVIDENCE = TypeAdapter(VerdictEvidence)
 
 
 def to_rows(
@@ -36,7 +36,7 @@ def to_rows(
     """One row a series; the verdict and what else it rests on stand on the row of the score."""
     about = {"date": day, "source": source, "version": version, "verdict": verdict.kind}
     rows = [about | asdict(result) for result in verdict.results]
-    evidence = Evidence(verdict.broken, verdict.rate, verdict.apart)
+    evidence = VerdictEvidence(verdict.broken, verdict.rate, verdict.apart)
     rows[0] |= {
         "action": verdict.action,
         "reason": verdict.reason,

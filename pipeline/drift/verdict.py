@@ -18,7 +18,7 @@ from scipy import stats
 from pipeline.config import Columns, Drift
 from pipeline.data.channels import channels
 from pipeline.drift.broken import Usual, broken_channels, usual_channels
-from pipeline.drift.comparison import SCORE, Comparison, Sample, Series, compare, series_of
+from pipeline.drift.comparison import SCORE, Sample, Series, SeriesTest, compare, series_of
 from pipeline.drift.diagnosis import diagnose
 from pipeline.drift.evidence import without
 from pipeline.drift.result import DriftResult, DriftVerdict, Level
@@ -117,7 +117,7 @@ def _series(sample: Sample, columns: Columns, limits: Drift) -> dict[str, Series
     }
 
 
-def _result(name: str, test: Comparison, q: float, limits: Drift) -> DriftResult:
+def _result(name: str, test: SeriesTest, q: float, limits: Drift) -> DriftResult:
     return DriftResult(
         feature=name,
         distance=test.distance,
@@ -130,7 +130,7 @@ def _result(name: str, test: Comparison, q: float, limits: Drift) -> DriftResult
     )
 
 
-def _level(test: Comparison, q: float, limits: Drift) -> Level:
+def _level(test: SeriesTest, q: float, limits: Drift) -> Level:
     if q < limits.warn_q and test.distance >= limits.warn_distance:
         return "alarm" if test.distance >= limits.alarm_distance else "warn"
     return "no power" if test.visible > limits.alarm_distance else "none"

@@ -41,7 +41,7 @@ Apply = Callable[[Healthy, float], Values]
 
 
 @dataclass(frozen=True)
-class Fault:
+class FaultKind:
     """A kind of fault and the sizes it is tried at, smallest first.
 
     Attributes:
@@ -96,11 +96,11 @@ def dropout(healthy: Healthy, _size: float) -> Values:
 
 _SIGMAS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 
-FAULTS: dict[str, Fault] = {
-    "spike": Fault(spike, "sd", _SIGMAS),
-    "drift": Fault(drift, "sd", _SIGMAS),
-    "unit change": Fault(unit_change, "times", (1.5, 2.0, 3.6, 10.0), suits_angles=False),
-    "stuck": Fault(stuck, "rows", (6.0, 12.0, 18.0, 36.0), rows=None),
-    "swap": Fault(swap, "", (1.0,), two_channels=True),
-    "dropout": Fault(dropout, "", (1.0,)),
+FAULTS: dict[str, FaultKind] = {
+    "spike": FaultKind(spike, "sd", _SIGMAS),
+    "drift": FaultKind(drift, "sd", _SIGMAS),
+    "unit change": FaultKind(unit_change, "times", (1.5, 2.0, 3.6, 10.0), suits_angles=False),
+    "stuck": FaultKind(stuck, "rows", (6.0, 12.0, 18.0, 36.0), rows=None),
+    "swap": FaultKind(swap, "", (1.0,), two_channels=True),
+    "dropout": FaultKind(dropout, "", (1.0,)),
 }

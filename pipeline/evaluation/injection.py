@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from pipeline.config import Columns
 from pipeline.data.channels import Channel, channels, displacement, read, spread, write
 from pipeline.data.timeline import Timeline, runs, subset
-from pipeline.detector.finishing import UNCHANGED, Finish, finish
+from pipeline.detector.postprocessing import UNCHANGED, ScorePostprocessing, postprocess
 from pipeline.detector.scored import Rows, Scorer
 from pipeline.detector.smoothing import Runs
-from pipeline.evaluation.faults import FAULTS, Fault, Healthy
+from pipeline.evaluation.faults import FAULTS, FaultKind, Healthy
 
 EPISODES = 20
 """Episodes for each kind, size and channel."""
@@ -64,7 +64,7 @@ class Trial:
     window: int
     seed: int
     episodes: int = EPISODES
-    finish: Finish = UNCHANGED
+    finish: ScorePostprocessing = UNCHANGED
 
     @property
     def lead(self) -> int:
@@ -200,7 +200,7 @@ def _faulty(
     channel: Channel,
     others: list[Channel],
     size: float,
-    fault: Fault,
+    fault: FaultKind,
 ) -> tuple[Rows, NDArray[np.bool_]]:
     """The episodes with the fault in `channel`, and in which of them it changed anything."""
     rows = ground.rows.copy()
@@ -242,7 +242,7 @@ def _flagged(trial: Trial, episodes: Rows, place: NDArray[np.intp]) -> NDArray[n
     count, length = windows.shape[:2]
     scored = trial.scorer(np.ascontiguousarray(windows).reshape(count * length, -1))
     first = trial.window - 1
-    done = finish(
+    done = postprocess(
         scored.score,
         scored.error,
         episodes[:, first:].reshape(count * length, -1),

@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from pipeline.config import Columns
 from pipeline.data.split import incident_rows, labelled_incident, normal_rows
 from pipeline.data.timeline import Mask, Timeline, episodes, timeline
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 
 ALERT_JOIN_ROWS = 4
@@ -21,7 +21,7 @@ ALERT_JOIN_ROWS = 4
 
 
 @dataclass(frozen=True)
-class JudgedRows:
+class EvaluatedRows:
     """n scored rows with what is known about them; a row may be neither normal nor incident.
 
     Attributes:
@@ -114,7 +114,9 @@ class Evaluation:
     detection: Detection | None
 
 
-def judged_rows(frame: pd.DataFrame, score: NDArray[np.floating], columns: Columns) -> JudgedRows:
+def evaluated_rows(
+    frame: pd.DataFrame, score: NDArray[np.floating], columns: Columns
+) -> EvaluatedRows:
     """Join scores with the evaluation columns of `frame`, row by row (windows: their last row).
 
     What people labelled as incidents counts beside the incidents that the source knows of.
@@ -124,10 +126,10 @@ def judged_rows(frame: pd.DataFrame, score: NDArray[np.floating], columns: Colum
     if columns.incident is not None:
         incident = incident_rows(frame, columns)
     normal = normal_rows(frame, columns)
-    return JudgedRows(timeline(frame, columns), score.astype(np.float32), normal, incident)
+    return EvaluatedRows(timeline(frame, columns), score.astype(np.float32), normal, incident)
 
 
-def evaluate(rows: JudgedRows, threshold: DrawnThreshold) -> Evaluation:
+def evaluate(rows: EvaluatedRows, threshold: ThresholdEstimate) -> Evaluation:
     """Measure a detector on `rows`, which must have trained nothing and drawn no threshold."""
     flagged = rows.score > threshold.value
     days = max(1, rows.line.days)
@@ -155,7 +157,7 @@ def alerts(flagged: Mask, line: Timeline) -> int:
     return sum(1 for _ in episodes(flagged, line, join_rows=ALERT_JOIN_ROWS))
 
 
-def detection(rows: JudgedRows, threshold: float) -> Detection | None:
+def detection(rows: EvaluatedRows, threshold: float) -> Detection | None:
     """How the known incidents were seen at `threshold`; None when the rows hold none."""
     if rows.incident is None or not rows.incident.any():
         return None
@@ -172,7 +174,7 @@ def detection(rows: JudgedRows, threshold: float) -> Detection | None:
     )
 
 
-def _incidents_seen(rows: JudgedRows, threshold: float) -> list[IncidentSeen]:
+def _incidents_seen(rows: EvaluatedRows, threshold: float) -> list[IncidentSeen]:
     if rows.incident is None:
         return []
     return [

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pipeline.data.timeline import Mask, Timeline, effective_rows, subset
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import Interval, conformal_rank
 
 _TAILS = (0.025, 0.975)
@@ -57,7 +57,7 @@ class RealisedRate:
 
 
 def realised_rate(
-    score: NDArray[np.floating], normal: Mask, line: Timeline, threshold: DrawnThreshold
+    score: NDArray[np.floating], normal: Mask, line: Timeline, threshold: ThresholdEstimate
 ) -> RealisedRate | None:
     """The false-positive rate of `threshold` on the normal rows; None when there are none."""
     rows = int(normal.sum())
@@ -87,7 +87,7 @@ def log_score(score: NDArray[np.floating]) -> NDArray[np.float64]:
     return logarithm
 
 
-def agreeing_rates(threshold: DrawnThreshold, test_rows: float) -> Interval:
+def agreeing_rates(threshold: ThresholdEstimate, test_rows: float) -> Interval:
     """Observed rates on `test_rows` effective rows that agree with the promise (95 %).
 
     Half a count is added at each end: effective counts are not whole, and the band should hold
@@ -107,7 +107,7 @@ def rate_interval(rate: float, rows: float) -> Interval:
     return float(low), float(high)
 
 
-def _beta(threshold: DrawnThreshold) -> tuple[float, float]:
+def _beta(threshold: ThresholdEstimate) -> tuple[float, float]:
     """Parameters of the true rate's law: the mean of rank k of n, the spread of n effective rows.
 
     With n independent rows this is Beta(n + 1 - k, k) exactly. A threshold drawn otherwise (too

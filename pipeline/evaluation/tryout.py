@@ -17,12 +17,12 @@ from pipeline.detector.windows import windows
 from pipeline.evaluation.diagnostics import NO_RECONSTRUCTION, Diagnosis, diagnose
 from pipeline.evaluation.injection import FaultOutcome, Trial, inject
 from pipeline.evaluation.metrics import (
+    EvaluatedRows,
     Evaluation,
     IncidentSeen,
-    JudgedRows,
     detection,
     evaluate,
-    judged_rows,
+    evaluated_rows,
 )
 from pipeline.scoring import score_rows
 
@@ -57,18 +57,18 @@ class Tryout:
         return (*(found.incidents if found else ()), *self.museum)
 
 
-def judge(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> JudgedRows:
+def judge(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> EvaluatedRows:
     """The rows of `frame` that a full window ends at, with their scores and what is known."""
     scored = score_rows(bundle, frame)
     kept = frame[scored.complete].reset_index(drop=True)
-    return judged_rows(kept, scored.score[scored.complete], columns)
+    return evaluated_rows(kept, scored.score[scored.complete], columns)
 
 
 def try_out(
     bundle: Bundle,
     frame: pd.DataFrame,
     columns: Columns,
-    rows: JudgedRows,
+    rows: EvaluatedRows,
     museum: pd.DataFrame,
 ) -> Tryout:
     """Measure `bundle` on the test rows in `frame`; `rows` is what `judge` made of them.

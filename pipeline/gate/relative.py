@@ -109,7 +109,7 @@ def alert_budget(
     )
 
 
-def incident_museum(
+def confirmed_incidents(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
     """Are the past incidents that the champion caught still caught?"""

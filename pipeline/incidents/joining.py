@@ -10,7 +10,7 @@ from itertools import groupby
 import pandas as pd
 
 from pipeline.detector.attribution import Blame
-from pipeline.incidents.parts import ANOMALY, SHIFTED, Kind, Part, Status
+from pipeline.incidents.parts import ANOMALY, SHIFTED, IncidentPart, Kind, Status
 
 _NAMED = 3
 
@@ -53,7 +53,7 @@ class Incident:
 
 
 def joined(
-    parts: Iterable[Part],
+    parts: Iterable[IncidentPart],
     within: pd.Timedelta,
     shift_within: pd.Timedelta,
     *,
@@ -66,7 +66,7 @@ def joined(
     """
     incidents: list[Incident] = []
     for _, same in groupby(sorted(parts, key=_order), key=_line):
-        chain: list[Part] = []
+        chain: list[IncidentPart] = []
         for part in same:
             limit = within if part.kind == ANOMALY else shift_within
             if chain and part.start - max(each.end for each in chain) > limit:
@@ -80,17 +80,17 @@ def joined(
     return sorted(kept, key=lambda i: (i.start, i.entity, i.kind, i.id))
 
 
-def _line(part: Part) -> tuple[str, str, str, str, int]:
+def _line(part: IncidentPart) -> tuple[str, str, str, str, int]:
     """Parts that may be one incident share this. Two versions never withdraw one together."""
     version = part.version if part.status == "withdrawn" else 0
     return part.kind, part.status, part.entity, _channel(part), version
 
 
-def _order(part: Part) -> tuple[tuple[str, str, str, str, int], pd.Timestamp]:
+def _order(part: IncidentPart) -> tuple[tuple[str, str, str, str, int], pd.Timestamp]:
     return _line(part), part.start
 
 
-def _channel(part: Part | Incident) -> str:
+def _channel(part: IncidentPart | Incident) -> str:
     return part.features[0].feature if part.kind == SHIFTED else ""
 
 
@@ -99,7 +99,7 @@ def _same(one: Incident, other: Incident) -> bool:
     return alike and one.start <= other.end and other.start <= one.end
 
 
-def _incident(chain: list[Part]) -> Incident:
+def _incident(chain: list[IncidentPart]) -> Incident:
     first, highest = chain[0], max(chain, key=lambda part: part.peak)
     name = "|".join([first.kind, first.entity, _channel(first), first.start.isoformat()])
     return Incident(
@@ -117,7 +117,7 @@ def _incident(chain: list[Part]) -> Incident:
     )
 
 
-def _weighed(chain: list[Part]) -> tuple[Blame, ...]:
+def _weighed(chain: list[IncidentPart]) -> tuple[Blame, ...]:
     """Blame over all parts, each counted by its rows; a channel not named in a part has none."""
     rows = sum(part.rows for part in chain)
     total: dict[str, float] = {}

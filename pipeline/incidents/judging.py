@@ -10,12 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, Shifts
-from pipeline.data.decision import Decision
+from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline
 from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle import Bundle
-from pipeline.detector.finishing import finish_parts, runs_of
 from pipeline.detector.frames import feature_values, timeline_of
+from pipeline.detector.postprocessing import postprocess_parts, runs_of
 from pipeline.detector.scored import Rows
 from pipeline.detector.smoothing import leading_up
 from pipeline.detector.windows import windows
@@ -25,7 +25,7 @@ from pipeline.shifts import Shifted, left_out, rows_of, shifted_rows
 
 
 @dataclass(frozen=True)
-class JudgedRows:
+class FlaggedRows:
     """n rows as one bundle sees them, with c channels.
 
     Attributes:
@@ -74,8 +74,8 @@ def judge(
     frame: pd.DataFrame,
     own: int,
     limits: Shifts,
-    decisions: Sequence[Decision] = (),
-) -> JudgedRows:
+    decisions: Sequence[ChannelDecision] = (),
+) -> FlaggedRows:
     """The last `own` rows of `frame` judged; the rows before them are only looked back on.
 
     The network sees the same rows in the same order whether a day is judged alone or with others,
@@ -96,7 +96,7 @@ def judge(
     scored = score_values(bundle, values, line, muted)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
     moved = ours.moved.any(axis=1) | ours.regime
-    return JudgedRows(
+    return FlaggedRows(
         score=scored.score[-own:],
         threshold=np.full(own, bundle.threshold),
         flagged=flagged,
@@ -151,7 +151,7 @@ def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> 
     uncounted = np.asarray(away[kept].reshape(len(kept), -1, values.shape[1]).any(axis=1))
     alone = np.zeros((len(row), len(shifts.channels)))
     alone[kept] = contributions(bundle, cut.rows[kept], shifts.columns, uncounted)
-    done = finish_parts(alone, values[cut.end], line, bundle.finish)
+    done = postprocess_parts(alone, values[cut.end], line, bundle.finish)
     found[row[asked]] = done[asked]
     return found
 

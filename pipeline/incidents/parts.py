@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.config import Columns
 from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.detector.attribution import Blame, worst
-from pipeline.incidents.judging import JudgedRows
+from pipeline.incidents.judging import FlaggedRows
 
 Kind = Literal["anomaly", "shifted feature", "new regime"]
 Status = Literal["raised", "withdrawn"]
@@ -32,7 +32,7 @@ _BLAMED = 10  # kept of a part, so that the parts of one incident can be weighed
 
 
 @dataclass(frozen=True)
-class Part:
+class IncidentPart:
     """One entity's episode within one UTC day.
 
     Attributes:
@@ -67,12 +67,12 @@ def reach(join: timedelta, columns: Columns) -> pd.Timedelta:
 
 
 def day_parts(
-    judged: JudgedRows,
+    judged: FlaggedRows,
     line: Timeline,
     version: int,
     within: pd.Timedelta,
     shift_within: pd.Timedelta,
-) -> list[Part]:
+) -> list[IncidentPart]:
     """The parts of all kinds in one day's rows, by start, entity and kind.
 
     Args:
@@ -119,12 +119,12 @@ def _part(
     excess: NDArray[np.float64],
     line: Timeline,
     version: int,
-) -> Part:
+) -> IncidentPart:
     highest = int(excess[rows].argmax())
     start, end, peak_at = (
         pd.Timestamp(line.time_ns[rows[at]], tz="UTC") for at in (0, -1, highest)
     )
-    return Part(
+    return IncidentPart(
         kind=kind,
         status="raised",
         entity=line.names[line.entity[rows[0]]],
@@ -138,5 +138,5 @@ def _part(
     )
 
 
-def _name(part: Part) -> str:
+def _name(part: IncidentPart) -> str:
     return part.features[0].feature if part.features else ""

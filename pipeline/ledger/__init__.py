@@ -20,12 +20,12 @@ from pipeline.ledger.entries import (
     to_row,
 )
 from pipeline.ledger.history import (
-    Standing,
+    LiveState,
+    champions_in_order,
     changes,
     digest_of,
     evidence_of,
-    line_of_champions,
-    standing,
+    live_state,
     taken_back,
 )
 from pipeline.ledger.proof import fault_of
@@ -36,17 +36,17 @@ __all__ = [
     "Decision",
     "Entry",
     "Head",
-    "Standing",
+    "LiveState",
     "card_hash",
     "chain",
+    "champions_in_order",
     "changes",
     "digest_of",
     "evidence_of",
     "fault_of",
     "from_row",
     "head_of",
-    "line_of_champions",
-    "standing",
+    "live_state",
     "taken_back",
     "to_row",
 ]

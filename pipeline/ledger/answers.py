@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from pipeline.ledger.keys import PrivateKey, PublicKey, Signature, proven
+from pipeline.ledger.keys import PrivateKey, PublicKey, Signature, verifies
 
 
 def signature_of(content: Mapping[str, str], key: PrivateKey) -> Signature:
@@ -15,7 +15,7 @@ def signature_of(content: Mapping[str, str], key: PrivateKey) -> Signature:
 
 def holds(content: Mapping[str, str], signature: Signature, trusted: Sequence[PublicKey]) -> bool:
     """Whether a trusted key signed this answer."""
-    return proven(_bytes(content), signature, trusted)
+    return verifies(_bytes(content), signature, trusted)
 
 
 def as_text(content: Mapping[str, str], key: PrivateKey) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline import database
 from pipeline.errors import OutageError
 from pipeline.ledger.entries import Head
-from pipeline.ledger.keys import PrivateKey, PublicKey, Signature, proven
+from pipeline.ledger.keys import PrivateKey, PublicKey, Signature, verifies
 
 _READERS = ("plimsoll", "plimsoll_reader")
 _CREATION_LOCK = 7_044_506_133  # of two sessions that create a table at once one fails
@@ -119,7 +119,7 @@ def checked(
     Raises:
         ValueError: none has.
     """
-    if not proven(_content(detector, head), signature, trusted):
+    if not verifies(_content(detector, head), signature, trusted):
         msg = f"a kept head of length {head.length} is signed by no key that is trusted here"
         raise ValueError(msg)
     return head

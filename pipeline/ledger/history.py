@@ -14,7 +14,7 @@ _CHANGES = ("promotion", "rollback", "withdrawal")
 
 
 @dataclass(frozen=True)
-class Standing:
+class LiveState:
     """What is live.
 
     Attributes:
@@ -34,14 +34,14 @@ def changes(entries: Sequence[Entry]) -> tuple[Decision, ...]:
     return tuple(each for each in made if each.action in ("promotion", "rollback"))
 
 
-def standing(entries: Sequence[Entry], at: datetime | None = None) -> Standing | None:
+def live_state(entries: Sequence[Entry], at: datetime | None = None) -> LiveState | None:
     """What is live after all of `entries`, or was at a moment; None: nothing."""
     known = entries if at is None else [each for each in entries if _moment(each) <= at]
     decided = [each.decision for each in known if each.decision.action in _CHANGES]
     if not decided or decided[-1].version == NOTHING:
         return None
     number = decided[-1].version
-    return Standing(number, digest_of(known, number), decided[-1].decided_at)
+    return LiveState(number, digest_of(known, number), decided[-1].decided_at)
 
 
 def digest_of(entries: Sequence[Entry], version: int) -> str:
@@ -93,7 +93,7 @@ def taken_back(entries: Sequence[Entry]) -> dict[int, str]:
     return gone
 
 
-def line_of_champions(decisions: Sequence[Decision]) -> tuple[int, ...]:
+def champions_in_order(decisions: Sequence[Decision]) -> tuple[int, ...]:
     """The champion, last, behind the versions that lead back from it, oldest first.
 
     A promotion goes one on. A rollback takes away what it skipped: behind version 2, reached from 3

@@ -22,7 +22,7 @@ import structlog
 
 from pipeline import settings
 from pipeline.errors import ConfigError
-from pipeline.ledger.keys import PrivateKey, PublicKey, drawn, private_key, public_keys
+from pipeline.ledger.keys import PrivateKey, PublicKey, new_private_key, private_key, public_keys
 from pipeline.settings import Settings
 
 Purpose = Literal["ledger", "answers", "backup"]
@@ -42,7 +42,7 @@ def signer(here: Settings, purpose: Purpose) -> PrivateKey:
     if found is None:
         if _public(here, purpose) is not None:
             raise ConfigError(_without(here, purpose))
-        draw_missing(here.home, (purpose,))
+        create_missing(here.home, (purpose,))
         found = _private(here, purpose)
     if found is None:
         raise ConfigError(_without(here, purpose))
@@ -69,7 +69,7 @@ def trusted(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...]:
     return (held.public,) if held else ()
 
 
-def draw_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None:
+def create_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None:
     """Draw the pairs of keys that `home` lacks; of two processes that try at once, one does."""
     folder = home / "keys"
     try:
@@ -78,7 +78,7 @@ def draw_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None:
             private, public = (_file(home, purpose, half) for half in ("private", "public"))
             if public.exists():
                 continue
-            if _written_once(private, drawn().written + "\n", 0o600):
+            if _written_once(private, new_private_key().written + "\n", 0o600):
                 log.info("key_drawn", purpose=purpose, file=str(private))
             key = private_key(private.read_text(), str(private))
             _written_once(public, key.public.written + "\n", 0o644)

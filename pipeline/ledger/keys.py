@@ -66,7 +66,7 @@ class PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(_decoded(self.written, "private"))
 
 
-def drawn() -> PrivateKey:
+def new_private_key() -> PrivateKey:
     """A new private key."""
     return PrivateKey(_written(Ed25519PrivateKey.generate().private_bytes_raw()))
 
@@ -94,7 +94,7 @@ def public_keys(text: str, where: str) -> tuple[PublicKey, ...]:
     return found
 
 
-def proven(content: bytes, signature: Signature, trusted: Sequence[PublicKey]) -> bool:
+def verifies(content: bytes, signature: Signature, trusted: Sequence[PublicKey]) -> bool:
     """Whether one of the `trusted` keys signed `content`."""
     return any(key.id == signature.key and key.proves(content, signature.value) for key in trusted)
 

@@ -22,19 +22,19 @@ from openlineage.client.facet_v2 import (
 
 from pipeline import settings
 from pipeline.lineage.files import LineageFiles
-from pipeline.lineage.jobs import Told
+from pipeline.lineage.jobs import JobEvent
 from pipeline.lineage.journal import Dataset
 
 NAMESPACE = "plimsoll"
 PRODUCER = "urn:plimsoll"
 
 
-def emit(told: Told) -> None:
+def emit(told: JobEvent) -> None:
     """Build the event and hand it to the transport; raises whatever the transport raises."""
     _client().emit(event_of(told))
 
 
-def event_of(told: Told) -> RunEvent:
+def event_of(told: JobEvent) -> RunEvent:
     """`told` as an OpenLineage run event."""
     return RunEvent(
         eventTime=told.at.isoformat(),
@@ -58,7 +58,7 @@ def parent_id(run: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"{PRODUCER}:{run}"))
 
 
-def _run_facets(told: Told) -> dict[str, RunFacet]:
+def _run_facets(told: JobEvent) -> dict[str, RunFacet]:
     facets: dict[str, RunFacet] = {}
     if told.run:
         facets["parent"] = parent_run.ParentRunFacet(

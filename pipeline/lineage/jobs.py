@@ -25,7 +25,7 @@ _MESSAGE_CHARACTERS = 4_000  # of an error; a day's report can be longer than a 
 
 
 @dataclass(frozen=True)
-class Told:
+class JobEvent:
     """One event, before it is one of OpenLineage's.
 
     Attributes:
@@ -90,7 +90,7 @@ def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterat
         str(given.get("run") or log_context.bound("run")),
         log_context.bound("partition"),
     )
-    began = Told("START", datetime.now(UTC), *about)
+    began = JobEvent("START", datetime.now(UTC), *about)
     if not only_failure:
         sending.send(began)
     with kept() as journal:
@@ -99,13 +99,17 @@ def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterat
         # Whatever ends a task: a time limit and a termination are no `Exception`.
         except BaseException as error:
             told = f"{type(error).__name__}: {error}"[:_MESSAGE_CHARACTERS]
-            failed = Told("FAIL", datetime.now(UTC), *about, journal.inputs, journal.outputs, told)
+            failed = JobEvent(
+                "FAIL", datetime.now(UTC), *about, journal.inputs, journal.outputs, told
+            )
             for event in (began, failed) if only_failure else (failed,):
                 sending.send(event)
             sending.finish()
             raise
     if not only_failure:
-        sending.send(Told("COMPLETE", datetime.now(UTC), *about, journal.inputs, journal.outputs))
+        sending.send(
+            JobEvent("COMPLETE", datetime.now(UTC), *about, journal.inputs, journal.outputs)
+        )
         sending.finish()
 
 

@@ -17,7 +17,7 @@ import structlog
 from pipeline import settings
 
 if TYPE_CHECKING:
-    from pipeline.lineage.jobs import Told
+    from pipeline.lineage.jobs import JobEvent
 
 WAIT_S = 2.0
 """How long the end of a job waits for its events; two orders below the shortest time limit."""
@@ -34,11 +34,11 @@ class _Sender:
         self.process = os.getpid()
         self.failures: list[str] = []
         self.gave_up = False
-        self._queue: queue.Queue[Told] = queue.Queue(_WAITING_MOST)
+        self._queue: queue.Queue[JobEvent] = queue.Queue(_WAITING_MOST)
         self._thread = threading.Thread(target=self._work, name="lineage", daemon=True)
         self._thread.start()
 
-    def put(self, told: Told) -> None:
+    def put(self, told: JobEvent) -> None:
         try:
             self._queue.put_nowait(told)
         except queue.Full:
@@ -78,7 +78,7 @@ def is_off() -> bool:
     return (settings.named("OPENLINEAGE_DISABLED") or "").strip().lower() == "true"
 
 
-def send(told: Told) -> None:
+def send(told: JobEvent) -> None:
     """Hand one event to the thread."""
     _of_this_process().put(told)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from pipeline.metrics.reading import Reading, Topic
+from pipeline.metrics.readings import Reading, Topic
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

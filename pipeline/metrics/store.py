@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from pipeline import database
 from pipeline.errors import OutageError
-from pipeline.metrics.reading import Reading, as_json, content_of
+from pipeline.metrics.readings import Reading, as_json, content_of
 
 if TYPE_CHECKING:
     from datetime import date

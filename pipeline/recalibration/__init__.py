@@ -1,15 +1,15 @@
 """A line drawn anew each month on rows that the old line judged, without fooling oneself."""
 
+from pipeline.recalibration.recalibrating import recalibrate
 from pipeline.recalibration.records import (
     STATUSES,
     Anchor,
     Recalibrated,
     Stop,
     WindowRows,
-    accepted,
-    taken,
+    accepted_anchor,
+    unforced_anchor,
 )
-from pipeline.recalibration.redrawing import recalibrate
 
 __all__ = [
     "STATUSES",
@@ -17,7 +17,7 @@ __all__ = [
     "Recalibrated",
     "Stop",
     "WindowRows",
-    "accepted",
+    "accepted_anchor",
     "recalibrate",
-    "taken",
+    "unforced_anchor",
 ]

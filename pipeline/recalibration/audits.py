@@ -44,7 +44,7 @@ class Flagged(Protocol):
         """Last flagged row."""
 
 
-def draw_audits(
+def sample_audits(
     detector: str, episodes: Iterable[Flagged], share: float, *, now: datetime
 ) -> tuple[Audit, ...]:
     """The episodes that are drawn, each with probability `share` and apart from all others.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.config.upkeep import Recalibration
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.recalibration.levels import Levels
 from pipeline.recalibration.records import Anchor, Stop
 
@@ -28,7 +28,7 @@ class Moves:
 
 
 def moves(
-    new: DrawnThreshold, current: DrawnThreshold, anchor: Anchor, levels: Levels, day: date
+    new: ThresholdEstimate, current: ThresholdEstimate, anchor: Anchor, levels: Levels, day: date
 ) -> Moves:
     """How far the line and the level have gone."""
     elapsed = max((day - anchor.day).days, 1) / _MONTH_DAYS
@@ -41,8 +41,8 @@ def moves(
 
 def stops(
     moved: Moves,
-    new: DrawnThreshold,
-    current: DrawnThreshold,
+    new: ThresholdEstimate,
+    current: ThresholdEstimate,
     anchor: Anchor,
     day: date,
     config: Recalibration,
@@ -107,14 +107,14 @@ def _beyond(move: float, limit: float) -> bool:
     return abs(math.log1p(move)) > math.log1p(limit)
 
 
-def _more_than_chance(new: DrawnThreshold, current: DrawnThreshold) -> bool:
+def _more_than_chance(new: ThresholdEstimate, current: ThresholdEstimate) -> bool:
     """Whether 0 lies outside the 95 % interval of the difference of the logarithms."""
     towards_new = 0 if new.value > current.value else 1
     reach = [_reach(new, towards_new), _reach(current, 1 - towards_new)]
     return abs(math.log(new.value / current.value)) > math.hypot(*reach)
 
 
-def _reach(drawn: DrawnThreshold, end: int) -> float:
+def _reach(drawn: ThresholdEstimate, end: int) -> float:
     """From the line to an end of its interval, as a logarithm; infinite where unbounded."""
     limit = drawn.interval[end]
     if limit is None or limit <= 0 or drawn.value <= 0:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.timeline import Episode, Timeline
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 
 Scores = NDArray[np.float64]
 StopName = Literal["step", "total", "creep"]
@@ -104,7 +104,7 @@ class Recalibrated:
         stale: sentence for a person when the live line has not moved for too long; empty if not.
     """
 
-    threshold: DrawnThreshold
+    threshold: ThresholdEstimate
     anchor: Anchor
     day: date
     days: int
@@ -121,12 +121,12 @@ class Recalibrated:
     stale: str
 
 
-def accepted(result: Recalibrated) -> Anchor:
+def accepted_anchor(result: Recalibrated) -> Anchor:
     """The anchor once a reviewer has accepted the new line: moves count from it."""
     return Anchor(result.threshold.value, result.level, result.day, moved=result.day)
 
 
-def taken(result: Recalibrated) -> Anchor:
+def unforced_anchor(result: Recalibrated) -> Anchor:
     """The anchor once the new line went live without a stop: the same, the line has moved."""
     old = result.anchor
     return Anchor(old.threshold, old.level, old.day, moved=result.day)

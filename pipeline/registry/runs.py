@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.provenance import code_version
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ def job_tags(detector: str, job: str) -> dict[str, str]:
     }
 
 
-def threshold_metrics(drawn: DrawnThreshold) -> dict[str, float]:
+def threshold_metrics(drawn: ThresholdEstimate) -> dict[str, float]:
     """A threshold as metrics; an end of its interval that the data cannot bound is left out."""
     low, high = drawn.interval
     metrics = {

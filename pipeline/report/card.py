@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
 from pipeline.evaluation.metrics import Detection, Evaluation
 from pipeline.evaluation.replay import Replay
@@ -45,7 +45,7 @@ class TrainedOn:
 
 
 @dataclass(frozen=True)
-class Reference:
+class Link:
     """A page or a picture to show: its name and its address."""
 
     name: str
@@ -75,7 +75,7 @@ class Card:
 
     detector: str
     gate: GateVerdict
-    threshold: DrawnThreshold
+    threshold: ThresholdEstimate
     evaluation: Evaluation
     drift: DriftVerdict
     trained_on: TrainedOn
@@ -84,8 +84,8 @@ class Card:
     replay: Replay | None = None
     faults: Grades = field(default_factory=dict)
     champion_faults: Grades = field(default_factory=dict)
-    images: tuple[Reference, ...] = ()
-    links: tuple[Reference, ...] = ()
+    images: tuple[Link, ...] = ()
+    links: tuple[Link, ...] = ()
     next_step: str = ""
 
 
@@ -168,7 +168,7 @@ def _name(result: CheckResult) -> str:
     return result.name.replace("_", " ")
 
 
-def _threshold(threshold: DrawnThreshold, evaluation: Evaluation) -> str:
+def _threshold(threshold: ThresholdEstimate, evaluation: Evaluation) -> str:
     low, high = threshold.interval
     text = (
         f"### Threshold\n\n**{threshold.value:.4g}** (95% interval {_bound(low)} to "

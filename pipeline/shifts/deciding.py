@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.data.decision import Decision
+from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import Timeline
 
 _CODES = {"accept": 1, "mute": 2, "unmute": 3}  # 0: nobody has decided anything
@@ -30,7 +30,7 @@ class Decided:
     unmute: NDArray[np.bool_]
 
 
-def decided(line: Timeline, names: Sequence[str], decisions: Sequence[Decision]) -> Decided:
+def decided(line: Timeline, names: Sequence[str], decisions: Sequence[ChannelDecision]) -> Decided:
     """The decision in force at each row for each of the channels `names`.
 
     A decision is in force from its `since` on, for its entity or for all of them. Of several the

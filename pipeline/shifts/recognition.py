@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, Shifts
 from pipeline.data.channels import Channel, channels
-from pipeline.data.decision import Decision
+from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import Timeline, timeline
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
@@ -55,7 +55,7 @@ def shifted(
     bundle: Bundle,
     columns: Columns,
     limits: Shifts,
-    decisions: Sequence[Decision] = (),
+    decisions: Sequence[ChannelDecision] = (),
 ) -> Shifted:
     """What the module's rule says about each row of `frame`, which may be in any order.
 
@@ -74,7 +74,7 @@ def shifted_rows(
     bundle: Bundle,
     columns: Columns,
     limits: Shifts,
-    decisions: Sequence[Decision] = (),
+    decisions: Sequence[ChannelDecision] = (),
 ) -> Shifted:
     """As `shifted`, for feature rows of shape (n, d) that stand where `line` says."""
     known = channels(columns)

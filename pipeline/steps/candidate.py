@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec, find_detector, load_detector
-from pipeline.data.window import Manifest
+from pipeline.data.window import WindowManifest
 from pipeline.detector.lineage import Start
 from pipeline.errors import DataError
 from pipeline.provenance import code_version
@@ -67,7 +67,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Origin:
+class TrainingOrigin:
     """What a candidate is made of, pinned when it starts: a file edited meanwhile changes nothing.
 
     Attributes:
@@ -78,12 +78,12 @@ class Origin:
     """
 
     spec: dict[str, Any]
-    window: Manifest
+    window: WindowManifest
     code: str
     start: Start | None = None
 
 
-def name_candidate(origin: Origin) -> str:
+def name_candidate(origin: TrainingOrigin) -> str:
     """A name that two candidates share only if all their input is the same."""
     content = json.dumps(to_json(origin), sort_keys=True).encode()
     return f"{origin.window.as_of}-{hashlib.sha256(content).hexdigest()[:8]}"
@@ -96,15 +96,15 @@ def stage_origin(candidate: Candidate, origin: object) -> Candidate:
     )
 
 
-def origin_of(candidate: Candidate) -> tuple[DetectorSpec, Manifest]:
+def origin_of(candidate: Candidate) -> tuple[DetectorSpec, WindowManifest]:
     """The detector as it was when the candidate started, and its training window."""
-    origin = staged_origin(candidate, Origin)
+    origin = staged_origin(candidate, TrainingOrigin)
     return DetectorSpec.model_validate(origin.spec), origin.window
 
 
 def start_of(candidate: Candidate) -> Start | None:
     """What a fine-tuned candidate goes on from; None where its weights are new."""
-    return staged_origin(candidate, Origin).start
+    return staged_origin(candidate, TrainingOrigin).start
 
 
 def staged_origin(candidate: Candidate, kind: type[Record]) -> Record:
@@ -163,9 +163,11 @@ def staged_json(candidate: Candidate, path: str) -> Any:
     return staging.read_json(_uri(candidate, path), sha256=_sum(candidate, path))
 
 
-def pin(spec: DetectorSpec, window: Manifest, start: Start | None = None) -> Origin:
+def pin(spec: DetectorSpec, window: WindowManifest, start: Start | None = None) -> TrainingOrigin:
     """The origin of a candidate of `spec` on `window`, perhaps fine-tuned."""
-    return Origin(spec.model_dump(mode="json", by_alias=True), window, code_version(), start)
+    return TrainingOrigin(
+        spec.model_dump(mode="json", by_alias=True), window, code_version(), start
+    )
 
 
 def uri_of(here: Settings, detector: str, name: str) -> str:

@@ -10,17 +10,23 @@ from pipeline import ledger
 from pipeline.errors import PromotionConflict
 from pipeline.ledger import Action, Decision
 from pipeline.settings import Settings
-from pipeline.steps import book
+from pipeline.steps import ledger_state
 
 if TYPE_CHECKING:
     from pipeline.detector.bundle import Bundle
-    from pipeline.steps.training.gating import Judged
+    from pipeline.steps.training.gating import JudgedCandidate
 
 _TRIES = 20
 
 
 def decision_about(
-    judged: Judged, action: Action, *, replaced: int | None, who: str, why: str, approval: str = ""
+    judged: JudgedCandidate,
+    action: Action,
+    *,
+    replaced: int | None,
+    who: str,
+    why: str,
+    approval: str = "",
 ) -> Decision:
     """A decision about a judged candidate, made now."""
     return Decision(
@@ -57,7 +63,7 @@ def evidence_text(
 
 
 def record_rejection(
-    here: Settings, judged: Judged, *, who: str, why: str, approval: str = ""
+    here: Settings, judged: JudgedCandidate, *, who: str, why: str, approval: str = ""
 ) -> None:
     """Write a rejection to the ledger, once; what is live is not touched.
 
@@ -68,15 +74,15 @@ def record_rejection(
         judged, "rejection", replaced=None, who=who, why=why, approval=approval
     )
     for _ in range(_TRIES):
-        held = book.proven(here, decision.detector)
+        held = ledger_state.verified(here, decision.detector)
         rejected = {e.decision.version for e in held.entries if e.decision.action == "rejection"}
         if decision.version in rejected:
             return
         try:
-            held = book.append(here, held, decision)
+            held = ledger_state.append(here, held, decision)
         except PromotionConflict:
             continue  # a rejection depends on nothing that came first
-        book.keep_head(here, held)
+        ledger_state.keep_head(here, held)
         return
     msg = f"Other decisions about {decision.detector} came first {_TRIES} times; run this again."
     raise PromotionConflict(msg)

@@ -18,7 +18,7 @@ from pipeline.data.sources.anchoring import anchored
 from pipeline.data.staged import Staged
 from pipeline.errors import DataError
 from pipeline.records import from_json, to_json
-from pipeline.steps import measuring
+from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
 
 
@@ -54,7 +54,7 @@ def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str
     now = datetime.now(UTC)
     with _failure_recorded(spec, _days(staged), run):
         attempts = ingest.write(spec, staged, root=here.storage, now=now, run_id=run)
-    measuring.ingested(spec, attempts, now=now)
+    metrics_hooks.ingested(spec, attempts, now=now)
     if refuse:
         ingest.refuse_blocked(attempts)
     return {

@@ -25,21 +25,21 @@ from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
 from pipeline.shell import this_shell
-from pipeline.steps import book
-from pipeline.steps.book import Book
+from pipeline.steps import ledger_state
+from pipeline.steps.ledger_state import LedgerState
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Live:
+class LoadedVersion:
     """A registered version and its verified bundle."""
 
     version: Version
     bundle: Bundle
 
 
-def champion(detector: str) -> Live:
+def champion(detector: str) -> LoadedVersion:
     """The live version.
 
     Raises:
@@ -56,31 +56,31 @@ def champion(detector: str) -> Live:
     return found
 
 
-def champion_or_none(detector: str) -> Live | None:
+def champion_or_none(detector: str) -> LoadedVersion | None:
     """The live version, or None."""
     here = settings.load()
-    held = book.read(here, detector)
+    held = ledger_state.read(here, detector)
     found = registered(here, connect(here), held)
     return None if found is None else opened(found, held)
 
 
-def previous(detector: str) -> Live | None:
+def previous(detector: str) -> LoadedVersion | None:
     """The version to return to from the champion, or None."""
     here = settings.load()
-    client, held = connect(here), book.proven(here, detector)
+    client, held = connect(here), ledger_state.verified(here, detector)
     number = way_back(client, held)
     found = versions.by_number(client, detector, number) if number is not None else None
     return None if found is None else opened(found, held)
 
 
-def challenger(detector: str) -> Live | None:
+def challenger(detector: str) -> LoadedVersion | None:
     """The candidate that passed its gate and waits, or None; it decides nothing."""
     here = settings.load()
     found = versions.by_alias(connect(here), detector, promotion.CHALLENGER)
-    return None if found is None else opened(found, book.proven(here, detector))
+    return None if found is None else opened(found, ledger_state.verified(here, detector))
 
 
-def registered(here: Settings, client: Client, held: Book) -> Version | None:
+def registered(here: Settings, client: Client, held: LedgerState) -> Version | None:
     """The version that is live by a ledger, which is proven before it is believed; None: nothing.
 
     Raises:
@@ -89,7 +89,7 @@ def registered(here: Settings, client: Client, held: Book) -> Version | None:
     """
     standing = held.live
     found = versions.by_number(client, held.detector, standing.version) if standing else None
-    book.refuse_unproven(held, book.fault(here, held, (found,) if found else ()))
+    ledger_state.refuse_unverified(held, ledger_state.fault(here, held, (found,) if found else ()))
     if standing is not None and found is None:
         msg = (
             f"Version {standing.version} of {held.detector} is live by the ledger, and MLflow does "
@@ -99,20 +99,22 @@ def registered(here: Settings, client: Client, held: Book) -> Version | None:
     return found
 
 
-def way_back(client: Client, held: Book) -> int | None:
+def way_back(client: Client, held: LedgerState) -> int | None:
     """The version to return to from the champion: the newest behind it that still exists.
 
     What was rolled back is not behind it, see `ledger.line_of_champions`.
     """
     gone = ledger.taken_back(held.entries)
-    behind = [n for n in ledger.line_of_champions(held.changes)[:-1] if n not in gone]
+    behind = [n for n in ledger.champions_in_order(held.changes)[:-1] if n not in gone]
     there = (
         n for n in reversed(behind) if versions.by_number(client, held.detector, n) is not None
     )
     return next(there, None)
 
 
-def opened(version: Version, held: Book, *, digest: str = "", fresh: bool = False) -> Live:
+def opened(
+    version: Version, held: LedgerState, *, digest: str = "", fresh: bool = False
+) -> LoadedVersion:
     """`version` with its bundle, from the cache or fetched into it.
 
     Args:
@@ -152,7 +154,7 @@ def opened(version: Version, held: Book, *, digest: str = "", fresh: bool = Fals
     return _whole(kept, digest, version, held)
 
 
-def _whole(kept: Path, digest: str, version: Version, held: Book) -> Live:
+def _whole(kept: Path, digest: str, version: Version, held: LedgerState) -> LoadedVersion:
     _refuse_other(kept, digest, version, held)
     bundle = _loaded(kept, _state(kept))
     if digest and bundle.digest != digest:
@@ -161,10 +163,10 @@ def _whole(kept: Path, digest: str, version: Version, held: Book) -> Live:
             "while it was loaded. Run this again."
         )
         raise UnprovenBundle(msg)
-    return Live(version, bundle)
+    return LoadedVersion(version, bundle)
 
 
-def _fetched(version: Version, scratch: Path, held: Book) -> Path:
+def _fetched(version: Version, scratch: Path, held: LedgerState) -> Path:
     try:
         return versions.download(version, scratch)
     except versions.FilesGone as error:
@@ -175,7 +177,7 @@ def _fetched(version: Version, scratch: Path, held: Book) -> Path:
         raise UnprovenBundle(msg) from error
 
 
-def _refuse_other(folder: Path, digest: str, version: Version, held: Book) -> None:
+def _refuse_other(folder: Path, digest: str, version: Version, held: LedgerState) -> None:
     """Return if the bundle in `folder` is whole, and the one that is meant; empty: any is."""
     try:
         found = _digest(folder, _state(folder))
@@ -191,7 +193,7 @@ def _refuse_other(folder: Path, digest: str, version: Version, held: Book) -> No
         raise UnprovenBundle(msg)
 
 
-def _way_out(held: Book) -> str:
+def _way_out(held: LedgerState) -> str:
     shell, name = this_shell(), held.detector
     back = shell.trigger(f"{name}__rollback", target="previous", reason="its bundle is gone")
     by_rollback = f"`{back}`" if back else f"trigger {name}__rollback"

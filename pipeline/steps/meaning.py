@@ -15,10 +15,10 @@ from pipeline.data.fits import Unfit, told, unfit_days
 from pipeline.data.meaning import Meaning, Misfit, meaning_of, misfits, needed_for_scores
 from pipeline.errors import DataError
 from pipeline.incidents.judging import fitted_columns
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 
 
-def needs_of(version: Live) -> Meaning:
+def needs_of(version: LoadedVersion) -> Meaning:
     """What rows must mean that `version` scores.
 
     Raises:
@@ -27,7 +27,7 @@ def needs_of(version: Live) -> Meaning:
     return needed_for_scores(fitted_columns(version.bundle))
 
 
-def against_file(version: Live, spec: DetectorSpec) -> tuple[Misfit, ...]:
+def against_file(version: LoadedVersion, spec: DetectorSpec) -> tuple[Misfit, ...]:
     """What `version` needs and the detector file does not say; empty when it fits.
 
     Raises:
@@ -36,18 +36,18 @@ def against_file(version: Live, spec: DetectorSpec) -> tuple[Misfit, ...]:
     return misfits(needs_of(version), meaning_of(spec.columns))
 
 
-def refuse_unfit(version: Live, spec: DetectorSpec) -> None:
+def refuse_unfit(version: LoadedVersion, spec: DetectorSpec) -> None:
     """Let a version pass that reads rows as the detector file describes them.
 
     Raises:
         DataError: it needs other columns, units or another cadence; names them and the mend.
     """
     if lacks := against_file(version, spec):
-        msg = f"{said(version, spec.name, lacks)}: {mend(spec.name)}"
+        msg = f"{said(version, spec.name, lacks)}: {fix(spec.name)}"
         raise DataError(msg)
 
 
-def refuse_unfit_days(version: Live, spec: DetectorSpec, days: Collection[date]) -> None:
+def refuse_unfit_days(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]) -> None:
     """Let days pass whose rows mean what `version` needs.
 
     Raises:
@@ -57,12 +57,12 @@ def refuse_unfit_days(version: Live, spec: DetectorSpec, days: Collection[date])
         raise DataError(days_said(version, unfit))
 
 
-def unfit_for(version: Live, spec: DetectorSpec, days: Collection[date]) -> Unfit:
+def unfit_for(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]) -> Unfit:
     """Those of `days` whose rows do not mean what `version` needs."""
     return unfit_days(settings.load().storage, spec.name, needs_of(version), days)
 
 
-def days_said(version: Live, unfit: Unfit) -> str:
+def days_said(version: LoadedVersion, unfit: Unfit) -> str:
     """What does not fit about days, and what to do."""
     return (
         f"{told(unfit)}, as version {version.version.number} needs it. They were ingested before "
@@ -70,7 +70,7 @@ def days_said(version: Live, unfit: Unfit) -> str:
     )
 
 
-def said(version: Live, detector: str, lacks: Collection[Misfit]) -> str:
+def said(version: LoadedVersion, detector: str, lacks: Collection[Misfit]) -> str:
     """`version 1 of d needs column machine, the file says pump`."""
     return f"version {version.version.number} of {detector} needs {needs_said(lacks)}"
 
@@ -80,7 +80,7 @@ def needs_said(lacks: Collection[Misfit]) -> str:
     return " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
 
 
-def mend(detector: str) -> str:
+def fix(detector: str) -> str:
     """What to do about a version that does not fit the file."""
     return (
         f"train first, on days that were ingested under the file as it is ({detector}__load, then "

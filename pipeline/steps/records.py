@@ -14,12 +14,12 @@ from pipeline.steps.candidate import Candidate
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
-    from pipeline.steps.training.gating import Judged
+    from pipeline.steps.training.gating import JudgedCandidate
 
 
 def record_threshold(
     here: Settings,
-    judged: Judged,
+    judged: JudgedCandidate,
     bundle: Bundle,
     *,
     window: tuple[date, date],

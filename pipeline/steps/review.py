@@ -7,7 +7,7 @@ from datetime import date
 
 from pipeline import settings, tables
 from pipeline.data.grid import days_between
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Evaluation, evaluate
 from pipeline.evaluation.tryout import judge
@@ -28,7 +28,7 @@ class LookBack:
     """
 
     version: int
-    threshold: DrawnThreshold
+    threshold: ThresholdEstimate
     evaluation: Evaluation
 
 

@@ -8,11 +8,11 @@ from pipeline.registry import tags
 from pipeline.registry import versions as registered
 from pipeline.registry.connection import connect
 from pipeline.registry.versions import Version
-from pipeline.steps import book, live
-from pipeline.steps.live import Live
+from pipeline.steps import ledger_state, live
+from pipeline.steps.live import LoadedVersion
 
 
-def version_of(detector: str, number: int) -> Live:
+def version_of(detector: str, number: int) -> LoadedVersion:
     """Version `number` with its bundle.
 
     Raises:
@@ -23,7 +23,7 @@ def version_of(detector: str, number: int) -> Live:
     if found is None:
         msg = f"Version {number} of {detector} was deleted meanwhile; start the DAG anew."
         raise DataError(msg)
-    return live.opened(found, book.proven(here, detector))
+    return live.opened(found, ledger_state.verified(here, detector))
 
 
 def same_weights(detector: str, version: Version) -> frozenset[int]:

@@ -37,7 +37,7 @@ Try = Callable[[Mapping[str, Value], int], Tried]
 
 
 @dataclass(frozen=True)
-class Line:
+class TrialRow:
     """One try of the table.
 
     Attributes:
@@ -127,7 +127,7 @@ def search(study: Study, how: Search, *, seconds: float, tell: Callable[[str], N
         tell("Every proposal has been tried before: the search space holds no more.")
 
 
-def lines(study: Study) -> tuple[Line, ...]:
+def lines(study: Study) -> tuple[TrialRow, ...]:
     """All tries but the repeated proposals, best first, those not allowed and failed last."""
     held = [_line(trial) for trial in study.trials if "seconds" in trial.user_attrs]
     return tuple(sorted(held, key=lambda line: (not line.allowed, -(line.caught or 0.0))))
@@ -214,9 +214,9 @@ def _note(trial: OptunaTrial, tried: Tried, limit: float) -> None:
     trial.set_user_attr("seconds", tried.seconds)
 
 
-def _line(trial: FrozenTrial) -> Line:
+def _line(trial: FrozenTrial) -> TrialRow:
     told = trial.user_attrs
-    return Line(
+    return TrialRow(
         number=trial.number,
         settings=dict(trial.params),
         caught=trial.value if trial.value is not None else None,

@@ -36,7 +36,7 @@ _MOST_JUDGED = 5000  # rows that noise is added to
 
 
 @dataclass(frozen=True)
-class Asked:
+class FixedSettings:
     """What of a detector stays as it is while settings are tried.
 
     Attributes:
@@ -65,7 +65,7 @@ class Ground:
         judged: rows that faults are planted in.
     """
 
-    asked: Asked
+    asked: FixedSettings
     fitted: Block
     line: Block
     judged: pd.DataFrame
@@ -86,7 +86,7 @@ class Tried:
     seconds: float
 
 
-def share_out(block: Block, asked: Asked, *, seed: int) -> Ground:
+def share_out(block: Block, asked: FixedSettings, *, seed: int) -> Ground:
     """The rows of a train block, for tries.
 
     Raises:

@@ -43,7 +43,7 @@ def test_batches_hold_every_row_once_and_do_not_show_how_files_are_cut(source):
 def test_the_rows_asked_for_are_taken(source):
     numbers = np.array([0, 36, 37, 99, 332, 333, 340, 1049])
 
-    table = stored.taken(source, ["name", "n"], numbers)
+    table = stored.rows_by_number(source, ["name", "n"], numbers)
 
     assert table["n"].to_pylist() == numbers.tolist()
     assert table["name"].to_pylist() == [str(n) for n in numbers]
@@ -67,7 +67,7 @@ def test_groups_without_a_row_that_is_asked_for_are_not_read(tmp_path, monkeypat
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched)
 
-    stored.taken(stored.find(tmp_path / "rows.parquet"), ["n"], np.array([250, 251, 999]))
+    stored.rows_by_number(stored.find(tmp_path / "rows.parquet"), ["n"], np.array([250, 251, 999]))
 
     assert read == [[2], [9]]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import Threshold
-from pipeline.config.finish import Contexts, Smoothing
+from pipeline.config.postprocessing import Contexts, Smoothing
 from pipeline.data.label import INCIDENT
 from pipeline.data.split import Block
 from pipeline.detector.bundle import load_bundle, write_bundle
@@ -19,7 +19,7 @@ from pipeline.detector.description import Provenance
 from pipeline.detector.families import MODELS
 from pipeline.detector.graph import Graph
 from pipeline.detector.graph_content import content_of
-from pipeline.detector.line_limits import BEYOND, EXTRAPOLATING
+from pipeline.detector.threshold_range import BEYOND, EXTRAPOLATING
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.errors import BundleError, CalibrationError
 from tests.contracts import test_every_score

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.config import Threshold
-from pipeline.config.model import Model, Trained
+from pipeline.config.model import Model, TrainedModel
 from pipeline.data.split import Block
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.families import MODELS
@@ -39,7 +39,7 @@ SEEDLESS = {"linear"}
 BLIND_TO_CONSTANTS = {"isolation_forest"}
 """Families that cannot see a constant feature change; they must say so in a remark."""
 
-TRAINED = [family for family in MODELS if issubclass(SECTIONS[family], Trained)]
+TRAINED = [family for family in MODELS if issubclass(SECTIONS[family], TrainedModel)]
 
 
 def shortest(family):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.config import Threshold
-from pipeline.detector.calibration import draw_threshold
+from pipeline.detector.calibration import estimate_threshold
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.errors import CalibrationError
 
@@ -53,7 +53,7 @@ def test_one_score_that_is_not_finite_is_an_error(method, bad):
     scores[7] = bad
 
     with pytest.raises(CalibrationError, match="1 of 500"):
-        draw_threshold(scores, Threshold(method=method), n_effective=500)
+        estimate_threshold(scores, Threshold(method=method), n_effective=500)
 
 
 @methods

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pipeline.data.decision import Decision
+from pipeline.data.decision import ChannelDecision
 from pipeline.data.decisions import add_decision, decisions_as_of
 from pipeline.errors import DataError
 from tests.builders import days, make_spec, moment
@@ -21,7 +21,7 @@ def make_decision(**changes):
         "author": "ann",
         "created_at": moment(NEXT, 9),
     }
-    return Decision(**{**taken, **changes})
+    return ChannelDecision(**{**taken, **changes})
 
 
 def test_decisions_are_read_oldest_first_and_none_is_erased(root):

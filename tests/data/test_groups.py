@@ -14,7 +14,7 @@ from pipeline.data.groups import (
     SCORING,
     SHORTEST_S,
     WELL_SPREAD,
-    Shape,
+    DayShape,
     expected_shape,
     groups,
     groups_of,
@@ -23,7 +23,7 @@ from pipeline.data.groups import (
 from tests.builders import FIRST_DAY, days, make_spec
 
 PACES = st.sampled_from([(LOADING, SCORING), (SCORING,), (LOADING,)])
-SHAPES = st.builds(Shape, st.integers(1, 5_000_000), st.integers(1, 500))
+SHAPES = st.builds(DayShape, st.integers(1, 5_000_000), st.integers(1, 500))
 WANTED = st.lists(st.integers(0, 20_000), max_size=3_000).map(
     lambda numbers: [FIRST_DAY + timedelta(days=n) for n in numbers]
 )
@@ -53,36 +53,36 @@ def test_a_group_is_worth_a_task_and_never_too_much_for_one(wanted, shape, paces
 
 
 def test_a_small_detector_is_one_task_for_its_first_months():
-    assert len(groups(days(45), Shape(432, 9), (LOADING, SCORING))) == 1
+    assert len(groups(days(45), DayShape(432, 9), (LOADING, SCORING))) == 1
 
 
 def test_a_large_one_keeps_several_workers_busy():
-    made = groups(days(90), Shape(72_000, 36), (LOADING, SCORING))
+    made = groups(days(90), DayShape(72_000, 36), (LOADING, SCORING))
 
     assert len(made) == 9
     assert {len(group) for group in made} == {10}
 
 
 def test_scoring_alone_takes_longer_groups_than_loading_and_scoring():
-    shape = Shape(72_000, 36)
+    shape = DayShape(72_000, 36)
 
     assert len(groups(days(300), shape, (SCORING,))) < len(groups(days(300), shape, (LOADING,)))
 
 
 def test_many_workers_find_work_in_years_of_a_small_detector():
-    assert len(groups(days(20_000), Shape(432, 9), (LOADING, SCORING))) > 10
+    assert len(groups(days(20_000), DayShape(432, 9), (LOADING, SCORING))) > 10
 
 
 def test_a_year_is_not_cut_finer_than_workers_can_use():
-    assert len(groups(days(366), Shape(20_000, 9), (LOADING, SCORING))) <= WELL_SPREAD
+    assert len(groups(days(366), DayShape(20_000, 9), (LOADING, SCORING))) <= WELL_SPREAD
 
 
 def test_a_day_that_is_too_large_is_a_group_of_its_own():
-    assert [len(g) for g in groups(days(3), Shape(10**8, 40), (LOADING,))] == [1, 1, 1]
+    assert [len(g) for g in groups(days(3), DayShape(10**8, 40), (LOADING,))] == [1, 1, 1]
 
 
 def test_no_run_is_refused_for_its_length():
-    assert len(groups(days(2_500), Shape(10**8, 40), (LOADING,))) == MOST_GROUPS
+    assert len(groups(days(2_500), DayShape(10**8, 40), (LOADING,))) == MOST_GROUPS
 
 
 @pytest.mark.parametrize(("size", "sizes"), [(1, [1] * 7), (3, [2, 2, 3]), (7, [7]), (9, [7])])
@@ -91,8 +91,8 @@ def test_a_person_may_say_how_large_a_group_is(size, sizes):
 
 
 def test_no_days_are_no_groups():
-    assert groups([], Shape(1, 1), (SCORING,)) == groups_of([], 3) == []
+    assert groups([], DayShape(1, 1), (SCORING,)) == groups_of([], 3) == []
 
 
 def test_rows_of_a_day_follow_from_the_cadence_and_the_machines():
-    assert expected_shape(make_spec().columns, machines=3) == Shape(72, 6)
+    assert expected_shape(make_spec().columns, machines=3) == DayShape(72, 6)

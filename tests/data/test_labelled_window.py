@@ -10,8 +10,8 @@ from pipeline.data.label import Label
 from pipeline.data.labels import add_labels
 from pipeline.data.split import normal_rows, split
 from pipeline.data.telemetry import telemetry_table
-from pipeline.data.window import Manifest, read_training_window
-from pipeline.evaluation.metrics import detection, judged_rows
+from pipeline.data.window import WindowManifest, read_training_window
+from pipeline.evaluation.metrics import detection, evaluated_rows
 from pipeline.tables import Table, replace_days
 from tests.builders import days, make_spec, make_telemetry, moment, on
 
@@ -98,7 +98,7 @@ def test_a_labelled_incident_is_a_known_incident_beside_those_of_the_source(lake
     frame = read(lake).frame
     score = on(frame, "a", [4]).to_numpy(dtype=float)
 
-    found = detection(judged_rows(frame, score, SPEC.columns), 0.5)
+    found = detection(evaluated_rows(frame, score, SPEC.columns), 0.5)
 
     seen = {incident.entity for incident in found.incidents if incident.flagged}
     assert len(found.incidents) == 12 + 11
@@ -109,16 +109,16 @@ def test_a_detector_without_an_incident_column_learns_of_incidents_by_labels(lak
     unmarked = make_spec(schema={"incident": None, "exclude_from_training": []})
     frame = read(lake).frame
     score = on(frame, "a", [4]).to_numpy(dtype=float)
-    assert judged_rows(frame, score, unmarked.columns).incident is None
+    assert evaluated_rows(frame, score, unmarked.columns).incident is None
 
     say(lake, "incident")
     frame = read(lake).frame
 
-    assert detection(judged_rows(frame, score, unmarked.columns), 0.5).hit == 11
+    assert detection(evaluated_rows(frame, score, unmarked.columns), 0.5).hit == 11
 
 
 def test_a_manifest_from_before_there_were_labels_can_be_read(lake):
     written = json.loads(json.dumps(records.to_json(read(lake).manifest)))
     del written["labels"], written["newest_label"]
 
-    assert records.from_json(Manifest, written) == read(lake).manifest
+    assert records.from_json(WindowManifest, written) == read(lake).manifest

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
+from pipeline.data.confirmed_incidents import read_confirmed_incidents
 from pipeline.data.label import Label
 from pipeline.data.labels import add_labels
-from pipeline.data.museum import read_museum
 from pipeline.data.telemetry import telemetry_table
 from pipeline.data.window import read_training_window
 from pipeline.tables import Table, replace_days
@@ -32,7 +32,7 @@ def confirm(lake, day, verdict="incident", *, at=moment(DAYS[-1], 12)):  # noqa:
 
 def museum(lake, as_of=AS_OF, without=()):
     window = read_training_window(lake, SPEC, as_of).manifest
-    return read_museum(lake, SPEC, window, without=without)
+    return read_confirmed_incidents(lake, SPEC, window, without=without)
 
 
 def shown(frame):

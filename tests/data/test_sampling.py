@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from pipeline.data.grid import DAY_NS
-from pipeline.data.sampling import draw_rows, draw_stretches, stretch_ns
+from pipeline.data.sampling import sample_rows, sample_stretches, stretch_ns
 
 
 def test_exactly_as_many_rows_as_asked_for_are_drawn_each_once_and_in_order():
-    drawn = draw_rows(3_000_000, 5_000, seed=1)
+    drawn = sample_rows(3_000_000, 5_000, seed=1)
 
     assert len(drawn) == 5_000
     assert (np.diff(drawn) > 0).all()
@@ -15,16 +15,16 @@ def test_exactly_as_many_rows_as_asked_for_are_drawn_each_once_and_in_order():
 
 
 def test_all_rows_are_drawn_when_they_are_few_enough():
-    assert draw_rows(10, 10, seed=1).tolist() == list(range(10))
+    assert sample_rows(10, 10, seed=1).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize("most", [9, 99_999])
 def test_nearly_none_and_nearly_all_can_be_drawn(most):
-    assert len(draw_rows(100_000, most, seed=0)) == most
+    assert len(sample_rows(100_000, most, seed=0)) == most
 
 
 def test_every_part_of_the_rows_is_drawn_from_alike():
-    drawn = draw_rows(1_000_000, 100_000, seed=3)
+    drawn = sample_rows(1_000_000, 100_000, seed=3)
 
     parts = np.bincount(drawn // 10_000, minlength=100)
     lasts = np.bincount(drawn % 10, minlength=10)
@@ -34,7 +34,7 @@ def test_every_part_of_the_rows_is_drawn_from_alike():
 
 
 def test_the_seed_decides_which_rows():
-    first, again, other = (draw_rows(100_000, 1_000, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (sample_rows(100_000, 1_000, seed=seed) for seed in (1, 1, 2))
 
     assert (first == again).all()
     assert len(np.intersect1d(first, other)) < 50
@@ -43,7 +43,7 @@ def test_the_seed_decides_which_rows():
 def test_stretches_never_hold_more_rows_than_asked_for():
     rows = np.random.default_rng(0).integers(0, 100, size=1_000)
 
-    drawn = draw_stretches(rows, 5_000, seed=1)
+    drawn = sample_stretches(rows, 5_000, seed=1)
 
     assert 4_900 < rows[drawn].sum() <= 5_000
 
@@ -51,7 +51,7 @@ def test_stretches_never_hold_more_rows_than_asked_for():
 def test_a_stretch_that_is_too_large_is_passed_over():
     rows = np.array([10, 1_000, 10])
 
-    assert draw_stretches(rows, 100, seed=0).tolist() == [True, False, True]
+    assert sample_stretches(rows, 100, seed=0).tolist() == [True, False, True]
 
 
 def test_stretches_are_short_enough_that_many_are_drawn_and_a_day_at_most():

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline import records
 from pipeline.data.telemetry import telemetry_table
-from pipeline.data.window import Manifest, read_training_window
+from pipeline.data.window import WindowManifest, read_training_window
 from pipeline.errors import DataError
 from pipeline.tables import Table, replace_days
 from tests.builders import ROWS_A_DAY, days, make_spec, make_telemetry
@@ -88,7 +88,7 @@ def test_the_manifest_travels_as_json(lake):
     put(lake, 6)
     manifest = read_training_window(lake, SPEC, days(7)[6]).manifest
 
-    assert asdict(records.from_json(Manifest, records.to_json(manifest))) == asdict(manifest)
+    assert asdict(records.from_json(WindowManifest, records.to_json(manifest))) == asdict(manifest)
 
 
 def test_days_from_before_a_feature_existed_are_refused(lake):

@@ -19,22 +19,22 @@ from deploy.backup.creating import create
 from deploy.backup.cut import newest_whole_version
 from deploy.backup.databases import Server
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import NAME, FileEntry, Manifest, _canonical, from_json, to_json
+from deploy.backup.manifest import NAME, BackupManifest, FileEntry, _canonical, from_json, to_json
 from deploy.backup.names import refuse_clashes, refuse_odd
 from deploy.backup.places import WORKERS, in_parallel, place_at
 from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources, sources_of
-from deploy.backup.trust import Trust
+from deploy.backup.trust import ManifestTrust
 from deploy.backup.verifying import verify
-from pipeline.ledger.keys import PublicKey, drawn
+from pipeline.ledger.keys import PublicKey, new_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY, STRANGER = drawn(), drawn()
-OURS = Trust((KEY.public,))
+KEY, STRANGER = new_private_key(), new_private_key()
+OURS = ManifestTrust((KEY.public,))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-MANIFEST = Manifest(
+MANIFEST = BackupManifest(
     created_at=NOW.isoformat(),
     versions={"plimsoll": "abc"},
     databases=("airflow", "mlflow"),
@@ -92,8 +92,8 @@ def backup(tmp_path: Path, sources: Sources):
 
 
 def quietly_restore(
-    sources: Sources, backup, *, replace: bool = True, trust: Trust = OURS
-) -> Manifest:
+    sources: Sources, backup, *, replace: bool = True, trust: ManifestTrust = OURS
+) -> BackupManifest:
     return restore(sources, backup, trust=trust, replace=replace, say=lambda _: None)
 
 
@@ -394,7 +394,7 @@ def test_no_name_in_a_manifest_leads_out_of_its_target(
     before = content(tmp_path)
 
     with pytest.raises(BackupError, match="could lie outside the backup or be another file"):
-        quietly_restore(sources, backup, trust=Trust(OURS.keys, unsigned=True))
+        quietly_restore(sources, backup, trust=ManifestTrust(OURS.keys, unsigned=True))
 
     assert content(tmp_path) == before
     assert server.restored == []
@@ -496,7 +496,7 @@ def test_a_manifest_whose_signature_was_taken_out_is_refused(signature, backup):
     content["signature"] = signature
     (Path(backup.root) / NAME).write_text(json.dumps(content))
 
-    for trust in (OURS, Trust(OURS.keys, unsigned=True)):
+    for trust in (OURS, ManifestTrust(OURS.keys, unsigned=True)):
         with pytest.raises(BackupError, match="has no signature, and a backup of this release has"):
             verify(backup, trust)
 
@@ -508,13 +508,13 @@ def test_a_backup_of_an_earlier_release_is_taken_only_when_it_is_said(sources, b
         quietly_restore(sources, backup)
     assert server.restored == []
 
-    quietly_restore(sources, backup, trust=Trust((), unsigned=True))
+    quietly_restore(sources, backup, trust=ManifestTrust((), unsigned=True))
     assert server.restored == ["airflow", "mlflow"]
 
 
 def test_saying_so_does_not_let_a_signed_one_pass_unproven(backup):
     with pytest.raises(BackupError, match="the keys known here are: none"):
-        verify(backup, Trust((), unsigned=True))
+        verify(backup, ManifestTrust((), unsigned=True))
 
 
 def test_whoever_makes_a_backup_is_told_the_key(tmp_path, sources):
@@ -592,6 +592,6 @@ def test_every_file_of_a_backup_is_for_its_owner_alone(tmp_path, sources):
 def test_a_public_key_is_all_that_a_restore_needs(sources, backup, server):
     kept = PublicKey(KEY.public.written)
 
-    quietly_restore(sources, backup, trust=Trust((kept,)))
+    quietly_restore(sources, backup, trust=ManifestTrust((kept,)))
 
     assert server.restored == ["airflow", "mlflow"]

@@ -16,18 +16,18 @@ from deploy.backup import copying, creating, databases
 from deploy.backup.creating import create
 from deploy.backup.databases import Server
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import FileEntry, Manifest
+from deploy.backup.manifest import BackupManifest, FileEntry
 from deploy.backup.places import Place, place_at
 from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources
-from deploy.backup.trust import Trust
+from deploy.backup.trust import ManifestTrust
 from pipeline import table_upkeep, tables
-from pipeline.ledger.keys import drawn
+from pipeline.ledger.keys import new_private_key
 from pipeline.tables import Table
 from tests.builders import days
 
 DAYS = days(6)
-KEY = drawn()
+KEY = new_private_key()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -81,7 +81,7 @@ def places(root: str) -> dict[str, Place]:
     return {name: place_at(f"{root}/{name}", os.environ, "X") for name in ("lake", "mlflow")}
 
 
-def create_quietly(sources: Sources, root: str) -> tuple[Place, Manifest]:
+def create_quietly(sources: Sources, root: str) -> tuple[Place, BackupManifest]:
     backup = place_at(f"{root}/backup", os.environ, "X")
     return backup, create(sources, backup, now=NOW, say=lambda _: None, key=KEY)
 
@@ -117,7 +117,7 @@ def test_what_was_copied_goes_on_as_if_nothing_had_happened(root, writer, source
     before_each_copy(monkeypatch, lambda _: writer.write(up_to=9))
     backup, manifest = create_quietly(sources, root)
 
-    trust = Trust((KEY.public,))
+    trust = ManifestTrust((KEY.public,))
     restore(sources, backup, trust=trust, replace=True, say=lambda _: None)
     writer.write()
 

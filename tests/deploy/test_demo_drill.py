@@ -14,7 +14,7 @@ from pipeline.config import DetectorSpec, load_detector
 from pipeline.data.contract import validate
 
 if TYPE_CHECKING:
-    from deploy.demo.drill import Fault
+    from deploy.demo.drill import PlantedFault
 
 SHIPPED = Path(__file__).parents[2] / "detectors" / "la_haute_borne.yaml"
 HEALTHY = drill.FAULTS[0].day
@@ -49,7 +49,7 @@ def rows(spec: DetectorSpec) -> pd.DataFrame:
     )
 
 
-def on(fault: Fault, rows: pd.DataFrame) -> pd.DataFrame:
+def on(fault: PlantedFault, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows on the day of `fault`, faulty."""
     moved = rows["timestamp"] + (pd.Timestamp(fault.day) - pd.Timestamp(HEALTHY))
     return fault.plant(rows.assign(timestamp=moved))
@@ -85,7 +85,7 @@ def test_one_anemometer_repeats_itself_and_the_others_go_on(rows):
     list(zip(drill.FAULTS, ["power", "288 of 576", "stuck sensor wind_speed"], strict=True)),
     ids=["unit", "rows", "sensor"],
 )
-def test_each_planted_fault_blocks_its_day_by_name(spec, rows, fault: Fault, named: str):
+def test_each_planted_fault_blocks_its_day_by_name(spec, rows, fault: PlantedFault, named: str):
     report = validate(on(fault, rows), spec, fault.day).report
 
     assert report.verdict == "quarantined"

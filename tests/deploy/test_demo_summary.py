@@ -9,14 +9,14 @@ import pytest
 
 from deploy.demo import summary
 from pipeline.data.attempts import Attempt, record
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import Detection, Evaluation, IncidentSeen
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.gate import CheckResult, GateVerdict
 from pipeline.steps.review import LookBack
 from tests.builders import FIRST_DAY, days, moment
 
-THRESHOLD = DrawnThreshold(
+THRESHOLD = ThresholdEstimate(
     value=2.5,
     method="conformal",
     alpha=0.01,

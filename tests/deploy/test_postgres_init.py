@@ -20,7 +20,7 @@ from deploy.embedded import postgres
 from deploy.embedded.unprivileged import as_unprivileged, give_to_server
 from pipeline.errors import OutageError
 from pipeline.ledger import Head, heads
-from pipeline.ledger.keys import drawn
+from pipeline.ledger.keys import new_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +105,7 @@ def test_a_role_is_not_let_in_with_the_password_of_another(port: int):
 
 
 def test_only_who_signs_writes_the_heads_of_ledgers(port: int):
-    key, head = drawn(), Head(3, "ab" * 32)
+    key, head = new_private_key(), Head(3, "ab" * 32)
 
     def url(role: str) -> str:
         return f"postgresql://{role}:{quote(PASSWORDS[role])}@127.0.0.1:{port}/plimsoll"
@@ -126,7 +126,7 @@ def test_only_who_signs_writes_the_heads_of_ledgers(port: int):
 
 def test_whoever_owns_the_database_cannot_have_the_one_who_signs_run_something(port: int):
     """`ALTER DATABASE ... SET search_path` is for everybody who connects later."""
-    key = drawn()
+    key = new_private_key()
     url = f"postgresql://{LEDGER}:{quote(PASSWORDS[LEDGER])}@127.0.0.1:{port}/plimsoll"
     heads.keep(url, "mixers", Head(3, "ab" * 32), key)
     with closing(_connect(port, "plimsoll", "plimsoll")) as session, session.cursor() as cursor:
@@ -146,7 +146,7 @@ def test_whoever_owns_the_database_cannot_have_the_one_who_signs_run_something(p
 
 
 def test_a_shorter_head_does_not_replace_a_longer_one_and_a_forged_one_is_refused(port: int):
-    key, stranger = drawn(), drawn()
+    key, stranger = new_private_key(), new_private_key()
     url = f"postgresql://{LEDGER}:{quote(PASSWORDS[LEDGER])}@127.0.0.1:{port}/plimsoll"
     heads.keep(url, "fans", Head(3, "ab" * 32), key)
     heads.keep(url, "fans", Head(2, "cd" * 32), key)

@@ -4,17 +4,17 @@ import pytest
 
 from pipeline.config import Contexts, Smoothing, Threshold
 from pipeline.data.split import Block
-from pipeline.detector.calibration import calibrate, draw_threshold
-from pipeline.detector.finishing import Finish
+from pipeline.detector.calibration import calibrate, estimate_threshold
 from pipeline.detector.golden import MOST_ROWS as GOLDEN_ROWS
-from pipeline.detector.scored import Scored
+from pipeline.detector.postprocessing import ScorePostprocessing
+from pipeline.detector.scored import WindowScores
 from pipeline.errors import CalibrationError, DataError, SplitReuseError
 from tests.detector.plant import CHANNELS, normal_rows, schema, timed
 
 
 def by_load(rows):
     """A stand-in for a network: the score is the first channel."""
-    return Scored(np.exp(rows[:, 0]), np.abs(rows[:, : len(CHANNELS)]))
+    return WindowScores(np.exp(rows[:, 0]), np.abs(rows[:, : len(CHANNELS)]))
 
 
 def waves(n, rho, *, seed=0):
@@ -78,7 +78,7 @@ def test_rows_worth_less_than_a_rank_needs_draw_a_line_of_low_confidence():
 def test_a_hill_line_on_few_rows_is_marked_low_confidence():
     few = np.exp(np.random.default_rng(0).normal(size=60))
 
-    drawn = draw_threshold(few, Threshold(small_sample="hill"), n_effective=60)
+    drawn = estimate_threshold(few, Threshold(small_sample="hill"), n_effective=60)
 
     assert drawn.method == "hill"
     assert drawn.low_confidence
@@ -88,8 +88,8 @@ def test_a_hill_line_on_few_rows_is_marked_low_confidence():
 def test_a_thousand_effective_rows_need_no_note_and_fewer_do():
     scores = np.random.default_rng(0).exponential(size=2000)
 
-    assert draw_threshold(scores, Threshold(), n_effective=1000).note == ""
-    assert "true rate" in draw_threshold(scores, Threshold(), n_effective=999).note
+    assert estimate_threshold(scores, Threshold(), n_effective=1000).note == ""
+    assert "true rate" in estimate_threshold(scores, Threshold(), n_effective=999).note
 
 
 def test_a_score_that_is_not_a_number_is_an_error():
@@ -97,7 +97,7 @@ def test_a_score_that_is_not_a_number_is_an_error():
     scores[3] = np.nan
 
     with pytest.raises(CalibrationError, match="1 of 500"):
-        draw_threshold(scores, Threshold(), n_effective=500)
+        estimate_threshold(scores, Threshold(), n_effective=500)
 
 
 def test_the_sample_for_drift_keeps_the_order_of_time_and_whole_stretches():
@@ -147,7 +147,7 @@ def test_the_line_is_drawn_on_smoothed_scores_and_the_bundle_keeps_how():
 
     assert smoothed.threshold.value < 0.8 * plain.threshold.value
     assert smoothed.summary.quantiles["0.99"] < 0.8 * plain.summary.quantiles["0.99"]
-    assert smoothed.finish == Finish(rows=6)
+    assert smoothed.finish == ScorePostprocessing(rows=6)
 
 
 def test_golden_rows_keep_what_the_graph_gives():

@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 from pipeline.config import Contexts
 from pipeline.data.timeline import Timeline, subset
 from pipeline.detector.contexts import ContextFactors, factor_of, fit_contexts, groups_of
-from pipeline.detector.finishing import Finish, finish
+from pipeline.detector.postprocessing import ScorePostprocessing, postprocess
 from pipeline.detector.thresholds import conformal
 from pipeline.errors import CalibrationError, DataError
 
@@ -38,7 +38,7 @@ def fitted(scores, rows, line, config=BY_ENTITY):
 
 def rates(found, threshold, scores, rows, line):
     """Share of each machine's rows above the line."""
-    done = finish(scores, rows, rows, line, Finish(contexts=found)).score
+    done = postprocess(scores, rows, rows, line, ScorePostprocessing(contexts=found)).score
     above = np.bincount(line.entity, weights=done > threshold)
     return above / np.bincount(line.entity)
 
@@ -50,7 +50,7 @@ def test_a_noisy_machine_gets_its_share_of_flags_and_not_all_of_them():
     found, fair = fitted(*held)
 
     one, each = (
-        conformal.draw(scores, alpha=0.01, n_effective=len(scores)).value
+        conformal.estimate(scores, alpha=0.01, n_effective=len(scores)).value
         for scores in (held[0], fair)
     )
     plain, level = rates(None, one, *later), rates(found, each, *later)
@@ -70,8 +70,8 @@ def test_the_rate_of_all_rows_stays_what_was_asked_for(count, rows, spread, rho)
         held = machines(rows, levels, seed=seed, rho=rho)
         later = machines(4000 if count < 20 else 1000, levels, seed=500 + seed)
         found, fair = fitted(*held)
-        drawn = conformal.draw(fair, alpha=0.01, n_effective=len(fair))
-        plain = conformal.draw(held[0], alpha=0.01, n_effective=len(fair))
+        drawn = conformal.estimate(fair, alpha=0.01, n_effective=len(fair))
+        plain = conformal.estimate(held[0], alpha=0.01, n_effective=len(fair))
         each, before = rates(found, drawn.value, *later), rates(None, plain.value, *later)
         realised.append(each.mean())
         kept.append(np.abs(each - 0.01).mean() / np.abs(before - 0.01).mean())
@@ -86,9 +86,10 @@ def test_factors_made_of_the_same_rows_would_let_more_pass():
     for seed in range(20):
         scores, rows, line = machines(100, np.ones(100), seed=seed)
         found, fair = fitted(scores, rows, line, Contexts(by="entity", prior_rows=20))
-        naive = finish(scores, rows, rows, line, Finish(contexts=found)).score
+        naive = postprocess(scores, rows, rows, line, ScorePostprocessing(contexts=found)).score
         lines = [
-            conformal.draw(each, alpha=0.01, n_effective=len(each)).value for each in (naive, fair)
+            conformal.estimate(each, alpha=0.01, n_effective=len(each)).value
+            for each in (naive, fair)
         ]
         too_low.append(lines[0] < lines[1])
 
@@ -120,7 +121,7 @@ def test_an_unknown_context_is_held_against_the_line_as_it_is():
     known = ContextFactors("entity", None, {"m0": 2.0})
     scores, rows, line = machines(3, np.ones(2))
 
-    done = finish(scores, rows, rows, line, Finish(contexts=known))
+    done = postprocess(scores, rows, rows, line, ScorePostprocessing(contexts=known))
 
     assert done.known.tolist() == [True, False] * 3
     np.testing.assert_array_equal(done.score[~done.known], scores[~done.known])

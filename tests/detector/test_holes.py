@@ -8,7 +8,7 @@ from pipeline.config import DenoisingModel
 from pipeline.config.score import MemoryScore, ReconstructionScore
 from pipeline.data.split import Block
 from pipeline.detector.graph import Graph
-from pipeline.detector.holes import Holes
+from pipeline.detector.missing_values import MissingValues
 from pipeline.detector.training import fit, restore
 from pipeline.errors import ConfigError, DataError
 from tests.detector.holed import (
@@ -112,7 +112,7 @@ def test_what_is_left_of_a_row_counts_for_all_of_it():
     nan = float("nan")
     error = torch.tensor([[1.0, 2.0, 3.0, 0.0], [1.0, 0.0, 3.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
     rows = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.0, nan, 0.0, nan], [nan, 0.0, nan, 0.0]])
-    judged = Holes((True, True, True, False), window=1)  # the last one is context
+    judged = MissingValues((True, True, True, False), window=1)  # the last one is context
 
     assert judged(error, rows).sum(dim=1).tolist() == [6.0, 1.5 * 4.0, 3.0 * 2.0]
 
@@ -122,7 +122,7 @@ def test_a_feature_seen_in_one_row_of_a_window_speaks_for_all_its_rows():
     error = torch.tensor([[0.5, 2.0], [0.0, 2.0]])
     windows = torch.tensor([[0.0, 0.0, nan, 0.0], [nan, 0.0, nan, 0.0]])  # two rows of two
 
-    found = Holes((True, True), window=2)(error, windows)
+    found = MissingValues((True, True), window=2)(error, windows)
 
     assert found.tolist() == [[1.0, 2.0], [0.0, 4.0]]
 

@@ -10,7 +10,7 @@ from pipeline.config import DenoisingModel
 from pipeline.data.split import Block
 from pipeline.detector.batches import batches_of
 from pipeline.detector.graph import Graph
-from pipeline.detector.models.family import Lesson
+from pipeline.detector.models.family import TrainingContext
 from pipeline.detector.training import fit
 from pipeline.errors import DataError
 from tests.detector.plant import SMALL, normal_rows, schema, timed
@@ -22,7 +22,7 @@ HOUR = 3600.0
 def lesson(rows=960, *, hours=1.0, time=True):
     """Rows of one column that holds their age in seconds, the newest last."""
     age = torch.arange(rows - 1, -1, -1, dtype=torch.float64) * hours * HOUR
-    return Lesson(
+    return TrainingContext(
         train=age[:, None].float(),
         validation=torch.zeros(10, 1),
         age_s=age if time else None,

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.detector.bundle import load_bundle
 from pipeline.detector.graph import Graph
-from pipeline.detector.marks import marked, marks_of
+from pipeline.detector.onnx_metadata import metadata_of, with_metadata
 from pipeline.detector.sums import write_sums
 from pipeline.detector.training import restore
 from pipeline.errors import BundleError
@@ -34,13 +34,13 @@ def test_a_graph_says_which_family_and_loss_it_is_of():
     marks = {"plimsoll.family": "denoising", "plimsoll.loss": "mse"}
 
     assert Graph(fitted_plant().graph).marks == marks
-    assert marks_of("denoising", "mse") == marks
+    assert metadata_of("denoising", "mse") == marks
 
 
 def test_onnx_reads_the_marks_and_finds_the_graph_in_order():
     long = {"plimsoll.note": "x" * 300}
 
-    model = onnx.load_from_string(marked(fitted_plant().graph, long))
+    model = onnx.load_from_string(with_metadata(fitted_plant().graph, long))
 
     onnx.checker.check_model(model)
     assert model.metadata_props[-1].value == "x" * 300

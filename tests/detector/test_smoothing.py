@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data.timeline import Timeline, runs, subset
-from pipeline.detector.finishing import Finish, finish
+from pipeline.detector.postprocessing import ScorePostprocessing, postprocess
 from pipeline.detector.smoothing import Runs, leading_up, smooth
 from pipeline.detector.thresholds import conformal
 from pipeline.errors import DataError
@@ -38,7 +38,9 @@ def test_neither_a_gap_nor_another_machine_is_averaged_over():
 def test_smoothed_errors_still_add_up_to_the_smoothed_score():
     error = np.random.default_rng(0).exponential(size=(50, 4)).astype(np.float32)
 
-    done = finish(error.sum(axis=1), error, error, line_of(range(50)), Finish(rows=5))
+    done = postprocess(
+        error.sum(axis=1), error, error, line_of(range(50)), ScorePostprocessing(rows=5)
+    )
 
     np.testing.assert_allclose(done.error.sum(axis=1), done.score, rtol=1e-6)
 
@@ -46,7 +48,7 @@ def test_smoothed_errors_still_add_up_to_the_smoothed_score():
 def test_one_row_is_left_as_it_is():
     score, error = np.float32([1, 2]), np.ones((2, 3), dtype=np.float32)
 
-    done = finish(score, error, error, None, Finish())
+    done = postprocess(score, error, error, None, ScorePostprocessing())
 
     assert done.score.tolist() == [1, 2]
     assert done.error is error
@@ -56,7 +58,7 @@ def test_rows_without_time_cannot_be_smoothed():
     error = np.ones((5, 1), dtype=np.float32)
 
     with pytest.raises(DataError, match=r"no time column.*smoothing\.rows to 1"):
-        finish(error[:, 0], error, error, None, Finish(rows=2))
+        postprocess(error[:, 0], error, error, None, ScorePostprocessing(rows=2))
 
 
 @st.composite
@@ -110,7 +112,7 @@ def test_a_lasting_fault_under_noise_is_caught_earlier_at_the_same_rate_of_false
     first, rate = {}, {}
     for rows in (1, 6):
         held = smoothed(normal, line, rows)
-        drawn = conformal.draw(held[:10_000], alpha=0.01, n_effective=10_000)
+        drawn = conformal.estimate(held[:10_000], alpha=0.01, n_effective=10_000)
         rate[rows] = float(np.mean(held[10_000:] > drawn.value))
         found = smooth(faulty.ravel(), episodes, rows).reshape(400, 120) > drawn.value
         first[rows] = float(np.where(found.any(axis=1), found.argmax(axis=1), 120).mean())

@@ -16,7 +16,7 @@ from pipeline.detector.bundle import load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
 from pipeline.detector.graph import Graph
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 from pipeline.detector.schema import Schema
 from pipeline.detector.training import fit, restore
 from pipeline.detector.window_channels import WindowChannels, fit_channels, statistic
@@ -37,7 +37,7 @@ def fitted(*, derivative=False, rolling=()):
 def test_changes_and_statistics_are_those_of_the_window():
     window = torch.tensor([[1.0, 10, 4, 10, 1, 40]])  # rows (1, 10), (4, 10), (1, 40)
 
-    derived = WindowChannels(Shape(3, 2, derivative=True, rolling=ALL)).derived(window)
+    derived = WindowChannels(InputShape(3, 2, derivative=True, rolling=ALL)).derived(window)
 
     changes = [3, 0, -3, 30]
     np.testing.assert_allclose(
@@ -52,7 +52,7 @@ def test_an_unknown_statistic_is_an_error():
 
 def test_pseudo_rows_are_in_deviations_of_their_own():
     rows = torch.from_numpy(slow_windows(1500, seed=1))
-    shape = Shape(LENGTH, len(CHANNELS), derivative=True, rolling=ALL)
+    shape = InputShape(LENGTH, len(CHANNELS), derivative=True, rolling=ALL)
 
     widened = fit_channels(shape, rows, (True,) * len(CHANNELS))(rows)
 

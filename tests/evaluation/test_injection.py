@@ -8,8 +8,8 @@ from pipeline.config import Columns, Feature, PeerDeviation
 from pipeline.data.channels import channels, read, write
 from pipeline.data.timeline import Timeline
 from pipeline.detector.contexts import ContextFactors
-from pipeline.detector.finishing import Finish, finish
-from pipeline.detector.scored import Rows, Scored
+from pipeline.detector.postprocessing import ScorePostprocessing, postprocess
+from pipeline.detector.scored import Rows, WindowScores
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.injection import (
     FaultOutcome,
@@ -47,9 +47,9 @@ ROWS = rows()
 MEAN, SD = ROWS.mean(axis=0), ROWS.std(axis=0)
 
 
-def distance(windows: Rows) -> Scored:
+def distance(windows: Rows) -> WindowScores:
     z = (windows - np.tile(MEAN, windows.shape[1] // 5)) / np.tile(SD, windows.shape[1] // 5)
-    return Scored(score=np.abs(z).max(axis=1), error=z**2)
+    return WindowScores(score=np.abs(z).max(axis=1), error=z**2)
 
 
 def trial(**changes: object) -> Trial:
@@ -156,7 +156,7 @@ def test_a_fault_neither_fills_nor_makes_a_hole() -> None:
     holed[np.random.default_rng(3).random(N) < 0.2, 3] = np.nan
     seen: list[Rows] = []
 
-    def scorer(windows: Rows) -> Scored:
+    def scorer(windows: Rows) -> WindowScores:
         seen.append(windows)
         return distance(np.where(np.isnan(windows), MEAN, windows))
 
@@ -175,11 +175,15 @@ def test_a_fault_neither_fills_nor_makes_a_hole() -> None:
 def test_a_smoothing_detector_is_asked_with_the_rows_that_lead_up_to_the_fault() -> None:
     threshold = float(np.quantile(distance(ROWS).score, 0.999))
     line = trial().line
-    smoothed = finish(distance(ROWS).score, distance(ROWS).error, ROWS, line, Finish(rows=4)).score
+    smoothed = postprocess(
+        distance(ROWS).score, distance(ROWS).error, ROWS, line, ScorePostprocessing(rows=4)
+    ).score
 
     alone = recall(inject(trial(threshold=threshold)))
     over_four = recall(
-        inject(trial(threshold=float(np.quantile(smoothed, 0.999)), finish=Finish(rows=4)))
+        inject(
+            trial(threshold=float(np.quantile(smoothed, 0.999)), finish=ScorePostprocessing(rows=4))
+        )
     )
 
     assert over_four["drift"][4.0] > alone["drift"][4.0] + 0.2
@@ -190,7 +194,7 @@ def test_an_episode_keeps_the_context_of_the_machine_it_was_made_on() -> None:
     other = ContextFactors("entity", None, {"B": 0.01})
 
     lowered, plain = (
-        recall(inject(trial(finish=Finish(contexts=contexts), threshold=600.0)))
+        recall(inject(trial(finish=ScorePostprocessing(contexts=contexts), threshold=600.0)))
         for contexts in (quiet, other)
     )
 
@@ -199,7 +203,7 @@ def test_an_episode_keeps_the_context_of_the_machine_it_was_made_on() -> None:
 
 
 def test_an_episode_is_smoothed_over_its_own_rows_and_no_other() -> None:
-    asked = trial(finish=Finish(rows=4), threshold=3.0, episodes=5)
+    asked = trial(finish=ScorePostprocessing(rows=4), threshold=3.0, episodes=5)
 
     struck = list(strike(asked))
 

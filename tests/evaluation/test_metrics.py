@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Columns, Feature
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.evaluation.metrics import Evaluation, evaluate, incidents_caught, judged_rows
+from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.evaluation.metrics import Evaluation, evaluate, evaluated_rows, incidents_caught
 from pipeline.records import from_json, to_json
 
 COLUMNS = Columns(
@@ -19,7 +19,7 @@ COLUMNS = Columns(
     incident="eval_incident",
     exclude_from_training=("eval_incident", "eval_doubtful"),
 )
-LINE = DrawnThreshold(1.0, "conformal", 0.01, 500, 500, (0.9, 1.1), (0.003, 0.02), False, "")  # noqa: FBT003
+LINE = ThresholdEstimate(1.0, "conformal", 0.01, 500, 500, (0.9, 1.1), (0.003, 0.02), False, "")  # noqa: FBT003
 
 
 def frame(n: int, incident: list[int], doubtful: tuple[int, ...] = ()) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def frame(n: int, incident: list[int], doubtful: tuple[int, ...] = ()) -> pd.Dat
 
 
 def judge(scores: list[float], incident: list[int], doubtful: tuple[int, ...] = ()) -> Evaluation:
-    rows = judged_rows(frame(len(scores), incident, doubtful), np.array(scores), COLUMNS)
+    rows = evaluated_rows(frame(len(scores), incident, doubtful), np.array(scores), COLUMNS)
     return evaluate(rows, LINE)
 
 

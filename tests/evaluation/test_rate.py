@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.timeline import Timeline
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import rate_interval as beta_band
 from pipeline.evaluation.rate import (
     agreeing_rates,
@@ -15,8 +15,8 @@ from pipeline.evaluation.rate import (
 )
 
 
-def drawn(value: float, n: int, n_effective: float | None = None) -> DrawnThreshold:
-    return DrawnThreshold(
+def drawn(value: float, n: int, n_effective: float | None = None) -> ThresholdEstimate:
+    return ThresholdEstimate(
         value=value,
         method="conformal",
         alpha=0.01,

@@ -17,12 +17,12 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from pipeline.config import DenoisingModel, Gate
-from pipeline.config.model import Trained
+from pipeline.config.model import TrainedModel
 from pipeline.data.split import Block
 from pipeline.detector.descent import by_steps
 from pipeline.detector.families import MODELS
 from pipeline.detector.graph import Graph
-from pipeline.detector.models.family import Answer, Family, Shape
+from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 from pipeline.detector.schema import Schema
 from pipeline.detector.training import fit
 from pipeline.evaluation.diagnostics import Diagnosis, diagnose
@@ -43,7 +43,7 @@ SCHEMA = Schema(
 )
 
 
-class IdentitySkip(Trained):
+class IdentitySkip(TrainedModel):
     """Settings of a family that no detector file can ask for."""
 
     family: Literal["identity_skip"] = "identity_skip"
@@ -67,12 +67,12 @@ class SkipNetwork(nn.Module):
         return made if made.dim() == 3 else made[None]
 
 
-def build(_settings: IdentitySkip, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(_settings: IdentitySkip, shape: InputShape, generator: torch.Generator) -> nn.Module:
     return SkipNetwork(shape.inputs, generator)
 
 
-def attempt(_settings, ensemble, shown, _generator, _progress) -> Answer:
-    return Answer(ensemble(shown))
+def attempt(_settings, ensemble, shown, _generator, _progress) -> TrainingOutput:
+    return TrainingOutput(ensemble(shown))
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Tried:
     diagnosis: Diagnosis
 
 
-def tried(model: Trained) -> Tried:
+def tried(model: TrainedModel) -> Tried:
     graph = Graph(fit(Block("train", PAGES.train), SCHEMA, model).graph)
     held, foreign = (page.to_numpy(np.float32, copy=True) for page in (PAGES.held, PAGES.foreign))
     scores = np.concatenate([graph.score(held).score, graph.score(foreign).score])

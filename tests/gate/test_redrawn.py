@@ -5,11 +5,16 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import Gate, Recalibration
-from pipeline.gate.redrawn import CHECKS, Limits, RedrawnFacts, decide_redrawn
+from pipeline.gate.recalibrated import (
+    CHECKS,
+    RecalibrationFacts,
+    RecalibrationLimits,
+    decide_recalibrated,
+)
 from pipeline.recalibration import Stop
 
-LIMITS = Limits(Gate(), Recalibration())
-FIT = RedrawnFacts(
+LIMITS = RecalibrationLimits(Gate(), Recalibration())
+FIT = RecalibrationFacts(
     champion=3,
     rows=17_000,
     rows_effective=900.0,
@@ -30,19 +35,19 @@ FIT = RedrawnFacts(
 TOTAL = Stop("total", 0.62, 0.5, "The line lies +62% from the one of 2024-01-31.")
 
 
-def failed(facts: RedrawnFacts) -> list[str]:
-    return [r.name for r in decide_redrawn(facts, LIMITS).results if r.verdict == "fail"]
+def failed(facts: RecalibrationFacts) -> list[str]:
+    return [r.name for r in decide_recalibrated(facts, LIMITS).results if r.verdict == "fail"]
 
 
 def test_faults_that_could_not_be_planted_are_not_judged() -> None:
-    verdict = decide_redrawn(replace(FIT, fault_size={}, champion_fault_size={}), LIMITS)
+    verdict = decide_recalibrated(replace(FIT, fault_size={}, champion_fault_size={}), LIMITS)
 
     found = {result.name: result for result in verdict.results}["fault_size"]
     assert (found.verdict, found.value) == ("skip", "not judged")
 
 
 def test_a_line_that_hardly_moved_passes_every_check() -> None:
-    verdict = decide_redrawn(FIT, LIMITS)
+    verdict = decide_recalibrated(FIT, LIMITS)
 
     assert verdict.passed
     assert verdict.champion == 3
@@ -70,7 +75,7 @@ def test_each_check_can_fail_alone(change: dict[str, object], check: str) -> Non
 
 
 def test_a_stop_names_its_value_its_limit_and_the_mend() -> None:
-    verdict = decide_redrawn(replace(FIT, stops=(TOTAL,), total=0.62), LIMITS)
+    verdict = decide_recalibrated(replace(FIT, stops=(TOTAL,), total=0.62), LIMITS)
 
     bound = next(r for r in verdict.results if r.name == "total_bound")
     assert verdict.reason == "1 of 7 checks failed: total_bound is +62.0% (limit 50%)."
@@ -81,7 +86,7 @@ def test_a_stop_names_its_value_its_limit_and_the_mend() -> None:
 def test_a_stop_that_a_person_has_accepted_passes_under_their_name() -> None:
     facts = replace(FIT, stops=(TOTAL,), total=0.62, accepted="ada: a new gearbox")
 
-    bound = next(r for r in decide_redrawn(facts, LIMITS).results if r.name == "total_bound")
+    bound = next(r for r in decide_recalibrated(facts, LIMITS).results if r.name == "total_bound")
 
     assert bound.verdict == "pass"
     assert "Accepted by ada: a new gearbox" in bound.reason
@@ -96,7 +101,9 @@ def test_acceptance_of_a_bound_is_no_pass_for_a_lost_incident() -> None:
 def test_without_a_confirmed_incident_the_museum_is_skipped() -> None:
     facts = replace(FIT, incidents=0, caught=(), champion_caught=())
 
-    museum = next(r for r in decide_redrawn(facts, LIMITS).results if r.name == "incident_museum")
+    museum = next(
+        r for r in decide_recalibrated(facts, LIMITS).results if r.name == "incident_museum"
+    )
 
     assert museum.verdict == "skip"
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pipeline.data.timeline import Timeline
 from pipeline.detector.attribution import Blame
-from pipeline.incidents.judging import JudgedRows
-from pipeline.incidents.parts import Part
+from pipeline.incidents.judging import FlaggedRows
+from pipeline.incidents.parts import IncidentPart
 from pipeline.shifts import Shifted
 
 MINUTE = 60_000_000_000
@@ -26,7 +26,7 @@ def line_of(times: Sequence[pd.Timestamp], entities: Sequence[str] | None = None
     return Timeline(time_ns, codes.astype(np.intp), tuple(map(str, names)), 10 * MINUTE)
 
 
-def judged(excess: Sequence[float], **arrays: Any) -> JudgedRows:
+def judged(excess: Sequence[float], **arrays: Any) -> FlaggedRows:
     """Rows with these scores over a threshold of 2; `found` etc. are 0 unless given."""
     n, c = len(excess), len(CHANNELS)
     given: Mapping[str, Any] = {
@@ -36,7 +36,7 @@ def judged(excess: Sequence[float], **arrays: Any) -> JudgedRows:
         "regime": np.zeros(n, dtype=bool),
         **arrays,
     }
-    return JudgedRows(
+    return FlaggedRows(
         score=2 * np.asarray(excess, dtype=np.float64),
         threshold=np.full(n, 2.0),
         flagged=np.asarray(excess) > 1,
@@ -52,7 +52,7 @@ def judged(excess: Sequence[float], **arrays: Any) -> JudgedRows:
     )
 
 
-def part(start: str, end: str, **changed: Any) -> Part:
+def part(start: str, end: str, **changed: Any) -> IncidentPart:
     """An anomaly of 3 rows at twice the threshold, all of it the flow."""
     content: dict[str, Any] = {
         "kind": "anomaly",
@@ -66,4 +66,4 @@ def part(start: str, end: str, **changed: Any) -> Part:
         "version": 1,
         "features": (Blame("flow", 4.0),),
     }
-    return Part(**{**content, **changed})
+    return IncidentPart(**{**content, **changed})

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import Columns, Shifts
 from pipeline.detector.attribution import contributions
-from pipeline.detector.finishing import Finish
+from pipeline.detector.postprocessing import ScorePostprocessing
 from pipeline.incidents.judging import judge
 from pipeline.scoring import score_rows
 from tests.detector.plant import CHANNELS, normal_rows, plant_bundle, schema, timed
@@ -23,7 +23,7 @@ def smoothing(tmp_path_factory):
     bundle = plant_bundle(tmp_path_factory.mktemp("judging") / "bundle")
     described = replace(schema(timed=True), source_columns=COLUMNS.model_dump(mode="json"))
     network = replace(bundle.description.network, schema=described)
-    told = replace(bundle.description, network=network, finish=Finish(rows=4))
+    told = replace(bundle.description, network=network, finish=ScorePostprocessing(rows=4))
     return replace(bundle, description=told)
 
 

@@ -25,7 +25,7 @@ from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack, new_secrets, save_stack
 from pipeline import settings
 from pipeline.ledger import keyring
-from pipeline.ledger.keys import PrivateKey, drawn
+from pipeline.ledger.keys import PrivateKey, new_private_key
 from tests.integration.conftest import _free_ports
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     monkeypatch.setenv("PLIMSOLL_HOME", str(home))
     made = make_stack(home)
     fill(made)
-    keyring.draw_missing(home)
+    keyring.create_missing(home)
     yield made
     assert roles.server_unready(made) is not None  # no command leaves the server running
 
@@ -154,7 +154,9 @@ def test_the_keys_that_sign_are_in_it_and_for_its_owner_alone(stack: Stack, back
 def test_a_forged_manifest_writes_nothing_outside_whatever_proves_it(
     proof: str, stack: Stack, backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    key = {"a digest made anew": None, "another key": drawn(), "our own key": own_key()}[proof]
+    key = {"a digest made anew": None, "another key": new_private_key(), "our own key": own_key()}[
+        proof
+    ]
     rewrite(backup, key)
     kept = {name: content(stack.layout.home / name) for name in ("lake", "mlflow", "keys")}
     capsys.readouterr()

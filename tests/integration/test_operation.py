@@ -14,7 +14,7 @@ from pipeline import settings
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live import promotion
 from pipeline.steps.operation.incidents import incidents_between
-from pipeline.steps.recalibration import recalibrating, redrawn_gate
+from pipeline.steps.recalibration import recalibrating, recalibration_gate
 from tests.integration.plant import (
     INCIDENTS,
     ROWS_A_DAY,
@@ -249,7 +249,7 @@ def tripped(plant: Station, rolled_back: RunResult, detectors: Path) -> RunResul
     assert rolled_back.succeeded
     write_detector(detectors, "plant", **SECTIONS, threshold={"alpha": 0.4})
     window = recalibrating.window("plant", str(REDRAWN))
-    judged = redrawn_gate.gate(recalibrating.recalibrate(window, run="test"), run="test")
+    judged = recalibration_gate.gate(recalibrating.recalibrate(window, run="test"), run="test")
     promotion.promote({**judged, "passed": True}, answer=None, run="test")
     write_detector(detectors, "plant", **SECTIONS)
     return scored(plant, SCHEDULED + 3)

@@ -18,7 +18,7 @@ from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
-from pipeline.steps import book
+from pipeline.steps import ledger_state
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.tables import Table
 from tests import ledger_book
@@ -215,14 +215,14 @@ def test_a_promoter_whose_session_was_ended_loses_to_the_one_that_came_in(
     """The lock is freed by a restart of Postgres; the head of the ledger is what decides."""
     first, second = (registered(client, model, tmp_path, f"c{n}") for n in (1, 2))
     with promotion_lock(settings, model):
-        held = book.proven(settings, model)
+        held = ledger_state.verified(settings, model)
         _end_sessions(settings)
         promote(settings, model, second, expected=None)  # another promoter, let in by now
         with pytest.raises(PromotionConflict, match=r"Another decision .* came first"):
-            book.append(settings, held, decided(model, first, None))
+            ledger_state.append(settings, held, decided(model, first, None))
 
     assert versions.by_alias(client, model, "champion").number == second
-    assert book.proven(settings, model).live.version == second
+    assert ledger_state.verified(settings, model).live.version == second
 
 
 def _end_sessions(settings: Settings) -> None:
@@ -242,4 +242,4 @@ def test_a_ledger_that_was_cut_off_does_not_fit_the_head_in_postgres(
     DeltaTable(Table(settings.storage, model, "ledger").uri).restore(1)
 
     with pytest.raises(UnprovenLedger, match=r"has 1 entries, but had 2 .* kept in Postgres"):
-        book.proven(settings, model)
+        ledger_state.verified(settings, model)

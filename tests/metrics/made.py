@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from pipeline.metrics.reading import (
+from pipeline.metrics.readings import (
     Content,
-    Drifted,
-    Ingested,
-    Live,
-    Moved,
+    DriftReading,
+    FitReading,
+    IngestedReading,
+    LedgerReading,
+    LiveReading,
+    OpenItemsReading,
     Reading,
-    Scored,
-    Standing,
+    ScoredReading,
+    SeriesDrift,
     Topic,
-    Trained,
-    Trust,
 )
 
 DAY = date(2026, 3, 2)
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
-SCORED = Scored(
+SCORED = ScoredReading(
     rows=100, flags=2, quantiles={"0.5": 1.0, "0.95": 3.0}, mean=1.2, stddev=0.4,
     threshold=4.0, low=3.5, high=None, alpha=0.01,
 )  # fmt: skip
 CONTENTS: dict[Topic, Content] = {
-    "ingested": Ingested(90, {"out_of_range": 6, "duplicate": 4}, 0.98),
+    "ingested": IngestedReading(90, {"out_of_range": 6, "duplicate": 4}, 0.98),
     "scored": SCORED,
-    "drifted": Drifted((Moved("score", 0.2, 0.5), Moved("flow", 0.4, 0.01)), 0.7),
-    "trained": Trained(12.5),
-    "live": Live(3, NOON, NOON, None),
-    "trust": Trust(faults=0),
-    "standing": Standing(incidents=2, labels=5, muted=1, unsettled=0, last=None),
+    "drifted": DriftReading((SeriesDrift("score", 0.2, 0.5), SeriesDrift("flow", 0.4, 0.01)), 0.7),
+    "trained": FitReading(12.5),
+    "live": LiveReading(3, NOON, NOON, None),
+    "trust": LedgerReading(faults=0),
+    "standing": OpenItemsReading(incidents=2, labels=5, muted=1, unsettled=0, last=None),
 }
 
 

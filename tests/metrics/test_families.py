@@ -11,7 +11,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pipeline.metrics.families import days_without_verdict, families
-from pipeline.metrics.reading import Ingested, Standing
+from pipeline.metrics.readings import IngestedReading, OpenItemsReading
 from pipeline.metrics.store import Cost, Newest
 from tests.metrics.made import CONTENTS, DAY, NOON, SCORED, every_topic, reading
 
@@ -98,7 +98,7 @@ def test_every_series_has_its_detector_and_none_has_a_date():
 
 
 def test_rules_beyond_twenty_are_shown_together():
-    many = Ingested(0, {f"rule{n:02}": 30 - n for n in range(25)}, None)
+    many = IngestedReading(0, {f"rule{n:02}": 30 - n for n in range(25)}, None)
 
     found = samples(Newest((reading("ingested", many),), ()))
 
@@ -119,7 +119,7 @@ def test_rules_beyond_twenty_are_shown_together():
 )
 def test_days_without_verdict_grow_while_nothing_runs(unsettled, last_after, days_later, expected):
     last = None if last_after is None else DAY + timedelta(days=last_after)
-    standing = reading("standing", Standing(0, 0, 0, unsettled, last))
+    standing = reading("standing", OpenItemsReading(0, 0, 0, unsettled, last))
 
     assert days_without_verdict(standing, DAY + timedelta(days=days_later)) == expected
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import OutageError
 from pipeline.metrics import store
-from pipeline.metrics.reading import Trained
+from pipeline.metrics.readings import FitReading
 from pipeline.metrics.store import Cost, newest, record, refuse_silence, spend
 from tests.metrics.made import DAY, NOON, SCORED, every_topic, reading
 from tests.postgres_server import execute
@@ -130,7 +130,7 @@ def test_before_the_first_reading_there_is_nothing_and_no_error(database):
 
 def write_at_once(dsn: str, detector: str, barrier: multiprocessing.Barrier) -> None:
     barrier.wait()
-    record(dsn, [reading("trained", Trained(1.0), detector=detector)])
+    record(dsn, [reading("trained", FitReading(1.0), detector=detector)])
 
 
 def test_writers_that_race_on_first_use_all_succeed(database):
@@ -197,7 +197,7 @@ def test_a_store_that_does_not_answer_is_an_outage():
 
 
 def test_what_another_release_wrote_is_left_out(database):
-    record(database, [reading("trained", Trained(1.0)), reading()])
+    record(database, [reading("trained", FitReading(1.0)), reading()])
     execute(database, "UPDATE readings SET content = '{\"hours\": 2}' WHERE topic = 'trained'")
 
     assert [each.topic for each in newest(database).readings] == ["scored"]

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from pipeline.data.attempts import Attempt
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.drift import DriftResult, DriftVerdict
 from pipeline.ledger import Decision
-from pipeline.metrics import taking
-from pipeline.metrics.reading import Ingested
+from pipeline.metrics import build
+from pipeline.metrics.readings import IngestedReading
 
-LINE = DrawnThreshold(
+LINE = ThresholdEstimate(
     value=4.0, method="conformal", alpha=0.01, n=100, n_effective=50.0, interval=(3.0, None),
     rate_interval=(0.0, 0.03), low_confidence=False, note="",
 )  # fmt: skip
@@ -40,13 +40,13 @@ def test_rules_of_all_features_are_added_up():
         accepted=64, completeness=1.0, rules=rules,
     )  # fmt: skip
 
-    assert taking.ingested(attempt) == Ingested(64, {"out_of_range": 7, "duplicate": 1}, 1.0)
+    assert build.ingested(attempt) == IngestedReading(64, {"out_of_range": 7, "duplicate": 1}, 1.0)
 
 
 def test_scores_are_summed_up_without_the_rows_that_have_none():
     scores = np.array([np.nan, 1.0, 2.0, 3.0, 9.0])
 
-    found = taking.scored(scores, 1, LINE)
+    found = build.scored(scores, 1, LINE)
 
     assert (found.rows, found.flags) == (4, 1)
     assert found.quantiles["0.5"] == 2.5
@@ -56,7 +56,7 @@ def test_scores_are_summed_up_without_the_rows_that_have_none():
 
 
 def test_a_day_whose_rows_all_lack_a_score_has_no_figures():
-    found = taking.scored(np.array([np.nan]), 0, LINE)
+    found = build.scored(np.array([np.nan]), 0, LINE)
 
     assert (found.rows, found.quantiles, found.mean, found.stddev) == (0, {}, None, None)
 
@@ -65,7 +65,7 @@ def test_the_score_and_the_twenty_features_furthest_moved_are_shown():
     results = (result("score", 0.01), *(result(f"f{n:02}", n / 100) for n in range(40)))
     verdict = DriftVerdict("none", "none", "", results, ())
 
-    found = taking.drifted(verdict, float("inf"))
+    found = build.drifted(verdict, float("inf"))
 
     names = [each.feature for each in found.moved]
     assert names == ["score", *(f"f{n}" for n in range(39, 19, -1))]
@@ -76,14 +76,14 @@ def test_what_is_live_is_what_the_last_change_says():
     changes = [decision(1), decision(2), decision(1, "rollback")]
     lines = [line(1, weights_of=1), line(2, weights_of=2)]
 
-    found = taking.live(changes, lines)
+    found = build.live(changes, lines)
 
     assert found is not None
     assert (found.version, found.drawn_at) == (1, datetime(2025, 12, 1, tzinfo=UTC))
 
 
 def test_a_redrawn_line_is_as_old_as_its_drawing_and_its_weights_as_their_training():
-    found = taking.live([decision(1), decision(2)], [line(1, weights_of=1), line(2, weights_of=1)])
+    found = build.live([decision(1), decision(2)], [line(1, weights_of=1), line(2, weights_of=1)])
 
     assert found is not None
     assert found.promoted_at == datetime(2026, 1, 2, tzinfo=UTC)
@@ -93,11 +93,11 @@ def test_a_redrawn_line_is_as_old_as_its_drawing_and_its_weights_as_their_traini
 
 @pytest.mark.parametrize("lines", [[], [line(7, weights_of=7)]])
 def test_a_version_without_a_line_on_record_has_no_ages(lines):
-    found = taking.live([decision(1)], lines)
+    found = build.live([decision(1)], lines)
 
     assert found is not None
     assert (found.version, found.drawn_at, found.trained_at) == (1, None, None)
 
 
 def test_nothing_is_live_before_the_first_promotion():
-    assert taking.live([], []) is None
+    assert build.live([], []) is None

@@ -7,7 +7,7 @@ import pytest
 from pipeline.data.audit import probabilities
 from pipeline.data.audits import add_audits, audits_between
 from pipeline.data.timeline import timeline
-from pipeline.recalibration.audits import draw_audits
+from pipeline.recalibration.audits import sample_audits
 from tests.builders import days, make_frame, make_spec, moment, on
 
 NOW = datetime(2024, 3, 1, 6, tzinfo=UTC)
@@ -32,7 +32,7 @@ def make_episodes(n, *, rows=lambda number: 1 + number % 30):
 
 
 def drawn_ids(episodes, share=0.2, detector="pumps"):
-    return {audit.incident for audit in draw_audits(detector, episodes, share, now=NOW)}
+    return {audit.incident for audit in sample_audits(detector, episodes, share, now=NOW)}
 
 
 def test_a_rerun_in_any_order_draws_the_same():
@@ -45,7 +45,7 @@ def test_a_rerun_in_any_order_draws_the_same():
 def test_the_share_that_is_drawn_is_the_probability_that_is_recorded():
     episodes = make_episodes(20_000)
 
-    drawn = draw_audits("pumps", episodes, 0.2, now=NOW)
+    drawn = sample_audits("pumps", episodes, 0.2, now=NOW)
 
     # Four standard deviations of a binomial share.
     assert len(drawn) / len(episodes) == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 20_000))
@@ -66,7 +66,7 @@ def test_weighting_by_the_probability_gives_back_the_whole():
     episodes = make_episodes(20_000)
     hours = sum((e.end - e.start) / timedelta(hours=1) + 1 for e in episodes)
 
-    drawn = draw_audits("pumps", episodes, 0.2, now=NOW)
+    drawn = sample_audits("pumps", episodes, 0.2, now=NOW)
 
     weighed = sum(((a.end - a.start) / timedelta(hours=1) + 1) / a.probability for a in drawn)
     assert weighed == pytest.approx(hours, rel=0.05)
@@ -86,7 +86,7 @@ def test_two_detectors_draw_apart():
 
 
 def test_the_table_holds_each_audit_once(root):
-    audits = draw_audits("pumps", make_episodes(50), 0.5, now=NOW)
+    audits = sample_audits("pumps", make_episodes(50), 0.5, now=NOW)
 
     assert add_audits(root, "pumps", audits) == len(audits)
     later = [replace(audit, proposed_at=NOW + timedelta(days=30)) for audit in audits]
@@ -95,7 +95,7 @@ def test_the_table_holds_each_audit_once(root):
 
 
 def test_audits_are_read_by_the_days_that_they_touch(tmp_path):
-    (audit,) = draw_audits(
+    (audit,) = sample_audits(
         "pumps", [Episode("x", "a", moment(DAY, 22), moment(NEXT, 2))], 1.0, now=NOW
     )
     add_audits(str(tmp_path), "pumps", [audit])
@@ -106,7 +106,9 @@ def test_audits_are_read_by_the_days_that_they_touch(tmp_path):
 
 def test_only_rows_of_a_drawn_episode_have_its_probability():
     frame = make_frame(1)
-    audits = draw_audits("pumps", [Episode("x", "a", moment(DAY, 3), moment(DAY, 5))], 1.0, now=NOW)
+    audits = sample_audits(
+        "pumps", [Episode("x", "a", moment(DAY, 3), moment(DAY, 5))], 1.0, now=NOW
+    )
     audits = [replace(audit, probability=0.2) for audit in audits]
 
     found = probabilities(timeline(frame, make_spec().columns), audits)
@@ -120,7 +122,7 @@ def test_of_two_audits_of_one_episode_the_later_in_the_table_counts_whatever_its
     root, frame = str(tmp_path), make_frame(1)
     episode = Episode("x", "a", moment(DAY, 3), moment(DAY, 5))
     for share, clock in ((0.2, NOW), (0.6, NOW - timedelta(days=2))):
-        drawn = draw_audits("pumps", [episode], 1.0, now=clock)
+        drawn = sample_audits("pumps", [episode], 1.0, now=clock)
         add_audits(root, "pumps", [replace(audit, probability=share) for audit in drawn])
 
     audits = audits_between(root, "pumps", DAY, NOW.date())

@@ -4,7 +4,7 @@ import pytest
 from pipeline.config import Threshold
 from pipeline.detector.thresholds import THRESHOLDS, method_of
 from pipeline.errors import CalibrationError
-from pipeline.recalibration.line import draw_weighted, unweighted
+from pipeline.recalibration.weighted_threshold import estimate_weighted, unweighted
 
 SCORES = np.random.default_rng(0).lognormal(size=4000)
 
@@ -13,7 +13,7 @@ SCORES = np.random.default_rng(0).lognormal(size=4000)
 def test_with_all_weights_one_every_method_draws_what_it_draws_at_training(method):
     config = Threshold(method=method)
 
-    line = draw_weighted(SCORES, np.ones(len(SCORES)), config, n_effective=4000)
+    line = estimate_weighted(SCORES, np.ones(len(SCORES)), config, n_effective=4000)
 
     plain = method_of(config)(SCORES, alpha=0.01, n_effective=4000)
     assert (line.method, line.value) == (method, plain.value)
@@ -25,10 +25,10 @@ def test_every_method_lowers_its_line_when_the_highest_rows_weigh_less(method):
     weight = np.where(np.quantile(SCORES, 0.98) < SCORES, 0.3, 1.0)
     config = Threshold(method=method)
 
-    line = draw_weighted(SCORES, weight, config, n_effective=4000)
+    line = estimate_weighted(SCORES, weight, config, n_effective=4000)
 
     assert line.method == method
-    whole = draw_weighted(SCORES, np.ones(len(SCORES)), config, n_effective=4000)
+    whole = estimate_weighted(SCORES, np.ones(len(SCORES)), config, n_effective=4000)
     assert line.value < whole.value
 
 
@@ -45,6 +45,6 @@ def test_scores_made_to_count_alike_are_spread_as_the_weighted_ones():
 
 def test_a_line_drawn_with_labels_is_not_redrawn_without_them():
     with pytest.raises(CalibrationError, match=r"train again .*conformal"):
-        draw_weighted(
+        estimate_weighted(
             SCORES, np.ones(len(SCORES)), Threshold(method="cost_weighted"), n_effective=4000
         )

@@ -7,7 +7,7 @@ from pipeline.config import Recalibration, Threshold
 from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.errors import CalibrationError
-from pipeline.recalibration import STATUSES, Anchor, accepted, recalibrate, taken
+from pipeline.recalibration import STATUSES, Anchor, accepted_anchor, recalibrate, unforced_anchor
 from tests.recalibration.window import LINE, changed, drawn, line_of, redraw, scores, window
 
 N = 20_000
@@ -142,11 +142,11 @@ def test_a_reference_without_time_is_refused():
 def test_an_accepted_line_is_what_later_moves_are_measured_from():
     result = redraw(window(2 * scores(N)))
 
-    assert accepted(result) == Anchor(
+    assert accepted_anchor(result) == Anchor(
         result.threshold.value, result.level, date(2014, 1, 30), moved=date(2014, 1, 30)
     )
-    assert taken(result).threshold == LINE
-    assert taken(result).moved == date(2014, 1, 30)
+    assert unforced_anchor(result).threshold == LINE
+    assert unforced_anchor(result).moved == date(2014, 1, 30)
 
 
 def test_a_line_that_has_not_moved_for_three_months_is_reported():

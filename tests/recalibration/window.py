@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.timeline import Timeline
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.recalibration import Anchor, WindowRows, recalibrate
 
 SIGMA = 0.8
@@ -45,7 +45,7 @@ def window(score, threshold=LINE):
 
 def drawn(value=LINE, interval=(0.95, 1.05)):
     ends = tuple(None if end is None else end * value for end in interval)
-    return DrawnThreshold(
+    return ThresholdEstimate(
         value,
         "conformal",
         0.01,

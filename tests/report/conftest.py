@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from pipeline.data.timeline import Timeline
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.evaluation.metrics import JudgedRows
+from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.evaluation.metrics import EvaluatedRows
 
 CADENCE = 600_000_000_000
 START = 1_388_534_400_000_000_000
 
 
 @pytest.fixture
-def threshold() -> DrawnThreshold:
-    return DrawnThreshold(
+def threshold() -> ThresholdEstimate:
+    return ThresholdEstimate(
         value=10.0,
         method="conformal",
         alpha=0.01,
@@ -27,7 +27,7 @@ def threshold() -> DrawnThreshold:
 
 
 @pytest.fixture
-def rows() -> JudgedRows:
+def rows() -> EvaluatedRows:
     """Two machines, two days, one incident on machine B."""
     draw = np.random.default_rng(0)
     n = 288
@@ -38,4 +38,4 @@ def rows() -> JudgedRows:
     incident = np.zeros(2 * n, dtype=bool)
     incident[400:420] = True
     score[400:415] *= 50
-    return JudgedRows(line, score, ~incident, incident)
+    return EvaluatedRows(line, score, ~incident, incident)

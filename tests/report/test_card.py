@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import Gate
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
-from pipeline.evaluation.metrics import JudgedRows, evaluate
+from pipeline.evaluation.metrics import EvaluatedRows, evaluate
 from pipeline.evaluation.replay import ChangedRow, Replay
 from pipeline.gate import CHECKS, CandidateFacts, GateVerdict, decide
-from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
+from pipeline.report.card import Card, Link, TrainedOn, promotion_card
 
 
 def judged(facts_change: dict[str, object] | None = None) -> GateVerdict:
@@ -36,7 +36,7 @@ def judged(facts_change: dict[str, object] | None = None) -> GateVerdict:
 
 
 @pytest.fixture
-def card(rows: JudgedRows, threshold: DrawnThreshold) -> Card:
+def card(rows: EvaluatedRows, threshold: ThresholdEstimate) -> Card:
     return Card(
         detector="la_haute_borne",
         gate=judged(),
@@ -88,7 +88,7 @@ def test_what_the_network_says_of_its_own_fit_stands_at_the_top(card: Card) -> N
 
 
 def test_a_picture_stands_with_the_threshold_that_it_shows(card: Card) -> None:
-    text = promotion_card(replace(card, images=(Reference("scores", "a.png"),)))
+    text = promotion_card(replace(card, images=(Link("scores", "a.png"),)))
 
     assert text.index("### Threshold") < text.index("![scores](a.png)") < text.index("### Test")
 
@@ -120,8 +120,8 @@ def test_pictures_and_links_are_placed(card: Card) -> None:
     text = promotion_card(
         replace(
             card,
-            images=(Reference("scores", "get-artifact?path=a.png"),),
-            links=(Reference("drift report", "http://host/x"),),
+            images=(Link("scores", "get-artifact?path=a.png"),),
+            links=(Link("drift report", "http://host/x"),),
             next_step="Approve in Airflow.",
         )
     )

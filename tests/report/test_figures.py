@@ -8,10 +8,10 @@ import pytest
 
 from pipeline.config import Drift
 from pipeline.data.timeline import Timeline
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.drift import DriftResult, DriftVerdict
 from pipeline.evaluation.injection import FaultOutcome
-from pipeline.evaluation.metrics import JudgedRows
+from pipeline.evaluation.metrics import EvaluatedRows
 from pipeline.report import figures
 
 WIDTH = 1040  # of a model-version page in a window of 1,280 pixels; MLflow cuts what is wider
@@ -25,7 +25,7 @@ def size(png: bytes) -> tuple[int, int]:
 
 
 def test_score_figures_are_as_wide_as_the_review_page(
-    rows: JudgedRows, threshold: DrawnThreshold
+    rows: EvaluatedRows, threshold: ThresholdEstimate
 ) -> None:
     drawn = (
         figures.score_distribution(rows, threshold),
@@ -36,14 +36,16 @@ def test_score_figures_are_as_wide_as_the_review_page(
     assert {size(png)[0] for png in drawn} == {WIDTH}
 
 
-def test_the_same_rows_give_the_same_picture(rows: JudgedRows, threshold: DrawnThreshold) -> None:
+def test_the_same_rows_give_the_same_picture(
+    rows: EvaluatedRows, threshold: ThresholdEstimate
+) -> None:
     first = figures.score_distribution(rows, threshold)
 
     assert figures.score_distribution(rows, threshold) == first
 
 
 def test_without_incidents_there_is_no_precision_recall_curve(
-    rows: JudgedRows, threshold: DrawnThreshold
+    rows: EvaluatedRows, threshold: ThresholdEstimate
 ) -> None:
     healthy = replace(rows, incident=None)
 
@@ -53,14 +55,14 @@ def test_without_incidents_there_is_no_precision_recall_curve(
 
 @pytest.mark.parametrize("score", [0.0, 5.0])
 def test_scores_that_are_all_alike_can_be_drawn(
-    rows: JudgedRows, threshold: DrawnThreshold, score: float
+    rows: EvaluatedRows, threshold: ThresholdEstimate, score: float
 ) -> None:
     flat = replace(rows, score=np.full_like(rows.score, score))
 
     assert size(figures.score_distribution(flat, threshold))[0] == WIDTH
 
 
-def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: DrawnThreshold) -> None:
+def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: ThresholdEstimate) -> None:
     n, machines = 20, 30
     line = Timeline(
         np.tile(np.arange(n) * 600_000_000_000, machines),
@@ -68,7 +70,9 @@ def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: DrawnThresh
         tuple(f"machine {i}" for i in range(machines)),
         600_000_000_000,
     )
-    fleet = JudgedRows(line, np.ones(n * machines, "f4"), np.ones(n * machines, dtype=bool), None)
+    fleet = EvaluatedRows(
+        line, np.ones(n * machines, "f4"), np.ones(n * machines, dtype=bool), None
+    )
 
     assert size(figures.score_timeline(fleet, threshold))[1] < 1600
 
@@ -96,12 +100,12 @@ ODD = ("$x_{$", r"$\frac$", "w" * 300, "a\nb", "</b>", "%s {0}", "\\")
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_name_is_drawn_as_it_is_and_leaves_room(rows: JudgedRows, name: str) -> None:
+def test_a_name_is_drawn_as_it_is_and_leaves_room(rows: EvaluatedRows, name: str) -> None:
     result = DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level="warn")
     verdict = DriftVerdict("none", "none", "nothing", (result,), ())
     outcomes = [FaultOutcome("spike", 2.0, "sd", name, 20, 5)]
     line = replace(rows.line, names=(name, "B"))
-    threshold = DrawnThreshold(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003 - as it stands
+    threshold = ThresholdEstimate(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003 - as it stands
 
     assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH
     assert size(figures.fault_recall(outcomes, share=0.5))[0] > WIDTH
@@ -126,7 +130,7 @@ def test_every_level_of_drift_can_be_drawn() -> None:
 @pytest.mark.parametrize("name", [r"pump $\nofrac{$", "$", "a\x1b[2J\nb", "x" * 5000, "\U0001f525"])
 @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
 def test_an_odd_name_of_a_machine_spoils_no_picture(
-    rows: JudgedRows, threshold: DrawnThreshold, name: str
+    rows: EvaluatedRows, threshold: ThresholdEstimate, name: str
 ) -> None:
     line = replace(rows.line, names=(name, *rows.line.names[1:]))
 

@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.evaluation.metrics import JudgedRows
+from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.evaluation.metrics import EvaluatedRows
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
 from pipeline.recalibration import STATUSES, Anchor, Recalibrated
-from pipeline.report.card import Reference
-from pipeline.report.figures.redrawn import WindowPicture, redrawn_window
-from pipeline.report.redrawn_card import HeldEpisode, RedrawnCard, redrawn_card
+from pipeline.report.card import Link
+from pipeline.report.figures.recalibration import WindowPicture, recalibration_window
+from pipeline.report.recalibration_card import HeldEpisode, RecalibrationCard, recalibration_card
 
 HELD = HeldEpisode(
     "R80711",
@@ -25,7 +25,7 @@ HELD = HeldEpisode(
 
 
 @pytest.fixture
-def card(threshold: DrawnThreshold) -> RedrawnCard:
+def card(threshold: ThresholdEstimate) -> RecalibrationCard:
     day = date(2014, 5, 31)
     result = Recalibrated(
         threshold=replace(threshold, value=10.5),
@@ -44,7 +44,7 @@ def card(threshold: DrawnThreshold) -> RedrawnCard:
         stops=(),
         stale="",
     )
-    return RedrawnCard(
+    return RecalibrationCard(
         detector="la_haute_borne",
         gate=GateVerdict(True, "All 7 checks passed.", (), 3),  # noqa: FBT003 - passed
         result=result,
@@ -55,62 +55,64 @@ def card(threshold: DrawnThreshold) -> RedrawnCard:
         labels=2,
         accepted="",
         held=(HELD,),
-        picture=Reference("The window", "get-artifact?path=window.png"),
+        picture=Link("The window", "get-artifact?path=window.png"),
         links=(),
     )
 
 
-def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: RedrawnCard) -> None:
+def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: RecalibrationCard) -> None:
     rejected = replace(card, gate=replace(card.gate, passed=False))
 
-    assert redrawn_card(card).startswith("Passed against champion 3: la_haute_borne, line redrawn")
-    assert redrawn_card(rejected).startswith("Rejected against champion 3")
+    assert recalibration_card(card).startswith(
+        "Passed against champion 3: la_haute_borne, line redrawn"
+    )
+    assert recalibration_card(rejected).startswith("Rejected against champion 3")
 
 
-def test_the_move_is_told_from_the_live_line_and_from_the_anchor(card: RedrawnCard) -> None:
-    text = redrawn_card(card)
+def test_the_move_is_told_from_the_live_line_and_from_the_anchor(card: RecalibrationCard) -> None:
+    text = recalibration_card(card)
 
     assert "A step of **+5.0%**, within the interval of the live line" in text
     assert "**+16.7%** from the line of 2014-03-31" in text
     assert "1.00 &emsp; | 1.20" in text
 
 
-def test_a_move_that_chance_does_not_explain_is_not_excused(card: RedrawnCard) -> None:
+def test_a_move_that_chance_does_not_explain_is_not_excused(card: RecalibrationCard) -> None:
     far = replace(card.result, threshold=replace(card.result.threshold, value=8.0))
 
-    assert "chance alone" not in redrawn_card(replace(card, result=far))
+    assert "chance alone" not in recalibration_card(replace(card, result=far))
 
 
-def test_held_episodes_are_shown_with_time_machine_and_cause(card: RedrawnCard) -> None:
-    text = redrawn_card(card)
+def test_held_episodes_are_shown_with_time_machine_and_cause(card: RecalibrationCard) -> None:
+    text = recalibration_card(card)
 
     assert "2014-05-03 04:00 &emsp; | 2014-05-03 09:00 &emsp; | R80711 &emsp; | 31" in text
     assert "gearbox temperature, rotor speed" in text
 
 
-def test_more_held_episodes_than_fit_are_counted(card: RedrawnCard) -> None:
-    assert "2 more are in `recalibration/held.json`" in redrawn_card(
+def test_more_held_episodes_than_fit_are_counted(card: RecalibrationCard) -> None:
+    assert "2 more are in `recalibration/held.json`" in recalibration_card(
         replace(card, held=(HELD,) * 12)
     )
 
 
-def test_who_accepted_and_what_is_stale_stand_at_the_top(card: RedrawnCard) -> None:
+def test_who_accepted_and_what_is_stale_stand_at_the_top(card: RecalibrationCard) -> None:
     changed = replace(
         card,
         accepted="ada: the gearbox is new",
         result=replace(card.result, stale="The live line has not moved for 120 days."),
     )
 
-    head = redrawn_card(changed).split("---")[0]
+    head = recalibration_card(changed).split("---")[0]
 
     assert "accepted by ada: the gearbox is new" in head
     assert "**Stale:** The live line has not moved for 120 days." in head
 
 
-def test_the_picture_says_how_far_the_line_moves(rows: JudgedRows) -> None:
+def test_the_picture_says_how_far_the_line_moves(rows: EvaluatedRows) -> None:
     status = np.where(rows.score > 10, 2, 1).astype(np.int8)
     picture = WindowPicture(rows.line, rows.score.astype(float), status, 10.0, 10.5, ())
 
-    assert redrawn_window(picture).startswith(b"\x89PNG")
-    assert redrawn_window(picture) == redrawn_window(picture)
-    assert redrawn_window(picture) != redrawn_window(replace(picture, new=12.0))
+    assert recalibration_window(picture).startswith(b"\x89PNG")
+    assert recalibration_window(picture) == recalibration_window(picture)
+    assert recalibration_window(picture) != recalibration_window(replace(picture, new=12.0))

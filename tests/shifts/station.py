@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import Columns, Window
-from pipeline.data.decision import Decision
+from pipeline.data.decision import ChannelDecision
 from pipeline.detector.ranges import Ranges
 from pipeline.detector.schema import Schema, schema_of
 from pipeline.shifts import Shifted
@@ -54,7 +54,7 @@ def station(
 def decision(channel: str, what: str, *, row: int = 0, day: int = 1, machine: str | None = None):
     since = pd.Timestamp(START, tz="UTC") + row * pd.Timedelta(PLAIN.cadence)
     made = datetime(2024, 6, day, tzinfo=UTC)
-    return Decision(channel, machine, what, since.to_pydatetime(), "", "ada", made)
+    return ChannelDecision(channel, machine, what, since.to_pydatetime(), "", "ada", made)
 
 
 def column(shifted: Shifted, channel: str, kind: str = "muted") -> list[int]:

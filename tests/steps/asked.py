@@ -12,7 +12,7 @@ from pipeline import tables
 from pipeline.data.telemetry import telemetry_table
 from pipeline.detector.attribution import Blame
 from pipeline.incidents.joining import joined
-from pipeline.incidents.parts import Part
+from pipeline.incidents.parts import IncidentPart
 from pipeline.settings import Settings
 from pipeline.steps.operation.day_scores import as_json
 from pipeline.tables import Table
@@ -47,7 +47,7 @@ def put_incident(
         "version": 1,
         **part,
     }
-    (found,) = joined([Part(**made, features=(Blame("flow", 3.0),))], HOUR, HOUR)
+    (found,) = joined([IncidentPart(**made, features=(Blame("flow", 3.0),))], HOUR, HOUR)
     line = {**made, "features": as_json([Blame("flow", 3.0)]), "date": begin.date()}
     tables.append(Table(here.storage, "pumps", "incidents"), [line])
     return found.id

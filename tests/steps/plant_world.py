@@ -27,7 +27,7 @@ from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.steps.records import record_threshold
 from pipeline.steps.training import fitting
-from pipeline.steps.training.gating import Judged
+from pipeline.steps.training.gating import JudgedCandidate
 from tests.builders import days, make_frame, make_spec, moment
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def promote_trained(here: Settings, as_of: date) -> int:
     about = {"gate": "passed", tags.KIND: "trained", tags.WEIGHTS_OF: str(version.number)}
     versions.describe(client, spec.name, version.number, card="Passed", tags=about)
     champion = versions.by_alias(client, spec.name, "champion")
-    judged = Judged(
+    judged = JudgedCandidate(
         candidate=replace(candidate, page=""),
         version=version.number,
         passed=True,

@@ -26,7 +26,7 @@ from pipeline.detector.schema import schema_for
 from pipeline.detector.training import fit
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.operation import scoring
 from pipeline.steps.operation.score_tables import content_hashes
 from pipeline.tables import Table
@@ -51,15 +51,15 @@ class PumpHouse:
 
     here: Settings
     spec: DetectorSpec
-    live: dict[str, Live] = field(default_factory=dict)
+    live: dict[str, LoadedVersion] = field(default_factory=dict)
 
-    def by_alias(self, _detector: str, alias: str) -> Live | None:
+    def by_alias(self, _detector: str, alias: str) -> LoadedVersion | None:
         return self.live.get(alias)
 
-    def promote(self, number: int, *, line: float = 1.0, alias: str = "champion") -> Live:
+    def promote(self, number: int, *, line: float = 1.0, alias: str = "champion") -> LoadedVersion:
         """Make a bundle live whose threshold is `line` times the honest one."""
         folder = Path(self.here.cache) / f"bundle-{number}"
-        made = Live(
+        made = LoadedVersion(
             Version(number, f"run-{number}", "", {}, ""),
             _bundle(folder, line, self.spec),
         )

@@ -10,7 +10,7 @@ import pytest
 from pipeline.settings import Settings
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.decisions import decision_about, record_rejection
-from pipeline.steps.training.gating import Judged
+from pipeline.steps.training.gating import JudgedCandidate
 from tests import ledger_book
 
 
@@ -21,7 +21,7 @@ class Noted:
     here: Settings
 
     def note(self, action: Any, version: int) -> None:
-        judged = Judged(
+        judged = JudgedCandidate(
             candidate=Candidate("pump", f"c{version}", "unused", f"run-{version}"),
             version=version,
             passed=True,

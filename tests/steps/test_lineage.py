@@ -14,7 +14,7 @@ from pipeline.lineage.events import parent_id
 from pipeline.steps import ingestion
 from pipeline.steps.going_live import promotion, rollback
 from pipeline.steps.operation import scoring
-from pipeline.steps.recalibration import recalibrating, redrawn_gate
+from pipeline.steps.recalibration import recalibrating, recalibration_gate
 from pipeline.steps.training import fitting, gating, judging
 from pipeline.tables import Table
 from tests.builders import days, make_frame
@@ -62,7 +62,7 @@ def chain(tmp_path_factory):
             rollback.move(rollback.check("pumps", target="previous", reason="a test", who="ada"))
             rows = recalibrating.window("pumps", AS_OF)
             redrawn = recalibrating.recalibrate(rows, run="pumps__recalibrate/r1")
-            redrawn_gate.gate(redrawn, run="pumps__recalibrate/r1")
+            recalibration_gate.gate(redrawn, run="pumps__recalibrate/r1")
         yield world, told_in(folder)
 
 

@@ -14,11 +14,11 @@ import yaml
 from pipeline import settings
 from pipeline.errors import DataError
 from pipeline.steps import live, review
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.operation import drifting
 from pipeline.steps.people import labelling
-from pipeline.steps.people.answers import Answer, Signature
+from pipeline.steps.people.answers import Author, LabelRequest
 from pipeline.steps.recalibration.scored_window import midnight, read_window
 from pipeline.steps.training import warm_start
 from pipeline.steps.training.comparing import compare
@@ -38,7 +38,7 @@ def says(house: PumpHouse, **schema) -> None:
     (house.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
 
 
-def fitted_under(version: Live, columns: dict[str, Any] | None) -> Live:
+def fitted_under(version: LoadedVersion, columns: dict[str, Any] | None) -> LoadedVersion:
     """`version` as if it had been fitted under another `schema` section, or under none."""
     network = version.bundle.description.network
     schema = replace(network.schema, source_columns=columns)
@@ -230,8 +230,8 @@ def test_a_candidate_is_not_compared_with_a_champion_of_other_rows(house):
 
 
 def test_a_label_on_rows_from_before_the_machine_column_says_so(filled):
-    by = Signature("ann", datetime(2024, 1, 20, tzinfo=UTC))
-    answer = Answer("incident", start=f"{D[2]}", end=f"{D[2]}", entity="a")
+    by = Author("ann", datetime(2024, 1, 20, tzinfo=UTC))
+    answer = LabelRequest("incident", start=f"{D[2]}", end=f"{D[2]}", entity="a")
     says(filled, **MACHINE)
 
     with pytest.raises(DataError, match=r"have no column machine; .*Ingest these days again"):

@@ -9,16 +9,23 @@ import pytest
 
 from pipeline.errors import DataError, OutageError, PartitionBlocked
 from pipeline.metrics import store
-from pipeline.metrics.reading import Drifted, Ingested, Live, Reading, Scored, Standing
+from pipeline.metrics.readings import (
+    DriftReading,
+    IngestedReading,
+    LiveReading,
+    OpenItemsReading,
+    Reading,
+    ScoredReading,
+)
 from pipeline.records import to_json
 from pipeline.registry.promotion import CHAMPION
-from pipeline.steps import ingestion, measuring
+from pipeline.steps import ingestion, metrics_hooks
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.going_live import champion, promotion
 from pipeline.steps.operation import drifting, scoring
 from pipeline.steps.people import labelling
-from pipeline.steps.people.answers import Answer, Signature
-from pipeline.steps.training.gating import Judged
+from pipeline.steps.people.answers import Author, LabelRequest
+from pipeline.steps.training.gating import JudgedCandidate
 from tests.builders import ROWS_A_DAY, make_frame
 from tests.steps.fake_registry import FakeRegistry
 from tests.steps.going_live.test_promotion import with_digest
@@ -63,8 +70,8 @@ def test_an_ingested_day_tells_its_rows(house, kept):
     ingest(*EIGHT_DAYS[:2])
 
     assert kept.of("ingested") == {
-        EIGHT_DAYS[0]: Ingested(ROWS_A_DAY - 2, {"out_of_range": 2}, 1.0),
-        EIGHT_DAYS[1]: Ingested(ROWS_A_DAY, {}, 1.0),
+        EIGHT_DAYS[0]: IngestedReading(ROWS_A_DAY - 2, {"out_of_range": 2}, 1.0),
+        EIGHT_DAYS[1]: IngestedReading(ROWS_A_DAY, {}, 1.0),
     }
 
 
@@ -88,7 +95,7 @@ def test_each_day_of_a_range_tells_its_own_scores(filled, kept):
     assert sorted(told) == EIGHT_DAYS
     for day, content in told.items():
         mine = rows[(rows["date"] == day) & (rows["role"] == CHAMPION)]
-        assert isinstance(content, Scored)
+        assert isinstance(content, ScoredReading)
         assert (content.rows, content.flags) == (len(mine), mine["flag"].sum())
         assert content.quantiles["0.95"] == pytest.approx(np.quantile(mine["score"], 0.95))
         assert content.threshold == mine["threshold"].iloc[0]
@@ -134,7 +141,7 @@ def test_judged_days_tell_distances_and_how_far_they_lie(filled, kept):
     drifting.judge_days("pumps", [day.isoformat() for day in EIGHT_DAYS], run="r")
 
     told = kept.of("drifted")
-    assert all(isinstance(told[day], Drifted) for day in EIGHT_DAYS)
+    assert all(isinstance(told[day], DriftReading) for day in EIGHT_DAYS)
     assert told[EIGHT_DAYS[0]].moved[0].feature == "score"
     stored = filled.rows("drift", EIGHT_DAYS[-1])
     week = stored[stored["source"] == "week"].set_index("feature")["distance"]
@@ -146,7 +153,7 @@ def test_what_is_open_is_what_status_tells(filled, kept):
 
     standing = kept.newest("standing")
 
-    assert isinstance(standing, Standing)
+    assert isinstance(standing, OpenItemsReading)
     assert standing.incidents > 0
     assert standing.labels > 0
     assert standing.muted == 1  # pressure of pump c
@@ -160,14 +167,14 @@ def test_an_answer_is_one_label_less_that_waits(filled, kept):
     before = kept.newest("standing")
     episode = labelling.waiting("pumps", now=datetime.now(UTC)).incidents[0]
 
-    by = Signature("ada", datetime.now(UTC))
-    labelling.label("pumps", Answer("incident", incident=episode.id), by)
+    by = Author("ada", datetime.now(UTC))
+    labelling.label("pumps", LabelRequest("incident", incident=episode.id), by)
 
     assert kept.newest("standing").labels == before.labels - 1
 
 
 def test_without_a_database_nothing_is_read_or_recorded(filled, monkeypatch):
-    monkeypatch.setattr(measuring, "latent_distance", None)
+    monkeypatch.setattr(metrics_hooks, "latent_distance", None)
     monkeypatch.setattr(store, "record", None)
 
     filled.score(*EIGHT_DAYS[:2])
@@ -201,7 +208,7 @@ def test_a_promotion_and_a_scored_day_are_shown_by_a_real_store(house, database,
     for module in (promotion, champion):
         monkeypatch.setattr(module, "connect", lambda _: fake)
     monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest("d" * 64))
-    judged = Judged(
+    judged = JudgedCandidate(
         candidate=Candidate("pumps", "2024-02-01-abc", "c", run_id="m1"),
         version=2, passed=True, reason="passed", champion=None, card="x", bundle_sha256="d" * 64,
     )  # fmt: skip
@@ -215,6 +222,6 @@ def test_a_promotion_and_a_scored_day_are_shown_by_a_real_store(house, database,
 
     held = {each.topic: each for each in store.newest(database).readings}
     assert held.keys() == {"live", "trust", "ingested", "scored", "standing"}
-    assert isinstance(held["live"].content, Live)
+    assert isinstance(held["live"].content, LiveReading)
     assert held["live"].content.version == 2
     assert held["scored"].day == EIGHT_DAYS[-1]

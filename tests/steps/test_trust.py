@@ -36,10 +36,10 @@ from pipeline.errors import (
 from pipeline.ledger import Decision, keyring, keys
 from pipeline.ledger.entries import Entry, hash_of, head_of
 from pipeline.registry import connection, promotion
-from pipeline.steps import book, live
+from pipeline.steps import ledger_state, live
 from pipeline.steps.going_live import champion
 from pipeline.steps.operation import scoring
-from pipeline.steps.oversight import vouching
+from pipeline.steps.oversight import ledger_statements
 from pipeline.steps.oversight.health import health_of
 from pipeline.table_schemas import SCHEMAS
 from pipeline.tables import Table
@@ -97,7 +97,7 @@ def artifacts(plant) -> list[Path]:
     place = Path.cwd()  # MLflow on SQLite keeps artifacts below the working folder
     for path in sorted(place.glob("ml*/**/detector.json")):
         found[verify_sums(path.parent)] = path.parent
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
     return [found[held.digest_of(number)] for number in (1, 2)]
 
 
@@ -226,7 +226,7 @@ def test_a_candidate_is_compared_with_nothing_less_than_the_live_version(plant):
     """A swapped champion must not free its successor from the checks that compare."""
     from pipeline.steps.training.comparing import readable
 
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
     version = live.champion("pumps").version
     swap(artifacts(plant)[1])
     forget_cache(plant)
@@ -250,7 +250,7 @@ def rewrite(plant, entries: list[Entry]) -> None:
 
 
 def test_a_ledger_whose_newest_entry_was_cut_off_does_not_hold(plant):
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
     rewrite(plant, list(held.entries[:1]))
 
     with pytest.raises(UnprovenLedger, match="has 1 entries, but had 2"):
@@ -262,7 +262,7 @@ def test_a_ledger_table_that_was_restored_to_an_older_version_does_not_hold(plan
     DeltaTable(ledger_table(plant).uri).restore(1)
 
     assert "entries were cut off" in health_of("pumps", now=NOW).faults[0].what
-    made = vouching.restored("pumps", who="ada", why="the lake came back from a backup")
+    made = ledger_statements.restored("pumps", who="ada", why="the lake came back from a backup")
 
     assert made.live.version == 1
     assert health_of("pumps", now=NOW).faults == ()
@@ -277,9 +277,9 @@ def test_a_ledger_table_that_was_deleted_does_not_hold(plant):
 
 
 def test_a_forged_promotion_fails_the_day(plant):
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
     forged = replace(held.last.decision, version=1, replaced=2, who="Alice the reviewer")
-    rewrite(plant, [*held.entries, ledger.chain(forged, held.last, keys.drawn())])
+    rewrite(plant, [*held.entries, ledger.chain(forged, held.last, keys.new_private_key())])
 
     with pytest.raises(UnprovenLedger, match="not proven by any key that is trusted here"):
         score()
@@ -297,11 +297,11 @@ def next_change(version: int, replaced: int) -> Decision:
 def attempt(version: int) -> str:
     """One promoter without any lock, which decided while version 2 was live."""
     here = settings.load()
-    held = book.proven(here, "pumps")
+    held = ledger_state.verified(here, "pumps")
     if held.live.version != 2:
         return "late"
     try:
-        book.append(here, held, next_change(version, 2))
+        ledger_state.append(here, held, next_change(version, 2))
     except PromotionConflict:
         return "conflict"
     return "won"
@@ -313,33 +313,33 @@ def test_of_two_hundred_promoters_without_a_lock_one_wins(plant):
         answers = pool.map(attempt, range(100, 300), chunksize=1)
 
     assert answers.count("won") == 1
-    assert len(book.proven(plant.here, "pumps").entries) == 3
+    assert len(ledger_state.verified(plant.here, "pumps").entries) == 3
 
 
 def test_a_promoter_that_read_before_another_wrote_changes_nothing(plant):
-    early = book.proven(plant.here, "pumps")
-    book.append(plant.here, early, next_change(7, 2))
+    early = ledger_state.verified(plant.here, "pumps")
+    ledger_state.append(plant.here, early, next_change(7, 2))
 
     with pytest.raises(PromotionConflict, match="Another decision about pumps came first"):
-        book.append(plant.here, early, next_change(8, 2))
+        ledger_state.append(plant.here, early, next_change(8, 2))
 
-    assert book.proven(plant.here, "pumps").live.version == 7
+    assert ledger_state.verified(plant.here, "pumps").live.version == 7
 
 
 def test_files_that_housekeeping_made_one_are_no_other_decision(plant):
-    early = book.proven(plant.here, "pumps")
+    early = ledger_state.verified(plant.here, "pumps")
     DeltaTable(ledger_table(plant).uri).optimize.compact()
 
-    made = book.append(plant.here, early, next_change(7, 2))
+    made = ledger_state.append(plant.here, early, next_change(7, 2))
 
     assert made.live.version == 7
-    assert book.proven(plant.here, "pumps").entries == made.entries
+    assert ledger_state.verified(plant.here, "pumps").entries == made.entries
 
 
 def unsigned(plant) -> list[Entry]:
     """The ledger as a release before signatures wrote it, with two labels and a head nowhere."""
     entries: list[Entry] = []
-    for entry in book.proven(plant.here, "pumps").entries:
+    for entry in ledger_state.verified(plant.here, "pumps").entries:
         bare = replace(entry.decision, bundle_sha256="", evidence="", approval="")
         head = head_of(entries[-1] if entries else None)
         content = hash_of(entry.sequence, bare, head.hash, 1)
@@ -387,7 +387,7 @@ def test_an_installation_of_before_upgrades_with_one_command_and_loses_nothing(
     assert main(["ledger", "--adopt", "--reason", "upgrade", "--author", "ada"]) == 0
 
     assert "signed 2 labels of ada" in capsys.readouterr().out
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
     assert list(held.entries[:-1]) == before
     assert (held.last.decision.action, held.last.decision.who) == ("adoption", "ada")
     assert held.live.version == 2
@@ -397,7 +397,7 @@ def test_an_installation_of_before_upgrades_with_one_command_and_loses_nothing(
     assert health_of("pumps", now=NOW).faults == ()
     capsys.readouterr()
     assert main(["ledger", "--adopt", "--reason", "again"]) == 0  # begun again, it does nothing
-    assert book.proven(plant.here, "pumps").entries == held.entries
+    assert ledger_state.verified(plant.here, "pumps").entries == held.entries
 
 
 def test_an_adoption_does_not_vouch_for_a_bundle_that_its_gate_did_not_judge(plant):
@@ -408,7 +408,7 @@ def test_an_adoption_does_not_vouch_for_a_bundle_that_its_gate_did_not_judge(pla
     forget_cache(plant)
 
     with pytest.raises(UnprovenBundle, match="its files were replaced"):
-        vouching.adopt("pumps", who="ada", why="upgrade")
+        ledger_statements.adopt("pumps", who="ada", why="upgrade")
 
 
 def test_an_adoption_does_not_vouch_for_a_broken_chain(plant):
@@ -417,7 +417,7 @@ def test_an_adoption_does_not_vouch_for_a_broken_chain(plant):
     rewrite(plant, entries)
 
     with pytest.raises(UnprovenLedger, match="does not continue the chain at position 1"):
-        vouching.adopt("pumps", who="ada", why="upgrade")
+        ledger_statements.adopt("pumps", who="ada", why="upgrade")
 
 
 def test_a_label_that_nobody_gave_stops_whoever_reads_it(plant):
@@ -446,14 +446,14 @@ def test_the_label_of_one_detector_is_none_of_another(plant):
 
 
 def test_what_is_withdrawn_is_not_live_and_the_next_is_judged_against_nothing(plant):
-    vouching.withdraw("pumps", who="ada", why="its bundle is lost")
+    ledger_statements.withdraw("pumps", who="ada", why="its bundle is lost")
 
     with pytest.raises(NothingLive):
         live.champion("pumps")
     assert plant.aliases() == {}
     promote_trained(plant.here, AS_OF + timedelta(days=2))
     assert live.champion("pumps").version.number == 3
-    assert book.proven(plant.here, "pumps").changes[-1].replaced is None
+    assert ledger_state.verified(plant.here, "pumps").changes[-1].replaced is None
 
 
 def test_a_new_key_signs_on_and_the_old_one_no_more(plant, monkeypatch, capsys):
@@ -462,7 +462,7 @@ def test_a_new_key_signs_on_and_the_old_one_no_more(plant, monkeypatch, capsys):
 
     assert main(["ledger", "pumps", "--rotate", "--reason", "yearly"]) == 0
 
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
     new = keyring.signer(plant.here, "ledger").public
     assert held.last.signature.key == new.id != old.public.id
     assert score()["version"] == 2
@@ -475,7 +475,7 @@ def test_a_new_key_signs_on_and_the_old_one_no_more(plant, monkeypatch, capsys):
 
 def test_the_ledger_answers_what_was_live_then_by_whom_and_on_what(plant, monkeypatch, capsys):
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
-    first, second = book.proven(plant.here, "pumps").entries
+    first, second = ledger_state.verified(plant.here, "pumps").entries
     middle = datetime.fromisoformat(second.decision.decided_at) - timedelta(microseconds=1)
 
     assert main(["ledger", "pumps", "--at", middle.isoformat()]) == 0
@@ -495,7 +495,7 @@ def test_a_tag_names_no_folder_that_is_removed(plant, word):
     plant.client.set_registered_model_alias("pumps", "challenger", "2")
     told = word.format(storage=plant.here.storage)
     plant.client.set_model_version_tag("pumps", "1", "bundle_sha256", told)
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
     version = live.versions.by_number(plant.client, "pumps", 1)
 
     with pytest.raises(UnprovenBundle, match="64 hexadecimal digits"):
@@ -531,22 +531,22 @@ def test_all_keys_lost_is_mended_by_one_command(plant, monkeypatch):
 
 def test_a_key_that_was_replaced_writes_nothing(plant, monkeypatch):
     old = keyring.signer(plant.here, "ledger")
-    keyring.rotate(plant.here.home, "ledger", keys.drawn())
-    vouching.rotated("pumps", who="ada", why="yearly")
+    keyring.rotate(plant.here.home, "ledger", keys.new_private_key())
+    ledger_statements.rotated("pumps", who="ada", why="yearly")
     public = (plant.here.home / "keys" / "ledger.public").read_text()
     monkeypatch.setenv("PLIMSOLL_LEDGER_PRIVATE_KEY", old.written)
     monkeypatch.setenv("PLIMSOLL_LEDGER_PUBLIC_KEYS", public)
-    held = book.proven(plant.here, "pumps")
+    held = ledger_state.verified(plant.here, "pumps")
 
     with pytest.raises(UnprovenLedger, match="which was replaced by key"):
-        book.append(plant.here, held, next_change(1, 2))
+        ledger_state.append(plant.here, held, next_change(1, 2))
 
-    assert book.proven(plant.here, "pumps").entries == held.entries
+    assert ledger_state.verified(plant.here, "pumps").entries == held.entries
 
 
 def test_a_head_that_was_missed_is_kept_by_the_next_run(plant):
     plant.client.delete_model_version_tag("pumps", "2", "ledger.head")
-    decision = book.proven(plant.here, "pumps").last.decision
+    decision = ledger_state.verified(plant.here, "pumps").last.decision
 
     champion.change_champion(plant.here, decision)  # a retry of the task, which appends nothing
 
@@ -574,7 +574,7 @@ def test_a_row_that_is_none_of_a_ledger_is_told_as_such(plant, column):
 
 
 def strange_row(plant) -> dict[str, object]:
-    last = book.proven(plant.here, "pumps").last
+    last = ledger_state.verified(plant.here, "pumps").last
     return {"date": DAY, **ledger.to_row(last), "sequence": 3}
 
 
@@ -585,4 +585,4 @@ def test_a_name_that_is_no_detectors_is_told(plant, monkeypatch, capsys):
     assert "There is no detector 'pres'" in capsys.readouterr().err
     assert main(["ledger", "--withdraw", "--reason", "x"]) == 2
     assert "no detector is named" in capsys.readouterr().err
-    assert book.proven(plant.here, "pumps").live.version == 2
+    assert ledger_state.verified(plant.here, "pumps").live.version == 2

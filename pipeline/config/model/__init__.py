@@ -8,7 +8,7 @@ from pipeline.config.model.contractive import ContractiveModel
 from pipeline.config.model.convolutional import ConvolutionalModel
 from pipeline.config.model.denoising import DenoisingModel
 from pipeline.config.model.dense import DenseModel
-from pipeline.config.model.fitted import Fitted, Loss, Trained
+from pipeline.config.model.fitted import Fitted, Loss, TrainedModel
 from pipeline.config.model.isolation_forest import IsolationForestModel
 from pipeline.config.model.linear import LinearModel
 from pipeline.config.model.masked import MaskedModel
@@ -50,7 +50,7 @@ __all__ = [
     "NearestNeighboursModel",
     "RecurrentModel",
     "SparseModel",
-    "Trained",
+    "TrainedModel",
     "TransformerModel",
     "VariationalModel",
 ]

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.config.model.fitted import Trained
+from pipeline.config.model.fitted import TrainedModel
 
 
-class ContractiveModel(Trained):
+class ContractiveModel(TrainedModel):
     """Autoencoders that resist small changes (`pipeline/detector/models/contractive.py`)."""
 
     family: Literal["contractive"] = "contractive"

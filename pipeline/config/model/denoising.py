@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.config.model.fitted import Trained
+from pipeline.config.model.fitted import TrainedModel
 
 
-class DenoisingModel(Trained):
+class DenoisingModel(TrainedModel):
     """Ensemble of small denoising autoencoders (`pipeline/detector/models/denoising.py`).
 
     The defaults were chosen on La Haute Borne, ADBench and SMD together; more width and more steps

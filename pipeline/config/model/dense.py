@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config.model.fitted import Trained
+from pipeline.config.model.fitted import TrainedModel
 
 
-class DenseModel(Trained):
+class DenseModel(TrainedModel):
     """Bottleneck autoencoders (`pipeline/detector/models/dense.py`).
 
     Defaults from eight ADBench sets.

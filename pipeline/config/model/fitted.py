@@ -32,7 +32,7 @@ class Fitted(Section):
     )
 
 
-class Trained(Fitted):
+class TrainedModel(Fitted):
     """What every family has that is trained step by step."""
 
     members: int = Field(4, ge=1, le=64, description="Networks with seeds of their own, averaged.")

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.model.fitted import Trained
+from pipeline.config.model.fitted import TrainedModel
 
 
-class MaskedModel(Trained):
+class MaskedModel(TrainedModel):
     """Autoencoders that guess hidden features from the others (`detector/models/masked.py`).
 
     The one family that also takes rows with missing values: see `validation.missing_cells`.

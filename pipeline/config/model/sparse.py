@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.config.model.fitted import Trained
+from pipeline.config.model.fitted import TrainedModel
 
 
-class SparseModel(Trained):
+class SparseModel(TrainedModel):
     """Autoencoders of which few code units speak (`pipeline/detector/models/sparse.py`)."""
 
     family: Literal["sparse"] = "sparse"

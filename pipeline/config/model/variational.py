@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.config.model.fitted import Trained
+from pipeline.config.model.fitted import TrainedModel
 
 
-class VariationalModel(Trained):
+class VariationalModel(TrainedModel):
     """Variational autoencoders (`pipeline/detector/models/variational.py`)."""
 
     family: Literal["variational"] = "variational"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pipeline.config.model.fitted import Trained
+from pipeline.config.model.fitted import TrainedModel
 
 
-class Windowed(Trained):
+class Windowed(TrainedModel):
     """A family that is shown spoilt windows and asked for the clean ones."""
 
     learning_rate: float = Field(

@@ -17,7 +17,7 @@ from torch import nn
 
 from pipeline.config.model import ContractiveModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Answer, Family, Shape
+from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 
 
 class ContractiveEnsemble(nn.Module):
@@ -52,7 +52,7 @@ class ContractiveEnsemble(nn.Module):
         return torch.einsum("enh,eh->en", slope**2, reach)
 
 
-def build(settings: ContractiveModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: ContractiveModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
     return ContractiveEnsemble(settings, shape.inputs, generator)
 
@@ -63,14 +63,14 @@ def attempt(
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
-) -> Answer:
+) -> TrainingOutput:
     """What the ensemble makes of the rows, and how much its code moves with them."""
     del generator, progress
     code = ensemble.code(shown)
     inputs = shown.shape[-1]
     # The loss is a mean over inputs where Rifai's is a sum, hence the same of the norm.
     moved = ensemble.squared_jacobian(code).mean(dim=1).sum() / inputs
-    return Answer(ensemble.decoded(code), settings.contraction * moved)
+    return TrainingOutput(ensemble.decoded(code), settings.contraction * moved)
 
 
 @torch.no_grad()

@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from pipeline.config.model import ConvolutionalModel
-from pipeline.detector.models.family import Family, Shape
+from pipeline.detector.models.family import Family, InputShape
 from pipeline.detector.models.layers import TIMID, BatchedLayers
-from pipeline.detector.models.windowed import Steps, learn_to_mend
+from pipeline.detector.models.windowed import StepSettings, learn_to_restore
 
 _TAPS = 3  # a step and its neighbours
 
@@ -29,10 +29,10 @@ class ConvolutionalEnsemble(nn.Module):
     """Dilated convolutions with SiLU, each after the first added to its input, and a last map."""
 
     def __init__(
-        self, settings: ConvolutionalModel, shape: Shape, generator: torch.Generator
+        self, settings: ConvolutionalModel, shape: InputShape, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.shape, self.steps = shape, Steps(shape)
+        self.shape, self.steps = shape, StepSettings(shape)
         sizes = [self.steps.channels] + [settings.width] * _layers(shape.rows)
         self.layers = nn.ModuleList(
             BatchedLayers(settings.members, (_TAPS * n_in, n_out), generator)
@@ -70,9 +70,9 @@ def _beside(steps: torch.Tensor, dilation: int) -> torch.Tensor:
     return torch.cat(shifted, dim=-1)
 
 
-def build(settings: ConvolutionalModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: ConvolutionalModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
     return ConvolutionalEnsemble(settings, shape, generator)
 
 
-CONVOLUTIONAL = Family(build=build, learn=learn_to_mend, minimum_rows=_TAPS)
+CONVOLUTIONAL = Family(build=build, learn=learn_to_restore, minimum_rows=_TAPS)

@@ -15,12 +15,12 @@ from torch import nn
 
 from pipeline.config.model import DenoisingModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Family, Shape
+from pipeline.detector.models.family import Family, InputShape
 from pipeline.detector.models.layers import TIMID, BatchedLayers
 from pipeline.detector.models.noise import with_noise
 
 
-def build(settings: DenoisingModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: DenoisingModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble: inputs - width - width - inputs.
 
     The output is the clean row itself. Adding it to the input, as residual networks do, would let

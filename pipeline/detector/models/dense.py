@@ -16,14 +16,14 @@ from torch import nn
 
 from pipeline.config.model import DenseModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Family, Learnt, Lesson, Shape
+from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 from pipeline.detector.models.layers import TIMID, BatchedLayers
 from pipeline.errors import ConfigError
 
 _COPIES_FROM = 0.8
 
 
-def build(settings: DenseModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: DenseModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble.
 
     Raises:
@@ -51,7 +51,7 @@ def _code(settings: DenseModel, inputs: int) -> int:
 _descend = by_steps()
 
 
-def learn(settings: DenseModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+def learn(settings: DenseModel, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
     """Learn by gradients, and see whether the code is so wide that the network copies."""
     learnt = _descend(settings, ensemble, lesson)
     copied = copied_share(ensemble, lesson)
@@ -66,7 +66,7 @@ def learn(settings: DenseModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
 
 
 @torch.no_grad()
-def copied_share(ensemble: nn.Module, lesson: Lesson) -> float:
+def copied_share(ensemble: nn.Module, lesson: TrainingContext) -> float:
     """Share of rows that cannot be which the ensemble rebuilds all the same; at most 1.
 
     The rows are validation rows, each feature taken from another row: 1 - loss / (loss of the

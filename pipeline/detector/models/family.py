@@ -15,7 +15,7 @@ OnCheck = Callable[[Check], None]
 
 
 @dataclass(frozen=True)
-class Shape:
+class InputShape:
     """Of one model input: `rows` of a window, oldest first, of `features` each.
 
     Behind them come pseudo-rows, one number a feature: with `derivative` how much each row differs
@@ -39,7 +39,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingContext:
     """What a family learns from.
 
     Attributes:
@@ -60,7 +60,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FitResult:
     """How learning went; the weights are in the ensemble itself.
 
     Attributes:
@@ -76,7 +76,7 @@ class Learnt:
     remarks: tuple[str, ...]
 
 
-class Answer(NamedTuple):
+class TrainingOutput(NamedTuple):
     """What an ensemble makes of the rows it is shown, while it trains.
 
     Attributes:
@@ -90,7 +90,7 @@ class Answer(NamedTuple):
     counted: torch.Tensor | None = None
 
 
-Build = Callable[[Any, Shape, torch.Generator], nn.Module]
+Build = Callable[[Any, InputShape, torch.Generator], nn.Module]
 """(settings, shape, random source) -> an ensemble, untrained.
 
 Its `forward` takes scaled rows of shape (n, inputs), or (members, n, inputs) to give each member
@@ -98,13 +98,13 @@ its own, and returns outputs of shape (members, n, inputs), without any randomne
 Buffers and parameters have the shapes of the trained ensemble, so that weights can be loaded.
 """
 
-Learn = Callable[[Any, nn.Module, Lesson], Learnt]
+Learn = Callable[[Any, nn.Module, TrainingContext], FitResult]
 """(settings, ensemble, lesson) -> how it went; leaves the ensemble with its best weights."""
 
 Spoil = Callable[[Any, torch.Tensor, torch.Generator], torch.Tensor]
 """(settings, clean rows, random source) -> what training shows instead; same shape."""
 
-Attempt = Callable[[Any, Any, torch.Tensor, torch.Generator | None, float], Answer]
+Attempt = Callable[[Any, Any, torch.Tensor, torch.Generator | None, float], TrainingOutput]
 """(settings, ensemble, shown rows, random source, progress) -> the answer of a training step.
 
 `progress` runs from 0 to 1 over the fit. Without a random source (a check) nothing is sampled, and

@@ -23,7 +23,7 @@ from torch import nn
 
 from pipeline.config.model import IsolationForestModel
 from pipeline.detector.fitted import Check
-from pipeline.detector.models.family import Family, Learnt, Lesson, Shape
+from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 
 if TYPE_CHECKING:
     from sklearn.tree import ExtraTreeRegressor
@@ -51,7 +51,7 @@ class Forest(nn.Module):
     path: torch.Tensor
     usual: torch.Tensor
 
-    def __init__(self, settings: IsolationForestModel, shape: Shape) -> None:
+    def __init__(self, settings: IsolationForestModel, shape: InputShape) -> None:
         super().__init__()
         self.features, self.depth = shape.features, max(1, math.ceil(math.log2(settings.samples)))
         leaves, trees = 2**self.depth, settings.trees
@@ -106,14 +106,18 @@ class ForestScore(nn.Module):
 _LEAST_CREDIT = 1e-6  # a row that no cut isolates is shared out evenly
 
 
-def build(settings: IsolationForestModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(
+    settings: IsolationForestModel, shape: InputShape, generator: torch.Generator
+) -> nn.Module:
     """A forest without cuts."""
     del generator
     return Forest(settings, shape)
 
 
 @torch.no_grad()
-def learn(settings: IsolationForestModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+def learn(
+    settings: IsolationForestModel, ensemble: nn.Module, lesson: TrainingContext
+) -> FitResult:
     """Grow the trees on the train windows."""
     from sklearn.ensemble import IsolationForest
 
@@ -136,7 +140,7 @@ def learn(settings: IsolationForestModel, ensemble: nn.Module, lesson: Lesson) -
     )
     if lesson.on_check is not None:
         lesson.on_check(check)
-    return Learnt(0, (check,), {}, _remarks(lesson.train))
+    return FitResult(0, (check,), {}, _remarks(lesson.train))
 
 
 def _remarks(train: torch.Tensor) -> tuple[str, ...]:

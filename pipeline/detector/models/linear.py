@@ -20,7 +20,7 @@ from torch import nn
 
 from pipeline.config.model import LinearModel
 from pipeline.detector.fitted import Check
-from pipeline.detector.models.family import Family, Learnt, Lesson, Shape
+from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 
 
 class SoftProjection(nn.Module):
@@ -45,14 +45,14 @@ class SoftProjection(nn.Module):
         return made if rows.dim() > 2 else made.unsqueeze(0)  # noqa: PLR2004 - members of their own
 
 
-def build(settings: LinearModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: LinearModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """A projection onto nothing: every row becomes the mean row."""
     del settings, generator
     return SoftProjection(shape.inputs)
 
 
 @torch.no_grad()
-def learn(settings: LinearModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+def learn(settings: LinearModel, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
     """Fill in the projection from the covariance of the train windows."""
     if not isinstance(ensemble, SoftProjection):
         raise TypeError(type(ensemble))
@@ -69,7 +69,7 @@ def learn(settings: LinearModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
     )
     if lesson.on_check is not None:
         lesson.on_check(check)
-    return Learnt(0, (check,), {"linear_dimensions": float(kept.sum())}, ())
+    return FitResult(0, (check,), {"linear_dimensions": float(kept.sum())}, ())
 
 
 LINEAR = Family(build=build, learn=learn)

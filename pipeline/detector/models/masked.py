@@ -22,7 +22,7 @@ from torch import nn
 
 from pipeline.config.model.masked import MaskedModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Answer, Family, Shape
+from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 
 _TIMID = 0.1  # the last layer starts small: an untrained network answers with the mean row
 _WHOLE = 0.5  # of the rows hide features for the whole window, where the next row gives none away
@@ -40,7 +40,9 @@ class MaskedEnsemble(nn.Module):
 
     hands: torch.Tensor
 
-    def __init__(self, settings: MaskedModel, shape: Shape, generator: torch.Generator) -> None:
+    def __init__(
+        self, settings: MaskedModel, shape: InputShape, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.features, self.blocks = shape.features, shape.blocks
         self.leaks = shape.blocks > shape.rows
@@ -93,7 +95,7 @@ def _marked(rows: torch.Tensor) -> torch.Tensor:
     return torch.cat([neutral, absent.to(rows.dtype)], dim=-1)
 
 
-def _dealt(settings: MaskedModel, shape: Shape, generator: torch.Generator) -> torch.Tensor:
+def _dealt(settings: MaskedModel, shape: InputShape, generator: torch.Generator) -> torch.Tensor:
     """The features of each member at random in hands of equal size, one more or less."""
     passes = min(settings.passes, shape.features)
     hands = torch.zeros(passes, settings.members, 1, shape.inputs)
@@ -104,7 +106,7 @@ def _dealt(settings: MaskedModel, shape: Shape, generator: torch.Generator) -> t
     return hands
 
 
-def build(settings: MaskedModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: MaskedModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
     return MaskedEnsemble(settings, shape, generator)
 
@@ -115,7 +117,7 @@ def attempt(
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
-) -> Answer:
+) -> TrainingOutput:
     """A guess at rows of which a part is hidden. A check looks as scoring does.
 
     What is hidden counts fully, what is visible by `settings.visible`, what is absent not at all.
@@ -123,11 +125,11 @@ def attempt(
     del progress
     masked = cast("MaskedEnsemble", ensemble)
     if generator is None:
-        return Answer(masked(shown), counted=~torch.isnan(shown))
+        return TrainingOutput(masked(shown), counted=~torch.isnan(shown))
     hidden = hide(settings, masked, shown, generator)
     output = masked.look(shown.masked_fill(hidden, torch.nan))
     weight = hidden + settings.visible * ~hidden
-    return Answer(output, counted=weight * ~torch.isnan(shown))
+    return TrainingOutput(output, counted=weight * ~torch.isnan(shown))
 
 
 def hide(

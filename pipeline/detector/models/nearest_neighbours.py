@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.config.model import NearestNeighboursModel
 from pipeline.detector.fitted import Check
-from pipeline.detector.models.family import Family, Learnt, Lesson, Shape
+from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 
 _CHUNK = 1024  # rows compared with all stored ones at a time, while learning
 
@@ -53,14 +53,18 @@ def _make_room(
     module.stored = torch.empty_like(weights[f"{prefix}stored"])
 
 
-def build(settings: NearestNeighboursModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(
+    settings: NearestNeighboursModel, shape: InputShape, generator: torch.Generator
+) -> nn.Module:
     """A neighbourhood without rows."""
     del generator
     return Neighbourhood(shape.inputs, settings.neighbours)
 
 
 @torch.no_grad()
-def learn(settings: NearestNeighboursModel, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+def learn(
+    settings: NearestNeighboursModel, ensemble: nn.Module, lesson: TrainingContext
+) -> FitResult:
     """Store the train windows, or `settings.rows` of them drawn at random."""
     if not isinstance(ensemble, Neighbourhood):
         raise TypeError(type(ensemble))
@@ -77,7 +81,9 @@ def learn(settings: NearestNeighboursModel, ensemble: nn.Module, lesson: Lesson)
     check = Check(0, 0.0, float(held.mean()))
     if lesson.on_check is not None:
         lesson.on_check(check)
-    return Learnt(0, (check,), {"stored_rows": float(len(train))}, _remarks(settings, len(train)))
+    return FitResult(
+        0, (check,), {"stored_rows": float(len(train))}, _remarks(settings, len(train))
+    )
 
 
 def _drawn(rows: int, wanted: int, generator: torch.Generator) -> torch.Tensor:

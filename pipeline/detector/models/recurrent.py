@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from pipeline.config.model import RecurrentModel
-from pipeline.detector.models.family import Family, Shape
+from pipeline.detector.models.family import Family, InputShape
 from pipeline.detector.models.layers import TIMID, BatchedLayers
-from pipeline.detector.models.windowed import Steps, learn_to_mend
+from pipeline.detector.models.windowed import StepSettings, learn_to_restore
 
 _INWARD = 0.7  # about orthogonal at the start: states neither fade nor grow
 
@@ -39,9 +39,11 @@ class MemberCell(nn.Module):
 class RecurrentEnsemble(nn.Module):
     """Two GRUs and a last map, for all members at once."""
 
-    def __init__(self, settings: RecurrentModel, shape: Shape, generator: torch.Generator) -> None:
+    def __init__(
+        self, settings: RecurrentModel, shape: InputShape, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.shape, self.steps = shape, Steps(shape)
+        self.shape, self.steps = shape, StepSettings(shape)
         members, width, channels = settings.members, settings.width, self.steps.channels
         self.read = BatchedLayers(members, (channels, 3 * width), generator, last_gain=_INWARD)
         self.start = nn.Parameter(torch.zeros(members, 1, width))
@@ -67,9 +69,9 @@ class RecurrentEnsemble(nn.Module):
         return self.steps.back(self.steps.apart(mended))
 
 
-def build(settings: RecurrentModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: RecurrentModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
     return RecurrentEnsemble(settings, shape, generator)
 
 
-RECURRENT = Family(build=build, learn=learn_to_mend, minimum_rows=2)
+RECURRENT = Family(build=build, learn=learn_to_restore, minimum_rows=2)

@@ -16,7 +16,7 @@ from torch import nn
 
 from pipeline.config.model import SparseModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Answer, Family, Shape
+from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 from pipeline.detector.models.layers import TIMID, BatchedLayers
 
 _ALARM = 0.10
@@ -46,7 +46,7 @@ class SparseEnsemble(nn.Module):
         return torch.sigmoid(self.encoder(rows))
 
 
-def build(settings: SparseModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: SparseModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
     return SparseEnsemble(settings, shape.inputs, generator)
 
@@ -65,12 +65,12 @@ def attempt(
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
-) -> Answer:
+) -> TrainingOutput:
     """What the ensemble makes of the rows, and what its activity costs."""
     del generator, progress
     code = ensemble.code(shown)
     penalty = settings.sparsity * divergence(code, settings.activity).sum()
-    return Answer(ensemble.decoder(code), penalty)
+    return TrainingOutput(ensemble.decoder(code), penalty)
 
 
 @torch.no_grad()

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from pipeline.config.model import TransformerModel
-from pipeline.detector.models.family import Family, Shape
+from pipeline.detector.models.family import Family, InputShape
 from pipeline.detector.models.layers import TIMID, BatchedLayers
-from pipeline.detector.models.windowed import Steps, learn_to_mend
+from pipeline.detector.models.windowed import StepSettings, learn_to_restore
 
 _PLACE = 1.0  # deviation of places at the start; small ones leave attention blind to order
 _GATHER = 0.7  # what attention finds is heard from the start
@@ -29,10 +29,10 @@ class TransformerEnsemble(nn.Module):
     """Embedding, attention, two maps with SiLU, and a last map; for all members at once."""
 
     def __init__(
-        self, settings: TransformerModel, shape: Shape, generator: torch.Generator
+        self, settings: TransformerModel, shape: InputShape, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.shape, self.steps = shape, Steps(shape)
+        self.shape, self.steps = shape, StepSettings(shape)
         self.heads, self.width = settings.heads, settings.width
         members, width, channels = settings.members, settings.width, self.steps.channels
         self.embed = BatchedLayers(members, (channels, width), generator)
@@ -71,9 +71,9 @@ class TransformerEnsemble(nn.Module):
         return nn.functional.layer_norm(tokens, (self.width,))
 
 
-def build(settings: TransformerModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: TransformerModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
     return TransformerEnsemble(settings, shape, generator)
 
 
-TRANSFORMER = Family(build=build, learn=learn_to_mend, minimum_rows=2)
+TRANSFORMER = Family(build=build, learn=learn_to_restore, minimum_rows=2)

@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.config.model import VariationalModel
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Answer, Family, Shape
+from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 from pipeline.detector.models.layers import TIMID, BatchedLayers
 
 _ACTIVE_FROM = 0.01  # variance of a unit's mean over rows, Burda et al.
@@ -43,7 +43,7 @@ class VariationalEnsemble(nn.Module):
         return mean, log_variance.clamp(-_LOG_VARIANCE, _LOG_VARIANCE)
 
 
-def build(settings: VariationalModel, shape: Shape, generator: torch.Generator) -> nn.Module:
+def build(settings: VariationalModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
     """An untrained ensemble."""
     return VariationalEnsemble(settings, shape.inputs, generator)
 
@@ -66,7 +66,7 @@ def attempt(
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
-) -> Answer:
+) -> TrainingOutput:
     """What the ensemble makes of sampled codes, and the divergence of those codes."""
     mean, log_variance = ensemble.code(shown)
     code = mean
@@ -76,7 +76,7 @@ def attempt(
     # Half the squared error summed over inputs is -log p; the loss is a mean of whole ones.
     per_cell = 2 / shown.shape[-1]
     nats = divergence(mean, log_variance).sum(dim=-1).mean(dim=1).sum()
-    return Answer(ensemble.decoder(code), beta_at(settings, progress) * per_cell * nats)
+    return TrainingOutput(ensemble.decoder(code), beta_at(settings, progress) * per_cell * nats)
 
 
 @torch.no_grad()

@@ -11,11 +11,11 @@ from torch import nn
 
 from pipeline.config.model.windowed import Windowed
 from pipeline.detector.descent import by_steps
-from pipeline.detector.models.family import Learnt, Lesson, Shape
+from pipeline.detector.models.family import FitResult, InputShape, TrainingContext
 from pipeline.detector.models.noise import with_noise
 
 
-class Steps:
+class StepSettings:
     """Model inputs as steps of time and back.
 
     Attributes:
@@ -23,7 +23,7 @@ class Steps:
         channels: numbers in one step.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: InputShape) -> None:
         self.shape = shape
         self.channels = shape.features * (1 + shape.derivative + len(shape.rolling))
 
@@ -55,7 +55,7 @@ class Steps:
 
 
 def spoil(
-    settings: Windowed, shape: Shape, windows: torch.Tensor, generator: torch.Generator
+    settings: Windowed, shape: InputShape, windows: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
     """Spoilt `windows` of shape (members, n, inputs) or (n, inputs).
 
@@ -77,9 +77,9 @@ def spoil(
     return torch.where(of_others.flatten(start_dim=-2), windows.roll(1, dims=-2), noisy)
 
 
-def learn_to_mend(settings: Windowed, ensemble: nn.Module, lesson: Lesson) -> Learnt:
+def learn_to_restore(settings: Windowed, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
     """How an ensemble with an attribute `shape` learns to give clean windows for spoilt ones."""
-    shape: Shape = ensemble.shape  # type: ignore[assignment]  # torch types attributes as modules
+    shape: InputShape = ensemble.shape  # type: ignore[assignment]  # torch types attributes as modules
 
     def spoilt(
         settings: Windowed, windows: torch.Tensor, generator: torch.Generator

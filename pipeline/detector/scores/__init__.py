@@ -1,11 +1,11 @@
 """Kinds of score, by the name that `score.kind` gives. A new one is a file and a line here."""
 
 from pipeline.detector.scores import memory, reconstruction
-from pipeline.detector.scores.score import Evidence, Parts, Score, Told
+from pipeline.detector.scores.score import Parts, Score, ScoreReport, ScoreTrainingData
 
 SCORES: dict[str, Score] = {
     "reconstruction": Score(reconstruction.fit, reconstruction.restore),
     "memory": Score(memory.fit, memory.restore, memory.report),
 }
 
-__all__ = ["SCORES", "Evidence", "Parts", "Score", "Told"]
+__all__ = ["SCORES", "Parts", "Score", "ScoreReport", "ScoreTrainingData"]

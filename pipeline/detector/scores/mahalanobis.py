@@ -13,7 +13,7 @@ from torch import nn
 from pipeline.detector.losses import SquaredError
 from pipeline.detector.scores.capping import softly_capped
 from pipeline.detector.scores.folding import mean_of_window
-from pipeline.detector.scores.score import Evidence, Parts
+from pipeline.detector.scores.score import Parts, ScoreTrainingData
 from pipeline.detector.scores.usual import at_least_a_share
 from pipeline.errors import ConfigError
 
@@ -55,7 +55,7 @@ class JointError(nn.Module):
         return softly_capped(error, self.cap) * self.weight
 
 
-def fit(cap: float | None, evidence: Evidence) -> nn.Module:
+def fit(cap: float | None, evidence: ScoreTrainingData) -> nn.Module:
     """The score whose whitening comes from the residuals of held-out rows.
 
     Residuals are first measured each in its own usual size (at least 5 % of the mean one), then

@@ -17,7 +17,7 @@ from pipeline.config.score import MemoryScore
 from pipeline.detector.scores.folding import mean_of_window
 from pipeline.detector.scores.nearness import feature_weights, nearest, nearest_in_chunks
 from pipeline.detector.scores.remembering import remembered_of
-from pipeline.detector.scores.score import Evidence, Parts, Told
+from pipeline.detector.scores.score import Parts, ScoreReport, ScoreTrainingData
 from pipeline.detector.scores.usual import at_least_a_share
 
 _CONSIDERED = 10_000  # rows that are drawn to remember from: fitting stays bounded
@@ -89,7 +89,7 @@ def placed(
     return torch.cat([scaled * row_weight, (scaled - rebuilt) * residual_weight], dim=1)
 
 
-def fit(settings: MemoryScore, evidence: Evidence) -> nn.Module:
+def fit(settings: MemoryScore, evidence: ScoreTrainingData) -> nn.Module:
     """The score that remembers `settings.rows` places of at most 10,000 rows of the train block.
 
     Rows held out of the network's training are remembered too, and tell how large a residual
@@ -140,7 +140,7 @@ def _float32_finds(places: torch.Tensor, remembered: torch.Tensor, neighbours: i
 
 
 def _residual_weight(
-    settings: MemoryScore, evidence: Evidence, counted: torch.Tensor
+    settings: MemoryScore, evidence: ScoreTrainingData, counted: torch.Tensor
 ) -> torch.Tensor:
     """The settings' weight over the usual size of each residual; shape (0,) when it is 0."""
     if settings.residual == 0:
@@ -157,7 +157,7 @@ def restore(settings: MemoryScore, loss: nn.Module, parts: Parts) -> nn.Module:
     return MemoryDistance(parts)
 
 
-def report(scoring: nn.Module) -> Told:
+def report(scoring: nn.Module) -> ScoreReport:
     """How many rows the bundle holds as they were measured, for who decides where it may lie."""
     if not isinstance(scoring, MemoryDistance):
         raise TypeError(type(scoring))
@@ -167,6 +167,6 @@ def report(scoring: nn.Module) -> Told:
         f"The score remembers {stored:,} places of training rows; {single:,} of them are single "
         "rows, scaled and weighed but otherwise as measured: keep the bundle as safe as the data."
     )
-    return Told(
+    return ScoreReport(
         {"remembered_places": float(stored), "remembered_single_rows": float(single)}, (remark,)
     )

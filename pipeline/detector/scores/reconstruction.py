@@ -9,7 +9,7 @@ from pipeline.config.score import ReconstructionScore
 from pipeline.detector.scores import mahalanobis
 from pipeline.detector.scores.capping import softly_capped
 from pipeline.detector.scores.folding import mean_of_window
-from pipeline.detector.scores.score import Evidence, Parts
+from pipeline.detector.scores.score import Parts, ScoreTrainingData
 from pipeline.detector.scores.usual import at_least_a_share
 
 
@@ -53,7 +53,7 @@ def feature_loss(
     return mean_of_window(loss(output, scaled).mean(dim=0), features)
 
 
-def fit(settings: ReconstructionScore, evidence: Evidence) -> nn.Module:
+def fit(settings: ReconstructionScore, evidence: ScoreTrainingData) -> nn.Module:
     """The score that weighs features by what is usual on held-out training rows.
 
     `plain` adds up plain losses. `standardised` measures each feature in its own usual loss, so

@@ -14,7 +14,7 @@ Parts = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ScoreTrainingData:
     """What a score may be fitted on: rows of the train block alone.
 
     Attributes:
@@ -36,16 +36,16 @@ class Evidence:
     generator: torch.Generator
 
 
-class Told(NamedTuple):
+class ScoreReport(NamedTuple):
     """What a fitted score tells of itself: joins `measured` and `remarks` of the facts."""
 
     measured: dict[str, float]
     remarks: tuple[str, ...]
 
 
-def _nothing(scoring: nn.Module) -> Told:
+def _nothing(scoring: nn.Module) -> ScoreReport:
     del scoring
-    return Told({}, ())
+    return ScoreReport({}, ())
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,6 @@ class Score:
         report: (module) -> what a reviewer should know of it.
     """
 
-    fit: Callable[[Any, Evidence], nn.Module]
+    fit: Callable[[Any, ScoreTrainingData], nn.Module]
     restore: Callable[[Any, nn.Module, Parts], nn.Module]
-    report: Callable[[nn.Module], Told] = _nothing
+    report: Callable[[nn.Module], ScoreReport] = _nothing

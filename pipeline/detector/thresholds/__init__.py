@@ -10,36 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.threshold import Threshold
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds import conformal, hill, mad, percentile, pot, sigma
 
 
-class DrawThreshold(Protocol):
+class ThresholdMethod(Protocol):
     """Finite held-out normal scores to the line that a share of `alpha` of them may cross."""
 
     def __call__(
         self, scores: NDArray[np.floating], *, alpha: float, n_effective: float
-    ) -> DrawnThreshold:
+    ) -> ThresholdEstimate:
         """Draw it, or raise CalibrationError when these scores are too few for the method."""
 
 
-THRESHOLDS: dict[str, DrawThreshold] = {
-    "conformal": conformal.draw,
-    "percentile": percentile.draw,
-    "hill": hill.draw,
-    "pot": pot.draw,
-    "mad": mad.draw,
-    "sigma": sigma.draw,
+THRESHOLDS: dict[str, ThresholdMethod] = {
+    "conformal": conformal.estimate,
+    "percentile": percentile.estimate,
+    "hill": hill.estimate,
+    "pot": pot.estimate,
+    "mad": mad.estimate,
+    "sigma": sigma.estimate,
 }
 
-_TAILED = {"hill": hill.draw, "pot": pot.draw}
+_TAILED = {"hill": hill.estimate, "pot": pot.estimate}
 
 
-def method_of(config: Threshold) -> DrawThreshold:
+def method_of(config: Threshold) -> ThresholdMethod:
     """The configured method with its own settings."""
     if config.method in _TAILED:
         return partial(_TAILED[config.method], tail_quantile=config.tail_quantile)
     return THRESHOLDS[config.method]
 
 
-__all__ = ["THRESHOLDS", "DrawThreshold", "method_of"]
+__all__ = ["THRESHOLDS", "ThresholdMethod", "method_of"]

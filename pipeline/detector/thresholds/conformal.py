@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import (
     conformal_rank,
     least_rows,
@@ -22,7 +22,9 @@ from pipeline.errors import CalibrationError
 _COMFORTABLE = 1000
 
 
-def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> DrawnThreshold:
+def estimate(
+    scores: NDArray[np.floating], *, alpha: float, n_effective: float
+) -> ThresholdEstimate:
     """The conformal threshold of finite `scores`, shape (n,).
 
     Raises:
@@ -38,7 +40,7 @@ def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> D
         raise CalibrationError(msg)
     ordered = np.sort(scores.astype(np.float64))
     rank = conformal_rank(n, alpha)
-    return DrawnThreshold(
+    return ThresholdEstimate(
         value=float(ordered[rank - 1]),
         method="conformal",
         alpha=alpha,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.threshold import Threshold
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import rate_interval
 from pipeline.errors import CalibrationError
 
@@ -53,9 +53,9 @@ class _Table:
     rows: Counts
 
 
-def draw_labelled(
+def estimate_from_labels(
     scores: LabelledScores, config: Threshold, *, n_effective: float
-) -> DrawnThreshold:
+) -> ThresholdEstimate:
     """The line that `config.objective` likes best; of equals the highest.
 
     `alpha` of the answer is the share of normal rows that it lets cross, which is what the rate is
@@ -71,7 +71,7 @@ def draw_labelled(
     value = float(_best(_tabulated(together, lines), np.ones((1, 1)), config)[0])
     low, high = _interval(scores, _thinned(lines, value), incidents, config)
     rate = (float((scores.normal > value).sum()) + 1) / (len(scores.normal) + 1)
-    return DrawnThreshold(
+    return ThresholdEstimate(
         value=value,
         method="cost_weighted",
         alpha=rate,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import least_rows, rate_interval
 from pipeline.detector.thresholds.resampling import Level, Matrix, resampled_interval
 from pipeline.errors import CalibrationError
@@ -16,7 +16,7 @@ from pipeline.errors import CalibrationError
 _LEAST_GAUSSIAN = 20
 
 
-def drawn_by(
+def estimated_by(
     level: Level,
     ordered: NDArray[np.float64],
     *,
@@ -24,7 +24,7 @@ def drawn_by(
     alpha: float,
     n_effective: float,
     warning: str,
-) -> DrawnThreshold:
+) -> ThresholdEstimate:
     """The line that `level` makes of ascending scores, shape (n,).
 
     The rate is that of the scores themselves, whatever the formula promises; low confidence where
@@ -40,7 +40,7 @@ def drawn_by(
         f"No guarantee: {warning} {crossed:.2%} of the {n:,} calibration rows lie above it, asked "
         f"for {alpha:.2%}; threshold.method: conformal keeps what it promises."
     )
-    return DrawnThreshold(
+    return ThresholdEstimate(
         value=value,
         method=method,
         alpha=alpha,
@@ -61,7 +61,7 @@ def gaussian(
     alpha: float,
     n_effective: float,
     measured: str,
-) -> DrawnThreshold:
+) -> ThresholdEstimate:
     """The line of a rule that takes scores for Gaussian: some centre plus z(alpha) of some spread.
 
     `level` makes it of samples and z; `measured` names centre and spread for the note.
@@ -70,7 +70,7 @@ def gaussian(
         CalibrationError: fewer than 20 scores.
     """
     sigmas = float(stats.norm.isf(alpha))
-    return drawn_by(
+    return estimated_by(
         lambda samples: level(samples, sigmas),
         ascending(scores, method=method, least=_LEAST_GAUSSIAN),
         method=method,

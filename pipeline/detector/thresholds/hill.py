@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import rate_interval
 from pipeline.errors import CalibrationError
 
@@ -21,9 +21,9 @@ LEAST = 20
 _TAILS = (0.025, 0.975)
 
 
-def draw(
+def estimate(
     scores: NDArray[np.floating], *, alpha: float, n_effective: float, tail_quantile: float = 0.9
-) -> DrawnThreshold:
+) -> ThresholdEstimate:
     """Level u (tail / alpha)^h, with u the tail's quantile and h the mean log excess over it.
 
     Always marked low-confidence. For an alpha beyond the tail it is the percentile itself.
@@ -49,7 +49,7 @@ def draw(
     # 2 k h_hat / h follows chi-square with 2 k degrees of freedom.
     ends = (2 * worth / float(stats.chi2.ppf(share, 2 * worth)) for share in reversed(_TAILS))
     low, high = (start * math.exp(min(slope * end * reach, 600.0)) for end in ends)
-    return DrawnThreshold(
+    return ThresholdEstimate(
         value=start * math.exp(slope * reach),
         method="hill",
         alpha=alpha,

@@ -10,14 +10,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.formula import gaussian
 from pipeline.detector.thresholds.resampling import Matrix
 
 _OF_A_GAUSSIAN = 1.4826  # standard deviations in one MAD
 
 
-def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> DrawnThreshold:
+def estimate(
+    scores: NDArray[np.floating], *, alpha: float, n_effective: float
+) -> ThresholdEstimate:
     """Median + z(alpha) 1.4826 MAD of finite `scores`, shape (n,).
 
     Raises:

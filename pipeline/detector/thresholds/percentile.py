@@ -9,14 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import least_rows, quantile_interval, rate_interval
 from pipeline.detector.thresholds.formula import ascending
 
 LEAST = 20
 
 
-def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> DrawnThreshold:
+def estimate(
+    scores: NDArray[np.floating], *, alpha: float, n_effective: float
+) -> ThresholdEstimate:
     """The (1 - alpha) percentile of finite `scores`, shape (n,).
 
     Raises:
@@ -28,7 +30,7 @@ def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> D
     low, high = quantile_interval(ordered, alpha, n_effective)
     # A line between the ranks r and r + 1 is crossed with probability (n + 1 - r) / (n + 1).
     rate = (n - (n - 1) * (1 - alpha)) / (n + 1)
-    return DrawnThreshold(
+    return ThresholdEstimate(
         value=value,
         method="percentile",
         alpha=alpha,

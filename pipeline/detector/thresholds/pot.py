@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.detector.thresholds.formula import ascending, drawn_by
+from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.formula import ascending, estimated_by
 from pipeline.detector.thresholds.resampling import Matrix
 
 _LEAST_PEAKS = 10
@@ -22,9 +22,9 @@ _PLOTTING = 0.35  # Hosking & Wallis: the height of the j-th of k peaks is (j - 
 _NEARLY_EXPONENTIAL = 1e-6
 
 
-def draw(
+def estimate(
     scores: NDArray[np.floating], *, alpha: float, n_effective: float, tail_quantile: float = 0.9
-) -> DrawnThreshold:
+) -> ThresholdEstimate:
     """The level that the fitted tail exceeds with probability `alpha`.
 
     For an alpha beyond the tail it is the percentile itself.
@@ -34,7 +34,7 @@ def draw(
     """
     tail = 1 - tail_quantile
     least = math.ceil(round(_LEAST_PEAKS / tail, 6))
-    return drawn_by(
+    return estimated_by(
         partial(_level, alpha=alpha, tail=tail),
         ascending(scores, method="pot", least=least),
         method="pot",

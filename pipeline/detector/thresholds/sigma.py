@@ -11,12 +11,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.formula import gaussian
 from pipeline.detector.thresholds.resampling import Matrix
 
 
-def draw(scores: NDArray[np.floating], *, alpha: float, n_effective: float) -> DrawnThreshold:
+def estimate(
+    scores: NDArray[np.floating], *, alpha: float, n_effective: float
+) -> ThresholdEstimate:
     """Mean + z(alpha) standard deviations of finite `scores`, shape (n,).
 
     Raises:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from pipeline.data.timeline import episodes
-from pipeline.detector.drawn import DrawnThreshold
-from pipeline.evaluation.metrics import JudgedRows
+from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.evaluation.metrics import EvaluatedRows
 from pipeline.report.figures.courses import MOST, course_sheet, date_axis, shade
 from pipeline.report.figures.style import (
     INCIDENT,
@@ -26,7 +26,7 @@ from pipeline.report.figures.style import (
 _BINS = 80
 
 
-def score_distribution(rows: JudgedRows, threshold: DrawnThreshold) -> bytes:
+def score_distribution(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes:
     """Histogram of normal and incident scores, with the threshold and its 95 % interval."""
     kinds = [("normal rows", rows.score[rows.normal], NORMAL)]
     if rows.incident is not None and rows.incident.any():
@@ -53,7 +53,7 @@ def score_distribution(rows: JudgedRows, threshold: DrawnThreshold) -> bytes:
         return png(figure)
 
 
-def precision_recall(rows: JudgedRows, threshold: DrawnThreshold) -> bytes | None:
+def precision_recall(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes | None:
     """Precision against recall for every line that could be drawn; None without incidents."""
     if rows.incident is None or not rows.incident.any() or not rows.normal.any():
         return None
@@ -90,7 +90,7 @@ def precision_recall(rows: JudgedRows, threshold: DrawnThreshold) -> bytes | Non
         return png(figure)
 
 
-def score_timeline(rows: JudgedRows, threshold: DrawnThreshold) -> bytes:
+def score_timeline(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes:
     """Score over threshold by time, one panel an entity; incidents shaded, flags coloured."""
     line, excess = rows.line, rows.score / threshold.value
     shown = line.names[:MOST]
@@ -120,7 +120,7 @@ def _draw_course(axes: Axes, time_ns: NDArray[np.int64], excess: NDArray[np.floa
     grid(axes, "x")
 
 
-def _draw_threshold(axes: Axes, threshold: DrawnThreshold) -> None:
+def _draw_threshold(axes: Axes, threshold: ThresholdEstimate) -> None:
     low, high = threshold.interval
     axes.axvline(threshold.value, color=INK, linewidth=2)
     axes.axvspan(

@@ -15,8 +15,8 @@ from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
-from pipeline.steps import book
-from pipeline.steps.book import Book
+from pipeline.steps import ledger_state
+from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import way_back
 
 log = structlog.get_logger()
@@ -40,14 +40,14 @@ def change_champion(here: Settings, decision: Decision) -> int | None:
         current = held.live.version if held.live else None
         if current != decision.version:
             promotion.refuse_other_champion(current, decision.replaced, decision.version, model)
-            held = book.append(here, held, decision)
+            held = ledger_state.append(here, held, decision)
         keep_heads(here, client, held)
         if current != decision.version:
             promotion.follow(client, decision, previous=way_back(client, held))
         return held.changes[-1].replaced
 
 
-def keep_heads(here: Settings, client: Client, held: Book, *, shorter: bool = False) -> None:
+def keep_heads(here: Settings, client: Client, held: LedgerState, *, shorter: bool = False) -> None:
     """Keep the head of a proven ledger in Postgres and on the live version, as it is now.
 
     Also after a crash between an entry and its heads. `shorter`: a person has vouched for it.
@@ -57,20 +57,20 @@ def keep_heads(here: Settings, client: Client, held: Book, *, shorter: bool = Fa
     """
     if not held.entries:
         return
-    book.keep_head(here, held, shorter=shorter)
+    ledger_state.keep_head(here, held, shorter=shorter)
     every = versions.every(client, held.detector)
-    found = book.kept(here, held.detector, every)
+    found = ledger_state.kept(here, held.detector, every)
     for version in every:
-        where = book.on_version(version.number)
+        where = ledger_state.on_version(version.number)
         is_live = held.live is not None and held.live.version == version.number
         if is_live and found.heads.get(where) != held.head:
-            text = book.head_text(here, held)
+            text = ledger_state.head_text(here, held)
             tags.keep_ledger_head(client, held.detector, version.number, text)
         elif where in found.strange:
             tags.forget_ledger_head(client, held.detector, version.number)
 
 
-def settle(here: Settings, client: Client, model: str) -> Book:
+def settle(here: Settings, client: Client, model: str) -> LedgerState:
     """Let aliases and tags say what is live by the ledger; the ledger, proven.
 
     The caller holds the promotion lock. Where all is right it only reads.
@@ -78,7 +78,7 @@ def settle(here: Settings, client: Client, model: str) -> Book:
     Raises:
         UnprovenLedger: the ledger does not hold; nothing is changed.
     """
-    held = book.proven(here, model, versions.every(client, model))
+    held = ledger_state.verified(here, model, versions.every(client, model))
     alias = promotion.number_of(client, model, promotion.CHAMPION)
     if held.live is None:
         if alias is not None:
@@ -96,7 +96,7 @@ def settle(here: Settings, client: Client, model: str) -> Book:
     return held
 
 
-def repaired(detector: str) -> Book:
+def repaired(detector: str) -> LedgerState:
     """Let aliases, tags and the kept heads follow the ledger, under the promotion lock."""
     here = settings.load()
     client = connect(here)

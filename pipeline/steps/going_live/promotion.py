@@ -11,12 +11,12 @@ from pipeline.records import from_json
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
-from pipeline.steps import book, measuring
-from pipeline.steps.book import Book
+from pipeline.steps import ledger_state, metrics_hooks
 from pipeline.steps.decisions import decision_about, record_rejection
 from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
-from pipeline.steps.training.gating import Judged
+from pipeline.steps.training.gating import JudgedCandidate
 
 APPROVE = "Approve"
 
@@ -36,13 +36,13 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
         PromotionConflict: the champion is another than the gate compared with.
         UnprovenBundle: the registered version is not the one that was judged.
     """
-    judged = from_json(Judged, {k: v for k, v in payload.items() if k != "page"})
+    judged = from_json(JudgedCandidate, {k: v for k, v in payload.items() if k != "page"})
     here = settings.load()
     client = connect(here)
     model = judged.candidate.detector
     log_context.bind_version(judged.version)
     lineage.note_model(model, judged.version)
-    held = book.proven(here, model)
+    held = ledger_state.verified(here, model)
     refusal = _refusal(judged, answer) or _taken_back(held, judged)
     approval = _approval(here, judged, answer)
     if refusal:
@@ -64,12 +64,12 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     )
     replaced = change_champion(here, decision)
     lineage.note_model(model, judged.version, alias=promotion.CHAMPION, written=True)
-    measuring.went_live(model)
+    metrics_hooks.went_live(model)
     runs.end(client, judged.candidate.run_id, passed=True)
     return payload | {"promoted": True, "replaced": replaced}
 
 
-def _refuse_other_bundle(held: Book, client: Client, judged: Judged) -> None:
+def _refuse_other_bundle(held: LedgerState, client: Client, judged: JudgedCandidate) -> None:
     """Return if what is registered is, byte for byte and by its run, what the gate has judged."""
     model, number = judged.candidate.detector, judged.version
     found = versions.by_number(client, model, number)
@@ -90,7 +90,7 @@ def _refuse_other_bundle(held: Book, client: Client, judged: Judged) -> None:
     opened(found, held, digest=judged.bundle_sha256)
 
 
-def _approval(here: Settings, judged: Judged, answer: dict[str, Any] | None) -> str:
+def _approval(here: Settings, judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
     """What a person answered about this card, signed; empty where nobody was asked."""
     if answer is None:
         return ""
@@ -106,7 +106,7 @@ def _approval(here: Settings, judged: Judged, answer: dict[str, Any] | None) -> 
     return answers.as_text(content, keyring.signer(here, "answers"))
 
 
-def _taken_back(held: Book, judged: Judged) -> str:
+def _taken_back(held: LedgerState, judged: JudgedCandidate) -> str:
     """Why a version that was live and had to go does not come back by a rerun."""
     reason = ledger.taken_back(held.entries).get(judged.version)
     if reason is None:
@@ -117,7 +117,7 @@ def _taken_back(held: Book, judged: Judged) -> str:
     )
 
 
-def _refusal(judged: Judged, answer: dict[str, Any] | None) -> str:
+def _refusal(judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
     """Why the candidate does not go live; empty when it does."""
     if not judged.passed:
         return judged.reason
@@ -130,7 +130,7 @@ def _who(answer: dict[str, Any] | None, run: str) -> str:
     return run if answer is None else f"{_person(answer)} in {run}"
 
 
-def _why(judged: Judged, answer: dict[str, Any] | None) -> str:
+def _why(judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
     return judged.reason if answer is None else f"{judged.reason} Approved{_comment(answer)}."
 
 

@@ -27,10 +27,10 @@ from pipeline.registry import pages, promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
-from pipeline.steps import book, measuring
-from pipeline.steps.book import Book
+from pipeline.steps import ledger_state, metrics_hooks
 from pipeline.steps.candidate import BUNDLE, GATE, candidates_of, detector_named
 from pipeline.steps.going_live.champion import change_champion, settle
+from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened, way_back
 from pipeline.steps.meaning import against_file, needs_said
 
@@ -128,11 +128,11 @@ def move(payload: dict[str, Any]) -> dict[str, Any]:
         run_id=target.run_id,
         card_sha256=ledger.card_hash(target.description),
         decided_at=datetime.now(UTC).isoformat(),
-        bundle_sha256=opened(target, book.proven(here, wanted.detector)).bundle.digest,
+        bundle_sha256=opened(target, ledger_state.verified(here, wanted.detector)).bundle.digest,
     )
     change_champion(here, decision)
     lineage.note_model(wanted.detector, wanted.target, alias=promotion.CHAMPION, written=True)
-    measuring.went_live(wanted.detector)
+    metrics_hooks.went_live(wanted.detector)
     log.info("rolled_back", left=wanted.leave, to=wanted.target, reason=wanted.reason)
     return payload | {"moved": True}
 
@@ -175,7 +175,7 @@ def finish(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
 
 def unfinished(client: Client, detector: str) -> tuple[int, ...]:
     """Versions that were rolled back and whose days have not all been scored again."""
-    gone = ledger.taken_back(book.read(settings.load(), detector).entries)
+    gone = ledger.taken_back(ledger_state.read(settings.load(), detector).entries)
     every = versions.every(client, detector)
     due = (version.number for version in every if tags.is_rescoring_due(version))
     return tuple(number for number in due if number in gone)
@@ -204,7 +204,9 @@ def _finishing(begun: tuple[int, ...], live: int) -> str:
     )
 
 
-def _wanted(here: Settings, client: Client, spec: DetectorSpec, held: Book, target: str) -> Version:
+def _wanted(
+    here: Settings, client: Client, spec: DetectorSpec, held: LedgerState, target: str
+) -> Version:
     """The version that `target` names, if it may go live."""
     live = held.live.version if held.live else None
     number = way_back(client, held) if target == PREVIOUS else _number(target)
@@ -233,7 +235,7 @@ def _wanted(here: Settings, client: Client, spec: DetectorSpec, held: Book, targ
     return found
 
 
-def _why_no_gate(here: Settings, found: Version, held: Book, digest: str) -> str:
+def _why_no_gate(here: Settings, found: Version, held: LedgerState, digest: str) -> str:
     """Why it is not proven that a version passed its gate; empty when it is.
 
     By what the gate has left in the lake, where nobody can write who merely reaches MLflow: a tag
@@ -254,7 +256,7 @@ def _why_no_gate(here: Settings, found: Version, held: Book, digest: str) -> str
         return "" if verify_sums(judged) == digest else "its gate judged another bundle"
 
 
-def _usable(found: Version, spec: DetectorSpec, held: Book) -> Bundle:
+def _usable(found: Version, spec: DetectorSpec, held: LedgerState) -> Bundle:
     """The bundle of a version, if it loads and reads rows as the detector file describes them."""
     try:
         version = opened(found, held)

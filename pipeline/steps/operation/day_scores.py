@@ -17,13 +17,13 @@ from pipeline.data.channel_list import as_cell
 from pipeline.data.timeline import machines, timeline
 from pipeline.detector.attribution import Blame, worst_of_each
 from pipeline.errors import BundleError, DataError
-from pipeline.incidents.judging import JudgedRows, judge
-from pipeline.incidents.parts import Part, day_parts, reach
+from pipeline.incidents.judging import FlaggedRows, judge
+from pipeline.incidents.parts import IncidentPart, day_parts, reach
 from pipeline.registry.promotion import CHALLENGER, CHAMPION
 from pipeline.shifts import Shifted
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
-from pipeline.steps.operation.basis import Basis, DayBasis
+from pipeline.steps.operation.scoring_inputs import DayInputs, ScoringInputs
 from pipeline.table_schemas import SCHEMAS
 
 _SCHEMA = SCHEMAS["scores"]
@@ -49,13 +49,13 @@ class DayScores:
     day: date
     scores: pa.Table
     rows: int
-    parts: tuple[Part, ...]
+    parts: tuple[IncidentPart, ...]
     flags: int
     median_score: float | None
     remark: str
 
 
-def score_day(spec: DetectorSpec, basis: Basis, day: DayBasis) -> DayScores:
+def score_day(spec: DetectorSpec, basis: ScoringInputs, day: DayInputs) -> DayScores:
     """Score `day`. A challenger that cannot score it costs its shadow, not the day.
 
     Raises:
@@ -89,11 +89,15 @@ def score_day(spec: DetectorSpec, basis: Basis, day: DayBasis) -> DayScores:
     )
 
 
-def _judged(spec: DetectorSpec, basis: Basis, day: DayBasis, by: Live) -> JudgedRows:
+def _judged(
+    spec: DetectorSpec, basis: ScoringInputs, day: DayInputs, by: LoadedVersion
+) -> FlaggedRows:
     return judge(by.bundle, day.frame, day.own, spec.shifts, basis.decisions)
 
 
-def _rows(spec: DetectorSpec, day: DayBasis, by: Live, judged: JudgedRows, role: str) -> pa.Table:
+def _rows(
+    spec: DetectorSpec, day: DayInputs, by: LoadedVersion, judged: FlaggedRows, role: str
+) -> pa.Table:
     frame, n = day.frame.iloc[-day.own :], day.own
     time = pd.DatetimeIndex(frame[spec.columns.timestamp]).as_unit("us")
     entity, names = machines(frame, spec.columns.entity)
@@ -119,7 +123,9 @@ def _rows(spec: DetectorSpec, day: DayBasis, by: Live, judged: JudgedRows, role:
     )
 
 
-def _parts(spec: DetectorSpec, day: DayBasis, by: Live, judged: JudgedRows) -> list[Part]:
+def _parts(
+    spec: DetectorSpec, day: DayInputs, by: LoadedVersion, judged: FlaggedRows
+) -> list[IncidentPart]:
     line = timeline(day.frame.iloc[-day.own :], spec.columns)
     return day_parts(judged, line, by.version.number, *within(spec))
 

@@ -29,7 +29,7 @@ from pipeline.detector.frames import feature_values
 from pipeline.drift import Sample
 from pipeline.drift.evidence import some
 from pipeline.scoring import score_rows
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import unfit_for
 from pipeline.tables import Table
 
@@ -68,7 +68,7 @@ class Seen:
         return int(((present >= day_number(first)) & (present <= day_number(last))).sum())
 
 
-def seen(spec: DetectorSpec, judge: Live, first: date, last: date) -> Seen | None:
+def seen(spec: DetectorSpec, judge: LoadedVersion, first: date, last: date) -> Seen | None:
     """The rows of `first` to `last` with their scores; None when there are none.
 
     Rows that do not mean what `judge` needs are none: nothing can be compared with them.
@@ -101,7 +101,12 @@ def end_of(day: date) -> datetime:
 
 
 def _served(
-    spec: DetectorSpec, judge: Live, frame: pd.DataFrame, own: Mask, first: date, last: date
+    spec: DetectorSpec,
+    judge: LoadedVersion,
+    frame: pd.DataFrame,
+    own: Mask,
+    first: date,
+    last: date,
 ) -> tuple[NDArray[np.float32], Mask | None]:
     """Scores of the `own` rows and which features they lack: served ones, or made here."""
     table = Table(settings.load().storage, spec.name, "scores")
@@ -126,7 +131,7 @@ def _served(
 
 
 def _scored_alone(
-    judge: Live, frame: pd.DataFrame, day: int, columns: Columns
+    judge: LoadedVersion, frame: pd.DataFrame, day: int, columns: Columns
 ) -> NDArray[np.float64]:
     """Scores of one day's rows. Not with other days: the last bits depend on the batch."""
     days = _day_of(frame[columns.timestamp])

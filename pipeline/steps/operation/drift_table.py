@@ -23,7 +23,7 @@ _LOOK_BACK = 5  # days with rows that are searched for the newest verdict; a can
 
 
 @dataclass(frozen=True)
-class Standing:
+class DriftState:
     """The newest verdicts of a detector, two warnings in a row counted.
 
     Attributes:
@@ -49,7 +49,7 @@ class Standing:
         return self.of_week
 
 
-def standing_verdict(root: str, spec: DetectorSpec, day: date) -> Standing | None:
+def standing_verdict(root: str, spec: DetectorSpec, day: date) -> DriftState | None:
     """How the newest day up to `day` stands; None if nothing was judged yet.
 
     A warning after a warning (of the day before; of the week before, which shares no day with it)
@@ -65,7 +65,7 @@ def standing_verdict(root: str, spec: DetectorSpec, day: date) -> Standing | Non
     newest = max(when for when, _ in found)
     judged = {period: found[newest, period] for period in PERIODS if (newest, period) in found}
     version = next(iter(judged.values()))[0]
-    return Standing(
+    return DriftState(
         day=newest,
         version=version,
         of_day=_after(found, newest, "day", timedelta(days=1), spec),

@@ -25,14 +25,14 @@ from pipeline.drift.samples import reference_sample
 from pipeline.errors import OutageError, TableConflict
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.incidents.judging import fitted_columns
-from pipeline.steps import live, measuring
+from pipeline.steps import live, metrics_hooks
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.operation.drift_evidence import Seen, seen
 from pipeline.steps.operation.drift_table import (
+    DriftState,
     Period,
-    Standing,
     replace_verdicts,
     standing_verdict,
 )
@@ -79,7 +79,7 @@ def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
 
 
 def verdict_of(
-    known: Baseline, sample: Sample, spec: DetectorSpec, judging: Live
+    known: Baseline, sample: Sample, spec: DetectorSpec, judging: LoadedVersion
 ) -> DriftVerdict | None:
     """The verdict on rows that may be evidence; None when there are none."""
     if not len(sample.line):
@@ -90,7 +90,7 @@ def verdict_of(
     return judge(known, sample, columns=spec.columns, limits=spec.drift, rate=rate, apart=apart)
 
 
-def _rate(sample: Sample, judging: Live) -> RealisedRate | None:
+def _rate(sample: Sample, judging: LoadedVersion) -> RealisedRate | None:
     """How often rows cross the line that were scored with every feature."""
     whole = np.isfinite(sample.score)
     if sample.muted is not None:
@@ -100,7 +100,7 @@ def _rate(sample: Sample, judging: Live) -> RealisedRate | None:
 
 
 def _settle(
-    spec: DetectorSpec, judging: Live, known: Baseline, days: Sequence[date], run: str
+    spec: DetectorSpec, judging: LoadedVersion, known: Baseline, days: Sequence[date], run: str
 ) -> int:
     """Judge neighbouring `days` until no other run has changed them meanwhile; days changed."""
     root = settings.load().storage
@@ -121,7 +121,7 @@ def _settle(
         except TableConflict:
             log.info("drift_judged_again", first=str(days[0]), last=str(days[-1]))
         else:
-            measuring.drifted(spec, judging, fresh, rows, now=now)
+            metrics_hooks.drifted(spec, judging, fresh, rows, now=now)
             return changed
     msg = (
         f"{spec.name}: other runs changed the verdicts of {days[0]} to {days[-1]} {_ATTEMPTS} "
@@ -131,7 +131,11 @@ def _settle(
 
 
 def _verdicts(
-    spec: DetectorSpec, judging: Live, known: Baseline, days: Sequence[date], rows: Seen | None
+    spec: DetectorSpec,
+    judging: LoadedVersion,
+    known: Baseline,
+    days: Sequence[date],
+    rows: Seen | None,
 ) -> Iterator[tuple[tuple[date, Period], DriftVerdict | None]]:
     """Of the days, of the day behind them, and of every week that holds one of these."""
     length = spec.drift.rolling_days
@@ -151,7 +155,7 @@ def _verdicts(
         yield (end, "week"), of_week
 
 
-def _told(standing: Standing) -> dict[str, Any]:
+def _told(standing: DriftState) -> dict[str, Any]:
     periods = {"day": standing.of_day, "week": standing.of_week}
     return {
         name: {

@@ -14,8 +14,8 @@ from pipeline.data.groups import (
     LOADING,
     MOST_GROUPS,
     SCORING,
+    DayShape,
     Pace,
-    Shape,
     Work,
     expected_shape,
     groups,
@@ -68,7 +68,7 @@ def grouped(detector: str, days: Sequence[date], work: Work) -> list[list[str]]:
     return _told(detector, groups(days, _shape(spec, days, work), _PACES[work]))
 
 
-def _shape(spec: DetectorSpec, days: Sequence[date], work: Work) -> Shape:
+def _shape(spec: DetectorSpec, days: Sequence[date], work: Work) -> DayShape:
     """A day by its cadence where the machines are known; else as past days, or the source, say."""
     columns = spec.columns
     if columns.entity is None or columns.entities:
@@ -77,7 +77,7 @@ def _shape(spec: DetectorSpec, days: Sequence[date], work: Work) -> Shape:
     if rows == 0 and work == "load and score":
         rows = max(ingestion.rows_at_source(spec.name, day) for day in {min(days), max(days)})
     alone = expected_shape(columns, machines=1)
-    return Shape(max(rows, alone.rows), alone.features)
+    return DayShape(max(rows, alone.rows), alone.features)
 
 
 def _largest_delivery(detector: str) -> int:

@@ -12,10 +12,10 @@ from pipeline import settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.errors import DataError
 from pipeline.incidents.joining import Incident, joined
-from pipeline.steps.operation.basis import judges_of
 from pipeline.steps.operation.day_scores import within
 from pipeline.steps.operation.score_tables import parts_of
 from pipeline.steps.operation.scoring import score
+from pipeline.steps.operation.scoring_inputs import scoring_bundles_of
 from pipeline.tables import Table
 
 _FIRST_REACH = timedelta(days=8)
@@ -62,7 +62,7 @@ def withdraw_and_rescore(
         DataError: `bad_version` still is the champion, or a day cannot be scored.
         OutageError: a store or server did not answer.
     """
-    judges = judges_of(detector)
+    judges = scoring_bundles_of(detector)
     if judges is not None and judges.versions[0] == bad_version:
         msg = (
             f"Version {bad_version} is the champion of {detector}: its scores cannot be withdrawn "

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from pipeline import tables
 from pipeline.data.fingerprint import fingerprint, row_hashes
-from pipeline.incidents.parts import Part
-from pipeline.steps.operation.basis import DayBasis
+from pipeline.incidents.parts import IncidentPart
 from pipeline.steps.operation.day_scores import DayScores, as_json, from_json
+from pipeline.steps.operation.scoring_inputs import DayInputs
 from pipeline.table_scan import frame_of, scan
 from pipeline.table_schemas import COMMIT, SCHEMAS, TableName
 from pipeline.tables import Table
@@ -90,7 +90,7 @@ def content_hashes(rows: pd.DataFrame) -> dict[date, str]:
 def record(
     root: str,
     detector: str,
-    scored: Sequence[tuple[DayScores, DayBasis]],
+    scored: Sequence[tuple[DayScores, DayInputs]],
     *,
     about: dict[str, Any],
 ) -> None:
@@ -140,11 +140,13 @@ def last_bases(root: str, detector: str, days: Sequence[date]) -> dict[date, str
     return {day: known[day] for day in days if day in known}
 
 
-def parts_of(rows: pd.DataFrame) -> list[Part]:
+def parts_of(rows: pd.DataFrame) -> list[IncidentPart]:
     """Rows of `incidents` as records."""
     plain = rows.drop(columns="date", errors="ignore").to_dict("records")
     return [
-        Part(**{**{str(k): v for k, v in row.items()}, "features": from_json(row["features"])})
+        IncidentPart(
+            **{**{str(k): v for k, v in row.items()}, "features": from_json(row["features"])}
+        )
         for row in plain
     ]
 

@@ -28,12 +28,18 @@ from pipeline.errors import (
     UnprovenBundle,
     UnprovenLedger,
 )
-from pipeline.metrics.reading import Scored
-from pipeline.steps import measuring
+from pipeline.metrics.readings import ScoredReading
+from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.operation import score_tables
-from pipeline.steps.operation.basis import Basis, Judges, basis_of, judges_of, telemetry_version
 from pipeline.steps.operation.day_scores import DayScores, score_day
+from pipeline.steps.operation.scoring_inputs import (
+    ScoringBundles,
+    ScoringInputs,
+    scoring_bundles_of,
+    scoring_inputs_of,
+    telemetry_version,
+)
 from pipeline.table_scan import rows_by_day
 from pipeline.tables import Table
 
@@ -60,7 +66,7 @@ class _Work:
     written: set[date] = field(default_factory=set)
     failures: dict[date, str] = field(default_factory=dict)
     done: set[date] = field(default_factory=set)
-    taken: dict[date, Scored | None] = field(default_factory=dict)
+    taken: dict[date, ScoredReading | None] = field(default_factory=dict)
 
     def counts(self, days: Sequence[date]) -> dict[str, int]:
         """Rows, flags and parts of incidents of `days`, and all days that were written."""
@@ -98,7 +104,7 @@ def score(
         msg = f"{detector}: no day to score; name at least one."
         raise DataError(msg)
     try:
-        judges = judges_of(detector)
+        judges = scoring_bundles_of(detector)
         if judges is None:
             return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
         for chunk in _parts(work.spec, wanted):
@@ -107,11 +113,11 @@ def score(
         left = [day for day in wanted if day not in work.done]
         _record_failures(work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
         if isinstance(error, (UnprovenLedger, UnprovenBundle)):
-            measuring.distrusted(detector)  # so that an alert tells of it
+            metrics_hooks.ledger_checked(detector)  # so that an alert tells of it
         raise
     if work.failures:
         _record_failures(work, work.failures)
-    measuring.scored(work.spec, work.taken, now=began)
+    metrics_hooks.scored(work.spec, work.taken, now=began)
     if work.failures:
         why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))
         msg = f"{len(work.failures)} of {len(wanted)} days of {detector} have no scores: {why}"
@@ -133,7 +139,7 @@ def _parts(spec: DetectorSpec, days: Sequence[date]) -> Iterator[tuple[date, ...
     return portions(days, rows, most_days=_MOST_DAYS, most_rows=most)
 
 
-def _settle(work: _Work, chunk: Sequence[date], judges: Judges) -> Judges:
+def _settle(work: _Work, chunk: Sequence[date], judges: ScoringBundles) -> ScoringBundles:
     """Score `chunk`, and whatever became due by it or meanwhile, until all of it holds."""
     todo = set(chunk)
     for attempt in range(_ATTEMPTS):
@@ -144,7 +150,7 @@ def _settle(work: _Work, chunk: Sequence[date], judges: Judges) -> Judges:
             time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311
         else:
             work.done |= todo
-            judges = judges_of(work.spec.name) or judges
+            judges = scoring_bundles_of(work.spec.name) or judges
             todo = _due_again(work, todo, basis, judges)
         if not todo:
             return judges
@@ -155,12 +161,12 @@ def _settle(work: _Work, chunk: Sequence[date], judges: Judges) -> Judges:
     raise OutageError(msg)
 
 
-def _score_once(work: _Work, days: Sequence[date], judges: Judges) -> Basis:
+def _score_once(work: _Work, days: Sequence[date], judges: ScoringBundles) -> ScoringInputs:
     """Write what follows from the input as it is now; that input."""
     root, name = settings.load().storage, work.spec.name
     before = score_tables.held(root, name, days)  # first: who changes it later is noticed
     known = score_tables.last_bases(root, name, days)
-    basis = basis_of(work.spec, days, judges)
+    basis = scoring_inputs_of(work.spec, days, judges)
     scored = list(_scored(work, basis))
     changed = score_tables.commit(
         root, name, scored, before, withdrawn=work.withdrawn, run=work.run
@@ -183,7 +189,7 @@ def _score_once(work: _Work, days: Sequence[date], judges: Judges) -> Basis:
     return basis
 
 
-def _scored(work: _Work, basis: Basis) -> Iterator[DayScores]:
+def _scored(work: _Work, basis: ScoringInputs) -> Iterator[DayScores]:
     for day in basis.days.values():
         try:
             scored = score_day(work.spec, basis, day)
@@ -194,11 +200,13 @@ def _scored(work: _Work, basis: Basis) -> Iterator[DayScores]:
         work.scored[day.day] = Counter(
             rows=scored.rows, flags=scored.flags, incidents=len(scored.parts)
         )
-        work.taken[day.day] = measuring.taken(scored, basis.judges.champion)
+        work.taken[day.day] = metrics_hooks.scored_reading(scored, basis.judges.champion)
         yield scored
 
 
-def _due_again(work: _Work, days: set[date], basis: Basis, judges: Judges) -> set[date]:
+def _due_again(
+    work: _Work, days: set[date], basis: ScoringInputs, judges: ScoringBundles
+) -> set[date]:
     """Days whose input changed while they were scored, and days after them that looked back on it.
 
     Each run looks after it has written, so of two runs that cross at least one sees the other.
@@ -210,7 +218,7 @@ def _due_again(work: _Work, days: set[date], basis: Basis, judges: Judges) -> se
     own = days if moved or telemetry_version(work.spec) != basis.telemetry else set()
     if not known and not own:
         return set()
-    now = basis_of(work.spec, sorted(own | set(known)), judges)
+    now = scoring_inputs_of(work.spec, sorted(own | set(known)), judges)
     due = {day for day in own if now.days[day].name != basis.days[day].name}
     return due | {day for day, name in known.items() if not name.startswith(now.days[day].rows)}
 

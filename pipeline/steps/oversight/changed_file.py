@@ -100,7 +100,7 @@ def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
 def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     # Here, because the registry's libraries take seconds, and a file without a past needs none.
     from pipeline.steps import live
-    from pipeline.steps.meaning import against_file, mend, needs_of, said
+    from pipeline.steps.meaning import against_file, fix, needs_of, said
 
     settings.refuse_nowhere(here)
     if here.mlflow_uri is None:
@@ -114,7 +114,7 @@ def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     if version is None:
         return Compared()
     if lacks := against_file(version, spec):
-        return Compared(misfits=(f"{said(version, spec.name, lacks)}: {mend(spec.name)}",))
+        return Compared(misfits=(f"{said(version, spec.name, lacks)}: {fix(spec.name)}",))
     needs, has = needs_of(version), meaning_of(spec.columns)
     new = sorted(set(has.units) - set(needs.units))
     new += [f"{name}_vs_peers" for name in sorted(set(has.compared) - set(needs.compared))]

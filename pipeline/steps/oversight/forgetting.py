@@ -16,7 +16,7 @@ from pipeline import settings, tables
 from pipeline.data.attempts import WITHDRAWN, Attempt, latest_standings, record
 from pipeline.data.labels import labels_as_of
 from pipeline.errors import DataError
-from pipeline.steps import measuring
+from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.oversight.status import within
 from pipeline.table_schemas import TableName
@@ -85,7 +85,7 @@ def forget(planned: Forgetting, reason: str, author: str, *, now: datetime) -> N
     tables.append(Table(root, detector, "scorings"), [line])
     record([Attempt(day, now, author, "withdrawn", WITHDRAWN, told)], root, detector)
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
-    measuring.standing(detector)
+    metrics_hooks.open_items(detector)
 
 
 def _rows(table: Table, day: date) -> int:

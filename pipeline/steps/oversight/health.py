@@ -17,13 +17,13 @@ from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.scheduler import Dag
 from pipeline.settings import Settings
-from pipeline.steps import book
+from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.rollback import unfinished
 from pipeline.steps.operation.drift_table import standing_verdict
 from pipeline.steps.oversight.open_points import open_points
 from pipeline.steps.oversight.status import PartitionState, State
-from pipeline.steps.oversight.trust import Fault, faults_of
+from pipeline.steps.oversight.trust import LedgerFault, faults_of
 from pipeline.tables import Table
 
 SPANS = (7, 30)
@@ -108,7 +108,7 @@ class Health:
     unfinished_rollback: tuple[int, ...]
     partitions: tuple[PartitionState, ...]
     not_loaded: tuple[date, date] | None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[LedgerFault, ...] = ()
     ended: bool = False
     dags: tuple[Dag, ...] | None = None
 
@@ -206,7 +206,7 @@ def _told(incident: Incident) -> OpenIncident:
 
 
 def _live(client: Client, here: Settings, detector: str) -> LiveVersion | None:
-    standing = book.read(here, detector).live
+    standing = ledger_state.read(here, detector).live
     if standing is None:
         return None
     found = versions.by_number(client, detector, standing.version)

@@ -13,7 +13,7 @@ from pipeline.registry.versions import Version
 
 
 @dataclass(frozen=True)
-class Evidence:
+class VersionUses:
     """All that may need a version.
 
     Attributes:
@@ -33,7 +33,7 @@ class Evidence:
     newest: int
 
 
-def reasons_to_keep(versions: Sequence[Version], evidence: Evidence) -> dict[int, str]:
+def reasons_to_keep(versions: Sequence[Version], evidence: VersionUses) -> dict[int, str]:
     """Version number -> why it stays; one that is absent may go.
 
     A version that has the network of another needs that other, however old.

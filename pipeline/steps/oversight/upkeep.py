@@ -19,9 +19,9 @@ from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.retiring import delete_version, running_candidates
 from pipeline.settings import Settings
-from pipeline.steps import book
+from pipeline.steps import ledger_state
 from pipeline.steps.candidate import candidates_of, detector_named
-from pipeline.steps.oversight.retention import Evidence, needed_telemetry, reasons_to_keep
+from pipeline.steps.oversight.retention import VersionUses, needed_telemetry, reasons_to_keep
 from pipeline.table_schemas import TABLES
 from pipeline.tables import Table
 
@@ -121,11 +121,11 @@ def tidy(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, An
     return found
 
 
-def _evidence(here: Settings, client: Client, spec: DetectorSpec, now: datetime) -> Evidence:
+def _evidence(here: Settings, client: Client, spec: DetectorSpec, now: datetime) -> VersionUses:
     since = now - timedelta(days=spec.housekeeping.history_days)
-    held = book.proven(here, spec.name)
+    held = ledger_state.verified(here, spec.name)
     pointed = {alias: promotion.number_of(client, spec.name, alias) for alias in _ALIASES}
-    return Evidence(
+    return VersionUses(
         aliases={alias: number for alias, number in pointed.items() if number is not None}
         | ({promotion.CHAMPION: held.live.version} if held.live else {}),
         decisions=held.changes,

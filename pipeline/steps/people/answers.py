@@ -29,7 +29,7 @@ Span = tuple[datetime, datetime, str | None]
 
 
 @dataclass(frozen=True)
-class Answer:
+class LabelRequest:
     """What a person says, as it was typed: about an incident by its id, or about a span.
 
     Attributes:
@@ -50,7 +50,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Signature:
+class Author:
     """Who says it, and when.
 
     Attributes:
@@ -65,7 +65,7 @@ class Signature:
     run: str = ""
 
 
-def label_meant(spec: DetectorSpec, answer: Answer, by: Signature, root: str) -> Label:
+def label_meant(spec: DetectorSpec, answer: LabelRequest, by: Author, root: str) -> Label:
     """The label that `answer` means.
 
     Raises:
@@ -159,7 +159,7 @@ def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
     return rows[covered]
 
 
-def _span_of(spec: DetectorSpec, answer: Answer, root: str) -> Span:
+def _span_of(spec: DetectorSpec, answer: LabelRequest, root: str) -> Span:
     if answer.start or answer.end or answer.entity:
         msg = (
             f"incident {answer.incident} says already where and when; give either the incident or "
@@ -189,7 +189,7 @@ def _choice(given: str, found: Sequence[Incident]) -> str:
     return f"newest: {', '.join(newest_first[:_OFFERED][::-1]) or 'none'}"
 
 
-def _span_given(spec: DetectorSpec, answer: Answer) -> Span:
+def _span_given(spec: DetectorSpec, answer: LabelRequest) -> Span:
     if not (answer.start and answer.end):
         msg = (
             f"start is {answer.start!r}, end is {answer.end!r} and no incident is named; give both "

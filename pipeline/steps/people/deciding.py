@@ -8,12 +8,12 @@ from typing import Any
 import structlog
 
 from pipeline import settings, tables
-from pipeline.data.decision import Choice, Decision
+from pipeline.data.decision import ChannelDecision, Choice
 from pipeline.data.decisions import add_decision, decisions_as_of
 from pipeline.records import to_json
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.operation.fan_out import grouped
-from pipeline.steps.people.answers import Signature, known_machine, moment_of
+from pipeline.steps.people.answers import Author, known_machine, moment_of
 from pipeline.tables import Table
 
 log = structlog.get_logger()
@@ -23,7 +23,7 @@ def decide(
     detector: str,
     channel: str,
     choice: Choice,
-    by: Signature,
+    by: Author,
     *,
     entity: str | None = None,
     since: str | None = None,
@@ -39,7 +39,7 @@ def decide(
     """
     spec, root = detector_named(detector), settings.load().storage
     today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
-    decision = Decision(
+    decision = ChannelDecision(
         channel=channel,
         entity=known_machine(spec, entity),
         decision=choice,

@@ -17,13 +17,13 @@ from pipeline.data.label import NO_VERDICT, Label, verdicts
 from pipeline.data.labels import add_labels, labels_as_of
 from pipeline.data.timeline import Timeline, timeline
 from pipeline.incidents import Incident
-from pipeline.recalibration.audits import draw_audits
+from pipeline.recalibration.audits import sample_audits
 from pipeline.records import to_json
-from pipeline.steps import measuring
+from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.people.answers import (
-    Answer,
-    Signature,
+    Author,
+    LabelRequest,
     all_incidents,
     label_meant,
     telemetry_in,
@@ -48,7 +48,7 @@ class Waiting:
     incidents: tuple[Incident, ...]
 
 
-def label(detector: str, answer: Answer, by: Signature) -> dict[str, Any]:
+def label(detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
     """Record a verdict; says what it covers, what it overrules and from when it counts.
 
     Raises:
@@ -70,7 +70,7 @@ def label(detector: str, answer: Answer, by: Signature) -> dict[str, Any]:
         "new": bool(add_labels(here.storage, detector, [made])),
     }
     log.info("label_recorded", detector=detector, **told)
-    measuring.standing(detector)
+    metrics_hooks.open_items(detector)
     return told
 
 
@@ -111,7 +111,7 @@ def propose_audits(
     found = flagged_episodes(spec, first, last, root=here.storage)
     starting = [each for each in found if first <= each.start.date() <= last]
     share = spec.recalibration.audit_share
-    drawn = draw_audits(detector, starting, share, now=now)
+    drawn = sample_audits(detector, starting, share, now=now)
     new = add_audits(here.storage, detector, drawn)
     told = {"episodes": len(starting), "drawn": len(drawn), "new": new, "share": share}
     log.info("audits_proposed", run=run, first=str(first), last=str(last), **told)

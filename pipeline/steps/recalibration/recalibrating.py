@@ -20,21 +20,25 @@ from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.lineage import job, note_model, note_read, note_written, stage
 from pipeline.provenance import code_version
-from pipeline.recalibration import Recalibrated, accepted, taken
+from pipeline.recalibration import Recalibrated, accepted_anchor, unforced_anchor
 from pipeline.records import from_json, to_json
 from pipeline.registry import versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
-from pipeline.steps import book, live
 from pipeline.steps import candidate as staged
+from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import Candidate, detector_named
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.people import labelling
-from pipeline.steps.recalibration import redrawing
-from pipeline.steps.recalibration.redrawing import Acceptance, Origin, RedrawnOn
-from pipeline.steps.recalibration.redrawn_bundle import write_redrawn
-from pipeline.steps.recalibration.redrawn_run import open_run
+from pipeline.steps.recalibration import recalibration_origin
+from pipeline.steps.recalibration.recalibrated_bundle import write_recalibrated
+from pipeline.steps.recalibration.recalibration_origin import (
+    Acceptance,
+    RecalibrationOrigin,
+    RecalibrationWindow,
+)
+from pipeline.steps.recalibration.recalibration_run import open_run
 from pipeline.steps.recalibration.scored_window import (
     ScoredWindow,
     midnight,
@@ -75,7 +79,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
     champion = live.champion(detector)
     refuse_unfit(champion, spec)
     parent = _line_to_redraw(champion, day)
-    until = redrawing.trained_until(parent.bundle)
+    until = recalibration_origin.trained_until(parent.bundle)
     days = _scored_days(here, spec, day, after=until)
     if skipped := _too_few(days, spec, day, until, parent.version.number):
         log.info("not_redrawn", reason=skipped)
@@ -89,9 +93,9 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
         same_weights=same_weights(detector, parent.version),
     )
     origin = _origin(spec, day, days, read, champion, parent, acceptance)
-    name = redrawing.name_of(origin)
+    name = recalibration_origin.name_of(origin)
     candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
-    return to_json(redrawing.stage(candidate, origin, read.frame))
+    return to_json(recalibration_origin.stage(candidate, origin, read.frame))
 
 
 @job("recalibrate")
@@ -102,16 +106,18 @@ def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         CalibrationError: too few rows, or a score that is not a finite number.
     """
     candidate = from_json(Candidate, payload)
-    spec, origin = redrawing.origin_of(candidate)
+    spec, origin = recalibration_origin.origin_of(candidate)
     parent = version_of(candidate.detector, origin.window.drawn_from)
     log_context.bind_version(parent.version.number)
     _note_inputs(candidate, origin)
-    result = redrawn(candidate)
-    anchor = accepted(result) if origin.acceptance and result.stops else taken(result)
-    lineage = redrawing.lineage_of(parent.bundle, origin, anchor, result.counts)
+    result = recalibrated(candidate)
+    anchor = (
+        accepted_anchor(result) if origin.acceptance and result.stops else unforced_anchor(result)
+    )
+    lineage = recalibration_origin.lineage_of(parent.bundle, origin, anchor, result.counts)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "bundle"
-        write_redrawn(candidate, parent.bundle, result, lineage, bundle)
+        write_recalibrated(candidate, parent.bundle, result, lineage, bundle)
         candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
     note_written(candidate.uri)
     opened = open_run(candidate, spec, origin, parent, result, run=run)
@@ -119,24 +125,24 @@ def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     return to_json(opened)
 
 
-def redrawn(candidate: Candidate) -> Recalibrated:
+def recalibrated(candidate: Candidate) -> Recalibrated:
     """The recalibration of the candidate's rows: the same every time it is asked for."""
-    spec, origin = redrawing.origin_of(candidate)
+    spec, origin = recalibration_origin.origin_of(candidate)
     bundle = version_of(candidate.detector, origin.window.drawn_from).bundle
     # How long normal rows stay above a line is measured where none were held back for it.
     reference = bundle.trained_reference()
     return recalibration.recalibrate(
-        window_rows(redrawing.rows_of(candidate), spec),
+        window_rows(recalibration_origin.rows_of(candidate), spec),
         reference.score.astype(np.float64),
         reference.line,
         bundle.description.threshold,
-        redrawing.anchor_of(bundle),
+        recalibration_origin.anchor_of(bundle),
         spec.recalibration,
         spec.threshold,
     )
 
 
-def _note_inputs(candidate: Candidate, origin: Origin) -> None:
+def _note_inputs(candidate: Candidate, origin: RecalibrationOrigin) -> None:
     """What the staged rows and the weights come from, for the lineage."""
     root = settings.load().storage
     telemetry = Table(root, candidate.detector, "telemetry").uri
@@ -145,7 +151,7 @@ def _note_inputs(candidate: Candidate, origin: Origin) -> None:
     note_model(candidate.detector, origin.window.drawn_from)
 
 
-def _line_to_redraw(champion: Live, day: date) -> Live:
+def _line_to_redraw(champion: LoadedVersion, day: date) -> LoadedVersion:
     """The champion, or what it was drawn from when it was drawn for `day`: a rerun repeats itself.
 
     Otherwise the second run of a month would start from the line of the first.
@@ -155,7 +161,9 @@ def _line_to_redraw(champion: Live, day: date) -> Live:
         return champion
     here, detector = settings.load(), champion.bundle.description.name
     parent = versions.by_number(connect(here), detector, lineage.drawn_from)
-    return champion if parent is None else live.opened(parent, book.proven(here, detector))
+    return (
+        champion if parent is None else live.opened(parent, ledger_state.verified(here, detector))
+    )
 
 
 def _scored_days(
@@ -194,13 +202,13 @@ def _origin(
     as_of: date,
     days: list[date],
     read: ScoredWindow,
-    champion: Live,
-    parent: Live,
+    champion: LoadedVersion,
+    parent: LoadedVersion,
     acceptance: Acceptance | None,
-) -> Origin:
+) -> RecalibrationOrigin:
     newest = max((label.created_at.isoformat() for label in read.labels), default="")
-    made_on = RedrawnOn(
-        kind=redrawing.KIND,
+    made_on = RecalibrationWindow(
+        kind=recalibration_origin.KIND,
         as_of=as_of,
         first_day=days[0],
         last_day=days[-1],
@@ -215,4 +223,4 @@ def _origin(
         drawn_from=parent.version.number,
     )
     content = spec.model_dump(mode="json", by_alias=True)
-    return Origin(content, made_on, code_version(), acceptance)
+    return RecalibrationOrigin(content, made_on, code_version(), acceptance)

@@ -27,11 +27,11 @@ from pipeline.data.timeline import Timeline, timeline
 from pipeline.recalibration import WindowRows
 from pipeline.registry.promotion import CHAMPION
 from pipeline.settings import Settings
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit, refuse_unfit_days
-from pipeline.steps.operation.basis import Judges, basis_of
 from pipeline.steps.operation.day_scores import score_day
 from pipeline.steps.operation.incidents import incidents_between
+from pipeline.steps.operation.scoring_inputs import ScoringBundles, scoring_inputs_of
 from pipeline.tables import Table
 
 _COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted")
@@ -60,7 +60,7 @@ class ScoredWindow:
 def read_window(
     here: Settings,
     spec: DetectorSpec,
-    live: Live,
+    live: LoadedVersion,
     days: Sequence[date],
     *,
     as_of: datetime,
@@ -158,12 +158,12 @@ def _not_covered(
 
 
 def _rescored(
-    here: Settings, spec: DetectorSpec, live: Live, days: Sequence[date], as_of: datetime
+    here: Settings, spec: DetectorSpec, live: LoadedVersion, days: Sequence[date], as_of: datetime
 ) -> list[pd.DataFrame]:
     if not days:
         return []
     known = decisions_as_of(here.storage, spec.name, as_of)
-    basis = replace(basis_of(spec, days, Judges(live, None, "")), decisions=known)
+    basis = replace(scoring_inputs_of(spec, days, ScoringBundles(live, None, "")), decisions=known)
     return [tables.as_frame(score_day(spec, basis, day).scores) for day in basis.days.values()]
 
 

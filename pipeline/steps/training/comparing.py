@@ -21,7 +21,7 @@ from pipeline.gate import ChampionFacts
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry.versions import Version
 from pipeline.scoring import score_rows
-from pipeline.steps.book import Book
+from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
 
 NOT_COMPARED = (
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ChampionComparison:
     """The live version on the candidate's test rows.
 
     Attributes:
@@ -50,7 +50,7 @@ class Comparison:
     grades: dict[str, dict[float, float]]
 
 
-def readable(version: Version, held: Book) -> Bundle | None:
+def readable(version: Version, held: LedgerState) -> Bundle | None:
     """The champion's bundle; None if this release cannot read it.
 
     A champion that nothing can load any more must not forbid its successor.
@@ -75,7 +75,7 @@ def compare(
     frame: pd.DataFrame,
     museum: pd.DataFrame,
     spec: DetectorSpec,
-) -> Comparison | None:
+) -> ChampionComparison | None:
     """Champion and candidate on the same rows; None where the champion cannot read them.
 
     Of a champion that takes no missing values these are the rows without any.
@@ -97,7 +97,7 @@ def compare(
         same_kind=(was.family, was.loss) == (now.family, now.loss),
     )
     replayed = _replayed(live, bundle, frame, spec.columns)
-    return Comparison(facts, replayed, live.threshold, recall(tried.faults))
+    return ChampionComparison(facts, replayed, live.threshold, recall(tried.faults))
 
 
 def _means_otherwise(live: Bundle, spec: DetectorSpec) -> bool:

@@ -13,10 +13,10 @@ import pandas as pd
 
 from pipeline import lineage, settings
 from pipeline.config import DetectorSpec, Model
+from pipeline.data.confirmed_incidents import read_confirmed_incidents
 from pipeline.data.grid import as_day
-from pipeline.data.museum import read_museum
 from pipeline.data.split import Block, Role, split
-from pipeline.data.window import Manifest, read_training_window
+from pipeline.data.window import WindowManifest, read_training_window
 from pipeline.detector.bundle import write_bundle
 from pipeline.detector.calibrated import Calibration
 from pipeline.detector.calibration import calibrate as draw
@@ -31,7 +31,7 @@ from pipeline.records import from_json, to_json
 from pipeline.registry import pages, runs
 from pipeline.registry.connection import connect
 from pipeline.steps import candidate as staged
-from pipeline.steps import measuring
+from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.training.warm_start import Prepared, prepare, roles
 
@@ -62,7 +62,7 @@ def window(
     for block in (blocks.train, blocks.calibration, blocks.test):
         candidate = staged.stage_table(candidate, _path(block.role), block.frame)
     tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
-    museum = read_museum(here.storage, spec, read.manifest, without=tested)
+    museum = read_confirmed_incidents(here.storage, spec, read.manifest, without=tested)
     return to_json(staged.stage_table(candidate, _path(MUSEUM), museum))
 
 
@@ -90,7 +90,7 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         candidate = staged.stage_folder(candidate, staged.FIT, Path(scratch))
     lineage.note_written(candidate.uri)
     opened = _opened(candidate, spec, manifest, fitted, run)
-    measuring.trained(candidate.detector, time.monotonic() - began, now=datetime.now(UTC))
+    metrics_hooks.trained(candidate.detector, time.monotonic() - began, now=datetime.now(UTC))
     return to_json(opened)
 
 
@@ -121,12 +121,12 @@ def block_of(candidate: Candidate, role: Role) -> Block:
     return Block(role, staged.staged_table(candidate, _path(role)))
 
 
-def museum_of(candidate: Candidate) -> pd.DataFrame:
+def confirmed_incidents_of(candidate: Candidate) -> pd.DataFrame:
     """Other days with confirmed incidents, as `window` staged them; may be empty."""
     return staged.staged_table(candidate, _path(MUSEUM))
 
 
-def described(candidate: Candidate, manifest: Manifest) -> str:
+def described(candidate: Candidate, manifest: WindowManifest) -> str:
     """What a candidate is, for the description of its run."""
     start = staged.start_of(candidate)
     return (
@@ -164,7 +164,7 @@ def _warm_start_of(candidate: Candidate, spec: DetectorSpec) -> WarmStart | None
 
 
 def _stage_bundle(
-    candidate: Candidate, fitted: FittedNetwork, drawn: Calibration, manifest: Manifest
+    candidate: Candidate, fitted: FittedNetwork, drawn: Calibration, manifest: WindowManifest
 ) -> Candidate:
     spec, _ = staged.origin_of(candidate)
     data = to_json(manifest) | roles(spec)
@@ -176,7 +176,11 @@ def _stage_bundle(
 
 
 def _opened(
-    candidate: Candidate, spec: DetectorSpec, manifest: Manifest, fitted: FittedNetwork, run: str
+    candidate: Candidate,
+    spec: DetectorSpec,
+    manifest: WindowManifest,
+    fitted: FittedNetwork,
+    run: str,
 ) -> Candidate:
     """The candidate with its MLflow run, which knows how it was fitted."""
     here = settings.load()
@@ -219,7 +223,7 @@ def _opened(
 
 
 def _parameters(
-    spec: DetectorSpec, manifest: Manifest, model: Model, start: Start | None
+    spec: DetectorSpec, manifest: WindowManifest, model: Model, start: Start | None
 ) -> dict[str, object]:
     sections = {
         "model": model,

@@ -14,7 +14,7 @@ import structlog
 from pipeline import lineage, log_context, settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
-from pipeline.data.window import Manifest
+from pipeline.data.window import WindowManifest
 from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.evaluation.injection import at_largest, minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
@@ -22,22 +22,22 @@ from pipeline.gate import CandidateFacts, GateVerdict, decide
 from pipeline.records import from_json, to_json
 from pipeline.registry import pages, promotion, runs, tags, versions
 from pipeline.registry.connection import connect
-from pipeline.report.card import Card, Reference, TrainedOn, promotion_card
+from pipeline.report.card import Card, Link, TrainedOn, promotion_card
 from pipeline.report.markdown import escaped
-from pipeline.steps import book, live
 from pipeline.steps import candidate as staged
+from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.decisions import evidence_text
 from pipeline.steps.records import record_threshold
-from pipeline.steps.training.comparing import NOT_COMPARED, Comparison, compare, readable
-from pipeline.steps.training.fitting import block_of, described, museum_of
+from pipeline.steps.training.comparing import NOT_COMPARED, ChampionComparison, compare, readable
+from pipeline.steps.training.fitting import block_of, confirmed_incidents_of, described
 from pipeline.steps.training.judging import drift_of, tryout_of
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedCandidate:
     """A candidate after its gate: what `promote`, and a person who approves, go by.
 
     Attributes:
@@ -70,7 +70,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
     frame = rows_for(block_of(candidate, "test"), "test")
     here = settings.load()
     client = connect(here)
-    held = book.read(here, spec.name)
+    held = ledger_state.read(here, spec.name)
     champion = live.registered(here, client, held)
     with staged.pulled(candidate, staged.BUNDLE) as folder:
         bundle = load_bundle(folder)
@@ -78,7 +78,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         if champion is not None and champion.run_id != candidate.run_id:
             theirs = readable(champion, held)
             if theirs is not None:
-                museum = museum_of(candidate)
+                museum = confirmed_incidents_of(candidate)
                 compared = compare(champion.number, theirs, bundle, frame, museum, spec)
             blind = "" if compared else NOT_COMPARED.format(champion.number)
         verdict = decide(
@@ -100,7 +100,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(candidate, manifest, verdict, page))
     window = (manifest.first_day, manifest.last_day)
-    judged = Judged(
+    judged = JudgedCandidate(
         candidate=replace(candidate, page=page),
         version=version.number,
         passed=verdict.passed,
@@ -137,7 +137,7 @@ def verdict_of(candidate: Candidate) -> GateVerdict:
     return from_json(GateVerdict, content)
 
 
-def settle(judged: Judged) -> None:
+def settle(judged: JudgedCandidate) -> None:
     """Tag the version as challenger or as rejected; what is live already stays what it is.
 
     The ledger hears of a rejection from `promote`, which holds the key.
@@ -154,7 +154,7 @@ def settle(judged: Judged) -> None:
 
 
 def _facts(
-    candidate: Candidate, bundle: Bundle, spec: DetectorSpec, compared: Comparison | None
+    candidate: Candidate, bundle: Bundle, spec: DetectorSpec, compared: ChampionComparison | None
 ) -> CandidateFacts:
     tried, drift = tryout_of(candidate), drift_of(candidate)
     threshold = bundle.description.threshold
@@ -182,10 +182,10 @@ def _facts(
 def _card(
     candidate: Candidate,
     spec: DetectorSpec,
-    manifest: Manifest,
+    manifest: WindowManifest,
     bundle: Bundle,
     verdict: GateVerdict,
-    compared: Comparison | None,
+    compared: ChampionComparison | None,
     blind: str,
 ) -> str:
     blocks = {
@@ -213,16 +213,16 @@ def _card(
             replay=compared.replayed if compared else None,
             faults=recall(tryout_of(candidate).faults),
             champion_faults=compared.grades if compared else {},
-            images=(Reference("Score distribution", image),),
+            images=(Link("Score distribution", image),),
             links=(
-                Reference("Run", pages.inside_mlflow(candidate.page)),
+                Link("Run", pages.inside_mlflow(candidate.page)),
                 *_further(candidate),
             ),
         )
     )
 
 
-def _changes(bundle: Bundle, compared: Comparison | None, blind: str) -> tuple[str, ...]:
+def _changes(bundle: Bundle, compared: ChampionComparison | None, blind: str) -> tuple[str, ...]:
     if compared is None:
         return (blind,) if blind else ()
     line = f"threshold {bundle.threshold:.4g} instead of {compared.threshold:.4g}"
@@ -247,7 +247,7 @@ def _tuned_from(bundle: Bundle) -> Iterator[str]:
     )
 
 
-def _further(candidate: Candidate) -> Iterator[Reference]:
+def _further(candidate: Candidate) -> Iterator[Link]:
     """The artifacts of the run that a reviewer is likely to want next."""
     for name, path in (
         ("Scores over time", f"{staged.EVALUATION}/score_timeline.png"),
@@ -255,13 +255,13 @@ def _further(candidate: Candidate) -> Iterator[Reference]:
         ("Drift report", f"{staged.DRIFT}/drift_report.html"),
     ):
         page = pages.artifact_page(candidate.page, path)
-        yield Reference(name, pages.inside_mlflow(page))
+        yield Link(name, pages.inside_mlflow(page))
 
 
-def _note(candidate: Candidate, manifest: Manifest, verdict: GateVerdict, page: str) -> str:
+def _note(candidate: Candidate, manifest: WindowManifest, verdict: GateVerdict, page: str) -> str:
     """The description of the run: the decision first, and where its reasons are."""
     word = "Passed" if verdict.passed else "Rejected"
-    links = (Reference("Promotion card", pages.inside_mlflow(page)), *_further(candidate))
+    links = (Link("Promotion card", pages.inside_mlflow(page)), *_further(candidate))
     return "\n\n".join(
         (
             f"**{word}.** {escaped(verdict.reason)}",
@@ -284,7 +284,7 @@ def log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
 
 
 def _tags(
-    candidate: Candidate, bundle: Bundle, judged: Judged, manifest: Manifest
+    candidate: Candidate, bundle: Bundle, judged: JudgedCandidate, manifest: WindowManifest
 ) -> dict[str, str]:
     start = bundle.description.provenance.start
     return {

@@ -15,7 +15,7 @@ from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.drift import DriftVerdict, judge_drift
 from pipeline.drift.samples import reference_sample, sample_of
 from pipeline.evaluation.injection import at_largest, recall
-from pipeline.evaluation.metrics import Evaluation, JudgedRows
+from pipeline.evaluation.metrics import EvaluatedRows, Evaluation
 from pipeline.evaluation.tryout import Tryout, judge, try_out
 from pipeline.records import from_json, to_json
 from pipeline.registry import runs
@@ -25,7 +25,7 @@ from pipeline.report.drift_report import write_drift_report
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.records import record_drift
-from pipeline.steps.training.fitting import block_of, museum_of
+from pipeline.steps.training.fitting import block_of, confirmed_incidents_of
 
 
 @lineage.stage("train")
@@ -40,7 +40,7 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
     ):
         bundle = load_bundle(folder)
         rows = judge(bundle, frame, spec.columns)
-        tried = try_out(bundle, frame, spec.columns, rows, museum_of(candidate))
+        tried = try_out(bundle, frame, spec.columns, rows, confirmed_incidents_of(candidate))
         pictures = _pictures(bundle, tried, spec, rows)
         for name, picture in pictures.items():
             (Path(scratch) / name).write_bytes(picture)
@@ -102,7 +102,7 @@ def drift_of(candidate: Candidate) -> DriftVerdict:
 
 
 def _pictures(
-    bundle: Bundle, tried: Tryout, spec: DetectorSpec, rows: JudgedRows
+    bundle: Bundle, tried: Tryout, spec: DetectorSpec, rows: EvaluatedRows
 ) -> dict[str, bytes]:
     threshold = bundle.description.threshold
     history = bundle.description.network.history

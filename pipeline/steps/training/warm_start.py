@@ -32,7 +32,7 @@ from pipeline.data.label import NORMAL, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.split import Blocks, normal_rows, trains
 from pipeline.data.timeline import timeline
-from pipeline.data.window import Manifest
+from pipeline.data.window import WindowManifest
 from pipeline.detector.bundle import Bundle, fitted_of
 from pipeline.detector.description import Provenance
 from pipeline.detector.fitted import FittedNetwork
@@ -44,7 +44,7 @@ from pipeline.records import to_json
 from pipeline.registry import tags
 from pipeline.scoring import score_rows
 from pipeline.steps import live
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.versions import version_of
 from pipeline.tables import Table, days_in
@@ -69,7 +69,7 @@ class Prepared:
     older: pd.DataFrame
 
 
-def prepare(root: str, spec: DetectorSpec, manifest: Manifest, blocks: Blocks) -> Prepared:
+def prepare(root: str, spec: DetectorSpec, manifest: WindowManifest, blocks: Blocks) -> Prepared:
     """Everything that a fine-tuning of the live version on a training window starts with.
 
     Raises:
@@ -109,7 +109,7 @@ def roles(spec: DetectorSpec) -> dict[str, object]:
     return {"split": {**shares, "counted_from": spec.schedule.start.isoformat()}}
 
 
-def _learnt_in(champion: Live, spec: DetectorSpec) -> Provenance:
+def _learnt_in(champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
     """The provenance of the training that made the champion's weights."""
     trained = tags.weights_of(champion.version)
     same = trained == champion.version.number
@@ -167,7 +167,7 @@ def _called_normal(frame: pd.DataFrame) -> NDArray[np.bool_]:
 def _older(
     root: str,
     spec: DetectorSpec,
-    manifest: Manifest,
+    manifest: WindowManifest,
     span: tuple[date, date],
     *,
     without: set[date],
@@ -201,7 +201,7 @@ def _older(
 
 
 def _normal_rows(
-    table: Table, spec: DetectorSpec, manifest: Manifest, days: list[date]
+    table: Table, spec: DetectorSpec, manifest: WindowManifest, days: list[date]
 ) -> pd.DataFrame:
     """As the training window would have read them on its as-of day."""
     columns = spec.columns

@@ -18,18 +18,18 @@ from _pytest.mark import ParameterSet
 from deploy.grafana.__main__ import DASHBOARDS
 from deploy.grafana.panels import Source
 from pipeline.metrics import store
-from pipeline.metrics.reading import (
+from pipeline.metrics.readings import (
     Content,
-    Drifted,
-    Ingested,
-    Live,
-    Moved,
+    DriftReading,
+    FitReading,
+    IngestedReading,
+    LedgerReading,
+    LiveReading,
+    OpenItemsReading,
     Reading,
-    Scored,
-    Standing,
+    ScoredReading,
+    SeriesDrift,
     Topic,
-    Trained,
-    Trust,
 )
 from pipeline.metrics.serving import exporter
 from tests.deploy.monitoring.expressions import names_in, rules
@@ -69,13 +69,15 @@ def recorded(detector: str) -> list[Reading]:
     rejected, high = DETECTORS[detector]
     quantiles = {"0.5": 1.0, "0.9": 2.0, "0.95": 3.0, "0.99": 3.9}
     contents: dict[Topic, Content] = {
-        "ingested": Ingested(90, rejected, 0.98),
-        "scored": Scored(100, 1, quantiles, 1.2, 0.4, 4.0, 3.5, high, 0.01),
-        "drifted": Drifted((Moved("score", 0.05, 0.5), Moved("flow", 0.1, 0.4)), 0.7),
-        "trained": Trained(12.5),
-        "live": Live(3, LONG_AGO, LONG_AGO, LONG_AGO),
-        "trust": Trust(faults=0),
-        "standing": Standing(incidents=2, labels=5, muted=0, unsettled=0, last=None),
+        "ingested": IngestedReading(90, rejected, 0.98),
+        "scored": ScoredReading(100, 1, quantiles, 1.2, 0.4, 4.0, 3.5, high, 0.01),
+        "drifted": DriftReading(
+            (SeriesDrift("score", 0.05, 0.5), SeriesDrift("flow", 0.1, 0.4)), 0.7
+        ),
+        "trained": FitReading(12.5),
+        "live": LiveReading(3, LONG_AGO, LONG_AGO, LONG_AGO),
+        "trust": LedgerReading(faults=0),
+        "standing": OpenItemsReading(incidents=2, labels=5, muted=0, unsettled=0, last=None),
     }
     today = NOW.date()
     return [

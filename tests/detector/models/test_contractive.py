@@ -6,7 +6,7 @@ import torch
 from pipeline.config.model import ContractiveModel
 from pipeline.data.split import Block
 from pipeline.detector.families import MODELS
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 from pipeline.detector.training import fit
 from tests.detector.plant import CHANNELS, normal_rows, schema
 
@@ -32,7 +32,7 @@ def jacobian_norm(activation, contraction):
 def test_the_closed_form_is_the_jacobian_that_autograd_finds(activation):
     source = torch.Generator().manual_seed(0)
     settings = ContractiveModel(members=3, code=7, activation=activation)
-    ensemble = MODELS["contractive"].build(settings, Shape(2, 4), source)
+    ensemble = MODELS["contractive"].build(settings, InputShape(2, 4), source)
     rows = torch.randn(5, 8, generator=source)
 
     found = ensemble.squared_jacobian(ensemble.code(rows))
@@ -56,7 +56,7 @@ def test_the_decoder_cannot_undo_the_contraction():
     names = {
         name
         for name, _ in MODELS["contractive"]
-        .build(ContractiveModel(), Shape(1, 4), torch.Generator())
+        .build(ContractiveModel(), InputShape(1, 4), torch.Generator())
         .named_parameters()
     }
 

@@ -3,14 +3,14 @@ import torch
 
 from pipeline.config.model import ConvolutionalModel
 from pipeline.detector.families import MODELS
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 
 FAMILY = MODELS["convolutional"]
 
 
 @pytest.mark.parametrize("rows", [3, 4, 7, 8, 16, 30])
 def test_the_middle_of_a_window_sees_all_of_it(rows):
-    shape = Shape(rows, 2)
+    shape = InputShape(rows, 2)
     ensemble = FAMILY.build(ConvolutionalModel(members=1), shape, torch.Generator().manual_seed(0))
     windows = torch.zeros(1, shape.inputs, requires_grad=True)
 
@@ -22,7 +22,7 @@ def test_the_middle_of_a_window_sees_all_of_it(rows):
 
 def test_longer_windows_need_few_more_weights():
     def weights(rows):
-        ensemble = FAMILY.build(ConvolutionalModel(), Shape(rows, 38), torch.Generator())
+        ensemble = FAMILY.build(ConvolutionalModel(), InputShape(rows, 38), torch.Generator())
         return sum(each.numel() for each in ensemble.parameters())
 
     assert weights(24) < 2 * weights(6)

@@ -10,7 +10,7 @@ from pipeline.data.split import Block
 from pipeline.detector.families import MODELS
 from pipeline.detector.losses import SquaredError
 from pipeline.detector.models.dense import copied_share
-from pipeline.detector.models.family import Lesson, Shape
+from pipeline.detector.models.family import InputShape, TrainingContext
 from pipeline.detector.schema import Schema
 from pipeline.detector.training import fit
 from pipeline.errors import ConfigError
@@ -21,11 +21,11 @@ QUICK = partial(DenseModel, members=2, steps=300, batch_rows=64, learning_rate=1
 
 def built(inputs, **settings):
     source = torch.Generator().manual_seed(0)
-    return MODELS["dense"].build(DenseModel(members=3, **settings), Shape(1, inputs), source)
+    return MODELS["dense"].build(DenseModel(members=3, **settings), InputShape(1, inputs), source)
 
 
 def lesson_of(rows):
-    return Lesson(rows, rows, None, SquaredError(), torch.Generator())
+    return TrainingContext(rows, rows, None, SquaredError(), torch.Generator())
 
 
 def test_the_code_is_half_of_the_inputs_unless_given():

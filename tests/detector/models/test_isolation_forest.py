@@ -10,7 +10,7 @@ from pipeline.config.model import IsolationForestModel
 from pipeline.data.split import Block
 from pipeline.detector.graph import Graph
 from pipeline.detector.losses import SquaredError
-from pipeline.detector.models.family import Lesson, Shape
+from pipeline.detector.models.family import InputShape, TrainingContext
 from pipeline.detector.models.isolation_forest import ISOLATION_FOREST, _float32_below
 from pipeline.detector.training import fit
 from tests.detector.plant import normal_rows, schema, timed
@@ -28,9 +28,9 @@ def rows(count, seed=0):
 def grown(train, **changes):
     settings = IsolationForestModel(**changes)
     generator = torch.Generator().manual_seed(SEED)
-    forest = ISOLATION_FOREST.build(settings, Shape(1, 5), generator)
+    forest = ISOLATION_FOREST.build(settings, InputShape(1, 5), generator)
     ISOLATION_FOREST.learn(
-        settings, forest, Lesson(train, rows(20, 9), None, SquaredError(), generator)
+        settings, forest, TrainingContext(train, rows(20, 9), None, SquaredError(), generator)
     )
     return ISOLATION_FOREST.scoring(forest)
 

@@ -8,7 +8,7 @@ from pipeline.config.model import LinearModel
 from pipeline.data.split import Block
 from pipeline.detector.graph import Graph
 from pipeline.detector.losses import SquaredError
-from pipeline.detector.models.family import Lesson, Shape
+from pipeline.detector.models.family import InputShape, TrainingContext
 from pipeline.detector.models.linear import build, learn
 from pipeline.detector.training import fit
 from tests.detector.plant import normal_rows, schema
@@ -16,8 +16,10 @@ from tests.detector.plant import normal_rows, schema
 
 def projected(rows, ridge=0.1):
     settings, generator = LinearModel(ridge=ridge), torch.Generator()
-    module = build(settings, Shape(1, rows.shape[1]), generator)
-    learnt = learn(settings, module, Lesson(rows, rows[:50], None, SquaredError(), generator))
+    module = build(settings, InputShape(1, rows.shape[1]), generator)
+    learnt = learn(
+        settings, module, TrainingContext(rows, rows[:50], None, SquaredError(), generator)
+    )
     return module, learnt
 
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pipeline.config.model import MaskedModel
 from pipeline.data.split import Block
 from pipeline.detector.frames import feature_values
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 from pipeline.detector.models.masked import MaskedEnsemble, attempt, build, hide
 from pipeline.detector.training import fit, restore
 from tests.detector.plant import normal_rows, schema
@@ -15,7 +15,7 @@ SMALL = MaskedModel(members=3, width=8, passes=4)
 
 
 def ensemble(rows=1, features=10, *, settings=SMALL, derivative=False) -> MaskedEnsemble:
-    shape = Shape(rows, features, derivative)
+    shape = InputShape(rows, features, derivative)
     made = build(settings, shape, torch.Generator().manual_seed(3))
     assert isinstance(made, MaskedEnsemble)
     for weight in made.weights:

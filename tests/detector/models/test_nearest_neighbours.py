@@ -7,7 +7,7 @@ from pipeline.config.model import NearestNeighboursModel
 from pipeline.data.split import Block
 from pipeline.detector.graph import Graph
 from pipeline.detector.losses import SquaredError
-from pipeline.detector.models.family import Lesson, Shape
+from pipeline.detector.models.family import InputShape, TrainingContext
 from pipeline.detector.models.nearest_neighbours import build, learn
 from pipeline.detector.training import fit, restore
 from pipeline.evaluation.diagnostics import diagnose
@@ -23,8 +23,8 @@ def rows(count, seed=0):
 
 def neighbourhood(train, seed=0, **changes):
     settings, generator = NearestNeighboursModel(**changes), torch.Generator().manual_seed(seed)
-    module = build(settings, Shape(1, 4), generator)
-    lesson = Lesson(train, rows(20, seed=9), None, SquaredError(), generator)
+    module = build(settings, InputShape(1, 4), generator)
+    lesson = TrainingContext(train, rows(20, seed=9), None, SquaredError(), generator)
     return module, learn(settings, module, lesson)
 
 

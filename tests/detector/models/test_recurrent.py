@@ -2,10 +2,10 @@ import torch
 
 from pipeline.config.model import RecurrentModel
 from pipeline.detector.families import MODELS
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 
 FAMILY = MODELS["recurrent"]
-SHAPE = Shape(6, 5)
+SHAPE = InputShape(6, 5)
 
 
 def ensemble(width):

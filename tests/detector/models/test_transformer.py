@@ -4,10 +4,10 @@ from pydantic import ValidationError
 
 from pipeline.config.model import TransformerModel
 from pipeline.detector.families import MODELS
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 
 FAMILY = MODELS["transformer"]
-SHAPE = Shape(5, 3)
+SHAPE = InputShape(5, 3)
 
 
 def ensemble():

@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 from pipeline.config.model import VariationalModel
 from pipeline.data.split import Block
 from pipeline.detector.families import MODELS
-from pipeline.detector.models.family import Shape
+from pipeline.detector.models.family import InputShape
 from pipeline.detector.models.variational import attempt, beta_at, divergence
 from pipeline.detector.training import fit
 from tests.detector.plant import normal_rows, schema
@@ -24,7 +24,7 @@ def facts(beta):
 def untrained(**settings):
     chosen = VariationalModel(members=2, width=16, **settings)
     source = torch.Generator().manual_seed(0)
-    return chosen, MODELS["variational"].build(chosen, Shape(1, 6), source)
+    return chosen, MODELS["variational"].build(chosen, InputShape(1, 6), source)
 
 
 ROWS = torch.randn(2, 40, 6, generator=torch.Generator().manual_seed(5))

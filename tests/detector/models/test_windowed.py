@@ -9,15 +9,15 @@ import torch
 from pipeline.config.model import ConvolutionalModel, RecurrentModel, TransformerModel
 from pipeline.detector.families import MODELS
 from pipeline.detector.graph import Graph
-from pipeline.detector.models.family import Shape
-from pipeline.detector.models.windowed import Steps, spoil
+from pipeline.detector.models.family import InputShape
+from pipeline.detector.models.windowed import StepSettings, spoil
 from pipeline.detector.training import restore
 from tests.detector.models.courses import LENGTH, SMALL, fit_slow, slow_windows, wins
 from tests.detector.plant import CHANNELS
 
 SECTIONS = (ConvolutionalModel, RecurrentModel, TransformerModel)
 every = pytest.mark.parametrize("section", SECTIONS)
-WIDE = Shape(4, 2, derivative=True, rolling=("mean", "max"))
+WIDE = InputShape(4, 2, derivative=True, rolling=("mean", "max"))
 
 
 @cache
@@ -92,7 +92,7 @@ def test_each_member_may_be_given_windows_of_its_own(section):
 def test_steps_hold_a_row_its_change_and_the_statistics_of_the_window():
     inputs = torch.arange(WIDE.inputs, dtype=torch.float32)
 
-    steps = Steps(WIDE).of(inputs)
+    steps = StepSettings(WIDE).of(inputs)
 
     # Rows 0..7, changes 8..13, mean 14..15, max 16..17.
     assert steps.tolist() == [
@@ -103,11 +103,11 @@ def test_steps_hold_a_row_its_change_and_the_statistics_of_the_window():
     ]
 
 
-@pytest.mark.parametrize("shape", [WIDE, Shape(3, 2), Shape(2, 3, derivative=True)])
+@pytest.mark.parametrize("shape", [WIDE, InputShape(3, 2), InputShape(2, 3, derivative=True)])
 def test_steps_lead_back_to_the_inputs(shape):
     inputs = torch.randn(2, 5, shape.inputs, generator=generator())
 
-    torch.testing.assert_close(Steps(shape).back(Steps(shape).of(inputs)), inputs)
+    torch.testing.assert_close(StepSettings(shape).back(StepSettings(shape).of(inputs)), inputs)
 
 
 def test_a_swapped_feature_has_the_whole_course_of_another_window():

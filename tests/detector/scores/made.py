@@ -3,12 +3,12 @@
 import torch
 
 from pipeline.detector.losses import SquaredError
-from pipeline.detector.scores import Evidence
+from pipeline.detector.scores import ScoreTrainingData
 
 
 def evidence(train, held, *, reconstruct=torch.zeros_like, judged=None, loss=None, window=1):
     features = train.shape[1] // window
-    return Evidence(
+    return ScoreTrainingData(
         train=train,
         held=held,
         output=reconstruct(held).unsqueeze(0),

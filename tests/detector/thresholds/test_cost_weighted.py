@@ -4,9 +4,9 @@ import pytest
 from pipeline.config import Threshold
 from pipeline.data.label import INCIDENT
 from pipeline.data.split import Block
-from pipeline.detector.calibration import calibrate, draw_threshold
-from pipeline.detector.scored import Scored
-from pipeline.detector.thresholds.cost_weighted import LabelledScores, draw_labelled
+from pipeline.detector.calibration import calibrate, estimate_threshold
+from pipeline.detector.scored import WindowScores
+from pipeline.detector.thresholds.cost_weighted import LabelledScores, estimate_from_labels
 from pipeline.errors import CalibrationError, SplitReuseError
 from tests.detector.plant import CHANNELS, normal_rows, schema, timed
 
@@ -27,11 +27,11 @@ def scores(*, gap=3.0, incidents=8, rows=10, seed=0):
 
 
 def drawn(told, **changes):
-    return draw_labelled(told, settings(**changes), n_effective=len(told.normal))
+    return estimate_from_labels(told, settings(**changes), n_effective=len(told.normal))
 
 
 def by_load(rows):
-    return Scored(np.exp(rows[:, 0]), np.abs(rows[:, : len(CHANNELS)]))
+    return WindowScores(np.exp(rows[:, 0]), np.abs(rows[:, : len(CHANNELS)]))
 
 
 def with_incidents(count):
@@ -135,4 +135,4 @@ def test_the_evaluation_split_is_refused(role):
 
 def test_without_labels_it_says_what_to_set():
     with pytest.raises(CalibrationError, match=r"set threshold\.method to conformal"):
-        draw_threshold(np.ones(500), settings(), n_effective=500)
+        estimate_threshold(np.ones(500), settings(), n_effective=500)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.detector.thresholds.pot import draw
+from pipeline.detector.thresholds.pot import estimate
 
 
 @pytest.mark.parametrize("shape", [-0.2, 0.0, 0.2])
@@ -10,7 +10,7 @@ def test_it_finds_the_height_of_a_pareto_tail_that_few_scores_reach(shape):
     law = stats.genpareto(shape)
 
     levels = [
-        draw(law.rvs(size=4000, random_state=seed), alpha=0.001, n_effective=4000).value
+        estimate(law.rvs(size=4000, random_state=seed), alpha=0.001, n_effective=4000).value
         for seed in range(60)
     ]
 
@@ -21,7 +21,8 @@ def test_where_the_tail_begins_is_a_setting():
     scores = stats.lognorm(1).rvs(size=2000, random_state=0)
 
     lines = {
-        q: draw(scores, alpha=0.001, n_effective=2000, tail_quantile=q).value for q in (0.8, 0.95)
+        q: estimate(scores, alpha=0.001, n_effective=2000, tail_quantile=q).value
+        for q in (0.8, 0.95)
     }
 
     assert lines[0.8] != lines[0.95]

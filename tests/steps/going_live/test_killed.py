@@ -15,7 +15,7 @@ import yaml
 
 from pipeline import ledger, table_append
 from pipeline.records import to_json
-from pipeline.steps import book
+from pipeline.steps import ledger_state
 from pipeline.steps.going_live import champion, promotion, rollback
 from pipeline.steps.operation import incidents
 from tests import ledger_book
@@ -45,7 +45,7 @@ def drill(here, tmp_path, monkeypatch):
             monkeypatch.setattr(module, "connect", lambda _: world.registry)
         for version in (1, 2):
             ledger_book.write(world.here, decided(version, replaced=version - 1 or None))
-        monkeypatch.setattr(book, "table_append", Dying(world.registry))
+        monkeypatch.setattr(ledger_state, "table_append", Dying(world.registry))
         monkeypatch.setattr(incidents, "withdraw_and_rescore", rescoring(world))
         world.registry.dies_before = n
         return world

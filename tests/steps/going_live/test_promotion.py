@@ -12,14 +12,14 @@ from pipeline.records import to_json
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live import champion, promotion
-from pipeline.steps.training.gating import Judged
+from pipeline.steps.training.gating import JudgedCandidate
 from tests import ledger_book
 from tests.steps.fake_registry import FakeRegistry
 
 pytestmark = pytest.mark.usefixtures("registry")
 
 RUN = "pumps__train/r1"
-PASSED = Judged(
+PASSED = JudgedCandidate(
     candidate=Candidate("pumps", "2024-02-01-abc", "lake/pumps/candidates/c", run_id="m1"),
     version=2,
     passed=True,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.drift import ACTIONS, DriftResult, DriftVerdict
-from pipeline.steps.operation import asking
+from pipeline.steps.operation import training_request
 from pipeline.steps.operation.drift_table import replace_verdicts
 from pipeline.table_schemas import SCHEMAS
 from pipeline.tables import Table, append, current_version
@@ -32,7 +32,7 @@ def ruled(house: PumpHouse, kind: Any, *, day: date = DAY, version: int = 1, of:
 
 
 def ask(action: Any, *, day: date = DAY, run: str = "run-1") -> dict[str, Any] | None:
-    return asking.ask("pumps", day.isoformat(), action=action, run=run, now=NOW)
+    return training_request.ask("pumps", day.isoformat(), action=action, run=run, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_run_that_is_repeated_gets_its_answer_again_and_asks_once(house):
 
 def test_a_live_version_that_knows_the_day_already_is_answer_enough(house, monkeypatch):
     ruled(house, "model stale")
-    monkeypatch.setattr(asking, "knows_until", lambda _: DAY + timedelta(days=1))
+    monkeypatch.setattr(training_request, "knows_until", lambda _: DAY + timedelta(days=1))
 
     assert ask("retrain") is None
 

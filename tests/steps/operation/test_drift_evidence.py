@@ -8,9 +8,9 @@ import pandas as pd
 from pipeline.config import Columns
 from pipeline.data.channel_list import as_cell
 from pipeline.data.grid import DAY_NS
-from pipeline.detector.finishing import Finish
+from pipeline.detector.postprocessing import ScorePostprocessing
 from pipeline.scoring import score_frame
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.operation.drift_evidence import _muted, _scored_alone
 from tests.detector.plant import CHANNELS, normal_rows, plant_bundle, schema, timed
 
@@ -21,12 +21,12 @@ A_DAY = 144
 def test_the_first_smoothed_scores_of_a_day_look_back_on_the_day_before(tmp_path):
     bundle = plant_bundle(tmp_path / "bundle")
     network = replace(bundle.description.network, schema=schema(timed=True))
-    told = replace(bundle.description, network=network, finish=Finish(rows=4))
+    told = replace(bundle.description, network=network, finish=ScorePostprocessing(rows=4))
     smoothing = replace(bundle, description=told)
     frame = timed(normal_rows(2 * A_DAY))
     day = int(frame["timestamp"].iloc[-1].value // DAY_NS)
 
-    alone = _scored_alone(Live(None, smoothing), frame, day, COLUMNS)
+    alone = _scored_alone(LoadedVersion(None, smoothing), frame, day, COLUMNS)
 
     together = score_frame(smoothing, frame)["score"].to_numpy()[A_DAY:]
     np.testing.assert_allclose(alone, together, rtol=1e-6)

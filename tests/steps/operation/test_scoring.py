@@ -12,7 +12,7 @@ from pipeline.data.attempts import Attempt, record
 from pipeline.errors import BundleError, DataError, OutageError
 from pipeline.scoring import score_frame
 from pipeline.steps.operation import scoring
-from pipeline.steps.operation.basis import Judges, lookback_of
+from pipeline.steps.operation.scoring_inputs import ScoringBundles, lookback_of
 from pipeline.tables import Table
 from tests import ledger_book
 from tests.builders import ROWS_A_DAY
@@ -249,7 +249,7 @@ def test_a_day_looks_back_as_far_as_its_first_smoothed_score(here, monkeypatch):
     smooth = another_house(here, monkeypatch, "smooth", **FINISHED)
 
     spans = [
-        lookback_of(house.spec, Judges(house.live["champion"], None, ""))
+        lookback_of(house.spec, ScoringBundles(house.live["champion"], None, ""))
         for house in (plain, smooth)
     ]
 

@@ -10,8 +10,8 @@ from pipeline.data.derive import derive
 from pipeline.data.telemetry import telemetry_table
 from pipeline.ledger import Decision
 from pipeline.scoring import score_rows
-from pipeline.steps.operation import watching
-from pipeline.steps.operation.watching import Partition
+from pipeline.steps.operation import promotion_watch
+from pipeline.steps.operation.promotion_watch import Partition
 from pipeline.tables import Table, append, replace_days
 from tests import ledger_book
 from tests.builders import days, make_frame
@@ -61,7 +61,7 @@ def serve(house: PumpHouse, frame: pd.DataFrame, *, version: int = 2) -> None:
 
 
 def watch(day: date) -> dict[str, Any]:
-    return watching.watch("pumps", day.isoformat(), run="test")
+    return promotion_watch.watch("pumps", day.isoformat(), run="test")
 
 
 def test_a_line_that_is_too_low_trips_on_the_third_day_and_says_why(promoted):
@@ -109,7 +109,7 @@ def test_the_watch_ends_after_its_days(promoted):
 
 
 def test_days_that_the_version_knows_are_not_watched(promoted, monkeypatch):
-    monkeypatch.setattr(watching, "knows_until", lambda _: days(3)[2])
+    monkeypatch.setattr(promotion_watch, "knows_until", lambda _: days(3)[2])
     serve(promoted, make_frame(5))
 
     assert not watch(days(3)[2])["tripped"]

@@ -8,7 +8,7 @@ import pytest
 from pipeline.records import from_json
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.operation import drifting, scoring
-from pipeline.steps.recalibration import recalibrating, redrawn_gate
+from pipeline.steps.recalibration import recalibrating, recalibration_gate
 from pipeline.steps.training import fitting, gating, judging
 from tests.builders import ROWS_A_DAY, days
 from tests.steps.plant_world import HISTORY, TRAINED, make_world
@@ -71,7 +71,7 @@ def test_a_candidate_is_trained_judged_scored_with_and_its_line_redrawn(tmp_path
     as_of = (scored[-1] + timedelta(days=1)).isoformat()
     window = through(recalibrating.window("pumps", as_of))
     redrawn = through(
-        redrawn_gate.gate(through(recalibrating.recalibrate(window, run="r")), run="r")
+        recalibration_gate.gate(through(recalibrating.recalibrate(window, run="r")), run="r")
     )
     fresh = fitting.train(fitting.window("pumps", as_of), run="pumps__train/r2")
     judged = judging.drift(judging.evaluate(through(fitting.calibrate(fresh))))

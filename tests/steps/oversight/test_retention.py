@@ -5,7 +5,7 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.ledger import Decision
 from pipeline.registry.versions import Version
-from pipeline.steps.oversight.retention import Evidence, needed_telemetry, reasons_to_keep
+from pipeline.steps.oversight.retention import VersionUses, needed_telemetry, reasons_to_keep
 
 SINCE = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def decided(number: int, at: str, *, replaced: int | None = None, action="promot
 def kept(versions=None, **evidence) -> dict[int, str]:
     nothing = {"aliases": {}, "decisions": (), "scored": (), "weights": {}, "newest": 1}
     every = versions or [version(number) for number in range(1, 10)]
-    return reasons_to_keep(every, Evidence(**{**nothing, "since": SINCE, **evidence}))
+    return reasons_to_keep(every, VersionUses(**{**nothing, "since": SINCE, **evidence}))
 
 
 def test_the_newest_stay_whatever_became_of_them():

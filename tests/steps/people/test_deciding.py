@@ -10,14 +10,14 @@ from pipeline import tables
 from pipeline.data.decisions import decisions_as_of
 from pipeline.errors import DataError
 from pipeline.steps.operation.scoring import score_days
-from pipeline.steps.people.answers import Signature
+from pipeline.steps.people.answers import Author
 from pipeline.steps.people.deciding import days_to_rescore, decide
 from pipeline.tables import Table
 from tests.builders import days, moment
 from tests.steps.asked import put_detector
 
 NOW = datetime(2024, 1, 2, 9, tzinfo=UTC)
-ANN = Signature("ann", NOW)
+ANN = Author("ann", NOW)
 TODAY = days(2)[1]
 
 
@@ -48,10 +48,10 @@ def test_a_decision_may_be_about_one_machine_and_another_time(pumps):
 
 
 def test_a_run_that_is_repeated_decides_nothing_again(pumps):
-    decide("pumps", "flow", "mute", Signature("ann", NOW, "pumps__feature/r1"))
+    decide("pumps", "flow", "mute", Author("ann", NOW, "pumps__feature/r1"))
     later = NOW + timedelta(hours=1)
 
-    again = decide("pumps", "flow", "mute", Signature("ann", later, "pumps__feature/r1"))
+    again = decide("pumps", "flow", "mute", Author("ann", later, "pumps__feature/r1"))
 
     assert not again["new"]
     assert len(decisions(pumps, later)) == 1

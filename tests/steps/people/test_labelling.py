@@ -11,13 +11,13 @@ from pipeline.data.audits import audits_between
 from pipeline.data.labels import labels_as_of
 from pipeline.errors import DataError
 from pipeline.steps.people import labelling
-from pipeline.steps.people.answers import Answer, Signature
+from pipeline.steps.people.answers import Author, LabelRequest
 from tests.builders import days, moment
 from tests.steps.asked import put_detector, put_incident
 
 DAY, NEXT, LATER = days(3)
 NOW = datetime(2024, 1, 10, 9, tzinfo=UTC)
-ANN = Signature("ann", NOW)
+ANN = Author("ann", NOW)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def labels(here, at=NOW):
 
 
 def say(verdict="incident", by=ANN, **about):
-    return labelling.label("pumps", Answer(verdict, **about), by)
+    return labelling.label("pumps", LabelRequest(verdict, **about), by)
 
 
 def test_a_span_of_one_machine_is_labelled(pumps):
@@ -78,7 +78,7 @@ def test_an_incident_is_labelled_by_the_id_of_its_notification(pumps):
 def test_an_overruled_verdict_is_counted_and_stays(pumps):
     say(start="2024-01-01T03:00Z", end="2024-01-01T05:00Z", entity="a")
 
-    later = Signature("bob", NOW + timedelta(hours=1))
+    later = Author("bob", NOW + timedelta(hours=1))
     told = say("normal", by=later, start="2024-01-01T05:00Z", end="2024-01-01T08:00Z", entity="a")
 
     assert (told["rows"], told["overruled"]) == (4, 1)
@@ -87,10 +87,10 @@ def test_an_overruled_verdict_is_counted_and_stays(pumps):
 
 def test_a_run_that_is_repeated_says_nothing_again(pumps):
     span = {"start": "2024-01-01T03:00Z", "end": "2024-01-01T05:00Z"}
-    say(by=Signature("ann", NOW, "pumps__label/r1"), **span)
-    say("normal", by=Signature("bob", NOW + timedelta(hours=1), "pumps__label/r2"), **span)
+    say(by=Author("ann", NOW, "pumps__label/r1"), **span)
+    say("normal", by=Author("bob", NOW + timedelta(hours=1), "pumps__label/r2"), **span)
 
-    again = say(by=Signature("ann", NOW + timedelta(hours=2), "pumps__label/r1"), **span)
+    again = say(by=Author("ann", NOW + timedelta(hours=2), "pumps__label/r1"), **span)
 
     assert not again["new"]
     assert [each.verdict for each in labels(pumps, NOW + timedelta(days=1))] == [

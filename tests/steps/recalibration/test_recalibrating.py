@@ -18,13 +18,13 @@ from pipeline.errors import DataError, PromotionConflict
 from pipeline.ledger import Decision
 from pipeline.records import from_json
 from pipeline.scoring import score_frame, score_values
-from pipeline.steps import book
 from pipeline.steps import candidate as staged
+from pipeline.steps import ledger_state
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.going_live import promotion
 from pipeline.steps.operation import scoring
-from pipeline.steps.recalibration import recalibrating, redrawing, redrawn_gate
-from pipeline.steps.recalibration.redrawing import Acceptance
+from pipeline.steps.recalibration import recalibrating, recalibration_gate, recalibration_origin
+from pipeline.steps.recalibration.recalibration_origin import Acceptance
 from pipeline.tables import Table
 from tests import ledger_book
 from tests.builders import ROWS_A_DAY, days, make_frame, make_telemetry, moment
@@ -64,7 +64,7 @@ def first(made):  # noqa: ARG001 - redraws in its environment
 @pytest.fixture
 def farm(made, first):  # noqa: ARG001 - the first is what version 2 is
     """The farm with version 1 live, its settings as they were."""
-    live = book.proven(made.here, "pumps").live.version
+    live = ledger_state.verified(made.here, "pumps").live.version
     if live != 1:
         ledger_book.write(made.here, went_live(1, replaced=live, action="rollback"))
     made.client.set_registered_model_alias("pumps", "champion", "1")
@@ -93,7 +93,7 @@ def window(as_of=AS_OF, **how):
 
 def judge(as_of=AS_OF, **how):
     drawn = through(recalibrating.recalibrate(window(as_of, **how), run=RUN))
-    return through(redrawn_gate.gate(drawn, run=RUN))
+    return through(recalibration_gate.gate(drawn, run=RUN))
 
 
 def redraw(as_of=AS_OF, **how):
@@ -105,7 +105,7 @@ def bundle_of(number):
 
 
 def origin_of(payload):
-    return redrawing.origin_of(from_json(Candidate, payload))[1].window
+    return recalibration_origin.origin_of(from_json(Candidate, payload))[1].window
 
 
 def test_a_redrawn_version_has_the_same_network_and_another_line(first):
@@ -255,7 +255,7 @@ def test_a_label_counts_from_the_day_after_it_was_made(farm):
     labelled(farm, moment(AS_OF) - timedelta(seconds=1))
     seen = window()
 
-    rows = redrawing.rows_of(from_json(Candidate, seen))
+    rows = recalibration_origin.rows_of(from_json(Candidate, seen))
     assert unseen["name"] == before
     assert seen["name"] != before
     assert origin_of(seen).labels == 1
@@ -286,7 +286,7 @@ def test_a_line_whose_network_is_not_live_any_more_is_not_judged(farm, first):
     ledger_book.write(farm.here, went_live(first["version"], replaced=1))
 
     with pytest.raises(PromotionConflict, match=r"while version 1 was live, but version 2 is live"):
-        redrawn_gate.gate(drawn, run=RUN)
+        recalibration_gate.gate(drawn, run=RUN)
 
 
 def went_live(version: int, *, replaced: int, action="promotion") -> Decision:

@@ -21,7 +21,7 @@ from pipeline.registry import versions as registered
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.training import fitting, gating, judging
-from pipeline.steps.training.gating import Judged
+from pipeline.steps.training.gating import JudgedCandidate
 from tests.builders import days, make_frame, moment
 from tests.steps.plant_world import HISTORY, TRAINED, World, make_world
 
@@ -71,7 +71,7 @@ def tune() -> Candidate:
 
 
 @pytest.fixture(scope="module")
-def judged(world) -> Judged:
+def judged(world) -> JudgedCandidate:
     """A fine-tuned candidate that went all the way to its gate."""
     with_file(world, fine_tuning={"recent_days": 12, "replay_days": 8, "steps": 80})
     payload = fitting.window("pumps", AS_OF.isoformat(), warm_start=True)
@@ -82,7 +82,7 @@ def judged(world) -> Judged:
         payload = judging.drift(judging.evaluate(payload))
     payload = gating.gate(payload, run="pumps__train/r2")
     payload.pop("page")
-    return from_json(Judged, payload)
+    return from_json(JudgedCandidate, payload)
 
 
 def rows_of(candidate: Candidate, name: str) -> pd.DataFrame:
@@ -157,9 +157,9 @@ def test_it_is_better_on_recent_days_than_the_champion_and_as_good_on_the_old(wo
         old = rows_of(judged.candidate, "older")
         recent = rows_of(judged.candidate, "test")
         recent = recent[recent["timestamp"].dt.date >= MOVED]
-        from pipeline.steps import book, live
+        from pipeline.steps import ledger_state, live
 
-        before = live.opened(champion, book.read(world.here, "pumps")).bundle
+        before = live.opened(champion, ledger_state.read(world.here, "pumps")).bundle
 
         def error(bundle, frame):
             rows = feature_values(frame, bundle.schema)

@@ -25,10 +25,10 @@ from pipeline.config import DetectorSpec, Promotion
 from pipeline.data.grid import as_day
 from pipeline.detector.bundle import Bundle
 from pipeline.ledger import Decision
-from pipeline.steps import book, live
+from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.operation.drift_evidence import seen
 from pipeline.tables import Table
 
@@ -72,7 +72,7 @@ def watch(detector: str, day: str, *, run: str) -> dict[str, Any]:
     to, never trips.
     """
     spec, here = detector_named(detector), settings.load()
-    done = book.proven(here, detector).changes
+    done = ledger_state.verified(here, detector).changes
     champion = live.champion_or_none(detector)
     excuse = _not_watched(spec, done, champion)
     if champion is None or excuse:
@@ -103,7 +103,9 @@ def behaviour(bundle: Bundle, day: date, score: NDArray[np.floating], flag: int)
     return Partition(day, flag / len(score), level)
 
 
-def _not_watched(spec: DetectorSpec, done: tuple[Decision, ...], champion: Live | None) -> str:
+def _not_watched(
+    spec: DetectorSpec, done: tuple[Decision, ...], champion: LoadedVersion | None
+) -> str:
     """Why there is nothing to watch; empty when there is."""
     if champion is None:
         return "nothing is live"
@@ -117,7 +119,7 @@ def _not_watched(spec: DetectorSpec, done: tuple[Decision, ...], champion: Live 
     return ""
 
 
-def _served(spec: DetectorSpec, champion: Live, day: date) -> list[Partition]:
+def _served(spec: DetectorSpec, champion: LoadedVersion, day: date) -> list[Partition]:
     """The newest partitions up to `day` that decide; none once the watch is over.
 
     Served means scored as the champion, on days that the version does not know.
@@ -147,7 +149,7 @@ def _partition(bundle: Bundle, day: date, rows: pd.DataFrame) -> Partition:
     return behaviour(bundle, day, whole["score"].to_numpy(), flags)
 
 
-def _instead(spec: DetectorSpec, behind: Live, day: date) -> Partition | None:
+def _instead(spec: DetectorSpec, behind: LoadedVersion, day: date) -> Partition | None:
     """How the version behind the champion would have behaved on the same rows; None: it cannot.
 
     It is given no muting, so a sensor that moved speaks against a rollback: to be safe.
@@ -161,7 +163,9 @@ def _instead(spec: DetectorSpec, behind: Live, day: date) -> Partition | None:
     return behaviour(behind.bundle, day, score, int((score > behind.bundle.threshold).sum()))
 
 
-def _told(champion: Live | None, behind: Live | None, reason: str, excuse: str) -> dict[str, Any]:
+def _told(
+    champion: LoadedVersion | None, behind: LoadedVersion | None, reason: str, excuse: str
+) -> dict[str, Any]:
     return {
         "tripped": bool(reason),
         "reason": reason or f"not tripped: {excuse}",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
 from pipeline.recalibration import Recalibrated
-from pipeline.report.card import Reference, changed_rows, gate_table
+from pipeline.report.card import Link, changed_rows, gate_table
 from pipeline.report.markdown import RULE, escaped, table
 
 _HELD_SHOWN = 10
@@ -46,7 +46,7 @@ class HeldEpisode:
 
 
 @dataclass(frozen=True)
-class RedrawnCard:
+class RecalibrationCard:
     """Everything the card says.
 
     Attributes:
@@ -67,18 +67,18 @@ class RedrawnCard:
     detector: str
     gate: GateVerdict
     result: Recalibrated
-    old: DrawnThreshold
+    old: ThresholdEstimate
     first_day: date
     last_day: date
     replay: Replay
     labels: int
     accepted: str
     held: tuple[HeldEpisode, ...]
-    picture: Reference
-    links: tuple[Reference, ...]
+    picture: Link
+    links: tuple[Link, ...]
 
 
-def redrawn_card(card: RedrawnCard) -> str:
+def recalibration_card(card: RecalibrationCard) -> str:
     """The card in Markdown, ready for the description of a model version."""
     sections = (
         _headline(card),
@@ -90,7 +90,7 @@ def redrawn_card(card: RedrawnCard) -> str:
     return RULE.join(section for section in sections if section) + "\n"
 
 
-def _headline(card: RedrawnCard) -> str:
+def _headline(card: RecalibrationCard) -> str:
     word = "Passed" if card.gate.passed else "Rejected"
     against = f"{word} against champion {card.gate.champion}"
     parts = (
@@ -103,7 +103,7 @@ def _headline(card: RedrawnCard) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _line(card: RedrawnCard) -> str:
+def _line(card: RecalibrationCard) -> str:
     new, result, replay = card.result.threshold, card.result, card.replay
     rows = [
         ("threshold", f"{card.old.value:.4g}", f"{new.value:.4g}"),
@@ -130,7 +130,7 @@ def _line(card: RedrawnCard) -> str:
     )
 
 
-def _meaning_of_step(card: RedrawnCard) -> str:
+def _meaning_of_step(card: RecalibrationCard) -> str:
     """Whether the new line lies where the live one could have been drawn as well."""
     low, high = card.old.interval
     inside = (low is None or card.result.threshold.value >= low) and (
@@ -139,7 +139,7 @@ def _meaning_of_step(card: RedrawnCard) -> str:
     return ", within the interval of the live line: chance alone may explain it" if inside else ""
 
 
-def _statuses(card: RedrawnCard) -> str:
+def _statuses(card: RecalibrationCard) -> str:
     rows = [
         (name, f"{count:,}", _MEANING.get(name, "")) for name, count in card.result.counts.items()
     ]
@@ -171,6 +171,6 @@ def _episode(episode: HeldEpisode) -> tuple[str, ...]:
     return start, end, episode.entity or "-", f"{episode.rows:,}", blamed
 
 
-def _interval(drawn: DrawnThreshold) -> str:
+def _interval(drawn: ThresholdEstimate) -> str:
     low, high = ("unbounded" if end is None else f"{end:.4g}" for end in drawn.interval)
     return f"{low} to {high}"

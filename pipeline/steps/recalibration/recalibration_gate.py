@@ -12,25 +12,25 @@ from pipeline.config import DetectorSpec
 from pipeline.detector.bundle import Bundle, load_bundle
 from pipeline.errors import PromotionConflict
 from pipeline.gate import GateVerdict
-from pipeline.gate.redrawn import Limits, decide_redrawn
+from pipeline.gate.recalibrated import RecalibrationLimits, decide_recalibrated
 from pipeline.recalibration import Recalibrated
 from pipeline.records import from_json, to_json
 from pipeline.registry import pages, runs, tags, versions
 from pipeline.registry.connection import connect
-from pipeline.report.card import Reference
+from pipeline.report.card import Link
 from pipeline.report.markdown import escaped
-from pipeline.report.redrawn_card import RedrawnCard, redrawn_card
+from pipeline.report.recalibration_card import RecalibrationCard, recalibration_card
 from pipeline.steps import candidate as staged
 from pipeline.steps import live
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.decisions import evidence_text
-from pipeline.steps.recalibration import redrawing
-from pipeline.steps.recalibration.recalibrating import redrawn
-from pipeline.steps.recalibration.redrawing import Origin
-from pipeline.steps.recalibration.redrawn_facts import compare_lines
-from pipeline.steps.recalibration.redrawn_run import FIGURE, described, held_episodes
+from pipeline.steps.recalibration import recalibration_origin
+from pipeline.steps.recalibration.recalibrating import recalibrated
+from pipeline.steps.recalibration.recalibration_facts import compare_thresholds
+from pipeline.steps.recalibration.recalibration_origin import RecalibrationOrigin
+from pipeline.steps.recalibration.recalibration_run import FIGURE, described, held_episodes
 from pipeline.steps.records import record_threshold
-from pipeline.steps.training.gating import Judged, log_verdict, settle
+from pipeline.steps.training.gating import JudgedCandidate, log_verdict, settle
 
 log = structlog.get_logger()
 
@@ -47,14 +47,14 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
             the one whose line was redrawn.
     """
     candidate = from_json(Candidate, payload)
-    spec, origin = redrawing.origin_of(candidate)
+    spec, origin = recalibration_origin.origin_of(candidate)
     lineage.note_read(candidate.uri)
-    here, result = settings.load(), redrawn(candidate)
+    here, result = settings.load(), recalibrated(candidate)
     client, champion = connect(here), live.champion(candidate.detector)
     if champion.version.run_id != candidate.run_id:
         _refuse_other_champion(champion.version.number, origin)
-    facts, replayed = compare_lines(candidate, result, champion)
-    verdict = decide_redrawn(facts, Limits(spec.gate, spec.recalibration))
+    facts, replayed = compare_thresholds(candidate, result, champion)
+    verdict = decide_recalibrated(facts, RecalibrationLimits(spec.gate, spec.recalibration))
     with staged.pulled(candidate, staged.BUNDLE) as folder:
         bundle = load_bundle(folder)
         version = versions.register(
@@ -66,8 +66,8 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         )
     log_context.bind_version(version.number)
     lineage.note_model(spec.name, version.number, written=True)
-    card = redrawn_card(
-        RedrawnCard(
+    card = recalibration_card(
+        RecalibrationCard(
             detector=spec.name,
             gate=verdict,
             result=result,
@@ -78,15 +78,15 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
             labels=origin.window.labels,
             accepted=facts.accepted,
             held=held_episodes(spec, origin, result),
-            picture=Reference("The window", _image(candidate)),
-            links=(Reference("Run", pages.inside_mlflow(candidate.page)),),
+            picture=Link("The window", _image(candidate)),
+            links=(Link("Run", pages.inside_mlflow(candidate.page)),),
         )
     )
     log_verdict(candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(origin, verdict, page))
     window = (origin.window.first_day, origin.window.last_day)
-    judged = Judged(
+    judged = JudgedCandidate(
         candidate=replace(candidate, page=page),
         version=version.number,
         passed=verdict.passed,
@@ -111,7 +111,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
     return to_json(judged) | {"page": page}
 
 
-def _refuse_other_champion(number: int, origin: Origin) -> None:
+def _refuse_other_champion(number: int, origin: RecalibrationOrigin) -> None:
     if number != origin.window.champion:
         msg = (
             f"The line of version {origin.window.drawn_from} was redrawn while version "
@@ -132,7 +132,7 @@ def _reason(verdict: GateVerdict, accepted: str, result: Recalibrated) -> str:
     return " ".join((verdict.reason, *mends))
 
 
-def _note(origin: Origin, verdict: GateVerdict, page: str) -> str:
+def _note(origin: RecalibrationOrigin, verdict: GateVerdict, page: str) -> str:
     word = "Passed" if verdict.passed else "Rejected"
     return "\n\n".join(
         (
@@ -144,14 +144,14 @@ def _note(origin: Origin, verdict: GateVerdict, page: str) -> str:
 
 
 def _image(candidate: Candidate) -> str:
-    return pages.artifact_image(candidate.run_id, f"{redrawing.RECALIBRATION}/{FIGURE}")
+    return pages.artifact_image(candidate.run_id, f"{recalibration_origin.RECALIBRATION}/{FIGURE}")
 
 
 def _tags(
     candidate: Candidate,
     spec: DetectorSpec,
     bundle: Bundle,
-    origin: Origin,
+    origin: RecalibrationOrigin,
     verdict: GateVerdict,
 ) -> dict[str, str]:
     lineage = bundle.description.lineage
@@ -163,7 +163,7 @@ def _tags(
         "drawn_from": str(origin.window.drawn_from),
         "telemetry_version": str(origin.window.telemetry_version),
         "detector": spec.name,
-        tags.KIND: redrawing.KIND,
+        tags.KIND: recalibration_origin.KIND,
         tags.WEIGHTS_OF: str(network),
         "candidate": candidate.name,
         "bundle_sha256": bundle.digest,

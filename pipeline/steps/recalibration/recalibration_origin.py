@@ -32,7 +32,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True)
-class RedrawnOn:
+class RecalibrationWindow:
     """Where the rows of a rolling window came from; part of the bundle's provenance.
 
     Attributes:
@@ -68,23 +68,23 @@ class RedrawnOn:
 
 
 @dataclass(frozen=True)
-class Origin:
+class RecalibrationOrigin:
     """What a redrawn line is made of, pinned when it starts."""
 
     spec: dict[str, Any]
-    window: RedrawnOn
+    window: RecalibrationWindow
     code: str
     acceptance: Acceptance | None
 
 
-def name_of(origin: Origin) -> str:
+def name_of(origin: RecalibrationOrigin) -> str:
     """A name that two redrawn lines share only if all their input is the same."""
     content = {**to_json(origin), "window": given(origin.window)}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{origin.window.as_of}-redrawn-{digest[:8]}"
 
 
-def given(window: RedrawnOn) -> dict[str, Any]:
+def given(window: RecalibrationWindow) -> dict[str, Any]:
     """What decides a redrawn line, and stays the same when a month is run again.
 
     Table versions and the champion do not decide it; the rows and the line that is redrawn do.
@@ -93,14 +93,14 @@ def given(window: RedrawnOn) -> dict[str, Any]:
     return {name: value for name, value in to_json(window).items() if name not in happened}
 
 
-def stage(candidate: Candidate, origin: Origin, rows: pd.DataFrame) -> Candidate:
+def stage(candidate: Candidate, origin: RecalibrationOrigin, rows: pd.DataFrame) -> Candidate:
     """The candidate with its origin and its rows kept beside its folders."""
     return staged.stage_table(staged.stage_origin(candidate, origin), ROWS, rows)
 
 
-def origin_of(candidate: Candidate) -> tuple[DetectorSpec, Origin]:
+def origin_of(candidate: Candidate) -> tuple[DetectorSpec, RecalibrationOrigin]:
     """The detector as it was when the recalibration started, and all else that it is made of."""
-    origin = staged.staged_origin(candidate, Origin)
+    origin = staged.staged_origin(candidate, RecalibrationOrigin)
     return DetectorSpec.model_validate(origin.spec), origin
 
 
@@ -138,7 +138,9 @@ def anchor_of(bundle: Bundle) -> Anchor:
     return Anchor(bundle.threshold, quantiles["0.5"], day, moved=day)
 
 
-def lineage_of(bundle: Bundle, origin: Origin, anchor: Anchor, counts: dict[str, int]) -> Lineage:
+def lineage_of(
+    bundle: Bundle, origin: RecalibrationOrigin, anchor: Anchor, counts: dict[str, int]
+) -> Lineage:
     """The lineage of a line redrawn from that of `bundle`."""
     parent = bundle.description.lineage
     return Lineage(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class DrawnThreshold:
+class ThresholdEstimate:
     """The line between normal and anomalous: a row is flagged when `score > value`.
 
     Attributes:

@@ -15,13 +15,13 @@ from pipeline.recalibration import Recalibrated, WindowRows
 from pipeline.records import to_json
 from pipeline.registry import pages, runs, tags
 from pipeline.registry.connection import Client, connect
-from pipeline.report.figures.redrawn import WindowPicture, redrawn_window
-from pipeline.report.redrawn_card import HeldEpisode
+from pipeline.report.figures.recalibration import WindowPicture, recalibration_window
+from pipeline.report.recalibration_card import HeldEpisode
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.operation.incidents import incidents_between
-from pipeline.steps.recalibration import redrawing
-from pipeline.steps.recalibration.redrawing import Origin
+from pipeline.steps.recalibration import recalibration_origin
+from pipeline.steps.recalibration.recalibration_origin import RecalibrationOrigin
 from pipeline.steps.recalibration.scored_window import window_rows
 
 FIGURE = "window.png"
@@ -30,8 +30,8 @@ FIGURE = "window.png"
 def open_run(
     candidate: Candidate,
     spec: DetectorSpec,
-    origin: Origin,
-    parent: Live,
+    origin: RecalibrationOrigin,
+    parent: LoadedVersion,
     result: Recalibrated,
     *,
     run: str,
@@ -40,7 +40,7 @@ def open_run(
     here = settings.load()
     client = connect(here)
     about = runs.job_tags(candidate.detector, run) | {
-        tags.KIND: redrawing.KIND,
+        tags.KIND: recalibration_origin.KIND,
         tags.WEIGHTS_OF: str(tags.weights_of(parent.version)),
     }
     opened = runs.find_or_start(
@@ -55,14 +55,14 @@ def open_run(
     runs.describe(client, run_id, f"**Not judged yet.** {described(origin)}")
     runs.log_parameters(client, run_id, _parameters(spec, origin))
     runs.log_metrics(client, run_id, _metrics(result))
-    rows = window_rows(redrawing.rows_of(candidate), spec)
+    rows = window_rows(recalibration_origin.rows_of(candidate), spec)
     held = held_episodes(spec, origin, result)
     _log_evidence(client, found, rows, result, parent.bundle.threshold, held)
     return found
 
 
 def held_episodes(
-    spec: DetectorSpec, origin: Origin, result: Recalibrated
+    spec: DetectorSpec, origin: RecalibrationOrigin, result: Recalibrated
 ) -> tuple[HeldEpisode, ...]:
     """The episodes held back, with the features that their incident blames."""
     window = origin.window
@@ -71,7 +71,7 @@ def held_episodes(
     return tuple(_with_features(episode, known) for episode in result.held)
 
 
-def described(origin: Origin) -> str:
+def described(origin: RecalibrationOrigin) -> str:
     """What a redrawn line is, for the description of its run."""
     window = origin.window
     return (
@@ -80,14 +80,16 @@ def described(origin: Origin) -> str:
     )
 
 
-def _parameters(spec: DetectorSpec, origin: Origin) -> dict[str, object]:
+def _parameters(spec: DetectorSpec, origin: RecalibrationOrigin) -> dict[str, object]:
     sections = {"recalibration": spec.recalibration, "threshold": spec.threshold}
     settled = {
         f"{section}.{key}": value
         for section, model in sections.items()
         for key, value in model.model_dump(mode="json").items()
     }
-    window = {f"data.{key}": value for key, value in redrawing.given(origin.window).items()}
+    window = {
+        f"data.{key}": value for key, value in recalibration_origin.given(origin.window).items()
+    }
     accepted = origin.acceptance
     return {
         **settled,
@@ -124,10 +126,10 @@ def _log_evidence(
         held=result.held,
     )
     with tempfile.TemporaryDirectory() as scratch:
-        (Path(scratch) / FIGURE).write_bytes(redrawn_window(picture))
+        (Path(scratch) / FIGURE).write_bytes(recalibration_window(picture))
         told = [to_json(episode) for episode in held]
         (Path(scratch) / "held.json").write_text(json.dumps(told, indent=1))
-        folder = redrawing.RECALIBRATION
+        folder = recalibration_origin.RECALIBRATION
         staging.push(Path(scratch), candidate.folder(folder))
         runs.log_folder(client, candidate.run_id, Path(scratch), folder)
 

@@ -27,7 +27,7 @@ _FEWEST_WINDOWS = 10
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingWindows:
     """Windows of a train block, and what is known of all its rows.
 
     Attributes:
@@ -50,7 +50,7 @@ class Material:
         return None if self.time_ns is None else (self.time_ns.max() - self.time_ns) / 1e9
 
 
-def material_of(block: Block, schema: Schema, model: Model) -> Material:
+def training_windows_of(block: Block, schema: Schema, model: Model) -> TrainingWindows:
     """Windows to train on, windows to validate on, scaler and ranges of all their rows.
 
     Raises:
@@ -79,7 +79,7 @@ def material_of(block: Block, schema: Schema, model: Model) -> Material:
             "split.training_days), or shorten window.length."
         )
         raise DataError(msg)
-    return Material(
+    return TrainingWindows(
         train=train.rows,
         validation=validation.rows,
         time_ns=None if lines[0] is None else lines[0].time_ns[train.end],

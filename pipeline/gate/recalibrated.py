@@ -22,7 +22,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class RedrawnFacts:
+class RecalibrationFacts:
     """What was measured on a redrawn line and on the live one, over the same window.
 
     Attributes:
@@ -63,14 +63,14 @@ class RedrawnFacts:
 
 
 @dataclass(frozen=True)
-class Limits:
+class RecalibrationLimits:
     """The two sections of a detector file that the checks go by."""
 
     gate: Gate
     recalibration: Recalibration
 
 
-def enough_rows(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+def enough_rows(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
     """Do enough independent rows stand behind the line?"""
     least = limits.gate.minimum_calibration_rows
     return CheckResult(
@@ -84,22 +84,22 @@ def enough_rows(facts: RedrawnFacts, limits: Limits) -> CheckResult:
     )
 
 
-def step_bound(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+def step_bound(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
     """Has the line moved further in one step than chance and habit explain?"""
     return _bound("step", facts.step, limits.recalibration.maximum_step, facts)
 
 
-def total_bound(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+def total_bound(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
     """Has the line moved too far since its training, in however small steps?"""
     return _bound("total", facts.total, limits.recalibration.maximum_total, facts)
 
 
-def creep_bound(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+def creep_bound(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
     """Do ordinary scores grow month by month, so that a line that follows hides a slow fault?"""
     return _bound("creep", facts.growth, limits.recalibration.maximum_growth, facts)
 
 
-def alert_budget(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+def alert_budget(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
     """How many more alerts a day would people get? One alert over the window is granted."""
     ratio = limits.gate.alert_rate_ratio
     allowed = ratio * (facts.champion_alerts_per_day + 1 / max(1, facts.days))
@@ -114,7 +114,7 @@ def alert_budget(facts: RedrawnFacts, limits: Limits) -> CheckResult:
     )
 
 
-def incident_museum(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+def confirmed_incidents(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
     """Are the past confirmed incidents that the live line catches still caught?"""
     before = set(facts.champion_caught)
     lost = sorted(before - set(facts.caught))
@@ -144,7 +144,7 @@ def incident_museum(facts: RedrawnFacts, limits: Limits) -> CheckResult:
     )
 
 
-def fault_size(facts: RedrawnFacts, limits: Limits) -> CheckResult:
+def fault_size(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
     """Are faults still caught at about the size at which the live line begins to see them?"""
     if not facts.fault_size and not facts.champion_fault_size:
         return CheckResult(
@@ -170,24 +170,24 @@ def fault_size(facts: RedrawnFacts, limits: Limits) -> CheckResult:
     )
 
 
-CHECKS: dict[str, Callable[[RedrawnFacts, Limits], CheckResult]] = {
+CHECKS: dict[str, Callable[[RecalibrationFacts, RecalibrationLimits], CheckResult]] = {
     "enough_rows": enough_rows,
     "step_bound": step_bound,
     "total_bound": total_bound,
     "creep_bound": creep_bound,
     "alert_budget": alert_budget,
-    "incident_museum": incident_museum,
+    "incident_museum": confirmed_incidents,
     "fault_size": fault_size,
 }
 """The questions by name, in the order that a reviewer reads them."""
 
 
-def decide_redrawn(facts: RedrawnFacts, limits: Limits) -> GateVerdict:
+def decide_recalibrated(facts: RecalibrationFacts, limits: RecalibrationLimits) -> GateVerdict:
     """Ask every check, also after one failed."""
     return conclude(tuple(check(facts, limits) for check in CHECKS.values()), facts.champion)
 
 
-def _bound(name: str, value: float, limit: float, facts: RedrawnFacts) -> CheckResult:
+def _bound(name: str, value: float, limit: float, facts: RecalibrationFacts) -> CheckResult:
     crossed = next((stop for stop in facts.stops if stop.name == name), None)
     reason = "Within the bound, or no more than chance explains."
     if crossed:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pipeline.config.threshold import Threshold
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds import hill, method_of
 from pipeline.detector.thresholds.coverage import least_rows, rate_interval
 from pipeline.errors import CalibrationError
@@ -50,9 +50,9 @@ def highest(score: Vector, weight: Vector, alpha: float) -> float:
     return math.inf if allowed < 0 else height(score[kept], weight[kept], allowed)
 
 
-def draw_weighted(
+def estimate_weighted(
     score: Vector, weight: Vector, config: Threshold, *, n_effective: float
-) -> DrawnThreshold:
+) -> ThresholdEstimate:
     """The line of finite scores with weights above 0, shapes (n,), worth `n_effective` rows.
 
     Raises:
@@ -61,7 +61,7 @@ def draw_weighted(
     _refuse_labelled(config)
     total, least = float(weight.sum()), max(config.minimum_rows, least_rows(config.alpha))
     if config.method == "hill" or (total < least and config.small_sample == "hill"):
-        return hill.draw(
+        return hill.estimate(
             score[weight > _LIKELY],
             alpha=config.alpha,
             n_effective=n_effective,
@@ -78,7 +78,7 @@ def draw_weighted(
         alike = unweighted(score, weight)
         return method_of(config)(alike, alpha=config.alpha, n_effective=n_effective)
     allowed = allowance(weight, config.alpha)
-    return DrawnThreshold(
+    return ThresholdEstimate(
         value=height(score, weight, allowed),
         method="conformal",
         alpha=config.alpha,

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.cli.stored import Stored, batches, taken
-from pipeline.data.sampling import draw_rows, draw_stretches, stretch_ns
+from pipeline.cli.stored import Stored, batches, rows_by_number
+from pipeline.data.sampling import sample_rows, sample_stretches, stretch_ns
 from pipeline.detector.frames import utc_of
 from pipeline.errors import DataError
 
@@ -17,7 +17,7 @@ _LEAST_WINDOWS = 20
 """Windows that a stretch is long enough for: each costs its first rows, which end no window."""
 
 
-def drawn(
+def sampled(
     source: Stored, columns: list[str], time: str | None, *, most: int, seed: int, window_ns: int
 ) -> pa.Table:
     """At most `most` rows of `source`, in their order; the same ones however the files are cut.
@@ -26,8 +26,8 @@ def drawn(
         DataError: a time is absent, or no stretch of time is small enough.
     """
     if time is None:
-        return taken(source, columns, draw_rows(source.rows, most, seed))
-    return taken(source, columns, _in_stretches(source, time, most, seed, window_ns))
+        return rows_by_number(source, columns, sample_rows(source.rows, most, seed))
+    return rows_by_number(source, columns, _in_stretches(source, time, most, seed, window_ns))
 
 
 def few_times(source: Stored, time: str, limit: int) -> bool:
@@ -54,7 +54,7 @@ def _in_stretches(
     rows = np.zeros(last // length - first // length + 1, dtype=np.int64)
     for moments in _moments(source, time):
         rows += np.bincount(moments // length - first // length, minlength=len(rows))
-    chosen = draw_stretches(rows, most, seed)
+    chosen = sample_stretches(rows, most, seed)
     if not rows[chosen].sum():
         msg = (
             f"No stretch of {length / 1e9:,.0f} s has {most:,} rows or fewer, so none can be "

@@ -36,14 +36,14 @@ _ROUNDING = 1e-6  # the reference keeps scores in float32
 
 
 @dataclass(frozen=True)
-class Limits:
+class ThresholdRange:
     """Where a line may lie, ends included."""
 
     low: float
     high: float
 
 
-def refuse_line(description: Description, reference: NDArray[np.floating]) -> None:
+def refuse_threshold(description: Description, reference: NDArray[np.floating]) -> None:
     """Let a line pass that the scores of the calibration can have drawn.
 
     `reference` are the scores of the reference, shape (n,), at least one.
@@ -52,7 +52,7 @@ def refuse_line(description: Description, reference: NDArray[np.floating]) -> No
         BundleError: the line, or the range that it was drawn in, lies elsewhere.
     """
     _refuse_other_range(description, reference)
-    line, limits = description.threshold, limits_of(description, reference)
+    line, limits = description.threshold, threshold_range_of(description, reference)
     if not limits.low <= line.value <= limits.high:
         msg = (
             f"{DESCRIPTION_FILE}: threshold.value is {line.value:g}; a line that {line.method[:40]}"
@@ -63,7 +63,7 @@ def refuse_line(description: Description, reference: NDArray[np.floating]) -> No
         raise BundleError(msg)
 
 
-def limits_of(description: Description, reference: NDArray[np.floating]) -> Limits:
+def threshold_range_of(description: Description, reference: NDArray[np.floating]) -> ThresholdRange:
     """Where the line of `description` may lie."""
     summary, line = description.calibration, description.threshold
     extrapolates = line.method in EXTRAPOLATING
@@ -75,7 +75,7 @@ def limits_of(description: Description, reference: NDArray[np.floating]) -> Limi
         low, high = 0.0, greatest * (BEYOND if extrapolates else UNSURE)
     if line.method != "cost_weighted":
         low = max(low, summary.quantiles["0.5"] / BEYOND)
-    return Limits(low, high)
+    return ThresholdRange(low, high)
 
 
 def _refuse_other_range(description: Description, reference: NDArray[np.floating]) -> None:

@@ -20,15 +20,15 @@ from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.timeline import timeline
-from pipeline.data.window import Manifest
+from pipeline.data.window import WindowManifest
 from pipeline.tables import Table, days_in
 
 REACH = timedelta(days=365)
 """Bounds what is read; older incidents were judged a year long."""
 
 
-def read_museum(
-    root: str, spec: DetectorSpec, window: Manifest, *, without: Collection[date]
+def read_confirmed_incidents(
+    root: str, spec: DetectorSpec, window: WindowManifest, *, without: Collection[date]
 ) -> pd.DataFrame:
     """Telemetry of the days of the last year that hold a confirmed incident, in order of time.
 

@@ -20,7 +20,7 @@ MOST_FEATURES = 20
 
 
 @dataclass(frozen=True)
-class Ingested:
+class IngestedReading:
     """A day as the latest attempt to ingest it left it.
 
     Attributes:
@@ -35,7 +35,7 @@ class Ingested:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredReading:
     """A day's scores by the champion, and the line that they were held against.
 
     Attributes:
@@ -62,7 +62,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Moved:
+class SeriesDrift:
     """The drift test of one feature: KS distance D and q, the corrected chance of it."""
 
     feature: str
@@ -71,7 +71,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Drifted:
+class DriftReading:
     """How far a day lies from the reference.
 
     Attributes:
@@ -80,19 +80,19 @@ class Drifted:
         latent: distance of the day's reconstructions (`pipeline.drift.latent`); None: no rows.
     """
 
-    moved: tuple[Moved, ...]
+    moved: tuple[SeriesDrift, ...]
     latent: float | None
 
 
 @dataclass(frozen=True)
-class Trained:
+class FitReading:
     """How long the newest fit took, wall time in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveReading:
     """What is live.
 
     Attributes:
@@ -109,14 +109,14 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Trust:
+class LedgerReading:
     """How many things are not as the ledger says."""
 
     faults: int
 
 
 @dataclass(frozen=True)
-class Standing:
+class OpenItemsReading:
     """What is open, as `status` tells it.
 
     Attributes:
@@ -134,16 +134,24 @@ class Standing:
     last: date | None
 
 
-Content = Ingested | Scored | Drifted | Trained | Live | Trust | Standing
+Content = (
+    IngestedReading
+    | ScoredReading
+    | DriftReading
+    | FitReading
+    | LiveReading
+    | LedgerReading
+    | OpenItemsReading
+)
 
 _KINDS: Mapping[Topic, TypeAdapter[Any]] = {
-    "ingested": TypeAdapter(Ingested),
-    "scored": TypeAdapter(Scored),
-    "drifted": TypeAdapter(Drifted),
-    "trained": TypeAdapter(Trained),
-    "live": TypeAdapter(Live),
-    "trust": TypeAdapter(Trust),
-    "standing": TypeAdapter(Standing),
+    "ingested": TypeAdapter(IngestedReading),
+    "scored": TypeAdapter(ScoredReading),
+    "drifted": TypeAdapter(DriftReading),
+    "trained": TypeAdapter(FitReading),
+    "live": TypeAdapter(LiveReading),
+    "trust": TypeAdapter(LedgerReading),
+    "standing": TypeAdapter(OpenItemsReading),
 }
 TOPICS = tuple(_KINDS)
 

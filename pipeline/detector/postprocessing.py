@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Finish:
+class ScorePostprocessing:
     """What is done to scores after the graph; part of the calibration, stored in the bundle.
 
     Attributes:
@@ -46,12 +46,12 @@ class Finish:
         return self.rows > 1 or (self.contexts is not None and self.contexts.by != "column")
 
 
-UNCHANGED = Finish()
+UNCHANGED = ScorePostprocessing()
 """Scores as the graph gives them."""
 
 
 @dataclass(frozen=True)
-class Finished:
+class PostprocessedScores:
     """Scores of n rows, ready to be compared with the line.
 
     Attributes:
@@ -65,15 +65,15 @@ class Finished:
     known: Mask
 
 
-def finish(
+def postprocess(
     score: NDArray[np.floating],
     error: NDArray[np.float32],
     rows: Rows,
     line: Timeline | None,
-    how: Finish,
+    how: ScorePostprocessing,
     *,
     runs: Runs | None = None,
-) -> Finished:
+) -> PostprocessedScores:
     """Smoothed within unbroken runs, then divided by the factors of their contexts.
 
     Args:
@@ -88,13 +88,13 @@ def finish(
         DataError: the rows have no time, and `how` needs it.
     """
     if how == UNCHANGED:
-        return Finished(score.astype(np.float64), error, np.ones(len(score), dtype=bool))
+        return PostprocessedScores(score.astype(np.float64), error, np.ones(len(score), dtype=bool))
     both, known = _finished(np.column_stack([score, error]), rows, line, how, runs)
-    return Finished(both[:, 0], both[:, 1:].astype(np.float32), known)
+    return PostprocessedScores(both[:, 0], both[:, 1:].astype(np.float32), known)
 
 
-def finish_parts(
-    parts: NDArray[np.float64], rows: Rows, line: Timeline | None, how: Finish
+def postprocess_parts(
+    parts: NDArray[np.float64], rows: Rows, line: Timeline | None, how: ScorePostprocessing
 ) -> NDArray[np.float64]:
     """As `finish`, for any parts of scores, shape (n, parts)."""
     return parts if how == UNCHANGED else _finished(parts, rows, line, how, None)[0]
@@ -121,7 +121,7 @@ def _finished(
     parts: NDArray[np.float64],
     rows: Rows,
     line: Timeline | None,
-    how: Finish,
+    how: ScorePostprocessing,
     runs: Runs | None,
 ) -> tuple[NDArray[np.float64], Mask]:
     known = np.ones(len(parts), dtype=bool)

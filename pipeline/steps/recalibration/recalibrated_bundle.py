@@ -20,21 +20,21 @@ from pipeline.detector.calibration import score_quantiles
 from pipeline.detector.description import Provenance
 from pipeline.detector.frames import feature_values
 from pipeline.detector.lineage import Lineage
-from pipeline.detector.reference import Reference, draw_reference
+from pipeline.detector.reference import Reference, sample_reference
 from pipeline.errors import DataError
 from pipeline.provenance import code_version, lock_hash
 from pipeline.recalibration import Recalibrated
 from pipeline.records import to_json
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.recalibration import redrawing
-from pipeline.steps.recalibration.redrawing import RedrawnOn
+from pipeline.steps.recalibration import recalibration_origin
+from pipeline.steps.recalibration.recalibration_origin import RecalibrationWindow
 from pipeline.steps.recalibration.scored_window import line_of
 from pipeline.tables import Table
 
 _LEAST = float(np.finfo(np.float32).tiny)
 
 
-def write_redrawn(
+def write_recalibrated(
     candidate: Candidate, parent: Bundle, result: Recalibrated, lineage: Lineage, folder: Path
 ) -> str:
     """Write the bundle into `folder`; its digest.
@@ -42,8 +42,8 @@ def write_redrawn(
     What a feature's error usually is stays as the training measured it: it belongs to the weights,
     and the blame for an incident should not change from one month to the next.
     """
-    spec, origin = redrawing.origin_of(candidate)
-    rows = redrawing.rows_of(candidate)
+    spec, origin = recalibration_origin.origin_of(candidate)
+    rows = recalibration_origin.rows_of(candidate)
     kept = result.weight > 0
     used, line = rows[kept], subset(line_of(rows, spec), kept)
     score = used["score"].to_numpy(np.float64)
@@ -71,7 +71,7 @@ def write_redrawn(
 
 
 def _reference(
-    used: pd.DataFrame, parent: Bundle, spec: DetectorSpec, window: RedrawnOn
+    used: pd.DataFrame, parent: Bundle, spec: DetectorSpec, window: RecalibrationWindow
 ) -> Reference:
     """A sample of the rows that the line was drawn from, with their features.
 
@@ -96,4 +96,4 @@ def _reference(
         raise DataError(msg)
     score = found["score of the row"].to_numpy(np.float32)
     named = found.rename(columns={value: name for name, value in key.items()})
-    return draw_reference(feature_values(found, parent.schema), score, line_of(named, spec))
+    return sample_reference(feature_values(found, parent.schema), score, line_of(named, spec))

@@ -9,40 +9,40 @@ import numpy as np
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
+from pipeline.data.confirmed_incidents import REACH
 from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT
 from pipeline.data.labels import labels_as_of
-from pipeline.data.museum import REACH
 from pipeline.data.timeline import Episode, episodes, subset
 from pipeline.detector.bundle import Bundle
 from pipeline.evaluation.injection import Trial, inject, minimum_detectable
 from pipeline.evaluation.metrics import alerts
 from pipeline.evaluation.replay import Replay, Replayed, replay
-from pipeline.gate.redrawn import RedrawnFacts
+from pipeline.gate.recalibrated import RecalibrationFacts
 from pipeline.recalibration import Recalibrated
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.live import Live
-from pipeline.steps.operation.basis import columns_of
-from pipeline.steps.recalibration import redrawing
-from pipeline.steps.recalibration.redrawing import Origin
+from pipeline.steps.live import LoadedVersion
+from pipeline.steps.operation.scoring_inputs import columns_of
+from pipeline.steps.recalibration import recalibration_origin
+from pipeline.steps.recalibration.recalibration_origin import RecalibrationOrigin
 from pipeline.steps.recalibration.scored_window import line_of, midnight, read_window, window_rows
 from pipeline.steps.versions import same_weights
 from pipeline.tables import Table
 
 
-def compare_lines(
-    candidate: Candidate, result: Recalibrated, champion: Live
-) -> tuple[RedrawnFacts, Replay]:
+def compare_thresholds(
+    candidate: Candidate, result: Recalibrated, champion: LoadedVersion
+) -> tuple[RecalibrationFacts, Replay]:
     """The redrawn line of `candidate` and that of `champion`, measured on the same rows."""
-    spec, origin = redrawing.origin_of(candidate)
-    rows = window_rows(redrawing.rows_of(candidate), spec)
+    spec, origin = recalibration_origin.origin_of(candidate)
+    rows = window_rows(recalibration_origin.rows_of(candidate), spec)
     judged = ~rows.excluded
     line, score = subset(rows.line, judged), rows.score[judged]
     new, old = result.threshold.value, champion.bundle.threshold
     days = max(1, line.days)
     museum = _confirmed_incidents(spec, origin, champion)
     accepted = origin.acceptance
-    facts = RedrawnFacts(
+    facts = RecalibrationFacts(
         champion=champion.version.number,
         rows=result.threshold.n,
         rows_effective=result.threshold.n_effective,
@@ -66,7 +66,7 @@ def compare_lines(
 
 
 def _confirmed_incidents(
-    spec: DetectorSpec, origin: Origin, champion: Live
+    spec: DetectorSpec, origin: RecalibrationOrigin, champion: LoadedVersion
 ) -> tuple[tuple[str, float], ...]:
     """Name and highest score of each incident of the last year that a person has confirmed."""
     here, as_of = settings.load(), origin.window.as_of
@@ -97,7 +97,9 @@ def _validated(spec: DetectorSpec, first: date, as_of: date, wanted: set[date]) 
     return [day for day in held if first <= day < as_of and day in wanted]
 
 
-def _fault_size(champion: Live, threshold: float, spec: DetectorSpec) -> dict[str, float | None]:
+def _fault_size(
+    champion: LoadedVersion, threshold: float, spec: DetectorSpec
+) -> dict[str, float | None]:
     """Smallest injected fault that is caught with `threshold`; the champion's network scores."""
     bundle: Bundle = champion.bundle
     reference = bundle.trained_reference()

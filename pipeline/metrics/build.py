@@ -12,27 +12,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.attempts import Attempt
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.drift import SCORE, DriftVerdict
 from pipeline.ledger import Decision
-from pipeline.metrics.reading import MOST_FEATURES, Drifted, Ingested, Live, Moved, Scored
+from pipeline.metrics.readings import (
+    MOST_FEATURES,
+    DriftReading,
+    IngestedReading,
+    LiveReading,
+    ScoredReading,
+    SeriesDrift,
+)
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 
-def ingested(attempt: Attempt) -> Ingested:
+def ingested(attempt: Attempt) -> IngestedReading:
     """What an attempt did; the rules of all features together."""
     rejected: Counter[str] = Counter()
     for rule, rows in (attempt.rules or {}).items():
         rejected[rule.partition(":")[0]] += rows
-    return Ingested(attempt.accepted, dict(rejected), _finite(attempt.completeness))
+    return IngestedReading(attempt.accepted, dict(rejected), _finite(attempt.completeness))
 
 
-def scored(scores: NDArray[np.float64], flags: int, line: DrawnThreshold) -> Scored:
+def scored(scores: NDArray[np.float64], flags: int, line: ThresholdEstimate) -> ScoredReading:
     """The scores of a day's rows, NaN where a row has none, and how many cross the line."""
     known = scores[np.isfinite(scores)]
     levels = np.quantile(known, QUANTILES) if len(known) else ()
-    return Scored(
+    return ScoredReading(
         rows=len(known),
         flags=flags,
         quantiles={f"{q:g}": float(at) for q, at in zip(QUANTILES, levels, strict=False)},
@@ -45,18 +52,18 @@ def scored(scores: NDArray[np.float64], flags: int, line: DrawnThreshold) -> Sco
     )
 
 
-def drifted(verdict: DriftVerdict, latent: float | None) -> Drifted:
+def drifted(verdict: DriftVerdict, latent: float | None) -> DriftReading:
     """The score's test and those of the features that moved furthest."""
-    tests = [Moved(each.feature, each.distance, each.q) for each in verdict.results]
+    tests = [SeriesDrift(each.feature, each.distance, each.q) for each in verdict.results]
     score = [each for each in tests if each.feature == SCORE]
     others = sorted(
         (each for each in tests if each.feature != SCORE),
         key=lambda each: (-each.distance, each.feature),
     )
-    return Drifted((*score, *others[:MOST_FEATURES]), _finite(latent))
+    return DriftReading((*score, *others[:MOST_FEATURES]), _finite(latent))
 
 
-def live(changes: Sequence[Decision], lines: Sequence[Mapping[str, Any]]) -> Live | None:
+def live(changes: Sequence[Decision], lines: Sequence[Mapping[str, Any]]) -> LiveReading | None:
     """What the newest of `changes` made live; None: nothing ever was.
 
     `lines` are rows of the table `thresholds`, one a version.
@@ -67,7 +74,7 @@ def live(changes: Sequence[Decision], lines: Sequence[Mapping[str, Any]]) -> Liv
     line = by_version.get(newest.version)
     # Who trained it: itself, unless only its line was redrawn.
     weights = by_version.get(int(line["weights_of"])) if line is not None else None
-    return Live(
+    return LiveReading(
         version=newest.version,
         promoted_at=datetime.fromisoformat(newest.decided_at),
         drawn_at=_moment(line),

@@ -12,12 +12,11 @@ from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Recalibration
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
-from pipeline.detector.drawn import DrawnThreshold
+from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
 from pipeline.recalibration.bounds import moves, stale, stops
 from pipeline.recalibration.clusters import longest_normal, sustained
 from pipeline.recalibration.levels import Levels, levels, months
-from pipeline.recalibration.line import draw_weighted, highest
 from pipeline.recalibration.records import (
     STATUSES,
     Anchor,
@@ -25,6 +24,7 @@ from pipeline.recalibration.records import (
     Scores,
     WindowRows,
 )
+from pipeline.recalibration.weighted_threshold import estimate_weighted, highest
 from pipeline.recalibration.weights import HELD, Weights, statuses, weights
 
 _ROUNDS = 3  # after which line and held clusters agree: measured, a fourth moves it by < 0.1 %
@@ -42,7 +42,7 @@ def recalibrate(
     rows: WindowRows,
     reference_score: NDArray[np.floating],
     reference_line: Timeline | None,
-    current: DrawnThreshold,
+    current: ThresholdEstimate,
     anchor: Anchor,
     config: Recalibration,
     threshold: Threshold,
@@ -120,7 +120,9 @@ def _held(rows: WindowRows, status: NDArray[np.int8], config: Recalibration) -> 
     return tuple(sorted(found, key=lambda episode: -len(episode.rows)))
 
 
-def _drawn(score: Scores, counts: Weights, found: Levels, threshold: Threshold) -> DrawnThreshold:
+def _drawn(
+    score: Scores, counts: Weights, found: Levels, threshold: Threshold
+) -> ThresholdEstimate:
     """The line, its rows worth what chance leaves of them.
 
     Neighbours are alike, weights unequal (Kish), and the share of normal flags is a sample's:
@@ -132,7 +134,9 @@ def _drawn(score: Scores, counts: Weights, found: Levels, threshold: Threshold) 
     kish = total**2 / max(float((counts.weight**2).sum()), 1.0)
     binomial = threshold.alpha * (1 - threshold.alpha)
     error = binomial / max(kish * found.worth, 1.0) + counts.variance / total**2
-    return draw_weighted(score[kept], counts.weight[kept], threshold, n_effective=binomial / error)
+    return estimate_weighted(
+        score[kept], counts.weight[kept], threshold, n_effective=binomial / error
+    )
 
 
 def _longest(

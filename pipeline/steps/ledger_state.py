@@ -15,7 +15,7 @@ import structlog
 
 from pipeline import ledger, table_append, tables
 from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
-from pipeline.ledger import Decision, Entry, Head, Standing, heads, keyring
+from pipeline.ledger import Decision, Entry, Head, LiveState, heads, keyring
 from pipeline.ledger.proof import UNSIGNED
 from pipeline.registry import tags
 from pipeline.registry.versions import Version
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Book:
+class LedgerState:
     """A detector's ledger as it was read.
 
     Attributes:
@@ -55,9 +55,9 @@ class Book:
         return ledger.head_of(self.last)
 
     @property
-    def live(self) -> Standing | None:
+    def live(self) -> LiveState | None:
         """What is live; None: nothing."""
-        return ledger.standing(self.entries)
+        return ledger.live_state(self.entries)
 
     @property
     def changes(self) -> tuple[Decision, ...]:
@@ -69,16 +69,16 @@ class Book:
         return ledger.digest_of(self.entries, version)
 
 
-def read(here: Settings, detector: str) -> Book:
+def read(here: Settings, detector: str) -> LedgerState:
     """The ledger as it lies there, not proven."""
     table = Table(here.storage, detector, "ledger")
     version = tables.current_version(table)
     if version is None:
-        return Book(detector, (), None)
+        return LedgerState(detector, (), None)
     rows = tables.read(table, version=version)
     ordered = rows.sort_values("sequence", kind="stable").to_dict("records")
     entries = [_entry(detector, place, row) for place, row in enumerate(ordered)]
-    return Book(detector, tuple(entries), version)
+    return LedgerState(detector, tuple(entries), version)
 
 
 def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
@@ -93,7 +93,7 @@ def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
         raise UnprovenLedger(msg) from error
 
 
-def proven(here: Settings, detector: str, versions: Iterable[Version] = ()) -> Book:
+def verified(here: Settings, detector: str, versions: Iterable[Version] = ()) -> LedgerState:
     """The ledger, if it is what was written; `versions` as for `fault`.
 
     Raises:
@@ -101,7 +101,7 @@ def proven(here: Settings, detector: str, versions: Iterable[Version] = ()) -> B
         OutageError: the store or Postgres does not answer.
     """
     book = read(here, detector)
-    refuse_unproven(book, fault(here, book, versions))
+    refuse_unverified(book, fault(here, book, versions))
     return book
 
 
@@ -144,7 +144,7 @@ def on_version(number: int) -> str:
 
 
 def fault(
-    here: Settings, book: Book, versions: Iterable[Version] = (), *, keys_lost: bool = False
+    here: Settings, book: LedgerState, versions: Iterable[Version] = (), *, keys_lost: bool = False
 ) -> str:
     """What is wrong with `book`, one sentence; empty: it holds.
 
@@ -168,7 +168,7 @@ def _fault_of(
     return ledger.fault_of(detector, entries, trusted, known, people)
 
 
-def refuse_unproven(book: Book, found: str) -> None:
+def refuse_unverified(book: LedgerState, found: str) -> None:
     """Return if nothing was `found` to be wrong.
 
     Raises:
@@ -192,7 +192,7 @@ def refuse_unproven(book: Book, found: str) -> None:
     raise UnprovenLedger(msg)
 
 
-def append(here: Settings, book: Book, decision: Decision) -> Book:
+def append(here: Settings, book: LedgerState, decision: Decision) -> LedgerState:
     """`book` with `decision` behind its head, written and signed; its heads are for the caller.
 
     Raises:
@@ -206,7 +206,7 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
     for _ in range(_TRIES):
         entry = ledger.chain(decision, book.last, key)
         # Before it is written: an entry of a key that was replaced would stop everything.
-        refuse_unproven(book, _fault_of(here, book.detector, (*book.entries, entry), {}))
+        refuse_unverified(book, _fault_of(here, book.detector, (*book.entries, entry), {}))
         try:
             version = table_append.append_behind(
                 table, [{"date": day, **ledger.to_row(entry)}], book.version
@@ -219,7 +219,7 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
                 break
             book = now  # housekeeping made its files one, and decided nothing
             continue
-        return Book(book.detector, (*book.entries, entry), version)
+        return LedgerState(book.detector, (*book.entries, entry), version)
     msg = (
         f"Another decision about {book.detector} came first, so version {decision.version} was not "
         "moved. Run the DAG again, so that it compares with what is live."
@@ -227,7 +227,7 @@ def append(here: Settings, book: Book, decision: Decision) -> Book:
     raise PromotionConflict(msg)
 
 
-def keep_head(here: Settings, book: Book, *, shorter: bool = False) -> None:
+def keep_head(here: Settings, book: LedgerState, *, shorter: bool = False) -> None:
     """Keep the head in Postgres, if there is one; `shorter`: even instead of a longer one."""
     if here.database is not None:
         key = keyring.signer(here, "ledger")
@@ -235,6 +235,6 @@ def keep_head(here: Settings, book: Book, *, shorter: bool = False) -> None:
         heads.keep(url, book.detector, book.head, key, shorter=shorter)
 
 
-def head_text(here: Settings, book: Book) -> str:
+def head_text(here: Settings, book: LedgerState) -> str:
     """The head as the tag of a version keeps it."""
     return heads.as_text(book.detector, book.head, keyring.signer(here, "ledger"))

@@ -16,13 +16,20 @@ from pipeline.config import DetectorSpec
 from pipeline.data.attempts import Attempt
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
-from pipeline.metrics import store, taking
-from pipeline.metrics.reading import Drifted, Reading, Scored, Standing, Trained, Trust
+from pipeline.metrics import build, store
+from pipeline.metrics.readings import (
+    DriftReading,
+    FitReading,
+    LedgerReading,
+    OpenItemsReading,
+    Reading,
+    ScoredReading,
+)
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
-from pipeline.steps import book
+from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
@@ -37,23 +44,21 @@ def ingested(spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime) 
     To find out what is open takes a second of a detector with a year of days.
     """
     name = spec.name
-    readings = [
-        Reading(name, "ingested", each.day, now, taking.ingested(each)) for each in attempts
-    ]
+    readings = [Reading(name, "ingested", each.day, now, build.ingested(each)) for each in attempts]
     follows = any(each.standing == "validated" for each in attempts)
     _keep(readings if follows else [*readings, *_standing(spec)])
 
 
-def taken(scored: DayScores, judge: Live) -> Scored | None:
+def scored_reading(scored: DayScores, judge: LoadedVersion) -> ScoredReading | None:
     """What there is to say of a day's scores by the champion; None of a day without rows."""
     if not scored.rows:
         return None
     scores = scored.scores["score"].slice(0, scored.rows)  # the champion's come first
     line = judge.bundle.description.threshold
-    return taking.scored(scores.to_numpy().astype("f8"), scored.flags, line)
+    return build.scored(scores.to_numpy().astype("f8"), scored.flags, line)
 
 
-def scored(spec: DetectorSpec, days: Mapping[date, Scored | None], *, now: datetime) -> None:
+def scored(spec: DetectorSpec, days: Mapping[date, ScoredReading | None], *, now: datetime) -> None:
     """Record days that were scored, what is live, and what is open then.
 
     `now` is a time before the scores were read or made: who read them later knows better.
@@ -64,7 +69,7 @@ def scored(spec: DetectorSpec, days: Mapping[date, Scored | None], *, now: datet
 
 def drifted(
     spec: DetectorSpec,
-    judge: Live,
+    judge: LoadedVersion,
     verdicts: Mapping[tuple[date, Period], DriftVerdict | None],
     rows: Seen | None,
     *,
@@ -80,16 +85,16 @@ def drifted(
     readings = []
     for day in sorted({day for day, _ in verdicts}):
         verdict = verdicts.get((day, "week")) or verdicts.get((day, "day"))
-        content: Drifted | None = None
+        content: DriftReading | None = None
         if verdict is not None and rows is not None:
-            content = taking.drifted(verdict, latent_distance(judge.bundle, rows.between(day, day)))
+            content = build.drifted(verdict, latent_distance(judge.bundle, rows.between(day, day)))
         readings.append(Reading(spec.name, "drifted", day, now, content))
     _keep(readings)
 
 
 def trained(detector: str, seconds: float, *, now: datetime) -> None:
     """Record how long a fit took."""
-    _keep([Reading(detector, "trained", now.astimezone(UTC).date(), now, Trained(seconds))])
+    _keep([Reading(detector, "trained", now.astimezone(UTC).date(), now, FitReading(seconds))])
 
 
 def went_live(detector: str) -> None:
@@ -97,12 +102,12 @@ def went_live(detector: str) -> None:
     _keep([*_live(detector), *_trust(detector)])
 
 
-def distrusted(detector: str) -> None:
+def ledger_checked(detector: str) -> None:
     """Record what is not as the ledger says, after scoring has refused it."""
     _keep(_trust(detector))
 
 
-def standing(detector: str) -> None:
+def open_items(detector: str) -> None:
     """Record what is open, after somebody has answered."""
     if settings.load().database is None:
         return
@@ -124,7 +129,7 @@ def _standing(spec: DetectorSpec) -> list[Reading]:
     if here.database is None:
         return []
     points = open_points(spec, root=here.storage, now=now)
-    content = Standing(
+    content = OpenItemsReading(
         incidents=len(points.incidents),
         labels=points.labels_waiting,
         muted=len(points.muted),
@@ -138,7 +143,7 @@ def _live(detector: str) -> list[Reading]:
     here, now = settings.load(), datetime.now(UTC)
     if here.database is None:
         return []
-    content = taking.live(book.read(here, detector).changes, _lines(here, detector))
+    content = build.live(ledger_state.read(here, detector).changes, _lines(here, detector))
     return [Reading(detector, "live", now.date(), now, content)] if content else []
 
 
@@ -150,7 +155,7 @@ def _trust(detector: str) -> list[Reading]:
     if here.database is None:
         return []
     found = len(faults_of(here, connect(here), detector))
-    return [Reading(detector, "trust", now.date(), now, Trust(found))]
+    return [Reading(detector, "trust", now.date(), now, LedgerReading(found))]
 
 
 def _lines(here: Settings, detector: str) -> list[dict[str, object]]:

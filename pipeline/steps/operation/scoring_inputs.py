@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline import lineage, log_context, settings, tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.attempts import OnRecord, on_record
-from pipeline.data.decisions import Decision, decisions_as_of
+from pipeline.data.decisions import ChannelDecision, decisions_as_of
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.fits import lost_days, told, unfit_of
 from pipeline.data.meaning import Misfit
@@ -27,7 +27,7 @@ from pipeline.incidents.judging import fitted_columns
 from pipeline.registry import promotion
 from pipeline.shifts import lookback
 from pipeline.steps import live, meaning
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
 
@@ -42,7 +42,7 @@ _GAP = 1.5  # cadences at most between two rows of one window; see `pipeline.dat
 
 
 @dataclass(frozen=True)
-class Judges:
+class ScoringBundles:
     """Who scores: the champion, and the challenger in its shadow.
 
     Attributes:
@@ -51,8 +51,8 @@ class Judges:
         remark: why it cannot be read; empty otherwise. It costs the shadow, never the scores.
     """
 
-    champion: Live
-    challenger: Live | None
+    champion: LoadedVersion
+    challenger: LoadedVersion | None
     remark: str
 
     @property
@@ -66,13 +66,13 @@ class Judges:
         return self.challenger.version.number if self.challenger else None
 
     @property
-    def bundles(self) -> tuple[Live, ...]:
+    def bundles(self) -> tuple[LoadedVersion, ...]:
         """Those there are."""
         return (self.champion, *([self.challenger] if self.challenger else []))
 
 
 @dataclass(frozen=True)
-class DayBasis:
+class DayInputs:
     """One day's input.
 
     Attributes:
@@ -98,7 +98,7 @@ class DayBasis:
 
 
 @dataclass(frozen=True)
-class Basis:
+class ScoringInputs:
     """The input of several days.
 
     Attributes:
@@ -108,13 +108,13 @@ class Basis:
         days: by day, in order.
     """
 
-    judges: Judges
-    decisions: tuple[Decision, ...]
+    judges: ScoringBundles
+    decisions: tuple[ChannelDecision, ...]
     telemetry: int | None
-    days: dict[date, DayBasis]
+    days: dict[date, DayInputs]
 
 
-def judges_of(detector: str) -> Judges | None:
+def scoring_bundles_of(detector: str) -> ScoringBundles | None:
     """Who scores now; None while nothing is live."""
     champion = live.champion_or_none(detector)
     if champion is None:
@@ -126,14 +126,16 @@ def judges_of(detector: str) -> Judges | None:
     if challenger is not None and challenger.version.number == champion.version.number:
         challenger = None  # somebody set the alias by hand: the champion needs no shadow
     log_context.bind_version(champion.version.number)
-    judges = Judges(champion, challenger, remark)
+    judges = ScoringBundles(champion, challenger, remark)
     lineage.note_model(detector, champion.version.number, alias=promotion.CHAMPION)
     if judges.shadow is not None:
         lineage.note_model(detector, judges.shadow, alias=promotion.CHALLENGER)
     return judges
 
 
-def basis_of(spec: DetectorSpec, days: Sequence[date], judges: Judges) -> Basis:
+def scoring_inputs_of(
+    spec: DetectorSpec, days: Sequence[date], judges: ScoringBundles
+) -> ScoringInputs:
     """The input of `days`, as the tables hold it now.
 
     Rows that do not mean what the champion needs are no input, neither of their own day, whose
@@ -157,8 +159,8 @@ def basis_of(spec: DetectorSpec, days: Sequence[date], judges: Judges) -> Basis:
         frame, own, rows = _cut(telemetry, start, span)
         misfit = telemetry.misfits.get(day, "")
         judgement = _judgement(spec, judges, known)
-        found[day] = DayBasis(day, frame, own, misfit, rows, judgement)
-    return Basis(judges, decisions, version, found)
+        found[day] = DayInputs(day, frame, own, misfit, rows, judgement)
+    return ScoringInputs(judges, decisions, version, found)
 
 
 def telemetry_version(spec: DetectorSpec) -> int | None:
@@ -166,7 +168,7 @@ def telemetry_version(spec: DetectorSpec) -> int | None:
     return tables.current_version(Table(settings.load().storage, spec.name, "telemetry"))
 
 
-def lookback_of(spec: DetectorSpec, judges: Judges) -> timedelta:
+def lookback_of(spec: DetectorSpec, judges: ScoringBundles) -> timedelta:
     """How far before a row its answer may reach; at most a day.
 
     A window and a smoothed score reach over rows before their own, and each of these looks back
@@ -179,7 +181,7 @@ def lookback_of(spec: DetectorSpec, judges: Judges) -> timedelta:
     return min(max(spans), _ONE_DAY)
 
 
-def columns_of(judge: Live) -> Columns:
+def columns_of(judge: LoadedVersion) -> Columns:
     """The columns that a bundle was fitted with, whatever the detector file says by now.
 
     Raises:
@@ -205,7 +207,7 @@ class _Telemetry:
 def _telemetry(
     spec: DetectorSpec,
     days: Sequence[date],
-    judges: Judges,
+    judges: ScoringBundles,
     version: int | None,
     record: OnRecord,
 ) -> _Telemetry:
@@ -239,7 +241,7 @@ def _telemetry(
 
 
 def _without_a_key(
-    rows: pa.Table, key: Sequence[str], champion: Live, known: Collection[date]
+    rows: pa.Table, key: Sequence[str], champion: LoadedVersion, known: Collection[date]
 ) -> dict[date, str]:
     """Days that an earlier release ingested under other names of time and machine, and why."""
     found: dict[date, str] = {}
@@ -279,7 +281,9 @@ def _cut(telemetry: _Telemetry, start: datetime, span: timedelta) -> tuple[pd.Da
     return telemetry.frame.iloc[first:end], int(end - begin), name
 
 
-def _judgement(spec: DetectorSpec, judges: Judges, decisions: Sequence[Decision]) -> str:
+def _judgement(
+    spec: DetectorSpec, judges: ScoringBundles, decisions: Sequence[ChannelDecision]
+) -> str:
     content = {
         "method": _METHOD,
         "bundles": [[judge.version.number, judge.bundle.digest] for judge in judges.bundles],

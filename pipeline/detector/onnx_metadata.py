@@ -16,12 +16,12 @@ _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2  # field numbers in onnx.proto: ModelPr
 _WITH_LENGTH = 2  # protobuf's wire type of texts and messages
 
 
-def marks_of(family: str, loss: str) -> dict[str, str]:
+def metadata_of(family: str, loss: str) -> dict[str, str]:
     """The metadata of a graph."""
     return {_FAMILY: family, _LOSS: loss}
 
 
-def marked(graph: bytes, marks: Mapping[str, str]) -> bytes:
+def with_metadata(graph: bytes, marks: Mapping[str, str]) -> bytes:
     """The serialised `graph` with `marks` as metadata.
 
     A protobuf message grows by fields put behind it, so neither the package onnx nor a second
@@ -34,7 +34,7 @@ def marked(graph: bytes, marks: Mapping[str, str]) -> bytes:
     return graph + b"".join(_field(_METADATA_PROPS, entry) for entry in entries)
 
 
-def refuse_other_marks(facts: Facts, marks: Mapping[str, str]) -> None:
+def refuse_other_metadata(facts: Facts, marks: Mapping[str, str]) -> None:
     """Let a graph pass that is of the family and the loss that the facts tell of.
 
     Raises:

@@ -56,7 +56,7 @@ class WindowPicture:
     held: tuple[Episode, ...]
 
 
-def redrawn_window(picture: WindowPicture) -> bytes:
+def recalibration_window(picture: WindowPicture) -> bytes:
     """Scores by time in units of the live line, one panel an entity, coloured by status."""
     shown = picture.line.names[:MOST]
     move = picture.new / picture.old - 1

@@ -22,7 +22,7 @@ from pipeline.settings import Settings
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
-from pipeline.steps.live import Live
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.operation.drift_table import standing_verdict
 from pipeline.tables import Table
 
@@ -67,7 +67,9 @@ def ask(detector: str, day: str, *, action: Ask, run: str, now: datetime) -> dic
     }
 
 
-def _reason(spec: DetectorSpec, here: Settings, champion: Live, day: date, action: Ask) -> str:
+def _reason(
+    spec: DetectorSpec, here: Settings, champion: LoadedVersion, day: date, action: Ask
+) -> str:
     """Why `action` is called for; empty when it is not."""
     if regime := _regime(spec, here, champion, day):
         return regime if action == "retrain" else ""  # a new line would only hide it
@@ -80,7 +82,7 @@ def _reason(spec: DetectorSpec, here: Settings, champion: Live, day: date, actio
     return f"{week.kind}: {week.reason}" if _CALLS_FOR.get(week.kind) == action else ""
 
 
-def _regime(spec: DetectorSpec, here: Settings, champion: Live, day: date) -> str:
+def _regime(spec: DetectorSpec, here: Settings, champion: LoadedVersion, day: date) -> str:
     """The sentence about an incident of `day` that says the plant is in a new regime."""
     rows = tables.read(
         Table(here.storage, spec.name, "incidents"),

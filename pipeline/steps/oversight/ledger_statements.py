@@ -18,16 +18,16 @@ from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
-from pipeline.steps import book, measuring
-from pipeline.steps.book import Book
+from pipeline.steps import ledger_state, metrics_hooks
 from pipeline.steps.going_live.champion import keep_heads, settle
+from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
 from pipeline.tables import Table
 
 log = structlog.get_logger()
 
 
-def adopt(detector: str, *, who: str, why: str) -> Book:
+def adopt(detector: str, *, who: str, why: str) -> LedgerState:
     """Vouch for entries and answers that nobody has signed, and for the bundles of their versions.
 
     That is how a ledger of an earlier release is signed, or one whose keys are lost for good. The
@@ -41,10 +41,10 @@ def adopt(detector: str, *, who: str, why: str) -> Book:
     here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
-        held = book.read(here, detector)
+        held = ledger_state.read(here, detector)
         every = versions.every(client, detector)
-        strange = book.kept(here, detector, every).strange
-        if held.entries and (strange or book.fault(here, held, every)):
+        strange = ledger_state.kept(here, detector, every).strange
+        if held.entries and (strange or ledger_state.fault(here, held, every)):
             decision = _about(held, "adoption", who, why, {"bundles": _bundles(client, held)})
             held = _said(here, client, held, decision, every, keys_lost=True)
         for table in _answers_of(here, detector):
@@ -61,7 +61,7 @@ def unsigned_answers(detector: str) -> list[str]:
     ]
 
 
-def restored(detector: str, *, who: str, why: str) -> Book:
+def restored(detector: str, *, who: str, why: str) -> LedgerState:
     """Vouch that an older ledger is the right one: it came back from a backup.
 
     Raises:
@@ -70,16 +70,16 @@ def restored(detector: str, *, who: str, why: str) -> Book:
     here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
-        held = book.read(here, detector)
+        held = ledger_state.read(here, detector)
         every = versions.every(client, detector)
-        heads = book.kept(here, detector, every).heads.values()
+        heads = ledger_state.kept(here, detector, every).heads.values()
         newer = [head for head in heads if not _is_of(held, head)]
         replaced = {"instead_of": [[head.length, head.hash] for head in newer]}
         decision = _about(held, "restoration", who, why, replaced)
         return _said(here, client, held, decision, every, shorter=True)
 
 
-def withdraw(detector: str, *, who: str, why: str) -> Book:
+def withdraw(detector: str, *, who: str, why: str) -> LedgerState:
     """Say that nothing is live any more: the next candidate is judged against nothing.
 
     Raises:
@@ -89,7 +89,7 @@ def withdraw(detector: str, *, who: str, why: str) -> Book:
     here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
-        held = book.proven(here, detector)
+        held = ledger_state.verified(here, detector)
         if held.live is None:
             msg = f"Nothing is live of {detector}, so there is nothing to withdraw."
             raise DataError(msg)
@@ -99,14 +99,14 @@ def withdraw(detector: str, *, who: str, why: str) -> Book:
             replaced=held.live.version,
             bundle_sha256="",
         )
-        made = book.append(here, held, decision)
-        book.keep_head(here, made)
+        made = ledger_state.append(here, held, decision)
+        ledger_state.keep_head(here, made)
         promotion.point_at_nothing(client, detector)
-    measuring.distrusted(detector)
+    metrics_hooks.ledger_checked(detector)
     return made
 
 
-def rotated(detector: str, *, who: str, why: str) -> Book:
+def rotated(detector: str, *, who: str, why: str) -> LedgerState:
     """Begin to sign with the newest key: what an older one signs from now on does not count.
 
     Raises:
@@ -115,48 +115,52 @@ def rotated(detector: str, *, who: str, why: str) -> Book:
     here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
-        held = book.proven(here, detector)
+        held = ledger_state.verified(here, detector)
         key = keyring.signer(here, "ledger").public.id
         decision = _about(held, "rotation", who, why, {"key": key})
         return _said(here, client, held, decision, versions.every(client, detector))
 
 
-def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> Book:
+def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> LedgerState:
     """As `restored`, while nothing but the lake is there: heads that came back with it fit it.
 
     Raises:
         UnprovenLedger: the ledger does not hold.
     """
-    held = book.read(here, detector)
+    held = ledger_state.read(here, detector)
     if not held.entries:
         return held
     decision = _about(held, "restoration", who, why, {"instead_of": []})
-    return book.append(here, held, decision)
+    return ledger_state.append(here, held, decision)
 
 
 def _said(
     here: Settings,
     client: Client,
-    held: Book,
+    held: LedgerState,
     decision: Decision,
     every: tuple[Version, ...],
     *,
     keys_lost: bool = False,
     shorter: bool = False,
-) -> Book:
+) -> LedgerState:
     """Append what was said, if the ledger holds with it; aliases follow."""
     key = keyring.signer(here, "ledger")
     would_be = replace(held, entries=(*held.entries, ledger.chain(decision, held.last, key)))
-    book.refuse_unproven(held, book.fault(here, would_be, every, keys_lost=keys_lost))
-    made = book.append(here, held, decision)
+    ledger_state.refuse_unverified(
+        held, ledger_state.fault(here, would_be, every, keys_lost=keys_lost)
+    )
+    made = ledger_state.append(here, held, decision)
     keep_heads(here, client, made, shorter=shorter or keys_lost)
     settle(here, client, made.detector)
-    measuring.distrusted(made.detector)
+    metrics_hooks.ledger_checked(made.detector)
     log.info("ledger_vouched_for", detector=made.detector, action=decision.action)
     return made
 
 
-def _about(held: Book, action: Action, who: str, why: str, evidence: dict[str, Any]) -> Decision:
+def _about(
+    held: LedgerState, action: Action, who: str, why: str, evidence: dict[str, Any]
+) -> Decision:
     """A decision about the ledger; what is live stays live."""
     if not why.strip():
         msg = f"The {action} of a ledger needs a reason, one sentence: add --reason."
@@ -177,7 +181,7 @@ def _about(held: Book, action: Action, who: str, why: str, evidence: dict[str, A
     )
 
 
-def _bundles(client: Client, held: Book) -> dict[str, str]:
+def _bundles(client: Client, held: LedgerState) -> dict[str, str]:
     """Digests of the bundles that were ever live and are still there, by version."""
     numbers = sorted({decision.version for decision in held.changes})
     there = (versions.by_number(client, held.detector, number) for number in numbers)
@@ -199,7 +203,7 @@ def _answers_of(here: Settings, detector: str) -> tuple[Table, ...]:
     return Table(here.storage, detector, "labels"), Table(here.storage, detector, "decisions")
 
 
-def _is_of(held: Book, head: Head) -> bool:
+def _is_of(held: LedgerState, head: Head) -> bool:
     return len(held.entries) >= head.length > 0 and (
         held.entries[head.length - 1].hash == head.hash
     )

@@ -23,14 +23,14 @@ Reconstruct = Callable[[torch.Tensor], torch.Tensor]
 """Scaled windows (n, inputs), NaN where absent, to what the network expects; same shape."""
 
 
-class Agreed(NamedTuple):
+class MaskedOutput(NamedTuple):
     """Output of shape (members, n, inputs) and rows (n, inputs) that agree where one is absent."""
 
     output: torch.Tensor
     rows: torch.Tensor
 
 
-class Holes(nn.Module):
+class MissingValues(nn.Module):
     """Scores of rows with absent values; `judged` is for each of d features, windows of L rows."""
 
     judged: torch.Tensor
@@ -54,25 +54,25 @@ class Holes(nn.Module):
         return whole * (self.judged.sum() / known.clamp(min=1))
 
 
-def holes_of(schema: Schema) -> Holes | None:
+def missing_values_of(schema: Schema) -> MissingValues | None:
     """How absent values are left out of the scores of a detector; None where there are none."""
-    return Holes(schema.judged, window=schema.window) if schema.takes_missing else None
+    return MissingValues(schema.judged, window=schema.window) if schema.takes_missing else None
 
 
-def agreed(loss: nn.Module, scaled: torch.Tensor, output: torch.Tensor) -> Agreed:
+def mask_missing(loss: nn.Module, scaled: torch.Tensor, output: torch.Tensor) -> MaskedOutput:
     """Fill absent cells of `scaled` with the members' common guess, and let no member disagree."""
     absent = torch.isnan(scaled)
     common = output.mean(dim=0, keepdim=True)
     guess: torch.Tensor = loss.rebuilt(common)  # type: ignore[operator]  # of every loss
-    return Agreed(torch.where(absent, common, output), torch.where(absent, guess[0], scaled))
+    return MaskedOutput(torch.where(absent, common, output), torch.where(absent, guess[0], scaled))
 
 
-def guessed(reconstruct: Reconstruct, scaled: torch.Tensor) -> torch.Tensor:
+def impute_mean(reconstruct: Reconstruct, scaled: torch.Tensor) -> torch.Tensor:
     """`scaled` with what the network expects in its absent cells."""
     return torch.where(torch.isnan(scaled), _reconstructed(reconstruct, scaled), scaled)
 
 
-def likely(
+def impute_stochastic(
     reconstruct: Reconstruct, scaled: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
     """`scaled` as it may have been: absent cells are a guess plus the residual of another row.
