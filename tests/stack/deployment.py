@@ -9,8 +9,15 @@ from pathlib import Path
 
 from pipeline.settings import REPOSITORY
 
+QUEUED_AGAIN_S = 20
+"""A third of what the file says, so that nobody waits for minutes for tasks to be queued again."""
+
 # Debian's Prometheus takes no pushed metrics.
-_HERE = {"COMPOSE_PROFILES": "", "AIRFLOW_METRICS": "False"}
+_HERE = {
+    "COMPOSE_PROFILES": "",
+    "AIRFLOW_METRICS": "False",
+    "TASK_QUEUED_TIMEOUT": str(QUEUED_AGAIN_S),
+}
 
 
 def write_env(path: Path, own: Mapping[str, str]) -> dict[str, str]:

@@ -42,7 +42,7 @@ def test_the_stack_is_healthy_in_time_and_small(stack: Stack):
     print({name: round(s, 1) for name, s in stack.healthy_after.items()})  # noqa: T201
     print({name: f"{size >> 20} MiB" for name, size in used.items()})  # noqa: T201
     assert stack.restarted == []
-    assert sum(used.values()) < 5 << 30
+    assert sum(used.values()) < 4 << 30
 
 
 def test_a_load_puts_every_day_into_the_tables_on_s3_once(station: CloudStation, loaded):

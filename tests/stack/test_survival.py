@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.plant import ROWS_A_DAY, day_after
 from tests.integration.station import states
+from tests.stack.deployment import QUEUED_AGAIN_S
 from tests.stack.station import CloudStation
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.stack
 
 LOAD = "group.load"
 AGAIN_S = 75.0
-AWAY_S = 230.0  # Airflow gives up what waited three times for a minute, unless it is told not to
+# Airflow, which looks every ten seconds, gives up what has waited three times unless told not to.
+AWAY_S = 3 * (QUEUED_AGAIN_S + 10) + 5.0
 HEALTHY_S = 180.0
 
 
