@@ -50,7 +50,7 @@ class ScoredRows:
 
 
 def score_columns(
-    bundle: Bundle, columns: Mapping[str, NDArray[Any]], line: Timeline | None
+    bundle: Bundle, columns: Mapping[str, NDArray[Any]], timeline: Timeline | None
 ) -> ScoredRows:
     """Score named columns; their order is irrelevant, and others than features are ignored.
 
@@ -59,7 +59,7 @@ def score_columns(
     """
     schema = bundle.schema
     rows = as_rows(columns, schema.features, missing=schema.takes_missing, offsets=schema.offsets)
-    return score_values(bundle, rows, line)
+    return score_values(bundle, rows, timeline)
 
 
 def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
@@ -87,14 +87,14 @@ def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = No
     from pipeline.detector.frames import feature_values, timeline_of
     from pipeline.shifts import left_out
 
-    line = timeline_of(frame, bundle.schema) if bundle.needs_line else None
+    timeline = timeline_of(frame, bundle.schema) if bundle.needs_line else None
     values = feature_values(frame, bundle.schema)
     muted = None if shifted is None else left_out(shifted, values.shape[1])
-    return score_values(bundle, values, line, muted)
+    return score_values(bundle, values, timeline, muted)
 
 
 def score_values(
-    bundle: Bundle, values: Rows, line: Timeline | None, muted: NDArray[np.bool_] | None = None
+    bundle: Bundle, values: Rows, timeline: Timeline | None, muted: NDArray[np.bool_] | None = None
 ) -> ScoredRows:
     """Score feature rows of shape (n, d); `line` may be None unless `bundle.needs_line`.
 
@@ -106,16 +106,16 @@ def score_values(
     if muted is not None:
         neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
         shown = np.where(muted, neutral, values)
-    cut = windows(shown, bundle.schema.window, line)
+    cut = windows(shown, bundle.schema.window, timeline)
     raw = bundle.score(cut.rows)
     own, parts = raw.score.astype(np.float64), raw.error
     if muted is not None:
-        by_row = windows(muted.astype(np.float32), bundle.schema.window, line).rows
+        by_row = windows(muted.astype(np.float32), bundle.schema.window, timeline).rows
         away = np.asarray(by_row.reshape(len(by_row), -1, values.shape[1]).any(axis=1))
         parts, fewer = np.where(away, np.float32(0), parts), away.any(axis=1)
         # A row's sum is its own, whatever rows there are beside it.
         own[fewer] = parts[fewer].sum(axis=1, dtype=np.float64)
-    done = _finished(bundle, cut, own, parts, values, line)
+    done = _finished(bundle, cut, own, parts, values, timeline)
     n = len(values)
     if unknown := int((~done.known).sum()):
         log.warning("contexts_unknown", rows=unknown, of=n, by=bundle.finish.by)
@@ -152,18 +152,18 @@ def _finished(
     score: NDArray[np.float64],
     error: NDArray[np.float32],
     values: Rows,
-    line: Timeline | None,
+    timeline: Timeline | None,
 ) -> PostprocessedScores:
     """The graph's scores as the line is held against them.
 
     `values` are the rows as they were measured: a muted channel still names a context.
     """
-    if line is not None:
+    if timeline is not None:
         from pipeline.data.timeline import subset  # it needs pandas, which single rows do not
 
-        line = subset(line, cut.end)
+        timeline = subset(timeline, cut.end)
     rows = values if bundle.finish.contexts is None else values[cut.end]
-    return postprocess(score, error, rows, line, bundle.finish)
+    return postprocess(score, error, rows, timeline, bundle.finish)
 
 
 def _answers(bundle: Bundle, rows: ScoredRows) -> dict[str, Any]:

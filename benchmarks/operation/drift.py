@@ -158,8 +158,8 @@ def _made(n: int, rho: float, seed: int, *, later: int = 0) -> Sample:
     noise[0] /= np.sqrt(1 - rho**2)
     waves = lfilter([1], [1, -rho], noise, axis=0)
     time = (later * n + np.arange(n)) * _CADENCE_NS
-    line = Timeline(time, np.zeros(n, dtype=np.intp), ("",), _CADENCE_NS)
-    return Sample(line, waves[:, 1:].astype(np.float32), np.exp(waves[:, 0]).astype(np.float32))
+    timeline = Timeline(time, np.zeros(n, dtype=np.intp), ("",), _CADENCE_NS)
+    return Sample(timeline, waves[:, 1:].astype(np.float32), np.exp(waves[:, 0]).astype(np.float32))
 
 
 def _moved(sample: Sample, *, score: float, features: dict[int, float] | None = None) -> Sample:

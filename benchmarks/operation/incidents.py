@@ -24,7 +24,7 @@ from pipeline.data.channels import channels
 from pipeline.data.derive import derive
 from pipeline.data.sources.openoa_wheel import FILE
 from pipeline.data.split import normal_rows, split
-from pipeline.data.timeline import timeline
+from pipeline.data.timeline import timeline_from
 from pipeline.detector.attribution import contributions
 from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
@@ -82,7 +82,7 @@ def _burst(bench: Bench) -> Row:
     frame[columns.entity or ""] = "north"
     judged = judge(bench.bundle, frame, len(frame), limits)
     within = reach(bench.spec.incidents.join, columns)
-    parts = day_parts(judged, timeline(frame, columns), 1, within, within)
+    parts = day_parts(judged, timeline_from(frame, columns), 1, within, within)
     flags, found = int(judged.flagged.sum()), joined(parts, within, within)
     return Row(
         _PART,
@@ -135,7 +135,7 @@ def _trial(bench: Bench) -> Trial:
         scorer=bench.bundle.score,
         threshold=bench.bundle.threshold,
         rows=feature_values(bench.normal, bench.bundle.schema),
-        line=timeline(bench.normal, bench.spec.columns),
+        timeline=timeline_from(bench.normal, bench.spec.columns),
         columns=bench.spec.columns,
         window=bench.bundle.schema.window,
         seed=_SEED,

@@ -22,7 +22,7 @@ from pipeline import settings
 from pipeline.config import Columns, DetectorSpec, Feature, ParquetSource, Schedule, load_detector
 from pipeline.data.sources.openoa_wheel import FILE
 from pipeline.data.split import Block, normal_rows, split
-from pipeline.data.timeline import Mask, episodes, timeline
+from pipeline.data.timeline import Mask, episodes, timeline_from
 from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
 from pipeline.detector.calibration import calibrate
 from pipeline.detector.description import Provenance
@@ -207,7 +207,7 @@ def _both(bundle: Bundle, frame: pd.DataFrame, spec: DetectorSpec) -> tuple[Seen
 def _seen(rows: ScoredRows, frame: pd.DataFrame, spec: DetectorSpec) -> Seen:
     normal = normal_rows(frame, spec.columns)
     incident = frame[str(spec.columns.incident)].to_numpy(dtype=bool)
-    known = [e.rows for e in episodes(incident, timeline(frame, spec.columns))]
+    known = [e.rows for e in episodes(incident, timeline_from(frame, spec.columns))]
     hit = sum(bool(rows.flagged[row].any()) for row in known)
     return Seen(float(rows.flagged[normal].mean()), hit, len(known))
 
@@ -215,7 +215,7 @@ def _seen(rows: ScoredRows, frame: pd.DataFrame, spec: DetectorSpec) -> Seen:
 def _pages(marked: Mask, frame: pd.DataFrame, spec: DetectorSpec) -> int:
     """Episodes as people are told of them: parted by more than `lasting`."""
     join = int(spec.shifts.lasting / spec.columns.cadence)
-    return sum(1 for _ in episodes(marked, timeline(frame, spec.columns), join_rows=join))
+    return sum(1 for _ in episodes(marked, timeline_from(frame, spec.columns), join_rows=join))
 
 
 def _told(shifts: Shifted, frame: pd.DataFrame, spec: DetectorSpec) -> str:

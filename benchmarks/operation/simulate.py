@@ -69,7 +69,7 @@ class Year:
     score: NDArray[np.float64]
     level: NDArray[np.float64]
     anomalous: NDArray[np.bool_]
-    line: Timeline
+    timeline: Timeline
     reference: Reference
     start: float
 
@@ -77,7 +77,7 @@ class Year:
 def made(setting: Setting, rng: np.random.Generator) -> Year:
     """A year and the calibration month before it."""
     n = setting.rows
-    line = _line(setting, 0, MONTHS * n)
+    timeline = _line(setting, 0, MONTHS * n)
     level = np.exp(_log_level(setting))
     anomalous, factor = _anomalies(setting, rng)
     before = _line(setting, -n, n)
@@ -87,7 +87,7 @@ def made(setting: Setting, rng: np.random.Generator) -> Year:
         score=level * factor * np.exp(SIGMA * _waves(rng, MONTHS * n, setting.rho)),
         level=level,
         anomalous=anomalous,
-        line=line,
+        timeline=timeline,
         reference=sample_reference(
             np.zeros((n, 1), dtype=np.float32), calibration.astype(np.float32), before
         ),

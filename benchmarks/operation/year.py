@@ -114,7 +114,7 @@ def _first(year: Year) -> tuple[ThresholdEstimate, Anchor]:
         low_confidence=False,
         note="",
     )
-    first = np.datetime64(int(year.line.time_ns[0]), "ns").astype("datetime64[D]").item()
+    first = np.datetime64(int(year.timeline.time_ns[0]), "ns").astype("datetime64[D]").item()
     day = first - timedelta(days=1)
     return drawn, Anchor(line, 1.0, day, moved=day)
 
@@ -134,7 +134,7 @@ def _score(
         return
     flagged = told.score[here] > line
     cluster = cluster_numbers(
-        flagged, subset(year.line, np.arange(here.start, here.stop)), join_rows=4
+        flagged, subset(year.timeline, np.arange(here.start, here.stop)), join_rows=4
     )
     drawn = rng.random(cluster.max() + 1) < (setting.audit or 0.2)
     rows = np.flatnonzero(flagged)
@@ -157,7 +157,7 @@ def _recalibrated(
 ) -> Recalibrated:
     first = max(0, end - round(config.window_days * setting.rows / 30))
     rows = WindowRows(
-        line=subset(year.line, np.arange(first, end)),
+        timeline=subset(year.timeline, np.arange(first, end)),
         score=told.score[first:end],
         threshold=told.threshold[first:end],
         verdict=told.verdict[first:end],
@@ -165,5 +165,5 @@ def _recalibrated(
         audit=told.audit[first:end],
     )
     return recalibrate(
-        rows, year.reference.score, year.reference.line, current, anchor, config, Threshold()
+        rows, year.reference.score, year.reference.timeline, current, anchor, config, Threshold()
     )

@@ -46,14 +46,14 @@ def play(
         past = Past(
             score=rows.score[seen],
             in_force=in_force[seen],
-            line=subset(rows.line, seen),
+            timeline=subset(rows.timeline, seen),
             current=lines[-1][1],
             at_training=at_training,
             first=first,
             alpha=alpha,
         )
         drawn = policy.redraw(past)
-        in_force[rows.line.time_ns >= nanoseconds(day)] = drawn.value
+        in_force[rows.timeline.time_ns >= nanoseconds(day)] = drawn.value
         lines.append((day, drawn))
     return lines
 
@@ -72,5 +72,5 @@ def nanoseconds(day: date) -> int:
 
 
 def _between(rows: Judged, first: date, end: date) -> NDArray[np.intp]:
-    time_ns = rows.line.time_ns
+    time_ns = rows.timeline.time_ns
     return np.flatnonzero((time_ns >= nanoseconds(first)) & (time_ns < nanoseconds(end)))

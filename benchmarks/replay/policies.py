@@ -47,7 +47,7 @@ class Past:
 
     score: Scores
     in_force: Scores
-    line: Timeline
+    timeline: Timeline
     current: Line
     at_training: Scores
     first: Line
@@ -116,7 +116,7 @@ POLICIES: dict[str, Policy] = {
 
 def _conformal(past: Past, kept: NDArray[np.bool_]) -> Line:
     score = past.score[kept]
-    worth = effective_rows(log_score(score), subset(past.line, kept))
+    worth = effective_rows(log_score(score), subset(past.timeline, kept))
     return line_of(conformal.estimate(score, alpha=past.alpha, n_effective=worth))
 
 

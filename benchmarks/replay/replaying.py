@@ -82,14 +82,14 @@ def _tallies(
             alpha=spec.threshold.alpha,
             window_days=spec.recalibration.window_days,
         )
-        found.append(tally(name, rows, thresholds(lines, rows.line.time_ns), lines, months))
+        found.append(tally(name, rows, thresholds(lines, rows.timeline.time_ns), lines, months))
     return tuple(found)
 
 
 def _own_lines(spec: DetectorSpec, rows: Judged, months: list[tuple[date, date]]) -> list[Drawn]:
     """The line that was live on the first day of each month."""
     known = lines_by_version(spec)
-    firsts = [np.searchsorted(rows.line.time_ns, nanoseconds(first)) for first, _ in months]
+    firsts = [np.searchsorted(rows.timeline.time_ns, nanoseconds(first)) for first, _ in months]
     return [
         (first, known[int(rows.version[row])])
         for (first, _), row in zip(months, firsts, strict=True)

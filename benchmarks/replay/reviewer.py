@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.config import Columns
 from pipeline.data.label import Label, Verdict
 from pipeline.data.split import normal_rows
-from pipeline.data.timeline import episodes, timeline
+from pipeline.data.timeline import episodes, timeline_from
 from pipeline.incidents import Incident
 
 LATE = timedelta(days=7)
@@ -28,7 +28,7 @@ def outage_labels(frame: pd.DataFrame, columns: Columns) -> Iterator[Label]:
     if columns.incident is None:
         return
     marked = frame[columns.incident].to_numpy(dtype=bool)
-    for outage in episodes(marked, timeline(frame, columns)):
+    for outage in episodes(marked, timeline_from(frame, columns)):
         yield _label(outage.start, outage.end, outage.entity, "incident")
 
 
@@ -39,16 +39,16 @@ def answers(
 
     One that touches an outage needs no answer: the label of the outage says which rows it was.
     """
-    line = timeline(frame, columns)
+    timeline = timeline_from(frame, columns)
     normal = normal_rows(frame, columns)
-    order = np.argsort(line.time_ns, kind="stable")
-    time_ns = line.time_ns[order]
-    number = {name: place for place, name in enumerate(line.names)}
+    order = np.argsort(timeline.time_ns, kind="stable")
+    time_ns = timeline.time_ns[order]
+    number = {name: place for place, name in enumerate(timeline.names)}
     for each in incidents:
         begin = np.searchsorted(time_ns, each.start.value, "left")
         end = np.searchsorted(time_ns, each.end.value, "right")
         rows = order[begin:end]
-        own = rows[line.entity[rows] == number.get(each.entity, -1)]
+        own = rows[timeline.entity[rows] == number.get(each.entity, -1)]
         if len(own) and normal[own].all():
             yield _label(each.start, each.end, each.entity, "normal")
 

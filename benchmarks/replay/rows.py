@@ -12,7 +12,7 @@ from benchmarks.replay.policies import Line
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.split import normal_rows
-from pipeline.data.timeline import Timeline, timeline
+from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.tables import Table
 
 
@@ -30,7 +30,7 @@ class Judged:
         incident: during an outage.
     """
 
-    line: Timeline
+    timeline: Timeline
     score: NDArray[np.float64]
     threshold: NDArray[np.float64]
     version: NDArray[np.int64]
@@ -54,7 +54,7 @@ def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
     if columns.entity:
         rows[columns.entity] = rows["entity"]
     return Judged(
-        line=timeline(rows, columns),
+        timeline=timeline_from(rows, columns),
         score=rows["score"].to_numpy(np.float64),
         threshold=rows["threshold"].to_numpy(np.float64),
         version=rows["version"].to_numpy(np.int64),

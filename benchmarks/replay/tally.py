@@ -88,14 +88,14 @@ def tally(
     false = flagged & rows.normal
     outages = [
         (each.start.value, bool(flagged[each.rows].any()))
-        for each in episodes(rows.incident, rows.line)
+        for each in episodes(rows.incident, rows.timeline)
     ]
     counted = []
     for first, last in months:
         begin, end = nanoseconds(first), nanoseconds(last + timedelta(days=1))
-        own = (rows.line.time_ns >= begin) & (rows.line.time_ns < end)
+        own = (rows.timeline.time_ns >= begin) & (rows.timeline.time_ns < end)
         here = [hit for start, hit in outages if begin <= start < end]
-        worst_day, on_worst_day = _worst_day(rows.line.time_ns[own & false])
+        worst_day, on_worst_day = _worst_day(rows.timeline.time_ns[own & false])
         counted.append(
             MonthTally(
                 month=f"{first:%Y-%m}",

@@ -84,8 +84,10 @@ def blocks_of(
 
 
 def _held_out(rows: TrainingData, seed: int, least: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    line = timeline_of(rows.frame, rows.schema)
-    held = hold_out(len(rows.frame), line, every=_EVERY, seed=seed, least=least, most=_MOST_ROWS)
+    timeline = timeline_of(rows.frame, rows.schema)
+    held = hold_out(
+        len(rows.frame), timeline, every=_EVERY, seed=seed, least=least, most=_MOST_ROWS
+    )
     return rows.frame.loc[~held], rows.frame.loc[held]
 
 

@@ -151,9 +151,9 @@ def _meaning(ground: Ground, model: Model, score: Score, limit: float) -> dict[s
 
 
 def _tell(study: Study, limit: float) -> None:
-    from pipeline.tuning.study import lines, noise_of, present
+    from pipeline.tuning.study import noise_of, present, trial_rows
 
-    table, now = lines(study), present(study)
+    table, now = trial_rows(study), present(study)
     print()
     for line in table[:_SHOWN]:
         print(_row(line, limit))

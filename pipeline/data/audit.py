@@ -34,19 +34,19 @@ class Audit:
     proposed_at: datetime
 
 
-def probabilities(line: Timeline, audits: Sequence[Audit]) -> NDArray[np.float64]:
+def probabilities(timeline: Timeline, audits: Sequence[Audit]) -> NDArray[np.float64]:
     """For each row the probability with which its episode was drawn; NaN outside of all, (n,).
 
     Of two audits of one incident that which comes later in `audits` counts: a larger sample was
     drawn since.
     """
-    drawn = np.full(len(line), np.nan)
-    order = np.argsort(line.time_ns, kind="stable")
-    time_ns = line.time_ns[order]
-    number = {name: position for position, name in enumerate(line.names)}
+    drawn = np.full(len(timeline), np.nan)
+    order = np.argsort(timeline.time_ns, kind="stable")
+    time_ns = timeline.time_ns[order]
+    number = {name: position for position, name in enumerate(timeline.names)}
     for audit in audits:
         begin = np.searchsorted(time_ns, pd.Timestamp(audit.start).value, "left")
         end = np.searchsorted(time_ns, pd.Timestamp(audit.end).value, "right")
         rows = order[begin:end]
-        drawn[rows[line.entity[rows] == number.get(audit.entity, -1)]] = audit.probability
+        drawn[rows[timeline.entity[rows] == number.get(audit.entity, -1)]] = audit.probability
     return drawn

@@ -19,7 +19,7 @@ from pipeline.data.fits import fitting
 from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT, verdicts
 from pipeline.data.labels import labels_as_of
-from pipeline.data.timeline import timeline
+from pipeline.data.timeline import timeline_from
 from pipeline.data.window import WindowManifest
 from pipeline.tables import Table, days_in
 
@@ -66,7 +66,7 @@ def read_confirmed_incidents(
     else:
         frame = frame.dropna(subset=list(spec.columns.feature_columns))
     frame = frame.dropna(subset=spec.columns.row_key).reset_index(drop=True)
-    frame[LABEL_COLUMN] = verdicts(timeline(frame, spec.columns), labels)
+    frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
     # A verdict that was taken back leaves days without an incident.
     day = frame[spec.columns.timestamp].dt.date
     shown: pd.DataFrame = frame[day.isin(set(day[frame[LABEL_COLUMN] == INCIDENT]))]

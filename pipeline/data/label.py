@@ -80,21 +80,21 @@ def require_zone(name: str, moment: datetime) -> None:
         raise DataError(msg)
 
 
-def verdicts(line: Timeline, labels: Sequence[Label]) -> NDArray[np.int8]:
+def verdicts(timeline: Timeline, labels: Sequence[Label]) -> NDArray[np.int8]:
     """The latest verdict on each row: NO_VERDICT, INCIDENT or NORMAL, int8 of shape (n,).
 
     Both ends of a span are included. Rows and labels may come in any order.
     """
-    codes = np.full(len(line), NO_VERDICT, dtype=np.int8)
-    order = np.argsort(line.time_ns, kind="stable")
-    time_ns = line.time_ns[order]
-    number = {name: position for position, name in enumerate(line.names)}
+    codes = np.full(len(timeline), NO_VERDICT, dtype=np.int8)
+    order = np.argsort(timeline.time_ns, kind="stable")
+    time_ns = timeline.time_ns[order]
+    number = {name: position for position, name in enumerate(timeline.names)}
     for label in sorted(labels, key=by_age):
         begin = np.searchsorted(time_ns, pd.Timestamp(label.start).value, "left")
         end = np.searchsorted(time_ns, pd.Timestamp(label.end).value, "right")
         rows = order[begin:end]
         if label.entity is not None:
-            rows = rows[line.entity[rows] == number.get(label.entity, -1)]
+            rows = rows[timeline.entity[rows] == number.get(label.entity, -1)]
         codes[rows] = _CODES[label.verdict]
     return codes
 

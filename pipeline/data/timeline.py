@@ -79,7 +79,7 @@ class Episode:
     rows: Indices
 
 
-def timeline(frame: pd.DataFrame, columns: Columns) -> Timeline:
+def timeline_from(frame: pd.DataFrame, columns: Columns) -> Timeline:
     """The timeline of `frame`, by its timestamp and entity columns."""
     held = frame[columns.timestamp]
     if not isinstance(held.dtype, pd.DatetimeTZDtype):
@@ -106,44 +106,46 @@ def machines(frame: pd.DataFrame, column: str | None) -> tuple[Indices, tuple[st
     return kind.codes.astype(np.intp), tuple(str(name) for name in kind.categories)
 
 
-def subset(line: Timeline, kept: Mask | Indices) -> Timeline:
+def subset(timeline: Timeline, kept: Mask | Indices) -> Timeline:
     """The timeline of the kept rows."""
-    return Timeline(line.time_ns[kept], line.entity[kept], line.names, line.cadence_ns)
+    return Timeline(
+        timeline.time_ns[kept], timeline.entity[kept], timeline.names, timeline.cadence_ns
+    )
 
 
-def runs(line: Timeline, *, join_rows: int = 0) -> tuple[Indices, Indices]:
+def runs(timeline: Timeline, *, join_rows: int = 0) -> tuple[Indices, Indices]:
     """Row indices in order of entity and time, and the number of the unbroken run of each.
 
     A run ends where the entity changes or where more than `join_rows` rows are absent.
     """
-    order = line.order
-    reach = (join_rows + _TOLERANCE) * line.cadence_ns
-    breaks = (np.diff(line.time_ns[order]) > reach) | (np.diff(line.entity[order]) != 0)
+    order = timeline.order
+    reach = (join_rows + _TOLERANCE) * timeline.cadence_ns
+    breaks = (np.diff(timeline.time_ns[order]) > reach) | (np.diff(timeline.entity[order]) != 0)
     return order, np.concatenate([[0], np.cumsum(breaks)])[: len(order)].astype(np.intp)
 
 
-def episodes(marked: Mask, line: Timeline, *, join_rows: int = 0) -> Iterator[Episode]:
+def episodes(marked: Mask, timeline: Timeline, *, join_rows: int = 0) -> Iterator[Episode]:
     """The marked rows as episodes; marked rows at most `join_rows` absent rows apart are joined."""
     rows = np.flatnonzero(marked)
     if not len(rows):
         return
-    order, run = runs(subset(line, rows), join_rows=join_rows)
+    order, run = runs(subset(timeline, rows), join_rows=join_rows)
     for members in np.split(rows[order], np.flatnonzero(np.diff(run)) + 1):
         yield Episode(
-            entity=line.names[line.entity[members[0]]],
-            start=pd.Timestamp(line.time_ns[members[0]], tz="UTC"),
-            end=pd.Timestamp(line.time_ns[members[-1]], tz="UTC"),
+            entity=timeline.names[timeline.entity[members[0]]],
+            start=pd.Timestamp(timeline.time_ns[members[0]], tz="UTC"),
+            end=pd.Timestamp(timeline.time_ns[members[-1]], tz="UTC"),
             rows=members,
         )
 
 
-def autocorrelation(values: NDArray[np.floating], line: Timeline) -> float:
+def autocorrelation(values: NDArray[np.floating], timeline: Timeline) -> float:
     """Correlation of a row with the next row of the same run, in [0, 0.999].
 
     0 when it cannot be told from 0: fewer than 30 such pairs (rows already thinned), constant
     values, or less than two standard errors. Otherwise noise alone would cost half of the rows.
     """
-    earlier, later = line.neighbours
+    earlier, later = timeline.neighbours
     if len(earlier) < _FEWEST_PAIRS:
         return 0.0
     former, latter = values[earlier].astype(np.float64), values[later].astype(np.float64)
@@ -156,12 +158,12 @@ def autocorrelation(values: NDArray[np.floating], line: Timeline) -> float:
     return 0.0 if rho < 2 / math.sqrt(len(earlier)) else min(rho, _HIGHEST)
 
 
-def between_entities(values: NDArray[np.floating], line: Timeline) -> float:
+def between_entities(values: NDArray[np.floating], timeline: Timeline) -> float:
     """Correlation of the values of two entities at one time, in [0, 1]: weather, load, season.
 
     0 when fewer than 30 pairs of rows share a time or the values are constant.
     """
-    moment = line.moment
+    moment = timeline.moment
     size = np.bincount(moment)
     pairs = float((size * (size - 1)).sum())
     spread = float(values.std()) if len(values) else 0.0
@@ -172,7 +174,7 @@ def between_entities(values: NDArray[np.floating], line: Timeline) -> float:
     return float(np.clip((total**2 - squares).sum() / pairs, 0.0, 1.0))
 
 
-def effective_rows(values: NDArray[np.floating], line: Timeline) -> float:
+def effective_rows(values: NDArray[np.floating], timeline: Timeline) -> float:
     """How many independent rows tell as much about a share of `values` as these n rows do.
 
     n (1 - rho) / (1 + rho) for the likeness of a row and the next, divided by
@@ -180,12 +182,12 @@ def effective_rows(values: NDArray[np.floating], line: Timeline) -> float:
     """
     if not len(values):
         return 0.0
-    rho = autocorrelation(values, line)
+    rho = autocorrelation(values, timeline)
     alone = max(1.0, len(values) * (1 - rho) / (1 + rho))
-    if len(line.names) == 1:
+    if len(timeline.names) == 1:
         return alone
-    entities = len(values) / len(np.unique(line.time_ns))
-    return max(1.0, alone / (1 + (entities - 1) * between_entities(values, line)))
+    entities = len(values) / len(np.unique(timeline.time_ns))
+    return max(1.0, alone / (1 + (entities - 1) * between_entities(values, timeline)))
 
 
 def thinning_step(rho: float) -> int:
@@ -193,15 +195,15 @@ def thinning_step(rho: float) -> int:
     return math.ceil((1 + rho) / (1 - rho) - 1e-9)
 
 
-def spaced(line: Timeline, step: int) -> Indices:
+def spaced(timeline: Timeline, step: int) -> Indices:
     """The first row of each entity in every span of `step` cadences.
 
     Works by time and not by count, so rows that were thinned before are not thinned twice.
     """
     if step == 1:
-        return np.arange(len(line), dtype=np.intp)
-    order = line.order
-    span = line.time_ns[order] // (step * line.cadence_ns)
+        return np.arange(len(timeline), dtype=np.intp)
+    order = timeline.order
+    span = timeline.time_ns[order] // (step * timeline.cadence_ns)
     fresh = np.ones(len(order), dtype=bool)
-    fresh[1:] = (np.diff(span) != 0) | (np.diff(line.entity[order]) != 0)
+    fresh[1:] = (np.diff(span) != 0) | (np.diff(timeline.entity[order]) != 0)
     return np.sort(order[fresh])

@@ -17,7 +17,7 @@ from pipeline.data.labels import labels_as_of
 from pipeline.data.meaning import meaning_of, spans
 from pipeline.data.spelling import truth
 from pipeline.data.split import labelled_incident, normal_rows
-from pipeline.data.timeline import timeline
+from pipeline.data.timeline import timeline_from
 from pipeline.errors import DataError, TooFewDays
 from pipeline.tables import Table, current_version, days_in, read
 
@@ -110,7 +110,7 @@ def read_training_window(
     midnight = datetime.combine(as_of, time(), UTC)
     labels = labels_as_of(root, spec.name, midnight, first=days[0], last=days[-1])
     if labels:
-        frame[LABEL_COLUMN] = verdicts(timeline(frame, spec.columns), labels)
+        frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
     manifest = replace(
         _manifest(frame, spec, table, version, as_of, days),
         labels=len(labels),

@@ -55,24 +55,24 @@ def calibrate(
     labelled = config.method == "cost_weighted"
     incident = known_incidents(whole, schema) if labelled else np.zeros(len(whole), dtype=bool)
     frame = whole[~incident] if labelled else whole
-    line = timeline_of(frame, schema)
-    held = windows(feature_values(frame, schema), schema.window, line)
-    line = None if line is None else subset(line, held.end)
+    timeline = timeline_of(frame, schema)
+    held = windows(feature_values(frame, schema), schema.window, timeline)
+    timeline = None if timeline is None else subset(timeline, held.end)
     scored = scorer(held.rows)
     refuse_not_finite_scores(scored.score)
     newest = held.rows[:, -len(schema.features) :]
     how = ScorePostprocessing(smoothing.rows)
-    served = postprocess(scored.score, scored.error, newest, line, how)
+    served = postprocess(scored.score, scored.error, newest, timeline, how)
     fair = served.score
     if contexts.by != "none":
         fitted, fair = fit_contexts(
-            served.score, newest, line, contexts, schema.features, alpha=config.alpha
+            served.score, newest, timeline, contexts, schema.features, alpha=config.alpha
         )
         how = ScorePostprocessing(smoothing.rows, fitted)
-        served = postprocess(scored.score, scored.error, newest, line, how)
+        served = postprocess(scored.score, scored.error, newest, timeline, how)
     logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
     least, greatest = float(fair.min()), float(fair.max())
-    worth = float(len(logs)) if line is None else effective_rows(logs, line)
+    worth = float(len(logs)) if timeline is None else effective_rows(logs, timeline)
     if labelled:
         told = labelled_scores(whole, incident, schema, scorer, how, fair)
         refuse_not_finite_scores(told.faulty)
@@ -82,11 +82,11 @@ def calibrate(
     else:
         threshold = estimate_threshold(fair, config, n_effective=worth)
     log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
-    rho = 0.0 if line is None else autocorrelation(logs, line)
+    rho = 0.0 if timeline is None else autocorrelation(logs, timeline)
     return Calibration(
         threshold=threshold,
         summary=_summary(served, rho, (least, greatest)),
-        reference=sample_reference(newest, served.score.astype(np.float32), line),
+        reference=sample_reference(newest, served.score.astype(np.float32), timeline),
         golden=sample_golden(held.rows, scored.score, threshold.value, scorer),
         finish=how,
     )

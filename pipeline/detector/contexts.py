@@ -62,19 +62,19 @@ class Groups(NamedTuple):
 
 
 def factor_of(
-    fitted: ContextFactors, rows: Rows, line: Timeline | None
+    fitted: ContextFactors, rows: Rows, timeline: Timeline | None
 ) -> tuple[NDArray[np.float64], Mask]:
     """The factor of each row, shape (n,), and whether its group was calibrated; else it is 1.
 
     `rows` are the features of each row, shape (n, d).
     """
-    groups = groups_of(fitted.by, fitted.column, rows, line)
+    groups = groups_of(fitted.by, fitted.column, rows, timeline)
     known = np.array([name in fitted.factors for name in groups.names], dtype=bool)
     factor = np.array([fitted.factors.get(name, 1.0) for name in groups.names])
     return factor[groups.code], known[groups.code]
 
 
-def groups_of(by: By, column: int | None, rows: Rows, line: Timeline | None) -> Groups:
+def groups_of(by: By, column: int | None, rows: Rows, timeline: Timeline | None) -> Groups:
     """Who is in which group.
 
     Raises:
@@ -83,15 +83,15 @@ def groups_of(by: By, column: int | None, rows: Rows, line: Timeline | None) -> 
     if by == "column":
         values, code = np.unique(rows[:, column], return_inverse=True)
         return Groups(tuple(f"{value:g}" for value in values), code.astype(np.intp))
-    if line is None:
+    if timeline is None:
         msg = (
             f"contexts.by is {by} and these rows have no time column, which tells their entity and "
             "hour. Name one under schema.timestamp, or set contexts.by to none."
         )
         raise DataError(msg)
     if by == "entity":
-        return Groups(line.names, line.entity)
-    hour = (line.time_ns // _HOUR_NS + _THURSDAY) % _HOURS
+        return Groups(timeline.names, timeline.entity)
+    hour = (timeline.time_ns // _HOUR_NS + _THURSDAY) % _HOURS
     names = tuple(f"{_DAYS[each // 24]} {each % 24:02d}" for each in range(_HOURS))
     return Groups(names, hour.astype(np.intp))
 
@@ -99,7 +99,7 @@ def groups_of(by: By, column: int | None, rows: Rows, line: Timeline | None) -> 
 def fit_contexts(
     scores: NDArray[np.float64],
     rows: Rows,
-    line: Timeline | None,
+    timeline: Timeline | None,
     settings: Contexts,
     features: tuple[str, ...],
     *,
@@ -115,10 +115,10 @@ def fit_contexts(
         CalibrationError: the column has too many values to be a group.
     """
     by, column = _place(settings, features)
-    groups = groups_of(by, column, rows, line)
+    groups = groups_of(by, column, rows, timeline)
     _refuse_many(groups, settings)
-    worth = _worth(scores, groups, line)
-    fold = _folds(len(scores), line)
+    worth = _worth(scores, groups, timeline)
+    fold = _folds(len(scores), timeline)
     seen = np.zeros((len(groups.names), _FOLDS), dtype=bool)
     seen[groups.code, fold] = True
     again = seen.sum(axis=1) > 1
@@ -179,24 +179,24 @@ def _factors(
     return factor
 
 
-def _worth(scores: NDArray[np.float64], groups: Groups, line: Timeline | None) -> float:
+def _worth(scores: NDArray[np.float64], groups: Groups, timeline: Timeline | None) -> float:
     """Independent rows that a row is worth, once the groups' own levels are taken off."""
-    if line is None:
+    if timeline is None:
         return 1.0
     from pipeline.data.timeline import autocorrelation
 
     logs = np.log(np.maximum(scores, _LEAST))
     size = np.maximum(np.bincount(groups.code, minlength=len(groups.names)), 1)
     mean = np.bincount(groups.code, weights=logs, minlength=len(groups.names)) / size
-    rho = autocorrelation(logs - mean[groups.code], line)
+    rho = autocorrelation(logs - mean[groups.code], timeline)
     return (1 - rho) / (1 + rho)
 
 
-def _folds(n: int, line: Timeline | None) -> Indices:
+def _folds(n: int, timeline: Timeline | None) -> Indices:
     """The fold of each row: alternating stretches of time, all entities together."""
-    if line is None:
+    if timeline is None:
         return np.arange(n, dtype=np.intp) % _FOLDS
-    moment = line.moment
+    moment = timeline.moment
     stretch = moment * _STRETCHES // (int(moment.max(initial=0)) + 1)
     folds: Indices = stretch % _FOLDS
     return folds

@@ -16,7 +16,13 @@ _FEWEST_CYCLES = 3
 
 
 def hold_out(
-    n: int, line: Timeline | None, *, every: int, seed: int, least: int = 1, most: int | None = None
+    n: int,
+    timeline: Timeline | None,
+    *,
+    every: int,
+    seed: int,
+    least: int = 1,
+    most: int | None = None,
 ) -> NDArray[np.bool_]:
     """A mask of shape (n,), true for the rows held out: about one in `every`.
 
@@ -24,7 +30,7 @@ def hold_out(
     rows are alike, and a random row's twin would lie on the other side. Without time they are
     drawn at random by `seed`, at most `most`. To reach `least` rows up to half are held out.
     """
-    if line is None:
+    if timeline is None:
         wanted = min(n // every, most or n)
         count = min(max(wanted, least), n // 2)
         mask = np.zeros(n, dtype=bool)
@@ -32,18 +38,18 @@ def hold_out(
         return mask
     mask = np.zeros(n, dtype=bool)
     for cycle in range(every, 1, -1):
-        stretch = _stretches(line, cycle)
+        stretch = _stretches(timeline, cycle)
         mask = np.asarray(stretch % cycle == (2 * cycle) // 3)
         if mask.sum() >= least:
             return mask
     return mask
 
 
-def _stretches(line: Timeline, cycle: int) -> NDArray[np.intp]:
+def _stretches(timeline: Timeline, cycle: int) -> NDArray[np.intp]:
     """Number of the stretch of time that each row lies in: its day, or one of equal parts."""
-    days = np.unique(line.time_ns // _DAY_NS, return_inverse=True)[1]
+    days = np.unique(timeline.time_ns // _DAY_NS, return_inverse=True)[1]
     if days.max(initial=0) + 1 >= _FEWEST_CYCLES * cycle:
         return days.astype(np.intp)
-    moments = np.unique(line.time_ns, return_inverse=True)[1]
+    moments = np.unique(timeline.time_ns, return_inverse=True)[1]
     parts = min(_FEWEST_CYCLES * cycle, int(moments.max(initial=0)) + 1)
     return np.asarray(moments * parts // (moments.max(initial=0) + 1), dtype=np.intp)

@@ -42,15 +42,15 @@ def labelled_scores(
     """
     if not incident.any():
         return LabelledScores(normal, np.zeros(0), np.zeros(0, dtype=np.intp))
-    line = timeline_of(frame, schema)
-    cut = windows(feature_values(frame, schema), schema.window, line)
+    timeline = timeline_of(frame, schema)
+    cut = windows(feature_values(frame, schema), schema.window, timeline)
     scored = scorer(cut.rows)
-    line = None if line is None else subset(line, cut.end)
+    timeline = None if timeline is None else subset(timeline, cut.end)
     newest = cut.rows[:, -len(schema.features) :]
-    score = postprocess(scored.score, scored.error, newest, line, how).score
+    score = postprocess(scored.score, scored.error, newest, timeline, how).score
     faulty = incident[cut.end]
     number = np.arange(len(score), dtype=np.intp)
-    if line is not None:
-        for place, episode in enumerate(episodes(faulty, line)):
+    if timeline is not None:
+        for place, episode in enumerate(episodes(faulty, timeline)):
             number[episode.rows] = place
     return LabelledScores(normal, score[faulty], number[faulty])

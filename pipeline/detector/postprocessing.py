@@ -69,7 +69,7 @@ def postprocess(
     score: NDArray[np.floating],
     error: NDArray[np.float32],
     rows: Rows,
-    line: Timeline | None,
+    timeline: Timeline | None,
     how: ScorePostprocessing,
     *,
     runs: Runs | None = None,
@@ -80,7 +80,7 @@ def postprocess(
         score: of the graph, shape (n,).
         error: of the graph, shape (n, d).
         rows: the features of the row that each score speaks for, shape (n, d).
-        line: when and where; None only if `how` does not ask.
+        timeline: when and where; None only if `how` does not ask.
         how: what the bundle was calibrated with.
         runs: which row follows which, where `line` does not tell (episodes with a fault).
 
@@ -89,24 +89,24 @@ def postprocess(
     """
     if how == UNCHANGED:
         return PostprocessedScores(score.astype(np.float64), error, np.ones(len(score), dtype=bool))
-    both, known = _finished(np.column_stack([score, error]), rows, line, how, runs)
+    both, known = _finished(np.column_stack([score, error]), rows, timeline, how, runs)
     return PostprocessedScores(both[:, 0], both[:, 1:].astype(np.float32), known)
 
 
 def postprocess_parts(
-    parts: NDArray[np.float64], rows: Rows, line: Timeline | None, how: ScorePostprocessing
+    parts: NDArray[np.float64], rows: Rows, timeline: Timeline | None, how: ScorePostprocessing
 ) -> NDArray[np.float64]:
     """As `finish`, for any parts of scores, shape (n, parts)."""
-    return parts if how == UNCHANGED else _finished(parts, rows, line, how, None)[0]
+    return parts if how == UNCHANGED else _finished(parts, rows, timeline, how, None)[0]
 
 
-def runs_of(line: Timeline | None) -> Runs:
+def runs_of(timeline: Timeline | None) -> Runs:
     """Which row follows which.
 
     Raises:
         DataError: the rows have no time.
     """
-    if line is None:
+    if timeline is None:
         msg = (
             "smoothing.rows needs to know which row follows which, and these rows have no time "
             "column. Name one under schema.timestamp, or set smoothing.rows to 1."
@@ -114,20 +114,20 @@ def runs_of(line: Timeline | None) -> Runs:
         raise DataError(msg)
     from pipeline.data.timeline import runs  # it needs pandas, which scoring single rows does not
 
-    return Runs(*runs(line))
+    return Runs(*runs(timeline))
 
 
 def _finished(
     parts: NDArray[np.float64],
     rows: Rows,
-    line: Timeline | None,
+    timeline: Timeline | None,
     how: ScorePostprocessing,
     runs: Runs | None,
 ) -> tuple[NDArray[np.float64], Mask]:
     known = np.ones(len(parts), dtype=bool)
     if how.rows > 1:
-        parts = smooth(parts, runs_of(line) if runs is None else runs, how.rows)
+        parts = smooth(parts, runs_of(timeline) if runs is None else runs, how.rows)
     if how.contexts is not None:
-        factor, known = factor_of(how.contexts, rows, line)
+        factor, known = factor_of(how.contexts, rows, timeline)
         parts = parts / factor[:, None]
     return parts, known

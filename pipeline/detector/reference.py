@@ -34,33 +34,33 @@ class Reference:
 
     features: Rows
     score: NDArray[np.float32]
-    line: Timeline | None
+    timeline: Timeline | None
 
 
 def sample_reference(
-    features: Rows, score: NDArray[np.float32], line: Timeline | None
+    features: Rows, score: NDArray[np.float32], timeline: Timeline | None
 ) -> Reference:
     """Whole stretches of 100 rows, evenly spread, when there are more than 5,000 rows."""
-    if line is None:
+    if timeline is None:
         kept = _spread(len(score), MOST_ROWS)
         return Reference(features[kept], score[kept], None)
     from pipeline.data.timeline import runs, subset
 
-    order, _ = runs(line)
+    order, _ = runs(timeline)
     if len(order) > MOST_ROWS:
         stretches = _spread(len(order) // _STRETCH, MOST_ROWS // _STRETCH)
         order = order[(stretches[:, None] * _STRETCH + np.arange(_STRETCH)).ravel()]
-    return Reference(features[order], score[order], subset(line, order))
+    return Reference(features[order], score[order], subset(timeline, order))
 
 
 def reference_table(reference: Reference, schema: Schema) -> pa.Table:
     """The sample as columns: time, entity, features, score."""
     columns: dict[str, pa.Array] = {}
-    if reference.line is not None and schema.timestamp is not None:
-        time = from_numpy(reference.line.time_ns)
+    if reference.timeline is not None and schema.timestamp is not None:
+        time = from_numpy(reference.timeline.time_ns)
         columns[schema.timestamp] = time.cast(pa.timestamp("ns", tz="UTC"))
         if schema.entity is not None:
-            names = np.array(reference.line.names)[reference.line.entity]
+            names = np.array(reference.timeline.names)[reference.timeline.entity]
             columns[schema.entity] = pa.array(names.tolist(), type=pa.string())
     for position, name in enumerate(schema.features):
         columns[name] = from_numpy(reference.features[:, position])
@@ -108,13 +108,13 @@ def reference_of(table: pa.Table, schema: Schema) -> Reference:
         names, entity = np.unique(
             np.array(table[schema.entity].to_pylist(), dtype=str), return_inverse=True
         )
-    line = Timeline(
+    timeline = Timeline(
         time_ns=to_numpy(table[schema.timestamp].cast(pa.int64())),
         entity=entity.astype(np.intp),
         names=tuple(str(name) for name in names),
         cadence_ns=round(schema.cadence_s * 1e9),
     )
-    return Reference(features, score, line)
+    return Reference(features, score, timeline)
 
 
 def _score_name(schema: Schema) -> str:

@@ -60,15 +60,15 @@ def training_windows_of(block: Block, schema: Schema, model: Model) -> TrainingW
         ConfigError: values are missing and the family takes none.
     """
     frame = rows_for(block, "train")
-    values, line = feature_values(frame, schema), timeline_of(frame, schema)
+    values, timeline = feature_values(frame, schema), timeline_of(frame, schema)
     _refuse_holes(values, schema, model)
     _refuse_constants(values, schema)
     refuse_unfit(model.loss, values, schema.features)
     least = min(_FEWEST_HELD, len(values) // 4)
     held = hold_out(
-        len(values), line, every=_VALIDATION_EVERY, seed=model.seed, least=max(1, least)
+        len(values), timeline, every=_VALIDATION_EVERY, seed=model.seed, least=max(1, least)
     )
-    lines = [None if line is None else subset(line, mask) for mask in (~held, held)]
+    lines = [None if timeline is None else subset(timeline, mask) for mask in (~held, held)]
     train = windows(values[~held], schema.window, lines[0])
     validation = windows(values[held], schema.window, lines[1])
     if len(train.rows) < _FEWEST_WINDOWS or not len(validation.rows):

@@ -28,7 +28,7 @@ class Windows:
     end: NDArray[np.intp]
 
 
-def windows(values: Rows, length: int, line: Timeline | None) -> Windows:
+def windows(values: Rows, length: int, timeline: Timeline | None) -> Windows:
     """Every window of `length` consecutive rows; `values` has shape (rows, d), in any order.
 
     A window never reaches over an absent row or into another entity, and hence not into another
@@ -40,7 +40,7 @@ def windows(values: Rows, length: int, line: Timeline | None) -> Windows:
     """
     if length == 1:
         return Windows(values, np.arange(len(values), dtype=np.intp))
-    if line is None:
+    if timeline is None:
         msg = (
             f"Windows of {length} rows need to know which row follows which, and these rows have "
             "no time column. Name one under schema.timestamp, or set window.length to 1."
@@ -48,7 +48,7 @@ def windows(values: Rows, length: int, line: Timeline | None) -> Windows:
         raise DataError(msg)
     from pipeline.data.timeline import runs  # it needs pandas, which scoring single rows does not
 
-    order, run = runs(line)
+    order, run = runs(timeline)
     if len(order) < length:
         return Windows(
             np.empty((0, length * values.shape[1]), np.float32), np.empty(0, dtype=np.intp)

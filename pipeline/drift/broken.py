@@ -75,9 +75,9 @@ def broken_channels(
     usual: tuple[Usual, ...], current: Sample, columns: Columns
 ) -> tuple[BrokenChannel, ...]:
     """Channels out of range, frozen or absent in most rows of an entity, unlike elsewhere."""
-    codes, counts = np.unique(current.line.entity, return_counts=True)
+    codes, counts = np.unique(current.timeline.entity, return_counts=True)
     rows_of = {
-        current.line.names[code]: np.flatnonzero(current.line.entity == code)
+        current.timeline.names[code]: np.flatnonzero(current.timeline.entity == code)
         for code in codes[counts >= _FEWEST_ROWS]
     }
     return tuple(found for each in usual for found in _accused(each, current, rows_of, columns))

@@ -42,7 +42,7 @@ class Sample:
         muted: shape (n, d), features that were left out of the row's score; None: none was.
     """
 
-    line: Timeline
+    timeline: Timeline
     features: NDArray[np.float32]
     score: NDArray[np.float32]
     muted: Mask | None = None
@@ -98,8 +98,8 @@ def series_of(sample: Sample, feature: int | None, *, maximum_rows: int) -> Seri
         if sample.muted is not None:
             known &= ~sample.muted[:, feature]
     if known.all():
-        return _independent(values, sample.line, maximum_rows)
-    return _independent(values[known], subset(sample.line, known), maximum_rows)
+        return _independent(values, sample.timeline, maximum_rows)
+    return _independent(values[known], subset(sample.timeline, known), maximum_rows)
 
 
 def compare(before: Series, after: Series, *, level: float) -> SeriesTest:
@@ -137,14 +137,14 @@ def _chance(distance: float, rows: int) -> float:
     return float(kolmogorov((root + 0.12 + 0.11 / root) * distance))
 
 
-def _independent(values: NDArray[np.float64], line: Timeline, maximum_rows: int) -> Series:
-    wave = slowest_wave(values, line)
+def _independent(values: NDArray[np.float64], timeline: Timeline, maximum_rows: int) -> Series:
+    wave = slowest_wave(values, timeline)
     step = wave.step
-    kept = spaced(line, step)
+    kept = spaced(timeline, step)
     if len(kept) > maximum_rows:
         kept = kept[np.linspace(0, len(kept) - 1, maximum_rows).round().astype(np.intp)]
-    moments = len(np.unique(line.time_ns[kept] // (step * line.cadence_ns)))
-    together = between_entities(values, line)
+    moments = len(np.unique(timeline.time_ns[kept] // (step * timeline.cadence_ns)))
+    together = between_entities(values, timeline)
     shared = 1 + (len(kept) / max(1, moments) - 1) * together
     worth = len(kept) * wave.worth / shared
     return Series(np.sort(values[kept]), worth if worth >= _FEW_ROWS else worth / 2)

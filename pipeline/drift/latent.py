@@ -34,8 +34,8 @@ def latent_distance(bundle: Bundle, sample: Sample) -> float | None:
     """
     whole = None if sample.muted is None else np.asarray(~sample.muted.any(axis=1))
     reference = bundle.reference()
-    before = _seen(bundle, reference.features, reference.line, None)
-    after = _seen(bundle, sample.features, sample.line, whole)
+    before = _seen(bundle, reference.features, reference.timeline, None)
+    after = _seen(bundle, sample.features, sample.timeline, whole)
     if not (len(before) and len(after)):
         return None
     judged = np.array(bundle.schema.judged, dtype=bool)
@@ -46,10 +46,10 @@ def latent_distance(bundle: Bundle, sample: Sample) -> float | None:
 
 
 def _seen(
-    bundle: Bundle, values: Rows, line: Timeline | None, whole: NDArray[np.bool_] | None
+    bundle: Bundle, values: Rows, timeline: Timeline | None, whole: NDArray[np.bool_] | None
 ) -> NDArray[np.float64]:
     """The newest row of each window as the network rebuilds it, shape (m, d)."""
-    cut = windows(values, bundle.schema.window, line)
+    cut = windows(values, bundle.schema.window, timeline)
     kept = np.arange(len(cut.end)) if whole is None else np.flatnonzero(whole[cut.end])
     if len(kept) > _MOST_WINDOWS:
         kept = kept[np.linspace(0, len(kept) - 1, _MOST_WINDOWS).round().astype(np.intp)]

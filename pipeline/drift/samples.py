@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.config import Columns
 from pipeline.data.split import normal_rows
-from pipeline.data.timeline import subset, timeline
+from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
 from pipeline.drift.comparison import Sample
@@ -20,7 +20,7 @@ def sample_of(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Sample:
     scored = score_rows(bundle, frame)
     kept = np.flatnonzero(scored.complete & normal_rows(frame, columns))
     return Sample(
-        line=subset(timeline(frame, columns), kept),
+        timeline=subset(timeline_from(frame, columns), kept),
         features=feature_values(frame, bundle.schema)[kept],
         score=scored.score[kept].astype(np.float32),
     )
@@ -33,10 +33,10 @@ def reference_sample(bundle: Bundle) -> Sample:
         BundleError: it was fitted on rows without time.
     """
     reference = bundle.reference()
-    if reference.line is None:
+    if reference.timeline is None:
         msg = (
             f"{bundle.folder}: its reference rows have no time, so neighbours cannot be told from "
             "news; fit it with a detector file that names schema.timestamp."
         )
         raise BundleError(msg)
-    return Sample(reference.line, reference.features, reference.score)
+    return Sample(reference.timeline, reference.features, reference.score)

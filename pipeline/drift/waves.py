@@ -48,9 +48,9 @@ class Wave:
         return (1 - left) / (1 + left)
 
 
-def slowest_wave(values: NDArray[np.floating], line: Timeline) -> Wave:
+def slowest_wave(values: NDArray[np.floating], timeline: Timeline) -> Wave:
     """The wave of the first order that explains the slowest likeness seen at any lag."""
-    order, run = runs(line)
+    order, run = runs(timeline)
     in_order = values[order].astype(np.float64)
     wave = Wave(0.0)
     for lag in _LAGS:

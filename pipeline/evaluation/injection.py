@@ -59,7 +59,7 @@ class Trial:
     scorer: Scorer
     threshold: float
     rows: Rows
-    line: Timeline
+    timeline: Timeline
     columns: Columns
     window: int
     seed: int
@@ -169,7 +169,7 @@ def _lengths() -> set[int]:
 
 def _healthy_episodes(trial: Trial, length: int) -> _Episodes:
     span = trial.lead + length
-    order, run = runs(trial.line)
+    order, run = runs(trial.timeline)
     unbroken = np.flatnonzero(run[span - 1 :] == run[: max(0, len(run) - span + 1)])
     draw = np.random.default_rng([trial.seed, length])
     starts = draw.choice(unbroken, min(trial.episodes, len(unbroken)), replace=False)
@@ -246,7 +246,7 @@ def _flagged(trial: Trial, episodes: Rows, place: NDArray[np.intp]) -> NDArray[n
         scored.score,
         scored.error,
         episodes[:, first:].reshape(count * length, -1),
-        subset(trial.line, place[:, first:].ravel()),
+        subset(trial.timeline, place[:, first:].ravel()),
         trial.finish,
         runs=Runs(np.arange(count * length), np.repeat(np.arange(count), length)),
     )

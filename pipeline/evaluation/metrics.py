@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipeline.config import Columns
 from pipeline.data.split import incident_rows, labelled_incident, normal_rows
-from pipeline.data.timeline import Mask, Timeline, episodes, timeline
+from pipeline.data.timeline import Mask, Timeline, episodes, timeline_from
 from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 
@@ -31,7 +31,7 @@ class EvaluatedRows:
         incident: rows during a known incident; None when the detector knows of none.
     """
 
-    line: Timeline
+    timeline: Timeline
     score: NDArray[np.float32]
     normal: Mask
     incident: Mask | None
@@ -126,23 +126,23 @@ def evaluated_rows(
     if columns.incident is not None:
         incident = incident_rows(frame, columns)
     normal = normal_rows(frame, columns)
-    return EvaluatedRows(timeline(frame, columns), score.astype(np.float32), normal, incident)
+    return EvaluatedRows(timeline_from(frame, columns), score.astype(np.float32), normal, incident)
 
 
 def evaluate(rows: EvaluatedRows, threshold: ThresholdEstimate) -> Evaluation:
     """Measure a detector on `rows`, which must have trained nothing and drawn no threshold."""
     flagged = rows.score > threshold.value
-    days = max(1, rows.line.days)
-    time = pd.DatetimeIndex(rows.line.time_ns, tz="UTC")
+    days = max(1, rows.timeline.days)
+    time = pd.DatetimeIndex(rows.timeline.time_ns, tz="UTC")
     return Evaluation(
         rows=len(rows.score),
-        days=rows.line.days,
+        days=rows.timeline.days,
         start=time.min().isoformat() if len(time) else "",
         end=time.max().isoformat() if len(time) else "",
         threshold=float(threshold.value),
         flags_per_day=float(flagged.sum()) / days,
-        alerts_per_day=alerts(flagged, rows.line) / days,
-        rate=realised_rate(rows.score, rows.normal, rows.line, threshold),
+        alerts_per_day=alerts(flagged, rows.timeline) / days,
+        rate=realised_rate(rows.score, rows.normal, rows.timeline, threshold),
         detection=detection(rows, threshold.value),
     )
 
@@ -152,9 +152,9 @@ def incidents_caught(incidents: Iterable[IncidentSeen]) -> tuple[str, ...]:
     return tuple(incident.name for incident in incidents if incident.flagged)
 
 
-def alerts(flagged: Mask, line: Timeline) -> int:
+def alerts(flagged: Mask, timeline: Timeline) -> int:
     """Flags joined into alerts: what a person would be told."""
-    return sum(1 for _ in episodes(flagged, line, join_rows=ALERT_JOIN_ROWS))
+    return sum(1 for _ in episodes(flagged, timeline, join_rows=ALERT_JOIN_ROWS))
 
 
 def detection(rows: EvaluatedRows, threshold: float) -> Detection | None:
@@ -186,5 +186,5 @@ def _incidents_seen(rows: EvaluatedRows, threshold: float) -> list[IncidentSeen]
             flagged=int((rows.score[episode.rows] > threshold).sum()),
             peak=float(rows.score[episode.rows].max()) / threshold,
         )
-        for episode in episodes(rows.incident, rows.line)
+        for episode in episodes(rows.incident, rows.timeline)
     ]

@@ -57,7 +57,7 @@ class RealisedRate:
 
 
 def realised_rate(
-    score: NDArray[np.floating], normal: Mask, line: Timeline, threshold: ThresholdEstimate
+    score: NDArray[np.floating], normal: Mask, timeline: Timeline, threshold: ThresholdEstimate
 ) -> RealisedRate | None:
     """The false-positive rate of `threshold` on the normal rows; None when there are none."""
     rows = int(normal.sum())
@@ -65,7 +65,7 @@ def realised_rate(
         return None
     of_normal = score[normal]
     flagged = int((of_normal > threshold.value).sum())
-    worth = effective_rows(log_score(of_normal), subset(line, normal))
+    worth = effective_rows(log_score(of_normal), subset(timeline, normal))
     rate = flagged / rows
     band = agreeing_rates(threshold, worth)
     return RealisedRate(

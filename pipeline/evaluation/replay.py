@@ -59,19 +59,21 @@ class Replay:
     changed: tuple[ChangedRow, ...]
 
 
-def replay(line: Timeline, candidate: Replayed, champion: Replayed, *, most: int = 10) -> Replay:
+def replay(
+    timeline: Timeline, candidate: Replayed, champion: Replayed, *, most: int = 10
+) -> Replay:
     """Compare two detectors on the rows of `line`; at most `most` changed rows are listed."""
     new, old = candidate.excess, champion.excess
     gained, lost = (new > 1) & (old <= 1), (old > 1) & (new <= 1)
-    days = max(1, line.days)
+    days = max(1, timeline.days)
     return Replay(
-        days=line.days,
-        alerts_per_day=alerts(new > 1, line) / days,
-        champion_alerts_per_day=alerts(old > 1, line) / days,
+        days=timeline.days,
+        alerts_per_day=alerts(new > 1, timeline) / days,
+        champion_alerts_per_day=alerts(old > 1, timeline) / days,
         gained=int(gained.sum()),
         lost=int(lost.sum()),
         rank_agreement=_rank_agreement(new, old),
-        changed=_most_changed(line, new, old, gained | lost, most),
+        changed=_most_changed(timeline, new, old, gained | lost, most),
     )
 
 
@@ -82,7 +84,7 @@ def _rank_agreement(new: NDArray[np.float64], old: NDArray[np.float64]) -> float
 
 
 def _most_changed(
-    line: Timeline,
+    timeline: Timeline,
     new: NDArray[np.float64],
     old: NDArray[np.float64],
     flipped: NDArray[np.bool_],
@@ -92,8 +94,8 @@ def _most_changed(
     rows = rows[np.argsort(-np.abs(new[rows] - old[rows]), kind="stable")[:most]]
     return tuple(
         ChangedRow(
-            time=pd.Timestamp(line.time_ns[row], tz="UTC").isoformat(),
-            entity=line.names[line.entity[row]],
+            time=pd.Timestamp(timeline.time_ns[row], tz="UTC").isoformat(),
+            entity=timeline.names[timeline.entity[row]],
             candidate=float(new[row]),
             champion=float(old[row]),
         )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.config import Columns
 from pipeline.data.split import normal_rows
-from pipeline.data.timeline import subset, timeline
+from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
 from pipeline.detector.windows import windows
@@ -76,9 +76,9 @@ def try_out(
     The seed of the bundle's fit is used. `museum` holds other days with confirmed incidents; it
     may be empty.
     """
-    line = timeline(frame, columns)
+    timeline = timeline_from(frame, columns)
     values = feature_values(frame, bundle.schema)
-    cut = windows(values, bundle.schema.window, line)
+    cut = windows(values, bundle.schema.window, timeline)
     normal = rows.normal
     seed = bundle.description.network.seed
     held = np.flatnonzero(normal_rows(frame, columns))
@@ -92,7 +92,7 @@ def try_out(
                 scorer=bundle.score,
                 threshold=bundle.threshold,
                 rows=values[held],
-                line=subset(line, held),
+                timeline=subset(timeline, held),
                 columns=columns,
                 window=bundle.schema.window,
                 seed=seed,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, Shifts
 from pipeline.data.decision import ChannelDecision
-from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline
+from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline_from
 from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values, timeline_of
@@ -85,15 +85,15 @@ def judge(
         DataError: a feature is absent or not finite.
     """
     columns = fitted_columns(bundle)
-    values, place = feature_values(frame, bundle.schema), timeline(frame, columns)
+    values, place = feature_values(frame, bundle.schema), timeline_from(frame, columns)
     shifts = shifted_rows(values, place, bundle, columns, limits, decisions)
     if bundle.reach == 1:
         # Earlier rows only served to recognise shifts; each row is judged by itself.
         frame, values = frame.iloc[-own:], values[-own:]
         shifts = rows_of(shifts, slice(-own, None))
-    line = timeline_of(frame, bundle.schema) if bundle.needs_line else None
+    timeline = timeline_of(frame, bundle.schema) if bundle.needs_line else None
     muted = left_out(shifts, values.shape[1])
-    scored = score_values(bundle, values, line, muted)
+    scored = score_values(bundle, values, timeline, muted)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
     moved = ours.moved.any(axis=1) | ours.regime
     return FlaggedRows(
@@ -101,8 +101,8 @@ def judge(
         threshold=np.full(own, bundle.threshold),
         flagged=flagged,
         shifts=ours,
-        found=_contributions(bundle, _Rows(values, line, muted), shifts, flagged),
-        strength=_contributions(bundle, _Rows(values, line, None), shifts, moved),
+        found=_contributions(bundle, _Rows(values, timeline, muted), shifts, flagged),
+        strength=_contributions(bundle, _Rows(values, timeline, None), shifts, moved),
     )
 
 
@@ -111,14 +111,14 @@ class _Rows:
     """Feature rows, when and where they were measured if that matters, and what does not count."""
 
     features: Rows
-    line: Timeline | None
+    timeline: Timeline | None
     muted: Mask | None
 
     def some(self, kept: Indices) -> _Rows:
         """The kept rows."""
         return _Rows(
             self.features[kept],
-            None if self.line is None else subset(self.line, kept),
+            None if self.timeline is None else subset(self.timeline, kept),
             None if self.muted is None else self.muted[kept],
         )
 
@@ -138,25 +138,25 @@ def _contributions(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -
 
 def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> Contributions:
     found = np.zeros((len(wanted), len(shifts.channels)))
-    values, line = rows.features, rows.line
+    values, timeline = rows.features, rows.timeline
     muted = np.zeros(values.shape, dtype=bool) if rows.muted is None else rows.muted
     neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
-    cut = windows(np.where(muted, neutral, values), bundle.schema.window, line)
-    away = windows(muted.astype(np.float32), bundle.schema.window, line).rows
+    cut = windows(np.where(muted, neutral, values), bundle.schema.window, timeline)
+    away = windows(muted.astype(np.float32), bundle.schema.window, timeline).rows
     row = cut.end - (len(values) - len(wanted))
     asked = (row >= 0) & wanted[row]
-    line = None if line is None else subset(line, cut.end)
+    timeline = None if timeline is None else subset(timeline, cut.end)
     # What is flagged is the score of the rows that lead up to it: they are asked too.
-    kept = np.flatnonzero(_needed(asked, line, bundle))
+    kept = np.flatnonzero(_needed(asked, timeline, bundle))
     uncounted = np.asarray(away[kept].reshape(len(kept), -1, values.shape[1]).any(axis=1))
     alone = np.zeros((len(row), len(shifts.channels)))
     alone[kept] = contributions(bundle, cut.rows[kept], shifts.columns, uncounted)
-    done = postprocess_parts(alone, values[cut.end], line, bundle.finish)
+    done = postprocess_parts(alone, values[cut.end], timeline, bundle.finish)
     found[row[asked]] = done[asked]
     return found
 
 
-def _needed(asked: Mask, line: Timeline | None, bundle: Bundle) -> Mask:
+def _needed(asked: Mask, timeline: Timeline | None, bundle: Bundle) -> Mask:
     if bundle.finish.rows == 1:
         return asked
-    return leading_up(asked, runs_of(line), bundle.finish.rows)
+    return leading_up(asked, runs_of(timeline), bundle.finish.rows)

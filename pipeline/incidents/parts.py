@@ -68,7 +68,7 @@ def reach(join: timedelta, columns: Columns) -> pd.Timedelta:
 
 def day_parts(
     judged: FlaggedRows,
-    line: Timeline,
+    timeline: Timeline,
     version: int,
     within: pd.Timedelta,
     shift_within: pd.Timedelta,
@@ -77,7 +77,7 @@ def day_parts(
 
     Args:
         judged: the rows, as the champion sees them.
-        line: when and where they were measured.
+        timeline: when and where they were measured.
         version: of the champion.
         within: flags at most this far apart are one episode.
         shift_within: the same for rows in which a channel has moved, or in a new regime.
@@ -85,27 +85,29 @@ def day_parts(
     shifts, excess = judged.shifts, np.nan_to_num(judged.score / judged.threshold, nan=0.0)
     found: list[tuple[Kind, Indices, tuple[Blame, ...]]] = [
         (ANOMALY, rows, worst(judged.found[rows], shifts.channels, most=_BLAMED))
-        for rows in _episodes(judged.flagged, line, within)
+        for rows in _episodes(judged.flagged, timeline, within)
     ]
     for channel, name in enumerate(shifts.channels):
         found += [
             (SHIFTED, rows, (Blame(name, float(judged.strength[rows, channel].mean())),))
-            for rows in _episodes(shifts.moved[:, channel], line, shift_within)
+            for rows in _episodes(shifts.moved[:, channel], timeline, shift_within)
         ]
     found += [
         (REGIME, rows, worst(judged.strength[rows], shifts.channels, most=_BLAMED))
-        for rows in _episodes(shifts.regime, line, shift_within)
+        for rows in _episodes(shifts.regime, timeline, shift_within)
     ]
-    parts = [_part(kind, rows, features, excess, line, version) for kind, rows, features in found]
+    parts = [
+        _part(kind, rows, features, excess, timeline, version) for kind, rows, features in found
+    ]
     return sorted(parts, key=lambda part: (part.start, part.entity, part.kind, _name(part)))
 
 
-def _episodes(marked: Mask, line: Timeline, within: pd.Timedelta) -> Iterator[Indices]:
+def _episodes(marked: Mask, timeline: Timeline, within: pd.Timedelta) -> Iterator[Indices]:
     """Row indices of each episode, in order of time."""
     rows = np.flatnonzero(marked)
     if not len(rows):
         return
-    held = subset(line, rows)
+    held = subset(timeline, rows)
     order = np.lexsort((held.time_ns, held.entity))
     apart = np.diff(held.time_ns[order]) > within.value
     breaks = np.flatnonzero(apart | (np.diff(held.entity[order]) != 0)) + 1
@@ -117,17 +119,17 @@ def _part(
     rows: Indices,
     features: tuple[Blame, ...],
     excess: NDArray[np.float64],
-    line: Timeline,
+    timeline: Timeline,
     version: int,
 ) -> IncidentPart:
     highest = int(excess[rows].argmax())
     start, end, peak_at = (
-        pd.Timestamp(line.time_ns[rows[at]], tz="UTC") for at in (0, -1, highest)
+        pd.Timestamp(timeline.time_ns[rows[at]], tz="UTC") for at in (0, -1, highest)
     )
     return IncidentPart(
         kind=kind,
         status="raised",
-        entity=line.names[line.entity[rows[0]]],
+        entity=timeline.names[timeline.entity[rows[0]]],
         start=start,
         end=end,
         rows=len(rows),

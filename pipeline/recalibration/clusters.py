@@ -19,7 +19,7 @@ _TAIL = 0.03  # of exponential spans at that rate are longer: 1 % or less at the
 
 
 def longest_normal(
-    score: NDArray[np.floating], line: Timeline, *, alpha: float, join_rows: int
+    score: NDArray[np.floating], timeline: Timeline, *, alpha: float, join_rows: int
 ) -> int:
     """Rows that 99 % of the clusters of normal rows above the line span at most.
 
@@ -31,35 +31,40 @@ def longest_normal(
     15 rows, where 6, 10, 17 are true; rho 0.97: 28 for 43), with a third of the scatter.
     """
     level = np.quantile(score, 1 - min(_MORE * alpha, 0.5))
-    _, _, spans = _clusters(score > level, line, join_rows)
+    _, _, spans = _clusters(score > level, timeline, join_rows)
     return round(1 - (float(spans.mean()) - 1) * math.log(_TAIL)) if len(spans) else 1
 
 
-def sustained(above: Mask, line: Timeline, *, longest: int, join_rows: int) -> Mask:
+def sustained(above: Mask, timeline: Timeline, *, longest: int, join_rows: int) -> Mask:
     """Rows above the line that belong to a cluster spanning more than `longest` rows."""
     held = np.zeros(len(above), dtype=bool)
-    rows, starts, spans = _clusters(above, line, join_rows)
+    rows, starts, spans = _clusters(above, timeline, join_rows)
     size = np.diff(starts, append=len(rows))
     held[rows[np.repeat(spans > longest, size)]] = True
     return held
 
 
-def cluster_numbers(marked: Mask, line: Timeline, *, join_rows: int) -> Indices:
+def cluster_numbers(marked: Mask, timeline: Timeline, *, join_rows: int) -> Indices:
     """Number of the cluster of each marked row, -1 elsewhere."""
     number = np.full(len(marked), -1, dtype=np.intp)
-    rows, starts, _ = _clusters(marked, line, join_rows)
+    rows, starts, _ = _clusters(marked, timeline, join_rows)
     number[rows] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
     return number
 
 
-def _clusters(above: Mask, line: Timeline, join_rows: int) -> tuple[Indices, Indices, Indices]:
+def _clusters(above: Mask, timeline: Timeline, join_rows: int) -> tuple[Indices, Indices, Indices]:
     """Rows above the line in order, where each cluster of them starts, and its span in rows."""
     rows = np.flatnonzero(above)
     if not len(rows):
         return rows, rows, rows
-    order, run = runs(subset(line, rows), join_rows=join_rows)
+    order, run = runs(subset(timeline, rows), join_rows=join_rows)
     rows = rows[order]
     starts = np.flatnonzero(np.diff(run, prepend=-1))
     ends = np.append(starts[1:], len(rows)) - 1
-    spans = np.rint((line.time_ns[rows[ends]] - line.time_ns[rows[starts]]) / line.cadence_ns) + 1
+    spans = (
+        np.rint(
+            (timeline.time_ns[rows[ends]] - timeline.time_ns[rows[starts]]) / timeline.cadence_ns
+        )
+        + 1
+    )
     return rows, starts, spans.astype(np.intp)

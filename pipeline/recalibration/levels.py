@@ -39,16 +39,16 @@ class Levels:
     worth: float
 
 
-def months(line: Timeline) -> Indices:
+def months(timeline: Timeline) -> Indices:
     """Number of the 30 days that each row lies in, 0 the newest; a short rest joins the oldest."""
-    day = line.time_ns // _DAY_NS
+    day = timeline.time_ns // _DAY_NS
     ago = day.max() - day
     whole = int(ago.max() + 1 + _MONTH_DAYS // 2) // _MONTH_DAYS
     back: Indices = np.minimum(ago // _MONTH_DAYS, max(whole, 1) - 1).astype(np.intp)
     return back
 
 
-def levels(score: NDArray[np.float64], line: Timeline, counted: Mask, *, align: bool) -> Levels:
+def levels(score: NDArray[np.float64], timeline: Timeline, counted: Mask, *, align: bool) -> Levels:
     """Levels of the months by the rows that are `counted`.
 
     The medians of the months are noisy, and an error of 3 % of the level is one of 10 % of the
@@ -57,13 +57,13 @@ def levels(score: NDArray[np.float64], line: Timeline, counted: Mask, *, align: 
     Bayes (Efron & Morris, JASA 1973; Morris, JASA 1983).
     """
     logs = np.log(np.maximum(score, _LEAST))
-    back = months(line)
+    back = months(timeline)
     rows = np.flatnonzero(counted)
     if not len(rows):
         return Levels(np.ones(len(score)), math.nan, 1.0)
     month, medians = _medians(logs[rows], back[rows])
     centred = logs[rows] - _of_month(month, medians, back)[back[rows]]
-    worth = effective_rows(centred if align else logs[rows], subset(line, rows)) / len(rows)
+    worth = effective_rows(centred if align else logs[rows], subset(timeline, rows)) / len(rows)
     if not align or len(month) == 1:
         return Levels(np.ones(len(score)), float(np.exp(medians[0])), worth)
     size = np.bincount(back[rows])[month]

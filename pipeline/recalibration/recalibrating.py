@@ -62,18 +62,18 @@ def recalibrate(
             reference without time.
     """
     _refuse_not_finite(rows.score)
-    days = _days(rows.line)
-    _refuse_few(days, config.minimum_days, rows.line)
+    days = _days(rows.timeline)
+    _refuse_few(days, config.minimum_days, rows.timeline)
     longest = _longest(reference_score, reference_line, config, threshold)
     found = levels(
         rows.score,
-        rows.line,
+        rows.timeline,
         ~rows.excluded & (rows.verdict != INCIDENT),
         align=config.align_levels,
     )
     told = _told_apart(rows, rows.score * found.factor, longest, config, threshold)
     drawn = _drawn(rows.score * found.factor, told.weights, found, threshold)
-    day = pd.Timestamp(rows.line.time_ns.max(), tz="UTC").date()
+    day = pd.Timestamp(rows.timeline.time_ns.max(), tz="UTC").date()
     moved = moves(drawn, current, anchor, found, day)
     return Recalibrated(
         threshold=drawn,
@@ -103,11 +103,11 @@ def _told_apart(
     force are only the start: a line that has fallen behind makes every cluster long, and holding
     those back would keep it behind.
     """
-    month = months(rows.line)
+    month = months(rows.timeline)
     above = rows.score > rows.threshold
     for _ in range(_ROUNDS):
         held = sustained(
-            above & ~rows.excluded, rows.line, longest=longest, join_rows=config.join_rows
+            above & ~rows.excluded, rows.timeline, longest=longest, join_rows=config.join_rows
         )
         status = statuses(rows, held)
         counts = weights(rows, status, held, month, join_rows=config.join_rows)
@@ -116,7 +116,7 @@ def _told_apart(
 
 
 def _held(rows: WindowRows, status: NDArray[np.int8], config: Recalibration) -> tuple[Episode, ...]:
-    found = episodes(status == HELD, rows.line, join_rows=config.join_rows)
+    found = episodes(status == HELD, rows.timeline, join_rows=config.join_rows)
     return tuple(sorted(found, key=lambda episode: -len(episode.rows)))
 
 
@@ -141,18 +141,18 @@ def _drawn(
 
 def _longest(
     score: NDArray[np.floating],
-    line: Timeline | None,
+    timeline: Timeline | None,
     config: Recalibration,
     threshold: Threshold,
 ) -> int:
-    if line is None:
+    if timeline is None:
         msg = (
             f"the {len(score):,} reference rows of the champion have no time, so it cannot be "
             "measured how long normal rows stay above the line; train with a detector file that "
             "names schema.timestamp."
         )
         raise CalibrationError(msg)
-    return longest_normal(score, line, alpha=threshold.alpha, join_rows=config.join_rows)
+    return longest_normal(score, timeline, alpha=threshold.alpha, join_rows=config.join_rows)
 
 
 def _refuse_not_finite(score: Scores) -> None:
@@ -165,17 +165,17 @@ def _refuse_not_finite(score: Scores) -> None:
         raise CalibrationError(msg)
 
 
-def _refuse_few(days: int, least: int, line: Timeline) -> None:
+def _refuse_few(days: int, least: int, timeline: Timeline) -> None:
     if days < least:
         msg = (
-            f"the window holds {len(line):,} scored rows of {days} days; at least {least} days are "
-            "needed (recalibration.minimum_days). Score more days, or widen "
+            f"the window holds {len(timeline):,} scored rows of {days} days; at least {least} days "
+            "are needed (recalibration.minimum_days). Score more days, or widen "
             "recalibration.window_days."
         )
         raise CalibrationError(msg)
 
 
-def _days(line: Timeline) -> int:
+def _days(timeline: Timeline) -> int:
     """Distinct UTC days; counted, because sorting half a million times takes longer."""
-    day = line.time_ns // 86_400_000_000_000
+    day = timeline.time_ns // 86_400_000_000_000
     return int((np.bincount(day - day.min()) > 0).sum()) if len(day) else 0

@@ -37,7 +37,7 @@ class WindowRows:
             it was not drawn.
     """
 
-    line: Timeline
+    timeline: Timeline
     score: Scores
     threshold: Scores
     verdict: NDArray[np.int8]

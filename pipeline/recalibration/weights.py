@@ -64,7 +64,7 @@ def weights(
     drawn = flagged & np.isfinite(rows.audit) & (rows.verdict != NO_VERDICT)
     if not drawn.any():
         return Weights(weight, 0.0)
-    cluster = cluster_numbers(flagged, rows.line, join_rows=join_rows)
+    cluster = cluster_numbers(flagged, rows.timeline, join_rows=join_rows)
     in_month = np.bincount(month[drawn], minlength=month.max() + 1) > 0
     unjudged = flagged & (rows.verdict == NO_VERDICT) & in_month[month]
     variance = 0.0

@@ -71,8 +71,8 @@ def plain_names(names: Sequence[str]) -> list[str]:
 
 def shown_rows(sample: Sample) -> Indices:
     """Rows of `sample` that the page shows: nearly independent, and at most MAXIMUM_ROWS."""
-    rho = autocorrelation(log_score(sample.score), sample.line)
-    rows = spaced(sample.line, thinning_step(rho))
+    rho = autocorrelation(log_score(sample.score), sample.timeline)
+    rows = spaced(sample.timeline, thinning_step(rho))
     if len(rows) <= MAXIMUM_ROWS:
         return rows
     return rows[np.linspace(0, len(rows) - 1, MAXIMUM_ROWS).round().astype(np.intp)]

@@ -30,21 +30,25 @@ class Decided:
     unmute: NDArray[np.bool_]
 
 
-def decided(line: Timeline, names: Sequence[str], decisions: Sequence[ChannelDecision]) -> Decided:
+def decided(
+    timeline: Timeline, names: Sequence[str], decisions: Sequence[ChannelDecision]
+) -> Decided:
     """The decision in force at each row for each of the channels `names`.
 
     A decision is in force from its `since` on, for its entity or for all of them. Of several the
     one made last counts: it corrects the others. Decisions about channels that the detector does
     not have say nothing.
     """
-    latest = np.zeros((len(line), len(names)), dtype=np.int8)
+    latest = np.zeros((len(timeline), len(names)), dtype=np.int8)
     for decision in sorted(decisions, key=lambda one: (one.created_at, one.since)):
         if decision.channel not in names:
             continue
         since = pd.Timestamp(decision.since).tz_convert("UTC").as_unit("ns")
-        about = line.time_ns >= since.value
+        about = timeline.time_ns >= since.value
         if decision.entity is not None:
-            ours = line.names.index(decision.entity) if decision.entity in line.names else -1
-            about &= line.entity == ours
+            ours = (
+                timeline.names.index(decision.entity) if decision.entity in timeline.names else -1
+            )
+            about &= timeline.entity == ours
         latest[about, names.index(decision.channel)] = _CODES[decision.decision]
     return Decided(*(latest == _CODES[kind] for kind in ("accept", "mute", "unmute")))

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, Shifts
 from pipeline.data.channels import Channel, channels
 from pipeline.data.decision import ChannelDecision
-from pipeline.data.timeline import Timeline, timeline
+from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
 from pipeline.detector.ranges import Ranges
@@ -64,13 +64,13 @@ def shifted(
     Raises:
         DataError: a feature is absent or not finite.
     """
-    line, values = timeline(frame, columns), feature_values(frame, bundle.schema)
-    return shifted_rows(values, line, bundle, columns, limits, decisions)
+    timeline, values = timeline_from(frame, columns), feature_values(frame, bundle.schema)
+    return shifted_rows(values, timeline, bundle, columns, limits, decisions)
 
 
 def shifted_rows(
     values: Rows,
-    line: Timeline,
+    timeline: Timeline,
     bundle: Bundle,
     columns: Columns,
     limits: Shifts,
@@ -79,12 +79,12 @@ def shifted_rows(
     """As `shifted`, for feature rows of shape (n, d) that stand where `line` says."""
     known = channels(columns)
     names = tuple(channel.name for channel in known)
-    says = decided(line, names, decisions)
+    says = decided(timeline, names, decisions)
     brief, lasting = _spans(limits, columns.cadence)
     movable = np.array([_movable(channel, columns) for channel in known])
     out = _out(values, known, bundle.ranges(), limits.padding)
-    leaves = lately(out & movable, line, _ns(brief), limits.share)
-    told = lately(leaves, line, _ns(lasting), _OF_LASTING) & ~says.accept & ~says.mute
+    leaves = lately(out & movable, timeline, _ns(brief), limits.share)
+    told = lately(leaves, timeline, _ns(lasting), _OF_LASTING) & ~says.accept & ~says.mute
     many = max(limits.regime_share * movable.sum(), _FEWEST_IN_REGIME - 1)
     regime = told.sum(axis=1) > many
     return Shifted(

@@ -14,7 +14,7 @@ FEWEST_ROWS = 6
 
 
 def lately(
-    marks: NDArray[np.bool_], line: Timeline, span_ns: int, share: float
+    marks: NDArray[np.bool_], timeline: Timeline, span_ns: int, share: float
 ) -> NDArray[np.bool_]:
     """Where so many of an entity's rows in (t - span, t] are marked; shape of `marks`, (n, c).
 
@@ -23,11 +23,11 @@ def lately(
     answer does not depend on what lies before the span or after t, not by a rounding either.
     """
     found = np.zeros(marks.shape, dtype=bool)
-    limit = share * max(FEWEST_ROWS, span_ns / line.cadence_ns)
-    for code, busy in _busy(marks, line, limit):
-        own = np.flatnonzero(line.entity == code)
-        own = own[np.argsort(line.time_ns[own], kind="stable")]
-        time = line.time_ns[own]
+    limit = share * max(FEWEST_ROWS, span_ns / timeline.cadence_ns)
+    for code, busy in _busy(marks, timeline, limit):
+        own = np.flatnonzero(timeline.entity == code)
+        own = own[np.argsort(timeline.time_ns[own], kind="stable")]
+        time = timeline.time_ns[own]
         # Rows of one moment see each other, so that their order cannot matter.
         first, last = (np.searchsorted(time, at, side="right") for at in (time - span_ns, time))
         total = np.zeros((len(own) + 1, len(busy)), dtype=np.int64)
@@ -37,7 +37,7 @@ def lately(
 
 
 def _busy(
-    marks: NDArray[np.bool_], line: Timeline, limit: float
+    marks: NDArray[np.bool_], timeline: Timeline, limit: float
 ) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """Entities, each with its columns that have more than `limit` marks in all.
 
@@ -47,7 +47,9 @@ def _busy(
         return
     row, column = np.nonzero(marks)
     width = marks.shape[1]
-    counts = np.bincount(line.entity[row] * width + column, minlength=len(line.names) * width)
+    counts = np.bincount(
+        timeline.entity[row] * width + column, minlength=len(timeline.names) * width
+    )
     held = counts.reshape(-1, width) > limit
     for code in np.flatnonzero(held.any(axis=1)):
         yield int(code), np.flatnonzero(held[code])

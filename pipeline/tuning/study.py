@@ -127,7 +127,7 @@ def search(study: Study, how: Search, *, seconds: float, tell: Callable[[str], N
         tell("Every proposal has been tried before: the search space holds no more.")
 
 
-def lines(study: Study) -> tuple[TrialRow, ...]:
+def trial_rows(study: Study) -> tuple[TrialRow, ...]:
     """All tries but the repeated proposals, best first, those not allowed and failed last."""
     held = [_line(trial) for trial in study.trials if "seconds" in trial.user_attrs]
     return tuple(sorted(held, key=lambda line: (not line.allowed, -(line.caught or 0.0))))

@@ -133,7 +133,7 @@ def attempt(ground: Ground, model: Model, score: Score, *, seed: int) -> Tried:
             scorer=graph.score,
             threshold=drawn.threshold.value,
             rows=values,
-            line=times,
+            timeline=times,
             columns=asked.columns,
             window=schema.window,
             seed=seed,
@@ -153,14 +153,14 @@ def attempt(ground: Ground, model: Model, score: Score, *, seed: int) -> Tried:
 
 
 def _held(frame: pd.DataFrame, schema: Schema, seed: int) -> Mask:
-    line = timeline_of(frame, schema)
-    return hold_out(len(frame), line, every=_EVERY, seed=seed, least=_FEWEST)
+    timeline = timeline_of(frame, schema)
+    return hold_out(len(frame), timeline, every=_EVERY, seed=seed, least=_FEWEST)
 
 
 def _times(ground: Ground) -> Timeline:
     """When the judged rows were measured; rows without time follow each other as in the file."""
-    line = timeline_of(ground.judged, ground.asked.schema)
-    if line is not None:
-        return line
+    timeline = timeline_of(ground.judged, ground.asked.schema)
+    if timeline is not None:
+        return timeline
     count = len(ground.judged)
     return Timeline(np.arange(count, dtype=np.int64), np.zeros(count, dtype=np.intp), ("",), 1)

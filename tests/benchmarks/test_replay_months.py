@@ -21,7 +21,7 @@ def hourly(score: np.ndarray, incident: np.ndarray | None = None) -> Judged:
     dark = np.zeros(n, dtype=bool)
     incident = dark if incident is None else incident
     return Judged(
-        line=Timeline(time_ns, np.zeros(n, dtype=np.intp), ("",), HOUR),
+        timeline=Timeline(time_ns, np.zeros(n, dtype=np.intp), ("",), HOUR),
         score=score,
         threshold=np.ones(n),
         version=np.ones(n, dtype=np.int64),
@@ -86,10 +86,10 @@ def test_a_policy_sees_its_own_former_lines() -> None:
 def test_a_line_is_in_force_from_its_first_day() -> None:
     rows = hourly(np.zeros(ROWS))
 
-    line = thresholds([(MONTHS[0][0], Line(1)), (MONTHS[1][0], Line(2))], rows.line.time_ns)
+    timeline = thresholds([(MONTHS[0][0], Line(1)), (MONTHS[1][0], Line(2))], rows.timeline.time_ns)
 
-    assert line[24 * 30 - 1] == 1
-    assert line[24 * 30] == 2
+    assert timeline[24 * 30 - 1] == 1
+    assert timeline[24 * 30] == 2
 
 
 def test_rates_count_normal_rows_and_an_outage_counts_where_it_begins() -> None:

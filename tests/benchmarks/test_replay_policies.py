@@ -20,11 +20,11 @@ HUNDRED = np.arange(1.0, 201.0)
 
 def past(score: np.ndarray, *, in_force: float = 1e9, at_training: np.ndarray = HUNDRED) -> Past:
     n = len(score)
-    line = Timeline(np.arange(n) * MINUTE, np.zeros(n, dtype=np.intp), ("",), MINUTE)
+    timeline = Timeline(np.arange(n) * MINUTE, np.zeros(n, dtype=np.intp), ("",), MINUTE)
     return Past(
         score=score,
         in_force=np.full(n, in_force),
-        line=line,
+        timeline=timeline,
         current=Line(5.0),
         at_training=at_training,
         first=Line(300.0),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.label import INCIDENT, NO_VERDICT, NORMAL, Label, verdicts
 from pipeline.data.labels import add_labels, labels_as_of
-from pipeline.data.timeline import timeline
+from pipeline.data.timeline import timeline_from
 from pipeline.errors import DataError
 from tests.builders import days, make_frame, make_spec, moment, on
 
@@ -32,7 +32,7 @@ def make_label(**changes):
 
 
 def codes(*labels, frame=FRAME):
-    return pd.Series(verdicts(timeline(frame, COLUMNS), labels), index=frame.index)
+    return pd.Series(verdicts(timeline_from(frame, COLUMNS), labels), index=frame.index)
 
 
 def test_what_was_said_can_be_read_again(root):

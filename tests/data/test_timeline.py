@@ -16,7 +16,7 @@ from pipeline.data.timeline import (
     runs,
     spaced,
     thinning_step,
-    timeline,
+    timeline_from,
 )
 
 MINUTES_10 = 600_000_000_000
@@ -50,11 +50,11 @@ def test_a_timeline_reads_time_and_entity_from_a_frame() -> None:
         }
     )
 
-    line = timeline(frame, columns)
+    timeline = timeline_from(frame, columns)
 
-    assert [line.names[code] for code in line.entity] == ["B", "A"]
-    assert line.days == 2
-    assert line.cadence_ns == MINUTES_10
+    assert [timeline.names[code] for code in timeline.entity] == ["B", "A"]
+    assert timeline.days == 2
+    assert timeline.cadence_ns == MINUTES_10
 
 
 def test_a_run_ends_at_a_gap_and_at_another_entity() -> None:

@@ -110,12 +110,12 @@ def test_the_sample_for_drift_keeps_the_order_of_time_and_whole_stretches():
         Block("calibration", frame), schema(timed=True, entity=True), by_load, Threshold()
     )
 
-    line = drawn.reference.line
+    timeline = drawn.reference.timeline
     assert len(drawn.reference.score) == 5000
-    assert set(line.names) == {"a", "b"}
-    steps = np.diff(line.time_ns)[np.diff(line.entity) == 0]
+    assert set(timeline.names) == {"a", "b"}
+    steps = np.diff(timeline.time_ns)[np.diff(timeline.entity) == 0]
     assert (steps > 0).all()
-    assert np.mean(steps == line.cadence_ns) > 0.98
+    assert np.mean(steps == timeline.cadence_ns) > 0.98
 
 
 def test_golden_rows_lie_at_or_below_the_threshold():
@@ -175,7 +175,7 @@ def test_machines_are_put_on_one_level_and_their_line_is_drawn_crosswise():
 
     factors = drawn.finish.contexts.factors
     assert factors["b"] > 1.3 * factors["a"]
-    score, entity = drawn.reference.score, drawn.reference.line.entity
+    score, entity = drawn.reference.score, drawn.reference.timeline.entity
     above = [float(np.mean(score[entity == each] > drawn.threshold.value)) for each in (0, 1)]
     assert above == pytest.approx([0.01, 0.01], abs=0.007)
 

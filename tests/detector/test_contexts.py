@@ -27,9 +27,9 @@ def machines(rows, levels, *, seed=0, rho=0.0):
     logs = lfilter([1], [1, -rho], news, axis=0) * 0.5 + np.log(levels)
     entity = np.tile(np.arange(count), rows)
     time = np.repeat(np.arange(rows), count) * MINUTE
-    line = Timeline(time, entity, tuple(f"m{n}" for n in range(count)), MINUTE)
+    timeline = Timeline(time, entity, tuple(f"m{n}" for n in range(count)), MINUTE)
     values = np.zeros((rows * count, len(FEATURES)), dtype=np.float32)
-    return np.exp(logs).ravel(), values, line
+    return np.exp(logs).ravel(), values, timeline
 
 
 def fitted(scores, rows, line, config=BY_ENTITY):
@@ -140,9 +140,9 @@ def test_a_group_seen_in_one_stretch_of_time_only_keeps_the_line_of_all():
 
 def test_an_hour_of_the_week_begins_on_monday_utc():
     monday = np.datetime64("2024-01-01T13:30", "ns").astype(np.int64)
-    line = Timeline(np.array([monday]), np.zeros(1, dtype=np.intp), ("a",), MINUTE)
+    timeline = Timeline(np.array([monday]), np.zeros(1, dtype=np.intp), ("a",), MINUTE)
 
-    found = groups_of("hour_of_week", None, np.zeros((1, 1), np.float32), line)
+    found = groups_of("hour_of_week", None, np.zeros((1, 1), np.float32), timeline)
 
     assert found.names[found.code[0]] == "Mon 13"
     assert len(found.names) == 168

@@ -96,22 +96,22 @@ def test_a_stretch_with_the_rows_before_it_gets_what_the_whole_gets(rows, length
 
 
 def test_the_rows_that_lead_up_to_a_row_are_those_of_its_mean():
-    line = line_of([0, 1, 2, 3, 9, 10])
+    timeline = line_of([0, 1, 2, 3, 9, 10])
     wanted = np.array([False, False, False, True, False, True])
 
-    found = leading_up(wanted, Runs(*runs(line)), 3)
+    found = leading_up(wanted, Runs(*runs(timeline)), 3)
 
     assert found.tolist() == [False, True, True, True, True, True]
 
 
 def test_a_lasting_fault_under_noise_is_caught_earlier_at_the_same_rate_of_false_alarms():
     random = np.random.default_rng(3)
-    normal, line = random.chisquare(4, size=20_000), line_of(range(20_000))
+    normal, timeline = random.chisquare(4, size=20_000), line_of(range(20_000))
     faulty = random.chisquare(4, size=(400, 120)) * 1.8
     episodes = Runs(np.arange(400 * 120), np.repeat(np.arange(400), 120))
     first, rate = {}, {}
     for rows in (1, 6):
-        held = smoothed(normal, line, rows)
+        held = smoothed(normal, timeline, rows)
         drawn = conformal.estimate(held[:10_000], alpha=0.01, n_effective=10_000)
         rate[rows] = float(np.mean(held[10_000:] > drawn.value))
         found = smooth(faulty.ravel(), episodes, rows).reshape(400, 120) > drawn.value

@@ -41,13 +41,15 @@ def sample(
     if alike:
         values = [values[0] + 0.1 * own for own in values]
     joined = np.concatenate(values)
-    line = Timeline(
+    timeline = Timeline(
         np.tile((start + np.arange(steps)) * CADENCE, machines),
         np.repeat(np.arange(machines), steps),
         tuple("ABCDEFGH"[:machines]),
         CADENCE,
     )
-    return Sample(line, joined[:, 1:].astype(np.float32), np.exp(joined[:, 0]).astype(np.float32))
+    return Sample(
+        timeline, joined[:, 1:].astype(np.float32), np.exp(joined[:, 0]).astype(np.float32)
+    )
 
 
 def moved(normal: Sample, *, score: float = 0, features: dict[int, float] | None = None) -> Sample:
@@ -135,7 +137,7 @@ def test_a_thinned_reference_is_not_thinned_again() -> None:
     full = sample(5000, seed=1, rho=0.9)
     kept = np.arange(0, 5000, 20)
     thin = Sample(
-        Timeline(full.line.time_ns[kept], full.line.entity[kept], ("A",), CADENCE),
+        Timeline(full.timeline.time_ns[kept], full.timeline.entity[kept], ("A",), CADENCE),
         full.features[kept],
         full.score[kept],
     )
@@ -184,7 +186,7 @@ def test_a_flag_rate_far_beyond_its_band_is_no_matter_of_the_threshold() -> None
 
 def test_one_frozen_channel_of_one_machine_is_a_data_fault_by_name() -> None:
     later = sample(8000, seed=2, machines=4)
-    later.features[later.line.entity == 2, 7] = 0.3
+    later.features[later.timeline.entity == 2, 7] = 0.3
 
     found = verdict(sample(8000, seed=1, machines=4), later)
 
@@ -259,7 +261,7 @@ def test_a_channel_that_rests_by_nature_is_not_called_frozen() -> None:
     features = {name: Feature(unit="1", may_be_constant=name == "f7") for name in NAMES}
     columns = COLUMNS.model_copy(update={"features": features})
     later = sample(8000, seed=2, machines=4)
-    later.features[later.line.entity == 2, 7] = 0.3
+    later.features[later.timeline.entity == 2, 7] = 0.3
 
     found = judge_drift(sample(8000, seed=1, machines=4), later, columns=columns, limits=LIMITS)
 
@@ -279,12 +281,12 @@ def test_no_season_of_the_weather_is_a_broken_sensor_but_another_unit_is() -> No
 
 
 def test_one_machine_of_four_that_is_flagged_alone_is_set_apart() -> None:
-    line = sample(4000, seed=1, machines=4).line
-    alone, all_of_them = line.entity == 2, np.ones(4000, dtype=bool)
+    timeline = sample(4000, seed=1, machines=4).timeline
+    alone, all_of_them = timeline.entity == 2, np.ones(4000, dtype=bool)
 
-    assert entity_apart(alone, line) == "C"
-    assert entity_apart(all_of_them, line) is None
-    assert entity_apart(np.zeros(4000, dtype=bool), line) is None
+    assert entity_apart(alone, timeline) == "C"
+    assert entity_apart(all_of_them, timeline) is None
+    assert entity_apart(np.zeros(4000, dtype=bool), timeline) is None
 
 
 def test_a_verdict_survives_the_table() -> None:

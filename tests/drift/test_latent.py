@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config import Window
 from pipeline.config.model.isolation_forest import IsolationForestModel
-from pipeline.data.timeline import subset, timeline
+from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle import Bundle
 from pipeline.detector.frames import feature_values
 from pipeline.drift import Sample
@@ -26,8 +26,8 @@ def sample(bundle: Bundle, *, lift: float = 0.0, n_days: int = DAYS) -> Sample:
     frame["flow"] += lift
     frame["pressure"] += lift / 10
     features = feature_values(frame, bundle.schema)
-    line = timeline(frame, make_spec().columns)
-    return Sample(line, features, np.zeros(len(frame), np.float32))
+    timeline = timeline_from(frame, make_spec().columns)
+    return Sample(timeline, features, np.zeros(len(frame), np.float32))
 
 
 @pytest.fixture(params=["denoising", "windows", "isolation_forest"])
@@ -61,7 +61,7 @@ def test_rows_with_a_muted_channel_are_left_out(bundle):
     mixed = replace(moved, muted=muted)
     mixed.features[half:] = normal.features[half:]
     kept = np.arange(half, len(muted))
-    alone = Sample(subset(normal.line, kept), normal.features[kept], normal.score[kept])
+    alone = Sample(subset(normal.timeline, kept), normal.features[kept], normal.score[kept])
 
     assert latent_distance(bundle, mixed) == latent_distance(bundle, alone)
 

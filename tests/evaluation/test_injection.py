@@ -123,7 +123,7 @@ def test_rows_too_scattered_for_an_episode_leave_nothing_to_judge() -> None:
         np.arange(N) * 6_000_000_000_000, np.zeros(N, dtype=np.intp), ("A",), 600_000_000_000
     )
 
-    assert inject(trial(line=apart)) == ()
+    assert inject(trial(timeline=apart)) == ()
 
 
 def test_a_size_counts_as_detectable_only_if_every_larger_one_is() -> None:
@@ -174,9 +174,9 @@ def test_a_fault_neither_fills_nor_makes_a_hole() -> None:
 
 def test_a_smoothing_detector_is_asked_with_the_rows_that_lead_up_to_the_fault() -> None:
     threshold = float(np.quantile(distance(ROWS).score, 0.999))
-    line = trial().line
+    timeline = trial().timeline
     smoothed = postprocess(
-        distance(ROWS).score, distance(ROWS).error, ROWS, line, ScorePostprocessing(rows=4)
+        distance(ROWS).score, distance(ROWS).error, ROWS, timeline, ScorePostprocessing(rows=4)
     ).score
 
     alone = recall(inject(trial(threshold=threshold)))

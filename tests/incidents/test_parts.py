@@ -28,9 +28,9 @@ def test_five_hundred_flags_within_ten_minutes_are_one_part():
 
 
 def test_flags_of_two_machines_are_two_parts():
-    line = line_of([DAY, DAY], ["a", "b"])
+    timeline = line_of([DAY, DAY], ["a", "b"])
 
-    parts = parts_of(judged([2.0, 2.0]), line)
+    parts = parts_of(judged([2.0, 2.0]), timeline)
 
     assert [part.entity for part in parts] == ["a", "b"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.data.audit import probabilities
 from pipeline.data.audits import add_audits, audits_between
-from pipeline.data.timeline import timeline
+from pipeline.data.timeline import timeline_from
 from pipeline.recalibration.audits import sample_audits
 from tests.builders import days, make_frame, make_spec, moment, on
 
@@ -111,7 +111,7 @@ def test_only_rows_of_a_drawn_episode_have_its_probability():
     )
     audits = [replace(audit, probability=0.2) for audit in audits]
 
-    found = probabilities(timeline(frame, make_spec().columns), audits)
+    found = probabilities(timeline_from(frame, make_spec().columns), audits)
 
     inside = on(frame, "a", [3, 4, 5]).to_numpy()
     assert (found[inside] == 0.2).all()
@@ -127,5 +127,5 @@ def test_of_two_audits_of_one_episode_the_later_in_the_table_counts_whatever_its
 
     audits = audits_between(root, "pumps", DAY, NOW.date())
 
-    found = probabilities(timeline(frame, make_spec().columns), audits)
+    found = probabilities(timeline_from(frame, make_spec().columns), audits)
     assert set(found[on(frame, "a", [3, 4, 5]).to_numpy()]) == {0.6}

@@ -34,9 +34,9 @@ def test_a_cluster_as_long_as_normal_ones_is_kept():
 
 
 def test_a_cluster_ends_where_the_machine_changes():
-    line = line_of(40)
+    timeline = line_of(40)
     entity = np.repeat([0, 1], 20)
-    two = type(line)(np.tile(line.time_ns[:20], 2), entity, ("a", "b"), line.cadence_ns)
+    two = type(timeline)(np.tile(timeline.time_ns[:20], 2), entity, ("a", "b"), timeline.cadence_ns)
 
     assert not sustained(np.ones(40, dtype=bool), two, longest=20, join_rows=4).any()
-    assert sustained(np.ones(40, dtype=bool), line, longest=20, join_rows=4).all()
+    assert sustained(np.ones(40, dtype=bool), timeline, longest=20, join_rows=4).all()

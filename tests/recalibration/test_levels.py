@@ -22,13 +22,13 @@ def test_months_count_back_from_the_newest_and_a_short_rest_joins_the_oldest():
 
 def test_steady_growth_is_known_better_than_the_newest_month_alone_knows_it():
     few, year = 2000, line_of(12 * 2000)
-    line = Timeline(year.time_ns[0] + 10 * (year.time_ns - year.time_ns[0]), year.entity, ("",),
+    timeline = Timeline(year.time_ns[0] + 10 * (year.time_ns - year.time_ns[0]), year.entity, ("",),
                     10 * year.cadence_ns)  # fmt: skip
     growth = np.repeat(1.05 ** np.arange(12), few)
     known, alone = [], []
     for seed in range(40):
-        score = scores(len(line), seed, rho=0.9) * growth
-        known.append(levels(score, line, np.ones(len(line), dtype=bool), align=True).newest)
+        score = scores(len(timeline), seed, rho=0.9) * growth
+        known.append(levels(score, timeline, np.ones(len(timeline), dtype=bool), align=True).newest)
         alone.append(float(np.median(score[-few:])))
 
     assert np.mean(np.log(known)) == pytest.approx(11 * np.log(1.05), abs=0.03)

@@ -89,11 +89,13 @@ def test_neighbours_that_are_alike_widen_the_interval():
 def test_order_of_the_rows_does_not_matter():
     rows = window(scores(N))
     order = np.random.default_rng(5).permutation(N)
-    line = line_of(N)
+    timeline = line_of(N)
     mixed = changed(
         rows,
         score=rows.score[order],
-        line=type(line)(line.time_ns[order], line.entity, line.names, line.cadence_ns),
+        timeline=type(timeline)(
+            timeline.time_ns[order], timeline.entity, timeline.names, timeline.cadence_ns
+        ),
     )
 
     assert redraw(mixed).threshold.value == redraw(rows).threshold.value

@@ -25,4 +25,4 @@ def test_refitting_on_unflagged_rows_is_the_ratchet_that_it_is_said_to_be():
 def test_poison_never_carries_the_live_line_beyond_the_bound():
     year = live(Setting(poison=0.02, rows=5000), 0, LIMITS, answer=False)
 
-    assert year.line.max() <= 1 + LIMITS.maximum_total
+    assert year.timeline.max() <= 1 + LIMITS.maximum_total

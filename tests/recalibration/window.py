@@ -34,7 +34,7 @@ def scores(n, seed=0, rho=0.0):
 def window(score, threshold=LINE):
     n = len(score)
     return WindowRows(
-        line=line_of(n),
+        timeline=line_of(n),
         score=score,
         threshold=np.full(n, threshold),
         verdict=np.zeros(n, dtype=np.int8),

@@ -18,11 +18,11 @@ COLUMNS = Columns(cadence="10min", features={"a": Feature(unit="1"), "b": Featur
 
 def sample(n: int, seed: int) -> Sample:
     draw = np.random.default_rng(seed)
-    line = Timeline(
+    timeline = Timeline(
         np.arange(n) * 600_000_000_000, np.zeros(n, dtype=np.intp), ("",), 600_000_000_000
     )
     return Sample(
-        line, draw.standard_normal((n, 2)).astype("f4"), draw.exponential(size=n).astype("f4")
+        timeline, draw.standard_normal((n, 2)).astype("f4"), draw.exponential(size=n).astype("f4")
     )
 
 

@@ -64,14 +64,14 @@ def test_scores_that_are_all_alike_can_be_drawn(
 
 def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: ThresholdEstimate) -> None:
     n, machines = 20, 30
-    line = Timeline(
+    timeline = Timeline(
         np.tile(np.arange(n) * 600_000_000_000, machines),
         np.repeat(np.arange(machines), n),
         tuple(f"machine {i}" for i in range(machines)),
         600_000_000_000,
     )
     fleet = EvaluatedRows(
-        line, np.ones(n * machines, "f4"), np.ones(n * machines, dtype=bool), None
+        timeline, np.ones(n * machines, "f4"), np.ones(n * machines, dtype=bool), None
     )
 
     assert size(figures.score_timeline(fleet, threshold))[1] < 1600
@@ -104,12 +104,12 @@ def test_a_name_is_drawn_as_it_is_and_leaves_room(rows: EvaluatedRows, name: str
     result = DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level="warn")
     verdict = DriftVerdict("none", "none", "nothing", (result,), ())
     outcomes = [FaultOutcome("spike", 2.0, "sd", name, 20, 5)]
-    line = replace(rows.line, names=(name, "B"))
+    timeline = replace(rows.timeline, names=(name, "B"))
     threshold = ThresholdEstimate(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003 - as it stands
 
     assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH
     assert size(figures.fault_recall(outcomes, share=0.5))[0] > WIDTH
-    assert size(figures.score_timeline(replace(rows, line=line), threshold))[0] == WIDTH
+    assert size(figures.score_timeline(replace(rows, timeline=timeline), threshold))[0] == WIDTH
 
 
 def test_every_level_of_drift_can_be_drawn() -> None:
@@ -132,9 +132,9 @@ def test_every_level_of_drift_can_be_drawn() -> None:
 def test_an_odd_name_of_a_machine_spoils_no_picture(
     rows: EvaluatedRows, threshold: ThresholdEstimate, name: str
 ) -> None:
-    line = replace(rows.line, names=(name, *rows.line.names[1:]))
+    timeline = replace(rows.timeline, names=(name, *rows.timeline.names[1:]))
 
-    assert size(figures.score_timeline(replace(rows, line=line), threshold))[0] == WIDTH
+    assert size(figures.score_timeline(replace(rows, timeline=timeline), threshold))[0] == WIDTH
 
 
 def test_an_odd_name_of_a_feature_spoils_no_picture() -> None:

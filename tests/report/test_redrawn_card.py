@@ -111,7 +111,7 @@ def test_who_accepted_and_what_is_stale_stand_at_the_top(card: RecalibrationCard
 
 def test_the_picture_says_how_far_the_line_moves(rows: EvaluatedRows) -> None:
     status = np.where(rows.score > 10, 2, 1).astype(np.int8)
-    picture = WindowPicture(rows.line, rows.score.astype(float), status, 10.0, 10.5, ())
+    picture = WindowPicture(rows.timeline, rows.score.astype(float), status, 10.0, 10.5, ())
 
     assert recalibration_window(picture).startswith(b"\x89PNG")
     assert recalibration_window(picture) == recalibration_window(picture)

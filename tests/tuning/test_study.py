@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.tuning.study import Search, lines, noise_of, open_study, present, search
+from pipeline.tuning.study import Search, noise_of, open_study, present, search, trial_rows
 from pipeline.tuning.trying import Tried
 
 MEANING = {"family": "linear", "rows": "abc"}
@@ -45,21 +45,23 @@ def go(path, how, seconds, said=None):
 
 
 def settings(study):
-    return [(line.number, line.settings) for line in sorted(lines(study), key=lambda x: x.number)]
+    return [
+        (line.number, line.settings) for line in sorted(trial_rows(study), key=lambda x: x.number)
+    ]
 
 
 def test_the_present_settings_are_tried_first_with_three_seeds(tmp_path, clock):
     study = go(tmp_path / "study", searching(clock), 3)
 
     assert present(study) == pytest.approx((0.91, 0.911, 0.912))
-    assert lines(study) == ()
+    assert trial_rows(study) == ()
 
 
 def test_the_budget_is_kept_within_one_try(tmp_path, clock):
     study = go(tmp_path / "study", searching(clock), 9.5)
 
     assert clock.now == 10
-    assert len(lines(study)) == 7
+    assert len(trial_rows(study)) == 7
 
 
 def test_a_study_goes_on_and_proposes_what_it_would_have_proposed_at_once(tmp_path, clock):
@@ -78,7 +80,7 @@ def test_no_settings_are_tried_twice(tmp_path, clock):
     said = []
     study = go(tmp_path / "study", searching(clock, suggest=few), 500, said)
 
-    tried = [line.settings["model.width"] for line in lines(study)]
+    tried = [line.settings["model.width"] for line in trial_rows(study)]
     assert sorted(tried) == [1, 2, 3, 4]
     assert "tried before" in said[-1]
 
@@ -86,7 +88,7 @@ def test_no_settings_are_tried_twice(tmp_path, clock):
 def test_what_the_gate_would_refuse_is_never_the_best(tmp_path, clock):
     study = go(tmp_path / "study", searching(clock, limit=0.05), 30)
 
-    table = lines(study)
+    table = trial_rows(study)
     allowed = [line.allowed for line in table]
     assert table[0].noise_passthrough <= 0.05
     assert allowed == sorted(allowed, reverse=True)
@@ -96,7 +98,7 @@ def test_what_the_gate_would_refuse_is_never_the_best(tmp_path, clock):
 def test_it_finds_better_settings_than_by_chance(tmp_path, clock):
     study = go(tmp_path / "study", searching(clock), 60)
 
-    assert abs(lines(study)[0].settings["model.width"] - 100) < 20
+    assert abs(trial_rows(study)[0].settings["model.width"] - 100) < 20
 
 
 def test_ctrl_c_keeps_what_was_finished_and_the_study_goes_on(tmp_path, clock):
@@ -112,7 +114,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_study_goes_on(tmp_path, clock):
     study = go(tmp_path / "study", how, 2.5)
 
     assert len(present(study)) == 3
-    assert len(lines(study)) == 3 + 3
+    assert len(trial_rows(study)) == 3 + 3
 
 
 def test_settings_that_cannot_be_fitted_are_told_and_passed_over(tmp_path, clock):
@@ -126,7 +128,7 @@ def test_settings_that_cannot_be_fitted_are_told_and_passed_over(tmp_path, clock
 
     study = go(tmp_path / "study", searching(clock, attempt=failing), 5, said)
 
-    assert [line.reason for line in lines(study)] == ["too few rows"] * 2
+    assert [line.reason for line in trial_rows(study)] == ["too few rows"] * 2
     assert "failed" in said[-1]
 
 

@@ -48,7 +48,7 @@ class WindowPicture:
         held: episodes left out of the new line.
     """
 
-    line: Timeline
+    timeline: Timeline
     score: NDArray[np.float64]
     status: NDArray[np.int8]
     old: float
@@ -58,13 +58,13 @@ class WindowPicture:
 
 def recalibration_window(picture: WindowPicture) -> bytes:
     """Scores by time in units of the live line, one panel an entity, coloured by status."""
-    shown = picture.line.names[:MOST]
+    shown = picture.timeline.names[:MOST]
     move = picture.new / picture.old - 1
     title = f"The line moves {move:+.1%}; long episodes held back: {len(picture.held)}"
     with look():
         figure, panels = course_sheet(title, shown, frame=1.8)
         for code, axes in enumerate(panels):
-            _draw(axes, picture, picture.line.entity == code)
+            _draw(axes, picture, picture.timeline.entity == code)
         shade(panels, shown, picture.held)
         date_axis(panels[-1], "time, UTC (shaded: held back)")
         figure.supylabel("score / live line (log scale)", fontsize=12.5)
@@ -74,7 +74,7 @@ def recalibration_window(picture: WindowPicture) -> bytes:
 
 
 def _draw(axes: Axes, picture: WindowPicture, own: NDArray[np.bool_]) -> None:
-    time = pd.DatetimeIndex(picture.line.time_ns, tz="UTC")
+    time = pd.DatetimeIndex(picture.timeline.time_ns, tz="UTC")
     floor = np.finfo(np.float32).tiny
     relative = np.maximum(picture.score, floor) / picture.old
     for name, colour in _COLOURS.items():

@@ -92,18 +92,18 @@ def precision_recall(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes
 
 def score_timeline(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes:
     """Score over threshold by time, one panel an entity; incidents shaded, flags coloured."""
-    line, excess = rows.line, rows.score / threshold.value
-    shown = line.names[:MOST]
+    timeline, excess = rows.timeline, rows.score / threshold.value
+    shown = timeline.names[:MOST]
     flagged = rows.score > threshold.value
-    title = f"{int(flagged.sum()):,} of {len(flagged):,} rows on {line.days} days are flagged"
-    if len(shown) < len(line.names):
-        title += f" (first {MOST} of {len(line.names)} entities)"
+    title = f"{int(flagged.sum()):,} of {len(flagged):,} rows on {timeline.days} days are flagged"
+    if len(shown) < len(timeline.names):
+        title += f" (first {MOST} of {len(timeline.names)} entities)"
     with look():
         figure, panels = course_sheet(title, shown, frame=1.5)
         for code, axes in enumerate(panels):
-            own = line.entity == code
-            _draw_course(axes, line.time_ns[own], excess[own])
-        known = () if rows.incident is None else episodes(rows.incident, line)
+            own = timeline.entity == code
+            _draw_course(axes, timeline.time_ns[own], excess[own])
+        known = () if rows.incident is None else episodes(rows.incident, timeline)
         shade(panels, shown, known)
         date_axis(panels[-1], "time, UTC (shaded: known incidents)")
         figure.supylabel("score / threshold (log scale)", fontsize=12.5)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.config import DetectorSpec
 from pipeline.data.channel_list import as_cell
-from pipeline.data.timeline import machines, timeline
+from pipeline.data.timeline import machines, timeline_from
 from pipeline.detector.attribution import Blame, worst_of_each
 from pipeline.errors import BundleError, DataError
 from pipeline.incidents.judging import FlaggedRows, judge
@@ -126,8 +126,8 @@ def _rows(
 def _parts(
     spec: DetectorSpec, day: DayInputs, by: LoadedVersion, judged: FlaggedRows
 ) -> list[IncidentPart]:
-    line = timeline(day.frame.iloc[-day.own :], spec.columns)
-    return day_parts(judged, line, by.version.number, *within(spec))
+    timeline = timeline_from(day.frame.iloc[-day.own :], spec.columns)
+    return day_parts(judged, timeline, by.version.number, *within(spec))
 
 
 def as_json(features: Sequence[Blame]) -> str:

@@ -24,7 +24,7 @@ from pipeline.data.channels import channels
 from pipeline.data.grid import DAY_NS, day_number, days_between
 from pipeline.data.label import INCIDENT, Label, verdicts
 from pipeline.data.labels import labels_as_of
-from pipeline.data.timeline import Mask, subset, timeline
+from pipeline.data.timeline import Mask, subset, timeline_from
 from pipeline.detector.frames import feature_values
 from pipeline.drift import Sample
 from pipeline.drift.evidence import some
@@ -58,8 +58,8 @@ class Seen:
         as_of = end_of(last)
         known = [label for label in self.labels if label.created_at <= as_of]
         if known:
-            line = subset(self.sample.line, rows)
-            rows = rows[verdicts(line, known) != INCIDENT]
+            timeline = subset(self.sample.timeline, rows)
+            rows = rows[verdicts(timeline, known) != INCIDENT]
         return some(self.sample, rows)
 
     def days_between(self, first: date, last: date) -> int:
@@ -89,10 +89,10 @@ def seen(spec: DetectorSpec, judge: LoadedVersion, first: date, last: date) -> S
         return None
     score, muted = _served(spec, judge, frame, own.to_numpy(), first, last)
     frame = frame[own].reset_index(drop=True)
-    line = timeline(frame, columns)
+    timeline = timeline_from(frame, columns)
     labels = labels_as_of(here.storage, spec.name, end_of(last), first=first, last=last)
-    sample = Sample(line, feature_values(frame, judge.bundle.schema), score, muted)
-    return Seen(sample, line.time_ns // DAY_NS, labels)
+    sample = Sample(timeline, feature_values(frame, judge.bundle.schema), score, muted)
+    return Seen(sample, timeline.time_ns // DAY_NS, labels)
 
 
 def end_of(day: date) -> datetime:

@@ -82,10 +82,10 @@ def verdict_of(
     known: Baseline, sample: Sample, spec: DetectorSpec, judging: LoadedVersion
 ) -> DriftVerdict | None:
     """The verdict on rows that may be evidence; None when there are none."""
-    if not len(sample.line):
+    if not len(sample.timeline):
         return None
     threshold = judging.bundle.description.threshold
-    apart = entity_apart(sample.score > threshold.value, sample.line) or ""
+    apart = entity_apart(sample.score > threshold.value, sample.timeline) or ""
     rate = _rate(without(sample, apart) if apart else sample, judging)
     return judge(known, sample, columns=spec.columns, limits=spec.drift, rate=rate, apart=apart)
 
@@ -96,7 +96,7 @@ def _rate(sample: Sample, judging: LoadedVersion) -> RealisedRate | None:
     if sample.muted is not None:
         whole &= ~sample.muted.any(axis=1)
     threshold = judging.bundle.description.threshold
-    return realised_rate(sample.score, whole, sample.line, threshold)
+    return realised_rate(sample.score, whole, sample.timeline, threshold)
 
 
 def _settle(

@@ -15,7 +15,7 @@ from pipeline.data.audit import Audit
 from pipeline.data.audits import add_audits, audits_between
 from pipeline.data.label import NO_VERDICT, Label, verdicts
 from pipeline.data.labels import add_labels, labels_as_of
-from pipeline.data.timeline import Timeline, timeline
+from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.incidents import Incident
 from pipeline.recalibration.audits import sample_audits
 from pipeline.records import to_json
@@ -59,8 +59,11 @@ def label(detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
     said = [each for each in earlier if by.run and each.run_id == by.run]
     made = said[0] if said else label_meant(spec, answer, by, here.storage)
     rows = telemetry_in(spec, made, here.storage)
-    line = timeline(rows, spec.columns)
-    before, after = verdicts(line, [e for e in earlier if e != made]), verdicts(line, [made])
+    timeline = timeline_from(rows, spec.columns)
+    before, after = (
+        verdicts(timeline, [e for e in earlier if e != made]),
+        verdicts(timeline, [made]),
+    )
     told = {
         **to_json(made),
         "rows": len(rows),
@@ -126,5 +129,5 @@ def flagged_episodes(spec: DetectorSpec, first: date, last: date, *, root: str) 
 
 def _answered(episode: Incident, labels: tuple[Label, ...]) -> bool:
     ends = np.array([episode.start.value, episode.end.value], dtype=np.int64)
-    line = Timeline(ends, np.zeros(2, dtype=np.intp), (episode.entity,), cadence_ns=1)
-    return bool((verdicts(line, labels) != NO_VERDICT).all())
+    timeline = Timeline(ends, np.zeros(2, dtype=np.intp), (episode.entity,), cadence_ns=1)
+    return bool((verdicts(timeline, labels) != NO_VERDICT).all())

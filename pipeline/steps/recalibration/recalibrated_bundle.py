@@ -28,7 +28,7 @@ from pipeline.records import to_json
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.recalibration import recalibration_origin
 from pipeline.steps.recalibration.recalibration_origin import RecalibrationWindow
-from pipeline.steps.recalibration.scored_window import line_of
+from pipeline.steps.recalibration.scored_window import timeline_of_rows
 from pipeline.tables import Table
 
 _LEAST = float(np.finfo(np.float32).tiny)
@@ -45,13 +45,13 @@ def write_recalibrated(
     spec, origin = recalibration_origin.origin_of(candidate)
     rows = recalibration_origin.rows_of(candidate)
     kept = result.weight > 0
-    used, line = rows[kept], subset(line_of(rows, spec), kept)
+    used, timeline = rows[kept], subset(timeline_of_rows(rows, spec), kept)
     score = used["score"].to_numpy(np.float64)
     calibration = Calibration(
         threshold=result.threshold,
         summary=CalibrationSummary(
             rows=len(used),
-            autocorrelation=autocorrelation(np.log(np.maximum(score, _LEAST)), line),
+            autocorrelation=autocorrelation(np.log(np.maximum(score, _LEAST)), timeline),
             quantiles=score_quantiles(score),
             feature_error=parent.description.calibration.feature_error,
         ),
@@ -96,4 +96,6 @@ def _reference(
         raise DataError(msg)
     score = found["score of the row"].to_numpy(np.float32)
     named = found.rename(columns={value: name for name, value in key.items()})
-    return sample_reference(feature_values(found, parent.schema), score, line_of(named, spec))
+    return sample_reference(
+        feature_values(found, parent.schema), score, timeline_of_rows(named, spec)
+    )

@@ -134,7 +134,7 @@ def recalibrated(candidate: Candidate) -> Recalibrated:
     return recalibration.recalibrate(
         window_rows(recalibration_origin.rows_of(candidate), spec),
         reference.score.astype(np.float64),
-        reference.line,
+        reference.timeline,
         bundle.description.threshold,
         recalibration_origin.anchor_of(bundle),
         spec.recalibration,

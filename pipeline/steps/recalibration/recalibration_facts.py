@@ -25,7 +25,12 @@ from pipeline.steps.live import LoadedVersion
 from pipeline.steps.operation.scoring_inputs import columns_of
 from pipeline.steps.recalibration import recalibration_origin
 from pipeline.steps.recalibration.recalibration_origin import RecalibrationOrigin
-from pipeline.steps.recalibration.scored_window import line_of, midnight, read_window, window_rows
+from pipeline.steps.recalibration.scored_window import (
+    midnight,
+    read_window,
+    timeline_of_rows,
+    window_rows,
+)
 from pipeline.steps.versions import same_weights
 from pipeline.tables import Table
 
@@ -37,9 +42,9 @@ def compare_thresholds(
     spec, origin = recalibration_origin.origin_of(candidate)
     rows = window_rows(recalibration_origin.rows_of(candidate), spec)
     judged = ~rows.excluded
-    line, score = subset(rows.line, judged), rows.score[judged]
+    timeline, score = subset(rows.timeline, judged), rows.score[judged]
     new, old = result.threshold.value, champion.bundle.threshold
-    days = max(1, line.days)
+    days = max(1, timeline.days)
     museum = _confirmed_incidents(spec, origin, champion)
     accepted = origin.acceptance
     facts = RecalibrationFacts(
@@ -51,9 +56,9 @@ def compare_thresholds(
         growth=result.growth,
         stops=result.stops,
         accepted=f"{accepted.who}: {accepted.reason}" if accepted else "",
-        days=line.days,
-        alerts_per_day=alerts(score > new, line) / days,
-        champion_alerts_per_day=alerts(score > old, line) / days,
+        days=timeline.days,
+        alerts_per_day=alerts(score > new, timeline) / days,
+        champion_alerts_per_day=alerts(score > old, timeline) / days,
         incidents=len(museum),
         caught=tuple(name for name, peak in museum if peak > new),
         champion_caught=tuple(name for name, peak in museum if peak > old),
@@ -61,7 +66,7 @@ def compare_thresholds(
         champion_fault_size=_fault_size(champion, old, spec),
     )
     measured = score.astype(np.float32)
-    shown = replay(line, Replayed(measured, new), Replayed(measured, old))
+    shown = replay(timeline, Replayed(measured, new), Replayed(measured, old))
     return facts, shown
 
 
@@ -87,9 +92,11 @@ def _confirmed_incidents(
         as_of=midnight(as_of),
         same_weights=same_weights(spec.name, champion.version),
     )
-    line, score = line_of(read.frame, spec), read.frame["score"].to_numpy(np.float64)
+    timeline, score = timeline_of_rows(read.frame, spec), read.frame["score"].to_numpy(np.float64)
     marked = read.frame["verdict"].to_numpy() == INCIDENT
-    return tuple((_name(found), float(score[found.rows].max())) for found in episodes(marked, line))
+    return tuple(
+        (_name(found), float(score[found.rows].max())) for found in episodes(marked, timeline)
+    )
 
 
 def _validated(spec: DetectorSpec, first: date, as_of: date, wanted: set[date]) -> Sequence[date]:
@@ -103,13 +110,13 @@ def _fault_size(
     """Smallest injected fault that is caught with `threshold`; the champion's network scores."""
     bundle: Bundle = champion.bundle
     reference = bundle.trained_reference()
-    if reference.line is None:
+    if reference.timeline is None:
         return {}
     trial = Trial(
         scorer=bundle.score,
         threshold=threshold,
         rows=reference.features,
-        line=reference.line,
+        timeline=reference.timeline,
         columns=columns_of(champion),
         window=bundle.schema.window,
         seed=bundle.description.network.seed,

@@ -118,7 +118,7 @@ def _log_evidence(
 ) -> None:
     """The picture of the window, and the held episodes for whoever labels them."""
     picture = WindowPicture(
-        line=rows.line,
+        timeline=rows.timeline,
         score=rows.score,
         status=result.status,
         old=old,

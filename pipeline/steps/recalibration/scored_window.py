@@ -23,7 +23,7 @@ from pipeline.data.decisions import decisions_as_of
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.label import Label, verdicts
 from pipeline.data.labels import labels_as_of
-from pipeline.data.timeline import Timeline, timeline
+from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.recalibration import WindowRows
 from pipeline.registry.promotion import CHAMPION
 from pipeline.settings import Settings
@@ -83,11 +83,11 @@ def read_window(
     rows = pd.concat([part[[*_COLUMNS]] for part in parts if len(part)], ignore_index=True)
     # The first rows of an unbroken run end no window and have no score.
     rows = rows[rows["score"].notna()].sort_values(["timestamp", "entity"], ignore_index=True)
-    line = line_of(rows, spec)
+    timeline = timeline_of_rows(rows, spec)
     labels = labels_as_of(here.storage, spec.name, as_of, first=days[0], last=days[-1])
     audits = audits_between(here.storage, spec.name, days[0], days[-1])
-    rows["verdict"] = verdicts(line, labels)
-    rows["audit"] = probabilities(line, audits)
+    rows["verdict"] = verdicts(timeline, labels)
+    rows["audit"] = probabilities(timeline, audits)
     rows["excluded"] = rows["muted"].fillna("").ne("") | _in_a_shift(here, spec, rows, days)
     rows = rows.drop(columns="muted")
     names = [str(name) for name in rows.columns if name != "version"]
@@ -95,20 +95,20 @@ def read_window(
     return ScoredWindow(rows, version, tuple(missing), labels, digest[:16])
 
 
-def line_of(rows: pd.DataFrame, spec: DetectorSpec) -> Timeline:
+def timeline_of_rows(rows: pd.DataFrame, spec: DetectorSpec) -> Timeline:
     """Where the rows of a window stand in time."""
     columns = spec.columns
     named = {
         "timestamp": columns.timestamp,
         **({"entity": columns.entity} if columns.entity else {}),
     }
-    return timeline(rows.rename(columns=named), columns)
+    return timeline_from(rows.rename(columns=named), columns)
 
 
 def window_rows(rows: pd.DataFrame, spec: DetectorSpec) -> WindowRows:
     """The rows as the recalibration takes them."""
     return WindowRows(
-        line=line_of(rows, spec),
+        timeline=timeline_of_rows(rows, spec),
         score=rows["score"].to_numpy(np.float64),
         threshold=rows["threshold"].to_numpy(np.float64),
         verdict=rows["verdict"].to_numpy(np.int8),

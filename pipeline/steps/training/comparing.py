@@ -10,7 +10,7 @@ import structlog
 
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.meaning import meaning_of, misfits, needed_for_scores
-from pipeline.data.timeline import subset, timeline
+from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle import Bundle
 from pipeline.errors import BundleError, UnprovenBundle
 from pipeline.evaluation.injection import minimum_detectable, recall
@@ -119,7 +119,7 @@ def _replayed(live: Bundle, bundle: Bundle, frame: pd.DataFrame, columns: Column
     new, old = score_rows(bundle, frame), score_rows(live, frame)
     both = np.flatnonzero(new.complete & old.complete)
     return replay(
-        subset(timeline(frame, columns), both),
+        subset(timeline_from(frame, columns), both),
         Replayed(new.score[both].astype(np.float32), bundle.threshold),
         Replayed(old.score[both].astype(np.float32), live.threshold),
     )

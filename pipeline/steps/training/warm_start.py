@@ -31,7 +31,7 @@ from pipeline.data.fits import fitting
 from pipeline.data.label import NORMAL, verdicts
 from pipeline.data.labels import labels_as_of
 from pipeline.data.split import Blocks, normal_rows, trains
-from pipeline.data.timeline import timeline
+from pipeline.data.timeline import timeline_from
 from pipeline.data.window import WindowManifest
 from pipeline.detector.bundle import Bundle, fitted_of
 from pipeline.detector.description import Provenance
@@ -211,7 +211,7 @@ def _normal_rows(
         frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)
     midnight = datetime.combine(manifest.as_of, time(), UTC)
     labels = labels_as_of(table.root, spec.name, midnight, first=days[0], last=days[-1])
-    frame[LABEL_COLUMN] = verdicts(timeline(frame, columns), labels)
+    frame[LABEL_COLUMN] = verdicts(timeline_from(frame, columns), labels)
     normal: pd.DataFrame = frame[normal_rows(frame, columns)]
     return normal.reset_index(drop=True)
 

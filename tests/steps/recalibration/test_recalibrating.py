@@ -145,11 +145,11 @@ def test_drift_is_measured_against_the_window_and_clusters_against_the_training(
 
     window, kept = redrawn.reference(), redrawn.trained_reference()
 
-    assert window.line.time_ns.min() > trained.reference().line.time_ns.max()
-    served = score_values(redrawn, window.features, window.line)
+    assert window.timeline.time_ns.min() > trained.reference().timeline.time_ns.max()
+    served = score_values(redrawn, window.features, window.timeline)
     # When they were scored, the first rows were averaged with rows from before the window.
     alike = np.isclose(served.score, window.score, rtol=1e-5)
-    began = window.line.time_ns < window.line.time_ns.min() + (SMOOTHED - 1) * STEP_NS
+    began = window.timeline.time_ns < window.timeline.time_ns.min() + (SMOOTHED - 1) * STEP_NS
     np.testing.assert_array_equal(alike, ~began)
     np.testing.assert_array_equal(kept.score, trained.reference().score)
 
