@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: audit bench-chain bench-cold-score bench-exporter bench-login bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo down help image lock replay sbom secrets test test-fast test-stack up
+.PHONY: audit bench-chain bench-cold-score bench-exporter bench-login bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo docs down help image lock replay sbom secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -50,6 +50,9 @@ check: $(VENV)/dev  ## lint, format, types, import contracts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/runtime  ## write the generated parts of docs/: detector file, command line, checks
+	$(PY) -m deploy.documents
 
 lock: $(VENV)/bin/uv  ## compile requirements*.in into the locks (versions stay; UPGRADE=--upgrade takes new ones)
 	for name in requirements-build requirements requirements-dev requirements-audit; do \

@@ -33,8 +33,8 @@ def test_no_module_outgrows_a_screenful_of_ideas():
     assert [p.name for p in modules if len(p.read_text().splitlines()) > LONGEST] == []
 
 
-def test_the_readme_maps_every_part_of_the_pipeline():
-    readme = (REPOSITORY / "README.md").read_text()
+def test_the_architecture_page_maps_every_part_of_the_pipeline():
+    page = (REPOSITORY / "docs" / "architecture.md").read_text()
     parts = {
         path.name if path.suffix else f"{path.name}/"
         for path in (REPOSITORY / "pipeline").iterdir()
@@ -45,7 +45,7 @@ def test_the_readme_maps_every_part_of_the_pipeline():
         "table_faults.py", "table_damage.py",
     }  # fmt: skip
 
-    assert {part for part in parts - served_by_their_neighbours if part not in readme} == set()
+    assert {part for part in parts - served_by_their_neighbours if part not in page} == set()
 
 
 def test_every_module_of_the_engine_can_be_the_first_that_is_imported():

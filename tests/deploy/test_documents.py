@@ -83,10 +83,3 @@ def test_every_target_of_make_and_every_service_that_a_document_names_is_there(n
     assert set(re.findall(r"`(airflow-[a-z-]+)`", text)) - services == {
         each for each in ("airflow-logs",) if f"`{each}`" in text
     }
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_link_of_a_document_leads_somewhere(name: str):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", text_of(name))
-
-    assert [each for each in links if not (REPOSITORY / "docs" / each).exists()] == []
