@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from deploy.documents.keys import Key, keys_of
 from deploy.documents.markdown import code, table
 from pipeline.config import DetectorSpec
-from pipeline.config.model.fitted import Fitted, Trained
+from pipeline.config.model.fitted import Fitted, TrainedModel
 from pipeline.config.model.windowed import Windowed
 from pipeline.config.section import Section
 
 _SHARED: dict[type[Section], str] = {
     Fitted: "every family",
-    Trained: "families trained step by step",
+    TrainedModel: "families trained step by step",
     Windowed: "families that see windows",
 }
 """Sections that no file has by themselves: the keys that several kinds have in common."""

@@ -22,7 +22,7 @@ CHECKS: dict[str, Check] = {
     "reconstruction_vs_champion": relative.reconstruction_vs_champion,
     "rank_agreement": relative.rank_agreement,
     "alert_budget": relative.alert_budget,
-    "incident_museum": relative.confirmed_incidents,
+    "confirmed_incidents": relative.confirmed_incidents,
     "injected_faults": absolute.injected_faults,
     "fault_size_vs_champion": relative.fault_size_vs_champion,
     "drift_allows": absolute.drift_allows,

@@ -123,7 +123,7 @@ def confirmed_incidents(facts: RecalibrationFacts, limits: RecalibrationLimits) 
     value = f"{len(facts.caught)} of {facts.incidents}"
     if not before:
         return CheckResult(
-            "incident_museum",
+            "confirmed_incidents",
             "skip",
             value=value,
             limit=limit,
@@ -132,7 +132,7 @@ def confirmed_incidents(facts: RecalibrationFacts, limits: RecalibrationLimits) 
         )
     named = f"{', '.join(lost[:_NAMED])}{', ...' if len(lost) > _NAMED else ''}"
     return CheckResult(
-        "incident_museum",
+        "confirmed_incidents",
         verdict(passed=kept >= limits.gate.minimum_incident_recall),
         value=value,
         limit=limit,
@@ -176,7 +176,7 @@ CHECKS: dict[str, Callable[[RecalibrationFacts, RecalibrationLimits], CheckResul
     "total_bound": total_bound,
     "creep_bound": creep_bound,
     "alert_budget": alert_budget,
-    "incident_museum": confirmed_incidents,
+    "confirmed_incidents": confirmed_incidents,
     "fault_size": fault_size,
 }
 """The questions by name, in the order that a reviewer reads them."""

@@ -116,10 +116,10 @@ def confirmed_incidents(
     limit = f">= {limits.minimum_incident_recall:.0%} of champion's"
     value = f"{len(candidate.incidents_caught)} of {candidate.incidents}"
     if champion is None:
-        return _no_champion("incident_museum", value, limit)
+        return _no_champion("confirmed_incidents", value, limit)
     if not champion.incidents_caught:
         return CheckResult(
-            "incident_museum",
+            "confirmed_incidents",
             "skip",
             value=value,
             limit=limit,
@@ -129,7 +129,7 @@ def confirmed_incidents(
     lost = sorted(set(champion.incidents_caught) - set(candidate.incidents_caught))
     kept = 1 - len(lost) / len(set(champion.incidents_caught))
     return CheckResult(
-        "incident_museum",
+        "confirmed_incidents",
         verdict(passed=kept >= limits.minimum_incident_recall),
         value=value,
         limit=limit,

@@ -63,7 +63,7 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
         "reconstruction_vs_champion",
         "rank_agreement",
         "alert_budget",
-        "incident_museum",
+        "confirmed_incidents",
         "fault_size_vs_champion",
     }
     assert set(skipped.values()) == {"skip: no champion yet."}
@@ -82,7 +82,7 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
         ({"rank_agreement": -0.9}, "rank_agreement"),
         ({"median_error": 0.02}, "reconstruction_vs_champion"),
         ({"alerts_per_day": 30.0}, "alert_budget"),
-        ({"incidents_caught": ("a", "c")}, "incident_museum"),
+        ({"incidents_caught": ("a", "c")}, "confirmed_incidents"),
         ({"fault_recall": {"spike": 0.9, "drift": 0.3, "unit change": 1.0}}, "injected_faults"),
         ({"fault_recall": {}}, "injected_faults"),
         (

@@ -64,7 +64,7 @@ def test_a_line_that_hardly_moved_passes_every_check() -> None:
         ({"stops": (Stop("creep", 0.19, 0.14, "It creeps."),), "growth": 0.19}, "creep_bound"),
         ({"step": float("nan")}, "step_bound"),
         ({"alerts_per_day": 2.9}, "alert_budget"),
-        ({"caught": ("a",)}, "incident_museum"),
+        ({"caught": ("a",)}, "confirmed_incidents"),
         ({"fault_size": {"spike": 5.0, "drift": 2.0}}, "fault_size"),
         ({"fault_size": {"spike": None, "drift": 2.0}}, "fault_size"),
         ({"fault_size": {"drift": 2.0}}, "fault_size"),
@@ -95,14 +95,14 @@ def test_a_stop_that_a_person_has_accepted_passes_under_their_name() -> None:
 def test_acceptance_of_a_bound_is_no_pass_for_a_lost_incident() -> None:
     facts = replace(FIT, stops=(TOTAL,), total=0.62, accepted="ada: because", caught=())
 
-    assert failed(facts) == ["incident_museum"]
+    assert failed(facts) == ["confirmed_incidents"]
 
 
 def test_without_a_confirmed_incident_the_museum_is_skipped() -> None:
     facts = replace(FIT, incidents=0, caught=(), champion_caught=())
 
     museum = next(
-        r for r in decide_recalibrated(facts, LIMITS).results if r.name == "incident_museum"
+        r for r in decide_recalibrated(facts, LIMITS).results if r.name == "confirmed_incidents"
     )
 
     assert museum.verdict == "skip"
