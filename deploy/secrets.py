@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy import ed25519
-from deploy.private_file import write_private
+from pipeline.private_file import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

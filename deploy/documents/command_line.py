@@ -26,4 +26,10 @@ def _help(name: str) -> str:
     )
     command.add_arguments(parser)
     log_lines.add_arguments(parser)
-    return parser.format_help()
+    return "\n".join(each.format_help() for each in (parser, *_steps(parser)))
+
+
+def _steps(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of a command's own steps, in their order."""
+    choices = [a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001 - argparse tells it in no other way
+    return [step for each in choices for step in each.values()]

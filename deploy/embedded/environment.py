@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.embedded.ports import HOST
 from deploy.embedded.stack import LOGIN, Stack
 from deploy.preloading import FORK_SERVER
-from deploy.private_file import write_private
+from pipeline.private_file import write_private
 from pipeline.settings import Login, record_of, record_path
 
 if TYPE_CHECKING:

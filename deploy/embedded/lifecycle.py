@@ -26,8 +26,8 @@ from deploy.embedded.stack import (
     save_stack,
 )
 from deploy.pools import POOLS
-from deploy.private_file import write_private
 from pipeline.ledger import keyring
+from pipeline.private_file import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

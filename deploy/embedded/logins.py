@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.embedded.stack import LOGIN
-from deploy.private_file import write_private
+from pipeline.private_file import write_private
 
 if TYPE_CHECKING:
     from deploy.embedded.stack import Stack

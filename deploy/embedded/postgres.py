@@ -11,7 +11,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.ports import HOST
 from deploy.embedded.stack import ADMINISTRATOR, Stack
 from deploy.embedded.unprivileged import as_unprivileged, give_to_server, reachable
-from deploy.private_file import write_private
+from pipeline.private_file import write_private
 
 
 def initialise_cluster(stack: Stack) -> bool:

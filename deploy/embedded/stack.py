@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import HOST, Ports
-from deploy.private_file import write_private
+from pipeline.private_file import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from pipeline.cli import log_lines
 from pipeline.errors import PlimsollError
 
 COMMANDS = (
-    "check", "feature", "fit", "forget", "label", "ledger", "metrics", "remove", "score", "status",
-    "tune",
+    "check", "feature", "fit", "forget", "label", "ledger", "metrics", "remove", "run", "score",
+    "status", "tune",
 )  # fmt: skip
 
 

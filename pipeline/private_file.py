@@ -1,4 +1,4 @@
-"""Files that hold secrets; the standard library only, for hosts that have nothing else."""
+"""Files that only their owner can read; the standard library only, for hosts without more."""
 
 from __future__ import annotations
 

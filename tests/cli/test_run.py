@@ -1,0 +1,180 @@
+"""What the DAGs do, done from a shell: real tables, MLflow on SQLite, a real ledger."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import nullcontext
+from datetime import timedelta
+
+import pytest
+import yaml
+
+from pipeline import settings, tables
+from pipeline.cli import main
+from pipeline.registry import connection, versions
+from pipeline.registry.connection import connect
+from pipeline.steps import ledger_state
+from pipeline.steps.training import judging
+from pipeline.tables import Table
+from tests.builders import days, make_frame, make_spec
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+HISTORY = 60
+ALL = days(HISTORY)
+AS_OF = ALL[44]
+SMALL = {"family": "denoising", "members": 2, "width": 16, "steps": 120}
+
+
+@pytest.fixture
+def plant(tmp_path, monkeypatch):
+    """Empty tables, a detector file and a source with sixty days."""
+    for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE", "HOME"):
+        folder = tmp_path / variable.lower()
+        folder.mkdir()
+        monkeypatch.setenv(f"PLIMSOLL_{variable}", str(folder))
+    monkeypatch.delenv("PLIMSOLL_DATABASE", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.chdir(tmp_path)  # MLflow on SQLite keeps artifacts below the working folder
+    monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
+    # Evidently's page takes half a minute to import and is tested beside its code.
+    monkeypatch.setattr(judging, "write_drift_report", lambda *_, path, **__: path.touch())
+    make_frame(HISTORY).to_parquet(tmp_path / "data" / "pumps.parquet")
+    described(tmp_path)
+    return settings.load()
+
+
+def described(folder, approval="none"):
+    spec = make_spec(
+        source={"kind": "parquet", "path": "pumps.parquet"},
+        model=SMALL,
+        split={"training_days": 40},
+        recalibration={"window_days": 20, "minimum_days": 10},
+        promotion={"approval": approval},
+    )
+    content = spec.model_dump(mode="json", by_alias=True)
+    (folder / "detectors" / "pumps.yaml").write_text(yaml.safe_dump(content))
+
+
+def run(step: str, *more: str) -> int:
+    return main(["run", step, "pumps", *more])
+
+
+def load(first: int = 0, last: int = HISTORY - 1) -> int:
+    return run("load", "--from", str(ALL[first]), "--to", str(ALL[last]))
+
+
+def rows(plant, name: str):
+    return tables.read(Table(plant.storage, "pumps", name), keep_date=True)
+
+
+def live(plant) -> int | None:
+    standing = ledger_state.verified(plant, "pumps").live
+    return standing.version if standing else None
+
+
+def test_one_day_is_ingested_and_scored_by_itself(plant, capsys):
+    assert run("ingest", "--day", str(ALL[0])) == 0
+    assert run("score", "--day", str(ALL[0])) == 1
+
+    said = capsys.readouterr().out
+    assert "72 rows accepted, 0 rejected" in said
+    assert "not scored. pumps has no champion yet" in said
+    assert set(rows(plant, "telemetry")["date"]) == {ALL[0]}
+
+
+def test_from_nothing_to_a_live_version_and_back(plant, capsys):
+    assert load() == 0
+    assert run("train", "--as-of", str(AS_OF)) == 0
+    first = live(plant)
+    assert load() == 0
+    assert run("score", "--day", str(ALL[-1])) == 0
+    assert run("recalibrate", "--as-of", str(ALL[-1] + timedelta(days=1))) == 0
+    second = live(plant)
+    assert run("rollback", "--reason", "a test of the way back", "--author", "ada") == 0
+    assert run("housekeeping", "--dry-run") == 0
+
+    assert (first, second, live(plant)) == (1, 2, 1)
+    entries = ledger_state.verified(plant, "pumps").entries
+    assert [entry.decision.action for entry in entries] == ["promotion", "promotion", "rollback"]
+    assert re.fullmatch(r"ada in pumps__rollback/cli__[\dT:+-]+", entries[-1].decision.who)
+    said = capsys.readouterr().out
+    assert "version 1 is live, version 2 was taken back" in said
+    assert set(rows(plant, "scores")["date"]) == set(ALL)
+
+
+@pytest.fixture
+def asking(plant, tmp_path, capsys):
+    """A plant whose candidate has passed its gate and waits for a person."""
+    described(tmp_path, approval="human")
+    assert load(0, 44) == 0
+    assert run("train", "--as-of", str(AS_OF)) == 1
+    assert "A person must answer before it goes live" in capsys.readouterr().out
+    return plant
+
+
+def test_a_candidate_waits_for_a_person_where_the_file_says_so(asking):
+    assert live(asking) is None
+
+    assert run("promote", "--approve", "--author", "ada", "--comment", "looks right") == 0
+
+    decision = ledger_state.verified(asking, "pumps").entries[-1].decision
+    assert live(asking) == 1
+    assert decision.who.startswith("ada in pumps__promote/cli__")
+    assert "looks right" in decision.why
+    assert json.loads(decision.approval)["who"] == "ada"
+
+
+def test_a_rejected_candidate_stays_out_and_is_in_the_ledger(asking):
+    assert run("promote", "--reject", "--author", "bob") == 1
+
+    assert live(asking) is None
+    assert ledger_state.verified(asking, "pumps").entries[-1].decision.action == "rejection"
+    assert versions.by_number(connect(asking), "pumps", 1).tags["reason"].startswith("bob rejected")
+
+
+def test_an_answer_is_given_once(asking, capsys):
+    run("promote", "--reject", "--author", "bob")
+
+    assert run("promote", "--approve", "--author", "ada") == 2
+    assert "no candidate of pumps waits for an answer" in capsys.readouterr().err
+    assert live(asking) is None
+
+
+def test_an_answer_that_comes_too_late_is_the_time_limits(asking):
+    (waiting,) = (asking.home / "waiting").iterdir()
+    judged = json.loads(waiting.read_text())
+    waiting.write_text(json.dumps(judged | {"asked_at": "2026-01-01T00:00:00+00:00"}))
+
+    assert run("promote", "--approve", "--author", "ada") == 1
+
+    assert live(asking) is None
+    assert "The time limit" in ledger_state.verified(asking, "pumps").entries[-1].decision.why
+
+
+def test_nobody_else_may_read_or_change_what_waits(asking):
+    (waiting,) = (asking.home / "waiting").iterdir()
+
+    assert waiting.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_blocked_day_is_told_and_the_others_are_scored(plant, tmp_path, capsys):
+    frame = make_frame(HISTORY)
+    frame.loc[frame["timestamp"].dt.date == ALL[3], "pressure"] = 1e9
+    frame.to_parquet(tmp_path / "data" / "pumps.parquet")
+
+    assert load(0, 5) == 1
+
+    assert str(ALL[3]) in capsys.readouterr().out
+    assert set(rows(plant, "telemetry")["date"]) == set(ALL[:6]) - {ALL[3]}
+
+
+def test_to_go_beyond_the_bounds_needs_a_reason(plant, capsys):
+    assert plant.storage
+
+    assert run("recalibrate", "--accept-beyond-bounds") == 2
+    assert "needs --reason" in capsys.readouterr().err
