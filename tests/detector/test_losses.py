@@ -151,7 +151,7 @@ def test_features_of_all_sizes_weigh_alike_under_poisson():
 
 
 @pytest.mark.parametrize("name", ["bce", "poisson"])
-def test_what_no_output_can_follow_is_seen_all_the_same(name):
+def test_values_that_no_output_can_reach_still_cost(name):
     # Beyond the ends of a share, or below zero of a count: nothing may be clipped out of sight.
     loss, _ = loss_for(name)
     far = torch.full((1, 5), -40.0)
@@ -210,7 +210,7 @@ def test_graph_and_network_agree_under_every_loss(name):
 
 
 @pytest.mark.parametrize("name", ["bce", "poisson"])
-def test_what_is_rebuilt_can_be(name):
+def test_reconstructions_are_possible_values(name):
     normal, held = related(name)
     fitted = fit(Block("train", normal), schema(), small("dense", name, learning_rate=1e-2))
 
@@ -223,7 +223,7 @@ def test_what_is_rebuilt_can_be(name):
     assert (close < 0.5).all()
 
 
-def test_counts_below_zero_are_refused_with_value_limit_and_mend():
+def test_counts_below_zero_are_refused_with_value_limit_and_fix():
     normal, _ = related("poisson")
     normal.loc[normal.index[:2], "flow"] = [-1.0, -3.5]
 
@@ -245,6 +245,6 @@ def test_a_feature_that_was_always_zero_breaks_no_loss():
         assert (changed > same).all(), name
 
 
-def test_a_loss_has_no_weights_that_could_part_from_the_facts():
+def test_a_loss_has_no_weights_that_could_differ_from_the_facts():
     for name in LOSSES:
         assert not loss_for(name)[0].state_dict()

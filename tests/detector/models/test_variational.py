@@ -69,14 +69,14 @@ def test_a_step_at_the_start_pays_nothing_and_one_at_the_end_pays_beta():
     torch.testing.assert_close(end, 0.4 * 2 / 6 * nats)
 
 
-def test_a_healthy_code_is_active_and_is_not_remarked_upon():
+def test_a_healthy_code_is_active_and_gets_no_remark():
     assert facts(0.1).measured["units"] == 2
     assert facts(0.1).measured["active_units"] == 2
     assert facts(0.1).measured["nats_per_unit"] > 0.1
     assert facts(0.1).remarks == ()
 
 
-def test_a_code_that_has_fallen_silent_is_reported():
+def test_a_collapsed_code_is_reported():
     assert facts(100.0).measured["active_units"] == 0
     assert facts(100.0).measured["nats_per_unit"] < 0.01
     assert "collapsed: 0 of 2 units" in facts(100.0).remarks[0]
