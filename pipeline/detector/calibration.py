@@ -72,16 +72,16 @@ def calibrate(
         served = postprocess(scored.score, scored.error, newest, timeline, postprocessing)
     logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
     least, greatest = float(fair.min()), float(fair.max())
-    worth = float(len(logs)) if timeline is None else effective_rows(logs, timeline)
+    effective = float(len(logs)) if timeline is None else effective_rows(logs, timeline)
     if labelled:
         by_label = labelled_scores(whole, incident, schema, scorer, postprocessing, fair)
         refuse_not_finite_scores(by_label.faulty)
-        threshold = estimate_from_labels(by_label, config, n_effective=worth)
+        threshold = estimate_from_labels(by_label, config, n_effective=effective)
         # A threshold below every normal row can be the best one; one above them all never is.
         least = min(least, float(by_label.faulty.min(initial=least)))
     else:
-        threshold = estimate_threshold(fair, config, n_effective=worth)
-    log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
+        threshold = estimate_threshold(fair, config, n_effective=effective)
+    log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(effective))
     rho = 0.0 if timeline is None else autocorrelation(logs, timeline)
     return Calibration(
         threshold=threshold,

@@ -118,7 +118,7 @@ def fit_contexts(
     by, column = _place(settings, features)
     groups = groups_of(by, column, rows, timeline)
     _refuse_many(groups, settings)
-    worth = _worth(scores, groups, timeline)
+    effective_share = _effective_share(scores, groups, timeline)
     fold = _folds(len(scores), timeline)
     seen = np.zeros((len(groups.names), _FOLDS), dtype=bool)
     seen[groups.code, fold] = True
@@ -126,7 +126,7 @@ def fit_contexts(
 
     def factors(used: Mask) -> NDArray[np.float64]:
         chosen = Groups(groups.names, groups.code[used])
-        found = _factors(scores[used], chosen, worth, alpha, settings.prior_rows)
+        found = _factors(scores[used], chosen, effective_share, alpha, settings.prior_rows)
         return np.where(again, found, 1.0)
 
     fair = scores.copy()
@@ -164,7 +164,7 @@ def _refuse_many(groups: Groups, settings: Contexts) -> None:
 
 
 def _factors(
-    scores: NDArray[np.float64], groups: Groups, worth: float, alpha: float, prior: float
+    scores: NDArray[np.float64], groups: Groups, effective_share: float, alpha: float, prior: float
 ) -> NDArray[np.float64]:
     """The factor of each group; 1 for a group without rows."""
     logs = np.log(np.maximum(scores, _LEAST))
@@ -174,13 +174,15 @@ def _factors(
     size = np.bincount(groups.code, minlength=len(found))
     for at, own in enumerate(np.split(logs[order], np.cumsum(size)[:-1])):
         if len(own):
-            n = len(own) * worth
+            n = len(own) * effective_share
             found[at] = n / (n + prior) * (float(np.quantile(own, 1 - alpha)) - level)
     factor: NDArray[np.float64] = np.exp(found)
     return factor
 
 
-def _worth(scores: NDArray[np.float64], groups: Groups, timeline: Timeline | None) -> float:
+def _effective_share(
+    scores: NDArray[np.float64], groups: Groups, timeline: Timeline | None
+) -> float:
     """Effective rows that a row counts as, after subtracting the level of each group."""
     if timeline is None:
         return 1.0

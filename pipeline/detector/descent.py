@@ -12,13 +12,13 @@ from pipeline.config.model import TrainedModel
 from pipeline.detector.batches import batches_of
 from pipeline.detector.fitted import Check
 from pipeline.detector.models.family import (
-    Attempt,
     Corrupt,
     FitResult,
     Learn,
     Report,
     TrainingContext,
     TrainingOutput,
+    TrainingStep,
 )
 
 _WARM_UP = 30
@@ -27,7 +27,7 @@ _CHECKED_ROWS = 1000  # fewer validation rows are corrupted several times, more 
 _GRADIENT_LIMIT = 10.0  # a row at the clip of the scaler must not upset the weights
 
 
-def plainly(
+def plain_step(
     settings: TrainedModel,
     ensemble: nn.Module,
     shown: torch.Tensor,
@@ -39,8 +39,11 @@ def plainly(
     return TrainingOutput(ensemble(shown))
 
 
-def by_steps(
-    attempt: Attempt = plainly, *, corrupt: Corrupt | None = None, report: Report | None = None
+def by_gradient_descent(
+    training_step: TrainingStep = plain_step,
+    *,
+    corrupt: Corrupt | None = None,
+    report: Report | None = None,
 ) -> Learn:
     """Training by gradient descent, for families whose output has a gradient.
 
@@ -50,7 +53,7 @@ def by_steps(
     """
 
     def learn(settings: TrainedModel, ensemble: nn.Module, training: TrainingContext) -> FitResult:
-        best_step, history = _descend(settings, ensemble, training, attempt, corrupt)
+        best_step, history = _descend(settings, ensemble, training, training_step, corrupt)
         measured, remarks = report(settings, ensemble, training.validation) if report else ({}, ())
         return FitResult(best_step, history, measured, remarks)
 
@@ -61,7 +64,7 @@ def _descend(
     settings: TrainedModel,
     ensemble: nn.Module,
     training: TrainingContext,
-    attempt: Attempt,
+    training_step: TrainingStep,
     corrupt: Corrupt | None,
 ) -> tuple[int, tuple[Check, ...]]:
     optimiser = torch.optim.AdamW(
@@ -82,15 +85,15 @@ def _descend(
         clean = sample()
         shown = corrupt(settings, clean, training.generator) if corrupt else clean
         progress = step / settings.steps
-        answer = attempt(settings, ensemble, shown, training.generator, progress)
-        recent += _improve(ensemble, optimiser, answer, clean, training.loss)
+        output = training_step(settings, ensemble, shown, training.generator, progress)
+        recent += _improve(ensemble, optimiser, output, clean, training.loss)
         schedule.step()
         if step % _CHECK_EVERY and step != settings.steps:
             continue
         steps = step - (history[-1].step if history else 0)
         with torch.no_grad():
-            answer = attempt(settings, ensemble, checked, None, 1.0)
-            found = float(_mean_loss(answer, targets, training.loss) + _penalty(answer))
+            output = training_step(settings, ensemble, checked, None, 1.0)
+            found = float(_mean_loss(output, targets, training.loss) + _penalty(output))
         check = Check(step, recent / steps, found)
         history.append(check)
         recent = 0.0
@@ -109,14 +112,14 @@ def _descend(
 def _improve(
     ensemble: nn.Module,
     optimiser: torch.optim.Optimizer,
-    answer: TrainingOutput,
+    output: TrainingOutput,
     clean: torch.Tensor,
     loss: nn.Module,
 ) -> float:
     """One step; returns the mean loss of a member, without penalties."""
-    mean = _mean_loss(answer, clean, loss)
+    mean = _mean_loss(output, clean, loss)
     # Summed over members, so that each gets the gradient that it would get alone.
-    total = (mean + _penalty(answer)) * len(clean)
+    total = (mean + _penalty(output)) * len(clean)
     optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
     nn.utils.clip_grad_norm_(ensemble.parameters(), _GRADIENT_LIMIT)
@@ -124,19 +127,19 @@ def _improve(
     return mean.item()
 
 
-def _penalty(answer: TrainingOutput) -> torch.Tensor | float:
+def _penalty(output: TrainingOutput) -> torch.Tensor | float:
     """The family's penalty, in the mean over members."""
-    return 0.0 if answer.penalty is None else answer.penalty / len(answer.output)
+    return 0.0 if output.penalty is None else output.penalty / len(output.output)
 
 
-def _mean_loss(answer: TrainingOutput, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
+def _mean_loss(output: TrainingOutput, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
     """Mean over members and the cells that count; missing values (NaN) never count."""
-    if answer.counted is None:
-        cells: torch.Tensor = loss(answer.output, clean)
+    if output.counted is None:
+        cells: torch.Tensor = loss(output.output, clean)
         return cells.mean()
     # A missing value has no loss, but NaN times zero would still be NaN.
-    cells = loss(answer.output, torch.where(torch.isnan(clean), 0.0, clean))
-    counted = answer.counted.expand_as(cells)
+    cells = loss(output.output, torch.where(torch.isnan(clean), 0.0, clean))
+    counted = output.counted.expand_as(cells)
     return (cells * counted).sum() / counted.sum().clamp(min=1)
 
 

@@ -34,7 +34,7 @@ class SquaredError(nn.Module):
         """Loss of each cell; `output` may have a leading axis of members."""
         return (output - scaled) ** 2
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return output
 
@@ -52,7 +52,7 @@ class HuberError(nn.Module):
         near = missed.clamp(max=_HUBER_FROM)
         return near * (2 * missed - near)
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return output
 
@@ -86,7 +86,7 @@ class ShareDeviance(nn.Module):
         beyond = ((share - inside) * self.span) ** 2
         return self.unit * _share_deviance(inside.clamp(_EDGE, 1 - _EDGE), output) + beyond
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return torch.sigmoid(output) * self.span + self.low
 
@@ -116,7 +116,7 @@ class CountDeviance(nn.Module):
         beyond = (count.clamp(max=0) * self.usual) ** 2
         return self.usual**2 * _count_deviance(count.clamp(min=_LEAST_COUNT), output) + beyond
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return torch.exp(output.clamp(max=_LARGEST_OUTPUT)) * self.usual + self.zero
 

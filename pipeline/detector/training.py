@@ -195,8 +195,8 @@ def _scoring(
         return family.scoring(ensemble)
 
     def reconstruct(scaled: torch.Tensor) -> torch.Tensor:
-        rebuilt: torch.Tensor = training.loss.rebuilt(ensemble(scaled))  # type: ignore[operator]
-        return rebuilt.mean(dim=0)
+        reconstruction: torch.Tensor = training.loss.reconstruction(ensemble(scaled))  # type: ignore[operator]
+        return reconstruction.mean(dim=0)
 
     train, held = training.train, training.validation
     if schema.takes_missing:

@@ -65,15 +65,15 @@ def realised_rate(
         return None
     of_normal = score[normal]
     flagged = int((of_normal > threshold.value).sum())
-    worth = effective_rows(log_score(of_normal), subset(timeline, normal))
+    effective = effective_rows(log_score(of_normal), subset(timeline, normal))
     rate = flagged / rows
-    band = agreeing_rates(threshold, worth)
+    band = agreeing_rates(threshold, effective)
     return RealisedRate(
         rows=rows,
-        rows_effective=worth,
+        rows_effective=effective,
         flagged=flagged,
         rate=rate,
-        interval=rate_interval(rate, worth),
+        interval=rate_interval(rate, effective),
         expected=threshold.rate_interval,
         band=band,
         verdict="inside" if band[0] <= rate <= band[1] else "above" if rate > band[1] else "below",

@@ -31,12 +31,12 @@ class Levels:
     Attributes:
         factor: the factor that brings each row to the level of the newest month, shape (n,).
         newest: the level of the newest month, a median score.
-        worth: effective rows per row, at most 1, as neighbours are alike.
+        effective_share: effective rows per row, at most 1, as neighbours are alike.
     """
 
     factor: NDArray[np.float64]
     newest: float
-    worth: float
+    effective_share: float
 
 
 def months(timeline: Timeline) -> Indices:
@@ -63,14 +63,20 @@ def levels(score: NDArray[np.float64], timeline: Timeline, counted: Mask, *, ali
         return Levels(np.ones(len(score)), math.nan, 1.0)
     month, medians = _medians(logs[rows], back[rows])
     centred = logs[rows] - _of_month(month, medians, back)[back[rows]]
-    worth = effective_rows(centred if align else logs[rows], subset(timeline, rows)) / len(rows)
+    effective_share = effective_rows(
+        centred if align else logs[rows], subset(timeline, rows)
+    ) / len(rows)
     if not align or len(month) == 1:
-        return Levels(np.ones(len(score)), float(np.exp(medians[0])), worth)
+        return Levels(np.ones(len(score)), float(np.exp(medians[0])), effective_share)
     size = np.bincount(back[rows])[month]
-    errors = _MEDIAN_COST * max(float(centred.std()), _LEAST) / np.sqrt(np.maximum(size * worth, 1))
+    errors = (
+        _MEDIAN_COST
+        * max(float(centred.std()), _LEAST)
+        / np.sqrt(np.maximum(size * effective_share, 1))
+    )
     fitted = _shrunk(month.astype(np.float64), medians, errors)
     factor = np.exp(fitted[0] - _of_month(month, fitted, back)[back])
-    return Levels(factor, float(np.exp(fitted[0])), worth)
+    return Levels(factor, float(np.exp(fitted[0])), effective_share)
 
 
 def _medians(logs: NDArray[np.float64], back: Indices) -> tuple[Indices, NDArray[np.float64]]:

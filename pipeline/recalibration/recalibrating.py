@@ -24,7 +24,7 @@ from pipeline.recalibration.records import (
     Scores,
     WindowRows,
 )
-from pipeline.recalibration.weighted_threshold import estimate_weighted, highest
+from pipeline.recalibration.weighted_threshold import estimate_weighted, threshold_value
 from pipeline.recalibration.weights import HELD, Weights, statuses, weights
 
 _ROUNDS = 3  # until threshold and held clusters agree: measured, a fourth moves it by < 0.1 %
@@ -114,7 +114,7 @@ def _classified(
         )
         status = statuses(rows, held)
         counts = weights(rows, status, held, month, join_rows=config.join_rows)
-        above = score > highest(score, counts.weight, threshold.alpha)
+        above = score > threshold_value(score, counts.weight, threshold.alpha)
     return _Classified(status, counts)
 
 
@@ -136,7 +136,7 @@ def _estimated(
     kept, total = counts.weight > 0, max(float(counts.weight.sum()), 1.0)
     kish = total**2 / max(float((counts.weight**2).sum()), 1.0)
     binomial = threshold.alpha * (1 - threshold.alpha)
-    error = binomial / max(kish * found.worth, 1.0) + counts.variance / total**2
+    error = binomial / max(kish * found.effective_share, 1.0) + counts.variance / total**2
     return estimate_weighted(
         score[kept], counts.weight[kept], threshold, n_effective=binomial / error
     )

@@ -28,7 +28,7 @@ _LIKELY = 0.5  # hill takes no weights: it uses rows that are more likely normal
 Vector = NDArray[np.float64]
 
 
-def height(score: Vector, weight: Vector, allowed: float) -> float:
+def weighted_quantile(score: Vector, weight: Vector, allowed: float) -> float:
     """The smallest score with at most `allowed` weight above it; every weight is above 0."""
     upper = np.flatnonzero(score >= np.quantile(score, max(0.0, 1 - _UPPER * allowed / len(score))))
     if weight[upper].sum() <= allowed:
@@ -38,16 +38,16 @@ def height(score: Vector, weight: Vector, allowed: float) -> float:
     return float(score[descending[np.searchsorted(above, allowed + _ROUNDING, side="right") - 1]])
 
 
-def allowance(weight: Vector, alpha: float) -> float:
+def allowed_weight(weight: Vector, alpha: float) -> float:
     """Weight that may lie above a threshold for `alpha`; negative when no row is high enough."""
     return float(alpha * (weight.sum() + 1) - 1 + _ROUNDING)
 
 
-def highest(score: Vector, weight: Vector, alpha: float) -> float:
+def threshold_value(score: Vector, weight: Vector, alpha: float) -> float:
     """The threshold alone; weights may be 0. Infinite when the total weight is too small."""
     kept = weight > 0
-    allowed = allowance(weight, alpha)
-    return math.inf if allowed < 0 else height(score[kept], weight[kept], allowed)
+    allowed = allowed_weight(weight, alpha)
+    return math.inf if allowed < 0 else weighted_quantile(score[kept], weight[kept], allowed)
 
 
 def estimate_weighted(
@@ -78,9 +78,9 @@ def estimate_weighted(
     if config.method != "conformal":
         alike = unweighted(score, weight)
         return method_of(config)(alike, alpha=config.alpha, n_effective=n_effective)
-    allowed = allowance(weight, config.alpha)
+    allowed = allowed_weight(weight, config.alpha)
     return ThresholdEstimate(
-        value=height(score, weight, allowed),
+        value=weighted_quantile(score, weight, allowed),
         method="conformal",
         alpha=config.alpha,
         n=len(score),
@@ -125,8 +125,8 @@ def _interval(
     high = int(stats.binom.ppf(_TAILS[1], m, 1 - alpha)) + 1
     ends = [(1 - rank / (m + 1)) * (total + 1) - 1 for rank in (low, high)]
     return (
-        height(score, weight, max(0.0, ends[0])) if low >= 1 else None,
-        height(score, weight, ends[1]) if high <= m and ends[1] >= 0 else None,
+        weighted_quantile(score, weight, max(0.0, ends[0])) if low >= 1 else None,
+        weighted_quantile(score, weight, ends[1]) if high <= m and ends[1] >= 0 else None,
     )
 
 

@@ -58,7 +58,7 @@ def test_a_perfect_answer_costs_nothing_and_means_the_row(name):
     output = perfect(name, loss, target)
 
     assert loss(output, target).abs().max() < 1e-6
-    torch.testing.assert_close(loss.rebuilt(output), target, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(loss.reconstruction(output), target, atol=2e-3, rtol=1e-3)
 
 
 @losses
@@ -69,7 +69,7 @@ def test_a_loss_is_finite_and_never_negative(name, value, output):
 
     assert torch.isfinite(cells).all()
     assert (cells >= 0).all()
-    assert torch.isfinite(loss.rebuilt(torch.full((1, 1, 5), output))).all()
+    assert torch.isfinite(loss.reconstruction(torch.full((1, 1, 5), output))).all()
 
 
 @losses

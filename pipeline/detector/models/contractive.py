@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import ContractiveModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 
 
@@ -57,7 +57,7 @@ def build(settings: ContractiveModel, shape: InputShape, generator: torch.Genera
     return ContractiveEnsemble(settings, shape.inputs, generator)
 
 
-def attempt(
+def training_step(
     settings: ContractiveModel,
     ensemble: ContractiveEnsemble,
     shown: torch.Tensor,
@@ -83,4 +83,4 @@ def report(
     return {"jacobian_norm": float(norm)}, ()
 
 
-CONTRACTIVE = Family(build=build, learn=by_steps(attempt, report=report))
+CONTRACTIVE = Family(build=build, learn=by_gradient_descent(training_step, report=report))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import DenoisingModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape
 from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 from pipeline.detector.models.noise import with_noise
@@ -54,4 +54,4 @@ def _bytes(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
     return words.view(torch.uint8).view(-1, 8)[:, :7].reshape(-1)[:count].view(shape)
 
 
-DENOISING = Family(build=build, learn=by_steps(corrupt=corrupt))
+DENOISING = Family(build=build, learn=by_gradient_descent(corrupt=corrupt))

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import DenseModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 from pipeline.errors import ConfigError
@@ -48,7 +48,7 @@ def _code(settings: DenseModel, inputs: int) -> int:
     return code
 
 
-_descend = by_steps()
+_descend = by_gradient_descent()
 
 
 def learn(settings: DenseModel, ensemble: nn.Module, training: TrainingContext) -> FitResult:
@@ -79,7 +79,7 @@ def copied_share(ensemble: nn.Module, training: TrainingContext) -> float:
         [rows[:, j].roll(j * count // inputs) for j in range(inputs)],
         dim=1,
     )
-    made: torch.Tensor = training.loss.rebuilt(ensemble(torn))  # type: ignore[operator]  # of every loss
+    made: torch.Tensor = training.loss.reconstruction(ensemble(torn))  # type: ignore[operator]  # of every loss
     missed = ((made - torn) ** 2).mean()
     spread = ((torn - torn.mean(dim=0)) ** 2).mean()
     return float(1 - missed / spread) if spread > 0 else 0.0

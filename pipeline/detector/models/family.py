@@ -104,7 +104,7 @@ Learn = Callable[[Any, nn.Module, TrainingContext], FitResult]
 Corrupt = Callable[[Any, torch.Tensor, torch.Generator], torch.Tensor]
 """(settings, clean rows, random source) -> corrupted rows; same shape."""
 
-Attempt = Callable[[Any, Any, torch.Tensor, torch.Generator | None, float], TrainingOutput]
+TrainingStep = Callable[[Any, Any, torch.Tensor, torch.Generator | None, float], TrainingOutput]
 """(settings, ensemble, shown rows, random source, progress) -> the output of a training step.
 
 `progress` runs from 0 to 1 over the fit. Without a random source (a check) nothing is sampled, and
@@ -121,7 +121,7 @@ class Family:
 
     Attributes:
         build: creates the untrained ensemble.
-        learn: trains it; `descent.by_steps` makes one that uses gradient descent.
+        learn: trains it; `descent.by_gradient_descent` makes one that uses gradient descent.
         scoring: builds the family's own score from the trained ensemble, in place of section
             `score`; None for families that reconstruct.
         minimum_rows: least number of rows in a window; `fit` refuses shorter windows.

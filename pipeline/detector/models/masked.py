@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model.masked import MaskedModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 
 _LAST_GAIN = 0.1  # a small one: the output of an untrained network is the mean row
@@ -113,7 +113,7 @@ def build(settings: MaskedModel, shape: InputShape, generator: torch.Generator) 
     return MaskedEnsemble(settings, shape, generator)
 
 
-def attempt(
+def training_step(
     settings: MaskedModel,
     ensemble: nn.Module,
     shown: torch.Tensor,
@@ -154,4 +154,4 @@ def hide(
     return torch.where(torch.rand(one, generator=generator) < _WHOLE, whole, single)
 
 
-MASKED = Family(build=build, learn=by_steps(attempt))
+MASKED = Family(build=build, learn=by_gradient_descent(training_step))

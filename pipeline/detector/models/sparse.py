@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import SparseModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 
@@ -40,8 +40,8 @@ class SparseEnsemble(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Reconstruction by each member, shape (members, n, inputs)."""
-        rebuilt: torch.Tensor = self.decoder(self.code(rows))
-        return rebuilt
+        reconstruction: torch.Tensor = self.decoder(self.code(rows))
+        return reconstruction
 
     def code(self, rows: torch.Tensor) -> torch.Tensor:
         """Activity of each unit between 0 and 1, shape (members, n, code)."""
@@ -61,7 +61,7 @@ def divergence(code: torch.Tensor, activity: float) -> torch.Tensor:
     return (active + inactive).mean(dim=1)
 
 
-def attempt(
+def training_step(
     settings: SparseModel,
     ensemble: SparseEnsemble,
     shown: torch.Tensor,
@@ -91,4 +91,4 @@ def report(
     return measured, (remark,)
 
 
-SPARSE = Family(build=build, learn=by_steps(attempt, report=report))
+SPARSE = Family(build=build, learn=by_gradient_descent(training_step, report=report))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import VariationalModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 
@@ -36,8 +36,8 @@ class VariationalEnsemble(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Reconstruction by each member from the rows' mean codes, shape (members, n, inputs)."""
-        rebuilt: torch.Tensor = self.decoder(self.code(rows)[0])
-        return rebuilt
+        reconstruction: torch.Tensor = self.decoder(self.code(rows)[0])
+        return reconstruction
 
     def code(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log variance of the code, each of shape (members, n, code)."""
@@ -62,7 +62,7 @@ def beta_at(settings: VariationalModel, progress: float) -> float:
     return settings.beta * progress / settings.annealing
 
 
-def attempt(
+def training_step(
     settings: VariationalModel,
     ensemble: VariationalEnsemble,
     shown: torch.Tensor,
@@ -104,4 +104,4 @@ def report(
     return measured, (remark,)
 
 
-VARIATIONAL = Family(build=build, learn=by_steps(attempt, report=report))
+VARIATIONAL = Family(build=build, learn=by_gradient_descent(training_step, report=report))

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model.windowed import Windowed
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import FitResult, InputShape, TrainingContext
 from pipeline.detector.models.noise import with_noise
 
@@ -88,4 +88,4 @@ def learn_to_denoise(
     ) -> torch.Tensor:
         return corrupt(settings, shape, windows, generator)
 
-    return by_steps(corrupt=corrupted)(settings, ensemble, training)
+    return by_gradient_descent(corrupt=corrupted)(settings, ensemble, training)

@@ -81,14 +81,14 @@ def _squared_differences(
 
 def points_of(
     scaled: torch.Tensor,
-    rebuilt: torch.Tensor,
+    reconstruction: torch.Tensor,
     row_weight: torch.Tensor,
     residual_weight: torch.Tensor,
 ) -> torch.Tensor:
     """Points of scaled windows (n, inputs), from their reconstructions."""
     if not len(residual_weight):
         return scaled * row_weight
-    return torch.cat([scaled * row_weight, (scaled - rebuilt) * residual_weight], dim=1)
+    return torch.cat([scaled * row_weight, (scaled - reconstruction) * residual_weight], dim=1)
 
 
 def fit(settings: MemoryScore, data: ScoreTrainingData) -> nn.Module:
@@ -101,12 +101,12 @@ def fit(settings: MemoryScore, data: ScoreTrainingData) -> nn.Module:
     rows = torch.cat([data.held, data.train])
     if len(rows) > _CONSIDERED:
         rows = rows[torch.randperm(len(rows), generator=generator)[:_CONSIDERED]]
-    rebuilt = torch.cat([data.reconstruct(part) for part in torch.split(rows, _CHUNK)])
+    reconstruction = torch.cat([data.reconstruct(part) for part in torch.split(rows, _CHUNK)])
     judged = torch.tensor(data.judged)
     counted = judged.repeat(rows.shape[1] // len(judged))
     row_weight = feature_weights(rows, counted, generator)
     residual_weight = _residual_weight(settings, data, counted)
-    points = points_of(rows, rebuilt, row_weight, residual_weight)
+    points = points_of(rows, reconstruction, row_weight, residual_weight)
     remembered = remembered_of(points, settings.rows, generator)
     # A mean of several rows counts as all of them.
     stored = len(remembered.points)

@@ -141,12 +141,12 @@ def _best(table: _Table, weight: Counts, config: Threshold) -> Counts:
     caught, rows = weight @ table.caught, (weight @ table.rows)[:, None]
     alarms = table.false_alarms[None]
     if config.objective == "f1":
-        worth = 2 * caught / (rows + caught + alarms)
+        objective = 2 * caught / (rows + caught + alarms)
     elif config.objective == "youden":
-        worth = caught / rows - alarms / table.n_normal
+        objective = caught / rows - alarms / table.n_normal
     else:
-        worth = -(config.miss_cost * (rows - caught) + alarms)
-    best = worth.shape[1] - 1 - np.argmax(worth[:, ::-1], axis=1)
+        objective = -(config.miss_cost * (rows - caught) + alarms)
+    best = objective.shape[1] - 1 - np.argmax(objective[:, ::-1], axis=1)
     found: Counts = table.candidates[best]
     return found
 

@@ -45,9 +45,11 @@ def estimate(
     slope = float(np.mean(np.log(over / start))) if len(over) else 0.0
     reach = math.log(tail / alpha)
     # Fewer exceedances than scores are independent, in the same proportion.
-    worth = max(1.0, len(over) * min(1.0, n_effective / n))
+    effective = max(1.0, len(over) * min(1.0, n_effective / n))
     # 2 k h_hat / h follows chi-square with 2 k degrees of freedom.
-    ends = (2 * worth / float(stats.chi2.ppf(share, 2 * worth)) for share in reversed(_TAILS))
+    ends = (
+        2 * effective / float(stats.chi2.ppf(share, 2 * effective)) for share in reversed(_TAILS)
+    )
     low, high = (start * math.exp(min(slope * end * reach, 600.0)) for end in ends)
     return ThresholdEstimate(
         value=start * math.exp(slope * reach),

@@ -27,10 +27,10 @@ def resampled_interval(
     ordered: NDArray[np.float64], level: Level, *, n_effective: float
 ) -> Interval:
     """Central 95 % of `level` over samples of as many rows as `ordered` has effective ones."""
-    worth = max(2.0, min(n_effective, len(ordered)))
-    rows = min(math.floor(worth), _MOST_ROWS)
+    effective = max(2.0, min(n_effective, len(ordered)))
+    rows = min(math.floor(effective), _MOST_ROWS)
     places = np.random.default_rng(_SEED).integers(len(ordered), size=(_SAMPLES, rows))
     centre = float(level(ordered[None])[0])
     low, high = np.quantile(level(ordered[places]), _TAILS) - centre
-    narrower = math.sqrt(rows / worth)
+    narrower = math.sqrt(rows / effective)
     return centre + min(0.0, float(low)) * narrower, centre + max(0.0, float(high)) * narrower

@@ -7,7 +7,7 @@ from pipeline.config.model import MaskedModel
 from pipeline.data.split import Block
 from pipeline.detector.frames import feature_values
 from pipeline.detector.models.family import InputShape
-from pipeline.detector.models.masked import MaskedEnsemble, attempt, build, hide
+from pipeline.detector.models.masked import MaskedEnsemble, build, hide, training_step
 from pipeline.detector.training import fit, restore
 from tests.detector.plant import normal_rows, schema
 
@@ -118,7 +118,7 @@ def test_missing_values_do_not_count_in_the_loss(visible):
     shown = rows(50, 10, members=3)
     shown[:, :, 2] = torch.nan
 
-    answer = attempt(settings, ensemble(), shown, torch.Generator().manual_seed(1), 0.0)
+    answer = training_step(settings, ensemble(), shown, torch.Generator().manual_seed(1), 0.0)
 
     assert torch.isfinite(answer.output).all()
     assert answer.counted is not None
