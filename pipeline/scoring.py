@@ -1,7 +1,7 @@
-"""Rows in, scores out: the one way that batch jobs, MLflow and the command line score.
+"""Scoring of rows, for batch jobs, MLflow and the command line alike.
 
-Whoever has rows scores them here, and not with the graph: what the threshold is held against is
-the graph's score smoothed and put on the level of its context, as the bundle was calibrated.
+Rows are scored here, not with the graph: the threshold applies to the graph's score after the
+postprocessing that the bundle was calibrated with (smoothing, context factors).
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """One answer a row, in the rows' own order.
+    """Scores and flags of rows, in their own order.
 
     Attributes:
         score: shape (n,), float64; NaN where no full window ends at the row.
-        error: what each feature adds to the score, shape (n, d); NaN likewise.
+        error: contribution of each feature to the score, shape (n, d); NaN likewise.
         complete: shape (n,); false where no full window ends. Always true for windows of one row.
         flagged: `score > threshold`; false where there is no score.
-        known: shape (n,); false where the row's context is not one of the calibration. Such rows
-            are held against the line as they are.
+        known: shape (n,); false where the row's context was not calibrated. The scores of such
+            rows are not divided by a factor.
     """
 
     score: NDArray[np.float64]
@@ -52,10 +52,10 @@ class ScoredRows:
 def score_columns(
     bundle: Bundle, columns: Mapping[str, NDArray[Any]], timeline: Timeline | None
 ) -> ScoredRows:
-    """Score named columns; their order is irrelevant, and others than features are ignored.
+    """Score named columns, in any order; columns that are not features are ignored.
 
     Raises:
-        DataError: a feature is absent, not numeric or not finite: NaN is never "normal".
+        DataError: a feature is missing, not numeric or not finite: NaN is never "normal".
     """
     schema = bundle.schema
     rows = as_rows(columns, schema.features, missing=schema.takes_missing, offsets=schema.offsets)
@@ -65,29 +65,29 @@ def score_columns(
 def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
     """Columns score, threshold, is_anomaly with the index of `frame`, one row for each of its rows.
 
-    A row that no full window ends at (the first rows after a gap, when windows are longer than
+    A row at which no full window ends (the first rows after a gap, when windows are longer than
     one row) has no score: its score and its flag are null.
 
     Raises:
-        DataError: as `score_columns`; or no time column, when windows need one.
+        DataError: as for `score_columns`; or no time column, when windows need one.
     """
     import pandas as pd  # here, because scoring a Parquet file from the command line needs none
 
-    return pd.DataFrame(_answers(bundle, score_rows(bundle, frame)), index=frame.index)
+    return pd.DataFrame(_score_columns(bundle, score_rows(bundle, frame)), index=frame.index)
 
 
 def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = None) -> ScoredRows:
-    """As `score_frame`, with the error of each feature, and without the channels that are muted.
+    """Like `score_frame`, with the error of each feature, and without the channels that are muted.
 
-    A muted channel is put at its training mean, so that the network judges the others as it would
-    on an ordinary day, and its own error does not count: what it measures is irrelevant. The
-    threshold stays. (Measured on SMD: the network's own guess instead of the mean, and a threshold
-    redrawn for the channels that are left, are no better.)
+    A muted channel is set to its training mean, so that the network scores the others as on an
+    ordinary day, and its own error does not count: its values are irrelevant. The threshold stays
+    the same. (Measured on SMD: the network's reconstruction instead of the mean, and a threshold
+    recalibrated for the remaining channels, are no better.)
     """
     from pipeline.detector.frames import feature_values, timeline_of
     from pipeline.shifts import left_out
 
-    timeline = timeline_of(frame, bundle.schema) if bundle.needs_line else None
+    timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
     values = feature_values(frame, bundle.schema)
     muted = None if shifted is None else left_out(shifted, values.shape[1])
     return score_values(bundle, values, timeline, muted)
@@ -96,9 +96,9 @@ def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = No
 def score_values(
     bundle: Bundle, values: Rows, timeline: Timeline | None, muted: NDArray[np.bool_] | None = None
 ) -> ScoredRows:
-    """Score feature rows of shape (n, d); `line` may be None unless `bundle.needs_line`.
+    """Score feature rows of shape (n, d); `timeline` may be None unless `bundle.needs_timeline`.
 
-    `muted` cells, of the same shape, are left out; of a window where any of its rows is muted.
+    `muted` cells, of the same shape, are left out; in a window, channels that are muted in any row.
     """
     shown = values
     if muted is not None and not muted.any():
@@ -113,12 +113,12 @@ def score_values(
         by_row = windows(muted.astype(np.float32), bundle.schema.window, timeline).rows
         away = np.asarray(by_row.reshape(len(by_row), -1, values.shape[1]).any(axis=1))
         parts, fewer = np.where(away, np.float32(0), parts), away.any(axis=1)
-        # A row's sum is its own, whatever rows there are beside it.
+        # The sum of a row does not depend on the rows scored with it.
         own[fewer] = parts[fewer].sum(axis=1, dtype=np.float64)
-    done = _finished(bundle, cut, own, parts, values, timeline)
+    done = _postprocessed(bundle, cut, own, parts, values, timeline)
     n = len(values)
     if unknown := int((~done.known).sum()):
-        log.warning("contexts_unknown", rows=unknown, of=n, by=bundle.finish.by)
+        log.warning("contexts_unknown", rows=unknown, of=n, by=bundle.postprocessing.by)
     if bundle.schema.window == 1:  # each row is its own window
         flagged = done.score > bundle.threshold
         return ScoredRows(done.score, done.error, np.ones(n, dtype=bool), flagged, done.known)
@@ -130,23 +130,23 @@ def score_values(
 
 
 def spread_out(scored: ScoredRows, kept: NDArray[np.bool_]) -> ScoredRows:
-    """The answers for `kept` of n rows among all n; the others have no score."""
+    """The scores of the `kept` rows among all n; the others have no score."""
 
-    def laid(values: NDArray[Any], *, nothing: float) -> NDArray[Any]:
+    def spread(values: NDArray[Any], *, nothing: float) -> NDArray[Any]:
         whole = np.full((len(kept), *values.shape[1:]), nothing, dtype=values.dtype)
         whole[kept] = values
         return whole
 
     return ScoredRows(
-        score=laid(scored.score, nothing=np.nan),
-        error=laid(scored.error, nothing=np.nan),
-        complete=laid(scored.complete, nothing=False),
-        flagged=laid(scored.flagged, nothing=False),
-        known=laid(scored.known, nothing=True),
+        score=spread(scored.score, nothing=np.nan),
+        error=spread(scored.error, nothing=np.nan),
+        complete=spread(scored.complete, nothing=False),
+        flagged=spread(scored.flagged, nothing=False),
+        known=spread(scored.known, nothing=True),
     )
 
 
-def _finished(
+def _postprocessed(
     bundle: Bundle,
     cut: Windows,
     score: NDArray[np.float64],
@@ -154,24 +154,24 @@ def _finished(
     values: Rows,
     timeline: Timeline | None,
 ) -> PostprocessedScores:
-    """The graph's scores as the line is held against them.
+    """The graph's scores after the postprocessing, ready to be compared with the threshold.
 
-    `values` are the rows as they were measured: a muted channel still names a context.
+    `values` are the rows as they were measured: a muted channel may still define a context.
     """
     if timeline is not None:
         from pipeline.data.timeline import subset  # it needs pandas, which single rows do not
 
         timeline = subset(timeline, cut.end)
-    rows = values if bundle.finish.contexts is None else values[cut.end]
-    return postprocess(score, error, rows, timeline, bundle.finish)
+    rows = values if bundle.postprocessing.contexts is None else values[cut.end]
+    return postprocess(score, error, rows, timeline, bundle.postprocessing)
 
 
-def _answers(bundle: Bundle, rows: ScoredRows) -> dict[str, Any]:
+def _score_columns(bundle: Bundle, rows: ScoredRows) -> dict[str, Any]:
     import pandas as pd
 
     flags = pd.array(rows.flagged, dtype="boolean")
     flags[~rows.complete] = pd.NA
-    # Plain booleans where each row has its answer: MLflow and NumPy take them as they are.
+    # Plain booleans where each row has a score: MLflow and NumPy take them as they are.
     is_anomaly = rows.flagged if rows.complete.all() else flags
     threshold = np.full(len(rows.score), bundle.threshold)
     return {"score": rows.score, "threshold": threshold, "is_anomaly": is_anomaly}

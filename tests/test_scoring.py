@@ -42,14 +42,16 @@ def windowed_bundle(tmp_path_factory):
     shape = schema(window=3, timed=True, entity=True)
     fitted = fit(Block("train", timed(normal_rows(600, seed=1), machine="a")), shape, SMALL)
     held = timed(normal_rows(400, seed=2), start="2024-03-01", machine="a")
-    drawn = calibrate(Block("calibration", held), shape, Graph(fitted.graph).score, Threshold())
+    calibration = calibrate(
+        Block("calibration", held), shape, Graph(fitted.graph).score, Threshold()
+    )
     folder = tmp_path_factory.mktemp("windowed") / "bundle"
-    write_bundle(fitted, drawn, folder, name="w", provenance=Provenance({}, "", ""))
+    write_bundle(fitted, calibration, folder, name="w", provenance=Provenance({}, "", ""))
     return load_bundle(folder)
 
 
 @pytest.fixture(scope="module")
-def finished_bundle(tmp_path_factory):
+def postprocessed_bundle(tmp_path_factory):
     """Windows of three rows, scores smoothed over four, machines on one level."""
     shape = schema(window=3, timed=True, entity=True)
     fitted = fit(Block("train", timed(normal_rows(600, seed=1), machine="a")), shape, SMALL)
@@ -59,7 +61,7 @@ def finished_bundle(tmp_path_factory):
         timed(frame, start="2024-03-01", machine=name)
         for frame, name in [(quiet, "a"), (noisy, "b")]
     ]
-    drawn = calibrate(
+    calibration = calibrate(
         Block("calibration", pd.concat(held)),
         shape,
         Graph(fitted.graph).score,
@@ -67,8 +69,8 @@ def finished_bundle(tmp_path_factory):
         smoothing=Smoothing(rows=4),
         contexts=Contexts(by="entity", prior_rows=20),
     )
-    folder = tmp_path_factory.mktemp("finished") / "bundle"
-    write_bundle(fitted, drawn, folder, name="f", provenance=Provenance({}, "", ""))
+    folder = tmp_path_factory.mktemp("postprocessed") / "bundle"
+    write_bundle(fitted, calibration, folder, name="f", provenance=Provenance({}, "", ""))
     return load_bundle(folder)
 
 
@@ -156,7 +158,7 @@ def test_windows_need_the_time_column(windowed_bundle):
 
 
 def muting(frame, *rows, channel="pressure"):
-    """Nothing muted but `channel` in these rows."""
+    """Shifts that mute only `channel`, in these rows."""
     muted = np.zeros((len(frame), len(CHANNELS)), dtype=bool)
     muted[list(rows), CHANNELS.index(channel)] = True
     return Shifted(
@@ -210,44 +212,46 @@ def test_a_window_does_without_a_channel_that_is_muted_in_any_of_its_rows(window
     assert not found.flagged[9:14].any()
 
 
-def test_a_loaded_bundle_knows_how_its_scores_are_finished(finished_bundle):
-    assert finished_bundle.finish.rows == 4
-    factors = finished_bundle.finish.contexts.factors
+def test_a_loaded_bundle_keeps_the_postprocessing_of_its_scores(postprocessed_bundle):
+    assert postprocessed_bundle.postprocessing.rows == 4
+    factors = postprocessed_bundle.postprocessing.contexts.factors
     assert factors["b"] > 1.5 * factors["a"]
-    assert finished_bundle.reach == 6
+    assert postprocessed_bundle.reach == 6
 
 
-def test_scores_are_smoothed_and_divided_and_the_errors_still_add_up(finished_bundle):
+def test_scores_are_smoothed_and_divided_and_the_errors_still_add_up(postprocessed_bundle):
     frame = timed(normal_rows(30), machine="b")
-    values = feature_values(frame, finished_bundle.schema)
-    raw = finished_bundle.score(windows(values, 3, timeline_of(frame, finished_bundle.schema)).rows)
+    values = feature_values(frame, postprocessed_bundle.schema)
+    raw = postprocessed_bundle.score(
+        windows(values, 3, timeline_of(frame, postprocessed_bundle.schema)).rows
+    )
 
-    found = score_rows(finished_bundle, frame)
+    found = score_rows(postprocessed_bundle, frame)
 
-    factor = finished_bundle.finish.contexts.factors["b"]
+    factor = postprocessed_bundle.postprocessing.contexts.factors["b"]
     assert found.score[29] == pytest.approx(raw.score[-4:].mean() / factor, rel=1e-5)
     np.testing.assert_allclose(found.error[2:].sum(axis=1), found.score[2:], rtol=1e-5)
 
 
-def test_days_scored_with_the_rows_before_them_get_what_they_get_together(finished_bundle):
+def test_days_scored_with_the_rows_before_them_get_what_they_get_together(postprocessed_bundle):
     frame = pd.concat(
         [timed(normal_rows(300, seed=seed), machine=name) for name, seed in [("a", 1), ("b", 2)]]
     ).sort_values(["timestamp", "machine"], ignore_index=True)
-    together = score_frame(finished_bundle, frame)["score"].to_numpy()
+    together = score_frame(postprocessed_bundle, frame)["score"].to_numpy()
 
     for cut in (7, 100, 333):
-        back = 2 * (finished_bundle.reach - 1)
+        back = 2 * (postprocessed_bundle.reach - 1)
         first = max(0, cut - back)
-        alone = score_frame(finished_bundle, frame[first:])["score"].to_numpy()
+        alone = score_frame(postprocessed_bundle, frame[first:])["score"].to_numpy()
         np.testing.assert_allclose(alone[cut - first :], together[cut:], rtol=1e-5)
 
 
-def test_a_machine_that_the_calibration_did_not_know_is_judged_and_counted(finished_bundle):
+def test_a_machine_that_the_calibration_did_not_know_is_judged_and_counted(postprocessed_bundle):
     known, other = timed(normal_rows(30), machine="b"), timed(normal_rows(30), machine="x")
 
-    found, same = score_rows(finished_bundle, other), score_rows(finished_bundle, known)
+    found, same = score_rows(postprocessed_bundle, other), score_rows(postprocessed_bundle, known)
 
-    factor = finished_bundle.finish.contexts.factors["b"]
+    factor = postprocessed_bundle.postprocessing.contexts.factors["b"]
     assert not found.known[found.complete].any()
     assert same.known.all()
     np.testing.assert_allclose(found.score, same.score * factor, rtol=1e-9)
@@ -257,29 +261,29 @@ def test_a_window_belongs_to_the_context_of_its_last_row(windowed_bundle):
     frame = timed(normal_rows(30), machine="a")
     frame["load"] = np.tile([0.0, 0.0, 1.0, 0.0, 1.0], 6)
     by_load = ContextFactors("column", CHANNELS.index("load"), {"0": 1.0, "1": 4.0})
-    told = replace(windowed_bundle.description, finish=ScorePostprocessing(contexts=by_load))
+    description = replace(windowed_bundle.description, finish=ScorePostprocessing(contexts=by_load))
 
-    found = score_rows(replace(windowed_bundle, description=told), frame).score
+    found = score_rows(replace(windowed_bundle, description=description), frame).score
 
     plain = score_rows(windowed_bundle, frame).score
     factor = np.where(frame["load"] == 1, 4.0, 1.0)
     np.testing.assert_allclose(found[2:], plain[2:] / factor[2:], rtol=1e-6)
 
 
-def test_a_muted_channel_counts_in_no_score_that_it_would_be_averaged_into(finished_bundle):
+def test_a_muted_channel_counts_in_no_score_that_it_would_be_averaged_into(postprocessed_bundle):
     frame = timed(normal_rows(40), machine="a")
     broken = frame.assign(pressure=frame["pressure"].where(frame.index != 20, 1e6))
 
-    found = score_rows(finished_bundle, broken, muting(frame, 20))
+    found = score_rows(postprocessed_bundle, broken, muting(frame, 20))
 
     np.testing.assert_array_equal(
-        found.score, score_rows(finished_bundle, frame, muting(frame, 20)).score
+        found.score, score_rows(postprocessed_bundle, frame, muting(frame, 20)).score
     )
     assert not found.flagged[18:30].any()
 
 
-def test_nobody_holds_raw_scores_against_the_line():
-    """Whoever has rows goes through `pipeline.scoring`; these hand `bundle.finish` on with them."""
+def test_raw_scores_are_never_compared_with_the_threshold():
+    """Rows are scored by `pipeline.scoring`; these modules also apply `bundle.postprocessing`."""
     root = Path(pipeline.__file__).parent
     raw = re.compile(r"\b(bundle|graph)\.score\b")
     callers = {
@@ -293,6 +297,6 @@ def test_nobody_holds_raw_scores_against_the_line():
         "detector/bundle.py",
         "evaluation/tryout.py",
         "scoring.py",
-        "steps/recalibration/redrawn_facts.py",
+        "steps/recalibration/recalibration_facts.py",
         "tuning/trying.py",
     }

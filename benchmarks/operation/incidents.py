@@ -34,7 +34,7 @@ from pipeline.detector.graph import Graph
 from pipeline.detector.schema import schema_for
 from pipeline.detector.training import fit
 from pipeline.evaluation.faults import FAULTS
-from pipeline.evaluation.injection import Struck, Trial, strike
+from pipeline.evaluation.injection import FaultyEpisodes, Trial, faulty_episodes
 from pipeline.incidents import joined, reach
 from pipeline.incidents.judging import judge
 from pipeline.incidents.parts import day_parts
@@ -96,7 +96,7 @@ def _burst(bench: Bench) -> Row:
 def _named(bench: Bench) -> Iterator[Row]:
     """How often the struck channel is named first: overall, then by kind of fault."""
     right, seen = Counter[str](), Counter[str]()
-    for struck in strike(_trial(bench)):
+    for struck in faulty_episodes(_trial(bench)):
         if not FAULTS[struck.kind].two_channels:
             named, episodes = _right(bench, struck)
             right[struck.kind] += named
@@ -114,7 +114,7 @@ def _named(bench: Bench) -> Iterator[Row]:
         yield Row(_PART, f"{bench.name}: {kind}", got, None, f"{episodes} episodes")
 
 
-def _right(bench: Bench, struck: Struck) -> tuple[int, int]:
+def _right(bench: Bench, struck: FaultyEpisodes) -> tuple[int, int]:
     """Episodes of `struck` whose blame begins with its channel, and all that were flagged."""
     told = struck.after.any(axis=1) & struck.changed & ~struck.before.any(axis=1)
     flagged = struck.after[told]
@@ -139,7 +139,7 @@ def _trial(bench: Bench) -> Trial:
         columns=bench.spec.columns,
         window=bench.bundle.schema.window,
         seed=_SEED,
-        finish=bench.bundle.finish,
+        postprocessing=bench.bundle.postprocessing,
     )
 
 

@@ -120,12 +120,14 @@ class _Tally:
 
 def _refuse_unusable(told: _Tally, rows: int, bundle: Bundle) -> None:
     """Let a file pass of which few rows hold no finite numbers."""
-    from pipeline.detector.inputs import told_not_finite
+    from pipeline.detector.inputs import not_finite_message
 
     if told.unusable <= _MOST_UNUSABLE * rows:
         return
     missing = bundle.schema.takes_missing
-    said = told_not_finite(told.by_column, told.unusable, rows, missing=missing, absent=told.absent)
+    said = not_finite_message(
+        told.by_column, told.unusable, rows, missing=missing, absent=told.absent
+    )
     msg = f"{said} At most {_MOST_UNUSABLE:.0%} of a file's rows may go without a score."
     raise DataError(msg)
 
@@ -183,7 +185,7 @@ def _scored(given: Given, bundle: Bundle) -> ScoredRows:
 
 
 def _line(table: pa.Table, bundle: Bundle) -> Timeline | None:
-    if not bundle.needs_line:
+    if not bundle.needs_timeline:
         return None
     from pipeline.detector.frames import timeline_of
 

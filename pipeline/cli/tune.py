@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.config.score import Score
     from pipeline.tuning.spaces import Value
     from pipeline.tuning.study import TrialRow
-    from pipeline.tuning.trying import Ground, Tried
+    from pipeline.tuning.trying import Tried, TuningData
 
 HELP = (
     "Try other settings of the model and its score for a number of seconds. Without labels the aim "
@@ -86,12 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
         meaning=meaning,
     )
     print(
-        f"Each try fits on {len(ground.fitted.frame):,} rows, draws a line on "
-        f"{len(ground.line.frame):,} and plants faults in {len(ground.judged):,}.",
+        f"Each try fits on {len(ground.train.frame):,} rows, draws a line on "
+        f"{len(ground.calibration.frame):,} and plants faults in {len(ground.test):,}.",
         flush=True,
     )
     try:
-        search(study, how, seconds=arguments.seconds, tell=lambda said: print(said, flush=True))
+        search(study, how, seconds=arguments.seconds, report=lambda said: print(said, flush=True))
     except KeyboardInterrupt:
         print("Interrupted: what was finished is kept.", file=sys.stderr)
     _tell(study, limit)
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _attempt(
-    ground: Ground, model: Model, score: Score, changes: Mapping[str, Value], further: int
+    ground: TuningData, model: Model, score: Score, changes: Mapping[str, Value], further: int
 ) -> Tried:
     """The present settings with `changes`, `further` seeds on."""
     from pipeline.tuning.trying import attempt
@@ -130,22 +130,22 @@ def _changed(model: Model, score: Score, changes: Mapping[str, Value]) -> tuple[
         raise ConfigError(error.errors()[0]["msg"]) from error
 
 
-def _meaning(ground: Ground, model: Model, score: Score, limit: float) -> dict[str, str]:
+def _meaning(ground: TuningData, model: Model, score: Score, limit: float) -> dict[str, str]:
     """What a study's tries have in common: without it they could not be compared."""
     import hashlib
 
     import pandas as pd
 
     digest = hashlib.sha256()
-    for frame in (ground.fitted.frame, ground.line.frame, ground.judged):
-        columns = sorted(set(frame.columns) & set(ground.asked.schema.features))
+    for frame in (ground.train.frame, ground.calibration.frame, ground.test):
+        columns = sorted(set(frame.columns) & set(ground.fixed.schema.features))
         digest.update(pd.util.hash_pandas_object(frame[columns], index=False).to_numpy().tobytes())
     return {
         "family": model.family,
         "present settings": f"{model.model_dump_json()} {score.model_dump_json()}",
         "gate.maximum_noise_passthrough": f"{limit:g}",
-        "alpha, smoothing and contexts": f"{ground.asked.alpha:g} "
-        f"{ground.asked.smoothing.model_dump_json()} {ground.asked.contexts.model_dump_json()}",
+        "alpha, smoothing and contexts": f"{ground.fixed.alpha:g} "
+        f"{ground.fixed.smoothing.model_dump_json()} {ground.fixed.contexts.model_dump_json()}",
         "rows": digest.hexdigest()[:16],
     }
 

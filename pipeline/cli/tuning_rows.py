@@ -10,10 +10,10 @@ from pipeline.cli.blocks import blocks_of
 from pipeline.config import Columns, Contexts, DetectorSpec, Smoothing, Threshold
 from pipeline.data.split import Block, split
 from pipeline.detector.schema import Schema
-from pipeline.tuning.trying import FixedSettings, Ground, share_out
+from pipeline.tuning.trying import FixedSettings, TuningData, split_for_tuning
 
 
-def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> Ground:
+def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> TuningData:
     """The training rows of `path`, shared out for tries.
 
     Left out are the rows that `fit` would hold out for the threshold and, with a detector's file,
@@ -31,7 +31,7 @@ def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> Ground:
         trained = pd.MultiIndex.from_frame(split(whole, spec).train.frame[keys])
         frame = frame[pd.MultiIndex.from_frame(frame[keys]).isin(trained)]
         seed = spec.model.seed
-    return share_out(
+    return split_for_tuning(
         Block("train", frame.reset_index(drop=True)), _asked(blocks.schema, spec), seed=seed
     )
 

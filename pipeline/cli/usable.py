@@ -16,7 +16,7 @@ from pipeline.config import Columns
 from pipeline.config.columns import stored_name
 from pipeline.data.precision import CONSTANT, in_float32, resolution, told, too_small
 from pipeline.data.timeline import machines
-from pipeline.detector.inputs import as_numbers, named, told_not_finite
+from pipeline.detector.inputs import as_numbers, named, not_finite_message
 from pipeline.detector.schema import UNKNOWN_UNIT, Offset, Schema
 from pipeline.errors import DataError
 
@@ -53,7 +53,7 @@ def without_unusable(
     if not count:
         return frame, []
     if count > limit * len(frame):
-        said = told_not_finite(by_column, count, len(frame), missing=missing, absent=absent)
+        said = not_finite_message(by_column, count, len(frame), missing=missing, absent=absent)
         msg = f"{said} Of the rows {limit:.0%} may be left out (validation.maximum_rejected)."
         raise DataError(msg)
     held = named([f"{name} ({found:,})" for name, found in by_column.items() if found])

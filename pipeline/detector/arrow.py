@@ -1,7 +1,7 @@
 """Arrow columns to NumPy and back without pandas.
 
 pyarrow's own `to_numpy` and `array` import pandas, if only to ask whether they were given some of
-it. That is a third of a second, which a cold `score` does not have to spare.
+it. That import costs a third of a second, too much for a cold `score`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 
 def to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
-    """The values of `column`; columns with nulls or other types than plain numbers as pyarrow does.
+    """The values of `column`; a null in a column of numbers becomes NaN.
 
-    A null in a column of numbers becomes NaN.
+    Columns with nulls, or of other types than plain numbers, are converted by pyarrow itself.
     """
     kind = column.type
     plain = pa.types.is_integer(kind) or pa.types.is_floating(kind)

@@ -1,16 +1,15 @@
-"""Which channels are to blame for a score.
+"""The channels that are to blame for a score.
 
-A channel is one raw measurement with all features made of it (`pipeline.data.channels`): who is
-woken at night mends a sensor, not the cosine of an angle.
+A channel is one raw measurement with all features derived from it (`pipeline.data.channels`): the
+engineer on call repairs a sensor, not the cosine of an angle.
 
 The channel with the largest error is often not the broken one, because a network that reads a
-wrong value reconstructs its neighbours wrongly. So the question is put to the network itself: how
-much of the score goes when this channel alone is taken out of the row and filled in from the
-others? (What is left out is imputed, never zeroed, so that the row stays a possible one: Frye et
-al., ICLR 2021.)
+wrong value reconstructs its neighbours wrongly. So the network itself is asked: by how much does
+the score fall when this channel alone is removed from the row and imputed from the others?
+(Imputed, never zeroed, so that the row stays a possible one: Frye et al., ICLR 2021.)
 
-Channels differ in how much they add to the score of normal rows, so each fall is measured in what
-its own channel usually adds: a quiet channel that speaks outweighs a noisy one that goes on.
+Channels differ in how much they add to the score of normal rows, so each fall is measured in units
+of what its channel usually adds: a change in a quiet channel outweighs the noise of a noisy one.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Contributions = NDArray[np.float64]
 
 
 class Blame(NamedTuple):
-    """A channel and what it adds to the score, in what it usually adds: 1 is normal."""
+    """A channel and its contribution to the score, in usual contributions: 1 is normal."""
 
     feature: str
     times_usual: float
@@ -42,14 +41,14 @@ def contributions(
     families: Sequence[Sequence[int]],
     muted: NDArray[np.bool_] | None = None,
 ) -> Contributions:
-    """What each channel adds to the score of each row, in what it usually adds: (n, channels).
+    """Contribution of each channel to the score of each row, in usual ones: shape (n, channels).
 
-    The channel is set to its normal mean, read anew from what the network makes of the row, and
-    the row is scored again: the fall of the score is the channel's. Not below 0. What is absent
-    stays so: a channel that was not measured adds nothing.
+    The channel is set to its normal mean, replaced by the network's reconstruction of that row, and
+    the row is scored again: the fall of the score is the channel's contribution, at least 0. A
+    missing value stays missing: a channel that was not measured adds nothing.
 
     Args:
-        bundle: whose score.
+        bundle: the bundle that scores.
         rows: model inputs of shape (n, window * d).
         families: the feature positions of each channel.
         muted: features that do not count, shape (n, d); None: all count.
@@ -77,10 +76,10 @@ def _counted(bundle: Bundle, rows: Rows, muted: NDArray[np.bool_] | None) -> NDA
 
 
 def usual_contributions(bundle: Bundle, families: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    """What each channel adds to the score of a row that the threshold was drawn from, in the mean.
+    """Mean contribution of each channel to the scores that the threshold was estimated from.
 
-    At least 5 % of what the channels add in the mean: what never spoke (a constant, a context)
-    must not drown the others by its first word.
+    At least 5 % of the mean over channels: a channel that never contributed (a constant, a context)
+    must not outweigh all others as soon as it does.
     """
     by_feature = np.asarray(bundle.description.calibration.feature_error, dtype=np.float64)
     usual = np.array([by_feature[list(family)].sum() for family in families])
@@ -92,7 +91,7 @@ def usual_contributions(bundle: Bundle, families: Sequence[Sequence[int]]) -> ND
 def worst_of_each(
     found: Contributions, names: Sequence[str], *, most: int = 3
 ) -> list[tuple[Blame, ...]]:
-    """As `worst`, for each row by itself."""
+    """Like `worst`, for each row by itself."""
     order = np.argsort(-found, axis=1, kind="stable")[:, :most]
     times = np.take_along_axis(found, order, axis=1).tolist()
     return [

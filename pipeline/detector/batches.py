@@ -1,4 +1,4 @@
-"""Which rows each member of an ensemble learns from, step by step."""
+"""The training batches of each member of an ensemble."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from pipeline.errors import DataError
 _FEWEST_IN_HORIZON = 64
 
 
-def batches_of(settings: TrainedModel, lesson: TrainingContext) -> Callable[[], torch.Tensor]:
-    """Draws batches of shape (members, rows, inputs), the members of a horizon side by side."""
-    pools = _pools(settings, lesson)
+def batches_of(settings: TrainedModel, training: TrainingContext) -> Callable[[], torch.Tensor]:
+    """Sampler of batches, shape (members, rows, inputs), the members of a horizon side by side."""
+    pools = _pools(settings, training)
     members = settings.members // len(pools)
-    each = [_Batches(pool, len(lesson.train), members, lesson.generator) for pool in pools]
+    each = [_Batches(pool, len(training.train), members, training.generator) for pool in pools]
     size = min(settings.batch_rows, *(batches.rows for batches in each))
 
-    def draw() -> torch.Tensor:
-        return lesson.train[torch.cat([batches.draw(size) for batches in each])]
+    def sample() -> torch.Tensor:
+        return training.train[torch.cat([batches.sample(size) for batches in each])]
 
-    return draw
+    return sample
 
 
-def _pools(settings: TrainedModel, lesson: TrainingContext) -> list[torch.Tensor | None]:
-    """The rows of each horizon, as places in the lesson; None: all of them.
+def _pools(settings: TrainedModel, training: TrainingContext) -> list[torch.Tensor | None]:
+    """Indices of the training rows of each horizon; None: all rows.
 
     Raises:
         DataError: the rows have no time, or a horizon holds too few of them.
     """
     if not settings.horizons:
         return [None]
-    if lesson.age_s is None:
+    if training.age_s is None:
         msg = (
-            "model.horizons asks how old rows are, and these have no time column. Name one under "
-            "schema.timestamp, or leave model.horizons out."
+            "model.horizons needs the age of each row, and these have no time column. Name one "
+            "under schema.timestamp, or leave model.horizons out."
         )
         raise DataError(msg)
     pools: list[torch.Tensor | None] = []
@@ -45,11 +45,11 @@ def _pools(settings: TrainedModel, lesson: TrainingContext) -> list[torch.Tensor
         if horizon == "all":
             pools.append(None)
             continue
-        recent = torch.nonzero(lesson.age_s <= horizon.total_seconds()).flatten()
+        recent = torch.nonzero(training.age_s <= horizon.total_seconds()).flatten()
         if len(recent) < _FEWEST_IN_HORIZON:
             msg = (
                 f"The newest {horizon} of the train block hold {len(recent):,} windows; at least "
-                f"{_FEWEST_IN_HORIZON} are needed to learn from. Lengthen that span in "
+                f"{_FEWEST_IN_HORIZON} are needed to train on. Lengthen that span in "
                 "model.horizons, or take it out."
             )
             raise DataError(msg)
@@ -58,7 +58,7 @@ def _pools(settings: TrainedModel, lesson: TrainingContext) -> list[torch.Tensor
 
 
 class _Batches:
-    """Places of rows, shape (members, rows of a batch); each member has its own permutations."""
+    """Row indices, shape (members, rows of a batch); each member has its own permutations."""
 
     def __init__(
         self, pool: torch.Tensor | None, rows: int, members: int, generator: torch.Generator
@@ -67,7 +67,7 @@ class _Batches:
         self.rows = self.position = rows if pool is None else len(pool)
         self.order = torch.empty(0)
 
-    def draw(self, size: int) -> torch.Tensor:
+    def sample(self, size: int) -> torch.Tensor:
         if self.position + size > self.rows:
             self.order = torch.stack(
                 [torch.randperm(self.rows, generator=self.generator) for _ in range(self.members)]

@@ -1,13 +1,13 @@
-"""The bundle: one folder that is everything a detector needs to score, and proof that it is whole.
+"""The bundle: one folder with all that a detector needs to score, and the hashes to verify it.
 
 ::
 
     model.onnx           scaler, network and score: features in; score, feature error out
-    weights.safetensors  to train on from
-    detector.json        what it is: schema, settings, threshold, provenance
+    weights.safetensors  for fine-tuning
+    detector.json        its description: schema, settings, threshold, provenance
     golden.parquet       rows and the scores that they must get
     reference.parquet    normal rows and scores to measure drift against
-    trained.parquet      of a redrawn line: the reference of the training
+    trained.parquet      of a recalibrated threshold: the reference of the training
     SHA256SUMS           the hash of each of them
 
 Nothing in it is pickled, and loading it needs neither torch nor pandas. The same fit, calibration
@@ -84,38 +84,38 @@ class Bundle:
 
     @property
     def schema(self) -> Schema:
-        """What it takes."""
+        """The input of the detector."""
         return self.description.network.schema
 
     @property
     def threshold(self) -> float:
-        """A row is flagged when its score is greater."""
+        """The threshold: a row is flagged when its score is greater."""
         return self.description.threshold.value
 
     @property
-    def finish(self) -> ScorePostprocessing:
-        """What is done to the graph's scores before they are held against the threshold."""
+    def postprocessing(self) -> ScorePostprocessing:
+        """The postprocessing of the graph's scores before they are compared with the threshold."""
         return self.description.finish
 
     @property
     def reach(self) -> int:
-        """Rows that a row's score depends on, its own included."""
-        return self.schema.window + self.finish.rows - 1
+        """Number of rows that a row's score depends on, the row itself included."""
+        return self.schema.window + self.postprocessing.rows - 1
 
     @property
-    def needs_line(self) -> bool:
-        """Whether rows can only be scored with their time, and entity where there is one."""
-        return self.schema.window > 1 or self.finish.needs_line
+    def needs_timeline(self) -> bool:
+        """True where rows need their time, and entity if there is one, to be scored."""
+        return self.schema.window > 1 or self.postprocessing.needs_timeline
 
     def score(self, rows: Rows) -> WindowScores:
         """Raw scores of windows of shape (n, window * d), float32, in the units of the data.
 
-        Neither smoothed nor put on the level of their context: what the threshold is held against
-        comes from `pipeline.scoring`.
+        Neither smoothed nor divided by the factor of their context: the scores to compare with the
+        threshold come from `pipeline.scoring`.
 
         Raises:
             DataError: another width, or a value that is not a finite number; a detector that
-                takes missing values takes NaN, unless nothing of a row is left to judge.
+                takes missing values takes NaN, unless a row has no value that is judged.
         """
         features = self.schema.features * self.schema.window
         if rows.ndim != 2 or rows.shape[1] != len(features):  # noqa: PLR2004 - rows x inputs
@@ -131,19 +131,19 @@ class Bundle:
         return self.graph.score(rows)
 
     def reference(self) -> Reference:
-        """The normal rows that drift is measured against; read when asked for."""
+        """The normal rows that drift is measured against; read from disk on each call."""
         return read_reference(self.folder, self.schema)
 
     def trained_reference(self) -> Reference:
-        """The normal rows of the training: what they say of the network no recalibration changes.
+        """The reference of the training, which no recalibration changes.
 
-        Rows that redrew a line are no measure of how long normal rows stay above one: what stayed
-        longer was left out of them.
+        The rows of a recalibration do not show how long normal rows stay above a threshold, because
+        those that stayed longer were left out.
         """
         return read_trained(self.folder, self.schema)
 
     def ranges(self) -> Ranges:
-        """Where the training rows lie."""
+        """The range of each feature in training."""
         return self.description.network.ranges
 
 
@@ -174,7 +174,7 @@ def write_bundle(
         threshold=calibration.threshold,
         calibration=calibration.summary,
         provenance=provenance,
-        finish=calibration.finish,
+        finish=calibration.postprocessing,
         lineage=lineage,
         golden_rows=len(calibration.golden.score),
     )
@@ -183,17 +183,17 @@ def write_bundle(
 
 
 def load_bundle(folder: Path, *, threads: int = 2) -> Bundle:
-    """The bundle in `folder`, once every part of it has been judged.
+    """The bundle in `folder`, after every part of it has been verified.
 
-    The hashes tell that nothing changed by chance. Whoever changes a part can write them anew, so
-    each part is held against the others too: what is accepted is a detector that sees what it was
-    trained to see, with a line that its calibration scores can have drawn. Who made it, only the
-    ledger can tell.
+    The hashes show that nothing changed by accident. Whoever changes a part can also rewrite the
+    hashes, so the parts are compared with each other too: an accepted bundle scores as it was
+    trained to, with a threshold that its calibration scores allow. Only the ledger can say who
+    made it.
 
     Raises:
         BundleError: a file is absent, added or changed; another schema version; parts that do not
-            fit each other; a line or golden rows that no calibration gives; or this machine gives
-            the golden rows other scores.
+            fit each other; a threshold or golden rows that no calibration gives; or this machine
+            gives the golden rows other scores.
     """
     if not folder.is_dir():
         msg = f"{folder}: no such folder; give a bundle that `fit` has written"
@@ -201,7 +201,7 @@ def load_bundle(folder: Path, *, threads: int = 2) -> Bundle:
     digest = verify_sums(folder)
     refuse_incomplete(folder)
     description = read_description(folder)
-    refuse_incomplete(folder, redrawn=description.lineage is not None)
+    refuse_incomplete(folder, recalibrated=description.lineage is not None)
     refuse_incoherent(description)
     bundle = Bundle(folder, digest, description, _graph(folder, description, threads))
     _refuse_other_rows(bundle)
@@ -213,17 +213,17 @@ def _graph(folder: Path, description: Description, threads: int) -> Graph:
     content = content_of(model)
     refuse_beyond(content)
     graph = Graph(model, threads=threads)
-    refuse_other_metadata(description.network, graph.marks)
+    refuse_other_metadata(description.network, graph.metadata)
     refuse_other_shape(description.network.schema, graph.inputs)
     refuse_other_scaler(description.network, content.floats)
     return graph
 
 
 def _refuse_other_rows(bundle: Bundle) -> None:
-    """Hold the line and the graph against the rows that the bundle keeps."""
-    redrawn = bundle.description.lineage is not None
+    """Compare the threshold and the graph with the rows that the bundle keeps."""
+    recalibrated = bundle.description.lineage is not None
     reference = read_scores(bundle.folder, bundle.schema, REFERENCE_FILE)
-    trained = read_scores(bundle.folder, bundle.schema, TRAINED_FILE) if redrawn else reference
+    trained = read_scores(bundle.folder, bundle.schema, TRAINED_FILE) if recalibrated else reference
     golden = read_golden(bundle.folder, bundle.schema)
     refuse_threshold(bundle.description, reference)
     refuse_blind(golden, bundle.description, len(trained))
@@ -239,5 +239,5 @@ def _refuse_other_rows(bundle: Bundle) -> None:
 
 
 def fitted_of(bundle: Bundle) -> FittedNetwork:
-    """The network inside a bundle: to calibrate it anew, or to train on from."""
+    """The network inside a bundle: to recalibrate it, or to fine-tune it."""
     return read_network(bundle.description.network, bundle.folder)

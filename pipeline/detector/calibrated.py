@@ -1,4 +1,4 @@
-"""A calibration as plain data, and the rows of it that a bundle keeps."""
+"""A calibration as plain data, with the rows that a bundle keeps of it."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ TRAINED_FILE = "trained.parquet"
 
 @dataclass(frozen=True)
 class CalibrationSummary:
-    """The calibration scores in a few numbers.
+    """Summary statistics of the calibration scores.
 
     Attributes:
-        rows: windows scored.
+        rows: number of windows scored.
         autocorrelation: of the logarithm of a score with the next one; 0 without time.
         quantiles: of the scores, by level.
-        feature_error: usual error of each feature: what attribution compares with.
-        drawn_between: least and greatest score that could have become the line; None where that is
-            not known: of a line that was redrawn, and in bundles of earlier releases.
+        feature_error: usual error of each feature, which attribution compares with.
+        drawn_between: least and greatest score that could have become the threshold; None where
+            that is unknown: after a recalibration, and in bundles of earlier releases.
     """
 
     rows: int
@@ -55,19 +55,19 @@ class Calibration:
     """A threshold, the evidence for it, and the rows that a bundle keeps.
 
     Attributes:
-        threshold: the line.
-        summary: the scores it was drawn from.
-        reference: rows it was drawn from.
+        threshold: the estimate.
+        summary: the scores that it was estimated from.
+        reference: rows that it was estimated from.
         golden: rows and the scores that the graph must give them.
-        finish: what is done to the graph's scores before they are held against the line.
-        trained: of a line that was redrawn: the reference of the training; None of the first.
+        postprocessing: applied to the graph's scores before they are compared with the threshold.
+        trained: the reference of the training, after a recalibration; None before the first.
     """
 
     threshold: ThresholdEstimate
     summary: CalibrationSummary
     reference: Reference
     golden: Golden
-    finish: ScorePostprocessing = UNCHANGED
+    postprocessing: ScorePostprocessing = UNCHANGED
     trained: Reference | None = None
 
 
@@ -83,7 +83,7 @@ def read_golden(folder: Path, schema: Schema) -> Golden:
     """The golden rows of a bundle or a calibration.
 
     Raises:
-        BundleError: they are absent, damaged, more than 256 or of another detector.
+        BundleError: they are missing, damaged, more than 256 or of another detector.
     """
     path = folder / GOLDEN_FILE
     return golden_of(read_rows(path, golden_columns(schema), most=MOST_GOLDEN))
@@ -93,16 +93,16 @@ def read_reference(folder: Path, schema: Schema) -> Reference:
     """The reference rows of a bundle or a calibration.
 
     Raises:
-        BundleError: they are absent, damaged, more than 5,000 or of another detector.
+        BundleError: they are missing, damaged, more than 5,000 or of another detector.
     """
     return reference_of(_reference(folder / REFERENCE_FILE, schema), schema)
 
 
 def read_trained(folder: Path, schema: Schema) -> Reference:
-    """The reference rows of the training, whether the line was redrawn since or not.
+    """The reference rows of the training, whether or not the bundle was recalibrated since.
 
     Raises:
-        BundleError: they are absent, damaged, more than 5,000 or of another detector.
+        BundleError: they are missing, damaged, more than 5,000 or of another detector.
     """
     path = folder / TRAINED_FILE
     if not path.exists():
@@ -111,10 +111,10 @@ def read_trained(folder: Path, schema: Schema) -> Reference:
 
 
 def read_scores(folder: Path, schema: Schema, name: str) -> NDArray[np.float32]:
-    """The scores of the reference in the file `name`, without what tells when and where.
+    """The scores of the reference in the file `name`, without its times and entities.
 
     Raises:
-        BundleError: they are absent, damaged, more than 5,000 or of another detector.
+        BundleError: they are missing, damaged, more than 5,000 or of another detector.
     """
     return reference_scores(_reference(folder / name, schema), schema)
 

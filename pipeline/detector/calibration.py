@@ -1,4 +1,4 @@
-"""From a calibration block to a threshold. The block is used for this and nothing else."""
+"""The threshold of a calibration block, which is used for nothing else."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def calibrate(
     smoothing: Smoothing = _UNSMOOTHED,
     contexts: Contexts = _NO_CONTEXTS,
 ) -> Calibration:
-    """Draw the threshold on held-out normal rows, their scores smoothed and put on one level.
+    """Estimate the threshold from the postprocessed scores of held-out normal rows.
 
-    Neighbouring rows are alike, so n rows count as n (1 - rho) / (1 + rho), and entities that
-    move together count for less again; the intervals follow from that.
+    Neighbouring rows are correlated, so n rows count as n (1 - rho) / (1 + rho), and entities that
+    move together count for even less; the intervals follow from that.
 
     Raises:
         SplitReuseError: the block is not for calibration.
@@ -61,34 +61,34 @@ def calibrate(
     scored = scorer(held.rows)
     refuse_not_finite_scores(scored.score)
     newest = held.rows[:, -len(schema.features) :]
-    how = ScorePostprocessing(smoothing.rows)
-    served = postprocess(scored.score, scored.error, newest, timeline, how)
+    postprocessing = ScorePostprocessing(smoothing.rows)
+    served = postprocess(scored.score, scored.error, newest, timeline, postprocessing)
     fair = served.score
     if contexts.by != "none":
         fitted, fair = fit_contexts(
             served.score, newest, timeline, contexts, schema.features, alpha=config.alpha
         )
-        how = ScorePostprocessing(smoothing.rows, fitted)
-        served = postprocess(scored.score, scored.error, newest, timeline, how)
+        postprocessing = ScorePostprocessing(smoothing.rows, fitted)
+        served = postprocess(scored.score, scored.error, newest, timeline, postprocessing)
     logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
     least, greatest = float(fair.min()), float(fair.max())
-    worth = float(len(logs)) if timeline is None else effective_rows(logs, timeline)
+    effective = float(len(logs)) if timeline is None else effective_rows(logs, timeline)
     if labelled:
-        told = labelled_scores(whole, incident, schema, scorer, how, fair)
-        refuse_not_finite_scores(told.faulty)
-        threshold = estimate_from_labels(told, config, n_effective=worth)
-        # A line below every normal row can be the best one; one above them all never is.
-        least = min(least, float(told.faulty.min(initial=least)))
+        by_label = labelled_scores(whole, incident, schema, scorer, postprocessing, fair)
+        refuse_not_finite_scores(by_label.faulty)
+        threshold = estimate_from_labels(by_label, config, n_effective=effective)
+        # A threshold below every normal row can be the best one; one above them all never is.
+        least = min(least, float(by_label.faulty.min(initial=least)))
     else:
-        threshold = estimate_threshold(fair, config, n_effective=worth)
-    log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(worth))
+        threshold = estimate_threshold(fair, config, n_effective=effective)
+    log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(effective))
     rho = 0.0 if timeline is None else autocorrelation(logs, timeline)
     return Calibration(
         threshold=threshold,
         summary=_summary(served, rho, (least, greatest)),
         reference=sample_reference(newest, served.score.astype(np.float32), timeline),
         golden=sample_golden(held.rows, scored.score, threshold.value, scorer),
-        finish=how,
+        postprocessing=postprocessing,
     )
 
 
@@ -99,12 +99,12 @@ def estimate_threshold(
 
     Raises:
         CalibrationError: too few effective rows for the method, and no small-sample rule allowed;
-            or a method that draws with labels, of which there are none here.
+            or a method that needs labels, of which there are none here.
     """
     refuse_not_finite_scores(scores)
     if config.method == "cost_weighted":
         msg = (
-            "threshold.method cost_weighted draws with labels, and there are none here; set "
+            "threshold.method cost_weighted needs labels, and there are none here; set "
             "threshold.method to conformal."
         )
         raise CalibrationError(msg)
@@ -114,30 +114,31 @@ def estimate_threshold(
     if config.small_sample == "hill":
         return THRESHOLDS["hill"](scores, alpha=config.alpha, n_effective=n_effective)
     msg = (
-        f"{len(scores):,} calibration rows cannot draw a line for an alpha of {config.alpha:g}; at "
+        f"{len(scores):,} calibration rows are too few for an alpha of {config.alpha:g}; at "
         f"least {limit:,} are needed. Provide more normal rows (a longer split.training_days or a "
-        "larger split.calibration), or set threshold.small_sample: hill for a low-confidence line."
+        "larger split.calibration), or set threshold.small_sample: hill for a low-confidence "
+        "threshold."
     )
     raise CalibrationError(msg)
 
 
 def refuse_not_finite_scores(scores: NDArray[np.floating]) -> None:
-    """Let finite scores pass.
+    """Refuse scores that are not finite.
 
     Raises:
-        CalibrationError: one is not a finite number.
+        CalibrationError: a score is not a finite number.
     """
     bad = int((~np.isfinite(scores)).sum())
     if bad:
         msg = (
-            f"{bad:,} of {len(scores):,} calibration scores are not finite numbers; none may be. "
+            f"{bad:,} of {len(scores):,} calibration scores are not finite numbers. "
             "Fit again with a lower model.learning_rate: the network has diverged."
         )
         raise CalibrationError(msg)
 
 
 def score_quantiles(scores: NDArray[np.floating]) -> dict[str, float]:
-    """The scores in a few numbers, by level."""
+    """Quantiles of the scores, by level."""
     levels = np.quantile(scores.astype(np.float64), _QUANTILES)
     return {f"{q:g}": float(value) for q, value in zip(_QUANTILES, levels, strict=True)}
 

@@ -1,4 +1,4 @@
-"""Whether what `detector.json` says can be, and agrees with itself and with the graph."""
+"""Consistency of `detector.json`: possible values that agree with each other and the graph."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pipeline.detector.schema import Schema
 from pipeline.errors import BundleError
 
 _SCALING = {"scaling.mean": "mean", "scaling.scale": "scale"}
-"""What the graph calls the numbers of the scaler that no operator has swallowed."""
+"""Names in the graph of the scaler's constants that the exporter does not fold into others."""
 
 MOST_SMOOTHED = 1000
-"""What the section `smoothing` allows; it is not imported, as that would bring YAML."""
+"""The limit of the section `smoothing`; not imported from there, as that would import YAML."""
 
-_MEND = "It was damaged or changed after the fit: fetch the bundle again, or fit again."
+_FIX = "It was damaged or changed after the fit: fetch the bundle again, or fit again."
 
 
 def refuse_incoherent(description: Description) -> None:
-    """Let a description pass that can be one of a detector.
+    """Refuse a description that cannot be one of a detector.
 
     Raises:
-        BundleError: something in it cannot be; the first that is found is named.
+        BundleError: a value is impossible; the first one found is named.
     """
     schema = description.network.schema
     checks: tuple[Callable[[], Iterator[str]], ...] = (
@@ -36,17 +36,17 @@ def refuse_incoherent(description: Description) -> None:
         lambda: _of_facts(description.network),
         lambda: _of_threshold(description),
         lambda: _of_calibration(description),
-        lambda: _of_finish(description.finish, schema),
+        lambda: _of_postprocessing(description.finish, schema),
         lambda: _of_lineage(description.lineage),
     )
     for check in checks:
         for fault in check():
-            msg = f"{DESCRIPTION_FILE}: {fault}. {_MEND}"
+            msg = f"{DESCRIPTION_FILE}: {fault}. {_FIX}"
             raise BundleError(msg)
 
 
 def refuse_other_shape(schema: Schema, inputs: int) -> None:
-    """Let a graph pass that takes what the schema gives: `inputs` numbers a row.
+    """Refuse a graph whose `inputs`, numbers a row, are not those of the schema.
 
     Raises:
         BundleError: it takes another number.
@@ -55,34 +55,34 @@ def refuse_other_shape(schema: Schema, inputs: int) -> None:
         msg = (
             f"{DESCRIPTION_FILE}: the schema gives {schema.inputs:,} numbers a row "
             f"({schema.window:,} rows of {len(schema.features):,} features), {GRAPH_FILE} takes "
-            f"{inputs:,}. {_MEND}"
+            f"{inputs:,}. {_FIX}"
         )
         raise BundleError(msg)
 
 
 def refuse_other_scaler(facts: Facts, constants: Mapping[str, NDArray[np.float32]]) -> None:
-    """Let a description pass whose scaler is the one in the graph.
+    """Refuse a description whose scaler is not the one in the graph.
 
-    Drift and blame are measured in the description's, scores in the graph's.
+    Drift and blame are measured with the description's scaler, scores with the graph's.
 
     Raises:
-        BundleError: they differ; the feature is named.
+        BundleError: they differ; the message names the feature.
     """
     for name, part in _SCALING.items():
         if name not in constants:
             continue
         with np.errstate(over="ignore"):  # what float32 cannot hold is in no graph
             numbers = np.asarray(getattr(facts.scaler, part), dtype=np.float32)
-        told = np.tile(numbers, facts.schema.window)
+        stated = np.tile(numbers, facts.schema.window)
         held = constants[name]
-        if told.shape != held.shape:
-            msg = f"{DESCRIPTION_FILE}: scaler.{part} has {len(told)} numbers, {GRAPH_FILE} "
-            raise BundleError(msg + f"{len(held)}. {_MEND}")
-        if other := np.flatnonzero(told != held).tolist():
+        if stated.shape != held.shape:
+            msg = f"{DESCRIPTION_FILE}: scaler.{part} has {len(stated)} numbers, {GRAPH_FILE} "
+            raise BundleError(msg + f"{len(held)}. {_FIX}")
+        if other := np.flatnonzero(stated != held).tolist():
             feature = facts.schema.features[other[0] % len(facts.schema.features)]
             msg = (
-                f"{DESCRIPTION_FILE}: scaler.{part} of {feature[:80]!r} is {told[other[0]]:g}, in "
-                f"{GRAPH_FILE} it is {held[other[0]]:g}. {_MEND}"
+                f"{DESCRIPTION_FILE}: scaler.{part} of {feature[:80]!r} is {stated[other[0]]:g}, "
+                f"in {GRAPH_FILE} it is {held[other[0]]:g}. {_FIX}"
             )
             raise BundleError(msg)
 
@@ -94,7 +94,7 @@ def _of_schema(schema: Schema) -> Iterator[str]:
     if len(schema.units) != len(schema.features):
         yield f"schema.units has {len(schema.units)} units for {len(schema.features)} features"
     if strangers := set(schema.context) - names:
-        yield f"schema.context names {min(strangers)[:80]!r}, which is no feature"
+        yield f"schema.context names {min(strangers)[:80]!r}, which is not a feature"
     if names <= set(schema.context):
         yield "schema.context names every feature, so that none is judged"
     if schema.window < 1:
@@ -110,26 +110,27 @@ def _of_facts(facts: Facts) -> Iterator[str]:
     if "family" not in facts.settings:
         yield "network.settings names no family"
     ends = {"ranges": facts.ranges, "loss_ranges": facts.ends}
-    told = {
+    stated = {
         **{f"scaler.{part}": getattr(facts.scaler, part) for part in ("mean", "scale")},
         **{f"scaler.{part}": getattr(facts.scaler, part) for part in ("lowest", "highest")},
         **{f"{name}.lowest": end.lowest for name, end in ends.items()},
         **{f"{name}.highest": end.highest for name, end in ends.items()},
     }
-    for name, values in told.items():
+    for name, values in stated.items():
         yield from _numbers(f"network.{name}", values, wanted)
     if min(facts.scaler.scale, default=1.0) <= 0:
         yield f"network.scaler.scale has {min(facts.scaler.scale):g}; every scale is above 0"
 
 
 def _of_threshold(description: Description) -> Iterator[str]:
-    line = description.threshold
-    if not 0 < line.value < math.inf:
-        yield f"threshold.value is {line.value:g}; a line is above 0 and finite"
-    if not 0 < line.alpha < 1:
-        yield f"threshold.alpha is {line.alpha:g}; a share lies between 0 and 1"
-    if line.n < 1 or not 0 <= line.n_effective < math.inf:
-        yield f"threshold.n is {line.n:,} and n_effective {line.n_effective:g}; rows drew the line"
+    threshold = description.threshold
+    if not 0 < threshold.value < math.inf:
+        yield f"threshold.value is {threshold.value:g}; a threshold is above 0 and finite"
+    if not 0 < threshold.alpha < 1:
+        yield f"threshold.alpha is {threshold.alpha:g}; a share lies between 0 and 1"
+    n, n_effective = threshold.n, threshold.n_effective
+    if n < 1 or not 0 <= n_effective < math.inf:
+        yield f"threshold.n is {n:,} and n_effective {n_effective:g}; at least 1 and 0 are needed"
 
 
 def _of_calibration(description: Description) -> Iterator[str]:
@@ -148,10 +149,10 @@ def _of_calibration(description: Description) -> Iterator[str]:
         yield f"calibration.quantiles has {min(summary.quantiles.values()):g}; no score is below 0"
 
 
-def _of_finish(finish: ScorePostprocessing, schema: Schema) -> Iterator[str]:
-    if not 1 <= finish.rows <= MOST_SMOOTHED:
-        yield f"finish.rows is {finish.rows:,}; from 1 to {MOST_SMOOTHED:,} rows are averaged"
-    contexts = finish.contexts
+def _of_postprocessing(postprocessing: ScorePostprocessing, schema: Schema) -> Iterator[str]:
+    rows, contexts = postprocessing.rows, postprocessing.contexts
+    if not 1 <= rows <= MOST_SMOOTHED:
+        yield f"finish.rows is {rows:,}; from 1 to {MOST_SMOOTHED:,} rows are averaged"
     if contexts is None:
         return
     for name, factor in contexts.factors.items():
@@ -168,16 +169,16 @@ def _of_lineage(lineage: Lineage | None) -> Iterator[str]:
     if lineage is None:
         return
     if not 0 < lineage.anchor_threshold < math.inf:
-        yield f"lineage.anchor_threshold is {lineage.anchor_threshold:g}; a line is above 0"
+        yield f"lineage.anchor_threshold is {lineage.anchor_threshold:g}; a threshold is above 0"
     if not 0 <= lineage.anchor_level < math.inf:
         yield f"lineage.anchor_level is {lineage.anchor_level:g}; no score is below 0"
 
 
 def _numbers(name: str, values: Iterable[float], wanted: int) -> Iterator[str]:
-    """Faults of numbers that must be finite, `wanted` of them."""
+    """Faults of numbers that must be finite and `wanted` in number."""
     listed = list(values)
     if len(listed) != wanted:
-        yield f"{name} has {len(listed):,} numbers where {wanted:,} belong"
+        yield f"{name} has {len(listed):,} numbers, not {wanted:,}"
     for value in listed:
         if not math.isfinite(value):
-            yield f"{name} has {value}, which is no finite number"
+            yield f"{name} has {value}, which is not a finite number"

@@ -1,15 +1,16 @@
-"""Groups of rows with a usual level of their own: a factor each, and one line for all.
+"""Groups of rows with a usual level of their own: a factor each, and one threshold for all.
 
 The score of a row is divided by the factor of its group: the group's own (1 - alpha) quantile over
-that of all rows, drawn towards 1 on a log scale by n / (n + prior_rows), n the independent rows of
-the group. One line then lets about alpha of every group pass, where a line on the plain scores
-lets 4 % of a noisy machine pass and none of a quiet one.
+that of all rows, shrunk towards 1 on a log scale by n / (n + prior_rows), n the effective rows of
+the group. One threshold then flags about alpha of every group, where a threshold on the plain
+scores flags 4 % of a noisy machine and none of a quiet one.
 
-The line may not be drawn on rows that were divided by factors made of themselves: its rate would
-be up to a fifth too high (simulated: 168 groups of 60 rows). So it is drawn on scores divided by
-factors made of *other stretches of time* (cross-fitting: Chernozhukov et al., Econometrics Journal
-2018); in use are the factors made of all rows. In simulations with 4 to 168 groups, independent
-rows and neighbours with a correlation of 0.8, the rate at 1 % was 0.97 to 1.05 % in the mean.
+The threshold may not be estimated from rows divided by factors fitted on themselves: its rate would
+be up to a fifth too high (simulated: 168 groups of 60 rows). So it is estimated from scores divided
+by factors fitted on *other stretches of time* (cross-fitting: Chernozhukov et al., Econometrics
+Journal 2018); the bundle keeps the factors fitted on all rows. In simulations with 4 to 168 groups,
+independent rows and neighbours with a correlation of 0.8, the rate at 1 % was 0.97 to 1.05 % in the
+mean.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ _LEAST = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class ContextFactors:
-    """What scores are divided by.
+    """The factors that scores are divided by.
 
     Attributes:
-        by: what a group is.
-        column: position of the feature that names it, for `column`.
+        by: kind of group.
+        column: position of the feature that names the group, for `column`.
         factors: by group: an entity, `Mon 13`, or the value of the feature.
     """
 
@@ -64,7 +65,7 @@ class Groups(NamedTuple):
 def factor_of(
     fitted: ContextFactors, rows: Rows, timeline: Timeline | None
 ) -> tuple[NDArray[np.float64], Mask]:
-    """The factor of each row, shape (n,), and whether its group was calibrated; else it is 1.
+    """The factor of each row, shape (n,), and a mask of calibrated groups; of others it is 1.
 
     `rows` are the features of each row, shape (n, d).
     """
@@ -75,18 +76,18 @@ def factor_of(
 
 
 def groups_of(by: By, column: int | None, rows: Rows, timeline: Timeline | None) -> Groups:
-    """Who is in which group.
+    """The group of each row.
 
     Raises:
-        DataError: an entity or an hour is asked of rows without time.
+        DataError: groups are entities or hours, and the rows have no time.
     """
     if by == "column":
         values, code = np.unique(rows[:, column], return_inverse=True)
         return Groups(tuple(f"{value:g}" for value in values), code.astype(np.intp))
     if timeline is None:
         msg = (
-            f"contexts.by is {by} and these rows have no time column, which tells their entity and "
-            "hour. Name one under schema.timestamp, or set contexts.by to none."
+            f"contexts.by is {by} and these rows have no time column, which gives their entity "
+            "and hour. Name one under schema.timestamp, or set contexts.by to none."
         )
         raise DataError(msg)
     if by == "entity":
@@ -105,19 +106,19 @@ def fit_contexts(
     *,
     alpha: float,
 ) -> tuple[ContextFactors, NDArray[np.float64]]:
-    """The factors of finite normal scores, and the scores to draw the line on, shape (n,).
+    """The factors of finite normal scores, and scores to estimate the threshold from, shape (n,).
 
-    A group that was seen in one stretch of time only gets a factor of 1: nothing tells whether it
-    is the group that is noisy or the day.
+    A group that occurs in only one stretch of time gets a factor of 1: the data cannot show whether
+    the group is noisy or the day.
 
     Raises:
-        DataError: the rows have no time, or no such feature.
+        DataError: the rows have no time, or the feature does not exist.
         CalibrationError: the column has too many values to be a group.
     """
     by, column = _place(settings, features)
     groups = groups_of(by, column, rows, timeline)
     _refuse_many(groups, settings)
-    worth = _worth(scores, groups, timeline)
+    effective_share = _effective_share(scores, groups, timeline)
     fold = _folds(len(scores), timeline)
     seen = np.zeros((len(groups.names), _FOLDS), dtype=bool)
     seen[groups.code, fold] = True
@@ -125,7 +126,7 @@ def fit_contexts(
 
     def factors(used: Mask) -> NDArray[np.float64]:
         chosen = Groups(groups.names, groups.code[used])
-        found = _factors(scores[used], chosen, worth, alpha, settings.prior_rows)
+        found = _factors(scores[used], chosen, effective_share, alpha, settings.prior_rows)
         return np.where(again, found, 1.0)
 
     fair = scores.copy()
@@ -146,7 +147,7 @@ def _place(settings: Contexts, features: tuple[str, ...]) -> tuple[By, int | Non
         return settings.by, None
     if settings.column not in features:
         msg = (
-            f"contexts.column is {settings.column!r}, which is no feature; choose from "
+            f"contexts.column is {settings.column!r}, which is not a feature; choose from "
             f"{', '.join(features)}."
         )
         raise DataError(msg)
@@ -163,9 +164,9 @@ def _refuse_many(groups: Groups, settings: Contexts) -> None:
 
 
 def _factors(
-    scores: NDArray[np.float64], groups: Groups, worth: float, alpha: float, prior: float
+    scores: NDArray[np.float64], groups: Groups, effective_share: float, alpha: float, prior: float
 ) -> NDArray[np.float64]:
-    """The factor of each group; 1 of one without rows."""
+    """The factor of each group; 1 for a group without rows."""
     logs = np.log(np.maximum(scores, _LEAST))
     level = float(np.quantile(logs, 1 - alpha))
     found = np.zeros(len(groups.names))
@@ -173,14 +174,16 @@ def _factors(
     size = np.bincount(groups.code, minlength=len(found))
     for at, own in enumerate(np.split(logs[order], np.cumsum(size)[:-1])):
         if len(own):
-            n = len(own) * worth
+            n = len(own) * effective_share
             found[at] = n / (n + prior) * (float(np.quantile(own, 1 - alpha)) - level)
     factor: NDArray[np.float64] = np.exp(found)
     return factor
 
 
-def _worth(scores: NDArray[np.float64], groups: Groups, timeline: Timeline | None) -> float:
-    """Independent rows that a row is worth, once the groups' own levels are taken off."""
+def _effective_share(
+    scores: NDArray[np.float64], groups: Groups, timeline: Timeline | None
+) -> float:
+    """Effective rows that a row counts as, after subtracting the level of each group."""
     if timeline is None:
         return 1.0
     from pipeline.data.timeline import autocorrelation

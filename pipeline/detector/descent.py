@@ -1,4 +1,4 @@
-"""Learning by gradients: AdamW, warm-up and cosine, early stopping on rows set aside inside."""
+"""Training by gradient descent: AdamW, warm-up and cosine, early stopping on validation rows."""
 
 from __future__ import annotations
 
@@ -12,46 +12,49 @@ from pipeline.config.model import TrainedModel
 from pipeline.detector.batches import batches_of
 from pipeline.detector.fitted import Check
 from pipeline.detector.models.family import (
-    Attempt,
+    Corrupt,
     FitResult,
     Learn,
     Report,
-    Spoil,
     TrainingContext,
     TrainingOutput,
+    TrainingStep,
 )
 
 _WARM_UP = 30
 _CHECK_EVERY = 25
-_EXAM_ROWS = 1000  # fewer validation rows are spoilt several times, more are thinned out
-_GRADIENT_LIMIT = 10.0  # a row at the clip of the scaler must not throw the weights
+_CHECKED_ROWS = 1000  # fewer validation rows are corrupted several times, more are thinned out
+_GRADIENT_LIMIT = 10.0  # a row at the clip of the scaler must not upset the weights
 
 
-def plainly(
+def plain_step(
     settings: TrainedModel,
     ensemble: nn.Module,
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
 ) -> TrainingOutput:
-    """What the ensemble makes of the rows it is shown, without any penalty."""
+    """The output of the ensemble for the rows it is shown, without any penalty."""
     del settings, generator, progress
     return TrainingOutput(ensemble(shown))
 
 
-def by_steps(
-    attempt: Attempt = plainly, *, spoil: Spoil | None = None, report: Report | None = None
+def by_gradient_descent(
+    training_step: TrainingStep = plain_step,
+    *,
+    corrupt: Corrupt | None = None,
+    report: Report | None = None,
 ) -> Learn:
-    """How a family learns whose answers have a gradient.
+    """Training by gradient descent, for families whose output has a gradient.
 
-    The loss is that of the lesson, for training, validation and score alike. Validation rows are
-    spoilt once, so that checks differ by the weights only. Members that learn from the newest rows
-    only (`model.horizons`) are validated on those of the whole block, like the others.
+    The loss is that of the training context, for training, validation and score alike. Validation
+    rows are corrupted once, so that checks differ by the weights only. Members that train on the
+    newest rows only (`model.horizons`) are validated on rows of the whole block, like the others.
     """
 
-    def learn(settings: TrainedModel, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
-        best_step, history = _descend(settings, ensemble, lesson, attempt, spoil)
-        measured, remarks = report(settings, ensemble, lesson.validation) if report else ({}, ())
+    def learn(settings: TrainedModel, ensemble: nn.Module, training: TrainingContext) -> FitResult:
+        best_step, history = _descend(settings, ensemble, training, training_step, corrupt)
+        measured, remarks = report(settings, ensemble, training.validation) if report else ({}, ())
         return FitResult(best_step, history, measured, remarks)
 
     return learn
@@ -60,9 +63,9 @@ def by_steps(
 def _descend(
     settings: TrainedModel,
     ensemble: nn.Module,
-    lesson: TrainingContext,
-    attempt: Attempt,
-    spoil: Spoil | None,
+    training: TrainingContext,
+    training_step: TrainingStep,
+    corrupt: Corrupt | None,
 ) -> tuple[int, tuple[Check, ...]]:
     optimiser = torch.optim.AdamW(
         ensemble.parameters(),
@@ -71,31 +74,31 @@ def _descend(
         fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _rate(settings.steps))
-    answers = lesson.validation[:: -(-len(lesson.validation) // _EXAM_ROWS)]
-    answers = answers.repeat(_EXAM_ROWS // len(answers), 1)
-    exam = spoil(settings, answers, lesson.generator) if spoil else answers
-    draw = batches_of(settings, lesson)
+    targets = training.validation[:: -(-len(training.validation) // _CHECKED_ROWS)]
+    targets = targets.repeat(_CHECKED_ROWS // len(targets), 1)
+    checked = corrupt(settings, targets, training.generator) if corrupt else targets
+    sample = batches_of(settings, training)
     history: list[Check] = []
     best, best_weights, recent = math.inf, _copy(ensemble), 0.0
     best_step = since_best = 0
     for step in range(1, settings.steps + 1):
-        clean = draw()
-        shown = spoil(settings, clean, lesson.generator) if spoil else clean
+        clean = sample()
+        shown = corrupt(settings, clean, training.generator) if corrupt else clean
         progress = step / settings.steps
-        answer = attempt(settings, ensemble, shown, lesson.generator, progress)
-        recent += _improve(ensemble, optimiser, answer, clean, lesson.loss)
+        output = training_step(settings, ensemble, shown, training.generator, progress)
+        recent += _improve(ensemble, optimiser, output, clean, training.loss)
         schedule.step()
         if step % _CHECK_EVERY and step != settings.steps:
             continue
-        taken = step - (history[-1].step if history else 0)
+        steps = step - (history[-1].step if history else 0)
         with torch.no_grad():
-            answer = attempt(settings, ensemble, exam, None, 1.0)
-            found = float(_mean_loss(answer, answers, lesson.loss) + _penalty(answer))
-        check = Check(step, recent / taken, found)
+            output = training_step(settings, ensemble, checked, None, 1.0)
+            found = float(_mean_loss(output, targets, training.loss) + _penalty(output))
+        check = Check(step, recent / steps, found)
         history.append(check)
         recent = 0.0
-        if lesson.on_check is not None:
-            lesson.on_check(check)
+        if training.on_check is not None:
+            training.on_check(check)
         if check.validation < best:
             best, best_step, best_weights, since_best = check.validation, step, _copy(ensemble), 0
         else:
@@ -109,14 +112,14 @@ def _descend(
 def _improve(
     ensemble: nn.Module,
     optimiser: torch.optim.Optimizer,
-    answer: TrainingOutput,
+    output: TrainingOutput,
     clean: torch.Tensor,
     loss: nn.Module,
 ) -> float:
-    """One step; returns the loss of a member, in the mean, without penalties."""
-    mean = _mean_loss(answer, clean, loss)
-    # Summed over members: each gets the gradient that it would get alone.
-    total = (mean + _penalty(answer)) * len(clean)
+    """One step; returns the mean loss of a member, without penalties."""
+    mean = _mean_loss(output, clean, loss)
+    # Summed over members, so that each gets the gradient that it would get alone.
+    total = (mean + _penalty(output)) * len(clean)
     optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]  # torch ships it untyped
     nn.utils.clip_grad_norm_(ensemble.parameters(), _GRADIENT_LIMIT)
@@ -124,19 +127,19 @@ def _improve(
     return mean.item()
 
 
-def _penalty(answer: TrainingOutput) -> torch.Tensor | float:
-    """What the family adds, in the mean over members."""
-    return 0.0 if answer.penalty is None else answer.penalty / len(answer.output)
+def _penalty(output: TrainingOutput) -> torch.Tensor | float:
+    """The family's penalty, in the mean over members."""
+    return 0.0 if output.penalty is None else output.penalty / len(output.output)
 
 
-def _mean_loss(answer: TrainingOutput, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
-    """Mean over members and the cells that count; cells that are absent (NaN) never count."""
-    if answer.counted is None:
-        cells: torch.Tensor = loss(answer.output, clean)
+def _mean_loss(output: TrainingOutput, clean: torch.Tensor, loss: nn.Module) -> torch.Tensor:
+    """Mean over members and the cells that count; missing values (NaN) never count."""
+    if output.counted is None:
+        cells: torch.Tensor = loss(output.output, clean)
         return cells.mean()
-    # What is absent has no loss, but NaN times zero would still be NaN.
-    cells = loss(answer.output, torch.where(torch.isnan(clean), 0.0, clean))
-    counted = answer.counted.expand_as(cells)
+    # A missing value has no loss, but NaN times zero would still be NaN.
+    cells = loss(output.output, torch.where(torch.isnan(clean), 0.0, clean))
+    counted = output.counted.expand_as(cells)
     return (cells * counted).sum() / counted.sum().clamp(min=1)
 
 

@@ -1,4 +1,4 @@
-"""`detector.json`: what a bundle is, where it comes from and how far to trust it."""
+"""`detector.json`: the content of a bundle, its provenance, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json
 
 DESCRIPTION_FILE = "detector.json"
-_MOST_SHOWN = 400  # characters of what is wrong with it
+_MOST_SHOWN = 400  # characters of an error in it
 SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a bundle comes from; handed in, as the core knows neither storage nor repository.
+    """The origin of a bundle; passed in, as the core knows neither storage nor repository.
 
     Attributes:
         data: table versions, dates, row counts, label version.
         code_version: commit of Plimsoll.
         lock_hash: sha256 of the requirements lock.
-        start: of a fine-tuned network; None where the weights were new.
+        start: of a fine-tuned network; None where training began with new weights.
     """
 
     data: dict[str, Any]
@@ -44,11 +44,11 @@ class Description:
     Attributes:
         schema_version: of this file; a reader refuses one it does not know.
         name: of the detector.
-        network: schema, settings, scaler and course of the fit.
-        threshold: the line and how far to trust it.
-        calibration: the scores it was drawn from, in a few numbers.
+        network: schema, settings, scaler and history of the fit.
+        threshold: the threshold and how far to trust it.
+        calibration: summary of the scores that it was estimated from.
         provenance: data, code and lock.
-        finish: what is done to the graph's scores before they are held against the line.
+        finish: the postprocessing of the graph's scores before they meet the threshold.
         lineage: of a recalibrated bundle; None where the network was trained for this one.
         golden_rows: rows in `golden.parquet`; None in bundles of releases that did not count them.
     """
@@ -74,15 +74,15 @@ def read_description(folder: Path) -> Description:
     """Read `detector.json`.
 
     Raises:
-        BundleError: it is not a description, or one of another schema version.
+        BundleError: it is not a description, or has another schema version.
     """
     path = folder / DESCRIPTION_FILE
     try:
         content = json.loads(read_part(folder, DESCRIPTION_FILE))
         version = content["schema_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        told = repr(error)[:_MOST_SHOWN]
-        msg = f"{path}: is no description of a detector ({told}); fetch the bundle again"
+        reason = repr(error)[:_MOST_SHOWN]
+        msg = f"{path}: is no description of a detector ({reason}); fetch the bundle again"
         raise BundleError(msg) from error
     if version != SCHEMA_VERSION:
         msg = (
@@ -93,6 +93,8 @@ def read_description(folder: Path) -> Description:
     try:
         return from_json(Description, content)
     except (ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
-        told = " ".join(str(error).split())[:_MOST_SHOWN]
-        msg = f"{path}: does not describe a detector ({told}); fetch the bundle again, or fit again"
+        reason = " ".join(str(error).split())[:_MOST_SHOWN]
+        msg = (
+            f"{path}: does not describe a detector ({reason}); fetch the bundle again, or fit again"
+        )
         raise BundleError(msg) from error

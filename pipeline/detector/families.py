@@ -1,7 +1,7 @@
-"""Model families, by the name that `model.family` gives. A new one is a file and a line here.
+"""Model families, by the name that `model.family` gives. A new one is a file and an entry here.
 
-Not in the package `models` itself: what families are made with (`descent`) imports from there, and
-would otherwise import every family before it is whole.
+Not in the package `models` itself: `descent`, which families use, imports from there, and would
+otherwise import every family before that package is complete.
 """
 
 from pipeline.detector.models.contractive import CONTRACTIVE

@@ -1,6 +1,6 @@
-"""A fitted network as plain data: what one task hands to the next, and what a bundle holds.
+"""A fitted network as plain data, passed from task to task and stored in a bundle.
 
-On disk it is three files: `model.onnx` to score with, `weights.safetensors` to train on from, and
+On disk it is three files: `model.onnx` to score with, `weights.safetensors` to fine-tune from, and
 `fitted.json` with the facts. Reading it needs no torch.
 """
 
@@ -30,8 +30,8 @@ FACTS_FILE = "fitted.json"
 class Check:
     """Losses after `step` steps, in variances of a scaled feature.
 
-    That of the validation includes what the family adds (a divergence, a contraction): the step
-    with the least of it is kept.
+    The validation loss includes the family's penalty (a divergence, a contraction); the step with
+    the least validation loss is kept.
     """
 
     step: int
@@ -41,24 +41,24 @@ class Check:
 
 @dataclass(frozen=True)
 class Facts:
-    """How a network came to be.
+    """The facts of a fit.
 
     Attributes:
         schema: its input.
         settings: the detector file's `model` section, defaults filled in.
         score: its `score` section, likewise.
-        loss: what the training minimised and the score is made of.
+        loss: name of the loss that the training minimised and the score is made of.
         scaler: fitted on all training rows.
-        rows_train: windows that moved the weights.
+        rows_train: number of windows that moved the weights.
         rows_validation: windows inside the train block that only decided when to stop.
-        best_step: the step whose weights these are.
-        history: the losses along the way.
-        ranges: of all training rows, those of the fits that it goes on from included.
-        measured: what the family measures of itself, by name.
-        remarks: what a reviewer should know of the fit, one sentence each.
+        best_step: the step whose weights were kept.
+        history: the losses at each check.
+        ranges: of all training rows, including those of the fits that it was fine-tuned from.
+        measured: diagnostics of the family, by name.
+        remarks: notes on the fit for the reviewer, one sentence each.
         reconstructs: whether the family rebuilds rows, or scores by itself.
         loss_ranges: ends of each feature to the loss, where they are not `ranges`: a fine-tuned
-            network keeps those that its first weights were learnt in.
+            network keeps those of its first fit.
     """
 
     schema: Schema
@@ -78,12 +78,12 @@ class Facts:
 
     @property
     def ends(self) -> Ranges:
-        """Between which values the loss measures each feature."""
+        """The values between which the loss measures each feature."""
         return self.ranges if self.loss_ranges is None else self.loss_ranges
 
     @property
     def by_reconstruction(self) -> bool:
-        """Whether the score asks how a row is reconstructed; a memory may leave that out."""
+        """True where the score uses the reconstruction of a row; a memory may leave that out."""
         return self.reconstructs and bool(self.score.get("residual", 1))
 
     @property
@@ -93,7 +93,7 @@ class Facts:
 
     @property
     def seed(self) -> int:
-        """Source of all randomness of the fit."""
+        """Seed of all randomness of the fit."""
         return int(self.settings["seed"])
 
 
@@ -115,10 +115,10 @@ def save_fitted(fitted: FittedNetwork, folder: Path) -> None:
 
 
 def load_fitted(folder: Path) -> FittedNetwork:
-    """What `save_fitted` wrote.
+    """Read what `save_fitted` wrote.
 
     Raises:
-        BundleError: a file is absent.
+        BundleError: a file is missing.
     """
     facts = from_json(Facts, json.loads(read_part(folder, FACTS_FILE)))
     return read_network(facts, folder)
@@ -133,10 +133,10 @@ def write_network(fitted: FittedNetwork, folder: Path) -> None:
 
 
 def read_network(facts: Facts, folder: Path) -> FittedNetwork:
-    """The network that `facts` tell about, from the files of `write_network`.
+    """The network that `facts` describe, from the files of `write_network`.
 
     Raises:
-        BundleError: a file is absent or damaged.
+        BundleError: a file is missing or damaged.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -156,7 +156,7 @@ def read_part(folder: Path, name: str) -> bytes:
     """The content of one file.
 
     Raises:
-        BundleError: it is absent or cannot be read.
+        BundleError: it is missing or cannot be read.
     """
     try:
         return (folder / name).read_bytes()

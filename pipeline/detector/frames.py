@@ -1,4 +1,4 @@
-"""A frame as a detector reads it: feature values, and which row follows which."""
+"""A data frame as a detector reads it: feature values and timeline."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _NS = 1_000_000_000
 def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
     """The feature columns of `frame`, shape (rows, d), in the detector's order.
 
-    Columns may stand in any order; columns that are no features are ignored. A missing value is
-    NaN where the schema takes missing values. A feature that has an offset may also come raw.
+    Columns may have any order; columns that are not features are ignored. A missing value is NaN
+    where the schema takes missing values. A feature with an offset may also come raw.
 
     Raises:
-        DataError: a feature is absent, not numeric or not finite.
+        DataError: a feature is missing, not numeric or not finite.
     """
     return as_rows(
         _held(frame, schema),
@@ -36,7 +36,7 @@ def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
 
 
 def unchecked_values(frame: pd.DataFrame, schema: Schema) -> Rows:
-    """As `feature_values`, but values need not be finite."""
+    """Like `feature_values`, but values need not be finite."""
     return unchecked_rows(_held(frame, schema), schema.features, schema.offsets)
 
 
@@ -46,23 +46,23 @@ def _held(frame: pd.DataFrame, schema: Schema) -> dict[str, NDArray[Any]]:
 
 
 def timeline_of(frame: pd.DataFrame, schema: Schema) -> Timeline | None:
-    """Where the rows of `frame` stand in time; None for a detector whose rows have no time.
+    """The timeline of `frame`; None for a detector whose rows have no time.
 
     Raises:
-        DataError: the time or entity column is absent, or a time is.
+        DataError: the time or entity column is missing, or a time is.
     """
     if schema.timestamp is None or schema.cadence_s is None:
         return None
     for column in (schema.timestamp, schema.entity):
         if column is not None and column not in frame:
-            msg = f"The rows have no column {column!r}, which tells their order; add it."
+            msg = f"The rows have no column {column!r}, which gives their order; add it."
             raise DataError(msg)
     time = utc_of(frame[schema.timestamp], schema.timestamp)
     return Timeline(time.asi8, *machines(frame, schema.entity), round(schema.cadence_s * _NS))
 
 
 def utc_of(stamps: pd.Series, column: str) -> pd.DatetimeIndex:
-    """The times of a `column` in UTC, read as ingestion reads them; those without offset are UTC.
+    """The times of a `column` in UTC, read as ingestion reads them; UTC where no offset is given.
 
     Raises:
         DataError: a time is missing, or cannot be read.
@@ -72,8 +72,8 @@ def utc_of(stamps: pd.Series, column: str) -> pd.DatetimeIndex:
     if lost.any():
         msg = (
             f"{np.count_nonzero(lost):,} of {len(lost):,} rows have no {column} that can be read; "
-            f"the first: {moments.fault[lost].iloc[0]}. Mend or drop them, as nothing tells where "
-            "they belong."
+            f"the first: {moments.fault[lost].iloc[0]}. Correct or drop them, as their order is "
+            "unknown."
         )
         raise DataError(msg)
     return pd.DatetimeIndex(moments.utc)

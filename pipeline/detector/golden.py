@@ -15,11 +15,11 @@ from pipeline.errors import BundleError
 
 MOST_ROWS = 256
 TOLERANCE = 1e-5
-"""Of the spread of the golden scores: what processors may differ by, and far less than any flag
-turns on. Not of the threshold, which is a number that anybody can write."""
+"""Relative to the spread of the golden scores: processors may differ by this much, and it changes
+no flag. Not relative to the threshold, which is a number that anybody can write."""
 
 _ROUNDING = 8 * float(np.finfo(np.float32).eps)
-"""Of the largest score: what float32 itself rounds, where scores hardly differ."""
+"""Relative to the largest score: the rounding of float32, for scores that hardly differ."""
 
 _SCORE = "golden score"
 
@@ -37,8 +37,8 @@ def sample_golden(
 ) -> Golden:
     """Rows from the lowest score up to the threshold, evenly by rank, scored once more.
 
-    Not above it: rounding grows with the score, the tolerance does not. Scored by themselves,
-    as at loading: a processor may round a batch of another size differently.
+    None lies above it: rounding grows with the score, the tolerance does not. They are scored by
+    themselves, as at loading: a processor may round a batch of another size differently.
     """
     ordered = np.argsort(score, kind="stable")
     ordered = ordered[: max(1, int((score <= threshold).sum()))]
@@ -47,7 +47,7 @@ def sample_golden(
 
 
 def refuse_other_scores(golden: Golden, given: NDArray[np.floating]) -> None:
-    """Let `given` pass, what a graph makes of the golden rows, if it is what they must get.
+    """Refuse `given`, a graph's scores of the golden rows, where they differ from those stored.
 
     Raises:
         BundleError: another number of scores, or the largest difference exceeds 1e-5 of their
@@ -55,8 +55,8 @@ def refuse_other_scores(golden: Golden, given: NDArray[np.floating]) -> None:
     """
     if given.shape != golden.score.shape:
         msg = (
-            f"golden.parquet: the graph makes scores of shape {given.shape} of its rows, where "
-            f"{golden.score.shape} belong. It scores no rows: fit again."
+            f"golden.parquet: the graph gives scores of shape {given.shape}, not "
+            f"{golden.score.shape}. It does not score rows: fit again."
         )
         raise BundleError(msg)
     worst = float(np.max(np.abs(given - golden.score), initial=0.0))
@@ -65,7 +65,7 @@ def refuse_other_scores(golden: Golden, given: NDArray[np.floating]) -> None:
         msg = (
             f"golden.parquet: scores differ by up to {worst:.3g} from those stored; at most "
             f"{limit:.3g} (1e-5 of their spread) is allowed. This machine or its onnxruntime "
-            "computes something else than was calibrated: do not serve it; fit again here."
+            "computes other scores than the calibration did: do not serve it; fit again here."
         )
         raise BundleError(msg)
 
@@ -90,6 +90,6 @@ def golden_table(golden: Golden, schema: Schema) -> pa.Table:
 
 
 def golden_of(table: pa.Table) -> Golden:
-    """What `golden_table` made a table of."""
+    """The golden rows in a table of `golden_table`."""
     columns = [to_numpy(column) for column in table.columns]
     return Golden(np.column_stack(columns[:-1]), columns[-1])

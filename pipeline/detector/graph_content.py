@@ -1,8 +1,8 @@
-"""What a serialised graph holds, read from its bytes before anything runs it.
+"""The content of a serialised graph, read from its bytes before the graph runs.
 
-onnxruntime reads tensors that a graph keeps in other files, and lays out constants as large as the
-graph asks for. Both are seen here. The package onnx would take half a second to import, which a
-cold `score` does not have to spare.
+onnxruntime reads tensors that a graph keeps in other files, and allocates constants as large as the
+graph asks for. Both are detected here. Importing the package onnx would take half a second, too
+long for a cold `score`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pipeline.detector.protobuf import Value, fields, message, numbers, text
 from pipeline.errors import BundleError
 
 MOST_VALUES = 2**24
-"""Of one constant that a graph makes of a shape: 64 MB. Plimsoll's graphs make some hundreds."""
+"""In one constant that a graph creates from a shape: 64 MB. Plimsoll's graphs create hundreds."""
 
-_NAMELESS = ""  # of constants that no operator can name
-_DEEPEST = 8  # graphs within graphs; Plimsoll's have none
+_NAMELESS = ""  # name of constants that no operator can refer to
+_DEEPEST = 8  # levels of nested graphs; Plimsoll's graphs have none
 _SHAPED_BY = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
-"""Operators that make more than they are given, and which of their inputs says how much."""
+"""Operators whose output is larger than their input, and the input that holds its shape."""
 
 # Field numbers in onnx.proto.
 _MODEL_GRAPH, _MODEL_FUNCTIONS, _FUNCTION_NODE = 7, 25, 7
@@ -38,13 +38,13 @@ _FLOAT32, _INT64 = 1, 7  # TensorProto.DataType
 
 @dataclass
 class Content:
-    """What a graph holds.
+    """The constants of a graph.
 
     Attributes:
         floats: values of its float32 constants, by name.
         integers: values of its int64 constants, by name; a name may stand for several.
-        external: names of constants whose values lie in other files.
-        shaped: operators that make a tensor of a shape, and the name of that shape.
+        external: names of constants whose values are in other files.
+        shaped: operators that create a tensor from a shape, and the name of that shape.
     """
 
     floats: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -54,10 +54,10 @@ class Content:
 
 
 def content_of(graph: bytes) -> Content:
-    """What the serialised `graph` holds.
+    """The content of the serialised `graph`.
 
     Raises:
-        BundleError: it is no graph.
+        BundleError: the bytes are not a graph.
     """
     found = Content()
     try:
@@ -68,7 +68,7 @@ def content_of(graph: bytes) -> Content:
                 _read_function(message(value), found)
     except ValueError as error:
         msg = (
-            f"model.onnx ({len(graph):,} bytes) cannot be loaded, as it is no graph: {error}. "
+            f"model.onnx ({len(graph):,} bytes) cannot be loaded, as it is not a graph: {error}. "
             "Fetch the bundle again, or fit again."
         )
         raise BundleError(msg) from error
@@ -76,26 +76,26 @@ def content_of(graph: bytes) -> Content:
 
 
 def refuse_beyond(content: Content) -> None:
-    """Let a graph pass that is complete in itself and makes no huge constants.
+    """Refuse a graph that reads other files or creates huge constants.
 
     Raises:
-        BundleError: it reads another file, or makes a constant of more than 16,777,216 values.
+        BundleError: it reads another file, or creates a constant of more than 16,777,216 values.
     """
-    mend = "It was made or changed elsewhere: fetch the bundle again, or fit again."
+    fix = "It was made or changed elsewhere: fetch the bundle again, or fit again."
     if content.external:
         msg = (
             f"model.onnx keeps {content.external[0][:80]!r} in another file; a graph of a bundle "
-            f"holds all that it needs. {mend}"
+            f"holds all that it needs. {fix}"
         )
         raise BundleError(msg)
     for operator, name in content.shaped:
-        # Of the others the batch of rows says how much.
+        # Other shapes follow from the batch of rows.
         shapes = content.integers.get(name, [])
         values = max((math.prod(max(0, size) for size in shape) for shape in shapes), default=0)
         if values > MOST_VALUES:
             msg = (
-                f"model.onnx makes a constant of {values:,} values ({operator[:40]}); at most "
-                f"{MOST_VALUES:,} are allowed. {mend}"
+                f"model.onnx creates a constant of {values:,} values ({operator[:40]}); at most "
+                f"{MOST_VALUES:,} are allowed. {fix}"
             )
             raise BundleError(msg)
 
@@ -127,25 +127,25 @@ def _read_node(content: memoryview, found: Content, *, depth: int) -> None:
     place = _SHAPED_BY.get(operator)
     if place is not None and place < len(inputs):
         found.shaped.append((operator, inputs[place]))
-    gives = outputs[0] if outputs and operator == "Constant" else _NAMELESS
+    constant = outputs[0] if outputs and operator == "Constant" else _NAMELESS
     for number, value in parts:
         if number == _NODE_ATTRIBUTE:
-            _read_attribute(message(value), gives, found, depth=depth)
+            _read_attribute(message(value), constant, found, depth=depth)
 
 
-def _read_attribute(content: memoryview, gives: str, found: Content, *, depth: int) -> None:
-    """An attribute of a node; `gives` is what the node's constant is called, if it is one."""
+def _read_attribute(content: memoryview, constant: str, found: Content, *, depth: int) -> None:
+    """Read an attribute of a node; `constant` is the name of its constant, if it has one."""
     whole: list[int] = []
     for number, value in fields(content):
         if number in _ATTRIBUTE_TENSORS:
-            _read_tensor(message(value), found, name=gives)
+            _read_tensor(message(value), found, name=constant)
         elif number in _ATTRIBUTE_GRAPHS:
             _read_graph(message(value), found, depth=depth + 1)
         elif number in _ATTRIBUTE_SPARSE:
             _read_sparse(value, found)
         elif number in _ATTRIBUTE_NUMBERS:
             whole += numbers(value)
-    found.integers.setdefault(gives, []).append(whole)
+    found.integers.setdefault(constant, []).append(whole)
 
 
 def _read_sparse(value: Value, found: Content) -> None:

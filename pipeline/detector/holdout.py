@@ -1,4 +1,4 @@
-"""Which rows to hold out: whole stretches of time, spread over all of it, or random rows."""
+"""Selection of held-out rows: whole stretches of time, evenly spread, or random rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _DAY_NS = 86_400_000_000_000
 _FEWEST_CYCLES = 3
-"""Days are held out only when they are many enough to fall at the start, middle and end."""
+"""Days are held out only when there are enough for the start, the middle and the end."""
 
 
 def hold_out(
@@ -27,8 +27,8 @@ def hold_out(
     """A mask of shape (n,), true for the rows held out: about one in `every`.
 
     With time these are whole UTC days, or equal stretches when there are few days; neighbouring
-    rows are alike, and a random row's twin would lie on the other side. Without time they are
-    drawn at random by `seed`, at most `most`. To reach `least` rows up to half are held out.
+    rows are alike, so a random row's neighbour would be in the other part. Without time they are
+    sampled at random by `seed`, at most `most`. To reach `least` rows up to half are held out.
     """
     if timeline is None:
         wanted = min(n // every, most or n)
@@ -46,7 +46,7 @@ def hold_out(
 
 
 def _stretches(timeline: Timeline, cycle: int) -> NDArray[np.intp]:
-    """Number of the stretch of time that each row lies in: its day, or one of equal parts."""
+    """Number of the stretch of time of each row: its day, or one of equal parts."""
     days = np.unique(timeline.time_ns // _DAY_NS, return_inverse=True)[1]
     if days.max(initial=0) + 1 >= _FEWEST_CYCLES * cycle:
         return days.astype(np.intp)

@@ -1,4 +1,4 @@
-"""Named columns to the float32 rows that the graph takes; nothing doubtful gets through."""
+"""Conversion of named columns to the float32 rows that the graph takes; bad values are refused."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def as_rows(
     """The `features` of `columns` side by side, shape (n, d), float32 and finite.
 
     Floats, integers and booleans of any width are accepted. Where `missing` is true a value may
-    be absent, and is NaN; a column may not.
+    be missing, and is NaN; a column may not.
 
     Raises:
-        DataError: a feature is absent, not numeric, or has values that are not finite numbers;
+        DataError: a feature is missing, not numeric, or has values that are not finite numbers;
             the message names the columns and counts the rows.
     """
     rows = unchecked_rows(columns, features, offsets)
@@ -39,12 +39,12 @@ def as_rows(
 def unchecked_rows(
     columns: Mapping[str, NDArray[Any]], features: Sequence[str], offsets: Sequence[Offset] = ()
 ) -> Rows:
-    """As `as_rows`, but what float32 cannot hold is infinite, and what is absent NaN.
+    """Like `as_rows`, but what float32 cannot hold is infinite, and a missing value is NaN.
 
     A feature of `offsets` may also come raw, under its column's own name.
 
     Raises:
-        DataError: a feature is absent or not numeric.
+        DataError: a feature is missing or not numeric.
     """
     raw = {each.feature: each for each in offsets if each.column in columns}
     absent = [name for name in features if name not in columns and name not in raw]
@@ -67,12 +67,12 @@ def unchecked_rows(
 
 
 def refuse_not_finite(rows: Rows, features: Sequence[str], *, missing: bool = False) -> None:
-    """Let finite rows pass; those with absent values (NaN) too, where `missing` is true.
+    """Refuse rows that are not finite; missing values (NaN) are allowed where `missing` is true.
 
     Raises:
         DataError: NaN, infinity, or a number beyond float32.
     """
-    # One sum sees any NaN or infinity without a mask of the whole; float64 cannot overflow here.
+    # One sum finds any NaN or infinity without a mask of all values; float64 cannot overflow here.
     with np.errstate(invalid="ignore"):  # infinities of both signs
         total = rows.sum(dtype=np.float64)
     if np.isfinite(total):
@@ -82,7 +82,7 @@ def refuse_not_finite(rows: Rows, features: Sequence[str], *, missing: bool = Fa
         return
     by_column = dict(zip(features, bad.sum(axis=0).tolist(), strict=True))
     raise DataError(
-        told_not_finite(
+        not_finite_message(
             by_column,
             int(bad.any(axis=1).sum()),
             len(rows),
@@ -92,80 +92,80 @@ def refuse_not_finite(rows: Rows, features: Sequence[str], *, missing: bool = Fa
     )
 
 
-def told_not_finite(
+def not_finite_message(
     by_column: Mapping[str, int], bad: int, of: int, *, missing: bool, absent: bool
 ) -> str:
-    """What to say of rows that hold no finite numbers.
+    """The error message for rows with values that are not finite.
 
     Args:
-        by_column: how many values of each column are not finite.
-        bad: how many rows.
-        of: of how many.
-        missing: whether values may be absent.
-        absent: whether some are.
+        by_column: number of values that are not finite, by column.
+        bad: number of rows with such values.
+        of: number of all rows.
+        missing: whether values may be missing.
+        absent: whether some are missing.
     """
-    told = [f"{name} ({count:,})" for name, count in by_column.items() if count]
+    listed = [f"{name} ({count:,})" for name, count in by_column.items() if count]
     kinds = "infinite or beyond 3.4e38" if missing else "NaN, infinite or beyond 3.4e38"
-    mend = "No sensor measures that: drop these rows, or leave the columns out of the detector."
+    fix = "No sensor measures that: drop these rows, or leave the columns out of the detector."
     if absent and not missing:
-        mend = (
+        fix = (
             "A missing value is never normal: drop these rows, leave the columns out of the "
             "detector, or let values be missing (validation.missing_cells together with "
             "model.family: masked in the detector's file) and fit again."
         )
     return (
         f"{bad:,} of {of:,} rows hold values that are not finite numbers ({kinds}), in: "
-        f"{named(told)}. {mend}"
+        f"{named(listed)}. {fix}"
     )
 
 
 def refuse_empty(rows: Rows, judged: Sequence[bool]) -> None:
-    """Let rows pass that have something to judge; `judged` is for each column of `rows`.
+    """Refuse rows without any judged value; `judged` has one flag for each column of `rows`.
 
     Raises:
-        DataError: of some rows every judged value is absent.
+        DataError: every judged value of some rows is missing.
     """
     empty = int(np.isnan(rows[:, np.flatnonzero(judged)]).all(axis=1).sum())
     if empty:
         msg = (
-            f"{empty:,} of {len(rows):,} rows lack every feature that is judged; one at least is "
-            "needed. Drop these rows: nothing was measured, which is no anomaly of a measurement."
+            f"{empty:,} of {len(rows):,} rows lack every feature that is judged; at least one is "
+            "needed. Drop these rows: nothing was measured, so nothing can be scored."
         )
         raise DataError(msg)
 
 
 def refuse_unseen(rows: Rows, features: Sequence[str]) -> None:
-    """Let training rows pass in which every feature occurs.
+    """Refuse training rows in which a feature never occurs.
 
     Raises:
-        DataError: a feature is absent from every row.
+        DataError: a feature is missing in every row.
     """
     unseen = [features[j] for j in np.flatnonzero(np.isnan(rows).all(axis=0)).tolist()]
     if unseen:
         msg = (
             f"{named(unseen)}: missing in all {len(rows):,} training rows, so that nothing can be "
-            "learnt of it. Deliver it, or take it out of schema.features."
+            "learned about it. Deliver it, or take it out of schema.features."
         )
         raise DataError(msg)
 
 
 def named(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
+    """The first few names and the number of the others."""
     rest = len(names) - _NAMED
     listed = ", ".join(names[:_NAMED])
     return f"{listed} and {rest} more" if rest > 0 else listed
 
 
 def as_numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """The numbers of a column; absent ones are NaN.
+    """The numbers of a column; missing ones are NaN.
 
     Raises:
-        DataError: they are none.
+        DataError: the values are not numbers.
     """
     if values.dtype.kind in "fiub":
         return values
     if values.dtype.kind in "mM":
-        # numpy would take the count of a unit that some writer chose for a number.
+        # numpy would take a time for a number, in whatever unit the writer chose.
         msg = f"Column {name!r} holds {values.dtype}, not numbers; convert it to a number first."
         raise DataError(msg)
     try:

@@ -1,4 +1,4 @@
-"""Rows that a bundle keeps, read from Parquet files that anybody may have written."""
+"""The rows that a bundle keeps, read from Parquet files that anybody may have written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from pipeline.errors import BundleError
 
 MOST_BYTES = 2**30
-"""Of the rows when they are unpacked: a small file may claim any number."""
+"""Size of the unpacked rows: a small file may claim any size."""
 
-_MEND = "The file is damaged, was changed, or belongs to another detector: fetch the bundle again."
+_FIX = "The file is damaged, was changed, or belongs to another detector: fetch the bundle again."
 
 
 def read_rows(path: Path, columns: Mapping[str, pa.DataType], *, most: int) -> pa.Table:
@@ -27,12 +27,12 @@ def read_rows(path: Path, columns: Mapping[str, pa.DataType], *, most: int) -> p
         _refuse_other(path, file, columns, most)
         table = file.read()
     except (OSError, pa.ArrowException, ValueError) as error:
-        told = " ".join(str(error).split())[:200]
-        msg = f"{path}: cannot be read as Parquet ({told}). {_MEND}"
+        reason = " ".join(str(error).split())[:200]
+        msg = f"{path}: cannot be read as Parquet ({reason}). {_FIX}"
         raise BundleError(msg) from error
     for name in table.column_names:
         if nulls := table[name].null_count:
-            msg = f"{path}: {nulls:,} of {len(table):,} values of {name[:80]!r} are null. {_MEND}"
+            msg = f"{path}: {nulls:,} of {len(table):,} values of {name[:80]!r} are null. {_FIX}"
             raise BundleError(msg)
     return table
 
@@ -42,21 +42,21 @@ def _refuse_other(
 ) -> None:
     rows, held = file.metadata.num_rows, file.schema_arrow
     if not 1 <= rows <= most:
-        msg = f"{path}: holds {rows:,} rows; from 1 to {most:,} belong there. {_MEND}"
+        msg = f"{path}: holds {rows:,} rows; from 1 to {most:,} are allowed. {_FIX}"
         raise BundleError(msg)
     if held.names != list(columns):
         at = next((n for n, m in zip(held.names, columns, strict=False) if n != m), "")
         msg = (
-            f"{path}: has {len(held.names):,} columns, where {len(columns):,} belong "
-            f"({', '.join(list(columns)[:5])[:200]}...); {at[:80]!r} is out of place. {_MEND}"
+            f"{path}: has {len(held.names):,} columns, not {len(columns):,} "
+            f"({', '.join(list(columns)[:5])[:200]}...); {at[:80]!r} is out of place. {_FIX}"
         )
         raise BundleError(msg)
     for name, kind in columns.items():
         if held.field(name).type != kind:
-            msg = f"{path}: {name[:80]!r} holds {held.field(name).type}, not {kind}. {_MEND}"
+            msg = f"{path}: {name[:80]!r} holds {held.field(name).type}, not {kind}. {_FIX}"
             raise BundleError(msg)
     groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     if size > MOST_BYTES:
-        msg = f"{path}: unpacks to {size:,} bytes; at most {MOST_BYTES:,} are read. {_MEND}"
+        msg = f"{path}: unpacks to {size:,} bytes; at most {MOST_BYTES:,} are read. {_FIX}"
         raise BundleError(msg)

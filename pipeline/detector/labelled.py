@@ -1,7 +1,8 @@
-"""Labelled rows of a calibration block: for the one threshold method that draws with labels.
+"""Labelled rows of a calibration block, for the one threshold method that needs labels.
 
 The split leaves known incidents in the calibration block for that method alone
-(`pipeline.data.split`). They draw the line; reference, golden rows and usual errors stay normal.
+(`pipeline.data.split`). They count for the threshold only: reference, golden rows and usual errors
+come from normal rows.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pipeline.detector.windows import windows
 
 
 def known_incidents(frame: pd.DataFrame, schema: Schema) -> Mask:
-    """Rows of known incidents: by people's labels and by the source's own column."""
+    """Rows of incidents that are known from labels or from the source's own column."""
     if schema.source_columns is None:
         return labelled_incident(frame)
     return incident_rows(frame, Columns.model_validate(schema.source_columns))
@@ -33,12 +34,12 @@ def labelled_scores(
     incident: Mask,
     schema: Schema,
     scorer: Scorer,
-    how: ScorePostprocessing,
+    postprocessing: ScorePostprocessing,
     normal: NDArray[np.float64],
 ) -> LabelledScores:
-    """Scores of the `incident` rows of `frame` beside those of the normal ones, both finished.
+    """Postprocessed scores of the `incident` rows of `frame` and of the normal ones.
 
-    An incident is an unbroken run of such rows; where rows have no time, each is one by itself.
+    An incident is an unbroken run of such rows; where rows have no time, each row is an incident.
     """
     if not incident.any():
         return LabelledScores(normal, np.zeros(0), np.zeros(0, dtype=np.intp))
@@ -47,7 +48,7 @@ def labelled_scores(
     scored = scorer(cut.rows)
     timeline = None if timeline is None else subset(timeline, cut.end)
     newest = cut.rows[:, -len(schema.features) :]
-    score = postprocess(scored.score, scored.error, newest, timeline, how).score
+    score = postprocess(scored.score, scored.error, newest, timeline, postprocessing).score
     faulty = incident[cut.end]
     number = np.arange(len(score), dtype=np.intp)
     if timeline is not None:

@@ -1,4 +1,4 @@
-"""Where a bundle comes from: the network that a line belongs to, the weights that were taken on."""
+"""The lineage of a bundle: the version of its weights, and the version it was fine-tuned from."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a recalibrated bundle knows of its ancestors; a trained one has none.
+    """The ancestors of a recalibrated bundle; a trained one has none.
 
     Attributes:
-        weights_of: version that was trained: its network is this bundle's, to the byte.
-        drawn_from: version that was live when the line was redrawn.
-        trained_until: last day that the network may have learnt from.
-        anchor_threshold: the line from which the total move counts: that of the training, or one
-            beyond the bounds that a person has accepted since.
-        anchor_level: median score then.
-        anchor_day: last day of the rows that it was drawn on.
-        moved: last day of the window that moved the line to where it is.
-        counts: rows of the window by status.
+        weights_of: version that was trained; this bundle has the same network, to the byte.
+        drawn_from: version that was live when the threshold was recalibrated.
+        trained_until: last day that the network may have been trained on.
+        anchor_threshold: the threshold that the total move is measured from: that of the training,
+            or one beyond the bounds that a person has accepted since.
+        anchor_level: median score at that time.
+        anchor_day: last day of the rows that it was estimated from.
+        moved: last day of the window that gave the threshold its present value.
+        counts: number of rows in the window, by status.
     """
 
     weights_of: int
@@ -34,18 +34,18 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Start:
-    """Whose weights a fine-tuned network went on from, and what it was shown.
+    """The version that a network was fine-tuned from, and the rows of that fit.
 
     Attributes:
-        version: that was live.
-        bundle_sha256: its bundle.
-        since: first day that these weights, or those that they went on from, have learnt from.
-        recent_days: newest days of the train block.
-        recent_rows: rows of them that were learnt.
-        confirmed: of those, rows that a person has called normal.
-        suspects: rows left out, because `version` flags them and nobody has judged them.
-        replay_days: older days that were shown again.
-        replay_rows: their normal rows; windows are drawn from them.
+        version: the version that was live.
+        bundle_sha256: digest of its bundle.
+        since: first day that these weights, or those that they started from, were trained on.
+        recent_days: number of newest days in the train block.
+        recent_rows: number of their rows that were trained on.
+        confirmed: number of those that a person has labelled normal.
+        suspects: number of rows left out, because `version` flags them and nobody labelled them.
+        replay_days: number of older days that were replayed.
+        replay_rows: number of their normal rows, which windows are sampled from.
     """
 
     version: int

@@ -1,9 +1,9 @@
-"""Losses: what training minimises, and what the score adds up. One for both, or it would lie.
+"""Losses, which training minimises and the score adds up: always the same loss for both.
 
 A network's output is not always the row itself: for shares it is a logit, for counts a logarithm.
-So a loss says how far an output is from a row, and which row an output means. Each is 0 where the
-output says exactly what the row holds, and positive elsewhere; each is in variances of the
-feature, so that features of all units and sizes weigh alike.
+So a loss defines the distance of an output from a row, and the row that an output means. It is 0
+where the output means exactly the row, and positive elsewhere; it is in variances of the feature,
+so that features of all units and sizes have equal weight.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SquaredError(nn.Module):
         """Loss of each cell; `output` may have a leading axis of members."""
         return (output - scaled) ** 2
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return output
 
@@ -42,7 +42,7 @@ class SquaredError(nn.Module):
 class HuberError(nn.Module):
     """(output - row)^2 up to one standard deviation, then 2 |output - row| - 1.
 
-    Wild training rows pull less, and wild cells count for less in the score.
+    Extreme training rows pull less, and extreme values count for less in the score.
     Source: Huber, Annals of Mathematical Statistics 1964.
     """
 
@@ -52,13 +52,13 @@ class HuberError(nn.Module):
         near = missed.clamp(max=_HUBER_FROM)
         return near * (2 * missed - near)
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return output
 
 
 class ShareDeviance(nn.Module):
-    """Binary cross-entropy with logits, less what it is at its best, for features with firm ends.
+    """Binary cross-entropy with logits, less its minimum, for features with fixed ends.
 
     The target is the row mapped to 0..1 between the ends of its training range. The deviance
     KL(target || sigmoid(output)) of a feature with mean target m and variance v is multiplied by
@@ -86,7 +86,7 @@ class ShareDeviance(nn.Module):
         beyond = ((share - inside) * self.span) ** 2
         return self.unit * _share_deviance(inside.clamp(_EDGE, 1 - _EDGE), output) + beyond
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return torch.sigmoid(output) * self.span + self.low
 
@@ -107,7 +107,7 @@ class CountDeviance(nn.Module):
     def __init__(self, scaler: Scaler, *, rows: int) -> None:
         super().__init__()
         mean, scale = np.array(scaler.mean), np.array(scaler.scale)
-        # A feature that was always 0 has no usual count; its scale says what would be much.
+        # A feature that was always 0 has no usual count; its scale takes the place of it.
         _keep(self, rows, zero=-mean / scale, usual=np.where(mean > 0, mean, scale) / scale)
 
     def forward(self, output: torch.Tensor, scaled: torch.Tensor) -> torch.Tensor:
@@ -116,7 +116,7 @@ class CountDeviance(nn.Module):
         beyond = (count.clamp(max=0) * self.usual) ** 2
         return self.usual**2 * _count_deviance(count.clamp(min=_LEAST_COUNT), output) + beyond
 
-    def rebuilt(self, output: torch.Tensor) -> torch.Tensor:
+    def reconstruction(self, output: torch.Tensor) -> torch.Tensor:
         """The scaled rows that an output means."""
         return torch.exp(output.clamp(max=_LARGEST_OUTPUT)) * self.usual + self.zero
 
@@ -124,7 +124,7 @@ class CountDeviance(nn.Module):
 def loss_of(name: LossName, scaler: Scaler, ranges: Ranges, *, rows: int) -> nn.Module:
     """The loss called `name` for windows of `rows` rows of features with these scales and ranges.
 
-    What it is fitted on is among the facts of a fit already, so it has no weights of its own.
+    Its parameters follow from the facts of a fit, so it has no weights of its own.
     """
     match name:
         case "mse":
@@ -138,7 +138,7 @@ def loss_of(name: LossName, scaler: Scaler, ranges: Ranges, *, rows: int) -> nn.
 
 
 def refuse_unfit(name: LossName, rows: Rows, features: Sequence[str]) -> None:
-    """Let training rows of shape (n, d) pass that the loss can judge. NaN is no concern of it.
+    """Refuse training rows of shape (n, d) that the loss cannot measure; NaN is allowed.
 
     Raises:
         DataError: counts below 0.
@@ -178,7 +178,7 @@ def _count_deviance(count: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
 
 
 def _keep(module: nn.Module, rows: int, **values: np.ndarray) -> None:
-    """One buffer for each, of all rows of a window; not saved, as they follow from the facts."""
+    """Register a buffer for each, tiled over the rows of a window; not saved, as facts imply it."""
     for name, of_feature in values.items():
         tiled = torch.tensor(np.tile(of_feature, rows), dtype=torch.float32)
         module.register_buffer(name, tiled, persistent=False)

@@ -1,4 +1,4 @@
-"""The whole way from raw features to a score as one torch module: what is exported and served."""
+"""All steps from raw features to a score as one torch module, which is exported and served."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.detector.window_channels import WindowChannels
 
 
 class NetworkOutput(NamedTuple):
-    """Of n windows of L rows and d features: score (n,), error (n, d), reconstruction (n, L d)."""
+    """For n windows of L rows and d features: score (n,), error (n, d), reconstruction (n, L d)."""
 
     score: torch.Tensor
     feature_error: torch.Tensor
@@ -22,7 +22,7 @@ class NetworkOutput(NamedTuple):
 
 
 class Scaling(nn.Module):
-    """A scaler for windows of several rows, and their pseudo-rows; also what training sees."""
+    """A scaler for windows of several rows, and their pseudo-rows; training uses it too."""
 
     mean: torch.Tensor
     scale: torch.Tensor
@@ -38,7 +38,7 @@ class Scaling(nn.Module):
             self.register_buffer(name, torch.tensor(values * window, dtype=torch.float32))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Rows of shape (n, L d), scaled and clipped; behind them their pseudo-rows, if any."""
+        """Rows of shape (n, L d), scaled and clipped, followed by their pseudo-rows, if any."""
         scaled = torch.clamp((rows - self.mean) / self.scale, self.lowest, self.highest)
         if self.channels is None:
             return scaled
@@ -59,23 +59,23 @@ class ScoringNetwork(nn.Module):
         ensemble: nn.Module,
         loss: nn.Module,
         scoring: nn.Module,
-        holes: MissingValues | None = None,
+        missing_values: MissingValues | None = None,
     ) -> None:
         super().__init__()
         self.scaling, self.ensemble = scaling, ensemble
-        self.loss, self.scoring, self.holes = loss, scoring, holes
+        self.loss, self.scoring, self.missing_values = loss, scoring, missing_values
 
     def forward(self, rows: torch.Tensor) -> NetworkOutput:
-        """Judge raw feature rows of shape (n, L d); NaN is absent where there may be holes."""
+        """Score raw feature rows of shape (n, L d); NaN is missing, where that is allowed."""
         scaled = self.scaling(rows)
-        if self.holes is not None:
+        if self.missing_values is not None:
             # onnxruntime's clip may turn NaN into a number.
             scaled = torch.where(torch.isnan(rows), rows, scaled)
         output: torch.Tensor = self.ensemble(scaled)
-        if self.holes is not None:
+        if self.missing_values is not None:
             output, scaled = mask_missing(self.loss, scaled, output)
-        made: torch.Tensor = self.loss.rebuilt(output)  # type: ignore[operator]  # of every loss
+        made: torch.Tensor = self.loss.reconstruction(output)  # type: ignore[operator]  # of every loss
         error: torch.Tensor = self.scoring(scaled, output, made)
-        if self.holes is not None:
-            error = self.holes(error, rows)
+        if self.missing_values is not None:
+            error = self.missing_values(error, rows)
         return NetworkOutput(error.sum(dim=1), error, self.scaling.undone(made.mean(dim=0)))

@@ -1,4 +1,4 @@
-"""A scoring network as an ONNX graph, proven equal to the network on real rows."""
+"""Export of a scoring network as an ONNX graph, compared with the network on real rows."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pipeline.detector.scored import Rows
 from pipeline.errors import BundleError
 
 _AGREEMENT = 1e-4
-_ROUNDING = 1e-9  # variances: what is left of a float32 square when the error itself is nothing
-_OF_ITS_OWN = 4.0  # times what float32 costs the network itself: the graph rounds likewise
-_MOST = 1e-2  # what is rounded more than this proves nothing about the graph
+_ROUNDING = 1e-9  # variances: the float32 rounding of a squared error that is really 0
+_OF_ITS_OWN = 4.0  # times the float32 rounding of the network itself: the graph rounds likewise
+_MOST = 1e-2  # a score rounded by more than this cannot be compared
 _OPSET = 17
 
 
-def export(network: ScoringNetwork, probe: Rows, marks: Mapping[str, str]) -> bytes:
+def export(network: ScoringNetwork, probe: Rows, metadata: Mapping[str, str]) -> bytes:
     """The graph of `network`: raw features in, score, feature error and reconstruction out.
 
-    `marks` become its metadata.
+    `metadata` is written into it.
 
     Raises:
         BundleError: graph and network disagree on the `probe` rows by more than rounding can
             explain. (The exporter is torch's older one, which needs no further package and takes
-            0.04 s; this is the guard against its ageing.)
+            0.04 s; this check covers its age.)
     """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -46,19 +46,19 @@ def export(network: ScoringNetwork, probe: Rows, marks: Mapping[str, str]) -> by
             output_names=[SCORE, FEATURE_ERROR, RECONSTRUCTION],
             dynamic_axes={n: {0: "n"} for n in (INPUT, SCORE, FEATURE_ERROR, RECONSTRUCTION)},
         )
-    graph = with_metadata(buffer.getvalue(), marks)
+    graph = with_metadata(buffer.getvalue(), metadata)
     refuse_disagreement(network, graph, probe)
     return graph
 
 
 def refuse_disagreement(network: ScoringNetwork, graph: bytes, probe: Rows) -> None:
-    """Let a graph pass that differs by no more than 1e-4 of a score, or by what rounding does.
+    """Refuse a graph that differs by more than 1e-4 of a score, or than rounding explains.
 
     A score is made of squared differences, so the score of a very normal row may be little more
-    than rounding. How much rounding does to a score, the network shows in float64.
+    than rounding. The network in float64 shows how large the rounding is.
 
     Raises:
-        BundleError: the graph says something else.
+        BundleError: graph and network differ by more.
     """
     with torch.no_grad():
         expected = network(torch.from_numpy(probe)).score.numpy()

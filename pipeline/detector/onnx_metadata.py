@@ -1,7 +1,7 @@
-"""What a graph says of itself: its family and its loss, written into the graph as metadata.
+"""The family and the loss of a graph, written into it as metadata.
 
-The same loss trained the network and adds up its score. A graph beside facts that tell of another
-one would be scored, explained and trained on wrongly, and no number would show it.
+The loss that trained the network is also the one in its score. With facts that name another loss,
+a graph would be scored, explained and fine-tuned wrongly, and no number would show it.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ def metadata_of(family: str, loss: str) -> dict[str, str]:
     return {_FAMILY: family, _LOSS: loss}
 
 
-def with_metadata(graph: bytes, marks: Mapping[str, str]) -> bytes:
-    """The serialised `graph` with `marks` as metadata.
+def with_metadata(graph: bytes, metadata: Mapping[str, str]) -> bytes:
+    """The serialised `graph` with `metadata` in it.
 
-    A protobuf message grows by fields put behind it, so neither the package onnx nor a second
-    parse of the graph is needed.
+    Fields can be appended to a protobuf message, so neither the package onnx nor a second parse of
+    the graph is needed.
     """
     entries = [
         _field(_KEY, key.encode()) + _field(_VALUE, value.encode())
-        for key, value in sorted(marks.items())
+        for key, value in sorted(metadata.items())
     ]
     return graph + b"".join(_field(_METADATA_PROPS, entry) for entry in entries)
 
 
-def refuse_other_metadata(facts: Facts, marks: Mapping[str, str]) -> None:
-    """Let a graph pass that is of the family and the loss that the facts tell of.
+def refuse_other_metadata(facts: Facts, metadata: Mapping[str, str]) -> None:
+    """Refuse a graph of another family or loss than the facts name.
 
     Raises:
-        BundleError: graph, facts and settings disagree, or the graph says nothing.
+        BundleError: graph, facts and settings disagree, or the graph has no metadata.
     """
-    for what, told, wanted in (
-        ("family in the graph", marks.get(_FAMILY), facts.family),
-        ("loss in the graph", marks.get(_LOSS), facts.loss),
+    for what, stated, wanted in (
+        ("family in the graph", metadata.get(_FAMILY), facts.family),
+        ("loss in the graph", metadata.get(_LOSS), facts.loss),
         ("loss in the settings", facts.settings.get("loss"), facts.loss),
     ):
-        if told != wanted:
+        if stated != wanted:
             msg = (
-                f"The {what} is {told!r}, and the facts of the fit say {wanted!r}; both must be "
+                f"The {what} is {stated!r}, and the facts of the fit say {wanted!r}; both must be "
                 "the same, as the loss of the training is that of the score. The parts are of "
                 "different fits: fetch the bundle again, or fit again."
             )

@@ -1,4 +1,4 @@
-"""The files of a bundle: which must be there, and how large each may be."""
+"""The files of a bundle: those that are required, and the largest size of each."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ LARGEST = {
     REFERENCE_FILE: 256 * _MIB,
     TRAINED_FILE: 256 * _MIB,
 }
-"""Far above what a detector needs, far below what a machine holds; in bytes."""
+"""In bytes: far above the need of a detector, far below the memory of a machine."""
 
 
-def refuse_incomplete(folder: Path, *, redrawn: bool = False) -> None:
-    """Let a folder pass that holds every part of a bundle; one with a `redrawn` line has one more.
+def refuse_incomplete(folder: Path, *, recalibrated: bool = False) -> None:
+    """Refuse a folder without every part of a bundle; a `recalibrated` one has one part more.
 
     Raises:
-        BundleError: a part is absent, or too large to be one.
+        BundleError: a part is missing, or too large.
     """
-    for name in (*NEEDED, *([TRAINED_FILE] if redrawn else [])):
+    for name in (*NEEDED, *([TRAINED_FILE] if recalibrated else [])):
         if not (folder / name).is_file():
             msg = (
-                f"{folder / name}: is absent; a bundle has {', '.join(NEEDED)}. Fetch it again, "
+                f"{folder / name}: is missing; a bundle has {', '.join(NEEDED)}. Fetch it again, "
                 "or fit again."
             )
             raise BundleError(msg)

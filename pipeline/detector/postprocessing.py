@@ -1,9 +1,8 @@
-"""From the graph's scores to those that a line is held against: smoothed, then put on one level.
+"""Postprocessing of the graph's scores, before the threshold: smoothing, then context factors.
 
-The graph judges a row by itself; what is done here needs to know which row follows which. All that
-calibrates, serves or tries out a bundle goes through `finish`, and all that has rows does so by
-way of `pipeline.scoring`. Raw scores are for golden rows, and for questions to the network about
-one row (attribution).
+The graph scores each row by itself; the postprocessing needs the timeline of the rows. Code that
+calibrates, serves or evaluates a bundle calls `postprocess`, and code that has rows does so through
+`pipeline.scoring`. Raw scores are only for golden rows and for attribution.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScorePostprocessing:
-    """What is done to scores after the graph; part of the calibration, stored in the bundle.
+    """The postprocessing of scores after the graph; part of the calibration, stored in the bundle.
 
     Attributes:
-        rows: rows whose scores are averaged; 1: none.
-        contexts: what scores are divided by; None: nothing.
+        rows: number of rows whose scores are averaged; 1: no smoothing.
+        contexts: factors that scores are divided by; None: no contexts.
     """
 
     rows: int = 1
@@ -37,26 +36,26 @@ class ScorePostprocessing:
 
     @property
     def by(self) -> str:
-        """What a context is: a key of `contexts.by`."""
+        """Kind of context: a value of `contexts.by`."""
         return "none" if self.contexts is None else self.contexts.by
 
     @property
-    def needs_line(self) -> bool:
-        """Whether it must be known when and where rows were measured."""
+    def needs_timeline(self) -> bool:
+        """True where the time and the entity of rows are needed."""
         return self.rows > 1 or (self.contexts is not None and self.contexts.by != "column")
 
 
 UNCHANGED = ScorePostprocessing()
-"""Scores as the graph gives them."""
+"""No postprocessing: scores as the graph gives them."""
 
 
 @dataclass(frozen=True)
 class PostprocessedScores:
-    """Scores of n rows, ready to be compared with the line.
+    """Scores of n rows, ready to be compared with the threshold.
 
     Attributes:
         score: shape (n,), float64.
-        error: shape (n, d), float32; what each feature adds to the score.
+        error: shape (n, d), float32; contribution of each feature to the score.
         known: shape (n,); false where the row's context was not calibrated.
     """
 
@@ -70,45 +69,51 @@ def postprocess(
     error: NDArray[np.float32],
     rows: Rows,
     timeline: Timeline | None,
-    how: ScorePostprocessing,
+    postprocessing: ScorePostprocessing,
     *,
     runs: Runs | None = None,
 ) -> PostprocessedScores:
-    """Smoothed within unbroken runs, then divided by the factors of their contexts.
+    """Scores smoothed within unbroken runs, then divided by the factors of their contexts.
 
     Args:
         score: of the graph, shape (n,).
         error: of the graph, shape (n, d).
-        rows: the features of the row that each score speaks for, shape (n, d).
-        timeline: when and where; None only if `how` does not ask.
-        how: what the bundle was calibrated with.
-        runs: which row follows which, where `line` does not tell (episodes with a fault).
+        rows: the features of the row that each score belongs to, shape (n, d).
+        timeline: time and entity of the rows; may be None if `postprocessing` does not need it.
+        postprocessing: the one that the bundle was calibrated with.
+        runs: order of the rows, where `timeline` does not give it (episodes with a fault).
 
     Raises:
-        DataError: the rows have no time, and `how` needs it.
+        DataError: the rows have no time, and `postprocessing` needs it.
     """
-    if how == UNCHANGED:
+    if postprocessing == UNCHANGED:
         return PostprocessedScores(score.astype(np.float64), error, np.ones(len(score), dtype=bool))
-    both, known = _finished(np.column_stack([score, error]), rows, timeline, how, runs)
+    stacked = np.column_stack([score, error])
+    both, known = _postprocessed(stacked, rows, timeline, postprocessing, runs)
     return PostprocessedScores(both[:, 0], both[:, 1:].astype(np.float32), known)
 
 
 def postprocess_parts(
-    parts: NDArray[np.float64], rows: Rows, timeline: Timeline | None, how: ScorePostprocessing
+    parts: NDArray[np.float64],
+    rows: Rows,
+    timeline: Timeline | None,
+    postprocessing: ScorePostprocessing,
 ) -> NDArray[np.float64]:
-    """As `finish`, for any parts of scores, shape (n, parts)."""
-    return parts if how == UNCHANGED else _finished(parts, rows, timeline, how, None)[0]
+    """Like `postprocess`, for any parts of scores, shape (n, parts)."""
+    if postprocessing == UNCHANGED:
+        return parts
+    return _postprocessed(parts, rows, timeline, postprocessing, None)[0]
 
 
 def runs_of(timeline: Timeline | None) -> Runs:
-    """Which row follows which.
+    """The order of rows within unbroken runs.
 
     Raises:
         DataError: the rows have no time.
     """
     if timeline is None:
         msg = (
-            "smoothing.rows needs to know which row follows which, and these rows have no time "
+            "smoothing.rows needs the order of the rows, and these rows have no time "
             "column. Name one under schema.timestamp, or set smoothing.rows to 1."
         )
         raise DataError(msg)
@@ -117,17 +122,17 @@ def runs_of(timeline: Timeline | None) -> Runs:
     return Runs(*runs(timeline))
 
 
-def _finished(
+def _postprocessed(
     parts: NDArray[np.float64],
     rows: Rows,
     timeline: Timeline | None,
-    how: ScorePostprocessing,
+    postprocessing: ScorePostprocessing,
     runs: Runs | None,
 ) -> tuple[NDArray[np.float64], Mask]:
     known = np.ones(len(parts), dtype=bool)
-    if how.rows > 1:
-        parts = smooth(parts, runs_of(timeline) if runs is None else runs, how.rows)
-    if how.contexts is not None:
-        factor, known = factor_of(how.contexts, rows, timeline)
+    if postprocessing.rows > 1:
+        parts = smooth(parts, runs_of(timeline) if runs is None else runs, postprocessing.rows)
+    if postprocessing.contexts is not None:
+        factor, known = factor_of(postprocessing.contexts, rows, timeline)
         parts = parts / factor[:, None]
     return parts, known

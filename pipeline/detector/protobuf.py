@@ -1,6 +1,6 @@
 """Protobuf messages as numbered fields, read without a schema and without another package.
 
-Source: Protocol Buffers, "Encoding". Groups, which nobody writes any more, are refused.
+Source: Protocol Buffers, "Encoding". Groups, which are obsolete, are refused.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 _NUMBER, _EIGHT_BYTES, _WITH_LENGTH, _FOUR_BYTES = 0, 1, 2, 5  # wire types
 _FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
-_MORE, _LOWER_BITS = 0x80, 0x7F  # of a byte in a number: another follows; what it adds
-_LONGEST = 63  # bits that the last byte of a number is shifted by
+_MORE, _LOWER_BITS = 0x80, 0x7F  # of a byte in a number: another byte follows; its value
+_LONGEST = 63  # shift of the last byte of a number, in bits
 
 Value = int | memoryview
 """A number, or the bytes of a text, a message or packed numbers."""
@@ -20,7 +20,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
     """Number and content of each field, in order.
 
     Raises:
-        ValueError: it is no message.
+        ValueError: the bytes are not a message.
     """
     at = 0
     while at < len(message):

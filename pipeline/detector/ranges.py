@@ -1,4 +1,4 @@
-"""The range of each feature in training: what a moved sensor is recognised by."""
+"""The range of each feature in training, by which a moved sensor is recognised."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from pipeline.detector.scored import Rows
 
-_EDGES = (0.001, 0.999)  # one wild training row does not widen a range
+_EDGES = (0.001, 0.999)  # one extreme training row does not widen a range
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where the training rows lie, feature by feature, in the units of the data.
+    """The range of each feature in training, in the units of the data.
 
     Attributes:
         lowest: the 0.1 % quantile of each feature.
@@ -25,7 +25,7 @@ class Ranges:
 
 
 def ranges_of(rows: Rows) -> Ranges:
-    """The ranges of normal rows of shape (n, d); absent values (NaN) have no say."""
+    """The ranges of normal rows of shape (n, d); missing values (NaN) are ignored."""
     exact = rows.astype(np.float64)
     quantile = np.nanquantile if np.isnan(exact).any() else np.quantile
     lowest, highest = quantile(exact, _EDGES, axis=0)

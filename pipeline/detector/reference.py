@@ -1,4 +1,4 @@
-"""The sample of normal rows that a bundle carries: what drift is measured against."""
+"""The reference rows of a bundle: a sample of normal rows that drift is measured against."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.data.timeline import Timeline
 
 MOST_ROWS = 5000
-_STRETCH = 100  # rows kept together, so that their autocorrelation can still be measured
+_STRETCH = 100  # consecutive rows, so that their autocorrelation can still be measured
 _SCORE = "score"
 
 
@@ -27,9 +27,9 @@ class Reference:
     """At most 5,000 calibration rows, in order of entity and time.
 
     Attributes:
-        features: shape (n, d): the row that each window ends at.
+        features: shape (n, d): the last row of each window.
         score: shape (n,).
-        line: when and where; None without time.
+        timeline: time and entity of each row; None without time.
     """
 
     features: Rows
@@ -40,7 +40,7 @@ class Reference:
 def sample_reference(
     features: Rows, score: NDArray[np.float32], timeline: Timeline | None
 ) -> Reference:
-    """Whole stretches of 100 rows, evenly spread, when there are more than 5,000 rows."""
+    """All rows, or of more than 5,000 an evenly spread sample of stretches of 100 rows."""
     if timeline is None:
         kept = _spread(len(score), MOST_ROWS)
         return Reference(features[kept], score[kept], None)
@@ -80,7 +80,7 @@ def reference_columns(schema: Schema) -> dict[str, pa.DataType]:
 
 
 def reference_scores(table: pa.Table, schema: Schema) -> NDArray[np.float32]:
-    """The scores alone, without what tells when and where; that would import pandas.
+    """The scores alone; reading times and entities too would import pandas.
 
     Raises:
         BundleError: one is not a finite number, or below 0.
@@ -88,15 +88,15 @@ def reference_scores(table: pa.Table, schema: Schema) -> NDArray[np.float32]:
     scores: NDArray[np.float32] = to_numpy(table[_score_name(schema)])
     if bad := int((~np.isfinite(scores) | (scores < 0)).sum()):
         msg = (
-            f"reference.parquet: {bad:,} of {len(scores):,} scores are below 0 or no finite "
-            "numbers; no score is. Fetch the bundle again, or fit again."
+            f"reference.parquet: {bad:,} of {len(scores):,} scores are below 0 or not finite "
+            "numbers. Fetch the bundle again, or fit again."
         )
         raise BundleError(msg)
     return scores
 
 
 def reference_of(table: pa.Table, schema: Schema) -> Reference:
-    """What `reference_table` made a table of."""
+    """The reference rows in a table of `reference_table`."""
     features = np.column_stack([to_numpy(table[name]) for name in schema.features])
     score = to_numpy(table[_score_name(schema)])
     if schema.timestamp is None or schema.cadence_s is None:
@@ -118,7 +118,7 @@ def reference_of(table: pa.Table, schema: Schema) -> Reference:
 
 
 def _score_name(schema: Schema) -> str:
-    """`score`, unless a feature is called so."""
+    """`score`, with underscores added where a feature has that name."""
     name = _SCORE
     while name in schema.features:
         name += "_"

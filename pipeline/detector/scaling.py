@@ -1,4 +1,4 @@
-"""Features to standard deviations from their normal mean, whatever their units."""
+"""Scaling of features to standard deviations from their normal mean, whatever their units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.detector.scored import Rows
 
 FAR = 50.0
-"""Scaled values are clipped here: nearer clips cost precision, none lets one cell drown a mean."""
+"""Scaled values are clipped here: a lower limit costs precision, none lets one cell rule a mean."""
 
 _LEAST_OF_RANGE = 0.02
 _LEAST_OF_LEVEL = 1e-4
@@ -19,12 +19,12 @@ _OF_A_ZERO = 0.1
 
 
 _EDGES = (0.001, 0.999)
-"""Quantiles that a context feature is read between: all that training knows of it."""
+"""A context feature is clipped to these quantiles of its training values."""
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """How each feature is scaled: z = (x - mean) / scale, clipped to [lowest, highest]."""
+    """The scaling of each feature: z = (x - mean) / scale, clipped to [lowest, highest]."""
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
@@ -35,18 +35,18 @@ class Scaler:
 def fit_scaler(rows: Rows, judged: Sequence[bool]) -> Scaler:
     """The scaler of training rows of shape (n, d); `judged` is false for context.
 
-    Values are finite or absent (NaN), and a feature is measured by those that it has: at least one.
+    Values are finite or missing (NaN); each feature needs at least one that is not missing.
 
-    A context feature (a season's temperature) is clipped to what training knows of it: beyond,
-    the network would only guess, and blame the features that are judged.
+    A context feature (a season's temperature) is clipped to its range in training: beyond it the
+    network would extrapolate, and blame the features that are judged.
 
-    A feature that hardly moves would blow its noise up, so its spread has a floor. Each floor
-    comes from the feature itself, never from its neighbours: changing one feature's unit changes
-    no score. It is the largest of
+    A feature that hardly moves would have its noise amplified, so its spread has a floor. Each
+    floor comes from the feature itself, never from other features: changing one feature's unit
+    changes no score. It is the largest of
 
     - 2 % of its range (a spike among zeros is rare, not infinitely far),
     - 0.01 % of its level (a constant 5.0 that becomes 5.1 is far out, yet finite),
-    - 0.1 for a feature that was exactly zero, where nothing tells its unit.
+    - 0.1 for a feature that was exactly zero, whose unit is unknown.
     """
     exact = rows.astype(np.float64)
     mean = np.nanmean(exact, axis=0)
@@ -63,7 +63,7 @@ def fit_scaler(rows: Rows, judged: Sequence[bool]) -> Scaler:
 
 
 def _quantiles(exact: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Both edges of each column, shape (2, d); the way around NaN is slow, and rarely needed."""
+    """Both edges of each column, shape (2, d); ignoring NaN is slow, and rarely needed."""
     if np.isnan(exact).any():
         found: NDArray[np.float64] = np.nanquantile(exact, _EDGES, axis=0)
         return found

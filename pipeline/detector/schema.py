@@ -1,4 +1,4 @@
-"""What a detector eats: its feature columns in order, their units, and how rows become windows."""
+"""The input of a detector: feature columns in order, their units, and the shape of windows."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class Schema:
         features: feature columns, in the order of the model's inputs.
         context: features that are read but not judged.
         units: unit of each feature; `1` is a pure number.
-        window: rows in one model input.
+        window: number of rows in one model input.
         timestamp: time column; None when the rows have no time.
-        entity: column that tells machines apart; None when there is only one.
+        entity: column that identifies the machine; None when there is only one.
         cadence_s: expected seconds between two rows of one entity; None without time.
-        source_columns: the detector file's `schema` section, from which absent circular and
+        source_columns: the detector file's `schema` section, from which missing circular and
             derived features can be computed; None when the detector was fitted without a file.
-        derivative: whether the network also sees how features change within a window.
+        derivative: whether the network also sees the changes of features within a window.
         rolling: statistics over a window that it also sees.
-        missing_cells: share of a row's features that validation let be absent (NaN): above 0 the
-            network takes rows with holes; 0: it never does.
+        missing_cells: share of a row's features that validation allows to be missing (NaN); above
+            0 the network takes rows with missing values.
         offsets: features that rows may also bring raw.
     """
 
@@ -62,17 +62,17 @@ class Schema:
 
     @property
     def judged(self) -> tuple[bool, ...]:
-        """For each feature, whether its error counts."""
+        """True for each feature whose error counts."""
         return tuple(name not in self.context for name in self.features)
 
     @property
     def takes_missing(self) -> bool:
-        """Whether a feature may be absent (NaN)."""
+        """Whether a feature may be missing (NaN)."""
         return self.missing_cells > 0
 
     @property
     def inputs(self) -> int:
-        """Numbers in one model input."""
+        """Number of values in one model input."""
         return self.window * len(self.features)
 
 
@@ -104,7 +104,7 @@ def schema_of(columns: Columns, window: Window, *, missing_cells: float = 0.0) -
 
 
 def _units(columns: Columns) -> tuple[str, ...]:
-    unit = dict.fromkeys(columns.feature_columns, "1")  # sine and cosine are pure
+    unit = dict.fromkeys(columns.feature_columns, "1")  # sine and cosine are pure numbers
     for name, feature in columns.features.items():
         if not feature.circular:
             unit |= {columns.own_columns(name)[0]: feature.unit}

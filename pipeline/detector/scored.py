@@ -1,4 +1,4 @@
-"""What every scorer returns, whether it is a network in training or the ONNX graph of a bundle."""
+"""The result of every scorer, be it a network in training or the ONNX graph of a bundle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WindowScores:
 
     Attributes:
         score: shape (n,), float32, finite.
-        error: shape (n, n_features), float32: what each feature adds to the score.
+        error: shape (n, n_features), float32: contribution of each feature to the score.
     """
 
     score: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Scores averaged over the rows that lead up to a row: what lasts stands out, what flickers not."""
+"""Moving averages of scores, so that lasting anomalies stand out and single spikes do not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Runs(NamedTuple):
-    """Which row follows which, as `pipeline.data.timeline.runs` tells it.
+    """The order of rows within unbroken runs, as `pipeline.data.timeline.runs` gives it.
 
     Attributes:
         order: row indices, run by run, in order of time; shape (n,).
@@ -26,9 +26,8 @@ class Runs(NamedTuple):
 def smooth(values: NDArray[np.floating], runs: Runs, rows: int) -> NDArray[np.float64]:
     """The mean of the last `rows` values of each row's run, its own included.
 
-    `values` has shape (n,) or (n, d). The first rows of a run use what there is. A row's mean is
-    summed in an order of its own, the newest first: whatever else is there, it stays the same to
-    the last bit.
+    `values` has shape (n,) or (n, d). The first rows of a run average fewer values. Each mean is
+    summed newest row first, so that it does not depend on other rows, to the last bit.
     """
     ordered = values[runs.order].astype(np.float64)
     total, count = ordered.copy(), np.ones(len(ordered))
@@ -45,7 +44,7 @@ def smooth(values: NDArray[np.floating], runs: Runs, rows: int) -> NDArray[np.fl
 
 
 def leading_up(wanted: Mask, runs: Runs, rows: int) -> Mask:
-    """The rows whose values go into the means of the `wanted` rows."""
+    """Mask of the rows whose values enter the means of the `wanted` rows."""
     ordered = wanted[runs.order]
     needed = ordered.copy()
     for back in range(1, rows):

@@ -11,7 +11,7 @@ SUMS_FILE = "SHA256SUMS"
 
 
 def write_sums(folder: Path) -> str:
-    """Write the list for all files of `folder`; returns its own hash, which names the whole."""
+    """Write the list for all files of `folder`; returns its own hash, which names the folder."""
     lines = [
         f"{file_hash(path)}  {path.name}\n"
         for path in sorted(folder.iterdir())
@@ -26,12 +26,12 @@ def verify_sums(folder: Path) -> str:
     """Check every file against the list; returns the list's own hash.
 
     Raises:
-        BundleError: there is no list, a file is changed, absent or not on it, or there is something
-            besides files.
+        BundleError: there is no list, a file is changed, missing or not listed, or the folder
+            holds something else than files.
     """
     path = folder / SUMS_FILE
     if not path.is_file():
-        msg = f"{path}: is absent, so {folder} is no bundle; give a folder that `fit` has written"
+        msg = f"{path}: is missing, so {folder} is no bundle; give a folder that `fit` has written"
         raise BundleError(msg)
     text = path.read_bytes()
     listed = dict(_entry(path, line) for line in text.decode(errors="replace").splitlines())
@@ -44,7 +44,7 @@ def verify_sums(folder: Path) -> str:
             )
             raise BundleError(msg)
     for name in sorted(found ^ set(listed)):
-        state = "is listed and absent" if name in listed else "is not listed"
+        state = "is listed and missing" if name in listed else "is not listed"
         msg = (
             f"{folder / name}: {state} in {SUMS_FILE}; a bundle is immutable and complete: fetch "
             "it again"

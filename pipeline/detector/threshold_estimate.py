@@ -1,4 +1,4 @@
-"""A threshold, with everything a reviewer needs to know how far to trust it."""
+"""A threshold, with all that a reviewer needs to decide how far to trust it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ThresholdEstimate:
-    """The line between normal and anomalous: a row is flagged when `score > value`.
+    """The estimated threshold: a row is flagged when `score > value`.
 
     Attributes:
         value: the threshold, in units of the score.
-        method: key of THRESHOLDS that drew it.
-        alpha: share of normal rows that it was asked to let cross.
-        n: calibration scores.
-        n_effective: what they are worth when neighbours are alike: n (1 - rho) / (1 + rho).
+        method: key of THRESHOLDS that estimated it.
+        alpha: the false-positive rate that was asked for: share of normal rows above it.
+        n: number of calibration scores.
+        n_effective: effective rows, as neighbours are correlated: n (1 - rho) / (1 + rho).
         interval: 95 % interval of the threshold; None at an end that the data cannot bound.
         rate_interval: 95 % interval of the realised false-positive rate.
-        low_confidence: drawn from too few rows for the guarantee; shown wherever it is used.
+        low_confidence: too few rows for the guarantee; shown wherever the threshold is used.
         note: one sentence for the reviewer; empty when there is nothing to say.
     """
 

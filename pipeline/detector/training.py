@@ -1,4 +1,4 @@
-"""From a train block to a fitted network."""
+"""Fitting a network on a train block."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def fit(
     on_check: OnCheck | None = None,
     start: WarmStart | None = None,
 ) -> FittedNetwork:
-    """The network for the normal rows of a train block, and its score.
+    """Fit a network, and its score, on the normal rows of a train block.
 
-    About one window in ten, in whole stretches of time, is set aside inside the block: it decides
-    when to stop and what error is usual. The same rows, settings and thread count on the same
+    About one window in ten, in whole stretches of time, is held out inside the block: it decides
+    when to stop and which error is usual. The same rows, settings and thread count on the same
     kind of machine give the same bytes. Global random state is neither read nor changed.
 
-    With `start` the weights go on from those of a fitted network, in its scales, and its older
-    rows are mixed with those of the block; see `pipeline.detector.warm_start`.
+    With `start` the fit continues from the weights of a fitted network, with its scaler, and its
+    older rows are mixed with those of the block; see `pipeline.detector.warm_start`.
 
     Raises:
         SplitReuseError: the block is not for training.
-        DataError: a feature is absent or not finite, the loss cannot judge it, or there are too
+        DataError: a feature is missing or not finite, the loss cannot measure it, or there are too
             few windows.
         ConfigError: the family needs longer windows.
-        BundleError: the weights to start from are of another network.
+        BundleError: the weights to start from belong to another network.
     """
     family = MODELS[model.family]
     _refuse_short_windows(model.family, schema.window, family.minimum_rows)
@@ -73,15 +73,15 @@ def fit(
         rows = replayed(rows, training_windows_of(start.older, schema, model), start, schema, model)
     generator = torch.Generator().manual_seed(model.seed)
     shape = shape_of(schema)
-    # Weights that were learnt to answer in shares of one range mean nothing in another.
+    # Weights that were trained to output shares of one range mean nothing in another.
     kept = None if start is None else start.network.facts.ends
     loss = loss_of(model.loss, rows.scaler, kept or rows.ranges, rows=shape.blocks)
     with _threads(threads):
         scaling = _scaling(rows, shape, schema, start)
         ensemble = family.build(model, shape, generator)
         if start is not None:
-            _go_on(ensemble, start.network)
-        lesson = TrainingContext(
+            _load_weights(ensemble, start.network)
+        training = TrainingContext(
             train=scaling(torch.from_numpy(rows.train)),
             validation=scaling(torch.from_numpy(rows.validation)),
             age_s=None if rows.age_s is None else torch.from_numpy(rows.age_s),
@@ -89,13 +89,15 @@ def fit(
             generator=generator,
             on_check=on_check,
         )
-        learnt = family.learn(model, ensemble, lesson)
+        result = family.learn(model, ensemble, training)
         ensemble.eval()
-        scoring = _scoring(family, score, ensemble, lesson, schema)
-        told = SCORES[score.kind].report(scoring) if family.scoring is None else ScoreReport({}, ())
+        scoring = _scoring(family, score, ensemble, training, schema)
+        reported = ScoreReport({}, ())
+        if family.scoring is None:
+            reported = SCORES[score.kind].report(scoring)
         network = ScoringNetwork(scaling, ensemble, loss, scoring, missing_values_of(schema))
-        marks = metadata_of(model.family, model.loss)
-        graph = export(network, rows.validation[:_PROBE_ROWS], marks)
+        metadata = metadata_of(model.family, model.loss)
+        graph = export(network, rows.validation[:_PROBE_ROWS], metadata)
     facts = Facts(
         schema=schema,
         settings=model.model_dump(mode="json"),
@@ -104,26 +106,26 @@ def fit(
         scaler=rows.scaler,
         rows_train=len(rows.train),
         rows_validation=len(rows.validation),
-        best_step=learnt.best_step,
-        history=learnt.history,
+        best_step=result.best_step,
+        history=result.history,
         ranges=rows.ranges,
-        measured=learnt.measured | told.measured,
-        remarks=learnt.remarks + told.remarks,
+        measured=result.measured | reported.measured,
+        remarks=result.remarks + reported.remarks,
         reconstructs=family.scoring is None,
         loss_ranges=kept,
     )
-    log.info("detector_fitted", rows=len(rows.train), best_step=learnt.best_step)
+    log.info("detector_fitted", rows=len(rows.train), best_step=result.best_step)
     return FittedNetwork(facts, _weights(scaling, ensemble, scoring), graph)
 
 
 def restore(fitted: FittedNetwork) -> ScoringNetwork:
-    """The torch network of a fit, from its weights: to train on from, or to compare with.
+    """The torch network of a fit, from its weights: for fine-tuning, or for comparison.
 
     Raises:
-        BundleError: the graph is of another family or loss than the facts.
+        BundleError: the graph has another family or loss than the facts.
     """
     facts = fitted.facts
-    refuse_other_metadata(facts, Graph(fitted.graph, threads=1).marks)
+    refuse_other_metadata(facts, Graph(fitted.graph, threads=1).metadata)
     family = MODELS[facts.family]
     model: Model = TypeAdapter(Model).validate_python(facts.settings)
     score: Score = TypeAdapter(Score).validate_python(facts.score)
@@ -140,12 +142,12 @@ def restore(fitted: FittedNetwork) -> ScoringNetwork:
     scaling = Scaling(facts.scaler, window=shape.rows, channels=channels)
     if channels is not None:
         channels.load_state_dict(_below(_CHANNELS, parts))
-    holes = missing_values_of(facts.schema)
-    return ScoringNetwork(scaling, ensemble, loss, scoring, holes).eval()
+    missing_values = missing_values_of(facts.schema)
+    return ScoringNetwork(scaling, ensemble, loss, scoring, missing_values).eval()
 
 
 def shape_of(schema: Schema) -> InputShape:
-    """What a family sees of one window."""
+    """The input shape of a family for one window."""
     return InputShape(schema.window, len(schema.features), schema.derivative, schema.rolling)
 
 
@@ -153,8 +155,8 @@ def _refuse_short_windows(family: str, length: int, least: int) -> None:
     if length < least:
         msg = (
             f"Windows have {length} row(s); the family {family!r} needs at least {least}, as it "
-            f"learns how rows follow each other. Set window.length to {least} or more, or choose "
-            "a family that judges single rows, such as model.family: denoising."
+            f"learns sequences of rows. Set window.length to {least} or more, or choose "
+            "a family for single rows, such as model.family: denoising."
         )
         raise ConfigError(msg)
 
@@ -162,8 +164,8 @@ def _refuse_short_windows(family: str, length: int, least: int) -> None:
 def _refuse_pseudo_rows(schema: Schema, loss: str) -> None:
     if (schema.derivative or schema.rolling) and loss in _OF_VALUES_ALONE:
         msg = (
-            f"window.derivative and window.rolling cannot be judged by model.loss: {loss}, which "
-            "is for values as they are, and a change is none. Set model.loss to mse or huber, or "
+            f"window.derivative and window.rolling do not go with model.loss: {loss}, which is for "
+            "values as they are, not for changes or statistics. Set model.loss to mse or huber, or "
             "leave window.derivative and window.rolling out."
         )
         raise ConfigError(msg)
@@ -172,7 +174,7 @@ def _refuse_pseudo_rows(schema: Schema, loss: str) -> None:
 def _scaling(
     inputs: TrainingWindows, shape: InputShape, schema: Schema, start: WarmStart | None
 ) -> Scaling:
-    """Scaling of rows, with the pseudo-rows that the schema asks for."""
+    """The scaling of rows, with the pseudo-rows that the schema asks for."""
     plain = Scaling(inputs.scaler, window=shape.rows)
     if shape.blocks == shape.rows:
         return plain
@@ -186,38 +188,38 @@ def _scaling(
 
 @torch.no_grad()
 def _scoring(
-    family: Family, settings: Score, ensemble: nn.Module, lesson: TrainingContext, schema: Schema
+    family: Family, settings: Score, ensemble: nn.Module, training: TrainingContext, schema: Schema
 ) -> nn.Module:
     """The family's own score, or the configured one."""
     if family.scoring is not None:
         return family.scoring(ensemble)
 
     def reconstruct(scaled: torch.Tensor) -> torch.Tensor:
-        rebuilt: torch.Tensor = lesson.loss.rebuilt(ensemble(scaled))  # type: ignore[operator]
-        return rebuilt.mean(dim=0)
+        reconstruction: torch.Tensor = training.loss.reconstruction(ensemble(scaled))  # type: ignore[operator]
+        return reconstruction.mean(dim=0)
 
-    train, held = lesson.train, lesson.validation
+    train, held = training.train, training.validation
     if schema.takes_missing:
         train, held = (
             impute_mean(reconstruct, train),
-            impute_stochastic(reconstruct, held, lesson.generator),
+            impute_stochastic(reconstruct, held, training.generator),
         )
-    evidence = ScoreTrainingData(
+    data = ScoreTrainingData(
         train=train,
         held=held,
-        output=ensemble(lesson.validation),
+        output=ensemble(training.validation),
         reconstruct=reconstruct,
-        loss=lesson.loss,
+        loss=training.loss,
         judged=schema.judged,
-        generator=lesson.generator,
+        generator=training.generator,
     )
-    return SCORES[settings.kind].fit(settings, evidence)
+    return SCORES[settings.kind].fit(settings, data)
 
 
 def _weights(
     scaling: Scaling, ensemble: nn.Module, scoring: nn.Module
 ) -> dict[str, NDArray[np.float32]]:
-    """All fitted numbers but the scaler, which is among the facts; by name."""
+    """All fitted numbers, by name, except the scaler, which is part of the facts."""
     parts = {f"{_NETWORK}{name}": value for name, value in ensemble.state_dict().items()}
     parts |= {f"{_SCORE}{name}": value for name, value in scoring.state_dict().items()}
     if scaling.channels is not None:
@@ -226,13 +228,13 @@ def _weights(
     return {name: value.numpy() for name, value in parts.items()}
 
 
-def _go_on(ensemble: nn.Module, start: FittedNetwork) -> None:
-    """Give an untrained ensemble the weights of a fitted network."""
+def _load_weights(ensemble: nn.Module, start: FittedNetwork) -> None:
+    """Load the weights of a fitted network into an untrained ensemble."""
     try:
         ensemble.load_state_dict(_below(_NETWORK, _tensors(start)))
     except RuntimeError as error:
         msg = (
-            f"The weights to start from are of a {start.facts.family} of another size "
+            f"The weights to start from belong to a {start.facts.family} of another size "
             f"({str(error).splitlines()[-1].strip()}). Give section model the sizes of the live "
             "version, or train without warm_start."
         )
@@ -249,7 +251,7 @@ def _below(prefix: str, parts: Mapping[str, torch.Tensor]) -> dict[str, torch.Te
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads, and afterwards as many as before."""
+    """Let torch use `count` threads inside the context."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,4 +1,4 @@
-"""What a network is fitted on: the windows of a train block, shared out inside it."""
+"""The windows of a train block, split into those to train on and those to validate on."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from pipeline.detector.windows import windows
 from pipeline.errors import ConfigError, DataError
 
 _VALIDATION_EVERY = 10
-_FEWEST_HELD = 20  # fewer would not tell what error of a feature is usual
+_FEWEST_HELD = 20  # fewer would not show the usual error of a feature
 _FEWEST_WINDOWS = 10
 
 
 @dataclass(frozen=True)
 class TrainingWindows:
-    """Windows of a train block, and what is known of all its rows.
+    """Windows of a train block, with the scaler and the ranges of all its rows.
 
     Attributes:
         train: windows that move the weights, shape (n, L d).
         validation: windows that only decide when to stop, shape (m, L d).
-        time_ns: when each train window ends, nanoseconds since 1970; None without time.
+        time_ns: end of each train window, nanoseconds since 1970; None without time.
         scaler: fitted on all rows.
         ranges: of all rows.
     """
@@ -46,7 +46,7 @@ class TrainingWindows:
 
     @property
     def age_s(self) -> NDArray[np.float64] | None:
-        """How much older than the newest each train window is, in seconds."""
+        """Age of each train window, relative to the newest, in seconds."""
         return None if self.time_ns is None else (self.time_ns.max() - self.time_ns) / 1e9
 
 
@@ -55,22 +55,22 @@ def training_windows_of(block: Block, schema: Schema, model: Model) -> TrainingW
 
     Raises:
         SplitReuseError: the block is not for training.
-        DataError: a feature is absent or not finite, the loss cannot judge it, none ever changes,
-            or there are too few windows.
-        ConfigError: values are missing and the family takes none.
+        DataError: a feature is missing or not finite, the loss cannot measure it, none ever
+            changes, or there are too few windows.
+        ConfigError: values may be missing, and the family does not support that.
     """
     frame = rows_for(block, "train")
     values, timeline = feature_values(frame, schema), timeline_of(frame, schema)
-    _refuse_holes(values, schema, model)
+    _refuse_missing_values(values, schema, model)
     _refuse_constants(values, schema)
     refuse_unfit(model.loss, values, schema.features)
     least = min(_FEWEST_HELD, len(values) // 4)
     held = hold_out(
         len(values), timeline, every=_VALIDATION_EVERY, seed=model.seed, least=max(1, least)
     )
-    lines = [None if timeline is None else subset(timeline, mask) for mask in (~held, held)]
-    train = windows(values[~held], schema.window, lines[0])
-    validation = windows(values[held], schema.window, lines[1])
+    timelines = [None if timeline is None else subset(timeline, mask) for mask in (~held, held)]
+    train = windows(values[~held], schema.window, timelines[0])
+    validation = windows(values[held], schema.window, timelines[1])
     if len(train.rows) < _FEWEST_WINDOWS or not len(validation.rows):
         msg = (
             f"The train block gives {len(train.rows):,} windows of {schema.window} row(s) to train "
@@ -82,14 +82,14 @@ def training_windows_of(block: Block, schema: Schema, model: Model) -> TrainingW
     return TrainingWindows(
         train=train.rows,
         validation=validation.rows,
-        time_ns=None if lines[0] is None else lines[0].time_ns[train.end],
+        time_ns=None if timelines[0] is None else timelines[0].time_ns[train.end],
         scaler=fit_scaler(values, schema.judged),
         ranges=ranges_of(values),
     )
 
 
 def _refuse_constants(values: Rows, schema: Schema) -> None:
-    """Let rows pass in which something that is judged moves: of what rests, nothing is learnt."""
+    """Refuse rows in which every judged feature is constant: a fit cannot learn from those."""
     judged = np.flatnonzero(schema.judged)
     lowest, highest = (reduce(values[:, judged], axis=0) for reduce in (np.nanmin, np.nanmax))
     if not (lowest == highest).all():
@@ -97,14 +97,14 @@ def _refuse_constants(values: Rows, schema: Schema) -> None:
     held = [f"{schema.features[at]} ({low:g})" for at, low in zip(judged, lowest, strict=True)]
     msg = (
         f"Every feature that is judged is constant in all {len(values):,} training rows: "
-        f"{named(held)}. Nothing can be learnt of what never changes: give rows of a longer time, "
-        "or other columns."
+        f"{named(held)}. Nothing can be learned from constants: give rows of a longer time, or "
+        "other columns."
     )
     raise DataError(msg)
 
 
-def _refuse_holes(values: Rows, schema: Schema, model: Model) -> None:
-    """Let rows pass without holes, or with holes that the family can do with."""
+def _refuse_missing_values(values: Rows, schema: Schema, model: Model) -> None:
+    """Refuse missing values that the schema or the family does not take."""
     if not schema.takes_missing:
         return
     if not model.takes_missing:

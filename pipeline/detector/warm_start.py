@@ -1,10 +1,10 @@
-"""Fine-tuning: a network goes on from the weights of another, on newer rows and on some older ones.
+"""Fine-tuning: training continues from the weights of a network, on newer and some older rows.
 
-The older rows are a rehearsal: a network that is shown only the newest month forgets the others
-(McCloskey & Cohen, 1989; rehearsal: Robins, Connection Science 1995). Train and validation rows
-are mixed in the same shares, so that a step which forgets raises the validation error and is not
-kept. What the network is shown stays in the scales that its weights were learnt in, and so do the
-ends between which `model.loss: bce` takes shares: what lies beyond them now is never reached.
+The older rows are a rehearsal: a network that is trained on the newest month only forgets the
+others (McCloskey & Cohen, 1989; rehearsal: Robins, Connection Science 1995). Train and validation
+rows are mixed in the same shares, so that a step that forgets raises the validation error and is
+not kept. The network keeps the scaler of its first fit, and the ends between which `model.loss:
+bce` computes shares: its output never reaches values beyond them.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
         TrainingWindows,  # brings torch, which few callers need
     )
 
-_MEND = "train without warm_start, from new weights."
+_FIX = "train without warm_start, from new weights."
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """What a fine-tuning goes on from.
+    """The start of a fine-tuning.
 
     Attributes:
-        network: the fit whose weights come first.
-        older: train rows of the days that it learnt from.
-        share: of the windows, older ones; 0 to below 1.
+        network: the fit whose weights it starts from.
+        older: train rows of the days that this fit was trained on.
+        share: share of older windows; 0 to below 1.
     """
 
     network: FittedNetwork
@@ -49,20 +49,20 @@ class WarmStart:
 
 
 def tuned(model: Model, settings: FineTuning) -> Model:
-    """The model section of a fine-tuning: fewer and smaller steps, all else as it is.
+    """The model section of a fine-tuning: fewer and smaller steps, all else unchanged.
 
     Raises:
-        BundleError: the family is not trained step by step.
+        BundleError: the family is not trained in steps.
     """
     if not isinstance(model, TrainedModel):
-        msg = f"model.family {model.family!r} is fitted in one go and goes on from nothing; {_MEND}"
+        msg = f"model.family {model.family!r} is fitted in one go and cannot be fine-tuned; {_FIX}"
         raise BundleError(msg)
     changes = {"steps": settings.steps, "learning_rate": settings.learning_rate}
     return model.model_copy(update=changes)
 
 
 def refuse_other(start: Facts, schema: Schema, model: Model) -> None:
-    """Let a fit pass that can go on from the weights of `start`; sizes are compared with weights.
+    """Refuse a fit that cannot start from the weights of `start`; sizes are compared on loading.
 
     Raises:
         BundleError: family, loss or input differ.
@@ -75,30 +75,30 @@ def refuse_other(start: Facts, schema: Schema, model: Model) -> None:
     }
     for name, (was, now) in compared.items():
         if was != now:
-            msg = f"{name} is {now!r}, and {was!r} of the version to start from: {_MEND}"
+            msg = f"{name} is {now!r}, and {was!r} in the version to start from: {_FIX}"
             raise BundleError(msg)
 
 
 def replayed(
     recent: TrainingWindows, older: TrainingWindows, start: WarmStart, schema: Schema, model: Model
 ) -> TrainingWindows:
-    """Recent windows, and so many older ones, drawn at random, that they make up their share.
+    """Recent windows, mixed with a random sample of older ones that makes up their share.
 
-    Scaled as `start` is. What it knows of ranges is widened by the recent rows; the older ones are
-    within it. Where too few older windows are left, some come more than once.
+    The scaler is that of `start`, and its ranges are widened by the recent rows; the older ones are
+    within them. Where there are too few older windows, some are sampled more than once.
 
     Raises:
-        BundleError: the weights to start from are of another network.
+        BundleError: the weights to start from belong to another network.
         DataError: rows of only one of the two have a time.
     """
     refuse_other(start.network.facts, schema, model)
     if (recent.time_ns is None) != (older.time_ns is None):
         msg = "Either the recent rows or the older ones have no time; give both the time column."
         raise DataError(msg)
-    draw = np.random.default_rng(model.seed)
+    generator = np.random.default_rng(model.seed)
     ratio = start.share / (1 - start.share)
-    train = _chosen(len(older.train), round(ratio * len(recent.train)), draw)
-    held = _chosen(len(older.validation), round(ratio * len(recent.validation)), draw)
+    train = _chosen(len(older.train), round(ratio * len(recent.train)), generator)
+    held = _chosen(len(older.validation), round(ratio * len(recent.validation)), generator)
     facts = start.network.facts
     return replace(
         recent,
@@ -115,20 +115,20 @@ def replayed(
     )
 
 
-def _chosen(available: int, wanted: int, draw: np.random.Generator) -> NDArray[np.intp]:
-    chosen: NDArray[np.intp] = draw.choice(available, wanted, replace=wanted > available)
+def _chosen(available: int, wanted: int, generator: np.random.Generator) -> NDArray[np.intp]:
+    chosen: NDArray[np.intp] = generator.choice(available, wanted, replace=wanted > available)
     return np.sort(chosen)
 
 
 def _spread(recent: Rows, older: Rows) -> Rows:
-    """Both, evenly mixed: an exam takes every so-many-th row, and must meet both."""
+    """Both, evenly mixed: a check uses every n-th row, and needs rows of both."""
     place = np.concatenate([(np.arange(len(part)) + 0.5) / len(part) for part in (recent, older)])
     mixed: Rows = np.concatenate([recent, older])[np.argsort(place, kind="stable")]
     return mixed
 
 
 def _widened(scaler: Scaler, recent: Scaler, judged: tuple[bool, ...]) -> Scaler:
-    """The same scales; context is read as far as either has seen it."""
+    """The same scales; context is clipped to the range that either has seen."""
     mean, scale = np.array(scaler.mean), np.array(scaler.scale)
     ends = {}
     for name, wider in (("lowest", np.minimum), ("highest", np.maximum)):

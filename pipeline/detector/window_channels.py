@@ -1,9 +1,9 @@
-"""What the network is shown of a window besides its rows: how features change, and statistics.
+"""Derived inputs of a window besides its rows: the changes of features, and statistics.
 
-Each of them is a pseudo-row, one number a feature, behind the rows of the window, in usual
-deviations of its own: a feature that is smooth changes little, and a jump of it stands out. All is
-computed from the rows of the window, inside the exported network: nothing looks ahead, nothing
-can differ between training and serving, and a feature's error includes that of its pseudo-rows.
+Each of them is a pseudo-row, one number a feature, after the rows of the window, scaled by its own
+standard deviation: a smooth feature changes little, so a jump of it stands out. All is computed
+from the rows of the window, inside the exported network: it uses no later rows, cannot differ
+between training and serving, and a feature's error includes that of its pseudo-rows.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from torch import nn
 from pipeline.detector.models.family import InputShape
 from pipeline.detector.scaling import Scaler, fit_scaler
 
-_MOST_WINDOWS = 100_000  # spreads need no more, and memory stays bounded
+_MOST_WINDOWS = 100_000  # enough for standard deviations, and memory stays bounded
 
 
 class WindowChannels(nn.Module):
-    """Rows of a window to rows and pseudo-rows.
+    """Adds the pseudo-rows to the rows of a window.
 
     Attributes:
-        mean: of each number of each pseudo-row, on training windows.
+        mean: mean of each value of each pseudo-row, on training windows.
         scale: likewise.
         lowest: scaled pseudo-rows are clipped here, as rows are.
         highest: likewise.
@@ -73,10 +73,10 @@ def statistic(name: str, rows: torch.Tensor) -> torch.Tensor:
 
 
 def fit_channels(shape: InputShape, scaled: torch.Tensor, judged: Sequence[bool]) -> WindowChannels:
-    """The channels of `shape`, in the deviations that scaled training windows (n, rows * d) show.
+    """The channels of `shape`, scaled by the deviations in scaled training windows (n, rows * d).
 
     The spread of a pseudo-row has the floors of `fit_scaler`, and pseudo-rows of context are
-    clipped to what training knows of them, as context itself is.
+    clipped to their range in training, as context itself is.
     """
     channels = WindowChannels(shape)
     pseudo_rows = shape.blocks - shape.rows

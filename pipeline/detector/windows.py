@@ -1,4 +1,4 @@
-"""Rows to model inputs: each row alone, or the rows that lead up to it."""
+"""Conversion of rows to model inputs: each row alone, or with the rows before it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Windows:
 
     Attributes:
         rows: shape (n, length * d).
-        end: the row that each window ends at and speaks for, shape (n,); each row at most once.
+        end: index of the last row of each window, which it is scored for, shape (n,); each row at
+            most once.
     """
 
     rows: Rows
@@ -31,19 +32,19 @@ class Windows:
 def windows(values: Rows, length: int, timeline: Timeline | None) -> Windows:
     """Every window of `length` consecutive rows; `values` has shape (rows, d), in any order.
 
-    A window never reaches over an absent row or into another entity, and hence not into another
-    block either, as blocks lie apart in time. The first `length - 1` rows of an unbroken run end
-    no window. With length 1 each row is its own window, in the order given.
+    A window never contains a gap or rows of two entities, and so never rows of two blocks, as
+    blocks lie apart in time. No window ends at the first `length - 1` rows of an unbroken run. With
+    length 1 each row is its own window, in the order given.
 
     Raises:
-        DataError: windows longer than one row are asked of rows without time.
+        DataError: windows are longer than one row, and the rows have no time.
     """
     if length == 1:
         return Windows(values, np.arange(len(values), dtype=np.intp))
     if timeline is None:
         msg = (
-            f"Windows of {length} rows need to know which row follows which, and these rows have "
-            "no time column. Name one under schema.timestamp, or set window.length to 1."
+            f"Windows of {length} rows need the order of the rows, and these rows have no time "
+            "column. Name one under schema.timestamp, or set window.length to 1."
         )
         raise DataError(msg)
     from pipeline.data.timeline import runs  # it needs pandas, which scoring single rows does not

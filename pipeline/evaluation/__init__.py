@@ -1,1 +1,1 @@
-"""How good is a candidate? Measured on rows that neither trained it nor drew its threshold."""
+"""Evaluation of a candidate, on rows that were used for neither its training nor its threshold."""

@@ -1,7 +1,7 @@
-"""Is the network healthy? Questions that need no label and no threshold.
+"""Diagnostics of a network that need no labels and no threshold.
 
-A reconstruction loss cannot answer: it falls while an over-powered network learns to copy its
-input and stops detecting (facts on quality: loss must never be the promotion criterion).
+A reconstruction loss is not one: it falls while an over-powered network learns to copy its input
+and stops detecting (facts on quality: loss must never be the promotion criterion).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.detector.scored import Rows
 
 Reconstruct = Callable[[Rows], Rows]
-"""What the network makes of its input: same shape, same units."""
+"""Input rows to reconstructed rows: same shape, same units."""
 
 NOISE = 0.5
 """Standard deviations of the noise that a healthy network should remove."""
@@ -26,12 +26,12 @@ class Diagnosis:
     """Health of a network on held-out normal rows.
 
     Attributes:
-        noise_passthrough: share of added noise that comes out again; 1 copies, 0 removes all.
-        explained_variance: share of the rows' variance that the reconstruction has.
+        noise_passthrough: share of added noise in the output; 1: copies, 0: removes all.
+        explained_variance: share of the rows' variance that the reconstruction explains.
         median_error: median over rows of the mean squared error, in variances of these rows, so
             that two networks with different scalers can be compared on the same rows.
 
-    All are None where the score is not made of a reconstruction: see NO_RECONSTRUCTION.
+    All are None where the score uses no reconstruction: see NO_RECONSTRUCTION.
     """
 
     noise_passthrough: float | None
@@ -40,17 +40,17 @@ class Diagnosis:
 
 
 NO_RECONSTRUCTION = Diagnosis(None, None, None)
-"""Of a score that no reconstruction goes into: an isolation forest, or a memory without residual.
-What a forest gives for a reconstruction is a stand-in: it would pass for a network that removes all
-noise and fail for one that has learnt nothing, and it is neither. (The family nearest_neighbours
-does rebuild a row, from its nearest stored ones, and is judged by that.)"""
+"""For a score that uses no reconstruction: an isolation forest, or a memory without residual. The
+reconstruction of a forest is a placeholder: by it the forest would pass as a network that removes
+all noise and fail as one that learned nothing, and it is neither. (The family nearest_neighbours
+does reconstruct a row, from its nearest stored ones, and is diagnosed by that.)"""
 
 
 def diagnose(reconstruct: Reconstruct, rows: Rows, *, seed: int) -> Diagnosis:
-    """Judge a network by rows of shape (n, d) that it was not trained on, all normal.
+    """Diagnose a network with normal rows of shape (n, d) that it was not trained on.
 
-    Columns that are constant in `rows` say nothing and are left out, and so are absent values
-    (NaN): nobody knows what a network should have made of them.
+    Columns that are constant in `rows` are left out, and so are missing values (NaN): their correct
+    reconstruction is unknown.
     """
     absent = np.isnan(rows)
     known = np.where(absent.all(axis=0), 0.0, rows)
@@ -73,6 +73,6 @@ def diagnose(reconstruct: Reconstruct, rows: Rows, *, seed: int) -> Diagnosis:
 
 
 def _passthrough(moved: NDArray[np.floating], noise: NDArray[np.floating]) -> float:
-    """Projection of the output's move on the noise: 1 - <r(h + e) - r(h), e> / |e|^2."""
+    """Projection of the change of the output on the noise e: <r(h + e) - r(h), e> / |e|^2."""
     energy = float((noise**2).sum())
     return float((moved * noise).sum()) / energy if energy else 0.0

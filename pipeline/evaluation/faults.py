@@ -1,7 +1,7 @@
-"""The faults that machines really have, one function each, one line in FAULTS.
+"""The faults that machines really have: one function and one entry in FAULTS each.
 
-A fault rewrites the raw values of one channel (`pipeline.data.channels`); everything derived from
-the channel follows, so that the network sees what it would see in the plant.
+A fault rewrites the raw values of one channel (`pipeline.data.channels`); all features derived from
+the channel follow, so that the network sees what it would see in the plant.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Healthy:
         values: shape (episodes, rows).
         partner: another channel of the same kind at the same time, same shape.
         scale: standard deviation of the channel.
-        furthest: the largest error there can be: pi for an angle.
+        furthest: the largest possible error: pi for an angle.
         sign: +1 or -1 for each episode, shape (episodes, 1).
     """
 
@@ -42,13 +42,13 @@ Apply = Callable[[Healthy, float], Values]
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A kind of fault and the sizes it is tried at, smallest first.
+    """A kind of fault and the sizes that are injected, smallest first.
 
     Attributes:
         apply: the faulty values, given the healthy ones and the size.
-        unit: of the sizes; empty where a fault has no size.
+        unit: unit of the sizes; empty where a fault has no size.
         sizes: grades a factor of about 1.5 apart, so that one grade is within sampling noise.
-        rows: rows that an episode lasts; None: the size itself is a number of rows.
+        rows: length of an episode in rows; None: the size itself is a number of rows.
         suits_angles: whether the fault makes sense for an angle.
         two_channels: whether the partner receives this channel's values in turn.
     """

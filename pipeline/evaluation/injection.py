@@ -1,8 +1,8 @@
-"""Would it catch a fault? Known faults, planted in held-out normal rows, graded by size.
+"""Fault injection: known faults of several sizes, injected into held-out normal rows.
 
-Works without a single label and, because seed, rows and episodes are the same for everyone,
-compares two detectors fairly. An episode counts as caught when one of its rows is flagged that
-was not flagged before the fault, so that a detector which flags everything catches nothing.
+It needs no labels and, because seed, rows and episodes are the same for every detector, compares
+two detectors fairly. An episode counts as caught when the fault flags a row that was not flagged
+before, so that a detector that flags everything catches nothing.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pipeline.evaluation.faults import FAULTS, FaultKind, Healthy
 EPISODES = 20
 """Episodes for each kind, size and channel."""
 
-_VISIBLE = 0.5  # sd; a dropout of what is zero already is no fault and cannot be caught
+_VISIBLE = 0.5  # sd; a dropout of a value that is zero already is no fault and cannot be caught
 
 
 @dataclass(frozen=True)
 class FaultOutcome:
-    """How often one fault of one size in one channel was caught."""
+    """Episodes with one fault of one size in one channel, and how many of them were caught."""
 
     kind: str
     size: float
@@ -42,18 +42,18 @@ class FaultOutcome:
 
 @dataclass(frozen=True)
 class Trial:
-    """The rows that faults are planted in, and the detector that should notice.
+    """The rows that faults are injected into, and the detector under test.
 
     Attributes:
-        scorer: the detector under test.
-        threshold: its line.
+        scorer: scorer of the detector.
+        threshold: threshold of the detector.
         rows: held-out normal rows, shape (n, d), in feature-column order.
-        line: their timeline; an episode never spans a gap or two entities.
-        columns: which features belong together.
-        window: rows in one model input.
-        seed: of the episodes' places and of the faults' signs.
-        episodes: for each kind, size and channel.
-        finish: what is done to the scorer's answers before they are held against the line.
+        timeline: of these rows; an episode never spans a gap or two entities.
+        columns: the columns, which define the channel of each feature.
+        window: number of rows in one model input.
+        seed: seed of the places of episodes and of the signs of faults.
+        episodes: number of episodes for each kind, size and channel.
+        postprocessing: applied to the scores before they are compared with the threshold.
     """
 
     scorer: Scorer
@@ -64,26 +64,26 @@ class Trial:
     window: int
     seed: int
     episodes: int = EPISODES
-    finish: ScorePostprocessing = UNCHANGED
+    postprocessing: ScorePostprocessing = UNCHANGED
 
     @property
     def lead(self) -> int:
-        """Healthy rows before an episode that its first score depends on."""
-        return self.window + self.finish.rows - 2
+        """Number of healthy rows before an episode that its first score depends on."""
+        return self.window + self.postprocessing.rows - 2
 
 
 @dataclass(frozen=True)
-class Struck:
+class FaultyEpisodes:
     """Episodes with one fault of one size in one channel.
 
     Attributes:
         kind: key of FAULTS.
         size: in the fault's unit.
-        channel: which one.
-        rows: shape (episodes, lead + length, d), the struck rows last.
-        changed: whether the fault changed anything of an episode, shape (episodes,).
+        channel: the faulty channel.
+        rows: shape (episodes, lead + length, d), the faulty rows last.
+        changed: whether the fault changed the episode visibly, shape (episodes,).
         before: flags of the healthy rows, shape (episodes, length).
-        after: flags of the struck rows, likewise.
+        after: flags of the faulty rows, same shape.
     """
 
     kind: str
@@ -96,26 +96,26 @@ class Struck:
 
 
 def inject(trial: Trial) -> tuple[FaultOutcome, ...]:
-    """Plant every fault of FAULTS at every size in every channel that it suits."""
+    """Inject every fault of FAULTS at every size into every channel that it suits."""
     return tuple(
         FaultOutcome(
-            kind=struck.kind,
-            size=struck.size,
-            unit=FAULTS[struck.kind].unit,
-            channel=struck.channel.name,
-            episodes=int(struck.changed.sum()),
-            caught=int(((struck.after & ~struck.before).any(axis=1) & struck.changed).sum()),
+            kind=each.kind,
+            size=each.size,
+            unit=FAULTS[each.kind].unit,
+            channel=each.channel.name,
+            episodes=int(each.changed.sum()),
+            caught=int(((each.after & ~each.before).any(axis=1) & each.changed).sum()),
         )
-        for struck in strike(trial)
+        for each in faulty_episodes(trial)
     )
 
 
-def strike(trial: Trial) -> Iterator[Struck]:
-    """The episodes themselves, for whoever asks more of a detector than whether it noticed."""
-    ground = {length: _healthy_episodes(trial, length) for length in _lengths()}
+def faulty_episodes(trial: Trial) -> Iterator[FaultyEpisodes]:
+    """The episodes themselves, for evaluations other than the share that was caught."""
+    healthy = {length: _healthy_episodes(trial, length) for length in _lengths()}
     for kind, fault in FAULTS.items():
         for size in fault.sizes:
-            yield from _plant(trial, ground[fault.rows or int(size)], kind, size)
+            yield from _inject_at(trial, healthy[fault.rows or int(size)], kind, size)
 
 
 def recall(trials: tuple[FaultOutcome, ...]) -> dict[str, dict[float, float]]:
@@ -137,7 +137,7 @@ def at_largest(trials: tuple[FaultOutcome, ...]) -> dict[str, float]:
 def minimum_detectable(
     trials: tuple[FaultOutcome, ...], *, share: float
 ) -> dict[str, float | None]:
-    """Smallest size of each kind from which on at least `share` is caught; None: no size is."""
+    """Smallest size of each kind from which on at least `share` is caught; None: no size."""
     smallest: dict[str, float | None] = {}
     for kind, by_size in recall(trials).items():
         smallest[kind] = None
@@ -154,7 +154,7 @@ class _Episodes:
 
     Attributes:
         rows: shape (episodes, lead + length, d).
-        place: where they are among the rows of the trial, shape (episodes, lead + length).
+        place: their indices among the rows of the trial, shape (episodes, lead + length).
         flagged: shape (episodes, length).
     """
 
@@ -171,70 +171,73 @@ def _healthy_episodes(trial: Trial, length: int) -> _Episodes:
     span = trial.lead + length
     order, run = runs(trial.timeline)
     unbroken = np.flatnonzero(run[span - 1 :] == run[: max(0, len(run) - span + 1)])
-    draw = np.random.default_rng([trial.seed, length])
-    starts = draw.choice(unbroken, min(trial.episodes, len(unbroken)), replace=False)
+    random = np.random.default_rng([trial.seed, length])
+    starts = random.choice(unbroken, min(trial.episodes, len(unbroken)), replace=False)
     place = order[starts[:, None] + np.arange(span)]
     rows = trial.rows[place]
     return _Episodes(rows, place, _flagged(trial, rows, place))
 
 
-def _plant(trial: Trial, ground: _Episodes, kind: str, size: float) -> Iterator[Struck]:
+def _inject_at(
+    trial: Trial, healthy: _Episodes, kind: str, size: float
+) -> Iterator[FaultyEpisodes]:
     fault = FAULTS[kind]
     judged = [channel for channel in channels(trial.columns) if channel.judged]
     suitable = [channel for channel in judged if fault.suits_angles or not channel.angle]
-    planted = [
-        (channel, *_faulty(trial, ground, channel, suitable, size, fault)) for channel in suitable
+    injected = [
+        (channel, *_faulty(trial, healthy, channel, suitable, size, fault)) for channel in suitable
     ]
-    planted = [(channel, rows, seen) for channel, rows, seen in planted if seen.any()]
-    if not planted:
+    injected = [(channel, rows, seen) for channel, rows, seen in injected if seen.any()]
+    if not injected:
         return
-    rows = np.concatenate([rows for _, rows, _ in planted])
-    flagged = _flagged(trial, rows, np.tile(ground.place, (len(planted), 1)))
-    for (channel, rows, seen), after in zip(planted, np.split(flagged, len(planted)), strict=True):
-        yield Struck(kind, size, channel, rows, seen, ground.flagged, after)
+    rows = np.concatenate([rows for _, rows, _ in injected])
+    flagged = _flagged(trial, rows, np.tile(healthy.place, (len(injected), 1)))
+    by_channel = np.split(flagged, len(injected))
+    for (channel, rows, seen), after in zip(injected, by_channel, strict=True):
+        yield FaultyEpisodes(kind, size, channel, rows, seen, healthy.flagged, after)
 
 
 def _faulty(
     trial: Trial,
-    ground: _Episodes,
+    healthy: _Episodes,
     channel: Channel,
     others: list[Channel],
     size: float,
     fault: FaultKind,
 ) -> tuple[Rows, NDArray[np.bool_]]:
-    """The episodes with the fault in `channel`, and in which of them it changed anything."""
-    rows = ground.rows.copy()
-    length = ground.flagged.shape[1]
-    struck = rows[:, rows.shape[1] - length :]
+    """The episodes with the fault in `channel`, and a mask of those that it changed visibly."""
+    rows = healthy.rows.copy()
+    length = healthy.flagged.shape[1]
+    faulty = rows[:, rows.shape[1] - length :]
     scale = spread(channel, trial.rows)
     partner = _partner(channel, others)
-    before, other = read(channel, struck), read(partner, struck)
+    before, other = read(channel, faulty), read(partner, faulty)
     sign = np.random.default_rng([trial.seed, channel.columns[0]]).choice(
         [-1.0, 1.0], (len(rows), 1)
     )
     after = fault.apply(
         Healthy(before, other, scale, np.pi if channel.angle else np.inf, sign), size
     )
-    # A value that is absent stays so, and none is lost: a gap is no fault of this kind.
+    # A missing value stays missing, and none is lost: a gap is no fault of this kind.
     absent = np.isnan(before) | np.isnan(after)
     after = np.where(absent, before, after)
-    write(channel, struck, after)
+    write(channel, faulty, after)
     if fault.two_channels:
-        write(partner, struck, np.where(absent, other, before))
+        write(partner, faulty, np.where(absent, other, before))
     moved = np.nan_to_num(displacement(channel, before, after)).max(axis=1, initial=0.0)
     return rows, (moved >= _VISIBLE * scale) & (scale > 0)
 
 
 def _partner(channel: Channel, others: list[Channel]) -> Channel:
-    """The next channel of the same kind: angles cross wires with angles."""
+    """The next channel of the same kind: an angle is swapped with an angle."""
     same = [other for other in others if other.angle == channel.angle]
     return same[(same.index(channel) + 1) % len(same)]
 
 
 def _flagged(trial: Trial, episodes: Rows, place: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Flags of the struck rows, shape (n, length), each scored with the rows that lead up to it.
+    """Flags of the faulty rows, shape (n, length), each scored with the rows before it.
 
-    An episode is a run of its own, at the time and place of the healthy rows it was made of.
+    An episode is a run of its own, with the times and the entity of the healthy rows it came from.
     """
     if not len(episodes):
         return np.zeros((0, episodes.shape[1] - trial.lead), dtype=bool)
@@ -247,7 +250,7 @@ def _flagged(trial: Trial, episodes: Rows, place: NDArray[np.intp]) -> NDArray[n
         scored.error,
         episodes[:, first:].reshape(count * length, -1),
         subset(trial.timeline, place[:, first:].ravel()),
-        trial.finish,
+        trial.postprocessing,
         runs=Runs(np.arange(count * length), np.repeat(np.arange(count), length)),
     )
-    return (done.score > trial.threshold).reshape(count, length)[:, trial.finish.rows - 1 :]
+    return (done.score > trial.threshold).reshape(count, length)[:, trial.postprocessing.rows - 1 :]

@@ -1,4 +1,4 @@
-"""How good is a detector on rows it has never seen, with labels and without."""
+"""Quality of a detector on rows it has never seen, with labels and without."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ALERT_JOIN_ROWS = 4
 
 @dataclass(frozen=True)
 class EvaluatedRows:
-    """n scored rows with what is known about them; a row may be neither normal nor incident.
+    """n scored rows and their labels; a row may be neither normal nor incident.
 
     Attributes:
-        line: when and where each row was measured.
+        timeline: time and entity of each row.
         score: shape (n,).
         normal: rows that should not be flagged.
-        incident: rows during a known incident; None when the detector knows of none.
+        incident: rows during a known incident; None when no incidents are known.
     """
 
     timeline: Timeline
@@ -39,14 +39,14 @@ class EvaluatedRows:
 
 @dataclass(frozen=True)
 class IncidentSeen:
-    """A known incident and how it was seen; one flagged row is a hit.
+    """A known incident and its flagged rows; one flagged row is a hit.
 
     Attributes:
-        entity: where; empty when there is one machine.
+        entity: the machine; empty when there is only one.
         start: first row, ISO 8601.
         end: last row.
-        rows: rows that were scored.
-        flagged: of those, the ones above the threshold.
+        rows: number of rows that were scored.
+        flagged: number of those above the threshold.
         peak: highest score, in units of the threshold.
     """
 
@@ -59,20 +59,20 @@ class IncidentSeen:
 
     @property
     def name(self) -> str:
-        """Tells it apart from every other incident of the detector."""
+        """A name that is unique among the incidents of the detector."""
         return f"{self.entity} {self.start}".strip()
 
 
 @dataclass(frozen=True)
 class Detection:
-    """What the scores say about known incidents. Rows that are neither kind are left out.
+    """Detection of known incidents. Rows that are neither normal nor incident are left out.
 
     Attributes:
         roc_auc: probability that an incident row scores above a normal one; None without both.
         average_precision: area under the precision-recall curve; None without both.
         precision: share of flagged rows that were incidents; None when nothing was flagged.
         recall: share of incident rows that were flagged.
-        incidents: each incident of the rows, in order of entity and time.
+        incidents: the incidents, in order of entity and time.
     """
 
     roc_auc: float | None
@@ -83,7 +83,7 @@ class Detection:
 
     @property
     def hit(self) -> int:
-        """Incidents of which at least one row was flagged."""
+        """Number of incidents with at least one flagged row."""
         return sum(seen.flagged > 0 for seen in self.incidents)
 
 
@@ -92,15 +92,15 @@ class Evaluation:
     """One detector on one block of rows.
 
     Attributes:
-        rows: rows scored.
-        days: UTC days they lie on.
+        rows: number of rows scored.
+        days: number of their UTC days.
         start: first timestamp, ISO 8601.
         end: last timestamp.
-        threshold: the line that was used.
-        flags_per_day: rows above the line.
-        alerts_per_day: flags joined into alerts, which is what reaches a person.
+        threshold: the threshold that was used.
+        flags_per_day: rows above the threshold.
+        alerts_per_day: flags joined into alerts, the number that a person receives.
         rate: the realised false-positive rate; None when no row is known to be normal.
-        detection: None where no incident is known.
+        detection: None when no incident is known.
     """
 
     rows: int
@@ -119,7 +119,7 @@ def evaluated_rows(
 ) -> EvaluatedRows:
     """Join scores with the evaluation columns of `frame`, row by row (windows: their last row).
 
-    What people labelled as incidents counts beside the incidents that the source knows of.
+    Incidents that people labelled count in addition to those of the source.
     """
     labelled = labelled_incident(frame)
     incident = labelled if labelled.any() else None
@@ -130,7 +130,7 @@ def evaluated_rows(
 
 
 def evaluate(rows: EvaluatedRows, threshold: ThresholdEstimate) -> Evaluation:
-    """Measure a detector on `rows`, which must have trained nothing and drawn no threshold."""
+    """Measure a detector on `rows`, which its training and its threshold must not have used."""
     flagged = rows.score > threshold.value
     days = max(1, rows.timeline.days)
     time = pd.DatetimeIndex(rows.timeline.time_ns, tz="UTC")
@@ -148,17 +148,17 @@ def evaluate(rows: EvaluatedRows, threshold: ThresholdEstimate) -> Evaluation:
 
 
 def incidents_caught(incidents: Iterable[IncidentSeen]) -> tuple[str, ...]:
-    """Names of the incidents with a flagged row: what the gate's incident museum compares."""
+    """Names of the incidents with a flagged row, for the gate's check of confirmed incidents."""
     return tuple(incident.name for incident in incidents if incident.flagged)
 
 
 def alerts(flagged: Mask, timeline: Timeline) -> int:
-    """Flags joined into alerts: what a person would be told."""
+    """Number of alerts that the flags are joined into."""
     return sum(1 for _ in episodes(flagged, timeline, join_rows=ALERT_JOIN_ROWS))
 
 
 def detection(rows: EvaluatedRows, threshold: float) -> Detection | None:
-    """How the known incidents were seen at `threshold`; None when the rows hold none."""
+    """Detection of the known incidents at `threshold`; None when the rows contain none."""
     if rows.incident is None or not rows.incident.any():
         return None
     known = rows.normal | rows.incident

@@ -1,18 +1,18 @@
-"""Does the threshold keep its promise? The realised false-positive rate, judged with its errors.
+"""The realised false-positive rate of a threshold, compared with alpha and its uncertainty.
 
 Three intervals are recorded, because they answer three questions:
 
-- `interval`: how well do the test rows know their own rate? (Clopper-Pearson, effective rows)
+- `interval`: which true rates do the test rows allow? (Clopper-Pearson, effective rows)
 - `expected`: which true rates may a threshold from that many calibration rows have?
   (Beta, the law of a conformal threshold's coverage: Vovk 2012; Angelopoulos & Bates 2023)
-- `band`: which observed rates agree with the promise? **This one gives the verdict.** It joins
+- `band`: which observed rates agree with alpha? **This one gives the verdict.** It combines
   both errors: a count of m effective test rows whose true rate follows `expected` is
   beta-binomial, and the band holds its central 95 %.
 
 All three count effective rows (`pipeline.data.timeline`): neighbours in time, and entities under
-the same weather, rise together, and the observed rate scatters more than that of as many
-independent rows. Measured on 32 splits of four wind turbines by day: of the observed rates 5 lay
-in the band of independent rows, 23 where time was counted, 31 where time and entities were.
+the same weather, rise together, so the observed rate scatters more than that of as many independent
+rows. Measured on 32 splits of four wind turbines by day: 5 of the observed rates lay in the band of
+independent rows, 23 where time was accounted for, 31 where time and entities were.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _TAILS = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class RealisedRate:
-    """How often normal rows crossed the threshold.
+    """The realised false-positive rate: the share of normal rows above the threshold.
 
     Attributes:
-        rows: normal rows.
-        rows_effective: what they are worth as independent rows.
+        rows: number of normal rows.
+        rows_effective: number of effective rows.
         flagged: normal rows above the threshold.
         rate: flagged / rows; the false-positive rate.
         interval: 95 % interval of the true rate from these rows alone.
         expected: 95 % interval of the true rate from the calibration alone.
-        band: where 95 % of observed rates fall when the promise holds; decides `verdict`.
-        verdict: where `rate` lies.
+        band: range of 95 % of observed rates if the threshold keeps alpha; decides `verdict`.
+        verdict: position of `rate` relative to `band`.
     """
 
     rows: int
@@ -65,15 +65,15 @@ def realised_rate(
         return None
     of_normal = score[normal]
     flagged = int((of_normal > threshold.value).sum())
-    worth = effective_rows(log_score(of_normal), subset(timeline, normal))
+    effective = effective_rows(log_score(of_normal), subset(timeline, normal))
     rate = flagged / rows
-    band = agreeing_rates(threshold, worth)
+    band = agreeing_rates(threshold, effective)
     return RealisedRate(
         rows=rows,
-        rows_effective=worth,
+        rows_effective=effective,
         flagged=flagged,
         rate=rate,
-        interval=rate_interval(rate, worth),
+        interval=rate_interval(rate, effective),
         expected=threshold.rate_interval,
         band=band,
         verdict="inside" if band[0] <= rate <= band[1] else "above" if rate > band[1] else "below",
@@ -81,14 +81,14 @@ def realised_rate(
 
 
 def log_score(score: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores are skewed; their logarithm is what correlation and KS are measured on."""
+    """Logarithm of the scores, which are skewed; correlation and KS are measured on it."""
     tiny = np.finfo(np.float32).tiny
     logarithm: NDArray[np.float64] = np.log(np.maximum(score.astype(np.float64), tiny))
     return logarithm
 
 
 def agreeing_rates(threshold: ThresholdEstimate, test_rows: float) -> Interval:
-    """Observed rates on `test_rows` effective rows that agree with the promise (95 %).
+    """Observed rates on `test_rows` effective rows that agree with alpha (95 %).
 
     Half a count is added at each end: effective counts are not whole, and the band should hold
     every rate that rounds to a count inside it.
@@ -110,8 +110,8 @@ def rate_interval(rate: float, rows: float) -> Interval:
 def _beta(threshold: ThresholdEstimate) -> tuple[float, float]:
     """Parameters of the true rate's law: the mean of rank k of n, the spread of n effective rows.
 
-    With n independent rows this is Beta(n + 1 - k, k) exactly. A threshold drawn otherwise (too
-    few rows for the rank) is held to alpha itself.
+    With n independent rows this is Beta(n + 1 - k, k) exactly. A threshold of another method (too
+    few rows for the rank) is compared with alpha itself.
     """
     rank = conformal_rank(threshold.n, threshold.alpha)
     mean = (threshold.n + 1 - rank) / (threshold.n + 1) or threshold.alpha

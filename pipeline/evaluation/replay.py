@@ -1,4 +1,4 @@
-"""What would have been different last month? Candidate and champion over the same rows."""
+"""Replay: candidate and champion compared on the same rows of the last month."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pipeline.evaluation.metrics import alerts
 
 @dataclass(frozen=True)
 class Replayed:
-    """One detector's answer to the replayed rows: scores of shape (n,) and its threshold."""
+    """The scores of one detector for the replayed rows, shape (n,), and its threshold."""
 
     score: NDArray[np.float32]
     threshold: float
 
     @property
     def excess(self) -> NDArray[np.float64]:
-        """Score in units of the threshold: 1.0 is the line, whatever the score's own unit."""
+        """Score in units of the threshold, whatever the score's own unit: 1.0 is the threshold."""
         return self.score.astype(np.float64) / self.threshold
 
 
 @dataclass(frozen=True)
 class ChangedRow:
-    """A row on which the two disagree; scores in units of each one's threshold."""
+    """A row that only one of the two flags; scores in units of each one's threshold."""
 
     time: str
     entity: str
@@ -38,12 +38,12 @@ class ChangedRow:
 
 @dataclass(frozen=True)
 class Replay:
-    """What a reviewer wants to know before the candidate goes live.
+    """Differences between candidate and champion, for the reviewer.
 
     Attributes:
-        days: UTC days replayed.
-        alerts_per_day: what the candidate would have raised.
-        champion_alerts_per_day: what the champion raises on the same rows.
+        days: number of UTC days replayed.
+        alerts_per_day: alerts that the candidate would have raised.
+        champion_alerts_per_day: alerts of the champion on the same rows.
         gained: rows that only the candidate flags.
         lost: rows that only the champion flags.
         rank_agreement: Spearman correlation of the two scores; None when one is constant.
@@ -62,7 +62,7 @@ class Replay:
 def replay(
     timeline: Timeline, candidate: Replayed, champion: Replayed, *, most: int = 10
 ) -> Replay:
-    """Compare two detectors on the rows of `line`; at most `most` changed rows are listed."""
+    """Compare two detectors on the rows of `timeline`; at most `most` changed rows are listed."""
     new, old = candidate.excess, champion.excess
     gained, lost = (new > 1) & (old <= 1), (old > 1) & (new <= 1)
     days = max(1, timeline.days)

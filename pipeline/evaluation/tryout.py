@@ -1,4 +1,4 @@
-"""A bundle tried out on rows it has never seen: everything the gate and the card want measured."""
+"""Tryout of a bundle on rows it has never seen: all measurements for the gate and the card."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _LATENCY_TRIES = 3
 
 @dataclass(frozen=True)
 class Tryout:
-    """What a bundle did on a block of rows.
+    """The results of a bundle on a block of rows.
 
     Attributes:
         evaluation: rates and, where incidents are known, detection.
         diagnosis: health of the network.
-        faults: how often injected faults were caught.
-        latency_ms: to score 1,000 rows, best of three.
+        faults: outcomes of the injected faults.
+        latency_ms: time to score 1,000 rows, best of three.
         bundle_mb: size of its files, in megabytes.
-        museum: confirmed incidents of other days than those of the block, and how they were seen.
+        museum: detection of confirmed incidents on days outside the block.
     """
 
     evaluation: Evaluation
@@ -52,13 +52,13 @@ class Tryout:
 
     @property
     def incidents(self) -> tuple[IncidentSeen, ...]:
-        """Every known incident that the bundle was asked about: the block's, then the museum's."""
+        """All known incidents: those of the block, then the other confirmed ones."""
         found = self.evaluation.detection
         return (*(found.incidents if found else ()), *self.museum)
 
 
 def judge(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> EvaluatedRows:
-    """The rows of `frame` that a full window ends at, with their scores and what is known."""
+    """The rows of `frame` that a full window ends at, with their scores and labels."""
     scored = score_rows(bundle, frame)
     kept = frame[scored.complete].reset_index(drop=True)
     return evaluated_rows(kept, scored.score[scored.complete], columns)
@@ -69,12 +69,12 @@ def try_out(
     frame: pd.DataFrame,
     columns: Columns,
     rows: EvaluatedRows,
-    museum: pd.DataFrame,
+    confirmed_incidents: pd.DataFrame,
 ) -> Tryout:
-    """Measure `bundle` on the test rows in `frame`; `rows` is what `judge` made of them.
+    """Measure `bundle` on the test rows in `frame`; `rows` is the result of `judge` for them.
 
-    The seed of the bundle's fit is used. `museum` holds other days with confirmed incidents; it
-    may be empty.
+    The seed of the bundle's fit is used. `confirmed_incidents` holds rows of other days that have
+    confirmed incidents; it may be empty.
     """
     timeline = timeline_from(frame, columns)
     values = feature_values(frame, bundle.schema)
@@ -96,19 +96,21 @@ def try_out(
                 columns=columns,
                 window=bundle.schema.window,
                 seed=seed,
-                finish=bundle.finish,
+                postprocessing=bundle.postprocessing,
             )
         ),
         latency_ms=_latency_ms(bundle, frame),
         bundle_mb=sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6,
-        museum=_visit(bundle, museum, columns),
+        museum=_confirmed_seen(bundle, confirmed_incidents, columns),
     )
 
 
-def _visit(bundle: Bundle, museum: pd.DataFrame, columns: Columns) -> tuple[IncidentSeen, ...]:
-    if museum.empty:
+def _confirmed_seen(
+    bundle: Bundle, frame: pd.DataFrame, columns: Columns
+) -> tuple[IncidentSeen, ...]:
+    if frame.empty:
         return ()
-    found = detection(judge(bundle, museum, columns), bundle.threshold)
+    found = detection(judge(bundle, frame, columns), bundle.threshold)
     return found.incidents if found else ()
 
 

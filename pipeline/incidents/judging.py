@@ -91,7 +91,7 @@ def judge(
         # Earlier rows only served to recognise shifts; each row is judged by itself.
         frame, values = frame.iloc[-own:], values[-own:]
         shifts = rows_of(shifts, slice(-own, None))
-    timeline = timeline_of(frame, bundle.schema) if bundle.needs_line else None
+    timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
     muted = left_out(shifts, values.shape[1])
     scored = score_values(bundle, values, timeline, muted)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
@@ -151,12 +151,12 @@ def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> 
     uncounted = np.asarray(away[kept].reshape(len(kept), -1, values.shape[1]).any(axis=1))
     alone = np.zeros((len(row), len(shifts.channels)))
     alone[kept] = contributions(bundle, cut.rows[kept], shifts.columns, uncounted)
-    done = postprocess_parts(alone, values[cut.end], timeline, bundle.finish)
+    done = postprocess_parts(alone, values[cut.end], timeline, bundle.postprocessing)
     found[row[asked]] = done[asked]
     return found
 
 
 def _needed(asked: Mask, timeline: Timeline | None, bundle: Bundle) -> Mask:
-    if bundle.finish.rows == 1:
+    if bundle.postprocessing.rows == 1:
         return asked
-    return leading_up(asked, runs_of(timeline), bundle.finish.rows)
+    return leading_up(asked, runs_of(timeline), bundle.postprocessing.rows)

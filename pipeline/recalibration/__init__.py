@@ -1,4 +1,4 @@
-"""A line drawn anew each month on rows that the old line judged, without fooling oneself."""
+"""Monthly recalibration of the threshold, on rows that the old threshold flagged or not."""
 
 from pipeline.recalibration.recalibrating import recalibrate
 from pipeline.recalibration.records import (

@@ -1,15 +1,15 @@
-"""Which episodes of flags a person is asked to label, and with which probability. Pure.
+"""Random sampling of the episodes that a person is asked to label (audits). Pure functions.
 
-People label what looks bad. Those labels say nothing about the flags that nobody looked at, and a
-threshold drawn from them is biased towards whatever catches the eye: the long, the steep and the
-known. A random sample has no such preference. Every episode of flags has the same chance to be
-drawn, short ones first of all because nobody would look at them by himself, and labelled ones too,
-because leaving them out would make the sample depend on who labelled what. An episode drawn
-with probability p then stands for 1/p episodes (Horvitz and Thompson, 1952).
+People label what looks bad. Those labels say nothing about flags that nobody looked at, and a
+threshold estimated from them is biased towards conspicuous episodes: the long, the steep and the
+known. A random sample has no such bias. Every episode of flags has the same probability of being
+sampled: the short ones above all, because nobody would look at them otherwise, and labelled ones
+too, because leaving them out would make the sample depend on who labelled what. An episode sampled
+with probability p then counts as 1/p episodes (Horvitz and Thompson, 1952).
 
-The lot is a hash and not a generator: it depends on the detector, the month and the episode, and on
-nothing else. A rerun, a backfill in any order and a rolling window that meets an episode twice all
-draw the same.
+The random number is a hash, not the output of a generator: it depends on the detector, the month
+and the episode only. A rerun, a backfill in any order and a rolling window that contains an episode
+twice all give the same sample.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import Protocol
 
 from pipeline.data.audit import Audit
 
-_BITS = 53  # as many as a float holds: all lots are below 1
+_BITS = 53  # as many as a float holds, so that every number is below 1
 
 
 class Flagged(Protocol):
-    """An episode of flagged rows: what an incident is, and what is too short to be one."""
+    """An episode of flagged rows: an incident, or one that is too short to be an incident."""
 
     @property
     def id(self) -> str:
-        """Tells it apart."""
+        """Its unique name."""
 
     @property
     def entity(self) -> str:
-        """Which machine; empty where there is one."""
+        """The machine; empty where there is only one."""
 
     @property
     def start(self) -> datetime:
@@ -47,20 +47,20 @@ class Flagged(Protocol):
 def sample_audits(
     detector: str, episodes: Iterable[Flagged], share: float, *, now: datetime
 ) -> tuple[Audit, ...]:
-    """The episodes that are drawn, each with probability `share` and apart from all others.
+    """The sampled episodes, each with probability `share`, independently of all others.
 
-    An episode belongs to the month in which it starts. With a larger share the episodes drawn with
-    a smaller one are among those that are drawn.
+    An episode belongs to the month in which it starts. The sample of a larger share contains that
+    of a smaller one.
     """
     return tuple(
         Audit(each.id, each.entity, each.start, each.end, share, now)
         for each in episodes
-        if lot(detector, each) < share
+        if uniform_number(detector, each) < share
     )
 
 
-def lot(detector: str, episode: Flagged) -> float:
-    """A number in [0, 1), uniform over episodes, that every run computes alike."""
+def uniform_number(detector: str, episode: Flagged) -> float:
+    """A number in [0, 1), uniform over episodes, the same in every run."""
     name = f"{detector}|{episode.start:%Y-%m}|{episode.id}"
     digest = hashlib.sha256(name.encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> (64 - _BITS)) / (1 << _BITS)

@@ -1,6 +1,6 @@
-"""What a new line may do unasked.
+"""Bounds on the changes that a new threshold may make without asking.
 
-A bound changes nothing that is live: it stops, and a person answers.
+A crossed bound changes nothing that is live: it stops the promotion until a person decides.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pipeline.recalibration.levels import Levels
 from pipeline.recalibration.records import Anchor, Stop
 
 _MONTH_DAYS = 30
-_CREEP_DAYS = 45  # since the anchor: one month alone cannot tell 10 % growth from 19 %
+_CREEP_DAYS = 45  # since the anchor: one month alone cannot separate 10 % growth from 19 %
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Relative moves of the line and of the level; see Recalibrated."""
+    """Relative moves of the threshold and of the level; see Recalibrated."""
 
     step: float
     total: float
@@ -30,7 +30,7 @@ class Moves:
 def moves(
     new: ThresholdEstimate, current: ThresholdEstimate, anchor: Anchor, levels: Levels, day: date
 ) -> Moves:
-    """How far the line and the level have gone."""
+    """The moves of the threshold and of the level."""
     elapsed = max((day - anchor.day).days, 1) / _MONTH_DAYS
     return Moves(
         step=new.value / current.value - 1,
@@ -50,9 +50,9 @@ def stops(
     """The bounds that were crossed.
 
     A step counts when it is large and more than chance: outside the interval of the difference
-    of two lines that are both uncertain. Down and up alike, as factors: the limit of 20 % is
-    1.2 up and 1 / 1.2 down. The total counts in any case, and growth of the level, which is
-    known much better than the line, as soon as the anchor lies two months back.
+    of two thresholds that are both uncertain. Down and up alike, as factors: the limit of 20 % is
+    1.2 up and 1 / 1.2 down. The total counts in any case. Growth of the level, which has a much
+    smaller error than the threshold, counts as soon as the anchor is two months old.
     """
     found = []
     if _beyond(moved.step, config.maximum_step) and _more_than_chance(new, current):
@@ -61,9 +61,9 @@ def stops(
                 "step",
                 moved.step,
                 config.maximum_step,
-                f"The line moved {moved.step:+.0%} in one step, from {current.value:.4g} to "
+                f"The threshold moved {moved.step:+.0%} in one step, from {current.value:.4g} to "
                 f"{new.value:.4g}, more than chance explains; {config.maximum_step:.0%} is the "
-                "limit. Look at the held episodes and at the drift verdict before accepting.",
+                "limit. Look at the held episodes and at the drift verdict before you accept it.",
             )
         )
     if _beyond(moved.total, config.maximum_total):
@@ -72,7 +72,7 @@ def stops(
                 "total",
                 moved.total,
                 config.maximum_total,
-                f"The line lies {moved.total:+.0%} from the one of {anchor.day}; "
+                f"The threshold lies {moved.total:+.0%} from the one of {anchor.day}; "
                 f"{config.maximum_total:.0%} is the limit. Accept it, and moves count from it, or "
                 "train on newer data.",
             )
@@ -84,22 +84,22 @@ def stops(
                 moved.growth,
                 config.maximum_growth,
                 f"Ordinary scores have grown {moved.growth:+.0%} a month since {anchor.day}; "
-                f"{config.maximum_growth:.0%} is the limit. A line that follows would hide a slow "
-                "fault: find the cause first.",
+                f"{config.maximum_growth:.0%} is the limit. A threshold that follows would hide a "
+                "slow fault: find the cause first.",
             )
         )
     return tuple(found)
 
 
 def stale(anchor: Anchor, day: date, config: Recalibration) -> str:
-    """A sentence when the live line has not moved for too long; empty if it has."""
+    """A sentence when the live threshold has not moved for too long; empty if it has."""
     still = (day - anchor.moved).days
     if still <= config.stale_after_days:
         return ""
     return (
-        f"The live line has not moved for {still} days, since {anchor.moved}; after "
-        f"{config.stale_after_days} it counts as stale. See whether recalibrations run, and "
-        "answer those that stopped and asked."
+        f"The live threshold has not moved for {still} days, since {anchor.moved}; after "
+        f"{config.stale_after_days} it counts as stale. Check that recalibrations run, and "
+        "decide on those that stopped at a bound."
     )
 
 
@@ -108,15 +108,15 @@ def _beyond(move: float, limit: float) -> bool:
 
 
 def _more_than_chance(new: ThresholdEstimate, current: ThresholdEstimate) -> bool:
-    """Whether 0 lies outside the 95 % interval of the difference of the logarithms."""
+    """True if 0 lies outside the 95 % interval of the difference of the logarithms."""
     towards_new = 0 if new.value > current.value else 1
     reach = [_reach(new, towards_new), _reach(current, 1 - towards_new)]
     return abs(math.log(new.value / current.value)) > math.hypot(*reach)
 
 
-def _reach(drawn: ThresholdEstimate, end: int) -> float:
-    """From the line to an end of its interval, as a logarithm; infinite where unbounded."""
-    limit = drawn.interval[end]
-    if limit is None or limit <= 0 or drawn.value <= 0:
+def _reach(threshold: ThresholdEstimate, end: int) -> float:
+    """Log distance of a threshold to an end of its interval; infinite where unbounded."""
+    limit = threshold.interval[end]
+    if limit is None or limit <= 0 or threshold.value <= 0:
         return math.inf
-    return abs(math.log(drawn.value / limit))
+    return abs(math.log(threshold.value / limit))

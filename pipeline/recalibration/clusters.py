@@ -1,8 +1,8 @@
-"""How long normal rows stay above the line, and which rows stay there longer.
+"""Length of the clusters of normal rows above the threshold, and the clusters that are longer.
 
-Normal rows cross the line too, one in a hundred, and where neighbours are alike they do so
-several at a time. What no label can tell apart at low cost, length can: a cluster longer than
-almost any that normal rows make is a sustained episode, and no evidence about normal rows.
+Normal rows exceed the threshold too, one in a hundred, and where neighbours are alike several do at
+a time. Length separates them from anomalies without labels: a cluster longer than almost any of
+normal rows is a sustained episode, and no evidence about normal rows.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 
 from pipeline.data.timeline import Indices, Mask, Timeline, runs, subset
 
-_MORE = 5  # times alpha: the rate at which a small reference has clusters enough
-_TAIL = 0.03  # of exponential spans at that rate are longer: 1 % or less at the line itself
+_MORE = 5  # times alpha: the rate at which a small reference has enough clusters
+_TAIL = 0.03  # of exponential spans at that rate are longer: 1 % or less at the threshold itself
 
 
 def longest_normal(
     score: NDArray[np.floating], timeline: Timeline, *, alpha: float, join_rows: int
 ) -> int:
-    """Rows that 99 % of the clusters of normal rows above the line span at most.
+    """Number of rows that 99 % of the clusters of normal rows above the threshold span at most.
 
-    `score` are normal scores, their own (1 - alpha) quantile the line. A reference of 5,000 rows
-    has so few clusters there (19 where rho = 0.9) that their 99th percentile cannot be read off:
-    it came out a third too short, and one false alarm in five with it. It is reckoned from the mean
-    span at five times the rate, as if spans were exponential. There they are longer, and the
-    law is shorter than the truth; for AR(1) scores the two about cancel (rho 0.5, 0.8, 0.9: 5, 9,
-    15 rows, where 6, 10, 17 are true; rho 0.97: 28 for 43), with a third of the scatter.
+    `score` are normal scores; the threshold is their (1 - alpha) quantile. A reference of 5,000
+    rows has so few clusters above it (19 where rho = 0.9) that their 99th percentile is unreliable:
+    it was a third too short, and raised one false alarm in five. So it is computed from the mean
+    span at five times the rate, as if spans were exponential. Spans are longer there, and the
+    exponential tail is too short; for AR(1) scores the two errors about cancel (rho 0.5, 0.8, 0.9:
+    5, 9, 15 rows, where 6, 10, 17 are true; rho 0.97: 28 for 43), with a third of the scatter.
     """
     level = np.quantile(score, 1 - min(_MORE * alpha, 0.5))
     _, _, spans = _clusters(score > level, timeline, join_rows)
@@ -36,7 +36,7 @@ def longest_normal(
 
 
 def sustained(above: Mask, timeline: Timeline, *, longest: int, join_rows: int) -> Mask:
-    """Rows above the line that belong to a cluster spanning more than `longest` rows."""
+    """Mask of rows above the threshold in clusters that span more than `longest` rows."""
     held = np.zeros(len(above), dtype=bool)
     rows, starts, spans = _clusters(above, timeline, join_rows)
     size = np.diff(starts, append=len(rows))
@@ -53,7 +53,7 @@ def cluster_numbers(marked: Mask, timeline: Timeline, *, join_rows: int) -> Indi
 
 
 def _clusters(above: Mask, timeline: Timeline, join_rows: int) -> tuple[Indices, Indices, Indices]:
-    """Rows above the line in order, where each cluster of them starts, and its span in rows."""
+    """Ordered rows above the threshold, the start of each cluster of them, and its span in rows."""
     rows = np.flatnonzero(above)
     if not len(rows):
         return rows, rows, rows

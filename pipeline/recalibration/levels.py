@@ -1,10 +1,10 @@
 """The level of each month of the window, so that months can be pooled while scores grow.
 
-One month of correlated scores knows its 99th percentile badly (20,000 rows with rho = 0.9: the
-rate is off by a sixth), but its median well. So the *shape* of the distribution is taken from the
-whole window and the *level* from the newest month: each row is multiplied by what lies between
-the level of its month and that of the newest. The one assumption: when scores grow, they grow by
-one factor, body and tail alike. Where they do not, `recalibration.align_levels: false`.
+The 99th percentile of one month of correlated scores is imprecise (20,000 rows with rho = 0.9: the
+rate is off by a sixth), its median is not. So the *shape* of the distribution comes from the whole
+window and the *level* from the newest month: each row is multiplied by the ratio of the newest
+level to that of its month. The one assumption: when scores grow, they grow by one factor, body and
+tail alike. Where they do not, set `recalibration.align_levels: false`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.data.timeline import Indices, Mask, Timeline, effective_rows, subs
 
 _DAY_NS = 86_400_000_000_000
 _MONTH_DAYS = 30
-_FEWEST_ROWS = 100  # of a month with a level of its own
+_FEWEST_ROWS = 100  # in a month with a level of its own
 _MEDIAN_COST = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean
 _LEAST = float(np.finfo(np.float32).tiny)
 
@@ -29,18 +29,18 @@ class Levels:
     """Levels of the months of a window.
 
     Attributes:
-        factor: what brings each row to the level of the newest month, shape (n,).
-        newest: that level: a median score.
-        worth: independent rows that a row is worth, at most 1: neighbours are alike.
+        factor: the factor that brings each row to the level of the newest month, shape (n,).
+        newest: the level of the newest month, a median score.
+        effective_share: effective rows per row, at most 1, as neighbours are alike.
     """
 
     factor: NDArray[np.float64]
     newest: float
-    worth: float
+    effective_share: float
 
 
 def months(timeline: Timeline) -> Indices:
-    """Number of the 30 days that each row lies in, 0 the newest; a short rest joins the oldest."""
+    """Number of the 30-day month of each row, 0 the newest; a short rest joins the oldest."""
     day = timeline.time_ns // _DAY_NS
     ago = day.max() - day
     whole = int(ago.max() + 1 + _MONTH_DAYS // 2) // _MONTH_DAYS
@@ -52,7 +52,7 @@ def levels(score: NDArray[np.float64], timeline: Timeline, counted: Mask, *, ali
     """Levels of the months by the rows that are `counted`.
 
     The medians of the months are noisy, and an error of 3 % of the level is one of 10 % of the
-    rate. They are therefore drawn towards a straight line in time (exponential growth) as far as
+    rate. They are therefore shrunk towards a straight line in time (exponential growth) as far as
     their scatter about it is no more than their standard errors explain: parametric empirical
     Bayes (Efron & Morris, JASA 1973; Morris, JASA 1983).
     """
@@ -63,18 +63,24 @@ def levels(score: NDArray[np.float64], timeline: Timeline, counted: Mask, *, ali
         return Levels(np.ones(len(score)), math.nan, 1.0)
     month, medians = _medians(logs[rows], back[rows])
     centred = logs[rows] - _of_month(month, medians, back)[back[rows]]
-    worth = effective_rows(centred if align else logs[rows], subset(timeline, rows)) / len(rows)
+    effective_share = effective_rows(
+        centred if align else logs[rows], subset(timeline, rows)
+    ) / len(rows)
     if not align or len(month) == 1:
-        return Levels(np.ones(len(score)), float(np.exp(medians[0])), worth)
+        return Levels(np.ones(len(score)), float(np.exp(medians[0])), effective_share)
     size = np.bincount(back[rows])[month]
-    errors = _MEDIAN_COST * max(float(centred.std()), _LEAST) / np.sqrt(np.maximum(size * worth, 1))
+    errors = (
+        _MEDIAN_COST
+        * max(float(centred.std()), _LEAST)
+        / np.sqrt(np.maximum(size * effective_share, 1))
+    )
     fitted = _shrunk(month.astype(np.float64), medians, errors)
     factor = np.exp(fitted[0] - _of_month(month, fitted, back)[back])
-    return Levels(factor, float(np.exp(fitted[0])), worth)
+    return Levels(factor, float(np.exp(fitted[0])), effective_share)
 
 
 def _medians(logs: NDArray[np.float64], back: Indices) -> tuple[Indices, NDArray[np.float64]]:
-    """Months with rows enough for a level of their own, newest first, and their log-medians."""
+    """Months with enough rows for a level of their own, newest first, and their log-medians."""
     size = np.bincount(back)
     month = np.flatnonzero(size >= min(_FEWEST_ROWS, size.max()))
     return month, np.array([np.median(logs[back == number]) for number in month])
@@ -88,15 +94,17 @@ def _of_month(month: Indices, value: NDArray[np.float64], back: Indices) -> NDAr
 def _shrunk(
     month: NDArray[np.float64], medians: NDArray[np.float64], errors: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The medians drawn towards their line; two lie on it anyway."""
+    """The medians shrunk towards their regression line; two medians lie on it anyway."""
     design = np.column_stack([np.ones_like(month), month])
     weight = 1 / errors**2
     coefficients = np.linalg.solve(
         design.T @ (design * weight[:, None]), design.T @ (weight * medians)
     )
-    line = design @ coefficients
+    regression = design @ coefficients
     free = max(len(month) - design.shape[1], 1)
-    scatter = float((weight * (medians - line) ** 2).sum()) / free  # 1 when all of it is chance
+    scatter = (
+        float((weight * (medians - regression) ** 2).sum()) / free
+    )  # 1 when all of it is chance
     own = max(0.0, 1 - 1 / scatter) if scatter > 0 else 0.0
-    fitted: NDArray[np.float64] = line + own * (medians - line)
+    fitted: NDArray[np.float64] = regression + own * (medians - regression)
     return fitted

@@ -1,4 +1,4 @@
-"""What a recalibration looks at, and what it says: plain records, no storage and no clock."""
+"""Input and result of a recalibration: plain records, no storage and no clock."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Scores = NDArray[np.float64]
 StopName = Literal["step", "total", "creep"]
 
 STATUSES = ("confirmed", "presumed", "suspect", "incident", "held", "excluded")
-"""What a row of the window is; `Recalibrated.status` holds places in this tuple.
+"""Status of a row of the window; `Recalibrated.status` holds indices into this tuple.
 
 confirmed: labelled normal. presumed: unlabelled and not flagged. suspect: flagged, unlabelled.
-incident: labelled so. held: part of a cluster longer than normal rows make. excluded: muted.
+incident: labelled incident. held: part of a cluster longer than those of normal rows. excluded:
+muted.
 """
 
 
@@ -28,13 +29,13 @@ class WindowRows:
     """The scored rows of the rolling window, in any order.
 
     Attributes:
-        line: when and where each row was measured.
+        timeline: time and entity of each row.
         score: shape (n,), in units of the score.
-        threshold: the line in force at each row, shape (n,).
+        threshold: the threshold in force at each row, shape (n,).
         verdict: latest label of each row, shape (n,): 0 none, 1 incident, 2 normal.
-        excluded: muted or in an open shift, shape (n,): says nothing about the usual score.
-        audit: probability with which the row's episode was drawn for audit, shape (n,); NaN where
-            it was not drawn.
+        excluded: muted or in an open shift, shape (n,): no evidence about the usual score.
+        audit: probability with which the row's episode was sampled for audit, shape (n,); NaN
+            where it was not sampled.
     """
 
     timeline: Timeline
@@ -50,13 +51,13 @@ class WindowRows:
 
 @dataclass(frozen=True)
 class Anchor:
-    """Where moves are measured from: the training, or what a reviewer accepted since.
+    """The point that moves are measured from: the training, or what a reviewer accepted since.
 
     Attributes:
-        threshold: the line drawn then.
+        threshold: the threshold at that point.
         level: median score then: of all calibration rows, `calibration.quantiles["0.5"]`.
-        day: last day of the rows it was drawn on.
-        moved: day on which the live line last changed its value; by training: `day`.
+        day: last day of the rows that it was estimated from.
+        moved: day on which the live threshold last changed its value; after training: `day`.
     """
 
     threshold: float
@@ -67,12 +68,12 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Stop:
-    """A bound that was crossed: nothing goes live before a person has answered.
+    """A bound that was crossed: nothing goes live before a person has decided.
 
     Attributes:
-        name: of the bound.
-        value: what was found, as a relative change: 0.2 is 20 % up.
-        limit: what is allowed without asking.
+        name: name of the bound.
+        value: the relative change: 0.2 is 20 % up.
+        limit: the change that is allowed without asking.
         reason: one sentence for the reviewer.
     """
 
@@ -84,24 +85,24 @@ class Stop:
 
 @dataclass(frozen=True)
 class Recalibrated:
-    """A line drawn anew, the evidence for it, and what forbids to use it unasked.
+    """A recalibrated threshold, the evidence for it, and the bounds that stop its promotion.
 
     Attributes:
-        threshold: the new line. Never live by itself: see `stops`.
-        anchor: what the moves below are measured from, as it was given.
+        threshold: the new threshold. It does not go live by itself: see `stops`.
+        anchor: the anchor that the moves below are measured from, as it was given.
         day: last day of the window.
-        days: UTC days with rows in the window.
-        status: place in STATUSES of each row, shape (n,), in the order given.
-        weight: how much each row counted, 0 to 1: the probability that it is normal. Shape (n,).
-        counts: rows by status.
-        held: sustained episodes left out of the line, for a person to look at, longest first.
-        longest_normal: rows that a cluster of normal rows spans at most, as measured.
+        days: number of UTC days with rows in the window.
+        status: index into STATUSES for each row, shape (n,), in the order given.
+        weight: weight of each row, 0 to 1: the probability that it is normal. Shape (n,).
+        counts: number of rows by status.
+        held: sustained episodes left out of the estimate, for a person to look at, longest first.
+        longest_normal: most rows that a cluster of normal rows spans, as measured.
         level: median score of the newest month in the window.
-        step: relative move from the line that is live.
+        step: relative move from the live threshold.
         total: relative move from the anchor.
         growth: relative growth of the level in 30 days, on average since the anchor.
         stops: bounds that were crossed; the gate refuses while there are any.
-        stale: sentence for a person when the live line has not moved for too long; empty if not.
+        stale: sentence for a person when the live threshold has not moved for too long; else empty.
     """
 
     threshold: ThresholdEstimate
@@ -122,11 +123,11 @@ class Recalibrated:
 
 
 def accepted_anchor(result: Recalibrated) -> Anchor:
-    """The anchor once a reviewer has accepted the new line: moves count from it."""
+    """The anchor after a reviewer accepted the new threshold: moves are measured from it."""
     return Anchor(result.threshold.value, result.level, result.day, moved=result.day)
 
 
 def unforced_anchor(result: Recalibrated) -> Anchor:
-    """The anchor once the new line went live without a stop: the same, the line has moved."""
+    """The anchor after the new threshold went live without a stop: unchanged but for `moved`."""
     old = result.anchor
     return Anchor(old.threshold, old.level, old.day, moved=result.day)

@@ -1,4 +1,4 @@
-"""A conformal line on weighted rows.
+"""A conformal threshold on weighted rows.
 
 With all weights 1 it is the order statistic of `pipeline.detector.thresholds.conformal`: the
 smallest score above which at most alpha (W + 1) - 1 of the total weight W lies.
@@ -21,14 +21,14 @@ from pipeline.errors import CalibrationError
 
 _TAILS = (0.025, 0.975)
 _UPPER = 3  # times alpha: the share of the scores that is sorted
-_ROUNDING = 1e-9  # a sum of weights that should be whole may miss it by so much
+_ROUNDING = 1e-9  # error of a sum of weights that should be a whole number
 _COMFORTABLE = 1000
-_LIKELY = 0.5  # a Hill tail knows no weights: rows more likely normal than not
+_LIKELY = 0.5  # hill takes no weights: it uses rows that are more likely normal than not
 
 Vector = NDArray[np.float64]
 
 
-def height(score: Vector, weight: Vector, allowed: float) -> float:
+def weighted_quantile(score: Vector, weight: Vector, allowed: float) -> float:
     """The smallest score with at most `allowed` weight above it; every weight is above 0."""
     upper = np.flatnonzero(score >= np.quantile(score, max(0.0, 1 - _UPPER * allowed / len(score))))
     if weight[upper].sum() <= allowed:
@@ -38,22 +38,22 @@ def height(score: Vector, weight: Vector, allowed: float) -> float:
     return float(score[descending[np.searchsorted(above, allowed + _ROUNDING, side="right") - 1]])
 
 
-def allowance(weight: Vector, alpha: float) -> float:
-    """Weight that may lie above a line for `alpha`; negative when no row is high enough."""
+def allowed_weight(weight: Vector, alpha: float) -> float:
+    """Weight that may lie above a threshold for `alpha`; negative when no row is high enough."""
     return float(alpha * (weight.sum() + 1) - 1 + _ROUNDING)
 
 
-def highest(score: Vector, weight: Vector, alpha: float) -> float:
-    """The line alone, of rows that may weigh nothing; infinite when too few weigh anything."""
+def threshold_value(score: Vector, weight: Vector, alpha: float) -> float:
+    """The threshold alone; weights may be 0. Infinite when the total weight is too small."""
     kept = weight > 0
-    allowed = allowance(weight, alpha)
-    return math.inf if allowed < 0 else height(score[kept], weight[kept], allowed)
+    allowed = allowed_weight(weight, alpha)
+    return math.inf if allowed < 0 else weighted_quantile(score[kept], weight[kept], allowed)
 
 
 def estimate_weighted(
     score: Vector, weight: Vector, config: Threshold, *, n_effective: float
 ) -> ThresholdEstimate:
-    """The line of finite scores with weights above 0, shapes (n,), worth `n_effective` rows.
+    """The threshold of finite scores with weights above 0, shapes (n,); `n_effective` rows.
 
     Raises:
         CalibrationError: too few rows, and no small-sample rule allowed.
@@ -71,15 +71,16 @@ def estimate_weighted(
         msg = (
             f"{total:,.0f} rows of the window count as normal, too few for an alpha of "
             f"{config.alpha:g}: at least {least:,} are needed. Widen recalibration.window_days, "
-            "score more days, or set threshold.small_sample: hill for a low-confidence line."
+            "score more days, or set threshold.small_sample: hill for a low-confidence "
+            "threshold."
         )
         raise CalibrationError(msg)
     if config.method != "conformal":
         alike = unweighted(score, weight)
         return method_of(config)(alike, alpha=config.alpha, n_effective=n_effective)
-    allowed = allowance(weight, config.alpha)
+    allowed = allowed_weight(weight, config.alpha)
     return ThresholdEstimate(
-        value=height(score, weight, allowed),
+        value=weighted_quantile(score, weight, allowed),
         method="conformal",
         alpha=config.alpha,
         n=len(score),
@@ -92,25 +93,25 @@ def estimate_weighted(
 
 
 def unweighted(score: Vector, weight: Vector) -> Vector:
-    """Scores that count alike, distributed as the weighted ones: one for each unit of weight.
+    """Unweighted scores with the distribution of the weighted ones: one for each unit of weight.
 
-    In order of the scores one is taken every so much weight: systematic resampling, which draws no
-    random number. For the methods that know no weights.
+    Systematic resampling: of the ordered scores, one is selected at equal steps of weight, without
+    random numbers. For the methods that take no weights.
     """
     order = np.argsort(score, kind="stable")
     reach = np.cumsum(weight[order])
     wanted = max(1, round(float(reach[-1])))
     places = (np.arange(wanted) + 0.5) * (reach[-1] / wanted)
-    taken: Vector = score[order[np.searchsorted(reach, places)]]
-    return taken
+    selected: Vector = score[order[np.searchsorted(reach, places)]]
+    return selected
 
 
 def _refuse_labelled(config: Threshold) -> None:
     if config.method == "cost_weighted":
         msg = (
-            "threshold.method cost_weighted draws with labelled incidents, and a recalibration "
-            "holds incidents out of its window: train again to draw it anew, or set "
-            "threshold.method to conformal, which can be redrawn every month."
+            "threshold.method cost_weighted needs labelled incidents, and a recalibration leaves "
+            "incidents out of its window: train again for a new threshold, or set "
+            "threshold.method to conformal, which can be recalibrated every month."
         )
         raise CalibrationError(msg)
 
@@ -124,13 +125,13 @@ def _interval(
     high = int(stats.binom.ppf(_TAILS[1], m, 1 - alpha)) + 1
     ends = [(1 - rank / (m + 1)) * (total + 1) - 1 for rank in (low, high)]
     return (
-        height(score, weight, max(0.0, ends[0])) if low >= 1 else None,
-        height(score, weight, ends[1]) if high <= m and ends[1] >= 0 else None,
+        weighted_quantile(score, weight, max(0.0, ends[0])) if low >= 1 else None,
+        weighted_quantile(score, weight, ends[1]) if high <= m and ends[1] >= 0 else None,
     )
 
 
 def _note(total: float, n_effective: float) -> str:
     return (
-        f"Drawn from {total:,.0f} rows of the window worth {n_effective:,.0f} independent ones; "
-        f"with fewer than {_COMFORTABLE:,} the true rate may lie well off: see its interval."
+        f"Estimated from {total:,.0f} rows of the window worth {n_effective:,.0f} independent "
+        f"ones; with fewer than {_COMFORTABLE:,} the true rate may lie well off: see its interval."
     )

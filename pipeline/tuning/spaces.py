@@ -1,7 +1,7 @@
-"""What `tune` may change of each family: the settings that matter and the range worth a look.
+"""Search spaces of `tune`: the settings that matter for each family, and their ranges.
 
-Ranges come from the studies behind the defaults; what only costs time (more steps, more members)
-reaches little beyond them. A new family is a line here.
+Ranges come from the studies behind the defaults; settings that mainly cost time (more steps, more
+members) go little beyond those. A new family is an entry here.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ Value = float | int | str
 
 
 class Suggests(Protocol):
-    """Of an Optuna trial, what a space needs."""
+    """The methods of an Optuna trial that a search space needs."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float:
-        """A number between both, included."""
+        """A number between both, ends included."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int:
-        """A whole number between both, included."""
+        """A whole number between both, ends included."""
 
     def suggest_categorical(self, name: str, choices: tuple[str, ...]) -> str:
-        """One of them."""
+        """One of the choices."""
 
 
 @dataclass(frozen=True)
 class Number:
-    """A range, both ends included; `log`: of orders of magnitude."""
+    """A range, both ends included; `log`: on a logarithmic scale."""
 
     low: float
     high: float
     log: bool = False
 
-    def draw(self, trial: Suggests, name: str) -> Value:
+    def suggest(self, trial: Suggests, name: str) -> Value:
         """One number of the range."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
 
 @dataclass(frozen=True)
 class Count:
-    """A range of whole numbers, both ends included; by orders of magnitude."""
+    """A range of whole numbers, both ends included, on a logarithmic scale."""
 
     low: int
     high: int
 
-    def draw(self, trial: Suggests, name: str) -> Value:
+    def suggest(self, trial: Suggests, name: str) -> Value:
         """One number of the range."""
         return trial.suggest_int(name, self.low, self.high, log=True)
 
@@ -59,8 +59,8 @@ class Choice:
 
     names: tuple[str, ...]
 
-    def draw(self, trial: Suggests, name: str) -> Value:
-        """One of them."""
+    def suggest(self, trial: Suggests, name: str) -> Value:
+        """One of the names."""
         return trial.suggest_categorical(name, self.names)
 
 
@@ -94,15 +94,15 @@ _SQUARES_ONLY = "mahalanobis"
 
 
 def suggest(trial: Suggests, model: Model, score: Score) -> dict[str, Value]:
-    """Settings to try instead of the present ones, as `model.width: 80`."""
-    drawn: dict[str, Value] = {}
+    """Settings to try instead of the present ones, such as `model.width: 80`."""
+    suggested: dict[str, Value] = {}
     for name, values in FAMILIES[model.family].items():
-        drawn[f"model.{name}"] = values.draw(trial, f"model.{name}")
+        suggested[f"model.{name}"] = values.suggest(trial, f"model.{name}")
     if model.family in _OWN_SCORE:
-        return drawn
+        return suggested
     for name, values in SCORES[score.kind].items():
         allowed = values
         if isinstance(values, Choice) and model.loss != "mse":
             allowed = Choice(tuple(each for each in values.names if each != _SQUARES_ONLY))
-        drawn[f"score.{name}"] = allowed.draw(trial, f"score.{name}")
-    return drawn
+        suggested[f"score.{name}"] = allowed.suggest(trial, f"score.{name}")
+    return suggested

@@ -1,8 +1,8 @@
-"""A study: tries of settings in one local file, continued where it was left.
+"""A study: trials of settings in one local file, which can be continued.
 
-Optuna's TPE proposes; a try whose network passes more noise than the gate allows counts as not
-allowed. What is proposed depends on the seed and the tries in the file alone, so a study that was
-interrupted goes on as it would have gone. Source: Bergstra et al., NeurIPS 2011.
+Optuna's TPE proposes; a trial whose network passes more noise than the gate allows counts as not
+allowed. The proposals depend only on the seed and the trials in the file, so a study that was
+interrupted continues as if it had not been. Source: Bergstra et al., NeurIPS 2011.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 PRESENT_SEEDS = 3
 _NAME = "plimsoll"
-_IN_A_ROW = 20  # proposals that were tried before: the space holds no others
+_IN_A_ROW = 20  # repeated proposals, after which the space counts as exhausted
 _SIGMAS = 2.0
 _NOISE = "noise passthrough"
 
 Try = Callable[[Mapping[str, Value], int], Tried]
-"""(settings to change, how many seeds further) -> what they did."""
+"""(settings to change, offset of the seed) -> the result."""
 
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One try of the table.
+    """One trial in the table.
 
     Attributes:
-        number: in the study.
-        settings: what was changed.
-        caught: share of planted faults caught; None where the try failed.
+        number: number of the trial in the study.
+        settings: the settings that were changed.
+        caught: share of injected faults caught; None where the trial failed.
         noise_passthrough: as the gate measures it; None without.
         allowed: whether the gate would let it pass.
-        seconds: what it took.
+        seconds: duration.
         reason: why it failed; empty otherwise.
     """
 
@@ -61,14 +61,14 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class Search:
-    """What a study needs to go on.
+    """The parts of a search.
 
     Attributes:
         suggest: proposes settings.
         attempt: tries them.
-        limit: noise that may pass, as the gate has it.
-        seed: of the proposals.
-        meaning: what the study is of; another one's file is refused.
+        limit: largest noise passthrough, as in the gate.
+        seed: seed of the proposals.
+        meaning: identity of the study; the file of another study is refused.
     """
 
     suggest: Callable[[Suggests], dict[str, Value]]
@@ -82,7 +82,7 @@ def open_study(path: Path, meaning: Mapping[str, str]) -> Study:
     """The study in `path`, new or as it was left.
 
     Raises:
-        ConfigError: the file is of another study, or of no study.
+        ConfigError: the file belongs to another study, or to none.
     """
     import optuna
     from optuna.storages import JournalStorage
@@ -103,34 +103,35 @@ def open_study(path: Path, meaning: Mapping[str, str]) -> Study:
             study.set_user_attr(key, value)
         elif held != value:
             msg = (
-                f"{path}: is a study of another {key} ({held}, now {value}), whose tries cannot be "
-                "compared with new ones; give a new file to --study"
+                f"{path}: is a study of another {key} ({held}, now {value}), whose trials cannot "
+                "be compared with new ones; give a new file to --study"
             )
             raise ConfigError(msg)
     return study
 
 
-def search(study: Study, how: Search, *, seconds: float, tell: Callable[[str], None]) -> None:
-    """Try the present settings, then others, until `seconds` have passed; the last try is finished.
+def search(study: Study, how: Search, *, seconds: float, report: Callable[[str], None]) -> None:
+    """Try the present settings, then others, until `seconds` have passed.
 
-    Ctrl-C ends it likewise; the try that it interrupts is forgotten.
+    The last trial is completed. Ctrl-C also ends the search, and discards the trial that it
+    interrupts.
     """
     ends = monotonic() + seconds
     for _ in range(len(study.user_attrs.get("present", [])), PRESENT_SEEDS):
         if monotonic() >= ends:
             return
-        _try_present(study, how, tell)
+        _try_present(study, how, report)
     repeats = 0
     while monotonic() < ends and repeats < _IN_A_ROW:
-        repeats = 0 if _try_another(study, how, tell) else repeats + 1
+        repeats = 0 if _try_another(study, how, report) else repeats + 1
     if repeats:
-        tell("Every proposal has been tried before: the search space holds no more.")
+        report("Every proposal has been tried before: the search space holds no more.")
 
 
 def trial_rows(study: Study) -> tuple[TrialRow, ...]:
-    """All tries but the repeated proposals, best first, those not allowed and failed last."""
-    held = [_line(trial) for trial in study.trials if "seconds" in trial.user_attrs]
-    return tuple(sorted(held, key=lambda line: (not line.allowed, -(line.caught or 0.0))))
+    """All trials but repeated proposals, best first; those not allowed and failed last."""
+    held = [_row(trial) for trial in study.trials if "seconds" in trial.user_attrs]
+    return tuple(sorted(held, key=lambda row: (not row.allowed, -(row.caught or 0.0))))
 
 
 def present(study: Study) -> tuple[float, ...]:
@@ -139,14 +140,14 @@ def present(study: Study) -> tuple[float, ...]:
 
 
 def noise_of(shares: tuple[float, ...]) -> float | None:
-    """What a gain must exceed to be more than another seed: 2 standard errors of a difference."""
+    """The gain that another seed could give: 2 standard errors of a difference; None: unknown."""
     if len(shares) < PRESENT_SEEDS:
         return None
     return _SIGMAS * float(np.std(shares, ddof=1)) * math.sqrt(1 + 1 / len(shares))
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Let pass what is new or was written by a study: Optuna would append to any file."""
+    """Refuse a file that no study has written: Optuna would append to any file."""
     if not path.exists():
         return
     try:
@@ -160,23 +161,23 @@ def _refuse_foreign(path: Path) -> None:
         raise ConfigError(msg)
 
 
-def _try_present(study: Study, how: Search, tell: Callable[[str], None]) -> None:
+def _try_present(study: Study, how: Search, report: Callable[[str], None]) -> None:
     held = present(study)
     tried = how.attempt({}, len(held))
     study.set_user_attr("present", [*held, tried.caught])
     study.set_user_attr("present_passthrough", tried.noise_passthrough)
-    tell(
+    report(
         f"present settings, seed {len(held) + 1}: {tried.caught:.1%} caught, {tried.seconds:.1f} s"
     )
 
 
-def _try_another(study: Study, how: Search, tell: Callable[[str], None]) -> bool:
-    """Whether the proposal was a new one."""
+def _try_another(study: Study, how: Search, report: Callable[[str], None]) -> bool:
+    """Try one proposal; false if it was a repeated one."""
     from optuna.samplers import TPESampler
     from optuna.trial import TrialState
 
-    # A sampler of its own for each try: a study that goes on later proposes what it would have
-    # proposed at once, and never starts its random numbers again.
+    # A new sampler for each trial: a study that is continued later proposes what it would have
+    # proposed without a break, and never repeats its random numbers.
     study.sampler = TPESampler(seed=_mixed(how, study))
     trial = study.ask()
     settings = how.suggest(trial)
@@ -190,14 +191,14 @@ def _try_another(study: Study, how: Search, tell: Callable[[str], None]) -> bool
         trial.set_user_attr("reason", str(error))
         trial.set_user_attr("seconds", 0.0)
         study.tell(trial, state=TrialState.FAIL)
-        tell(f"try {trial.number}: failed ({error})")
+        report(f"try {trial.number}: failed ({error})")
         return True
     except BaseException:
         study.tell(trial, state=TrialState.FAIL)
         raise
     _note(trial, tried, how.limit)
     study.tell(trial, tried.caught)
-    tell(f"try {trial.number}: {tried.caught:.1%} caught, {tried.seconds:.1f} s")
+    report(f"try {trial.number}: {tried.caught:.1%} caught, {tried.seconds:.1f} s")
     return True
 
 
@@ -214,14 +215,14 @@ def _note(trial: OptunaTrial, tried: Tried, limit: float) -> None:
     trial.set_user_attr("seconds", tried.seconds)
 
 
-def _line(trial: FrozenTrial) -> TrialRow:
-    told = trial.user_attrs
+def _row(trial: FrozenTrial) -> TrialRow:
+    attributes = trial.user_attrs
     return TrialRow(
         number=trial.number,
         settings=dict(trial.params),
         caught=trial.value if trial.value is not None else None,
-        noise_passthrough=told.get("noise_passthrough"),
-        allowed=bool(told.get("allowed", False)),
-        seconds=float(told["seconds"]),
-        reason=str(told.get("reason", "")),
+        noise_passthrough=attributes.get("noise_passthrough"),
+        allowed=bool(attributes.get("allowed", False)),
+        seconds=float(attributes["seconds"]),
+        reason=str(attributes.get("reason", "")),
     )

@@ -1,9 +1,10 @@
-"""One try of settings: fitted, calibrated and judged on training rows alone, without labels.
+"""One trial of settings: fit, calibration and evaluation on training rows alone, without labels.
 
-The training rows are shared out once more, by stretches of time: rows to fit on, rows to draw a
-line on and rows that faults are planted in. What comes out is the share of faults caught. It finds
-settings that are blind; of two that are healthy it says little about real faults: pseudo-anomalies
-ranked models with a Spearman correlation of 0.1 to 0.5 only (measured on 43 data sets).
+The training rows are split once more, by stretches of time: rows to fit on, rows to calibrate on
+and rows that faults are injected into. The result is the share of faults caught. It finds settings
+that are blind; it says little about which of two healthy settings catches more real faults:
+pseudo-anomalies ranked models with a Spearman correlation of 0.1 to 0.5 only (measured on 43 data
+sets).
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from pipeline.errors import DataError
 from pipeline.evaluation.diagnostics import diagnose
 from pipeline.evaluation.injection import Trial, inject, recall
 
-_EVERY = 5  # one stretch in five is judged on, and of the others one in five draws the line
+_EVERY = 5  # one stretch in five is for evaluation, and of the others one in five for calibration
 _FEWEST = 100
-_MOST_JUDGED = 5000  # rows that noise is added to
+_MOST_DIAGNOSED = 5000  # rows that noise is added to
 
 
 @dataclass(frozen=True)
 class FixedSettings:
-    """What of a detector stays as it is while settings are tried.
+    """The settings of a detector that stay fixed in all trials.
 
     Attributes:
         schema: of the rows.
-        columns: which features belong together.
-        alpha: share of normal rows that may cross the line.
+        columns: the columns, which define the channel of each feature.
+        alpha: share of normal rows that may exceed the threshold.
         smoothing: of the scores.
         contexts: of the scores.
     """
@@ -55,30 +56,30 @@ class FixedSettings:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """Training rows, shared out for tries.
+class TuningData:
+    """Training rows, split for the trials.
 
     Attributes:
-        asked: of the detector.
-        fitted: rows to fit on, as a train block.
-        line: rows to draw a line on, as a calibration block of the tries.
-        judged: rows that faults are planted in.
+        fixed: the fixed settings of the detector.
+        train: rows to fit on, as a train block.
+        calibration: rows to calibrate on, as a calibration block.
+        test: rows that faults are injected into.
     """
 
-    asked: FixedSettings
-    fitted: Block
-    line: Block
-    judged: pd.DataFrame
+    fixed: FixedSettings
+    train: Block
+    calibration: Block
+    test: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What settings did.
+    """The result of a trial.
 
     Attributes:
-        caught: share of planted faults caught: mean over kinds of the mean over sizes.
+        caught: share of injected faults caught: mean over kinds of the mean over sizes.
         noise_passthrough: as the gate measures it; None without a reconstruction.
-        seconds: what the try took.
+        seconds: duration.
     """
 
     caught: float
@@ -86,68 +87,68 @@ class Tried:
     seconds: float
 
 
-def share_out(block: Block, asked: FixedSettings, *, seed: int) -> Ground:
-    """The rows of a train block, for tries.
+def split_for_tuning(block: Block, fixed: FixedSettings, *, seed: int) -> TuningData:
+    """Split the rows of a train block for the trials.
 
     Raises:
         SplitReuseError: the block is not for training.
         DataError: too few rows.
     """
     frame = rows_for(block, "train").reset_index(drop=True)
-    judged = _held(frame, asked.schema, seed)
-    rest = frame[~judged].reset_index(drop=True)
-    drawn = _held(rest, asked.schema, seed)
-    fewest = min(int(judged.sum()), int(drawn.sum()))
+    test = _held(frame, fixed.schema, seed)
+    rest = frame[~test].reset_index(drop=True)
+    calibration = _held(rest, fixed.schema, seed)
+    fewest = min(int(test.sum()), int(calibration.sum()))
     if fewest < _FEWEST:
         msg = (
-            f"{len(frame):,} training rows leave {fewest:,} to draw a line or to judge on; at "
+            f"{len(frame):,} training rows leave {fewest:,} to calibrate or to evaluate on; at "
             f"least {_FEWEST} each are needed to compare settings. Give more rows."
         )
         raise DataError(msg)
-    return Ground(
-        asked=asked,
-        fitted=Block("train", rest[~drawn].reset_index(drop=True)),
-        line=Block("calibration", rest[drawn].reset_index(drop=True)),
-        judged=frame[judged].reset_index(drop=True),
+    return TuningData(
+        fixed=fixed,
+        train=Block("train", rest[~calibration].reset_index(drop=True)),
+        calibration=Block("calibration", rest[calibration].reset_index(drop=True)),
+        test=frame[test].reset_index(drop=True),
     )
 
 
-def attempt(ground: Ground, model: Model, score: Score, *, seed: int) -> Tried:
-    """Fit with `model`'s own seed, draw the conformal line, plant faults by `seed`."""
+def attempt(data: TuningData, model: Model, score: Score, *, seed: int) -> Tried:
+    """Fit with `model`'s own seed, calibrate by conformal, inject faults by `seed`."""
     began = time.monotonic()
-    asked = ground.asked
-    schema = asked.schema
-    fitted = fit(ground.fitted, schema, model, score, threads=1)
+    fixed = data.fixed
+    schema = fixed.schema
+    fitted = fit(data.train, schema, model, score, threads=1)
     graph = Graph(fitted.graph)
-    drawn = calibrate(
-        ground.line,
+    calibrated = calibrate(
+        data.calibration,
         schema,
         graph.score,
-        Threshold(alpha=asked.alpha, small_sample="hill"),
-        smoothing=asked.smoothing,
-        contexts=asked.contexts,
+        Threshold(alpha=fixed.alpha, small_sample="hill"),
+        smoothing=fixed.smoothing,
+        contexts=fixed.contexts,
     )
-    values, times = feature_values(ground.judged, schema), _times(ground)
+    values, timeline = feature_values(data.test, schema), _timeline(data)
     outcomes = inject(
         Trial(
             scorer=graph.score,
-            threshold=drawn.threshold.value,
+            threshold=calibrated.threshold.value,
             rows=values,
-            timeline=times,
-            columns=asked.columns,
+            timeline=timeline,
+            columns=fixed.columns,
             window=schema.window,
             seed=seed,
-            finish=drawn.finish,
+            postprocessing=calibrated.postprocessing,
         )
     )
     passed = None
     if fitted.facts.by_reconstruction:
-        cut = windows(values, schema.window, times).rows
-        every = -(-len(cut) // _MOST_JUDGED)
+        cut = windows(values, schema.window, timeline).rows
+        every = -(-len(cut) // _MOST_DIAGNOSED)
         passed = diagnose(graph.reconstruct, cut[::every], seed=seed).noise_passthrough
     by_kind = [float(np.mean(list(sizes.values()))) for sizes in recall(outcomes).values()]
     if not by_kind:
-        msg = "No fault could be planted: no unbroken stretch of rows is long enough. Give more."
+        msg = "No fault could be injected: no unbroken run of rows is long enough. Give more rows."
         raise DataError(msg)
     return Tried(float(np.mean(by_kind)), passed, time.monotonic() - began)
 
@@ -157,10 +158,10 @@ def _held(frame: pd.DataFrame, schema: Schema, seed: int) -> Mask:
     return hold_out(len(frame), timeline, every=_EVERY, seed=seed, least=_FEWEST)
 
 
-def _times(ground: Ground) -> Timeline:
-    """When the judged rows were measured; rows without time follow each other as in the file."""
-    timeline = timeline_of(ground.judged, ground.asked.schema)
+def _timeline(data: TuningData) -> Timeline:
+    """Timeline of the test rows; rows without time keep the order of the file."""
+    timeline = timeline_of(data.test, data.fixed.schema)
     if timeline is not None:
         return timeline
-    count = len(ground.judged)
+    count = len(data.test)
     return Timeline(np.arange(count, dtype=np.int64), np.zeros(count, dtype=np.intp), ("",), 1)

@@ -51,7 +51,7 @@ def rows(days=24):
 
 
 def used(ground):
-    parts = [ground.fitted.frame, ground.line.frame, ground.judged]
+    parts = [ground.train.frame, ground.calibration.frame, ground.test]
     return pd.concat(parts)["timestamp"]
 
 

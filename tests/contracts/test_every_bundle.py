@@ -1,7 +1,7 @@
-"""Every family, score, line and finish gives a bundle that loads: of this release and earlier ones.
+"""Every family, score, threshold and postprocessing gives a bundle that loads, in any release.
 
-What is held against a bundle must hold for whatever a fit can give; a new entry in MODELS, SCORES
-or THRESHOLDS is tested without a line here.
+The checks of a bundle must accept every result of a fit; a new entry in MODELS, SCORES or
+THRESHOLDS is tested without a change here.
 """
 
 from functools import cache
@@ -61,7 +61,7 @@ def calibrated(fitted, config=PLAIN, *, rows=600, smoothing=UNSMOOTHED, contexts
 @earlier
 @pytest.mark.parametrize("window", [1, 3])
 @pytest.mark.parametrize("family", MODELS)
-def test_every_family_loads_and_its_scaler_is_held_against_its_graph(
+def test_every_family_loads_and_its_scaler_is_compared_with_its_graph(
     family, window, earlier, tmp_path
 ):
     fitted = quick(family, max(window, shortest(family)))
@@ -70,7 +70,7 @@ def test_every_family_loads_and_its_scaler_is_held_against_its_graph(
     load_bundle(tmp_path / "b")
 
     assert {"scaling.mean", "scaling.scale"} <= content_of(fitted.graph).floats.keys()
-    described(tmp_path / "b", lambda told: told["network"]["scaler"]["mean"].reverse())
+    described(tmp_path / "b", lambda content: content["network"]["scaler"]["mean"].reverse())
     with pytest.raises(BundleError, match=r"scaler\.mean of 'load' is"):
         load_bundle(tmp_path / "b")
 
@@ -89,19 +89,19 @@ def test_every_score_loads(score, family, earlier, tmp_path):
 @pytest.mark.parametrize("rows", [120, 6000])
 @pytest.mark.parametrize("alpha", [0.001, 0.01, 0.45])
 @pytest.mark.parametrize("method", THRESHOLDS)
-def test_every_line_loads(method, alpha, rows, earlier, tmp_path):
+def test_every_threshold_loads(method, alpha, rows, earlier, tmp_path):
     fitted = quick("linear", 1)
     try:
-        drawn = calibrated(fitted, Threshold(method=method, alpha=alpha), rows=rows)
+        calibration = calibrated(fitted, Threshold(method=method, alpha=alpha), rows=rows)
     except CalibrationError:
         pytest.skip("too few rows for this alpha: no bundle is written")
-    write(fitted, tmp_path / "b", drawn, older=earlier)
+    write(fitted, tmp_path / "b", calibration, older=earlier)
 
-    assert load_bundle(tmp_path / "b").threshold == drawn.threshold.value
+    assert load_bundle(tmp_path / "b").threshold == calibration.threshold.value
 
 
 def labelled(shift):
-    """Rows of which ten times three are a known incident, `shift` away from where they were."""
+    """Rows with ten known incidents of three rows each, shifted by `shift`."""
     frame = held_out(900).frame.assign(eval_label=0)
     for number in range(10):
         rows = slice(50 + 40 * number, 52 + 40 * number)
@@ -113,38 +113,40 @@ def labelled(shift):
 @earlier
 @pytest.mark.parametrize("shift", [0.0, 0.5, 40.0], ids=["alike", "near", "far"])
 @pytest.mark.parametrize("cost", [0.1, 10.0, 1000.0])
-def test_every_line_that_is_drawn_with_labels_loads(cost, shift, earlier, tmp_path):
+def test_every_threshold_estimated_from_labels_loads(cost, shift, earlier, tmp_path):
     fitted = quick("linear", 1)
     config = Threshold(method="cost_weighted", miss_cost=cost)
     scorer = Graph(fitted.graph).score
-    drawn = calibrate(labelled(shift), fitted.facts.schema, scorer, config)
-    write(fitted, tmp_path / "b", drawn, older=earlier)
+    calibration = calibrate(labelled(shift), fitted.facts.schema, scorer, config)
+    write(fitted, tmp_path / "b", calibration, older=earlier)
 
-    assert load_bundle(tmp_path / "b").threshold == drawn.threshold.value
+    assert load_bundle(tmp_path / "b").threshold == calibration.threshold.value
 
 
 @earlier
 @pytest.mark.parametrize("by", ["none", "hour_of_week"])
 @pytest.mark.parametrize("rows", [5, 200])
-def test_every_finish_loads(rows, by, earlier, tmp_path):
+def test_every_postprocessing_loads(rows, by, earlier, tmp_path):
     fitted = quick("linear", 1)
-    drawn = calibrated(fitted, rows=3000, smoothing=Smoothing(rows=rows), contexts=Contexts(by=by))
-    write(fitted, tmp_path / "b", drawn, older=earlier)
+    calibration = calibrated(
+        fitted, rows=3000, smoothing=Smoothing(rows=rows), contexts=Contexts(by=by)
+    )
+    write(fitted, tmp_path / "b", calibration, older=earlier)
 
     load_bundle(tmp_path / "b")
 
 
 @pytest.mark.parametrize("method", THRESHOLDS)
-def test_a_line_lies_among_the_scores_that_drew_it_or_not_far_beyond(method):
+def test_a_threshold_lies_among_its_calibration_scores_or_not_far_beyond(method):
     chance = np.random.default_rng(5)
     for shape in (0.1, 0.5, 1.0, 1.5):
         for rows in (25, 100, 400, 2000):
             for alpha in (0.01, 0.05, 0.4):
                 scores = chance.lognormal(sigma=shape, size=rows)
                 try:
-                    line = THRESHOLDS[method](scores, alpha=alpha, n_effective=rows).value
+                    threshold = THRESHOLDS[method](scores, alpha=alpha, n_effective=rows).value
                 except CalibrationError:
                     continue
                 beyond = BEYOND / 10 if method in EXTRAPOLATING else 1.0
-                assert scores.min() <= line <= beyond * scores.max()
-                assert line >= np.median(scores) / 2
+                assert scores.min() <= threshold <= beyond * scores.max()
+                assert threshold >= np.median(scores) / 2

@@ -1,4 +1,4 @@
-"""What every gate check promises, whichever it is: a new line in CHECKS is tested by itself."""
+"""Properties of every gate check; a new entry in CHECKS is tested without a change here."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_without_a_champion_it_passes_or_says_that_there_is_none(name: str) -> N
 
 
 @every_check
-def test_it_fits_one_line_of_a_table(name: str) -> None:
+def test_it_fits_one_row_of_a_table(name: str) -> None:
     result = CHECKS[name](UNKNOWN, CHAMPION, LIMITS)
 
     assert not set("|\n") & set(result.value + result.limit + result.champion + result.reason)

@@ -1,4 +1,4 @@
-"""What every model family must do; a new one in MODELS is tested without a line here."""
+"""Properties of every model family; a new one in MODELS is tested without a change here."""
 
 from functools import cache
 from typing import get_args
@@ -31,7 +31,7 @@ OWN_SMALL: dict[str, dict] = {
     "recurrent": {"width": 32, "steps": 400},  # whole windows pass through the width
     "transformer": {"learning_rate": 2e-3},  # else the loss has fallen before the first check
 }
-"""What a family needs otherwise than SMALL."""
+"""Settings of a family that differ from SMALL."""
 LEAST_WINS: dict[str, float] = {"isolation_forest": 0.55}
 """How often a fault outscores a normal row, where the family cannot reach 0.85."""
 SEEDLESS = {"linear"}
@@ -82,8 +82,8 @@ def fitted(family, window=None):
 def threshold(family, window=None):
     block = Block("calibration", timed(normal_rows(600, seed=2), start="2024-03-01"))
     network = fitted(family, window)
-    drawn = calibrate(block, network.facts.schema, Graph(network.graph).score, Threshold())
-    return drawn.threshold.value
+    calibration = calibrate(block, network.facts.schema, Graph(network.graph).score, Threshold())
+    return calibration.threshold.value
 
 
 def inputs(frame, window=1):
@@ -224,12 +224,12 @@ def test_early_stopping_ends_a_fit_that_gains_nothing(family):
 
 
 @families
-def test_rows_with_holes_are_refused(family):
-    holed = timed(normal_rows(200))
-    holed.loc[3, "flow"] = np.nan
+def test_rows_with_missing_values_are_refused(family):
+    rows = timed(normal_rows(200))
+    rows.loc[3, "flow"] = np.nan
 
     with pytest.raises(DataError, match=r"1 of 200 rows .* flow \(1\)"):
-        fit_small(family, Block("train", holed))
+        fit_small(family, Block("train", rows))
 
 
 @families

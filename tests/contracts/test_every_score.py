@@ -1,4 +1,4 @@
-"""What every score must do, of each family that it is put on; a new one in SCORES joins unasked."""
+"""Properties of every score with each family; a new one in SCORES is tested without a change."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""What every source promises, whatever it reads from. A new kind needs one entry in CASES."""
+"""Properties of every source. A new kind needs one entry in CASES."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -138,21 +138,21 @@ def test_an_interval_without_rows_is_an_empty_frame_of_the_same_columns(case):
     assert str(frame["timestamp"].dtype) == "datetime64[ns, UTC]"
 
 
-def test_a_source_that_is_not_there_is_named_with_the_mend(case, tmp_path, monkeypatch):
+def test_a_missing_source_is_named_with_the_fix(case, tmp_path, monkeypatch):
     nowhere = tmp_path / "nowhere"
     if "path" in type(case.config).model_fields:
         config = case.config.model_copy(update={"path": str(nowhere / "x.csv")})
-        told = r"x\.csv.*correct the path, or wait"
+        message = r"x\.csv.*correct the path, or wait"
     elif case.config.kind == "sql":
         monkeypatch.setenv("PLIMSOLL_SOURCE_PLANT", f"sqlite:///{nowhere}/plant.db")
-        config, told = case.config, "PLIMSOLL_SOURCE_PLANT did not answer.*check that it runs"
+        config, message = case.config, "PLIMSOLL_SOURCE_PLANT did not answer.*check that it runs"
     else:
         nowhere.mkdir()
         monkeypatch.setattr("pipeline.data.sources.openoa_wheel.REQUIREMENT", "no/such package")
-        config, told = case.config, "could not be downloaded.*pip download"
+        config, message = case.config, "could not be downloaded.*pip download"
     lost = Case(config, case.columns, nowhere, 0)
 
-    with pytest.raises(PlimsollError, match=told) as caught:
+    with pytest.raises(PlimsollError, match=message) as caught:
         lost.fetch(moment(FIRST_DAY), moment(FIRST_DAY) + DAY)
 
     assert isinstance(caught.value, OutageError)

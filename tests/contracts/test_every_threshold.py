@@ -1,4 +1,4 @@
-"""What every threshold method must do; a new one in THRESHOLDS is tested without a line here."""
+"""Properties of every threshold method; a new one in THRESHOLDS is tested without a change here."""
 
 import numpy as np
 import pytest
@@ -63,28 +63,33 @@ def test_too_few_scores_are_an_error_that_names_count_and_limit(method):
 
 
 @methods
-def test_it_tells_how_far_to_trust_it(method):
-    drawn = THRESHOLDS[method](normals(2000), alpha=0.01, n_effective=1500)
+def test_it_reports_how_far_to_trust_it(method):
+    estimate = THRESHOLDS[method](normals(2000), alpha=0.01, n_effective=1500)
 
-    low, high = drawn.interval
-    assert low <= drawn.value <= high
-    assert 0 <= drawn.rate_interval[0] < drawn.rate_interval[1] <= 1
-    assert (drawn.method, drawn.alpha, drawn.n, drawn.n_effective) == (method, 0.01, 2000, 1500)
+    low, high = estimate.interval
+    assert low <= estimate.value <= high
+    assert 0 <= estimate.rate_interval[0] < estimate.rate_interval[1] <= 1
+    assert (estimate.method, estimate.alpha, estimate.n, estimate.n_effective) == (
+        method,
+        0.01,
+        2000,
+        1500,
+    )
 
 
 @methods
 def test_its_interval_of_the_rate_holds_the_true_rate_nearly_always(method):
     held = 0
     for seed in range(100):
-        drawn = THRESHOLDS[method](normals(400, seed), alpha=0.02, n_effective=400)
-        low, high = drawn.rate_interval
-        held += low <= stats.lognorm.sf(drawn.value, s=1) <= high
+        estimate = THRESHOLDS[method](normals(400, seed), alpha=0.02, n_effective=400)
+        low, high = estimate.rate_interval
+        held += low <= stats.lognorm.sf(estimate.value, s=1) <= high
 
     assert held >= 85
 
 
 @methods
-def test_its_interval_of_the_line_narrows_with_the_rows_worth(method):
+def test_its_interval_narrows_with_the_effective_rows(method):
     scores = normals(2000)
 
     few, many = (THRESHOLDS[method](scores, alpha=0.02, n_effective=n) for n in (500, 2000))
@@ -94,17 +99,17 @@ def test_its_interval_of_the_line_narrows_with_the_rows_worth(method):
 
 @pytest.mark.parametrize("method", [name for name in THRESHOLDS if name != "conformal"])
 def test_a_method_without_a_guarantee_says_so(method):
-    drawn = THRESHOLDS[method](normals(5000), alpha=0.01, n_effective=5000)
+    estimate = THRESHOLDS[method](normals(5000), alpha=0.01, n_effective=5000)
 
-    assert "No guarantee" in drawn.note or "Low confidence" in drawn.note
+    assert "No guarantee" in estimate.note or "Low confidence" in estimate.note
 
 
 @pytest.mark.parametrize("method", ["mad", "sigma"])
 def test_a_formula_that_misses_its_rate_is_marked(method):
-    drawn = THRESHOLDS[method](normals(5000), alpha=0.01, n_effective=5000)
+    estimate = THRESHOLDS[method](normals(5000), alpha=0.01, n_effective=5000)
 
-    assert drawn.rate_interval[0] > 0.015
-    assert drawn.low_confidence
+    assert estimate.rate_interval[0] > 0.015
+    assert estimate.low_confidence
 
 
 def test_methods_keep_the_rate_in_the_order_that_was_measured():
@@ -150,7 +155,7 @@ def test_the_conformal_rate_is_not_needlessly_low():
     random = np.random.default_rng(0)
     rates = []
     for _ in range(400):
-        line = value("conformal", random.lognormal(size=500))
-        rates.append((random.lognormal(size=500) > line).mean())
+        threshold = value("conformal", random.lognormal(size=500))
+        rates.append((random.lognormal(size=500) > threshold).mean())
 
     assert 0.008 <= np.mean(rates) <= 0.0115

@@ -1,4 +1,4 @@
-"""Changing a part of a bundle and its sums with it, as somebody does who can write to the store."""
+"""Changes to a part of a bundle and its sums, as by somebody who can write to the store."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ SCORES = {
 @pytest.fixture(scope="module", params=SCORES)
 def scored_bundle(request, tmp_path_factory):
     network = fit(Block("train", normal_rows(1500, seed=1)), schema(), SMALL, SCORES[request.param])
-    drawn = calibrate(
+    calibration = calibrate(
         Block("calibration", normal_rows(400, seed=2)),
         schema(),
         Graph(network.graph).score,
@@ -42,7 +42,7 @@ def scored_bundle(request, tmp_path_factory):
     )
     folder = tmp_path_factory.mktemp(request.param) / "bundle"
     origin = Provenance(data={}, code_version="abc", lock_hash="def")
-    write_bundle(network, drawn, folder, name="plant", provenance=origin)
+    write_bundle(network, calibration, folder, name="plant", provenance=origin)
     return load_bundle(folder)
 
 

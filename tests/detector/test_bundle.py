@@ -40,7 +40,7 @@ def test_a_loaded_bundle_is_what_was_written(folder):
     assert fitted_of(bundle).graph == fitted_plant().graph
 
 
-def test_a_bundle_of_before_lines_were_redrawn_still_loads(folder):
+def test_a_bundle_from_before_there_were_recalibrations_still_loads(folder):
     path = folder / "detector.json"
     content = json.loads(path.read_text())
     del content["lineage"]
@@ -98,7 +98,7 @@ def test_a_changed_file_is_refused_by_name(folder, name):
 def test_an_absent_file_is_refused_by_name(folder):
     (folder / "weights.safetensors").unlink()
 
-    with pytest.raises(BundleError, match=r"weights\.safetensors: is listed and absent"):
+    with pytest.raises(BundleError, match=r"weights\.safetensors: is listed and missing"):
         load_bundle(folder)
 
 

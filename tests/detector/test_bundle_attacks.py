@@ -1,4 +1,4 @@
-"""Bundles whose parts were changed together with their hashes: each is refused for what it is."""
+"""Bundles whose parts were changed together with their hashes: each is refused by its fault."""
 
 import json
 import math
@@ -26,7 +26,7 @@ from tests.detector.forging import (
 )
 from tests.detector.plant import CHANNELS, calibrated_plant, write_plant
 
-LINE = calibrated_plant().threshold.value
+THRESHOLD = calibrated_plant().threshold.value
 MUTATIONS = 40
 """Of each part; a thousand of each were run once."""
 
@@ -37,28 +37,30 @@ def folder(tmp_path):
     return tmp_path / "bundle"
 
 
-def line_of(value):
+def threshold_of(value):
     return lambda content: content["threshold"].update(value=value)
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["this release", "an earlier one"])
 @pytest.mark.parametrize("value", [math.inf, math.nan, 1e308, 1e9, 0, -1.0, 1e-300])
-def test_a_line_that_no_calibration_draws_is_refused(folder, value, earlier):
+def test_a_threshold_that_no_calibration_gives_is_refused(folder, value, earlier):
     if earlier:
         of_an_earlier_release(folder)
-    described(folder, line_of(value))
+    described(folder, threshold_of(value))
 
     with pytest.raises(BundleError, match=r"detector\.json: threshold\.value is .*fetch the bund"):
         load_bundle(folder)
 
 
 @pytest.mark.parametrize("factor", [0.999, 1.001])
-def test_a_line_beyond_the_scores_that_drew_it_is_refused_to_the_last_percent(folder, factor):
+def test_a_threshold_beyond_its_calibration_scores_is_refused_to_the_last_percent(folder, factor):
     low, high = calibrated_plant().summary.drawn_between
 
-    described(folder, line_of(factor * (low if factor < 1 else high)))
+    described(folder, threshold_of(factor * (low if factor < 1 else high)))
 
-    with pytest.raises(BundleError, match="a line that conformal draws on these calibration sco"):
+    with pytest.raises(
+        BundleError, match=r"the method conformal gives .* for these calibration sco"
+    ):
         load_bundle(folder)
 
 
@@ -66,15 +68,17 @@ def test_a_line_beyond_the_scores_that_drew_it_is_refused_to_the_last_percent(fo
 def test_a_method_that_extrapolates_has_a_limit_too(folder, method):
     high = calibrated_plant().summary.drawn_between[1]
 
-    described(folder, lambda content: content["threshold"].update(value=900 * LINE, method=method))
-    assert load_bundle(folder).threshold == 900 * LINE
+    described(
+        folder, lambda content: content["threshold"].update(value=900 * THRESHOLD, method=method)
+    )
+    assert load_bundle(folder).threshold == 900 * THRESHOLD
 
-    described(folder, line_of(1100 * high))
-    with pytest.raises(BundleError, match=f"a line that {method} draws"):
+    described(folder, threshold_of(1100 * high))
+    with pytest.raises(BundleError, match=f"the method {method} gives"):
         load_bundle(folder)
 
 
-def test_a_range_that_was_widened_together_with_the_line_does_not_fit_the_reference(folder):
+def test_a_range_that_was_widened_together_with_the_threshold_does_not_fit_the_reference(folder):
     def widen(content):
         content["threshold"]["value"] = 1e9
         content["calibration"]["drawn_between"] = [0.0, 1e9]
@@ -85,7 +89,7 @@ def test_a_range_that_was_widened_together_with_the_line_does_not_fit_the_refere
         load_bundle(folder)
 
 
-def test_quantiles_that_were_raised_together_with_the_line_do_not_fit_the_reference(folder):
+def test_quantiles_that_were_raised_together_with_the_threshold_do_not_fit_the_reference(folder):
     of_an_earlier_release(folder)
 
     def raise_all(content):
@@ -98,10 +102,10 @@ def test_quantiles_that_were_raised_together_with_the_line_do_not_fit_the_refere
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("line", [LINE, 1e9], ids=["its own line", "a line of 1e9"])
-def test_a_blind_graph_is_refused_whatever_the_line(folder, line):
+@pytest.mark.parametrize("threshold", [THRESHOLD, 1e9], ids=["its own", "1e9"])
+def test_a_blind_graph_is_refused_whatever_the_threshold(folder, threshold):
     graphed(folder, lambda model: scaled(model, 0.0))
-    described(folder, line_of(line))
+    described(folder, threshold_of(threshold))
 
     with pytest.raises(BundleError):
         load_bundle(folder)
@@ -115,7 +119,7 @@ def test_golden_rows_that_a_blind_graph_satisfies_are_refused(folder):
         load_bundle(folder)
 
 
-def test_a_nearly_blind_graph_does_not_reach_the_line(folder):
+def test_a_nearly_blind_graph_does_not_reach_the_threshold(folder):
     graphed(folder, lambda model: scaled(model, 1e-9))
     tabled(
         folder,
@@ -131,8 +135,10 @@ def scored(table, scores):
     return table.set_column(len(CHANNELS), "golden score", pa.array(scores))
 
 
-def test_the_tolerance_does_not_grow_with_the_line(folder):
-    described(folder, lambda content: content["threshold"].update(value=900 * LINE, method="pot"))
+def test_the_tolerance_does_not_grow_with_the_threshold(folder):
+    described(
+        folder, lambda content: content["threshold"].update(value=900 * THRESHOLD, method="pot")
+    )
     graphed(folder, lambda model: scaled(model, 1.0001))
 
     with pytest.raises(BundleError, match=r"scores differ by up to .* \(1e-5 of their spread\)"):
@@ -140,17 +146,17 @@ def test_the_tolerance_does_not_grow_with_the_line(folder):
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "message"),
     [(0, "from 1 to 256"), (1, "says 256"), (255, "says 256"), (400, "from 1 to 256")],
 )
-def test_another_number_of_golden_rows_is_refused(folder, rows, told):
+def test_another_number_of_golden_rows_is_refused(folder, rows, message):
     tabled(
         folder,
         "golden.parquet",
         lambda table: pa.concat_tables([table, table]).slice(0, rows),
     )
 
-    with pytest.raises(BundleError, match=rf"golden\.parquet.* holds {rows} rows; .*{told}"):
+    with pytest.raises(BundleError, match=rf"golden\.parquet.* holds {rows} rows; .*{message}"):
         load_bundle(folder)
 
 
@@ -167,11 +173,11 @@ def test_a_part_that_is_gone_from_the_list_too_is_named(folder, name):
     (folder / name).unlink()
     write_sums(folder)
 
-    with pytest.raises(BundleError, match=rf"{name}: is absent; a bundle has model\.onnx, "):
+    with pytest.raises(BundleError, match=rf"{name}: is missing; a bundle has model\.onnx, "):
         load_bundle(folder)
 
 
-def test_a_redrawn_line_without_the_reference_of_its_training_is_refused(folder):
+def test_a_recalibrated_bundle_without_the_reference_of_its_training_is_refused(folder):
     lineage = {
         "weights_of": 1,
         "drawn_from": 1,
@@ -184,7 +190,7 @@ def test_a_redrawn_line_without_the_reference_of_its_training_is_refused(folder)
     }
     described(folder, lambda content: content.update(lineage=lineage))
 
-    with pytest.raises(BundleError, match=r"trained\.parquet: is absent"):
+    with pytest.raises(BundleError, match=r"trained\.parquet: is missing"):
         load_bundle(folder)
 
 
@@ -201,7 +207,7 @@ def far(*keys, value):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (far("network", "schema", "window", value=1_000_000), "5,000,000 numbers a row"),
         (far("network", "schema", "window", value=0), "window is 0"),
@@ -212,23 +218,23 @@ def far(*keys, value):
             "scaler.mean of 'load' is inf, in model",
         ),
         (far("network", "scaler", "scale", 0, value=0.0), "scale has 0; every scale is above 0"),
-        (far("network", "scaler", "mean", value=[1.0]), "scaler.mean has 1 numbers where 5"),
+        (far("network", "scaler", "mean", value=[1.0]), "scaler.mean has 1 numbers, not 5"),
         (far("network", "schema", "features", 1, value="load"), "names 5 features, 4 of them once"),
-        (far("network", "schema", "context", value=["nobody"]), "'nobody', which is no feature"),
+        (far("network", "schema", "context", value=["nobody"]), "'nobody', which is not a feature"),
         (far("network", "schema", "context", value=list(CHANNELS)), "none is judged"),
         (far("network", "settings", value={}), "settings names no family"),
         (far("network", "ranges", "lowest", 0, value=math.nan), "lowest has nan"),
         (far("finish", "rows", value=1_000_000), r"finish.rows is 1,000,000; from 1 to 1,000 r"),
         (far("calibration", "quantiles", value={}), r"no median \(0.5\)"),
-        (far("calibration", "feature_error", value=[]), "feature_error has 0 numbers where 5"),
+        (far("calibration", "feature_error", value=[]), "feature_error has 0 numbers, not 5"),
         (far("threshold", "alpha", value=1.0), "alpha is 1; a share lies between 0 and 1"),
         (far("calibration", "drawn_between", value=[1e308, 1e308]), r"lie between 1e\+308 and 1e"),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_name_its_value_and_its_limit(folder, change, told):
+def test_an_impossible_value_is_refused_with_its_name_and_its_limit(folder, change, message):
     described(folder, change)
 
-    with pytest.raises(BundleError, match=rf"detector\.json: .*{told}.*fetch the bundle again"):
+    with pytest.raises(BundleError, match=rf"detector\.json: .*{message}.*fetch the bundle again"):
         load_bundle(folder)
 
 
@@ -244,7 +250,7 @@ def test_a_description_that_is_nested_without_end_is_refused(folder):
         load_bundle(folder)
 
 
-def test_what_is_wrong_with_a_description_is_told_on_one_screen(folder):
+def test_the_error_of_a_description_fits_one_screen(folder):
     described(folder, far("network", "schema", "features", value=[{"a": "x" * 10_000}] * 1000))
 
     with pytest.raises(BundleError) as caught:
@@ -254,7 +260,7 @@ def test_what_is_wrong_with_a_description_is_told_on_one_screen(folder):
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "link in the list"])
-def test_what_is_no_file_is_refused_by_name(folder, kind, tmp_path):
+def test_an_entry_that_is_not_a_file_is_refused_by_name(folder, kind, tmp_path):
     if kind == "folder":
         (folder / "more").mkdir()
         with (folder / SUMS_FILE).open("a") as sums:
@@ -281,9 +287,9 @@ def test_rows_that_cannot_be_read_are_refused_by_name(folder, name, content):
 
 @pytest.mark.parametrize("name", ["golden.parquet", "reference.parquet"])
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
-        (lambda table: table.drop_columns(["flow"]), r"has \d columns, where \d belong"),
+        (lambda table: table.drop_columns(["flow"]), r"has \d columns, not \d"),
         (
             lambda table: table.rename_columns(["x", *table.column_names[1:]]),
             ".*'x' is out of place",
@@ -301,23 +307,23 @@ def test_rows_that_cannot_be_read_are_refused_by_name(folder, name, content):
         (lambda table: pa.concat_tables([table] * 200), r"holds \d\d,\d00 rows; from 1 to"),
     ],
 )
-def test_rows_of_another_shape_or_type_are_refused_by_name(folder, name, change, told):
+def test_rows_of_another_shape_or_type_are_refused_by_name(folder, name, change, message):
     tabled(folder, name, change)
 
-    with pytest.raises(BundleError, match=rf"{name}: {told}"):
+    with pytest.raises(BundleError, match=rf"{name}: {message}"):
         load_bundle(folder)
 
 
-def test_reference_scores_that_are_none_are_refused(folder):
-    def spoil(table):
+def test_reference_scores_that_are_not_finite_are_refused(folder):
+    def damage(table):
         at = table.column_names.index("score")
         scores = table["score"].to_numpy().copy()
         scores[3] = np.nan
         return table.set_column(at, "score", pa.array(scores))
 
-    tabled(folder, "reference.parquet", spoil)
+    tabled(folder, "reference.parquet", damage)
 
-    with pytest.raises(BundleError, match="1 of 400 scores are below 0 or no finite numbers"):
+    with pytest.raises(BundleError, match="1 of 400 scores are below 0 or not finite"):
         load_bundle(folder)
 
 
@@ -343,7 +349,7 @@ def test_weights_in_another_file_are_refused_even_below_the_working_folder(
 
 
 def huge(model, *, kept):
-    """Let the graph lay out 400 million numbers; `kept` says how it names their count."""
+    """Let the graph allocate 400 million numbers; `kept` says how it names their count."""
     helper = onnx.helper
     shape = helper.make_tensor("count", onnx.TensorProto.INT64, [2], [20_000, 20_000])
     if kept == "initializer":
@@ -392,7 +398,7 @@ def test_a_graph_that_cannot_score_its_golden_rows_is_refused(folder):
         load_bundle(folder)
 
 
-def test_weights_that_are_none_are_refused_when_they_are_needed(folder):
+def test_invalid_weights_are_refused_when_they_are_needed(folder):
     (folder / "weights.safetensors").write_bytes(b"x" * 100)
     write_sums(folder)
     bundle = load_bundle(folder)
@@ -402,7 +408,7 @@ def test_weights_that_are_none_are_refused_when_they_are_needed(folder):
 
 
 def refused(folder):
-    """What is told when a process does all that it does with a bundle; empty: nothing."""
+    """The error of all that a process does with a bundle; empty: none."""
     try:
         bundle = load_bundle(folder)
         bundle.reference()
@@ -445,20 +451,20 @@ def places(content, path=()):
         yield from places(value, (*path, key))
 
 
-def test_whatever_stands_in_the_description_the_answer_is_a_bundle_or_a_refusal(folder):
+def test_whatever_the_description_contains_the_answer_is_a_bundle_or_a_refusal(folder):
     chance, honest = np.random.default_rng(7), (folder / "detector.json").read_text()
     known = [path for path in places(json.loads(honest)) if path]
-    told = []
+    message = []
     for _ in range(4 * MUTATIONS):
         content = json.loads(honest)
         path, odd = known[int(chance.integers(len(known)))], ODD[int(chance.integers(len(ODD)))]
         far(*path, value=odd)(content)
         (folder / "detector.json").write_text(json.dumps(content))
         write_sums(folder)
-        told.append(refused(folder))
+        message.append(refused(folder))
 
-    assert sum(map(bool, told)) > 2 * MUTATIONS
-    assert max(map(len, told)) < 2000
+    assert sum(map(bool, message)) > 2 * MUTATIONS
+    assert max(map(len, message)) < 2000
 
 
 def test_a_table_with_columns_of_one_name_is_refused(folder):

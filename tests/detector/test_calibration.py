@@ -33,19 +33,19 @@ def test_a_training_block_is_refused():
 
 
 def test_independent_rows_count_in_full():
-    drawn = calibrate(Block("calibration", normal_rows(500)), schema(), by_load, Threshold())
+    calibration = calibrate(Block("calibration", normal_rows(500)), schema(), by_load, Threshold())
 
-    assert drawn.threshold.n == drawn.threshold.n_effective == 500
-    assert drawn.summary.autocorrelation == 0
+    assert calibration.threshold.n == calibration.threshold.n_effective == 500
+    assert calibration.summary.autocorrelation == 0
 
 
 def test_rows_that_are_like_their_neighbours_count_for_less():
     block = Block("calibration", waves(4000, 0.8))
 
-    drawn = calibrate(block, schema(timed=True), by_load, Threshold())
+    calibration = calibrate(block, schema(timed=True), by_load, Threshold())
 
-    assert drawn.summary.autocorrelation == pytest.approx(0.8, abs=0.05)
-    assert drawn.threshold.n_effective == pytest.approx(4000 * 0.2 / 1.8, rel=0.25)
+    assert calibration.summary.autocorrelation == pytest.approx(0.8, abs=0.05)
+    assert calibration.threshold.n_effective == pytest.approx(4000 * 0.2 / 1.8, rel=0.25)
 
 
 def test_the_intervals_widen_when_rows_are_alike():
@@ -54,35 +54,35 @@ def test_the_intervals_widen_when_rows_are_alike():
         for rho in (0.9, 0.0)
     )
 
-    width = [np.ptp(drawn.threshold.rate_interval) for drawn in (alike, independent)]
+    width = [np.ptp(calibration.threshold.rate_interval) for calibration in (alike, independent)]
     assert width[0] > 2 * width[1]
 
 
-def test_too_few_rows_are_refused_with_value_limit_and_mend():
+def test_too_few_rows_are_refused_with_value_limit_and_fix():
     block = Block("calibration", normal_rows(98))
 
     with pytest.raises(CalibrationError, match=r"98 calibration .* at least 99 .*small_sample"):
         calibrate(block, schema(), by_load, Threshold())
 
 
-def test_rows_worth_less_than_a_rank_needs_draw_a_line_of_low_confidence():
-    drawn = calibrate(
+def test_too_few_effective_rows_give_a_threshold_of_low_confidence():
+    calibration = calibrate(
         Block("calibration", waves(600, 0.95)), schema(timed=True), by_load, Threshold()
     )
 
-    assert drawn.threshold.method == "conformal"
-    assert drawn.threshold.n_effective < 99
-    assert drawn.threshold.low_confidence
+    assert calibration.threshold.method == "conformal"
+    assert calibration.threshold.n_effective < 99
+    assert calibration.threshold.low_confidence
 
 
-def test_a_hill_line_on_few_rows_is_marked_low_confidence():
+def test_a_hill_threshold_on_few_rows_is_marked_low_confidence():
     few = np.exp(np.random.default_rng(0).normal(size=60))
 
-    drawn = estimate_threshold(few, Threshold(small_sample="hill"), n_effective=60)
+    estimate = estimate_threshold(few, Threshold(small_sample="hill"), n_effective=60)
 
-    assert drawn.method == "hill"
-    assert drawn.low_confidence
-    assert "Low confidence" in drawn.note
+    assert estimate.method == "hill"
+    assert estimate.low_confidence
+    assert "Low confidence" in estimate.note
 
 
 def test_a_thousand_effective_rows_need_no_note_and_fewer_do():
@@ -106,12 +106,12 @@ def test_the_sample_for_drift_keeps_the_order_of_time_and_whole_stretches():
     )
     frame = frame.reset_index("machine").sample(frac=1, random_state=0)
 
-    drawn = calibrate(
+    calibration = calibrate(
         Block("calibration", frame), schema(timed=True, entity=True), by_load, Threshold()
     )
 
-    timeline = drawn.reference.timeline
-    assert len(drawn.reference.score) == 5000
+    timeline = calibration.reference.timeline
+    assert len(calibration.reference.score) == 5000
     assert set(timeline.names) == {"a", "b"}
     steps = np.diff(timeline.time_ns)[np.diff(timeline.entity) == 0]
     assert (steps > 0).all()
@@ -119,10 +119,10 @@ def test_the_sample_for_drift_keeps_the_order_of_time_and_whole_stretches():
 
 
 def test_golden_rows_lie_at_or_below_the_threshold():
-    drawn = calibrate(Block("calibration", normal_rows(3000)), schema(), by_load, Threshold())
+    calibration = calibrate(Block("calibration", normal_rows(3000)), schema(), by_load, Threshold())
 
-    assert len(drawn.golden.score) == GOLDEN_ROWS
-    assert drawn.golden.score.max() <= drawn.threshold.value
+    assert len(calibration.golden.score) == GOLDEN_ROWS
+    assert calibration.golden.score.max() <= calibration.threshold.value
 
 
 def two_pumps(n):
@@ -133,7 +133,7 @@ def two_pumps(n):
     return pd.concat([one, two.assign(load=2 * two["load"])], ignore_index=True)
 
 
-def test_the_line_is_drawn_on_smoothed_scores_and_the_bundle_keeps_how():
+def test_the_threshold_is_estimated_from_smoothed_scores_and_the_bundle_keeps_the_smoothing():
     plain, smoothed = (
         calibrate(
             Block("calibration", waves(3000, 0.0)),
@@ -147,13 +147,13 @@ def test_the_line_is_drawn_on_smoothed_scores_and_the_bundle_keeps_how():
 
     assert smoothed.threshold.value < 0.8 * plain.threshold.value
     assert smoothed.summary.quantiles["0.99"] < 0.8 * plain.summary.quantiles["0.99"]
-    assert smoothed.finish == ScorePostprocessing(rows=6)
+    assert smoothed.postprocessing == ScorePostprocessing(rows=6)
 
 
 def test_golden_rows_keep_what_the_graph_gives():
     frame = waves(500, 0.5)
 
-    drawn = calibrate(
+    calibration = calibrate(
         Block("calibration", frame),
         schema(timed=True),
         by_load,
@@ -161,11 +161,11 @@ def test_golden_rows_keep_what_the_graph_gives():
         smoothing=Smoothing(rows=4),
     )
 
-    np.testing.assert_array_equal(drawn.golden.score, by_load(drawn.golden.rows).score)
+    np.testing.assert_array_equal(calibration.golden.score, by_load(calibration.golden.rows).score)
 
 
-def test_machines_are_put_on_one_level_and_their_line_is_drawn_crosswise():
-    drawn = calibrate(
+def test_machines_are_brought_to_one_level_and_the_threshold_is_cross_fitted():
+    calibration = calibrate(
         Block("calibration", two_pumps(3000)),
         schema(timed=True, entity=True),
         by_load,
@@ -173,10 +173,10 @@ def test_machines_are_put_on_one_level_and_their_line_is_drawn_crosswise():
         contexts=Contexts(by="entity"),
     )
 
-    factors = drawn.finish.contexts.factors
+    factors = calibration.postprocessing.contexts.factors
     assert factors["b"] > 1.3 * factors["a"]
-    score, entity = drawn.reference.score, drawn.reference.timeline.entity
-    above = [float(np.mean(score[entity == each] > drawn.threshold.value)) for each in (0, 1)]
+    score, entity = calibration.reference.score, calibration.reference.timeline.entity
+    above = [float(np.mean(score[entity == each] > calibration.threshold.value)) for each in (0, 1)]
     assert above == pytest.approx([0.01, 0.01], abs=0.007)
 
 

@@ -1,4 +1,4 @@
-"""One line for groups of rows with levels of their own, and the rate it promises."""
+"""One threshold for groups of rows with levels of their own, and the rate that it keeps."""
 
 from collections import Counter
 
@@ -32,15 +32,15 @@ def machines(rows, levels, *, seed=0, rho=0.0):
     return np.exp(logs).ravel(), values, timeline
 
 
-def fitted(scores, rows, line, config=BY_ENTITY):
-    return fit_contexts(scores, rows, line, config, FEATURES, alpha=0.01)
+def fitted(scores, rows, timeline, config=BY_ENTITY):
+    return fit_contexts(scores, rows, timeline, config, FEATURES, alpha=0.01)
 
 
-def rates(found, threshold, scores, rows, line):
-    """Share of each machine's rows above the line."""
-    done = postprocess(scores, rows, rows, line, ScorePostprocessing(contexts=found)).score
-    above = np.bincount(line.entity, weights=done > threshold)
-    return above / np.bincount(line.entity)
+def rates(found, threshold, scores, rows, timeline):
+    """Share of each machine's rows above the threshold."""
+    done = postprocess(scores, rows, rows, timeline, ScorePostprocessing(contexts=found)).score
+    above = np.bincount(timeline.entity, weights=done > threshold)
+    return above / np.bincount(timeline.entity)
 
 
 def test_a_noisy_machine_gets_its_share_of_flags_and_not_all_of_them():
@@ -70,9 +70,9 @@ def test_the_rate_of_all_rows_stays_what_was_asked_for(count, rows, spread, rho)
         held = machines(rows, levels, seed=seed, rho=rho)
         later = machines(4000 if count < 20 else 1000, levels, seed=500 + seed)
         found, fair = fitted(*held)
-        drawn = conformal.estimate(fair, alpha=0.01, n_effective=len(fair))
+        estimate = conformal.estimate(fair, alpha=0.01, n_effective=len(fair))
         plain = conformal.estimate(held[0], alpha=0.01, n_effective=len(fair))
-        each, before = rates(found, drawn.value, *later), rates(None, plain.value, *later)
+        each, before = rates(found, estimate.value, *later), rates(None, plain.value, *later)
         realised.append(each.mean())
         kept.append(np.abs(each - 0.01).mean() / np.abs(before - 0.01).mean())
 
@@ -84,19 +84,19 @@ def test_the_rate_of_all_rows_stays_what_was_asked_for(count, rows, spread, rho)
 def test_factors_made_of_the_same_rows_would_let_more_pass():
     too_low = []
     for seed in range(20):
-        scores, rows, line = machines(100, np.ones(100), seed=seed)
-        found, fair = fitted(scores, rows, line, Contexts(by="entity", prior_rows=20))
-        naive = postprocess(scores, rows, rows, line, ScorePostprocessing(contexts=found)).score
-        lines = [
+        scores, rows, timeline = machines(100, np.ones(100), seed=seed)
+        found, fair = fitted(scores, rows, timeline, Contexts(by="entity", prior_rows=20))
+        naive = postprocess(scores, rows, rows, timeline, ScorePostprocessing(contexts=found)).score
+        thresholds = [
             conformal.estimate(each, alpha=0.01, n_effective=len(each)).value
             for each in (naive, fair)
         ]
-        too_low.append(lines[0] < lines[1])
+        too_low.append(thresholds[0] < thresholds[1])
 
     assert np.mean(too_low) > 0.9
 
 
-def test_a_small_group_is_drawn_to_the_line_of_all():
+def test_the_factor_of_a_small_group_is_shrunk_towards_1():
     levels = np.array([1.0, 3.0])
     many, _ = fitted(*machines(4000, levels))
     few, _ = fitted(*machines(60, levels))
@@ -117,22 +117,22 @@ def test_rows_alike_count_for_less():
     assert alike.factors["m1"] < alone.factors["m1"]
 
 
-def test_an_unknown_context_is_held_against_the_line_as_it_is():
+def test_the_score_of_an_unknown_context_is_not_divided():
     known = ContextFactors("entity", None, {"m0": 2.0})
-    scores, rows, line = machines(3, np.ones(2))
+    scores, rows, timeline = machines(3, np.ones(2))
 
-    done = postprocess(scores, rows, rows, line, ScorePostprocessing(contexts=known))
+    done = postprocess(scores, rows, rows, timeline, ScorePostprocessing(contexts=known))
 
     assert done.known.tolist() == [True, False] * 3
     np.testing.assert_array_equal(done.score[~done.known], scores[~done.known])
     np.testing.assert_array_equal(done.score[done.known], scores[done.known] / 2)
 
 
-def test_a_group_seen_in_one_stretch_of_time_only_keeps_the_line_of_all():
-    scores, rows, line = machines(1000, np.array([1.0, 1.0, 3.0]))
-    kept = (line.entity != 2) | (line.time_ns < 50 * MINUTE)
+def test_a_group_seen_in_one_stretch_of_time_only_has_a_factor_of_1():
+    scores, rows, timeline = machines(1000, np.array([1.0, 1.0, 3.0]))
+    kept = (timeline.entity != 2) | (timeline.time_ns < 50 * MINUTE)
 
-    found, _ = fitted(scores[kept], rows[kept], subset(line, kept))
+    found, _ = fitted(scores[kept], rows[kept], subset(timeline, kept))
 
     assert found.factors["m2"] == 1
     assert found.factors["m0"] != 1
@@ -149,11 +149,11 @@ def test_an_hour_of_the_week_begins_on_monday_utc():
 
 
 def test_a_column_names_groups_with_and_without_time():
-    scores, rows, line = machines(2000, np.array([1.0, 3.0]))
-    rows[:, 1] = line.entity
+    scores, rows, timeline = machines(2000, np.array([1.0, 3.0]))
+    rows[:, 1] = timeline.entity
     config = Contexts(by="column", column="mode")
 
-    timed, _ = fitted(scores, rows, line, config)
+    timed, _ = fitted(scores, rows, timeline, config)
     untimed, _ = fitted(scores, rows, None, config)
 
     for found in (timed, untimed):
@@ -161,12 +161,12 @@ def test_a_column_names_groups_with_and_without_time():
         assert found.factors["1"] / found.factors["0"] == pytest.approx(3, rel=0.2)
 
 
-def test_a_measurement_is_no_group():
-    scores, rows, line = machines(300, np.ones(1))
+def test_a_column_with_too_many_values_is_refused():
+    scores, rows, timeline = machines(300, np.ones(1))
     rows[:, 0] = np.arange(300)
 
     with pytest.raises(CalibrationError, match=r"'flow' has 300 values .*at most 200"):
-        fitted(scores, rows, line, Contexts(by="column", column="flow"))
+        fitted(scores, rows, timeline, Contexts(by="column", column="flow"))
 
 
 def test_an_absent_column_is_named():
@@ -185,14 +185,14 @@ def test_rows_without_time_have_neither_machine_nor_hour(by):
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None)
 def test_the_order_of_rows_changes_nothing(random):
-    scores, rows, line = machines(200, np.array([1.0, 2.0, 0.5]))
+    scores, rows, timeline = machines(200, np.array([1.0, 2.0, 0.5]))
     order = np.array(random.sample(range(len(scores)), len(scores)))
 
-    found, fair = fitted(scores, rows, line)
-    again, shuffled = fitted(scores[order], rows[order], subset(line, order))
+    found, fair = fitted(scores, rows, timeline)
+    again, shuffled = fitted(scores[order], rows[order], subset(timeline, order))
 
     assert again.factors == pytest.approx(found.factors, rel=1e-9)
     np.testing.assert_allclose(shuffled, fair[order], rtol=1e-9)
-    factor, known = factor_of(found, rows[order], subset(line, order))
+    factor, known = factor_of(found, rows[order], subset(timeline, order))
     assert known.all()
-    assert Counter(factor) == Counter(factor_of(found, rows, line)[0])
+    assert Counter(factor) == Counter(factor_of(found, rows, timeline)[0])

@@ -8,14 +8,14 @@ from pipeline.detector.holdout import hold_out
 TEN_MINUTES_NS = 600_000_000_000
 
 
-def line(n, *, entities=1):
+def timeline(n, *, entities=1):
     moments = np.repeat(np.arange(n // entities), entities).astype(np.int64)
     names = tuple("abcd"[:entities])
     return Timeline(moments * TEN_MINUTES_NS, np.arange(n) % entities, names, TEN_MINUTES_NS)
 
 
 def test_rows_of_many_days_are_held_out_by_whole_days():
-    days = line(144 * 60)
+    days = timeline(144 * 60)
 
     mask = hold_out(len(days), days, every=6, seed=0)
 
@@ -25,7 +25,7 @@ def test_rows_of_many_days_are_held_out_by_whole_days():
 
 
 def test_rows_of_few_days_are_held_out_by_stretches_over_all_of_the_time():
-    short = line(1000)
+    short = timeline(1000)
 
     mask = hold_out(1000, short, every=6, seed=0)
 
@@ -35,7 +35,7 @@ def test_rows_of_few_days_are_held_out_by_stretches_over_all_of_the_time():
 
 
 def test_all_entities_of_one_moment_are_on_one_side():
-    mask = hold_out(800, line(800, entities=4), every=6, seed=0)
+    mask = hold_out(800, timeline(800, entities=4), every=6, seed=0)
 
     together = mask.reshape(-1, 4)
     assert (together.all(axis=1) | ~together.any(axis=1)).all()
@@ -56,4 +56,4 @@ def test_the_random_rows_depend_on_the_seed_only():
 
 
 def test_more_time_is_held_out_when_there_are_too_few_rows():
-    assert hold_out(240, line(240), every=6, seed=0, least=99).sum() >= 99
+    assert hold_out(240, timeline(240), every=6, seed=0, least=99).sum() >= 99

@@ -19,7 +19,7 @@ DAY = 86_400.0
 HOUR = 3600.0
 
 
-def lesson(rows=960, *, hours=1.0, time=True):
+def training(rows=960, *, hours=1.0, time=True):
     """Rows of one column that holds their age in seconds, the newest last."""
     age = torch.arange(rows - 1, -1, -1, dtype=torch.float64) * hours * HOUR
     return TrainingContext(
@@ -31,15 +31,15 @@ def lesson(rows=960, *, hours=1.0, time=True):
     )
 
 
-def drawn(settings, taught, times=20):
-    draw = batches_of(settings, taught)
-    return torch.cat([draw() for _ in range(times)], dim=1)[:, :, 0]
+def sampled(settings, context, times=20):
+    sample = batches_of(settings, context)
+    return torch.cat([sample() for _ in range(times)], dim=1)[:, :, 0]
 
 
 def test_a_member_learns_from_no_row_older_than_its_horizon():
     settings = DenoisingModel(members=6, horizons=["3d", "7d", "all"], batch_rows=64)
 
-    oldest = drawn(settings, lesson()).amax(dim=1)
+    oldest = sampled(settings, training()).amax(dim=1)
 
     assert (oldest[:2] == 3 * DAY).all()
     assert (oldest[2:4] == 7 * DAY).all()
@@ -47,7 +47,7 @@ def test_a_member_learns_from_no_row_older_than_its_horizon():
 
 
 def test_members_of_one_horizon_see_its_rows_in_orders_of_their_own():
-    shown = drawn(DenoisingModel(members=2, horizons=["7d"], batch_rows=64), lesson(), times=2)
+    shown = sampled(DenoisingModel(members=2, horizons=["7d"], batch_rows=64), training(), times=2)
 
     assert not torch.equal(shown[0], shown[1])
 
@@ -55,11 +55,11 @@ def test_members_of_one_horizon_see_its_rows_in_orders_of_their_own():
 def test_a_short_horizon_shortens_the_batches_of_all():
     settings = DenoisingModel(members=2, horizons=["3d", "all"], batch_rows=256)
 
-    assert batches_of(settings, lesson())().shape == (2, 73, 1)
+    assert batches_of(settings, training())().shape == (2, 73, 1)
 
 
 def test_without_horizons_all_rows_are_seen_before_one_is_seen_again():
-    shown = drawn(DenoisingModel(members=2, batch_rows=96), lesson(), times=10)
+    shown = sampled(DenoisingModel(members=2, batch_rows=96), training(), times=10)
 
     assert all(len(torch.unique(member)) == 960 for member in shown)
 
@@ -68,18 +68,18 @@ def test_too_few_rows_in_a_horizon_are_refused():
     settings = DenoisingModel(members=2, horizons=["1d", "all"])
 
     with pytest.raises(DataError, match=r"1 day.* hold 25 windows; at least 64 .*horizons"):
-        batches_of(settings, lesson())
+        batches_of(settings, training())
 
 
 def test_rows_without_time_have_no_horizon():
     settings = DenoisingModel(members=2, horizons=["1d", "all"])
 
     with pytest.raises(DataError, match=r"no time column.*leave model\.horizons out"):
-        batches_of(settings, lesson(time=False))
+        batches_of(settings, training(time=False))
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "message"),
     [
         ({"members": 8, "horizons": ["1d", "7d", "30d"]}, "members 8 .* multiple of 3"),
         ({"members": 2, "horizons": ["1d", "1d"]}, "each named once"),
@@ -87,8 +87,8 @@ def test_rows_without_time_have_no_horizon():
         ({"members": 1, "horizons": ["a day"]}, "no span of time"),
     ],
 )
-def test_impossible_horizons_are_refused(model, told):
-    with pytest.raises(ValidationError, match=told):
+def test_impossible_horizons_are_refused(model, message):
+    with pytest.raises(ValidationError, match=message):
         DenoisingModel.model_validate(model)
 
 

@@ -58,7 +58,7 @@ def test_a_perfect_answer_costs_nothing_and_means_the_row(name):
     output = perfect(name, loss, target)
 
     assert loss(output, target).abs().max() < 1e-6
-    torch.testing.assert_close(loss.rebuilt(output), target, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(loss.reconstruction(output), target, atol=2e-3, rtol=1e-3)
 
 
 @losses
@@ -69,7 +69,7 @@ def test_a_loss_is_finite_and_never_negative(name, value, output):
 
     assert torch.isfinite(cells).all()
     assert (cells >= 0).all()
-    assert torch.isfinite(loss.rebuilt(torch.full((1, 1, 5), output))).all()
+    assert torch.isfinite(loss.reconstruction(torch.full((1, 1, 5), output))).all()
 
 
 @losses
@@ -151,7 +151,7 @@ def test_features_of_all_sizes_weigh_alike_under_poisson():
 
 
 @pytest.mark.parametrize("name", ["bce", "poisson"])
-def test_what_no_output_can_follow_is_seen_all_the_same(name):
+def test_values_that_no_output_can_reach_still_cost(name):
     # Beyond the ends of a share, or below zero of a count: nothing may be clipped out of sight.
     loss, _ = loss_for(name)
     far = torch.full((1, 5), -40.0)
@@ -210,7 +210,7 @@ def test_graph_and_network_agree_under_every_loss(name):
 
 
 @pytest.mark.parametrize("name", ["bce", "poisson"])
-def test_what_is_rebuilt_can_be(name):
+def test_reconstructions_are_possible_values(name):
     normal, held = related(name)
     fitted = fit(Block("train", normal), schema(), small("dense", name, learning_rate=1e-2))
 
@@ -223,7 +223,7 @@ def test_what_is_rebuilt_can_be(name):
     assert (close < 0.5).all()
 
 
-def test_counts_below_zero_are_refused_with_value_limit_and_mend():
+def test_counts_below_zero_are_refused_with_value_limit_and_fix():
     normal, _ = related("poisson")
     normal.loc[normal.index[:2], "flow"] = [-1.0, -3.5]
 
@@ -245,6 +245,6 @@ def test_a_feature_that_was_always_zero_breaks_no_loss():
         assert (changed > same).all(), name
 
 
-def test_a_loss_has_no_weights_that_could_part_from_the_facts():
+def test_a_loss_has_no_weights_that_could_differ_from_the_facts():
     for name in LOSSES:
         assert not loss_for(name)[0].state_dict()

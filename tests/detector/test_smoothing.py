@@ -14,23 +14,23 @@ from pipeline.errors import DataError
 MINUTE = 60_000_000_000
 
 
-def line_of(minutes, entity=None):
+def timeline_of(minutes, entity=None):
     minutes = np.asarray(minutes)
     entity = np.zeros(len(minutes), dtype=np.intp) if entity is None else np.asarray(entity)
     return Timeline(minutes * MINUTE, entity, ("a", "b"), MINUTE)
 
 
-def smoothed(values, line, rows):
-    return smooth(np.asarray(values, dtype=float), Runs(*runs(line)), rows)
+def smoothed(values, timeline, rows):
+    return smooth(np.asarray(values, dtype=float), Runs(*runs(timeline)), rows)
 
 
 def test_a_score_is_the_mean_of_the_last_rows_and_the_first_ones_use_what_there_is():
-    assert smoothed([3, 1, 2, 6], line_of(range(4)), 3).tolist() == [3, 2, 2, 3]
+    assert smoothed([3, 1, 2, 6], timeline_of(range(4)), 3).tolist() == [3, 2, 2, 3]
 
 
 def test_neither_a_gap_nor_another_machine_is_averaged_over():
-    gap = smoothed([8, 2, 4, 6], line_of([0, 1, 5, 6]), 3)
-    other = smoothed([8, 2, 4, 6], line_of([0, 1, 0, 1], [0, 0, 1, 1]), 3)
+    gap = smoothed([8, 2, 4, 6], timeline_of([0, 1, 5, 6]), 3)
+    other = smoothed([8, 2, 4, 6], timeline_of([0, 1, 0, 1], [0, 0, 1, 1]), 3)
 
     assert gap.tolist() == other.tolist() == [8, 5, 4, 5]
 
@@ -39,7 +39,7 @@ def test_smoothed_errors_still_add_up_to_the_smoothed_score():
     error = np.random.default_rng(0).exponential(size=(50, 4)).astype(np.float32)
 
     done = postprocess(
-        error.sum(axis=1), error, error, line_of(range(50)), ScorePostprocessing(rows=5)
+        error.sum(axis=1), error, error, timeline_of(range(50)), ScorePostprocessing(rows=5)
     )
 
     np.testing.assert_allclose(done.error.sum(axis=1), done.score, rtol=1e-6)
@@ -67,36 +67,36 @@ def scored_rows(draw):
     minutes = np.cumsum(draw(st.lists(st.sampled_from([1, 1, 1, 4]), min_size=n, max_size=n)))
     entity = draw(st.lists(st.integers(0, 1), min_size=n, max_size=n))
     values = draw(st.lists(st.floats(0, 1e6), min_size=n, max_size=n))
-    return np.array(values), line_of(minutes, entity)
+    return np.array(values), timeline_of(minutes, entity)
 
 
 @given(scored_rows(), st.integers(1, 9), st.randoms(use_true_random=False))
 @settings(deadline=None)
 def test_the_order_of_rows_changes_nothing_to_the_last_bit(rows, length, random):
-    values, line = rows
+    values, timeline = rows
     order = np.array(random.sample(range(len(values)), len(values)))
 
-    shuffled = smoothed(values[order], subset(line, order), length)
+    shuffled = smoothed(values[order], subset(timeline, order), length)
 
-    np.testing.assert_array_equal(shuffled, smoothed(values, line, length)[order])
+    np.testing.assert_array_equal(shuffled, smoothed(values, timeline, length)[order])
 
 
 @given(scored_rows(), st.integers(1, 9), st.integers(0, 60))
 @settings(deadline=None)
 def test_a_stretch_with_the_rows_before_it_gets_what_the_whole_gets(rows, length, cut):
-    values, line = rows
-    # A day is scored with the rows of the look-back before it, and those are not told again.
-    first = line.time_ns.min() + cut * MINUTE
-    seen = line.time_ns > first - 1.5 * (length - 1) * MINUTE - MINUTE
-    own = line.time_ns >= first
+    values, timeline = rows
+    # A day is scored with the rows of the look-back before it, whose own scores are not used.
+    first = timeline.time_ns.min() + cut * MINUTE
+    seen = timeline.time_ns > first - 1.5 * (length - 1) * MINUTE - MINUTE
+    own = timeline.time_ns >= first
 
-    alone = smoothed(values[seen], subset(line, seen), length)[own[seen]]
+    alone = smoothed(values[seen], subset(timeline, seen), length)[own[seen]]
 
-    np.testing.assert_array_equal(alone, smoothed(values, line, length)[own])
+    np.testing.assert_array_equal(alone, smoothed(values, timeline, length)[own])
 
 
 def test_the_rows_that_lead_up_to_a_row_are_those_of_its_mean():
-    timeline = line_of([0, 1, 2, 3, 9, 10])
+    timeline = timeline_of([0, 1, 2, 3, 9, 10])
     wanted = np.array([False, False, False, True, False, True])
 
     found = leading_up(wanted, Runs(*runs(timeline)), 3)
@@ -106,15 +106,15 @@ def test_the_rows_that_lead_up_to_a_row_are_those_of_its_mean():
 
 def test_a_lasting_fault_under_noise_is_caught_earlier_at_the_same_rate_of_false_alarms():
     random = np.random.default_rng(3)
-    normal, timeline = random.chisquare(4, size=20_000), line_of(range(20_000))
+    normal, timeline = random.chisquare(4, size=20_000), timeline_of(range(20_000))
     faulty = random.chisquare(4, size=(400, 120)) * 1.8
     episodes = Runs(np.arange(400 * 120), np.repeat(np.arange(400), 120))
     first, rate = {}, {}
     for rows in (1, 6):
         held = smoothed(normal, timeline, rows)
-        drawn = conformal.estimate(held[:10_000], alpha=0.01, n_effective=10_000)
-        rate[rows] = float(np.mean(held[10_000:] > drawn.value))
-        found = smooth(faulty.ravel(), episodes, rows).reshape(400, 120) > drawn.value
+        estimate = conformal.estimate(held[:10_000], alpha=0.01, n_effective=10_000)
+        rate[rows] = float(np.mean(held[10_000:] > estimate.value))
+        found = smooth(faulty.ravel(), episodes, rows).reshape(400, 120) > estimate.value
         first[rows] = float(np.where(found.any(axis=1), found.argmax(axis=1), 120).mean())
 
     assert rate[6] == pytest.approx(0.01, abs=0.005)

@@ -1,4 +1,4 @@
-"""Fine-tuning on a plant whose normal moves: it follows, does not forget, and needs few steps."""
+"""Fine-tuning on a plant whose normal state moves: it follows, forgets little, needs few steps."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def error(fitted: FittedNetwork, frame: pd.DataFrame) -> float:
     return found
 
 
-def test_it_follows_what_is_normal_now_and_keeps_what_was() -> None:
+def test_it_follows_the_new_normal_and_keeps_the_old() -> None:
     new, old = spring(500, seed=8), winter(500, seed=9)
 
     assert error(fine_tuned(), new) < 0.7 * error(champion(), new)
@@ -108,19 +108,19 @@ def test_the_same_input_gives_the_same_bytes_and_leaves_random_state_alone() -> 
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_it_goes_on_in_the_scales_of_its_weights() -> None:
+def test_it_keeps_the_scaler_of_its_weights() -> None:
     assert fine_tuned().facts.scaler == champion().facts.scaler
     assert restore(fine_tuned()).eval()
 
 
-def test_what_it_knows_of_ranges_grows_and_never_shrinks() -> None:
+def test_its_ranges_grow_and_never_shrink() -> None:
     before, after = champion().facts.ranges, fine_tuned().facts.ranges
 
     assert all(a <= b for a, b in zip(after.lowest, before.lowest, strict=True))
     assert all(a >= b for a, b in zip(after.highest, before.highest, strict=True))
 
 
-def test_weights_that_answer_in_shares_go_on_in_the_ranges_they_were_learnt_in() -> None:
+def test_weights_that_output_shares_keep_the_ranges_of_their_first_fit() -> None:
     shares = CHAMPION.model_copy(update={"steps": 200, "loss": "bce"})
     first = fit(Block("train", winter(600, seed=1)), schema(), shares)
     hardly = tuned(shares, FineTuning(steps=1, learning_rate=1e-9))
@@ -155,7 +155,7 @@ def test_context_is_read_as_far_as_the_new_rows_go() -> None:
     assert warm.facts.scaler.highest[:at] == cold.facts.scaler.highest[:at]
 
 
-def test_so_many_older_windows_are_mixed_in_as_their_share_says() -> None:
+def test_older_windows_make_up_their_share() -> None:
     facts = fine_tuned(0.25).facts
 
     assert facts.rows_train == pytest.approx(900 / 0.75, rel=0.01)
@@ -180,12 +180,12 @@ def test_windows_and_time_are_carried_over() -> None:
     [
         ({"features": (*CHANNELS[:-1], "vibration")}, {}, "features is"),
         ({"context": ("load",)}, {}, "context is"),
-        ({"window": 2}, {}, "window is 2, and 1 of the version"),
+        ({"window": 2}, {}, "window is 2, and 1 in the version"),
         ({}, {"loss": "huber"}, "model.loss is 'huber', and 'mse'"),
         ({}, {"family": "masked"}, "model.family is 'masked', and 'denoising'"),
     ],
 )
-def test_another_network_is_refused_with_what_differs_and_the_mend(
+def test_another_network_is_refused_with_what_differs_and_the_fix(
     schema_change: dict[str, object], model_change: dict[str, object], named: str
 ) -> None:
     asked = replace(schema(), **schema_change)  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ def test_a_network_of_another_size_is_refused() -> None:
         fit(Block("train", spring(100, seed=3)), schema(), wider, start=start())
 
 
-def test_a_family_that_is_not_trained_step_by_step_has_nothing_to_go_on_from() -> None:
+def test_a_family_that_is_not_trained_step_by_step_cannot_be_fine_tuned() -> None:
     class Closed(Fitted):
         family: str = "closed"
 

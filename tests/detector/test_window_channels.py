@@ -1,4 +1,4 @@
-"""What a network is shown of a window besides its rows."""
+"""Derived inputs of a window besides its rows."""
 
 import json
 from dataclasses import replace
@@ -112,9 +112,9 @@ def test_pseudo_rows_of_context_do_not_count_and_those_of_others_do():
 def test_a_bundle_knows_what_its_network_sees(tmp_path):
     known = fitted(derivative=True, rolling=("mean", "std"))
     block = Block("calibration", timed(slow_rows(400, seed=3), start="2024-03-01"))
-    drawn = calibrate(block, known.facts.schema, Graph(known.graph).score, Threshold())
+    calibration = calibrate(block, known.facts.schema, Graph(known.graph).score, Threshold())
 
-    write_bundle(known, drawn, tmp_path, name="slow", provenance=Provenance({}, "", ""))
+    write_bundle(known, calibration, tmp_path, name="slow", provenance=Provenance({}, "", ""))
     bundle = load_bundle(tmp_path)
 
     assert bundle.schema.derivative

@@ -8,7 +8,7 @@ from pipeline.detector.windows import windows
 from pipeline.errors import DataError
 
 
-def line(minutes, entity=None):
+def timeline(minutes, entity=None):
     minutes = np.asarray(minutes, dtype=np.int64)
     entity = np.zeros(len(minutes), int) if entity is None else np.asarray(entity)
     return Timeline(minutes * 60_000_000_000, entity, ("a", "b"), 60_000_000_000)
@@ -26,14 +26,14 @@ def test_a_window_of_one_row_is_the_row_itself_in_the_order_given():
 
 
 def test_a_window_holds_its_rows_oldest_first():
-    cut = windows(values(3), 2, line([0, 1, 2]))
+    cut = windows(values(3), 2, timeline([0, 1, 2]))
 
     np.testing.assert_array_equal(cut.rows, [[0, 1, 2, 3], [2, 3, 4, 5]])
     np.testing.assert_array_equal(cut.end, [1, 2])
 
 
 def test_rows_may_come_in_any_order():
-    cut = windows(values(3), 2, line([2, 0, 1]))
+    cut = windows(values(3), 2, timeline([2, 0, 1]))
 
     np.testing.assert_array_equal(cut.rows, [[2, 3, 4, 5], [4, 5, 0, 1]])
     np.testing.assert_array_equal(cut.end, [2, 0])
@@ -49,7 +49,7 @@ def test_no_window_reaches_over_a_gap_or_into_another_entity(steps, switches, le
     entity = np.array(switches[: len(steps)], dtype=int)
     at = np.column_stack([minutes, entity]).astype(np.float32)
 
-    cut = windows(at, length, line(minutes, entity))
+    cut = windows(at, length, timeline(minutes, entity))
 
     shaped = cut.rows.reshape(-1, length, 2)
     assert (np.diff(shaped[:, :, 0], axis=1) == 1).all()
@@ -61,7 +61,7 @@ def test_no_window_reaches_over_a_gap_or_into_another_entity(steps, switches, le
 
 
 def test_fewer_rows_than_a_window_make_none():
-    cut = windows(values(2), 5, line([0, 1]))
+    cut = windows(values(2), 5, timeline([0, 1]))
 
     assert cut.rows.shape == (0, 10)
     assert cut.end.shape == (0,)

@@ -15,10 +15,10 @@ from pipeline.evaluation.injection import (
     FaultOutcome,
     Trial,
     at_largest,
+    faulty_episodes,
     inject,
     minimum_detectable,
     recall,
-    strike,
 )
 
 COLUMNS = Columns(
@@ -32,14 +32,14 @@ COLUMNS = Columns(
     derived=(PeerDeviation(kind="peer_deviation", of=("power",)),),
 )
 N = 2000
-DRAW = np.random.default_rng(11)
+RANDOM = np.random.default_rng(11)
 
 
 def rows() -> Rows:
-    power = DRAW.normal(500, 100, N)
-    angle = DRAW.normal(0, 0.5, N)
+    power = RANDOM.normal(500, 100, N)
+    angle = RANDOM.normal(0, 0.5, N)
     return np.column_stack(
-        [power, np.sin(angle), np.cos(angle), DRAW.normal(8, 2, N), DRAW.normal(0, 10, N)]
+        [power, np.sin(angle), np.cos(angle), RANDOM.normal(8, 2, N), RANDOM.normal(0, 10, N)]
     ).astype(np.float32)
 
 
@@ -57,7 +57,7 @@ def trial(**changes: object) -> Trial:
         "scorer": distance,
         "threshold": 5.0,
         "rows": ROWS,
-        "line": Timeline(
+        "timeline": Timeline(
             np.arange(N) * 600_000_000_000, np.zeros(N, dtype=np.intp), ("A",), 600_000_000_000
         ),
         "columns": COLUMNS,
@@ -142,7 +142,7 @@ def test_a_fault_never_caught_has_no_detectable_size() -> None:
 
 
 @pytest.mark.parametrize("kind", ["stuck", "swap", "dropout"])
-def test_a_fault_that_changes_nothing_is_not_held_against_the_detector(kind: str) -> None:
+def test_a_fault_that_changes_nothing_does_not_count_against_the_detector(kind: str) -> None:
     calm = ROWS.copy()
     calm[:, [0, 3, 4]] = 0
 
@@ -151,16 +151,16 @@ def test_a_fault_that_changes_nothing_is_not_held_against_the_detector(kind: str
     assert all(o.channel == "yaw" for o in outcomes)
 
 
-def test_a_fault_neither_fills_nor_makes_a_hole() -> None:
-    holed = ROWS.copy()
-    holed[np.random.default_rng(3).random(N) < 0.2, 3] = np.nan
+def test_a_fault_neither_fills_nor_makes_a_missing_value() -> None:
+    gappy = ROWS.copy()
+    gappy[np.random.default_rng(3).random(N) < 0.2, 3] = np.nan
     seen: list[Rows] = []
 
     def scorer(windows: Rows) -> WindowScores:
         seen.append(windows)
         return distance(np.where(np.isnan(windows), MEAN, windows))
 
-    outcomes = inject(trial(rows=holed, scorer=scorer))
+    outcomes = inject(trial(rows=gappy, scorer=scorer))
 
     share = np.isnan(np.concatenate(seen)).mean(axis=0)
     assert share[[0, 1, 2, 4]].tolist() == [0, 0, 0, 0]
@@ -172,7 +172,7 @@ def test_a_fault_neither_fills_nor_makes_a_hole() -> None:
     assert spikes[0].caught == spikes[0].episodes > 0
 
 
-def test_a_smoothing_detector_is_asked_with_the_rows_that_lead_up_to_the_fault() -> None:
+def test_a_smoothing_detector_gets_the_rows_before_the_fault() -> None:
     threshold = float(np.quantile(distance(ROWS).score, 0.999))
     timeline = trial().timeline
     smoothed = postprocess(
@@ -182,7 +182,10 @@ def test_a_smoothing_detector_is_asked_with_the_rows_that_lead_up_to_the_fault()
     alone = recall(inject(trial(threshold=threshold)))
     over_four = recall(
         inject(
-            trial(threshold=float(np.quantile(smoothed, 0.999)), finish=ScorePostprocessing(rows=4))
+            trial(
+                threshold=float(np.quantile(smoothed, 0.999)),
+                postprocessing=ScorePostprocessing(rows=4),
+            )
         )
     )
 
@@ -194,7 +197,9 @@ def test_an_episode_keeps_the_context_of_the_machine_it_was_made_on() -> None:
     other = ContextFactors("entity", None, {"B": 0.01})
 
     lowered, plain = (
-        recall(inject(trial(finish=ScorePostprocessing(contexts=contexts), threshold=600.0)))
+        recall(
+            inject(trial(postprocessing=ScorePostprocessing(contexts=contexts), threshold=600.0))
+        )
         for contexts in (quiet, other)
     )
 
@@ -203,9 +208,9 @@ def test_an_episode_keeps_the_context_of_the_machine_it_was_made_on() -> None:
 
 
 def test_an_episode_is_smoothed_over_its_own_rows_and_no_other() -> None:
-    asked = trial(finish=ScorePostprocessing(rows=4), threshold=3.0, episodes=5)
+    asked = trial(postprocessing=ScorePostprocessing(rows=4), threshold=3.0, episodes=5)
 
-    struck = list(strike(asked))
+    struck = list(faulty_episodes(asked))
 
     assert any(one.after.any() and not one.after.all() for one in struck)
     for one in struck:

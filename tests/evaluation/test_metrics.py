@@ -19,7 +19,9 @@ COLUMNS = Columns(
     incident="eval_incident",
     exclude_from_training=("eval_incident", "eval_doubtful"),
 )
-LINE = ThresholdEstimate(1.0, "conformal", 0.01, 500, 500, (0.9, 1.1), (0.003, 0.02), False, "")  # noqa: FBT003
+THRESHOLD = ThresholdEstimate(
+    1.0, "conformal", 0.01, 500, 500, (0.9, 1.1), (0.003, 0.02), low_confidence=False, note=""
+)
 
 
 def frame(n: int, incident: list[int], doubtful: tuple[int, ...] = ()) -> pd.DataFrame:
@@ -36,7 +38,7 @@ def frame(n: int, incident: list[int], doubtful: tuple[int, ...] = ()) -> pd.Dat
 
 def judge(scores: list[float], incident: list[int], doubtful: tuple[int, ...] = ()) -> Evaluation:
     rows = evaluated_rows(frame(len(scores), incident, doubtful), np.array(scores), COLUMNS)
-    return evaluate(rows, LINE)
+    return evaluate(rows, THRESHOLD)
 
 
 def test_precision_recall_and_incidents_are_what_hand_counting_gives() -> None:

@@ -1,4 +1,4 @@
-"""What a bundle is asked beside its test block: the incident museum."""
+"""A tryout of a bundle, with confirmed incidents beside its test block."""
 
 import json
 from dataclasses import replace
@@ -30,11 +30,12 @@ def a_day(rows, *, start):
     return frame.assign(eval_label=(np.arange(len(frame)) < 6).astype(np.int8))
 
 
-def tried(bundle, museum):
-    return try_out(bundle, BLOCK, COLUMNS, judge(bundle, BLOCK, COLUMNS), museum)
+def tried(bundle, confirmed_incidents):
+    rows = judge(bundle, BLOCK, COLUMNS)
+    return try_out(bundle, BLOCK, COLUMNS, rows, confirmed_incidents)
 
 
-def test_each_confirmed_incident_of_another_day_is_asked_for(bundle):
+def test_each_confirmed_incident_of_another_day_is_evaluated(bundle):
     seen = a_day(pd.concat([faulty_rows(6), normal_rows(138)]), start="2024-01-03")
     missed = a_day(normal_rows(144, seed=8), start="2024-01-09")
 
@@ -44,10 +45,10 @@ def test_each_confirmed_incident_of_another_day_is_asked_for(bundle):
     assert incidents_caught(found.incidents) == ("2024-01-03T00:00:00+00:00",)
 
 
-def test_the_museum_changes_nothing_about_the_test_block(bundle):
-    museum = a_day(faulty_rows(144), start="2024-01-03")
+def test_confirmed_incidents_change_nothing_about_the_test_block(bundle):
+    confirmed = a_day(faulty_rows(144), start="2024-01-03")
 
-    with_it, without = tried(bundle, museum), tried(bundle, pd.DataFrame())
+    with_it, without = tried(bundle, confirmed), tried(bundle, pd.DataFrame())
 
     assert with_it.evaluation == without.evaluation
     assert with_it.faults == without.faults
@@ -63,7 +64,7 @@ def test_labelled_rows_are_no_false_alarms(bundle):
     assert rows.normal.sum() == 138
 
 
-def test_a_tryout_from_before_there_was_a_museum_can_be_read(bundle):
+def test_a_tryout_from_before_there_were_confirmed_incidents_can_be_read(bundle):
     now = tried(bundle, pd.DataFrame())
     written = json.loads(json.dumps(records.to_json(now)))
     del written["museum"]
@@ -71,7 +72,7 @@ def test_a_tryout_from_before_there_was_a_museum_can_be_read(bundle):
     assert records.from_json(Tryout, written) == now
 
 
-def test_a_score_that_no_reconstruction_goes_into_has_no_health_of_one(bundle):
+def test_a_score_without_reconstruction_has_no_diagnosis(bundle):
     network = bundle.description.network
     for facts in (
         replace(network, reconstructs=False),

@@ -19,7 +19,7 @@ from torch import nn
 from pipeline.config import DenoisingModel, Gate
 from pipeline.config.model import TrainedModel
 from pipeline.data.split import Block
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.families import MODELS
 from pipeline.detector.graph import Graph
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
@@ -106,7 +106,9 @@ def judged(found: Tried) -> GateVerdict:
 def skip() -> Iterator[dict[str, Tried]]:
     """The identity-skip network, stopped early and trained long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MODELS, "identity_skip", Family(build=build, learn=by_steps(attempt)))
+        patch.setitem(
+            MODELS, "identity_skip", Family(build=build, learn=by_gradient_descent(attempt))
+        )
         yield {
             "early": tried(IdentitySkip(steps=100)),
             "long": tried(IdentitySkip(steps=4000)),

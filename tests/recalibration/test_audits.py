@@ -31,30 +31,30 @@ def make_episodes(n, *, rows=lambda number: 1 + number % 30):
     ]
 
 
-def drawn_ids(episodes, share=0.2, detector="pumps"):
+def sampled_ids(episodes, share=0.2, detector="pumps"):
     return {audit.incident for audit in sample_audits(detector, episodes, share, now=NOW)}
 
 
-def test_a_rerun_in_any_order_draws_the_same():
+def test_a_rerun_in_any_order_samples_the_same():
     episodes = make_episodes(200)
 
-    assert drawn_ids(episodes) == drawn_ids(episodes[::-1])
-    assert drawn_ids(episodes[:100]) | drawn_ids(episodes[100:]) == drawn_ids(episodes)
+    assert sampled_ids(episodes) == sampled_ids(episodes[::-1])
+    assert sampled_ids(episodes[:100]) | sampled_ids(episodes[100:]) == sampled_ids(episodes)
 
 
-def test_the_share_that_is_drawn_is_the_probability_that_is_recorded():
+def test_the_share_that_is_sampled_is_the_probability_that_is_recorded():
     episodes = make_episodes(20_000)
 
-    drawn = sample_audits("pumps", episodes, 0.2, now=NOW)
+    sampled = sample_audits("pumps", episodes, 0.2, now=NOW)
 
     # Four standard deviations of a binomial share.
-    assert len(drawn) / len(episodes) == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 20_000))
-    assert {audit.probability for audit in drawn} == {0.2}
+    assert len(sampled) / len(episodes) == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 20_000))
+    assert {audit.probability for audit in sampled} == {0.2}
 
 
-def test_short_episodes_are_drawn_as_often_as_long_ones():
+def test_short_episodes_are_sampled_as_often_as_long_ones():
     episodes = make_episodes(20_000)
-    chosen = drawn_ids(episodes)
+    chosen = sampled_ids(episodes)
 
     for short in (True, False):
         some = [e for e in episodes if (e.end - e.start < timedelta(hours=2)) is short]
@@ -66,23 +66,23 @@ def test_weighting_by_the_probability_gives_back_the_whole():
     episodes = make_episodes(20_000)
     hours = sum((e.end - e.start) / timedelta(hours=1) + 1 for e in episodes)
 
-    drawn = sample_audits("pumps", episodes, 0.2, now=NOW)
+    sampled = sample_audits("pumps", episodes, 0.2, now=NOW)
 
-    weighed = sum(((a.end - a.start) / timedelta(hours=1) + 1) / a.probability for a in drawn)
+    weighed = sum(((a.end - a.start) / timedelta(hours=1) + 1) / a.probability for a in sampled)
     assert weighed == pytest.approx(hours, rel=0.05)
 
 
-def test_a_larger_share_adds_to_what_a_smaller_one_drew():
+def test_the_sample_of_a_larger_share_contains_that_of_a_smaller_one():
     episodes = make_episodes(500)
 
-    assert drawn_ids(episodes, 0.1) < drawn_ids(episodes, 0.3)
-    assert len(drawn_ids(episodes, 1.0)) == 500
+    assert sampled_ids(episodes, 0.1) < sampled_ids(episodes, 0.3)
+    assert len(sampled_ids(episodes, 1.0)) == 500
 
 
-def test_two_detectors_draw_apart():
+def test_two_detectors_have_different_samples():
     episodes = make_episodes(500)
 
-    assert drawn_ids(episodes) != drawn_ids(episodes, detector="fans")
+    assert sampled_ids(episodes) != sampled_ids(episodes, detector="fans")
 
 
 def test_the_table_holds_each_audit_once(root):
@@ -104,7 +104,7 @@ def test_audits_are_read_by_the_days_that_they_touch(tmp_path):
     assert audits_between(str(tmp_path), "pumps", LATER, LATER) == ()
 
 
-def test_only_rows_of_a_drawn_episode_have_its_probability():
+def test_only_rows_of_a_sampled_episode_have_its_probability():
     frame = make_frame(1)
     audits = sample_audits(
         "pumps", [Episode("x", "a", moment(DAY, 3), moment(DAY, 5))], 1.0, now=NOW
@@ -122,8 +122,8 @@ def test_of_two_audits_of_one_episode_the_later_in_the_table_counts_whatever_its
     root, frame = str(tmp_path), make_frame(1)
     episode = Episode("x", "a", moment(DAY, 3), moment(DAY, 5))
     for share, clock in ((0.2, NOW), (0.6, NOW - timedelta(days=2))):
-        drawn = sample_audits("pumps", [episode], 1.0, now=clock)
-        add_audits(root, "pumps", [replace(audit, probability=share) for audit in drawn])
+        sampled = sample_audits("pumps", [episode], 1.0, now=clock)
+        add_audits(root, "pumps", [replace(audit, probability=share) for audit in sampled])
 
     audits = audits_between(root, "pumps", DAY, NOW.date())
 

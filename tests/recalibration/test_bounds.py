@@ -7,7 +7,7 @@ from pipeline.config import Recalibration
 from pipeline.recalibration import Anchor
 from pipeline.recalibration.bounds import moves, stops
 from pipeline.recalibration.levels import Levels
-from tests.recalibration.window import LINE, drawn, redraw, scores, window
+from tests.recalibration.window import THRESHOLD, estimate, recalibrated, scores, window
 
 START = date(2014, 1, 1)
 LIMITS = Recalibration()
@@ -20,7 +20,7 @@ def found(new, current, *, anchor=1.0, level=1.0, day=START):
 
 
 def test_a_large_step_outside_the_interval_stops():
-    stop = found(drawn(1.3), drawn(1.0))["step"]
+    stop = found(estimate(1.3), estimate(1.0))["step"]
 
     assert stop.value == pytest.approx(0.3)
     assert stop.limit == 0.2
@@ -30,11 +30,11 @@ def test_a_large_step_outside_the_interval_stops():
 @pytest.mark.parametrize(
     ("new", "current"),
     [
-        (drawn(1.3, (0.7, 1.4)), drawn(1.0)),  # it may well lie where the old one did
-        (drawn(1.3), drawn(1.0, (0.7, 1.4))),  # so may the old one
-        (drawn(1.3, (None, None)), drawn(1.0)),  # not known at all
-        (drawn(1.19, (0.99, 1.01)), drawn(1.0, (0.99, 1.01))),  # certain, and small
-        (drawn(1 / 1.19, (0.99, 1.01)), drawn(1.0, (0.99, 1.01))),
+        (estimate(1.3, (0.7, 1.4)), estimate(1.0)),  # it may well lie where the old one did
+        (estimate(1.3), estimate(1.0, (0.7, 1.4))),  # so may the old one
+        (estimate(1.3, (None, None)), estimate(1.0)),  # not known at all
+        (estimate(1.19, (0.99, 1.01)), estimate(1.0, (0.99, 1.01))),  # certain, and small
+        (estimate(1 / 1.19, (0.99, 1.01)), estimate(1.0, (0.99, 1.01))),
     ],
 )
 def test_a_step_that_chance_explains_or_that_is_small_does_not_stop(new, current):
@@ -47,7 +47,7 @@ def test_a_step_that_chance_explains_or_that_is_small_does_not_stop(new, current
 def test_the_total_stops_however_wide_the_interval(value, stopped):
     wide = (0.1, 10.0)
 
-    assert ("total" in found(drawn(value, wide), drawn(value, wide))) == stopped
+    assert ("total" in found(estimate(value, wide), estimate(value, wide))) == stopped
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,16 @@ def test_the_total_stops_however_wide_the_interval(value, stopped):
         (1.19, date(2014, 2, 28), True),
         (1.10, date(2014, 2, 28), False),
         (1.10, date(2014, 12, 30), False),
-        (1.19, date(2014, 1, 30), False),  # one month cannot tell
+        (1.19, date(2014, 1, 30), False),  # one month is not enough
         (1 / 1.19, date(2014, 2, 28), False),  # falling scores hide no fault
     ],
 )
 def test_growth_of_the_level_is_creep_from_the_second_month_on(growth, day, stopped):
     months = (day - START).days / 30
 
-    assert ("creep" in found(drawn(1.0), drawn(1.0), level=growth**months, day=day)) == stopped
+    assert (
+        "creep" in found(estimate(1.0), estimate(1.0), level=growth**months, day=day)
+    ) == stopped
 
 
 def test_creep_is_stopped_and_shown_by_the_second_month_where_neighbours_are_alike():
@@ -71,16 +73,16 @@ def test_creep_is_stopped_and_shown_by_the_second_month_where_neighbours_are_ali
     for seed in range(5):
         score = scores(40_000, seed, rho=0.9) * np.repeat([1.19, 1.19**2], 20_000)
 
-        names = {stop.name for stop in redraw(window(score), reference=reference).stops}
+        names = {stop.name for stop in recalibrated(window(score), reference=reference).stops}
 
         assert "creep" in names, seed
 
 
-def test_a_stop_leaves_the_live_line_alone_and_still_shows_the_new_one():
-    current = drawn(LINE)
+def test_a_stop_leaves_the_live_threshold_alone_and_still_shows_the_new_one():
+    current = estimate(THRESHOLD)
 
-    result = redraw(window(2 * scores(20_000)), current=current)
+    result = recalibrated(window(2 * scores(20_000)), current=current)
 
     assert {stop.name for stop in result.stops} == {"step", "total"}
-    assert result.threshold.value == pytest.approx(2 * LINE, rel=0.05)
-    assert current.value == LINE
+    assert result.threshold.value == pytest.approx(2 * THRESHOLD, rel=0.05)
+    assert current.value == THRESHOLD

@@ -3,17 +3,17 @@ import pytest
 
 from pipeline.data.timeline import Timeline
 from pipeline.recalibration.levels import levels, months
-from tests.recalibration.window import line_of, scores
+from tests.recalibration.window import scores, timeline_of
 
 N = 20_000
 
 
 def of(score):
-    return levels(score, line_of(len(score)), np.ones(len(score), dtype=bool), align=True)
+    return levels(score, timeline_of(len(score)), np.ones(len(score), dtype=bool), align=True)
 
 
 def test_months_count_back_from_the_newest_and_a_short_rest_joins_the_oldest():
-    month = months(line_of(round(3.3 * N)))
+    month = months(timeline_of(round(3.3 * N)))
 
     assert month[-1] == 0
     assert month[0] == 2
@@ -21,7 +21,7 @@ def test_months_count_back_from_the_newest_and_a_short_rest_joins_the_oldest():
 
 
 def test_steady_growth_is_known_better_than_the_newest_month_alone_knows_it():
-    few, year = 2000, line_of(12 * 2000)
+    few, year = 2000, timeline_of(12 * 2000)
     timeline = Timeline(year.time_ns[0] + 10 * (year.time_ns - year.time_ns[0]), year.entity, ("",),
                     10 * year.cadence_ns)  # fmt: skip
     growth = np.repeat(1.05 ** np.arange(12), few)
@@ -47,7 +47,9 @@ def test_rows_that_do_not_count_leave_the_level_alone():
     counted[N : N + 9000] = False
     score[~counted] *= 50
 
-    assert levels(score, line_of(2 * N), counted, align=True).newest == pytest.approx(1, rel=0.05)
+    assert levels(score, timeline_of(2 * N), counted, align=True).newest == pytest.approx(
+        1, rel=0.05
+    )
 
 
 def test_every_row_is_brought_to_the_newest_level():

@@ -8,15 +8,23 @@ from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.errors import CalibrationError
 from pipeline.recalibration import STATUSES, Anchor, accepted_anchor, recalibrate, unforced_anchor
-from tests.recalibration.window import LINE, changed, drawn, line_of, redraw, scores, window
+from tests.recalibration.window import (
+    THRESHOLD,
+    changed,
+    estimate,
+    recalibrated,
+    scores,
+    timeline_of,
+    window,
+)
 
 N = 20_000
 
 
-def test_without_labels_and_anomalies_it_is_the_conformal_line_of_the_kept_rows():
+def test_without_labels_and_anomalies_it_is_the_conformal_threshold_of_the_kept_rows():
     rows = window(scores(N))
 
-    result = redraw(rows)
+    result = recalibrated(rows)
 
     kept = rows.score[result.weight > 0]
     plain = THRESHOLDS["conformal"](kept, alpha=0.01, n_effective=len(kept))
@@ -28,15 +36,15 @@ def test_without_labels_and_anomalies_it_is_the_conformal_line_of_the_kept_rows(
 
 def test_each_row_gets_the_status_that_fits():
     score = np.full(N, 1.0)
-    score[[10, 2000, 3000, 4000]] = 2 * LINE
-    score[5000:5040] = 2 * LINE
+    score[[10, 2000, 3000, 4000]] = 2 * THRESHOLD
+    score[5000:5040] = 2 * THRESHOLD
     verdict = np.zeros(N, dtype=np.int8)
     verdict[2000], verdict[3000] = NORMAL, INCIDENT
     excluded = np.zeros(N, dtype=bool)
     excluded[4000] = True
     rows = changed(window(score + 1e-3 * scores(N)), verdict=verdict, excluded=excluded)
 
-    status = redraw(rows, current=drawn()).status
+    status = recalibrated(rows, current=estimate()).status
 
     names = [STATUSES[status[row]] for row in (11, 10, 2000, 3000, 4000, 5020)]
     assert names == ["presumed", "suspect", "confirmed", "incident", "excluded", "held"]
@@ -44,9 +52,9 @@ def test_each_row_gets_the_status_that_fits():
 
 def test_sustained_episodes_are_held_back_and_shown_longest_first():
     score = scores(N)
-    score[500:530] = score[9000:9060] = 5 * LINE
+    score[500:530] = score[9000:9060] = 5 * THRESHOLD
 
-    result = redraw(window(score))
+    result = recalibrated(window(score))
 
     assert [len(episode.rows) for episode in result.held[:2]] == [60, 30]
     assert result.held[0].rows.tolist() == list(range(9000, 9060))
@@ -54,31 +62,31 @@ def test_sustained_episodes_are_held_back_and_shown_longest_first():
     assert result.counts["held"] >= 90
 
 
-def test_a_line_that_has_fallen_behind_does_not_hold_back_what_is_normal_now():
-    rows = window(3 * scores(N, rho=0.9), threshold=LINE)
+def test_a_threshold_that_has_fallen_behind_does_not_hold_back_what_is_normal_now():
+    rows = window(3 * scores(N, rho=0.9), threshold=THRESHOLD)
 
-    result = redraw(rows, reference=scores(5000, seed=99, rho=0.9))
+    result = recalibrated(rows, reference=scores(5000, seed=99, rho=0.9))
 
-    assert (rows.score > LINE).mean() > 0.1
+    assert (rows.score > THRESHOLD).mean() > 0.1
     assert result.counts["held"] < 0.002 * N
-    assert result.threshold.value == pytest.approx(3 * LINE, rel=0.12)
+    assert result.threshold.value == pytest.approx(3 * THRESHOLD, rel=0.12)
 
 
 def test_months_are_pooled_at_the_level_of_the_newest():
     growth = np.repeat(1.1 ** np.arange(1, 7), N)
     rows = window(scores(6 * N) * growth)
 
-    aligned = redraw(rows)
-    pooled = redraw(rows, limits=Recalibration(align_levels=False))
+    aligned = recalibrated(rows)
+    pooled = recalibrated(rows, limits=Recalibration(align_levels=False))
 
-    assert aligned.threshold.value == pytest.approx(LINE * 1.1**6, rel=0.03)
+    assert aligned.threshold.value == pytest.approx(THRESHOLD * 1.1**6, rel=0.03)
     assert aligned.level == pytest.approx(1.1**6, rel=0.02)
-    assert pooled.threshold.value < 0.95 * LINE * 1.1**6
+    assert pooled.threshold.value < 0.95 * THRESHOLD * 1.1**6
 
 
 def test_neighbours_that_are_alike_widen_the_interval():
-    alone = redraw(window(scores(N))).threshold
-    alike = redraw(window(scores(N, rho=0.9)), reference=scores(5000, 99, rho=0.9)).threshold
+    alone = recalibrated(window(scores(N))).threshold
+    alike = recalibrated(window(scores(N, rho=0.9)), reference=scores(5000, 99, rho=0.9)).threshold
 
     assert alike.n_effective < 0.1 * alone.n_effective
     assert alike.rate_interval[1] - alike.rate_interval[0] > 3 * (
@@ -89,7 +97,7 @@ def test_neighbours_that_are_alike_widen_the_interval():
 def test_order_of_the_rows_does_not_matter():
     rows = window(scores(N))
     order = np.random.default_rng(5).permutation(N)
-    timeline = line_of(N)
+    timeline = timeline_of(N)
     mixed = changed(
         rows,
         score=rows.score[order],
@@ -98,7 +106,7 @@ def test_order_of_the_rows_does_not_matter():
         ),
     )
 
-    assert redraw(mixed).threshold.value == redraw(rows).threshold.value
+    assert recalibrated(mixed).threshold.value == recalibrated(rows).threshold.value
 
 
 def test_a_score_that_is_no_number_is_refused():
@@ -106,27 +114,27 @@ def test_a_score_that_is_no_number_is_refused():
     score[7] = np.nan
 
     with pytest.raises(CalibrationError, match=r"1 of 20,000 scores .* score its day again"):
-        redraw(window(score))
+        recalibrated(window(score))
 
 
-def test_too_few_days_are_refused_with_count_limit_and_mend():
+def test_too_few_days_are_refused_with_count_limit_and_fix():
     with pytest.raises(CalibrationError, match=r"2 days; at least 14 .*recalibration.window_days"):
-        redraw(window(scores(1000)))
+        recalibrated(window(scores(1000)))
 
 
-def test_too_few_normal_rows_are_refused_with_count_limit_and_mend():
+def test_too_few_normal_rows_are_refused_with_count_limit_and_fix():
     rows = changed(window(scores(N)), verdict=np.full(N, INCIDENT, dtype=np.int8))
     rows.verdict[:50] = NORMAL
 
     with pytest.raises(CalibrationError, match=r"50 rows .* at least 99 .*window_days"):
-        redraw(rows)
+        recalibrated(rows)
 
 
-def test_few_normal_rows_give_a_hill_line_where_the_file_allows_it():
+def test_few_normal_rows_give_a_hill_threshold_where_the_file_allows_it():
     rows = changed(window(scores(N)), verdict=np.full(N, INCIDENT, dtype=np.int8))
     rows.verdict[:50] = NORMAL
 
-    result = redraw(rows, threshold=Threshold(small_sample="hill"))
+    result = recalibrated(rows, threshold=Threshold(small_sample="hill"))
 
     assert result.threshold.method == "hill"
     assert result.threshold.low_confidence
@@ -135,23 +143,26 @@ def test_few_normal_rows_give_a_hill_line_where_the_file_allows_it():
 def test_a_reference_without_time_is_refused():
     with pytest.raises(CalibrationError, match=r"have no time.*schema.timestamp"):
         recalibrate(
-            window(scores(N)), scores(100), None, drawn(),
-            Anchor(LINE, 1.0, date(2014, 1, 1), moved=date(2014, 1, 1)), Recalibration(),
+            window(scores(N)), scores(100), None, estimate(),
+            Anchor(THRESHOLD, 1.0, date(2014, 1, 1), moved=date(2014, 1, 1)), Recalibration(),
             Threshold(),
         )  # fmt: skip
 
 
-def test_an_accepted_line_is_what_later_moves_are_measured_from():
-    result = redraw(window(2 * scores(N)))
+def test_an_accepted_threshold_is_what_later_moves_are_measured_from():
+    result = recalibrated(window(2 * scores(N)))
 
     assert accepted_anchor(result) == Anchor(
         result.threshold.value, result.level, date(2014, 1, 30), moved=date(2014, 1, 30)
     )
-    assert unforced_anchor(result).threshold == LINE
+    assert unforced_anchor(result).threshold == THRESHOLD
     assert unforced_anchor(result).moved == date(2014, 1, 30)
 
 
-def test_a_line_that_has_not_moved_for_three_months_is_reported():
+def test_a_threshold_that_has_not_moved_for_three_months_is_reported():
     moved = date(2014, 1, 30) - timedelta(days=91)
 
-    assert "91 days" in redraw(window(scores(N)), anchor=Anchor(LINE, 1.0, moved, moved)).stale
+    assert (
+        "91 days"
+        in recalibrated(window(scores(N)), anchor=Anchor(THRESHOLD, 1.0, moved, moved)).stale
+    )

@@ -1,4 +1,4 @@
-"""One made year each of what the benchmark measures on fifty."""
+"""One simulated year of each case that the benchmark measures on fifty."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def test_the_rate_stays_in_its_band_for_a_year_while_scores_grow(audit):
     assert {name for names in year.stopped for name in names} <= {"total", "step"}
 
 
-def test_refitting_on_unflagged_rows_is_the_ratchet_that_it_is_said_to_be():
+def test_refitting_on_unflagged_rows_lowers_the_threshold_month_by_month():
     assert live_by(unflagged, Setting(rho=0.9), 0) > 0.1
 
 
-def test_poison_never_carries_the_live_line_beyond_the_bound():
+def test_poison_never_moves_the_live_threshold_beyond_the_bound():
     year = live(Setting(poison=0.02, rows=5000), 0, LIMITS, answer=False)
 
-    assert year.timeline.max() <= 1 + LIMITS.maximum_total
+    assert year.line.max() <= 1 + LIMITS.maximum_total

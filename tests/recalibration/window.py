@@ -1,4 +1,4 @@
-"""A made window of scores and what a recalibration of it needs."""
+"""A synthetic window of scores, and its recalibration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.recalibration import Anchor, WindowRows, recalibrate
 
 SIGMA = 0.8
-LINE = float(np.exp(norm.ppf(0.99) * SIGMA))
+THRESHOLD = float(np.exp(norm.ppf(0.99) * SIGMA))
 CADENCE_NS = 129_600_000_000  # 20,000 rows in 30 days
 START = date(2014, 1, 1)
 _START_NS = 16_071 * 86_400_000_000_000
 
 
-def line_of(n, first=0):
+def timeline_of(n, first=0):
     time = _START_NS + (first + np.arange(n)) * CADENCE_NS
     return Timeline(time, np.zeros(n, dtype=np.intp), ("",), CADENCE_NS)
 
@@ -31,10 +31,10 @@ def scores(n, seed=0, rho=0.0):
     return np.exp(SIGMA * lfilter([1.0], [1.0, -rho], noise)[500:])
 
 
-def window(score, threshold=LINE):
+def window(score, threshold=THRESHOLD):
     n = len(score)
     return WindowRows(
-        timeline=line_of(n),
+        timeline=timeline_of(n),
         score=score,
         threshold=np.full(n, threshold),
         verdict=np.zeros(n, dtype=np.int8),
@@ -43,7 +43,7 @@ def window(score, threshold=LINE):
     )
 
 
-def drawn(value=LINE, interval=(0.95, 1.05)):
+def estimate(value=THRESHOLD, interval=(0.95, 1.05)):
     ends = tuple(None if end is None else end * value for end in interval)
     return ThresholdEstimate(
         value,
@@ -58,14 +58,14 @@ def drawn(value=LINE, interval=(0.95, 1.05)):
     )
 
 
-def redraw(rows, *, current=None, anchor=None, reference=None, limits=None, threshold=None):
+def recalibrated(rows, *, current=None, anchor=None, reference=None, limits=None, threshold=None):
     reference = scores(5000, seed=99) if reference is None else reference
     return recalibrate(
         rows,
         reference,
-        line_of(len(reference)),
-        current or drawn(),
-        anchor or Anchor(LINE, 1.0, START, moved=START),
+        timeline_of(len(reference)),
+        current or estimate(),
+        anchor or Anchor(THRESHOLD, 1.0, START, moved=START),
         limits or Recalibration(),
         threshold or Threshold(),
     )

@@ -37,18 +37,20 @@ def test_every_family_and_every_score_has_a_space():
 def test_both_ends_of_every_range_are_valid_settings(family, place):
     section, score = SECTIONS[family], KINDS["reconstruction"]
 
-    drawn = suggest(Edge(place), section(), score())
+    suggested = suggest(Edge(place), section(), score())
 
-    of = {name.removeprefix("model."): v for name, v in drawn.items() if name.startswith("model.")}
+    of = {
+        name.removeprefix("model."): v for name, v in suggested.items() if name.startswith("model.")
+    }
     assert section(**of)
     assert of.keys() == FAMILIES[family].keys()
 
 
 @pytest.mark.parametrize("kind", SCORES)
 def test_scores_too(kind):
-    drawn = suggest(Edge(1), SECTIONS["denoising"](), KINDS[kind]())
+    suggested = suggest(Edge(1), SECTIONS["denoising"](), KINDS[kind]())
 
-    assert KINDS[kind](**{k[6:]: v for k, v in drawn.items() if k.startswith("score.")})
+    assert KINDS[kind](**{k[6:]: v for k, v in suggested.items() if k.startswith("score.")})
 
 
 def test_a_residual_covariance_is_proposed_for_squared_errors_only():
@@ -67,7 +69,7 @@ def test_a_residual_covariance_is_proposed_for_squared_errors_only():
 
 
 def test_a_family_with_a_score_of_its_own_gets_no_score_settings():
-    drawn = suggest(Edge(0), SECTIONS["isolation_forest"](), KINDS["reconstruction"]())
+    suggested = suggest(Edge(0), SECTIONS["isolation_forest"](), KINDS["reconstruction"]())
 
-    assert all(name.startswith("model.") for name in drawn)
+    assert all(name.startswith("model.") for name in suggested)
     assert isinstance(SCORES["reconstruction"]["error"], Choice)

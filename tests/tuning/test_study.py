@@ -10,7 +10,7 @@ MEANING = {"family": "linear", "rows": "abc"}
 
 
 class Clock:
-    """Seconds that only tries let pass."""
+    """A clock that only trials advance."""
 
     def __init__(self):
         self.now = 0.0
@@ -40,14 +40,12 @@ def searching(clock, attempt=None, suggest=width, limit=0.8):
 
 def go(path, how, seconds, said=None):
     study = open_study(path, how.meaning)
-    search(study, how, seconds=seconds, tell=(said if said is not None else []).append)
+    search(study, how, seconds=seconds, report=(said if said is not None else []).append)
     return study
 
 
 def settings(study):
-    return [
-        (line.number, line.settings) for line in sorted(trial_rows(study), key=lambda x: x.number)
-    ]
+    return [(row.number, row.settings) for row in sorted(trial_rows(study), key=lambda x: x.number)]
 
 
 def test_the_present_settings_are_tried_first_with_three_seeds(tmp_path, clock):
@@ -80,7 +78,7 @@ def test_no_settings_are_tried_twice(tmp_path, clock):
     said = []
     study = go(tmp_path / "study", searching(clock, suggest=few), 500, said)
 
-    tried = [line.settings["model.width"] for line in trial_rows(study)]
+    tried = [row.settings["model.width"] for row in trial_rows(study)]
     assert sorted(tried) == [1, 2, 3, 4]
     assert "tried before" in said[-1]
 
@@ -89,10 +87,10 @@ def test_what_the_gate_would_refuse_is_never_the_best(tmp_path, clock):
     study = go(tmp_path / "study", searching(clock, limit=0.05), 30)
 
     table = trial_rows(study)
-    allowed = [line.allowed for line in table]
+    allowed = [row.allowed for row in table]
     assert table[0].noise_passthrough <= 0.05
     assert allowed == sorted(allowed, reverse=True)
-    assert any(line.caught > table[0].caught for line in table if not line.allowed)
+    assert any(row.caught > table[0].caught for row in table if not row.allowed)
 
 
 def test_it_finds_better_settings_than_by_chance(tmp_path, clock):
@@ -117,7 +115,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_study_goes_on(tmp_path, clock):
     assert len(trial_rows(study)) == 3 + 3
 
 
-def test_settings_that_cannot_be_fitted_are_told_and_passed_over(tmp_path, clock):
+def test_settings_that_cannot_be_fitted_are_reported_and_skipped(tmp_path, clock):
     how, said = searching(clock), []
 
     def failing(changes, further):
@@ -128,7 +126,7 @@ def test_settings_that_cannot_be_fitted_are_told_and_passed_over(tmp_path, clock
 
     study = go(tmp_path / "study", searching(clock, attempt=failing), 5, said)
 
-    assert [line.reason for line in trial_rows(study)] == ["too few rows"] * 2
+    assert [row.reason for row in trial_rows(study)] == ["too few rows"] * 2
     assert "failed" in said[-1]
 
 

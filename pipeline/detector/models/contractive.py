@@ -4,7 +4,7 @@ inputs - code - inputs with a sigmoid or tanh code; the decoder uses the encoder
 transposed, or the encoder could shrink its weights, the decoder grow its own, and nothing would be
 contracted. The penalty is the squared Frobenius norm of the encoder's Jacobian,
 sum_j s'(a_j)^2 sum_i w_ij^2, exact and free for one layer. Directions that normal rows do not need
-are contracted away, and what lies off their surface is not rebuilt.
+are contracted away, and rows off the surface of normal rows are not reconstructed.
 Source: Rifai et al., ICML 2011.
 """
 
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import ContractiveModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 
 
@@ -33,7 +33,7 @@ class ContractiveEnsemble(nn.Module):
         self.bias_out = nn.Parameter(torch.zeros(settings.members, 1, inputs))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """What each member makes of the rows, shape (members, n, inputs)."""
+        """Reconstruction by each member, shape (members, n, inputs)."""
         return self.decoded(self.code(rows))
 
     def code(self, rows: torch.Tensor) -> torch.Tensor:
@@ -57,18 +57,18 @@ def build(settings: ContractiveModel, shape: InputShape, generator: torch.Genera
     return ContractiveEnsemble(settings, shape.inputs, generator)
 
 
-def attempt(
+def training_step(
     settings: ContractiveModel,
     ensemble: ContractiveEnsemble,
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
 ) -> TrainingOutput:
-    """What the ensemble makes of the rows, and how much its code moves with them."""
+    """The reconstruction, and the penalty for a code that moves with the rows."""
     del generator, progress
     code = ensemble.code(shown)
     inputs = shown.shape[-1]
-    # The loss is a mean over inputs where Rifai's is a sum, hence the same of the norm.
+    # The loss is a mean over inputs where Rifai's is a sum, so the norm is divided likewise.
     moved = ensemble.squared_jacobian(code).mean(dim=1).sum() / inputs
     return TrainingOutput(ensemble.decoded(code), settings.contraction * moved)
 
@@ -77,10 +77,10 @@ def attempt(
 def report(
     settings: ContractiveModel, ensemble: ContractiveEnsemble, rows: torch.Tensor
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """How much the code moves with a row: root mean square of the Jacobian's Frobenius norm."""
+    """Sensitivity of the code to a row: root mean square of the Jacobian's Frobenius norm."""
     del settings
     norm = ensemble.squared_jacobian(ensemble.code(rows)).mean().sqrt()
     return {"jacobian_norm": float(norm)}, ()
 
 
-CONTRACTIVE = Family(build=build, learn=by_steps(attempt, report=report))
+CONTRACTIVE = Family(build=build, learn=by_gradient_descent(training_step, report=report))

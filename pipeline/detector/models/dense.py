@@ -1,9 +1,9 @@
-"""Bottleneck autoencoders: what does not fit through the code cannot be copied.
+"""Bottleneck autoencoders, whose code is too small to copy a row.
 
 inputs - hidden - code - hidden - inputs. The code is kept smaller than the inputs: a network with
-as many code units as inputs may copy any row, the faulty ones too. The fewer units, the more an
-anomaly is bent towards the normal rows; too few, and normal rows are bent as well. The default is
-half of the inputs, or the narrowest hidden layer where that is less.
+as many code units as inputs may copy any row, faulty ones too. The fewer units, the closer the
+reconstruction of an anomaly is to normal rows; with too few, normal rows are distorted as well. The
+default is half of the inputs, or the narrowest hidden layer where that is less.
 Source: Hinton & Salakhutdinov, Science 2006.
 """
 
@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from pipeline.config.model import DenseModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
-from pipeline.detector.models.layers import TIMID, BatchedLayers
+from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 from pipeline.errors import ConfigError
 
 _COPIES_FROM = 0.8
@@ -31,7 +31,7 @@ def build(settings: DenseModel, shape: InputShape, generator: torch.Generator) -
     """
     around = list(settings.hidden)
     sizes = [shape.inputs, *around, _code(settings, shape.inputs), *around[::-1], shape.inputs]
-    return BatchedLayers(settings.members, sizes, generator, last_gain=TIMID)
+    return BatchedLayers(settings.members, sizes, generator, last_gain=SMALL_GAIN)
 
 
 def _code(settings: DenseModel, inputs: int) -> int:
@@ -48,38 +48,38 @@ def _code(settings: DenseModel, inputs: int) -> int:
     return code
 
 
-_descend = by_steps()
+_descend = by_gradient_descent()
 
 
-def learn(settings: DenseModel, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
-    """Learn by gradients, and see whether the code is so wide that the network copies."""
-    learnt = _descend(settings, ensemble, lesson)
-    copied = copied_share(ensemble, lesson)
+def learn(settings: DenseModel, ensemble: nn.Module, training: TrainingContext) -> FitResult:
+    """Train by gradient descent, and check whether the code is so wide that the network copies."""
+    result = _descend(settings, ensemble, training)
+    copied = copied_share(ensemble, training)
     remarks: tuple[str, ...] = ()
     if copied > _COPIES_FROM:
         remark = (
-            f"The network copies: it rebuilds {copied:.0%} of rows whose features do not belong "
+            f"The network copies: it reproduces {copied:.0%} of rows whose features do not belong "
             f"together (at most {_COPIES_FROM:.0%} is expected). Lower model.code."
         )
         remarks = (remark,)
-    return replace(learnt, measured={"copied": copied}, remarks=remarks)
+    return replace(result, measured={"copied": copied}, remarks=remarks)
 
 
 @torch.no_grad()
-def copied_share(ensemble: nn.Module, lesson: TrainingContext) -> float:
-    """Share of rows that cannot be which the ensemble rebuilds all the same; at most 1.
+def copied_share(ensemble: nn.Module, training: TrainingContext) -> float:
+    """Share of impossible rows that the ensemble reproduces; at most 1.
 
-    The rows are validation rows, each feature taken from another row: 1 - loss / (loss of the
-    mean row). A network that knows which features belong together bends such rows; one that
-    copies gives them back.
+    The rows are validation rows with each feature taken from another row: 1 - loss / (loss of the
+    mean row). A network that knows which features belong together does not reproduce such rows;
+    one that copies does.
     """
-    rows = lesson.validation
+    rows = training.validation
     count, inputs = rows.shape
     torn = torch.stack(
         [rows[:, j].roll(j * count // inputs) for j in range(inputs)],
         dim=1,
     )
-    made: torch.Tensor = lesson.loss.rebuilt(ensemble(torn))  # type: ignore[operator]  # of every loss
+    made: torch.Tensor = training.loss.reconstruction(ensemble(torn))  # type: ignore[operator]  # of every loss
     missed = ((made - torn) ** 2).mean()
     spread = ((torn - torn.mean(dim=0)) ** 2).mean()
     return float(1 - missed / spread) if spread > 0 else 0.0

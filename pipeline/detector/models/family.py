@@ -1,4 +1,4 @@
-"""What a model family is. The contract suite in tests/contracts holds each of them to it."""
+"""The interface of a model family, which the contract suite in tests/contracts verifies."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OnCheck = Callable[[Check], None]
 
 @dataclass(frozen=True)
 class InputShape:
-    """Of one model input: `rows` of a window, oldest first, of `features` each.
+    """Shape of one model input: `rows` of a window, oldest first, of `features` each.
 
-    Behind them come pseudo-rows, one number a feature: with `derivative` how much each row differs
-    from the one before, then one for each statistic of `rolling`.
+    They are followed by pseudo-rows, one number a feature: with `derivative` the difference of each
+    row from the one before, then one for each statistic of `rolling`.
     """
 
     rows: int
@@ -29,26 +29,26 @@ class InputShape:
 
     @property
     def blocks(self) -> int:
-        """Rows and pseudo-rows."""
+        """Number of rows and pseudo-rows."""
         return self.rows + self.derivative * (self.rows - 1) + len(self.rolling)
 
     @property
     def inputs(self) -> int:
-        """Numbers in one model input."""
+        """Number of values in one model input."""
         return self.blocks * self.features
 
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What a family learns from.
+    """The input of a training.
 
     Attributes:
         train: scaled windows, shape (n, inputs).
         validation: scaled windows of the train block that only decide when to stop.
-        age_s: how much older each train window is than the newest, seconds; None without time.
-        loss: what to minimise; `loss(output, rows)` is the loss of each cell.
+        age_s: age of each train window, relative to the newest, seconds; None without time.
+        loss: the loss to minimise; `loss(output, rows)` is the loss of each cell.
         generator: the only source of randomness.
-        on_check: told of each check, so that long fits are never silent.
+        on_check: called at each check, so that long fits report progress.
     """
 
     train: torch.Tensor
@@ -61,13 +61,13 @@ class TrainingContext:
 
 @dataclass(frozen=True)
 class FitResult:
-    """How learning went; the weights are in the ensemble itself.
+    """The result of a training; the weights are in the ensemble itself.
 
     Attributes:
-        best_step: the step whose weights were kept; 0 of a closed form.
-        history: losses along the way.
-        measured: what the family measures of itself, by name (an activity, a divergence).
-        remarks: what a reviewer should know, one sentence each: a collapse, a dead layer.
+        best_step: the step whose weights were kept; 0 for a closed form.
+        history: losses at each check.
+        measured: diagnostics of the family, by name (an activity, a divergence).
+        remarks: notes for the reviewer, one sentence each: a collapse, a dead layer.
     """
 
     best_step: int
@@ -77,12 +77,12 @@ class FitResult:
 
 
 class TrainingOutput(NamedTuple):
-    """What an ensemble makes of the rows it is shown, while it trains.
+    """Output of an ensemble during training.
 
     Attributes:
         output: shape (members, n, inputs).
-        penalty: what the family adds to the loss, summed over members; None: nothing.
-        counted: cells whose loss counts, of the output's shape; None: all.
+        penalty: added to the loss by the family, summed over members; None: nothing.
+        counted: weight of each cell in the loss, of the output's shape; None: all count.
     """
 
     output: torch.Tensor
@@ -99,32 +99,32 @@ Buffers and parameters have the shapes of the trained ensemble, so that weights 
 """
 
 Learn = Callable[[Any, nn.Module, TrainingContext], FitResult]
-"""(settings, ensemble, lesson) -> how it went; leaves the ensemble with its best weights."""
+"""(settings, ensemble, training) -> result; the ensemble ends with its best weights."""
 
-Spoil = Callable[[Any, torch.Tensor, torch.Generator], torch.Tensor]
-"""(settings, clean rows, random source) -> what training shows instead; same shape."""
+Corrupt = Callable[[Any, torch.Tensor, torch.Generator], torch.Tensor]
+"""(settings, clean rows, random source) -> corrupted rows; same shape."""
 
-Attempt = Callable[[Any, Any, torch.Tensor, torch.Generator | None, float], TrainingOutput]
-"""(settings, ensemble, shown rows, random source, progress) -> the answer of a training step.
+TrainingStep = Callable[[Any, Any, torch.Tensor, torch.Generator | None, float], TrainingOutput]
+"""(settings, ensemble, shown rows, random source, progress) -> the output of a training step.
 
 `progress` runs from 0 to 1 over the fit. Without a random source (a check) nothing is sampled, and
-progress is 1: steps are compared by what the fit is to reach.
+progress is 1: checks are compared by the objective at the end of the fit.
 """
 
 Report = Callable[[Any, Any, torch.Tensor], tuple[dict[str, float], tuple[str, ...]]]
-"""(settings, trained ensemble, scaled rows) -> `measured` and `remarks` of `Learnt`."""
+"""(settings, trained ensemble, scaled rows) -> `measured` and `remarks` of `FitResult`."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """A way to reconstruct normal rows.
+    """A model family: a way to reconstruct normal rows.
 
     Attributes:
-        build: the ensemble, untrained.
-        learn: how it gets its weights; `descent.by_steps` makes one for what learns by gradients.
-        scoring: builds a score of its own from the trained ensemble, in place of section `score`;
-            None for all that reconstruct.
-        minimum_rows: rows that a window must have for it; `fit` refuses shorter windows.
+        build: creates the untrained ensemble.
+        learn: trains it; `descent.by_gradient_descent` makes one that uses gradient descent.
+        scoring: builds the family's own score from the trained ensemble, in place of section
+            `score`; None for families that reconstruct.
+        minimum_rows: least number of rows in a window; `fit` refuses shorter windows.
     """
 
     build: Build

@@ -1,12 +1,12 @@
-"""An isolation forest: random trees in which odd rows stand alone after few cuts.
+"""An isolation forest: random trees in which anomalous rows are isolated after few splits.
 
-scikit-learn grows the trees; here they become complete binary trees of equal depth, kept as
+scikit-learn grows the trees; they are converted to complete binary trees of equal depth, stored as
 tensors, so that the forest is exported and served like every other family. Complete means that the
-children of node i are 2 i + 1 and 2 i + 2: a leaf that ends early lets every row pass to its left
-and hands its value down. The score is scikit-learn's -score_samples: 2^(-path / usual path).
+children of node i are 2 i + 1 and 2 i + 2: a leaf above the last level sends every row to its left
+child, which inherits its value. The score is scikit-learn's -score_samples: 2^(-path / usual path).
 
-Each cut on a row's way that left it among fewer rows than an even chance would have shortened its
-path: the cuts are credited with what they saved, features share the score in proportion.
+A split that leaves a row among fewer rows than an even split would shortens its path: each split is
+credited with what it saves, and the features share the score in proportion.
 Source: Liu, Ting & Zhou, ICDM 2008; the shares along a path after Saabas, "Interpreting random
 forests", 2014, and Carletti et al., "DIFFI", 2019.
 """
@@ -33,14 +33,15 @@ _SEEDS = 2**31 - 1
 
 
 class Forest(nn.Module):
-    """Trees as tensors. What it reconstructs is the mean row, whatever it is shown.
+    """Trees as tensors. Its reconstruction is the mean row for every input.
 
     Attributes:
         mean: shape (inputs,).
-        cut_input, cut_at: which input each inner node cuts, and where: (trees, 2^depth - 1).
+        cut_input, cut_at: the input that each inner node splits, and the split value:
+            (trees, 2^depth - 1).
         saved: by how much going left or right shortens the path, not negative, shape
             (trees, 2 (2^depth - 1)).
-        path: expected length of the way to each leaf and on from there, (trees, 2^depth).
+        path: expected path length through each leaf, (trees, 2^depth).
         usual: the path of an average row.
     """
 
@@ -69,17 +70,17 @@ class Forest(nn.Module):
 
 
 class ForestScore(nn.Module):
-    """2^(-path / usual path), shared out among the features."""
+    """2^(-path / usual path), divided among the features."""
 
     def __init__(self, forest: Forest) -> None:
         super().__init__()
-        # In a tuple: the weights are the forest's, and would be stored twice as a module's own.
+        # In a tuple, or the forest's weights would be registered, and stored, twice.
         self._forest = (forest,)
 
     def forward(
         self, scaled: torch.Tensor, output: torch.Tensor, made: torch.Tensor
     ) -> torch.Tensor:
-        """What each feature adds to the score, shape (n, d)."""
+        """Contribution of each feature to the score, shape (n, d)."""
         del output, made
         forest = self._forest[0]
         trees, inner = forest.cut_at.shape
@@ -103,44 +104,47 @@ class ForestScore(nn.Module):
         return score.unsqueeze(1) * parts
 
 
-_LEAST_CREDIT = 1e-6  # a row that no cut isolates is shared out evenly
+_LEAST_CREDIT = 1e-6  # the score of a row that no split isolates is divided evenly
 
 
 def build(
     settings: IsolationForestModel, shape: InputShape, generator: torch.Generator
 ) -> nn.Module:
-    """A forest without cuts."""
+    """A forest without splits."""
     del generator
     return Forest(settings, shape)
 
 
 @torch.no_grad()
 def learn(
-    settings: IsolationForestModel, ensemble: nn.Module, lesson: TrainingContext
+    settings: IsolationForestModel, ensemble: nn.Module, training: TrainingContext
 ) -> FitResult:
     """Grow the trees on the train windows."""
     from sklearn.ensemble import IsolationForest
 
     if not isinstance(ensemble, Forest):
         raise TypeError(type(ensemble))
-    rows = lesson.train.numpy()
+    rows = training.train.numpy()
     grown = IsolationForest(
         n_estimators=settings.trees,
         max_samples=min(settings.samples, len(rows)),
-        random_state=int(torch.randint(_SEEDS, (), generator=lesson.generator)),
+        random_state=int(torch.randint(_SEEDS, (), generator=training.generator)),
         n_jobs=1,
     ).fit(rows)
     for number, tree in enumerate(grown.estimators_):
         _plant(ensemble, number, tree)
-    ensemble.mean.copy_(lesson.train.double().mean(dim=0))
+    ensemble.mean.copy_(training.train.double().mean(dim=0))
     ensemble.usual.fill_(float(_average_path(np.array([grown.max_samples_]))[0]))
     check = Check(
         0,
-        *(float(lesson.loss(ensemble(r), r).mean()) for r in (lesson.train, lesson.validation)),
+        *(
+            float(training.loss(ensemble(r), r).mean())
+            for r in (training.train, training.validation)
+        ),
     )
-    if lesson.on_check is not None:
-        lesson.on_check(check)
-    return FitResult(0, (check,), {}, _remarks(lesson.train))
+    if training.on_check is not None:
+        training.on_check(check)
+    return FitResult(0, (check,), {}, _remarks(training.train))
 
 
 def _remarks(train: torch.Tensor) -> tuple[str, ...]:
@@ -148,14 +152,14 @@ def _remarks(train: torch.Tensor) -> tuple[str, ...]:
     constant = int((train == train[:1]).all(dim=0).sum())
     if constant:
         remarks.append(
-            f"{constant} of {train.shape[1]} inputs were constant in training: a forest cannot cut "
-            "them and will not notice that they change."
+            f"{constant} of {train.shape[1]} inputs were constant in training: a forest cannot "
+            "split them and will not notice that they change."
         )
     return tuple(remarks)
 
 
 def _plant(forest: Forest, number: int, tree: ExtraTreeRegressor) -> None:
-    """Write one grown tree into the tensors, level by level, leaves handed down."""
+    """Write one grown tree into the tensors, level by level, leaves copied down to the last one."""
     grown = tree.tree_
     cut_at = _float32_below(grown.threshold)
     onward = _average_path(grown.n_node_samples)
@@ -180,14 +184,14 @@ def _plant(forest: Forest, number: int, tree: ExtraTreeRegressor) -> None:
 
 
 def _average_path(rows: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Mean path on which a binary search tree of so many rows isolates one."""
+    """Mean path length at which a binary search tree of `rows` rows isolates one."""
     many = np.maximum(rows, 3).astype(np.float64)
     usual = 2 * (np.log(many - 1) + _EULER) - 2 * (many - 1) / many
     return np.where(rows <= 1, 0.0, np.where(rows == 2, 1.0, usual))  # noqa: PLR2004
 
 
 def _float32_below(cuts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Cuts that part float32 rows exactly as the float64 ones do: rounded down."""
+    """Split values that separate float32 rows exactly as the float64 ones do: rounded down."""
     near = cuts.astype(np.float32)
     return np.where(near > cuts, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-TIMID = 0.1
-"""Gain of a last layer that starts small: an untrained network answers with the mean row."""
+SMALL_GAIN = 0.1
+"""Gain of a last layer that starts small: the output of an untrained network is the mean row."""
 
 _WITH_MEMBERS = 3
 
@@ -41,7 +41,7 @@ class BatchedLayers(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(members, 1, n_out) for _, n_out, _ in shapes)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """What each member makes of (n, in) or (members, n, in), shape (members, n, out)."""
+        """Output of each member for (n, in) or (members, n, in), shape (members, n, out)."""
         if torch.onnx.is_in_onnx_export():
             # onnxruntime multiplies one member after another faster than all in one batch.
             return torch.stack([self._alone(rows, n) for n in range(len(self.weights[0]))])
@@ -53,7 +53,7 @@ class BatchedLayers(nn.Module):
         return hidden
 
     def _alone(self, rows: torch.Tensor, member: int) -> torch.Tensor:
-        """What one member makes of (n, in), or of its own share of (members, n, in)."""
+        """Output of one member for (n, in), or for its own part of (members, n, in)."""
         hidden = rows[member] if rows.dim() == _WITH_MEMBERS else rows
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if layer:

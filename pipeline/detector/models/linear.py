@@ -1,13 +1,13 @@
-"""Soft principal components in closed form: the instant baseline.
+"""Soft principal components in closed form: the fastest baseline.
 
 A direction of variance l keeps the share 1 - sqrt(rho / (l + rho)) of itself, so that directions
-far above the ridge rho pass and those far below are left in the residual. What is left over in
-feature space is (S / rho + I)^(-1/2) z, with S the covariance; its squared length is
+far above the ridge rho pass and those far below remain in the residual. The residual in feature
+space is (S / rho + I)^(-1/2) z, with S the covariance; its squared length is
 
     rho z' (S + rho I)^(-1) z,
 
 the ridge-Mahalanobis distance: residual and latent distance in one, without a rank to choose, and
-shared out among the features. The square root is the symmetric one, which blames the features that
+divided among the features. The square root is the symmetric one, which blames the features that
 moved rather than those they are correlated with.
 Source: Kessy, Lewin & Strimmer, "Optimal whitening and decorrelation", The American Statistician
 2018 (the symmetric root); Tipping & Bishop, "Probabilistic PCA", JRSS B 1999 (the ridge).
@@ -52,11 +52,11 @@ def build(settings: LinearModel, shape: InputShape, generator: torch.Generator) 
 
 
 @torch.no_grad()
-def learn(settings: LinearModel, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
+def learn(settings: LinearModel, ensemble: nn.Module, training: TrainingContext) -> FitResult:
     """Fill in the projection from the covariance of the train windows."""
     if not isinstance(ensemble, SoftProjection):
         raise TypeError(type(ensemble))
-    exact = lesson.train.double()
+    exact = training.train.double()
     mean = exact.mean(dim=0)
     variance, axes = torch.linalg.eigh((exact - mean).T @ (exact - mean) / len(exact))
     kept = 1 - torch.sqrt(settings.ridge / (variance.clamp(min=0) + settings.ridge))
@@ -65,10 +65,13 @@ def learn(settings: LinearModel, ensemble: nn.Module, lesson: TrainingContext) -
     ensemble.offset.copy_(mean - mean @ projection)
     check = Check(
         0,
-        *(float(lesson.loss(ensemble(r), r).mean()) for r in (lesson.train, lesson.validation)),
+        *(
+            float(training.loss(ensemble(r), r).mean())
+            for r in (training.train, training.validation)
+        ),
     )
-    if lesson.on_check is not None:
-        lesson.on_check(check)
+    if training.on_check is not None:
+        training.on_check(check)
     return FitResult(0, (check,), {"linear_dimensions": float(kept.sum())}, ())
 
 

@@ -1,8 +1,8 @@
-"""Nearest neighbours as a reconstruction: a row is rebuilt as the mean of its nearest normal rows.
+"""Nearest neighbours: the reconstruction of a row is the mean of its nearest normal rows.
 
 With one neighbour the squared error is the squared distance to it, the baseline that benchmarks
-should report and rarely do. The rows lie in the bundle as they are: whoever holds it holds them.
-Nearness to training rows does not carry over to a season that was not trained on.
+should report and rarely do. The bundle contains the training rows: whoever has it has them.
+Distances to training rows do not generalise to a season that was not trained on.
 Source: Ramaswamy, Rastogi & Shim, SIGMOD 2000.
 """
 
@@ -17,11 +17,11 @@ from pipeline.config.model import NearestNeighboursModel
 from pipeline.detector.fitted import Check
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 
-_CHUNK = 1024  # rows compared with all stored ones at a time, while learning
+_CHUNK = 1024  # rows compared with all stored ones at a time, during training
 
 
 class Neighbourhood(nn.Module):
-    """Stored rows, and which of them are nearest.
+    """Stored rows, and the search for the nearest of them.
 
     Attributes:
         stored: scaled normal rows, shape (m, inputs).
@@ -36,9 +36,9 @@ class Neighbourhood(nn.Module):
         self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Means of the nearest stored rows, shape (1, n, inputs), of rows (n, inputs)."""
-        # |r|^2 - 2 x r: the squared distance but for |x|^2, which is the same for all r. Rounding
-        # can swap two rows that are equally near; the error is taken from the row itself.
+        """Means of the nearest stored rows, shape (1, n, inputs), for rows (n, inputs)."""
+        # |r|^2 - 2 x r: the squared distance except for |x|^2, the same for all r. Rounding can
+        # swap two rows that are equally near; the error is computed from the row itself.
         apart = (self.stored**2).sum(dim=1) - 2 * torch.matmul(rows, self.stored.T)
         wanted = min(self.neighbours, len(self.stored))
         nearest = torch.topk(apart, wanted, dim=-1, largest=False).indices
@@ -49,7 +49,7 @@ class Neighbourhood(nn.Module):
 def _make_room(
     module: Neighbourhood, weights: dict[str, torch.Tensor], prefix: str, *_: Any
 ) -> None:
-    """How many rows are stored, only the stored rows tell."""
+    """Resize the buffer: only the saved weights show how many rows are stored."""
     module.stored = torch.empty_like(weights[f"{prefix}stored"])
 
 
@@ -63,30 +63,30 @@ def build(
 
 @torch.no_grad()
 def learn(
-    settings: NearestNeighboursModel, ensemble: nn.Module, lesson: TrainingContext
+    settings: NearestNeighboursModel, ensemble: nn.Module, training: TrainingContext
 ) -> FitResult:
-    """Store the train windows, or `settings.rows` of them drawn at random."""
+    """Store the train windows, or a random sample of `settings.rows` of them."""
     if not isinstance(ensemble, Neighbourhood):
         raise TypeError(type(ensemble))
-    train = lesson.train
+    train = training.train
     if len(train) > settings.rows:
-        train = train[_drawn(len(train), settings.rows, lesson.generator)]
+        train = train[_sampled(len(train), settings.rows, training.generator)]
     ensemble.stored = train.clone()
     held = torch.cat(
         [
-            lesson.loss(ensemble(rows), rows).mean(dim=(0, 2))
-            for rows in torch.split(lesson.validation, _CHUNK)
+            training.loss(ensemble(rows), rows).mean(dim=(0, 2))
+            for rows in torch.split(training.validation, _CHUNK)
         ]
     )
     check = Check(0, 0.0, float(held.mean()))
-    if lesson.on_check is not None:
-        lesson.on_check(check)
+    if training.on_check is not None:
+        training.on_check(check)
     return FitResult(
         0, (check,), {"stored_rows": float(len(train))}, _remarks(settings, len(train))
     )
 
 
-def _drawn(rows: int, wanted: int, generator: torch.Generator) -> torch.Tensor:
+def _sampled(rows: int, wanted: int, generator: torch.Generator) -> torch.Tensor:
     return torch.randperm(rows, generator=generator)[:wanted].sort().values
 
 

@@ -1,9 +1,10 @@
-"""Small recurrent autoencoders: one GRU reads a window, another tells it anew, newest row first.
+"""Small recurrent autoencoders: one GRU encodes a window, another decodes it, newest row first.
 
-All that the second hears is the last state of the first, which is the bottleneck; and windows are
-spoilt as `windowed.spoil` says and clean ones asked for, so that even a wide state is no copy.
+The decoder gets only the last state of the encoder, which is the bottleneck; and windows are
+corrupted by `windowed.corrupt` with the clean window as target, so that even a wide state is no
+copy.
 
-Source: Cho et al., EMNLP 2014 (GRU encoder and decoder); Malhotra et al., 2016 (the window told
+Source: Cho et al., EMNLP 2014 (GRU encoder and decoder); Malhotra et al., 2016 (the window decoded
 backwards, its reconstruction error as the score).
 """
 
@@ -14,14 +15,14 @@ from torch import nn
 
 from pipeline.config.model import RecurrentModel
 from pipeline.detector.models.family import Family, InputShape
-from pipeline.detector.models.layers import TIMID, BatchedLayers
-from pipeline.detector.models.windowed import StepSettings, learn_to_restore
+from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
+from pipeline.detector.models.windowed import StepSettings, learn_to_denoise
 
 _INWARD = 0.7  # about orthogonal at the start: states neither fade nor grow
 
 
 class MemberCell(nn.Module):
-    """A step of a GRU for each member; what it reads has been mapped already."""
+    """A step of a GRU for each member; its input has been mapped already."""
 
     def __init__(self, members: int, width: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -50,23 +51,23 @@ class RecurrentEnsemble(nn.Module):
         self.reader = MemberCell(members, width, generator)
         self.recall = BatchedLayers(members, (width, 3 * width), generator, last_gain=_INWARD)
         self.teller = MemberCell(members, width, generator)
-        self.last = BatchedLayers(members, (width, channels), generator, last_gain=TIMID)
+        self.last = BatchedLayers(members, (width, channels), generator, last_gain=SMALL_GAIN)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Mended windows of each member, shape (members, n, inputs)."""
+        """Windows denoised by each member, shape (members, n, inputs)."""
         rows = self.shape.rows
         read = self.steps.apart(self.read(self.steps.of(inputs).flatten(-3, -2)))
         state: torch.Tensor = self.start
         for row in range(rows):
             state = self.reader(read[:, :, row], state)
         recalled = self.recall(state)
-        told = []
+        states = []
         for _ in range(rows):
             state = self.teller(recalled, state)
-            told.append(state)
-        newest_last = torch.stack(told[::-1], dim=2)
-        mended: torch.Tensor = self.last(newest_last.flatten(1, 2))
-        return self.steps.back(self.steps.apart(mended))
+            states.append(state)
+        newest_last = torch.stack(states[::-1], dim=2)
+        denoised: torch.Tensor = self.last(newest_last.flatten(1, 2))
+        return self.steps.back(self.steps.apart(denoised))
 
 
 def build(settings: RecurrentModel, shape: InputShape, generator: torch.Generator) -> nn.Module:
@@ -74,4 +75,4 @@ def build(settings: RecurrentModel, shape: InputShape, generator: torch.Generato
     return RecurrentEnsemble(settings, shape, generator)
 
 
-RECURRENT = Family(build=build, learn=learn_to_restore, minimum_rows=2)
+RECURRENT = Family(build=build, learn=learn_to_denoise, minimum_rows=2)

@@ -1,9 +1,9 @@
-"""Sparse autoencoders: of many code units, a few speak for each row.
+"""Sparse autoencoders: of many code units, a few are active for each row.
 
 inputs - width - code - width - inputs; the code units are sigmoids. A penalty keeps the mean
 activity of each unit over normal rows at a target: the Kullback-Leibler divergence between two
-coins, one that falls as often as wanted and one that falls as often as the unit speaks. The code
-may be wider than the input; being mostly silent takes the place of being narrow.
+Bernoulli distributions, with the target and with the activity of the unit. The code may be wider
+than the input: sparsity takes the place of a bottleneck.
 Source: Lee, Ekanadham & Ng, NIPS 2007; Ng, CS294A lecture notes "Sparse autoencoder", 2011.
 """
 
@@ -15,11 +15,11 @@ import torch
 from torch import nn
 
 from pipeline.config.model import SparseModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
-from pipeline.detector.models.layers import TIMID, BatchedLayers
+from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 
-_ALARM = 0.10
+_MOST_ACTIVE = 0.10
 _EDGE = 1e-4  # keeps logarithms finite
 
 
@@ -30,16 +30,18 @@ class SparseEnsemble(nn.Module):
         super().__init__()
         inward = [inputs, settings.width, settings.code]
         self.encoder = BatchedLayers(settings.members, inward, generator)
-        # Start as silent as wanted: from one half, the way down takes most of the steps.
+        # Start at the target activity: from one half, the way down takes most of the steps.
         nn.init.constant_(
             self.encoder.biases[-1], math.log(settings.activity / (1 - settings.activity))
         )
-        self.decoder = BatchedLayers(settings.members, inward[::-1], generator, last_gain=TIMID)
+        self.decoder = BatchedLayers(
+            settings.members, inward[::-1], generator, last_gain=SMALL_GAIN
+        )
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """What each member makes of the rows, shape (members, n, inputs)."""
-        rebuilt: torch.Tensor = self.decoder(self.code(rows))
-        return rebuilt
+        """Reconstruction by each member, shape (members, n, inputs)."""
+        reconstruction: torch.Tensor = self.decoder(self.code(rows))
+        return reconstruction
 
     def code(self, rows: torch.Tensor) -> torch.Tensor:
         """Activity of each unit between 0 and 1, shape (members, n, code)."""
@@ -52,21 +54,21 @@ def build(settings: SparseModel, shape: InputShape, generator: torch.Generator) 
 
 
 def divergence(code: torch.Tensor, activity: float) -> torch.Tensor:
-    """How far the units of each member are from the wanted activity, in the mean; (members,)."""
-    spoken = code.mean(dim=1).clamp(_EDGE, 1 - _EDGE)
-    speaks = activity * torch.log(activity / spoken)
-    is_silent = (1 - activity) * torch.log((1 - activity) / (1 - spoken))
-    return (speaks + is_silent).mean(dim=1)
+    """Mean divergence of the units of each member from the target activity; (members,)."""
+    mean = code.mean(dim=1).clamp(_EDGE, 1 - _EDGE)
+    active = activity * torch.log(activity / mean)
+    inactive = (1 - activity) * torch.log((1 - activity) / (1 - mean))
+    return (active + inactive).mean(dim=1)
 
 
-def attempt(
+def training_step(
     settings: SparseModel,
     ensemble: SparseEnsemble,
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
 ) -> TrainingOutput:
-    """What the ensemble makes of the rows, and what its activity costs."""
+    """The reconstruction, and the penalty for activity off target."""
     del generator, progress
     code = ensemble.code(shown)
     penalty = settings.sparsity * divergence(code, settings.activity).sum()
@@ -77,16 +79,16 @@ def attempt(
 def report(
     settings: SparseModel, ensemble: SparseEnsemble, rows: torch.Tensor
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Mean activity of all units on rows that were not trained on; alarm above 0.10."""
+    """Mean activity of all units on rows that were not trained on; a remark above 0.10."""
     activity = float(ensemble.code(rows).mean())
     measured = {"activity": activity}
-    if activity <= _ALARM:
+    if activity <= _MOST_ACTIVE:
         return measured, ()
     remark = (
-        f"The code is not sparse: its units speak {activity:.2f} of the time (target "
-        f"{settings.activity:g}, at most {_ALARM:.2f}). Raise model.sparsity."
+        f"The code is not sparse: its units are active {activity:.2f} of the time (target "
+        f"{settings.activity:g}, at most {_MOST_ACTIVE:.2f}). Raise model.sparsity."
     )
     return measured, (remark,)
 
 
-SPARSE = Family(build=build, learn=by_steps(attempt, report=report))
+SPARSE = Family(build=build, learn=by_gradient_descent(training_step, report=report))

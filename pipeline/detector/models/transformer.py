@@ -1,11 +1,11 @@
-"""Small transformer encoders over windows: rows look at each other and mend what does not fit.
+"""Small transformer encoders over windows, which denoise each row by attention to the others.
 
-Each row of a window is one token with a place that is learnt. Some rows are another window's while
-training, and all are noisy (`windowed.spoil`); asked for are the clean ones, so that a row cannot
-simply look at itself. One layer, as windows are short.
+Each row of a window is one token with a learned position. In training some rows come from another
+window, and all are noisy (`windowed.corrupt`); the target is the clean window, so that a row cannot
+simply attend to itself. One layer is enough, as windows are short.
 
-Source: Vaswani et al., NeurIPS 2017, with the norm first (Xiong et al., ICML 2020); learnt places
-and masked rows for time series after Zerveas et al., KDD 2021.
+Source: Vaswani et al., NeurIPS 2017, with the norm first (Xiong et al., ICML 2020); learned
+positions and masked rows for time series after Zerveas et al., KDD 2021.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch import nn
 
 from pipeline.config.model import TransformerModel
 from pipeline.detector.models.family import Family, InputShape
-from pipeline.detector.models.layers import TIMID, BatchedLayers
-from pipeline.detector.models.windowed import StepSettings, learn_to_restore
+from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
+from pipeline.detector.models.windowed import StepSettings, learn_to_denoise
 
-_PLACE = 1.0  # deviation of places at the start; small ones leave attention blind to order
-_GATHER = 0.7  # what attention finds is heard from the start
+_POSITION = 1.0  # initial deviation of positions; small ones leave attention blind to order
+_GATHER = 0.7  # the output of attention counts from the start
 _INNER = 2  # times the width
 
 
@@ -37,24 +37,24 @@ class TransformerEnsemble(nn.Module):
         members, width, channels = settings.members, settings.width, self.steps.channels
         self.embed = BatchedLayers(members, (channels, width), generator)
         places = torch.randn(members, 1, shape.rows, width, generator=generator)
-        self.places = nn.Parameter(_PLACE * places)
+        self.places = nn.Parameter(_POSITION * places)
         self.look = BatchedLayers(members, (width, 3 * width), generator)
         self.gather = BatchedLayers(members, (width, width), generator, last_gain=_GATHER)
         self.widen = BatchedLayers(members, (width, _INNER * width), generator)
         self.narrow = BatchedLayers(members, (_INNER * width, width), generator, last_gain=_GATHER)
-        self.last = BatchedLayers(members, (width, channels), generator, last_gain=TIMID)
+        self.last = BatchedLayers(members, (width, channels), generator, last_gain=SMALL_GAIN)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Mended windows of each member, shape (members, n, inputs)."""
+        """Windows denoised by each member, shape (members, n, inputs)."""
         embedded = self.embed(self.steps.of(inputs).flatten(-3, -2))
         tokens = (self.steps.apart(embedded) + self.places).flatten(1, 2)
         tokens = tokens + self.gather(self._attended(self._normed(tokens)))
         tokens = tokens + self.narrow(nn.functional.silu(self.widen(self._normed(tokens))))
-        mended: torch.Tensor = self.last(self._normed(tokens))
-        return self.steps.back(self.steps.apart(mended))
+        denoised: torch.Tensor = self.last(self._normed(tokens))
+        return self.steps.back(self.steps.apart(denoised))
 
     def _attended(self, tokens: torch.Tensor) -> torch.Tensor:
-        """What each token sees in those of its window, (members, n * rows, width)."""
+        """Attention of each token to those of its window, (members, n * rows, width)."""
         size = self.width // self.heads
         looks = self.steps.apart(self.look(tokens))
         # The three are laid side by side, the heads within each.
@@ -76,4 +76,4 @@ def build(settings: TransformerModel, shape: InputShape, generator: torch.Genera
     return TransformerEnsemble(settings, shape, generator)
 
 
-TRANSFORMER = Family(build=build, learn=learn_to_restore, minimum_rows=2)
+TRANSFORMER = Family(build=build, learn=learn_to_denoise, minimum_rows=2)

@@ -2,8 +2,8 @@
 
 inputs - width - (mean, log variance) of the code - width - inputs. Training samples the code;
 checks and scoring use its mean, so nothing served is random. The weight of the divergence rises
-from 0, or the decoder would learn to do without the code before the code says anything. When it
-does so all the same, every row gets the same answer: the collapse is measured and reported.
+from 0, or the decoder would learn to ignore the code before it carries information. If it does so
+all the same, every row gets the same reconstruction: this collapse is measured and reported.
 Source: Kingma & Welling, ICLR 2014; beta: Higgins et al., ICLR 2017; annealing: Bowman et al.,
 CoNLL 2016; active units: Burda et al., ICLR 2016.
 """
@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from pipeline.config.model import VariationalModel
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
-from pipeline.detector.models.layers import TIMID, BatchedLayers
+from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 
 _ACTIVE_FROM = 0.01  # variance of a unit's mean over rows, Burda et al.
 _FEWEST_ACTIVE = 0.1  # share of the units of a member
-_LOG_VARIANCE = 10.0  # beyond, exp() would throw the weights
+_LOG_VARIANCE = 10.0  # beyond, exp() would upset the weights
 
 
 class VariationalEnsemble(nn.Module):
@@ -30,12 +30,14 @@ class VariationalEnsemble(nn.Module):
         super().__init__()
         members, width, code = settings.members, settings.width, settings.code
         self.encoder = BatchedLayers(members, [inputs, width, 2 * code], generator)
-        self.decoder = BatchedLayers(members, [code, width, inputs], generator, last_gain=TIMID)
+        self.decoder = BatchedLayers(
+            members, [code, width, inputs], generator, last_gain=SMALL_GAIN
+        )
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """What each member makes of the rows' mean codes, shape (members, n, inputs)."""
-        rebuilt: torch.Tensor = self.decoder(self.code(rows)[0])
-        return rebuilt
+        """Reconstruction by each member from the rows' mean codes, shape (members, n, inputs)."""
+        reconstruction: torch.Tensor = self.decoder(self.code(rows)[0])
+        return reconstruction
 
     def code(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log variance of the code, each of shape (members, n, code)."""
@@ -60,14 +62,14 @@ def beta_at(settings: VariationalModel, progress: float) -> float:
     return settings.beta * progress / settings.annealing
 
 
-def attempt(
+def training_step(
     settings: VariationalModel,
     ensemble: VariationalEnsemble,
     shown: torch.Tensor,
     generator: torch.Generator | None,
     progress: float,
 ) -> TrainingOutput:
-    """What the ensemble makes of sampled codes, and the divergence of those codes."""
+    """The reconstruction from sampled codes, and the divergence of those codes."""
     mean, log_variance = ensemble.code(shown)
     code = mean
     if generator is not None:
@@ -83,7 +85,7 @@ def attempt(
 def report(
     settings: VariationalModel, ensemble: VariationalEnsemble, rows: torch.Tensor
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Active units and divergence a unit; a remark when the code has fallen silent."""
+    """Active units and divergence a unit; a remark when the code has collapsed."""
     mean, log_variance = ensemble.code(rows)
     active = (mean.var(dim=1, correction=0) > _ACTIVE_FROM).sum(dim=-1)
     units = mean.shape[-1]
@@ -95,11 +97,11 @@ def report(
     if int(active.min()) >= max(1.0, _FEWEST_ACTIVE * units):
         return measured, ()
     remark = (
-        f"The code has collapsed: {int(active.min())} of {units} units of a network tell rows "
-        f"apart (at least {_FEWEST_ACTIVE:.0%} are expected), so all rows get nearly the same "
-        f"answer. Lower model.beta (now {settings.beta:g}) or raise model.annealing."
+        f"The code has collapsed: {int(active.min())} of {units} units of a network are "
+        f"active (at least {_FEWEST_ACTIVE:.0%} are expected), so all rows get nearly the same "
+        f"reconstruction. Lower model.beta (now {settings.beta:g}) or raise model.annealing."
     )
     return measured, (remark,)
 
 
-VARIATIONAL = Family(build=build, learn=by_steps(attempt, report=report))
+VARIATIONAL = Family(build=build, learn=by_gradient_descent(training_step, report=report))

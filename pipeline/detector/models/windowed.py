@@ -1,7 +1,7 @@
-"""What the families over windows share: rows as steps of time, and how windows are spoilt.
+"""Common code of the families over windows: rows as time steps, and the corruption of windows.
 
-Pseudo-rows are dealt out to the rows they belong to: a step of time holds its row, how that row
-differs from the one before (nothing for the oldest), and the statistics of the whole window.
+Each time step holds its row, the difference from the row before (zero for the oldest), and the
+statistics of the whole window.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from pipeline.config.model.windowed import Windowed
-from pipeline.detector.descent import by_steps
+from pipeline.detector.descent import by_gradient_descent
 from pipeline.detector.models.family import FitResult, InputShape, TrainingContext
 from pipeline.detector.models.noise import with_noise
 
 
 class StepSettings:
-    """Model inputs as steps of time and back.
+    """Conversion of model inputs to time steps and back.
 
     Attributes:
-        shape: of the model input.
-        channels: numbers in one step.
+        shape: shape of the model input.
+        channels: number of values in one step.
     """
 
     def __init__(self, shape: InputShape) -> None:
@@ -45,7 +45,7 @@ class StepSettings:
         return steps.reshape(steps.shape[0], -1, self.shape.rows, steps.shape[-1])
 
     def back(self, steps: torch.Tensor) -> torch.Tensor:
-        """(..., rows, channels) to (..., inputs): a statistic is the mean of what steps say."""
+        """(..., rows, channels) to (..., inputs): a statistic is its mean over the steps."""
         kinds = list(steps.chunk(self.channels // self.shape.features, dim=-1))
         parts = [kinds.pop(0)]
         if self.shape.derivative:
@@ -54,16 +54,16 @@ class StepSettings:
         return torch.cat(parts, dim=-2).flatten(start_dim=-2)
 
 
-def spoil(
+def corrupt(
     settings: Windowed, shape: InputShape, windows: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Spoilt `windows` of shape (members, n, inputs) or (n, inputs).
+    """Corrupted `windows` of shape (members, n, inputs) or (n, inputs).
 
-    Gaussian noise, of a size that each window draws log-uniformly in `settings.noise`. Then each
-    window draws a share between 0 and twice `settings.swap`, and so many of its features have the
-    course of another window; a share of `settings.replaced` of its rows, with how they change, are
-    another window's altogether. A single swapped cell would teach little: its neighbours in time
-    give it away.
+    Gaussian noise, its size sampled log-uniformly in `settings.noise` for each window. Then a share
+    of each window's features, sampled between 0 and twice `settings.swap`, is replaced by those of
+    another window; a share `settings.replaced` of its rows, with their differences, comes from
+    another window altogether. A single swapped cell would teach little: its neighbours in time
+    reveal it.
     """
     lead = windows.shape[:-1]
     noisy = with_noise(windows, settings.noise, generator)
@@ -73,17 +73,19 @@ def spoil(
     blocks = [replaced, replaced[..., 1:]] if shape.derivative else [replaced]
     blocks.append(torch.zeros((*lead, len(shape.rolling)), dtype=torch.bool))
     of_others = course[..., None, :] | torch.cat(blocks, dim=-1)[..., None]
-    # Batches are drawn at random, so the next window is as random a donor as any.
+    # Batches are sampled at random, so the next window is as random a donor as any.
     return torch.where(of_others.flatten(start_dim=-2), windows.roll(1, dims=-2), noisy)
 
 
-def learn_to_restore(settings: Windowed, ensemble: nn.Module, lesson: TrainingContext) -> FitResult:
-    """How an ensemble with an attribute `shape` learns to give clean windows for spoilt ones."""
+def learn_to_denoise(
+    settings: Windowed, ensemble: nn.Module, training: TrainingContext
+) -> FitResult:
+    """Train an ensemble with an attribute `shape` to denoise corrupted windows."""
     shape: InputShape = ensemble.shape  # type: ignore[assignment]  # torch types attributes as modules
 
-    def spoilt(
+    def corrupted(
         settings: Windowed, windows: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        return spoil(settings, shape, windows, generator)
+        return corrupt(settings, shape, windows, generator)
 
-    return by_steps(spoil=spoilt)(settings, ensemble, lesson)
+    return by_gradient_descent(corrupt=corrupted)(settings, ensemble, training)

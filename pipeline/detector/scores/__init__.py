@@ -1,4 +1,4 @@
-"""Kinds of score, by the name that `score.kind` gives. A new one is a file and a line here."""
+"""Kinds of score, by the name that `score.kind` gives. A new one is a file and an entry here."""
 
 from pipeline.detector.scores import memory, reconstruction
 from pipeline.detector.scores.score import Parts, Score, ScoreReport, ScoreTrainingData

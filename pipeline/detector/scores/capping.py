@@ -1,4 +1,4 @@
-"""A soft limit, so that one wild sensor cannot speak for the whole row."""
+"""A soft limit on errors, so that one extreme sensor does not dominate the row."""
 
 from __future__ import annotations
 

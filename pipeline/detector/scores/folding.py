@@ -1,4 +1,4 @@
-"""From numbers for each input of a window to numbers for each feature."""
+"""Reduction of values for each input of a window to values for each feature."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Residuals measured together, in what they usually do together.
+"""Mahalanobis distance of the residuals, which accounts for their usual correlation.
 
 Source: Mahalanobis, "On the generalised distance in statistics", 1936; the symmetric root, which
-blames the features that moved rather than those they go with: Kessy, Lewin & Strimmer, The American
-Statistician 2018.
+blames the features that moved rather than those correlated with them: Kessy, Lewin & Strimmer, The
+American Statistician 2018.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pipeline.detector.scores.usual import at_least_a_share
 from pipeline.errors import ConfigError
 
 _RIDGE = 0.05
-"""Least variance of a direction, in those of a feature's usual residual: what no held-out row shows
-is rare, not infinitely far."""
+"""Least variance of a direction, in units of the usual variance of a residual: a residual that no
+held-out row has is rare, not infinitely far."""
 
 
 class JointError(nn.Module):
     """score = sum over features of weight * (r W)^2, in the mean of a window's rows.
 
     r is the mean residual of the members. The sum is the squared Mahalanobis distance of r, divided
-    by the number of features that count: a usual row scores about 1, or less where the ridge holds
-    directions down in which residuals hardly move.
+    by the number of features that count: a usual row scores about 1, or less where the ridge limits
+    directions in which residuals hardly move.
 
     Attributes:
         whitening: W = D^-1 C^-1/2 of the usual sizes D and the correlation C of the residuals,
@@ -48,36 +48,36 @@ class JointError(nn.Module):
     def forward(
         self, scaled: torch.Tensor, output: torch.Tensor, made: torch.Tensor
     ) -> torch.Tensor:
-        """What each feature adds to the score, shape (n, d)."""
+        """Contribution of each feature to the score, shape (n, d)."""
         del output
-        told = torch.matmul(scaled - made.mean(dim=0), self.whitening)
-        error = mean_of_window(told**2, len(self.weight))
+        whitened = torch.matmul(scaled - made.mean(dim=0), self.whitening)
+        error = mean_of_window(whitened**2, len(self.weight))
         return softly_capped(error, self.cap) * self.weight
 
 
-def fit(cap: float | None, evidence: ScoreTrainingData) -> nn.Module:
-    """The score whose whitening comes from the residuals of held-out rows.
+def fit(cap: float | None, data: ScoreTrainingData) -> nn.Module:
+    """The score with a whitening fitted on the residuals of held-out rows.
 
-    Residuals are first measured each in its own usual size (at least 5 % of the mean one), then
-    whitened by the symmetric root of what their correlation is, with a ridge.
+    Residuals are first divided by their usual size (at least 5 % of the mean one), then whitened by
+    the symmetric inverse root of their correlation, with a ridge.
 
     Raises:
-        ConfigError: the loss is another than mse: residuals of a logit or a count are no distance.
+        ConfigError: the loss is not mse: the residual of a logit or a count is not a distance.
     """
-    if not isinstance(evidence.loss, SquaredError):
+    if not isinstance(data.loss, SquaredError):
         msg = (
             f"score.error: mahalanobis measures squared residuals, and the loss is "
-            f"{type(evidence.loss).__name__}. Set model.loss: mse, or score.error: standardised."
+            f"{type(data.loss).__name__}. Set model.loss: mse, or score.error: standardised."
         )
         raise ConfigError(msg)
-    weight = torch.tensor(evidence.judged, dtype=torch.float64)
-    counted = (weight > 0).repeat(evidence.held.shape[1] // len(weight))
-    residual = (evidence.held - evidence.output.mean(dim=0)).double()[:, counted]
+    weight = torch.tensor(data.judged, dtype=torch.float64)
+    counted = (weight > 0).repeat(data.held.shape[1] // len(weight))
+    residual = (data.held - data.output.mean(dim=0)).double()[:, counted]
     size = (residual**2).mean(dim=0)
     size = at_least_a_share(size, size.mean()).sqrt()
     size = torch.where(size > 0, size, 1.0)
-    told = residual / size
-    variance, axes = torch.linalg.eigh(told.T @ told / len(told))
+    standard = residual / size
+    variance, axes = torch.linalg.eigh(standard.T @ standard / len(standard))
     root = (axes * (variance.clamp(min=0) + _RIDGE) ** -0.5) @ axes.T
     place = counted.nonzero()
     whitening = torch.zeros(len(counted), len(counted), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Nearest rows among remembered ones, and how much each feature should count in the distance."""
+"""Search for the nearest remembered rows, and the weight of each feature in the distance."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FLOOR = 0.05  # of the mean variance: a feature that never differs must not dec
 def nearest(
     rows: torch.Tensor, remembered: torch.Tensor, count: int, *, exactly: bool = False
 ) -> torch.Tensor:
-    """Places of the `count` nearest remembered rows, shape (n, count), nearest first.
+    """Indices of the `count` nearest remembered rows, shape (n, count), nearest first.
 
     Needs one matrix product: |g - m|^2 = |g|^2 - 2 (g m - |m|^2 / 2), and |g| is the same for all
-    m. The distances themselves are better taken from the rows found, without cancellation.
+    m. The distances themselves are computed from the rows found, without cancellation.
 
-    The product cancels all the same: in float32 it cannot tell two places apart whose squared
-    distances differ by less than about 1e-7 of |m|^2. In float64, which is `exactly`, it can, at
-    half the speed.
+    The product still suffers from cancellation: in float32 it cannot order two points whose squared
+    distances differ by less than about 1e-7 of |m|^2. In float64 (`exactly`) it can, at half the
+    speed.
     """
     if exactly:
         rows, remembered = rows.double(), remembered.double()
@@ -32,7 +32,7 @@ def nearest(
 def nearest_in_chunks(
     rows: torch.Tensor, remembered: torch.Tensor, count: int, *, exactly: bool = False
 ) -> torch.Tensor:
-    """`nearest` in bounded memory, for fitting."""
+    """Like `nearest`, in bounded memory, for fitting."""
     return torch.cat(
         [nearest(part, remembered, count, exactly=exactly) for part in torch.split(rows, _CHUNK)]
     )
@@ -43,20 +43,20 @@ def feature_weights(
 ) -> torch.Tensor:
     """Weight of each input in a distance, shape (inputs,); 0 where not `counted`, else rms 1.
 
-    An input weighs one over the root of its usual difference between a normal row and the nearest
-    other one with these weights, in two rounds from equal ones: what varies even among neighbours
-    tells little.
+    The weight of an input is one over the root of its usual difference between a normal row and the
+    nearest other one with these weights, in two rounds from equal ones: an input that varies even
+    among neighbours carries little information.
     """
     if len(rows) <= 1:
         return counted.to(rows.dtype)
-    drawn = torch.randperm(len(rows), generator=generator)[:_QUERIES]
+    sampled = torch.randperm(len(rows), generator=generator)[:_QUERIES]
     weight = counted.to(rows.dtype)
     for _ in range(_ROUNDS):
-        placed = rows * weight
-        found = nearest_in_chunks(placed[drawn], placed, 2)
-        # A row's nearest is itself, or its twin.
-        other = torch.where(found[:, 0] == drawn, found[:, 1], found[:, 0])
-        variance = ((rows[drawn] - rows[other]) ** 2).double().mean(dim=0)
+        points = rows * weight
+        found = nearest_in_chunks(points[sampled], points, 2)
+        # The nearest of a row is the row itself, or a duplicate.
+        other = torch.where(found[:, 0] == sampled, found[:, 1], found[:, 0])
+        variance = ((rows[sampled] - rows[other]) ** 2).double().mean(dim=0)
         usual = variance[counted].mean()
         if usual == 0:
             break

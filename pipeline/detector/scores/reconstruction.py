@@ -1,4 +1,4 @@
-"""How far a row is from its reconstruction: the loss of each feature, weighed and added up."""
+"""Reconstruction error of a row: the weighted sum of the losses of its features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ReconstructionError(nn.Module):
 
     Attributes:
         weight: of each feature, 0 for context; sums to 1.
-        usual: the loss that each feature is measured in.
+        usual: the usual loss of each feature, which its loss is divided by.
         cap: soft limit of e; None: no limit.
     """
 
@@ -40,7 +40,7 @@ class ReconstructionError(nn.Module):
     def forward(
         self, scaled: torch.Tensor, output: torch.Tensor, made: torch.Tensor
     ) -> torch.Tensor:
-        """What each feature adds to the score, shape (n, d)."""
+        """Contribution of each feature to the score, shape (n, d)."""
         del made
         error = feature_loss(self.loss, output, scaled, len(self.weight)) / self.usual
         return softly_capped(error, self.cap) * self.weight
@@ -53,28 +53,28 @@ def feature_loss(
     return mean_of_window(loss(output, scaled).mean(dim=0), features)
 
 
-def fit(settings: ReconstructionScore, evidence: ScoreTrainingData) -> nn.Module:
-    """The score that weighs features by what is usual on held-out training rows.
+def fit(settings: ReconstructionScore, data: ScoreTrainingData) -> nn.Module:
+    """The score with feature weights fitted on held-out training rows.
 
-    `plain` adds up plain losses. `standardised` measures each feature in its own usual loss, so
-    that a feature the network reconstructs well can alarm by itself; usual losses below 5 % of the
-    mean are raised to it, because a tiny one would only amplify noise. `mahalanobis` measures them
-    together.
+    `plain` adds up plain losses. `standardised` divides each loss by the usual loss of its feature,
+    so that a feature that the network reconstructs well can raise an alarm by itself; usual losses
+    below 5 % of the mean are raised to it, because a tiny one would only amplify noise.
+    `mahalanobis` accounts for the correlation of the residuals.
 
     Raises:
-        ConfigError: mahalanobis of another loss than mse.
+        ConfigError: mahalanobis with another loss than mse.
     """
     if settings.error == "mahalanobis":
-        return mahalanobis.fit(settings.cap, evidence)
-    weight = torch.tensor(evidence.judged, dtype=torch.float64)
+        return mahalanobis.fit(settings.cap, data)
+    weight = torch.tensor(data.judged, dtype=torch.float64)
     usual = torch.ones_like(weight)
     if settings.error == "standardised":
-        error = feature_loss(evidence.loss, evidence.output, evidence.held, len(weight))
+        error = feature_loss(data.loss, data.output, data.held, len(weight))
         usual = error.double().mean(dim=0)
         usual = at_least_a_share(usual, usual.mean())
         usual = torch.where(usual > 0, usual, 1.0)
     weight = weight / weight.sum()
-    return ReconstructionError(evidence.loss, settings.cap, weight.float(), usual.float())
+    return ReconstructionError(data.loss, settings.cap, weight.float(), usual.float())
 
 
 def restore(settings: ReconstructionScore, loss: nn.Module, parts: Parts) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What a kind of score is: fitted on held-out training rows, exported with the network."""
+"""The interface of a kind of score: fitted on held-out training rows, exported with the network."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 from torch import nn
 
 Parts = Mapping[str, torch.Tensor]
-"""Buffers of a fitted score, by name: what it is restored from."""
+"""Buffers of a fitted score, by name; it is restored from them."""
 
 
 @dataclass(frozen=True)
 class ScoreTrainingData:
-    """What a score may be fitted on: rows of the train block alone.
+    """The data that a score is fitted on: rows of the train block alone.
 
     Attributes:
-        train: scaled windows that the network learnt from, shape (n, inputs).
-        held: scaled windows of the train block that it did not learn from, shape (m, inputs).
-        output: what the network says to `held`, shape (members, m, inputs).
+        train: scaled windows that the network was trained on, shape (n, inputs).
+        held: scaled windows of the train block that were held out, shape (m, inputs).
+        output: output of the network for `held`, shape (members, m, inputs).
         reconstruct: scaled windows to the mean reconstruction of the members, same shape.
-        loss: of the training.
-        judged: for each feature, whether it counts.
+        loss: the loss of the training.
+        judged: true for each feature that counts.
         generator: the only source of randomness.
     """
 
@@ -37,7 +37,7 @@ class ScoreTrainingData:
 
 
 class ScoreReport(NamedTuple):
-    """What a fitted score tells of itself: joins `measured` and `remarks` of the facts."""
+    """Diagnostics of a fitted score, which are added to `measured` and `remarks` of the facts."""
 
     measured: dict[str, float]
     remarks: tuple[str, ...]
@@ -53,13 +53,13 @@ class Score:
     """A kind of score.
 
     Its module is called with scaled windows (n, inputs), the network's output (members, n, inputs)
-    and the reconstructions that it means, of the same shape. It answers what each feature adds to
-    the score, (n, d), not negative: their sum is the score.
+    and the reconstructions that it means, of the same shape. It returns the contribution of each
+    feature to the score, (n, d), not negative: their sum is the score.
 
     Attributes:
-        fit: (settings, evidence) -> the fitted module.
+        fit: (settings, data) -> the fitted module.
         restore: (settings, loss, buffers) -> the module as it was fitted.
-        report: (module) -> what a reviewer should know of it.
+        report: (module) -> diagnostics for the reviewer.
     """
 
     fit: Callable[[Any, ScoreTrainingData], nn.Module]

@@ -1,4 +1,4 @@
-"""What is usual of each feature, and never too little: a tiny divisor would only amplify noise."""
+"""A floor for the usual value of each feature: a tiny divisor would only amplify noise."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Ways to draw a threshold, by the name that `threshold.method` gives.
+"""Methods to estimate a threshold, by the name that `threshold.method` gives.
 
-`cost_weighted` is none of THRESHOLDS: it needs labels, and so `cost_weighted.draw_labelled`.
+`cost_weighted` is not in THRESHOLDS: it needs labels, see `cost_weighted.estimate_from_labels`.
 """
 
 from functools import partial
@@ -15,12 +15,12 @@ from pipeline.detector.thresholds import conformal, hill, mad, percentile, pot, 
 
 
 class ThresholdMethod(Protocol):
-    """Finite held-out normal scores to the line that a share of `alpha` of them may cross."""
+    """From finite held-out normal scores to the threshold that a share of `alpha` may exceed."""
 
     def __call__(
         self, scores: NDArray[np.floating], *, alpha: float, n_effective: float
     ) -> ThresholdEstimate:
-        """Draw it, or raise CalibrationError when these scores are too few for the method."""
+        """Estimate it, or raise CalibrationError when there are too few scores for the method."""
 
 
 THRESHOLDS: dict[str, ThresholdMethod] = {

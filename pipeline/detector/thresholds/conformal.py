@@ -1,6 +1,6 @@
 """An order statistic of held-out normal scores: the only rule with a guarantee.
 
-A new normal score, exchangeable with the n drawn from, exceeds the one of rank
+A new normal score, exchangeable with the n calibration scores, exceeds the one of rank
 ceil((n + 1)(1 - alpha)) with probability at most alpha, whatever their distribution.
 Source: Papadopoulos et al., ECML 2002; Angelopoulos & Bates, Foundations and Trends in ML 2023.
 """
@@ -28,14 +28,14 @@ def estimate(
     """The conformal threshold of finite `scores`, shape (n,).
 
     Raises:
-        CalibrationError: too few scores; no order statistic is high enough.
+        CalibrationError: too few scores, so that no order statistic is high enough.
     """
     n, least = len(scores), least_rows(alpha)
     if n < least:
         msg = (
             f"{n:,} calibration scores cannot bound a rate of {alpha:g}: at least {least:,} are "
             "needed. Provide more normal rows, raise threshold.alpha, or set "
-            "threshold.small_sample: hill for a low-confidence line."
+            "threshold.small_sample: hill for a low-confidence threshold."
         )
         raise CalibrationError(msg)
     ordered = np.sort(scores.astype(np.float64))
@@ -57,6 +57,6 @@ def _note(n: int, n_effective: float) -> str:
     if n_effective >= _COMFORTABLE:
         return ""
     return (
-        f"Drawn from {n:,} calibration rows worth {n_effective:,.0f} independent ones; with fewer "
-        f"than {_COMFORTABLE:,} the true rate may lie well off: see its interval."
+        f"Estimated from {n:,} calibration rows worth {n_effective:,.0f} independent ones; with "
+        f"fewer than {_COMFORTABLE:,} the true rate may lie well off: see its interval."
     )

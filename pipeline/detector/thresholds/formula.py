@@ -1,4 +1,4 @@
-"""What the methods without a guarantee share: an honest report of the line that a formula drew."""
+"""Common code of the methods without a guarantee: the report on a threshold from a formula."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def estimated_by(
     n_effective: float,
     warning: str,
 ) -> ThresholdEstimate:
-    """The line that `level` makes of ascending scores, shape (n,).
+    """The threshold that `level` computes from ascending scores, shape (n,).
 
     The rate is that of the scores themselves, whatever the formula promises; low confidence where
-    its interval does not hold `alpha`, or fewer rows than a conformal line needs. `warning` says
-    in one sentence what the method lacks.
+    its interval does not contain `alpha`, or with fewer rows than a conformal threshold needs.
+    `warning` says in one sentence what the method lacks.
     """
     value = float(level(ordered[None])[0])
     n = len(ordered)
-    # Half a row more, as Jeffreys: no line is sure never to be crossed.
+    # Half a row more, as Jeffreys: no threshold is certain never to be exceeded.
     crossed = (np.count_nonzero(ordered > value) + 0.5) / (n + 1)
     low, high = rate_interval(crossed, n_effective)
     note = (
-        f"No guarantee: {warning} {crossed:.2%} of the {n:,} calibration rows lie above it, asked "
-        f"for {alpha:.2%}; threshold.method: conformal keeps what it promises."
+        f"No guarantee: {warning} {crossed:.2%} of the {n:,} calibration rows exceed it, where "
+        f"{alpha:.2%} was asked for; threshold.method: conformal guarantees the rate."
     )
     return ThresholdEstimate(
         value=value,
@@ -62,9 +62,9 @@ def gaussian(
     n_effective: float,
     measured: str,
 ) -> ThresholdEstimate:
-    """The line of a rule that takes scores for Gaussian: some centre plus z(alpha) of some spread.
+    """The threshold of a Gaussian rule: some centre plus z(alpha) times some spread of the scores.
 
-    `level` makes it of samples and z; `measured` names centre and spread for the note.
+    `level` computes it from samples and z; `measured` names centre and spread for the note.
 
     Raises:
         CalibrationError: fewer than 20 scores.
@@ -81,7 +81,7 @@ def gaussian(
 
 
 def ascending(scores: NDArray[np.floating], *, method: str, least: int) -> NDArray[np.float64]:
-    """The scores in order.
+    """The scores in ascending order.
 
     Raises:
         CalibrationError: fewer than `least`.

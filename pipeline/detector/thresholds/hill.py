@@ -1,7 +1,7 @@
-"""A fitted tail for too few scores: the logarithm of a high score is taken as exponential.
+"""A fitted tail for too few scores: the logarithm of a high score is modelled as exponential.
 
 Measured on 38 data sets with 30-1000 scores: false alarms of 1.8 % instead of 1 % at 50 scores,
-where the sample's 99th percentile makes 2.6 % and median + 3 MAD 14 %. No guarantee.
+where the sample's 99th percentile gives 2.6 % and median + 3 MAD 14 %. No guarantee.
 Source: Hill, Annals of Statistics 1975; Weissman, JASA 1978.
 """
 
@@ -24,7 +24,7 @@ _TAILS = (0.025, 0.975)
 def estimate(
     scores: NDArray[np.floating], *, alpha: float, n_effective: float, tail_quantile: float = 0.9
 ) -> ThresholdEstimate:
-    """Level u (tail / alpha)^h, with u the tail's quantile and h the mean log excess over it.
+    """The threshold u (tail / alpha)^h: u is the tail's quantile, h the mean log excess over it.
 
     Always marked low-confidence. For an alpha beyond the tail it is the percentile itself.
 
@@ -45,9 +45,11 @@ def estimate(
     slope = float(np.mean(np.log(over / start))) if len(over) else 0.0
     reach = math.log(tail / alpha)
     # Fewer exceedances than scores are independent, in the same proportion.
-    worth = max(1.0, len(over) * min(1.0, n_effective / n))
+    effective = max(1.0, len(over) * min(1.0, n_effective / n))
     # 2 k h_hat / h follows chi-square with 2 k degrees of freedom.
-    ends = (2 * worth / float(stats.chi2.ppf(share, 2 * worth)) for share in reversed(_TAILS))
+    ends = (
+        2 * effective / float(stats.chi2.ppf(share, 2 * effective)) for share in reversed(_TAILS)
+    )
     low, high = (start * math.exp(min(slope * end * reach, 600.0)) for end in ends)
     return ThresholdEstimate(
         value=start * math.exp(slope * reach),
@@ -60,7 +62,7 @@ def estimate(
         low_confidence=True,
         note=(
             f"Low confidence: extrapolated from {n:,} calibration rows worth {n_effective:,.0f} "
-            "independent ones. Expect up to twice the false alarms asked for, and draw it again "
-            "when there are more rows."
+            "independent ones. Expect up to twice the false alarms asked for, and calibrate "
+            "again when there are more rows."
         ),
     )

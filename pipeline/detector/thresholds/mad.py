@@ -1,7 +1,7 @@
-"""Median plus multiples of the median absolute deviation, as if scores were Gaussian: to compare.
+"""Median plus multiples of the median absolute deviation, as for Gaussian scores; for comparison.
 
-Robust against faults among the rows, and wrong for scores, which are skewed: with it 14 % of
-normal rows cross instead of 1 % (measured on 38 data sets). Never a default.
+Robust against faults among the rows, and wrong for scores, which are skewed: 14 % of normal rows
+exceed it instead of 1 % (measured on 38 data sets). Never a default.
 Source: Rousseeuw & Croux, JASA 1993; Leys et al., JESP 2013.
 """
 

@@ -1,6 +1,6 @@
-"""The sample's own percentile, as numpy interpolates it: what most tools do, for comparison.
+"""The sample's percentile, as numpy interpolates it: the common choice, for comparison.
 
-It lies below the order statistic that a guarantee needs, so it lets more rows cross than asked for:
+It lies below the order statistic that a guarantee needs, so more rows exceed it than asked for:
 2.6 times as many with 50 scores, 1.2 times with 500 (measured on 38 data sets at 1 %).
 """
 
@@ -28,7 +28,7 @@ def estimate(
     n = len(ordered)
     value = float(np.quantile(ordered, 1 - alpha))
     low, high = quantile_interval(ordered, alpha, n_effective)
-    # A line between the ranks r and r + 1 is crossed with probability (n + 1 - r) / (n + 1).
+    # A threshold between ranks r and r + 1 is exceeded with probability (n + 1 - r) / (n + 1).
     rate = (n - (n - 1) * (1 - alpha)) / (n + 1)
     return ThresholdEstimate(
         value=value,
@@ -43,7 +43,7 @@ def estimate(
         rate_interval=rate_interval(rate, n_effective),
         low_confidence=n_effective < least_rows(alpha),
         note=(
-            f"No guarantee: the percentile of {n:,} rows is crossed by {rate:.2%} of normal rows "
-            f"in the mean, asked for {alpha:.2%}; threshold.method: conformal keeps its promise."
+            f"No guarantee: {rate:.2%} of normal rows exceed the percentile of {n:,} rows in the "
+            f"mean, where {alpha:.2%} was asked for; threshold.method: conformal guarantees it."
         ),
     )

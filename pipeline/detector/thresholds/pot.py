@@ -1,7 +1,7 @@
 """Peaks over a threshold: a generalised Pareto law fitted to the highest scores.
 
-For alphas that are too small for the rows at hand. Fitted by probability-weighted moments, which
-need no search and do not fail; at 1 % with 100 scores 1.5 % crossed, with 500 1.0 % (measured).
+For alphas that are too small for the number of rows. Fitted by probability-weighted moments, which
+need no search and do not fail; at 1 % with 100 scores 1.5 % exceeded it, with 500 1.0 % (measured).
 Source: Siffer et al., KDD 2017; Hosking & Wallis, Technometrics 1987 (the moments).
 """
 
@@ -18,7 +18,7 @@ from pipeline.detector.thresholds.formula import ascending, estimated_by
 from pipeline.detector.thresholds.resampling import Matrix
 
 _LEAST_PEAKS = 10
-_PLOTTING = 0.35  # Hosking & Wallis: the height of the j-th of k peaks is (j - 0.35) / k
+_PLOTTING = 0.35  # Hosking & Wallis: plotting position (j - 0.35) / k of the j-th of k peaks
 _NEARLY_EXPONENTIAL = 1e-6
 
 
@@ -30,7 +30,7 @@ def estimate(
     For an alpha beyond the tail it is the percentile itself.
 
     Raises:
-        CalibrationError: fewer scores than put 10 into the tail.
+        CalibrationError: fewer than 10 scores in the tail.
     """
     tail = 1 - tail_quantile
     least = math.ceil(round(_LEAST_PEAKS / tail, 6))
@@ -65,9 +65,9 @@ def _moments(over: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     height = (np.arange(1, peaks + 1) - _PLOTTING) / peaks
     mean, weighted = over.mean(axis=1), (over * (1 - height)).mean(axis=1)
     apart = mean - 2 * weighted
-    told = apart > 0  # else all excesses are equal, or there are none: exponential
-    safe = np.where(told, apart, 1.0)
+    fitted = apart > 0  # else all excesses are equal, or there are none: exponential
+    safe = np.where(fitted, apart, 1.0)
     return (
-        np.where(told, 2 - mean / safe, 0.0),
-        np.where(told, 2 * mean * weighted / safe, mean),
+        np.where(fitted, 2 - mean / safe, 0.0),
+        np.where(fitted, 2 * mean * weighted / safe, mean),
     )

@@ -1,8 +1,8 @@
 """Mean plus multiples of the standard deviation: the three-sigma rule, for comparison.
 
 The multiple is the Gaussian one for alpha: 2.33 at 1 %, 3 at 0.13 %. Scores are skewed: with three
-sigma 2.2 % of normal rows crossed instead of the 0.13 % that it promises, 14 % on the worst of 38
-data sets. Never a default.
+sigma 2.2 % of normal rows exceeded it instead of the 0.13 % that it promises, 14 % on the worst of
+38 data sets. Never a default.
 Source: Shewhart, "Economic Control of Quality of Manufactured Product", 1931.
 """
 

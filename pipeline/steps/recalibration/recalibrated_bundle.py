@@ -57,7 +57,7 @@ def write_recalibrated(
         ),
         reference=_reference(used, parent, spec, origin.window),
         golden=read_golden(parent.folder, parent.schema),
-        finish=parent.finish,
+        postprocessing=parent.postprocessing,
         trained=parent.trained_reference(),
     )
     return write_bundle(

@@ -120,7 +120,7 @@ def _fault_size(
         columns=columns_of(champion),
         window=bundle.schema.window,
         seed=bundle.description.network.seed,
-        finish=bundle.finish,
+        postprocessing=bundle.postprocessing,
     )
     return minimum_detectable(inject(trial), share=spec.gate.minimum_fault_recall)
 

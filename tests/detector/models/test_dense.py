@@ -24,7 +24,7 @@ def built(inputs, **settings):
     return MODELS["dense"].build(DenseModel(members=3, **settings), InputShape(1, inputs), source)
 
 
-def lesson_of(rows):
+def training_of(rows):
     return TrainingContext(rows, rows, None, SquaredError(), torch.Generator())
 
 
@@ -39,7 +39,7 @@ def test_the_code_is_half_of_the_inputs_unless_given():
 
 
 @pytest.mark.parametrize("code", [20, 21])
-def test_a_code_that_could_copy_is_refused_with_value_limit_and_mend(code):
+def test_a_code_that_could_copy_is_refused_with_value_limit_and_fix(code):
     with pytest.raises(ConfigError, match=rf"is {code}; .* smaller than its 20 .* denoising"):
         built(20, code=code)
 
@@ -58,15 +58,17 @@ def test_nothing_passes_that_the_code_cannot_hold():
     assert rank == 2
 
 
-def test_what_gives_back_any_row_copies_and_what_gives_back_none_does_not():
+def test_the_copied_share_is_1_for_a_copy_and_0_for_the_mean_row():
     rows = normal_rows(300).to_numpy(np.float32)
     rows = torch.from_numpy((rows - rows.mean(axis=0)) / rows.std(axis=0))
 
-    assert copied_share(lambda shown: shown[None], lesson_of(rows)) == 1.0
-    assert copied_share(lambda shown: 0 * shown[None], lesson_of(rows)) == pytest.approx(0, abs=0.1)
+    assert copied_share(lambda shown: shown[None], training_of(rows)) == 1.0
+    assert copied_share(lambda shown: 0 * shown[None], training_of(rows)) == pytest.approx(
+        0, abs=0.1
+    )
 
 
-def test_a_network_that_copies_is_remarked_upon():
+def test_a_network_that_copies_gets_a_remark():
     # Twelve channels that have nothing in common: eleven units keep eleven of them.
     names = tuple(f"c{i}" for i in range(12))
     frame = pd.DataFrame(np.random.default_rng(1).normal(size=(1500, 12)), columns=list(names))
@@ -79,7 +81,7 @@ def test_a_network_that_copies_is_remarked_upon():
     assert "Lower model.code" in facts.remarks[0]
 
 
-def test_a_network_that_knows_what_belongs_together_is_not():
+def test_a_network_that_knows_which_features_belong_together_gets_none():
     facts = fit(Block("train", normal_rows(1500, seed=1)), schema(), QUICK()).facts
 
     assert facts.measured["copied"] < 0.8

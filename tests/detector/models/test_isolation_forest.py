@@ -19,7 +19,7 @@ SEED = 5
 
 
 def rows(count, seed=0):
-    """Also features with few values, where cuts and rows are equally often equal."""
+    """Some features have few values, so that split values and rows are often equal."""
     random = np.random.default_rng(seed)
     values = np.column_stack([random.normal(size=(count, 3)), random.integers(0, 3, (count, 2))])
     return torch.from_numpy(values.astype(np.float32))
@@ -63,7 +63,7 @@ def test_the_feature_that_is_far_out_gets_the_largest_share():
     assert (parts >= 0).all()
 
 
-def test_a_row_that_no_cut_isolates_is_shared_out_evenly():
+def test_the_score_of_a_row_that_no_split_isolates_is_divided_evenly():
     same = torch.ones(100, 5)
 
     parts = grown(same, trees=5)(same, same, same)
@@ -111,7 +111,7 @@ def test_serving_it_needs_no_scikit_learn(tmp_path):
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_cuts_in_float32_part_float32_rows_as_the_exact_ones_do():
+def test_splits_in_float32_separate_float32_rows_as_the_exact_ones_do():
     exact = np.random.default_rng(0).normal(size=1000)
     near = np.concatenate([np.nextafter(np.float32(exact), s, dtype=np.float32) for s in (-9, 9)])
 
@@ -121,7 +121,7 @@ def test_cuts_in_float32_part_float32_rows_as_the_exact_ones_do():
         assert ((row > rounded) == (row.astype(np.float64) > exact)).all()
 
 
-def test_it_rebuilds_nothing_so_it_has_no_health_of_a_network():
+def test_it_reconstructs_nothing_so_it_has_no_diagnosis_of_a_network():
     forest = IsolationForestModel(trees=5, samples=32)
 
     assert not fit(Block("train", normal_rows(300)), schema(), forest).facts.by_reconstruction

@@ -17,10 +17,10 @@ from tests.detector.plant import normal_rows, schema
 def projected(rows, ridge=0.1):
     settings, generator = LinearModel(ridge=ridge), torch.Generator()
     module = build(settings, InputShape(1, rows.shape[1]), generator)
-    learnt = learn(
+    result = learn(
         settings, module, TrainingContext(rows, rows[:50], None, SquaredError(), generator)
     )
-    return module, learnt
+    return module, result
 
 
 def correlated(rows=500, seed=0):
@@ -45,7 +45,7 @@ def test_the_squared_error_is_the_ridge_mahalanobis_distance():
 
 def test_what_varies_much_passes_and_what_hardly_varies_does_not():
     rows = correlated()
-    module, learnt = projected(rows, ridge=0.05)
+    module, result = projected(rows, ridge=0.05)
     widest, narrowest = (torch.linalg.eigh(torch.cov(rows.T)).eigenvectors[:, n] for n in (-1, 0))
 
     def passed(axis):
@@ -54,7 +54,7 @@ def test_what_varies_much_passes_and_what_hardly_varies_does_not():
 
     assert passed(widest) > 0.8
     assert passed(narrowest) < 0.3
-    assert 1.5 < learnt.measured["linear_dimensions"] < 3
+    assert 1.5 < result.measured["linear_dimensions"] < 3
 
 
 def test_the_mean_row_is_reconstructed_exactly():

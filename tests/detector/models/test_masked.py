@@ -7,7 +7,7 @@ from pipeline.config.model import MaskedModel
 from pipeline.data.split import Block
 from pipeline.detector.frames import feature_values
 from pipeline.detector.models.family import InputShape
-from pipeline.detector.models.masked import MaskedEnsemble, attempt, build, hide
+from pipeline.detector.models.masked import MaskedEnsemble, build, hide, training_step
 from pipeline.detector.training import fit, restore
 from tests.detector.plant import normal_rows, schema
 
@@ -29,14 +29,14 @@ def rows(n, inputs, *, members=None):
 
 
 @pytest.mark.parametrize(("window", "features"), [(1, 10), (3, 10), (1, 3), (2, 1)])
-def test_each_feature_is_hidden_in_exactly_one_look_and_all_through_its_window(window, features):
+def test_each_feature_is_hidden_in_exactly_one_pass_in_all_rows_of_its_window(window, features):
     hands = ensemble(window, features).hands
 
     assert len(hands) == min(4, features)
     assert torch.equal(hands.sum(dim=0), torch.ones(3, 1, window * features))
     by_row = hands.reshape(len(hands), 3, window, features)
     assert torch.equal(by_row, by_row[:, :, :1].expand_as(by_row))
-    assert (hands.sum(dim=-1) >= window).all()  # no look hides nothing
+    assert (hands.sum(dim=-1) >= window).all()  # every pass hides something
 
 
 @torch.no_grad()
@@ -55,14 +55,15 @@ def test_a_feature_is_judged_by_the_others_alone(window):
 
 
 @torch.no_grad()
-def test_the_looks_in_one_computation_are_those_one_after_the_other():
+def test_all_passes_in_one_computation_equal_one_pass_after_another():
     made = ensemble()
     shown = rows(20, 10)
     shown[3, 5] = torch.nan
     hidden = made.hands.bool()
 
     singly = sum(
-        made.look(shown.expand(3, 20, 10).masked_fill(hand, torch.nan)) * hand for hand in hidden
+        made.one_pass(shown.expand(3, 20, 10).masked_fill(hand, torch.nan)) * hand
+        for hand in hidden
     )
 
     torch.testing.assert_close(made(shown), singly)
@@ -71,7 +72,7 @@ def test_the_looks_in_one_computation_are_those_one_after_the_other():
 
 
 @torch.no_grad()
-def test_absent_and_average_are_two_different_inputs():
+def test_missing_and_average_are_two_different_inputs():
     made = ensemble()
     absent, average = rows(20, 10), rows(20, 10)
     absent[:, 2], average[:, 2] = torch.nan, 0.0
@@ -112,12 +113,12 @@ def test_where_a_window_holds_differences_too_only_whole_features_are_hidden():
 
 
 @pytest.mark.parametrize("visible", [0.0, 0.3])
-def test_what_is_absent_has_no_part_in_the_loss(visible):
+def test_missing_values_do_not_count_in_the_loss(visible):
     settings = SMALL.model_copy(update={"visible": visible})
     shown = rows(50, 10, members=3)
     shown[:, :, 2] = torch.nan
 
-    answer = attempt(settings, ensemble(), shown, torch.Generator().manual_seed(1), 0.0)
+    answer = training_step(settings, ensemble(), shown, torch.Generator().manual_seed(1), 0.0)
 
     assert torch.isfinite(answer.output).all()
     assert answer.counted is not None
@@ -142,12 +143,12 @@ def test_longer_training_does_not_teach_it_to_copy():
 
 
 @pytest.mark.parametrize("hidden", [(0.5, 0.2), (-0.1, 0.5), (0.2, 1.1), (0.0, 0.0)])
-def test_shares_that_are_none_are_refused(hidden):
+def test_invalid_shares_are_refused(hidden):
     with pytest.raises(ValidationError, match=r"hidden is .* write \[lowest, highest\]"):
         MaskedModel(hidden=hidden)
 
 
-def test_the_same_row_gets_the_same_guess_in_any_company():
+def test_the_same_row_gets_the_same_reconstruction_in_any_batch():
     made = ensemble()
     with torch.no_grad():
         whole, alone = made(rows(50, 10)), made(rows(50, 10)[7:8])

@@ -24,8 +24,8 @@ def rows(count, seed=0):
 def neighbourhood(train, seed=0, **changes):
     settings, generator = NearestNeighboursModel(**changes), torch.Generator().manual_seed(seed)
     module = build(settings, InputShape(1, 4), generator)
-    lesson = TrainingContext(train, rows(20, seed=9), None, SquaredError(), generator)
-    return module, learn(settings, module, lesson)
+    training = TrainingContext(train, rows(20, seed=9), None, SquaredError(), generator)
+    return module, learn(settings, module, training)
 
 
 def test_with_one_neighbour_the_error_is_the_squared_distance_to_the_nearest_row():
@@ -48,25 +48,25 @@ def test_with_more_neighbours_it_is_their_mean():
 
 def test_it_stores_so_many_rows_at_most_and_all_of_them_are_training_rows():
     train = rows(300)
-    (some, told), (others, _) = (neighbourhood(train, seed, rows=40) for seed in (0, 1))
+    (some, result), (others, _) = (neighbourhood(train, seed, rows=40) for seed in (0, 1))
 
     known = {row.tobytes() for row in train.numpy()}
     assert {row.tobytes() for row in some.stored.numpy()} <= known
     assert len({row.tobytes() for row in some.stored.numpy()}) == 40
     assert not torch.equal(some.stored, others.stored)
-    assert told.measured["stored_rows"] == 40
+    assert result.measured["stored_rows"] == 40
 
 
-def test_that_rows_are_stored_as_they_are_is_told_to_the_reviewer():
-    _, told = neighbourhood(rows(300))
+def test_a_remark_says_that_rows_are_stored_as_measured():
+    _, result = neighbourhood(rows(300))
 
-    assert "300 training rows as they were measured" in told.remarks[0]
+    assert "300 training rows as they were measured" in result.remarks[0]
 
 
-def test_fewer_rows_than_neighbours_are_remarked_on_and_all_taken():
-    module, told = neighbourhood(rows(10)[:4], neighbours=6)
+def test_fewer_rows_than_neighbours_are_remarked_on_and_all_stored():
+    module, result = neighbourhood(rows(10)[:4], neighbours=6)
 
-    assert "fewer than the 6 neighbours" in told.remarks[1]
+    assert "fewer than the 6 neighbours" in result.remarks[1]
     torch.testing.assert_close(module(rows(1, seed=1))[0, 0], rows(10)[:4].mean(dim=0))
 
 

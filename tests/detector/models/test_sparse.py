@@ -20,7 +20,7 @@ def fitted(sparsity):
     return fit(Block("train", normal_rows(1500, seed=1)), schema(), settings)
 
 
-def test_the_divergence_is_that_of_two_coins():
+def test_the_divergence_is_that_of_two_bernoulli_distributions():
     code = torch.tensor([[[0.1, 0.05], [0.3, 0.05]]])  # mean activity 0.2 and 0.05
 
     found = divergence(code, 0.05)
@@ -29,7 +29,7 @@ def test_the_divergence_is_that_of_two_coins():
     assert found.tolist() == [pytest.approx(by_hand / 2, rel=1e-4)]
 
 
-def test_the_units_are_mostly_silent_and_the_report_says_so():
+def test_the_units_are_mostly_inactive_and_the_report_says_so():
     facts = fitted(1.0).facts
 
     assert 0.02 < facts.measured["activity"] <= 0.10
@@ -46,7 +46,7 @@ def test_the_activity_reported_is_that_of_the_network():
     assert fitted(1.0).facts.measured["activity"] == pytest.approx(float(active), rel=0.1)
 
 
-def test_units_that_never_fall_silent_raise_an_alarm():
+def test_units_that_are_always_active_get_a_remark():
     facts = fitted(1e-6).facts
 
     assert facts.measured["activity"] > 0.10

@@ -29,7 +29,7 @@ def test_each_row_looks_at_all_others():
     assert (seen.reshape(5, 3).abs().sum(dim=1) > 0).all()
 
 
-def test_only_its_place_tells_a_row_from_its_twin():
+def test_only_its_position_separates_a_row_from_an_equal_one():
     network = ensemble()
     twins = torch.ones(1, SHAPE.inputs)
 

@@ -8,7 +8,7 @@ from pipeline.config.model import VariationalModel
 from pipeline.data.split import Block
 from pipeline.detector.families import MODELS
 from pipeline.detector.models.family import InputShape
-from pipeline.detector.models.variational import attempt, beta_at, divergence
+from pipeline.detector.models.variational import beta_at, divergence, training_step
 from pipeline.detector.training import fit
 from tests.detector.plant import normal_rows, schema
 
@@ -51,8 +51,8 @@ def test_training_samples_and_everything_else_takes_the_mean_code():
     settings, ensemble = untrained()
     source = torch.Generator().manual_seed(1)
 
-    sampled = [attempt(settings, ensemble, ROWS, source, 0.5).output for _ in range(2)]
-    checked = [attempt(settings, ensemble, ROWS, None, 1.0).output for _ in range(2)]
+    sampled = [training_step(settings, ensemble, ROWS, source, 0.5).output for _ in range(2)]
+    checked = [training_step(settings, ensemble, ROWS, None, 1.0).output for _ in range(2)]
 
     assert not torch.equal(*sampled)
     assert torch.equal(*checked)
@@ -62,21 +62,21 @@ def test_training_samples_and_everything_else_takes_the_mean_code():
 def test_a_step_at_the_start_pays_nothing_and_one_at_the_end_pays_beta():
     settings, ensemble = untrained(beta=0.4)
 
-    start, end = (attempt(settings, ensemble, ROWS, None, at).penalty for at in (0.0, 1.0))
+    start, end = (training_step(settings, ensemble, ROWS, None, at).penalty for at in (0.0, 1.0))
 
     nats = divergence(*ensemble.code(ROWS)).sum(dim=-1).mean(dim=1).sum()
     assert start == 0
     torch.testing.assert_close(end, 0.4 * 2 / 6 * nats)
 
 
-def test_a_healthy_code_is_active_and_is_not_remarked_upon():
+def test_a_healthy_code_is_active_and_gets_no_remark():
     assert facts(0.1).measured["units"] == 2
     assert facts(0.1).measured["active_units"] == 2
     assert facts(0.1).measured["nats_per_unit"] > 0.1
     assert facts(0.1).remarks == ()
 
 
-def test_a_code_that_has_fallen_silent_is_reported():
+def test_a_collapsed_code_is_reported():
     assert facts(100.0).measured["active_units"] == 0
     assert facts(100.0).measured["nats_per_unit"] < 0.01
     assert "collapsed: 0 of 2 units" in facts(100.0).remarks[0]

@@ -10,7 +10,7 @@ from pipeline.config.model import ConvolutionalModel, RecurrentModel, Transforme
 from pipeline.detector.families import MODELS
 from pipeline.detector.graph import Graph
 from pipeline.detector.models.family import InputShape
-from pipeline.detector.models.windowed import StepSettings, spoil
+from pipeline.detector.models.windowed import StepSettings, corrupt
 from pipeline.detector.training import restore
 from tests.detector.models.courses import LENGTH, SMALL, fit_slow, slow_windows, wins
 from tests.detector.plant import CHANNELS
@@ -114,7 +114,7 @@ def test_a_swapped_feature_has_the_whole_course_of_another_window():
     settings = ConvolutionalModel(noise=(1e-9, 1e-9), swap=0.5, replaced=0)
     windows = torch.arange(300.0)[:, None].expand(300, WIDE.inputs)
 
-    shown = spoil(settings, WIDE, windows, generator()).round()
+    shown = corrupt(settings, WIDE, windows, generator()).round()
 
     swapped = (shown != windows).reshape(300, WIDE.blocks, WIDE.features)
     assert 0.3 < swapped.float().mean() < 0.7
@@ -125,7 +125,7 @@ def test_a_replaced_row_brings_its_change_with_it():
     settings = ConvolutionalModel(noise=(1e-9, 1e-9), swap=0, replaced=0.3)
     windows = torch.arange(300.0)[:, None].expand(300, WIDE.inputs)
 
-    shown = spoil(settings, WIDE, windows, generator()).round()
+    shown = corrupt(settings, WIDE, windows, generator()).round()
 
     replaced = (shown != windows).reshape(300, WIDE.blocks, WIDE.features)
     assert 0.2 < replaced[:, :4].float().mean() < 0.4

@@ -1,4 +1,4 @@
-"""Evidence for a score from a network that is as simple as a test needs it."""
+"""Training data for a score, from a network that is as simple as a test needs."""
 
 import torch
 
@@ -6,7 +6,7 @@ from pipeline.detector.losses import SquaredError
 from pipeline.detector.scores import ScoreTrainingData
 
 
-def evidence(train, held, *, reconstruct=torch.zeros_like, judged=None, loss=None, window=1):
+def training_data(train, held, *, reconstruct=torch.zeros_like, judged=None, loss=None, window=1):
     features = train.shape[1] // window
     return ScoreTrainingData(
         train=train,

@@ -5,26 +5,26 @@ from torch import nn
 from pipeline.config.score import ReconstructionScore
 from pipeline.detector.scores.reconstruction import fit, restore
 from pipeline.errors import ConfigError
-from tests.detector.scores.made import evidence, normal, scored
+from tests.detector.scores.made import normal, scored, training_data
 
 JOINT = ReconstructionScore(error="mahalanobis")
 
 
 def together(rows, *, seed=0):
     """Two residuals that always agree, and two of their own."""
-    drawn = normal(rows, seed=seed)
-    drawn[:, 1] = drawn[:, 0] + 0.1 * drawn[:, 1]
-    return drawn
+    residuals = normal(rows, seed=seed)
+    residuals[:, 1] = residuals[:, 0] + 0.1 * residuals[:, 1]
+    return residuals
 
 
 def test_a_usual_row_scores_about_one():
-    module = fit(JOINT, evidence(normal(100), normal(2000, seed=1)))
+    module = fit(JOINT, training_data(normal(100), normal(2000, seed=1)))
 
     assert float(scored(module, normal(2000, seed=2)).sum(dim=1).mean()) == pytest.approx(1, 0.1)
 
 
-def test_residuals_that_part_company_score_above_equally_large_ones_that_do_not():
-    module = fit(JOINT, evidence(together(100), together(2000, seed=1)))
+def test_residuals_that_break_the_correlation_score_above_equally_large_ones_that_do_not():
+    module = fit(JOINT, training_data(together(100), together(2000, seed=1)))
     apart, alike = torch.tensor([[[1.0, -1, 0, 0]], [[1.0, 1, 0, 0]]])
 
     assert scored(module, apart).sum() > 5 * scored(module, alike).sum()
@@ -32,11 +32,11 @@ def test_residuals_that_part_company_score_above_equally_large_ones_that_do_not(
 
 def test_the_score_is_the_distance_worked_out_by_hand():
     held, rows = together(500, seed=1), together(20, seed=2)
-    module = fit(JOINT, evidence(together(100), held))
+    module = fit(JOINT, training_data(together(100), held))
 
     size = held.double().square().mean(dim=0).sqrt()
-    told = held.double() / size
-    joint = told.T @ told / len(told) + 0.05 * torch.eye(4)
+    standard = held.double() / size
+    joint = standard.T @ standard / len(standard) + 0.05 * torch.eye(4)
     placed = rows.double() / size
     by_hand = (placed * torch.linalg.solve(joint, placed.T).T).sum(dim=1) / 4
     torch.testing.assert_close(scored(module, rows).sum(dim=1).double(), by_hand, rtol=1e-4, atol=0)
@@ -44,7 +44,7 @@ def test_the_score_is_the_distance_worked_out_by_hand():
 
 def test_context_does_not_count():
     judged = (True, True, True, False)
-    module = fit(JOINT, evidence(together(100), together(500, seed=1), judged=judged))
+    module = fit(JOINT, training_data(together(100), together(500, seed=1), judged=judged))
     rows = together(20, seed=2)
     elsewhere = rows + torch.tensor([0.0, 0, 0, 40])
 
@@ -53,7 +53,7 @@ def test_context_does_not_count():
 
 
 def test_the_cap_holds_one_feature_down():
-    given = evidence(together(100), together(500, seed=1))
+    given = training_data(together(100), together(500, seed=1))
     capped = fit(ReconstructionScore(error="mahalanobis", cap=5.0), given)
     wild = torch.tensor([[0.0, 0, 0, 50]])
 
@@ -61,13 +61,13 @@ def test_the_cap_holds_one_feature_down():
 
 
 def test_fewer_held_out_rows_than_features_still_give_a_finite_score():
-    module = fit(JOINT, evidence(normal(20, 30), normal(5, 30, seed=1)))
+    module = fit(JOINT, training_data(normal(20, 30), normal(5, 30, seed=1)))
 
     assert torch.isfinite(scored(module, normal(50, 30, seed=2))).all()
 
 
 def test_it_is_restored_from_its_buffers():
-    module = fit(JOINT, evidence(together(100), together(500, seed=1)))
+    module = fit(JOINT, training_data(together(100), together(500, seed=1)))
     rows = together(20, seed=2)
 
     again = restore(JOINT, nn.Identity(), dict(module.state_dict()))
@@ -76,7 +76,7 @@ def test_it_is_restored_from_its_buffers():
 
 
 def test_another_loss_than_mse_is_refused():
-    given = evidence(together(100), together(500, seed=1), loss=nn.Identity())
+    given = training_data(together(100), together(500, seed=1), loss=nn.Identity())
 
     with pytest.raises(ConfigError, match=r"Set model.loss: mse, or score.error: standardised"):
         fit(JOINT, given)

@@ -3,12 +3,12 @@ import torch
 
 from pipeline.config.score import MemoryScore
 from pipeline.detector.scores.memory import fit, report, restore
-from tests.detector.scores.made import evidence, normal, scored
+from tests.detector.scores.made import normal, scored, training_data
 
 
 def fitted(train, held, **how):
     made = {name: how.pop(name) for name in ("judged", "reconstruct") if name in how}
-    return fit(MemoryScore(rows=how.pop("rows", 1000), **how), evidence(train, held, **made))
+    return fit(MemoryScore(rows=how.pop("rows", 1000), **how), training_data(train, held, **made))
 
 
 def test_a_remembered_row_is_at_distance_zero():
@@ -85,14 +85,14 @@ def test_rows_that_all_agree_are_remembered_as_one_and_judged():
 
 
 @pytest.mark.parametrize("neighbours", [1, 50])
-def test_fewer_rows_than_neighbours_are_all_looked_at(neighbours):
+def test_fewer_rows_than_neighbours_are_all_searched(neighbours):
     module = fitted(normal(9), normal(1, seed=1), neighbours=neighbours)
 
     assert int(module.neighbours) == min(neighbours, 10)
     assert torch.isfinite(scored(module, normal(5, seed=3))).all()
 
 
-def test_places_that_are_crowded_in_a_long_tail_are_told_apart():
+def test_points_that_are_close_together_beside_a_long_tail_are_separated():
     # Most values lie within a thousandth of each other, a few are fifty times farther out.
     train = torch.exp(3 * normal(1500)[:, :1])
     held = torch.exp(3 * normal(200, seed=1)[:, :1])
@@ -101,12 +101,12 @@ def test_places_that_are_crowded_in_a_long_tail_are_told_apart():
     found = scored(module, held).sum(dim=1)
 
     apart = torch.cdist(held.double(), module.remembered.double()) ** 2
-    by_hand = apart.sort(dim=1).values[:, : module.looked_at].mean(dim=1)
+    by_hand = apart.sort(dim=1).values[:, : module.nearest_count].mean(dim=1)
     assert module.in_float64
     torch.testing.assert_close(found.double(), by_hand, rtol=1e-4, atol=1e-12)
 
 
-def test_where_float32_finds_the_same_places_it_is_used():
+def test_where_float32_finds_the_same_points_it_is_used():
     module = fitted(normal(200), normal(50, seed=1))
 
     assert not module.in_float64
@@ -119,7 +119,7 @@ def test_a_score_of_an_earlier_release_is_restored_as_it_was():
     assert not restore(MemoryScore(), module, parts).in_float64
 
 
-def test_it_tells_how_many_rows_the_bundle_holds_as_they_were_measured():
+def test_it_reports_how_many_rows_the_bundle_holds_as_they_were_measured():
     whole = report(fitted(normal(90), normal(10, seed=1)))
     means = report(fitted(normal(900), normal(100, seed=1), rows=50))
 

@@ -16,7 +16,7 @@ def settings(**changes):
 
 
 def scores(*, gap=3.0, incidents=8, rows=10, seed=0):
-    """Rows of one incident have a height of their own in common."""
+    """Rows of one incident share a level of their own."""
     random = np.random.default_rng(seed)
     height = np.repeat(random.normal(size=incidents), rows)
     return LabelledScores(
@@ -26,8 +26,8 @@ def scores(*, gap=3.0, incidents=8, rows=10, seed=0):
     )
 
 
-def drawn(told, **changes):
-    return estimate_from_labels(told, settings(**changes), n_effective=len(told.normal))
+def estimated(labelled, **changes):
+    return estimate_from_labels(labelled, settings(**changes), n_effective=len(labelled.normal))
 
 
 def by_load(rows):
@@ -43,55 +43,57 @@ def with_incidents(count):
     return frame
 
 
-def test_a_dearer_miss_draws_a_lower_line():
-    lines = [drawn(scores(gap=1.0), miss_cost=cost).value for cost in (1, 10, 100)]
+def test_a_dearer_miss_gives_a_lower_threshold():
+    thresholds = [estimated(scores(gap=1.0), miss_cost=cost).value for cost in (1, 10, 100)]
 
-    assert lines[0] > lines[1] > lines[2]
+    assert thresholds[0] > thresholds[1] > thresholds[2]
 
 
-def test_the_cost_at_the_line_is_the_least_there_is():
-    told = scores(gap=1.0)
+def test_the_cost_at_the_threshold_is_the_least():
+    labelled = scores(gap=1.0)
 
-    line = drawn(told, miss_cost=5).value
+    threshold = estimated(labelled, miss_cost=5).value
 
     def cost(at):
-        return 5 * (told.faulty <= at).sum() + (told.normal > at).sum()
+        return 5 * (labelled.faulty <= at).sum() + (labelled.normal > at).sum()
 
-    assert cost(line) == min(cost(at) for at in np.concatenate([told.normal, told.faulty]))
+    assert cost(threshold) == min(
+        cost(at) for at in np.concatenate([labelled.normal, labelled.faulty])
+    )
 
 
 @pytest.mark.parametrize("objective", ["cost", "f1", "youden"])
-def test_kinds_that_lie_apart_are_parted_without_a_mistake(objective):
-    told = scores(gap=20)
+def test_well_separated_kinds_are_separated_without_a_mistake(objective):
+    labelled = scores(gap=20)
 
-    line = drawn(told, objective=objective).value
+    threshold = estimated(labelled, objective=objective).value
 
-    assert told.normal.max() <= line < told.faulty.min()
+    assert labelled.normal.max() <= threshold < labelled.faulty.min()
 
 
-def test_a_large_block_is_parted_as_well_as_a_small_one():
+def test_a_large_block_is_separated_as_well_as_a_small_one():
     random = np.random.default_rng(1)
-    told = LabelledScores(
+    labelled = LabelledScores(
         random.lognormal(size=60_000), np.exp(30.0 + random.random(60)), np.repeat(range(6), 10)
     )
 
-    assert told.normal.max() <= drawn(told).value < told.faulty.min()
+    assert labelled.normal.max() <= estimated(labelled).value < labelled.faulty.min()
 
 
 def test_it_reports_the_rate_that_it_has_and_not_the_one_that_was_asked_for():
-    told = scores(gap=1.0)
+    labelled = scores(gap=1.0)
 
-    line = drawn(told, alpha=0.001)
+    threshold = estimated(labelled, alpha=0.001)
 
-    assert line.alpha == pytest.approx((told.normal > line.value).mean(), abs=1e-3)
-    assert line.rate_interval[0] < line.alpha < line.rate_interval[1]
-    assert "No guarantee" in line.note
-    assert "miss" in line.note
+    assert threshold.alpha == pytest.approx((labelled.normal > threshold.value).mean(), abs=1e-3)
+    assert threshold.rate_interval[0] < threshold.alpha < threshold.rate_interval[1]
+    assert "No guarantee" in threshold.note
+    assert "miss" in threshold.note
 
 
 def test_the_interval_is_narrower_with_many_short_incidents_than_with_few_long_ones():
-    def width(told):
-        low, high = np.log(drawn(told, objective="youden").interval)
+    def width(labelled):
+        low, high = np.log(estimated(labelled, objective="youden").interval)
         return high - low
 
     few, many = (
@@ -100,16 +102,16 @@ def test_the_interval_is_narrower_with_many_short_incidents_than_with_few_long_o
     )
 
     assert many < few
-    assert drawn(scores(incidents=5)).low_confidence
-    assert not drawn(scores(incidents=30)).low_confidence
+    assert estimated(scores(incidents=5)).low_confidence
+    assert not estimated(scores(incidents=30)).low_confidence
 
 
-def test_too_few_incidents_are_refused_with_count_limit_and_mend():
+def test_too_few_incidents_are_refused_with_count_limit_and_fix():
     with pytest.raises(CalibrationError, match=r"4 labelled incidents .*at least 5 .*conformal"):
-        drawn(scores(incidents=4))
+        estimated(scores(incidents=4))
 
 
-def test_calibration_draws_it_between_the_rows_and_the_incidents_of_its_block():
+def test_calibration_estimates_it_between_the_rows_and_the_incidents_of_its_block():
     block = Block("calibration", with_incidents(12))
 
     found = calibrate(block, schema(timed=True), by_load, settings())

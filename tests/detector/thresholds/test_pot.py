@@ -20,9 +20,9 @@ def test_it_finds_the_height_of_a_pareto_tail_that_few_scores_reach(shape):
 def test_where_the_tail_begins_is_a_setting():
     scores = stats.lognorm(1).rvs(size=2000, random_state=0)
 
-    lines = {
+    thresholds = {
         q: estimate(scores, alpha=0.001, n_effective=2000, tail_quantile=q).value
         for q in (0.8, 0.95)
     }
 
-    assert lines[0.8] != lines[0.95]
+    assert thresholds[0.8] != thresholds[0.95]

@@ -120,9 +120,9 @@ def test_a_redrawn_version_gives_every_row_the_score_that_it_had(first):
     trained, redrawn = bundle_of(1), bundle_of(first["version"])
     rows = make_telemetry(2, seed=9)
 
-    assert redrawn.finish == trained.finish
-    assert redrawn.finish.rows == SMOOTHED
-    assert set(redrawn.finish.contexts.factors) == {"a", "b", "c"}
+    assert redrawn.postprocessing == trained.postprocessing
+    assert redrawn.postprocessing.rows == SMOOTHED
+    assert set(redrawn.postprocessing.contexts.factors) == {"a", "b", "c"}
     np.testing.assert_array_equal(
         score_frame(redrawn, rows)["score"], score_frame(trained, rows)["score"]
     )

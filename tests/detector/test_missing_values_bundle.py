@@ -8,26 +8,26 @@ from pipeline.detector.bundle import load_bundle, write_bundle
 from pipeline.detector.description import Provenance
 from pipeline.errors import DataError
 from pipeline.scoring import score_frame
-from tests.detector.holed import (
+from tests.detector.missing_values import (
     CHANNELS,
     calibrated,
     faulty,
     fitted,
-    holed,
     values,
     whole,
+    with_missing,
 )
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bundle") / "holes"
-    write_bundle(fitted(), calibrated(), folder, name="holes", provenance=Provenance({}, "", ""))
+    folder = tmp_path_factory.mktemp("bundle") / "missing"
+    write_bundle(fitted(), calibrated(), folder, name="missing", provenance=Provenance({}, "", ""))
     return load_bundle(folder)
 
 
-def test_the_bundle_records_that_it_takes_holes_and_answers_for_them(bundle):
-    frame = holed(whole(200, seed=11), seed=11)
+def test_the_bundle_records_that_it_takes_missing_values_and_scores_them(bundle):
+    frame = with_missing(whole(200, seed=11), seed=11)
 
     answers = score_frame(bundle, frame)
 

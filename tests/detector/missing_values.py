@@ -45,11 +45,11 @@ def whole(rows, *, seed) -> pd.DataFrame:
     return frame.assign(timestamp=time)
 
 
-def holed(frame, *, seed, share=SHARE) -> pd.DataFrame:
+def with_missing(frame, *, seed, share=SHARE) -> pd.DataFrame:
     random = np.random.default_rng(seed)
-    holes = np.zeros(frame.shape, dtype=bool)
-    holes[:, : len(CHANNELS)] = random.random((len(frame), len(CHANNELS))) < share
-    return frame.mask(holes)
+    missing = np.zeros(frame.shape, dtype=bool)
+    missing[:, : len(CHANNELS)] = random.random((len(frame), len(CHANNELS))) < share
+    return frame.mask(missing)
 
 
 def values(frame) -> np.ndarray:
@@ -58,7 +58,7 @@ def values(frame) -> np.ndarray:
 
 @cache
 def fitted():
-    return fit(Block("train", holed(whole(2000, seed=1), seed=1)), schema(), MASKED)
+    return fit(Block("train", with_missing(whole(2000, seed=1), seed=1)), schema(), MASKED)
 
 
 @cache
@@ -68,11 +68,11 @@ def graph():
 
 @cache
 def calibrated():
-    block = Block("calibration", holed(whole(3000, seed=2), seed=2))
+    block = Block("calibration", with_missing(whole(3000, seed=2), seed=2))
     return calibrate(block, schema(), graph().score, Threshold())
 
 
-def line() -> float:
+def threshold() -> float:
     return calibrated().threshold.value
 
 

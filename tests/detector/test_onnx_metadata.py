@@ -21,8 +21,8 @@ def folder(tmp_path):
     return tmp_path / "bundle"
 
 
-def tell(folder, change):
-    """Change what detector.json tells of the network, and make the hashes fit."""
+def describe(folder, change):
+    """Change the network in detector.json, and update the hashes."""
     path = folder / "detector.json"
     content = json.loads(path.read_text())
     change(content["network"])
@@ -31,13 +31,13 @@ def tell(folder, change):
 
 
 def test_a_graph_says_which_family_and_loss_it_is_of():
-    marks = {"plimsoll.family": "denoising", "plimsoll.loss": "mse"}
+    metadata = {"plimsoll.family": "denoising", "plimsoll.loss": "mse"}
 
-    assert Graph(fitted_plant().graph).marks == marks
-    assert metadata_of("denoising", "mse") == marks
+    assert Graph(fitted_plant().graph).metadata == metadata
+    assert metadata_of("denoising", "mse") == metadata
 
 
-def test_onnx_reads_the_marks_and_finds_the_graph_in_order():
+def test_onnx_reads_the_metadata_and_finds_the_graph_valid():
     long = {"plimsoll.note": "x" * 300}
 
     model = onnx.load_from_string(with_metadata(fitted_plant().graph, long))
@@ -46,25 +46,25 @@ def test_onnx_reads_the_marks_and_finds_the_graph_in_order():
     assert model.metadata_props[-1].value == "x" * 300
 
 
-def test_a_bundle_whose_description_tells_of_another_loss_is_refused(folder):
+def test_a_bundle_whose_description_names_another_loss_is_refused(folder):
     def change(network):
         network["loss"] = network["settings"]["loss"] = "huber"
 
-    tell(folder, change)
+    describe(folder, change)
 
     with pytest.raises(BundleError, match=r"loss in the graph is 'mse', .* say 'huber'"):
         load_bundle(folder)
 
 
 def test_a_bundle_whose_settings_and_facts_disagree_is_refused(folder):
-    tell(folder, lambda network: network["settings"].update(loss="huber"))
+    describe(folder, lambda network: network["settings"].update(loss="huber"))
 
     with pytest.raises(BundleError, match=r"loss in the settings is 'huber', .* say 'mse'"):
         load_bundle(folder)
 
 
 def test_a_bundle_with_the_graph_of_another_family_is_refused(folder):
-    tell(folder, lambda network: network["settings"].update(family="dense"))
+    describe(folder, lambda network: network["settings"].update(family="dense"))
 
     with pytest.raises(BundleError, match=r"family in the graph is 'denoising', .* say 'dense'"):
         load_bundle(folder)
@@ -81,7 +81,7 @@ def test_a_bundle_with_the_graph_of_another_loss_is_refused(folder):
         load_bundle(folder)
 
 
-def test_a_graph_that_says_nothing_is_refused(folder):
+def test_a_graph_without_metadata_is_refused(folder):
     path = folder / "model.onnx"
     model = onnx.load(path)
     del model.metadata_props[:]
