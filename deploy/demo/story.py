@@ -16,7 +16,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
 from pipeline import settings
 from pipeline.cli import main as plimsoll
-from pipeline.data.attempts import Stands, latest_standings
+from pipeline.data.attempts import LatestState, latest_states
 from pipeline.records import from_json
 from pipeline.registry.pages import version_page
 from pipeline.shell import this_shell
@@ -160,5 +160,5 @@ def _run(
     return result
 
 
-def _standing(storage: str, day: date) -> Stands:
-    return latest_standings(storage, DETECTOR, day, day)[-1]
+def _standing(storage: str, day: date) -> LatestState:
+    return latest_states(storage, DETECTOR, day, day)[-1]

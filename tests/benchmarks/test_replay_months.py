@@ -42,7 +42,7 @@ def test_months_are_whole_and_end_with_the_span() -> None:
     ]
 
 
-def test_a_line_follows_from_the_days_before_it_and_from_no_later_one() -> None:
+def test_a_threshold_follows_from_the_days_before_it_and_from_no_later_one() -> None:
     seen: list[tuple[float, float]] = []
 
     def remember(past: Past) -> Line:
@@ -63,7 +63,7 @@ def test_a_line_follows_from_the_days_before_it_and_from_no_later_one() -> None:
     assert seen == [(0, april - 1), (april + 24, april + may - 1)]
 
 
-def test_a_policy_sees_its_own_former_lines() -> None:
+def test_a_policy_sees_its_own_former_thresholds() -> None:
     seen: list[set[float]] = []
 
     def grow(past: Past) -> Line:
@@ -83,7 +83,7 @@ def test_a_policy_sees_its_own_former_lines() -> None:
     assert seen == [{1.0}, {1.0, 2.0}]
 
 
-def test_a_line_is_in_force_from_its_first_day() -> None:
+def test_a_threshold_is_in_force_from_its_first_day() -> None:
     rows = hourly(np.zeros(ROWS))
 
     timeline = thresholds([(MONTHS[0][0], Line(1)), (MONTHS[1][0], Line(2))], rows.timeline.time_ns)

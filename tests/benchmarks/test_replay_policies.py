@@ -32,21 +32,21 @@ def past(score: np.ndarray, *, in_force: float = 1e9, at_training: np.ndarray = 
     )
 
 
-def test_a_fixed_line_is_the_first_one_whatever_was_seen() -> None:
+def test_a_fixed_threshold_is_the_first_one_whatever_was_seen() -> None:
     assert fixed(past(HUNDRED)).value == 300
 
 
-def test_everything_takes_the_conformal_rank_of_all_rows() -> None:
+def test_everything_uses_the_conformal_rank_of_all_rows() -> None:
     # 200 rows: rank ceil(201 x 0.99) = 199
     assert on_everything(past(HUNDRED)).value == 199
 
 
-def test_unflagged_leaves_out_what_lay_above_its_own_line() -> None:
+def test_unflagged_leaves_out_what_lay_above_its_own_threshold() -> None:
     # 100 rows at most 100 are left: rank ceil(101 x 0.99) = 100
     assert on_unflagged(past(HUNDRED, in_force=100.0)).value == 100
 
 
-def test_a_redrawn_quantile_has_an_interval_around_it() -> None:
+def test_a_recalibrated_quantile_has_an_interval_around_it() -> None:
     rng = np.random.default_rng(0)
 
     line = on_everything(past(rng.lognormal(size=5000)))
@@ -60,7 +60,7 @@ def test_mean_and_sigma_adds_three_standard_deviations() -> None:
     assert mean_and_sigma(past(np.array([1.0, 3.0]))).value == pytest.approx(2 + 3 * 1)
 
 
-def test_median_and_mad_gives_the_first_line_on_the_rows_of_the_training() -> None:
+def test_median_and_mad_gives_the_first_threshold_on_the_rows_of_the_training() -> None:
     assert median_and_mad(past(HUNDRED)).value == pytest.approx(300)
 
 

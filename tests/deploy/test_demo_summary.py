@@ -73,7 +73,7 @@ def test_labels_and_values_are_aligned_and_a_bare_label_opens_a_section():
     assert first.index("PASS") == second.index("FAIL")
 
 
-def test_each_day_counts_as_it_stands_now(storage):
+def test_each_day_counts_by_its_latest_state(storage):
     rows = dict(summary.ingested(storage, "turbines"))
 
     assert rows["days"] == "2 validated"
@@ -82,7 +82,7 @@ def test_each_day_counts_as_it_stands_now(storage):
     assert rows["  duplicate"] == "2"
 
 
-def test_a_candidate_is_told_with_its_interval_its_gate_and_what_came_later():
+def test_a_candidate_is_shown_with_its_interval_its_gate_and_what_came_later():
     rows = dict(summary.judged(VERDICT, LookBack(1, THRESHOLD, EVALUATION)))
 
     assert rows["threshold"] == "2.5 (95 % interval 2.25 to unbounded)"

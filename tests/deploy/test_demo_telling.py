@@ -18,7 +18,7 @@ def test_a_line_begins_with_the_seconds_so_far(capsys):
     assert capsys.readouterr().out == "[   0 s] ready\n"
 
 
-def test_a_task_that_is_done_is_told_with_its_duration(capsys):
+def test_a_task_that_is_done_is_shown_with_its_duration(capsys):
     Teller().task(TaskState("train", -1, "success", 1, 12.34))
 
     assert capsys.readouterr().out == "[   0 s]     train      success  12.3 s\n"
@@ -31,13 +31,13 @@ def test_a_running_task_has_no_duration_yet(capsys):
 
 
 @pytest.mark.parametrize("state", [None, "scheduled", "queued"])
-def test_waiting_for_its_turn_is_not_worth_a_line(capsys, state):
+def test_waiting_for_its_turn_is_not_printed(capsys, state):
     Teller().task(TaskState("train", -1, state, 0, None))
 
     assert capsys.readouterr().out == ""
 
 
-def test_the_runs_of_a_backfill_are_told_by_state(capsys):
+def test_the_runs_of_a_backfill_are_counted_by_state(capsys):
     Teller().runs(Counter(success=3, queued=2))
 
     assert capsys.readouterr().out.endswith("    2 queued, 3 success\n")

@@ -185,7 +185,9 @@ def test_the_old_password_opens_nothing_after_the_upgrade(old: Stack):
             psycopg2.connect(as_plimsoll(new, database))
 
 
-def test_a_role_in_the_way_of_the_administrators_name_is_told_before_anything_changes(old: Stack):
+def test_a_role_in_the_way_of_the_administrators_name_is_reported_before_anything_changes(
+    old: Stack,
+):
     ask(as_plimsoll(old), "CREATE ROLE postgres")
     new = replace(old, secrets=completed(old.secrets))
 

@@ -34,7 +34,7 @@ def test_the_record_can_be_read_by_its_owner_only(stack: Stack):
     assert stat.S_IMODE(mode) == 0o600
 
 
-def test_a_damaged_record_is_an_error_that_names_the_file_and_the_mend(stack: Stack):
+def test_a_damaged_record_is_an_error_that_names_the_file_and_the_fix(stack: Stack):
     record = stack.layout.run / "stack.json"
     record.write_text('{"ports": {}}')
 
