@@ -504,7 +504,7 @@ def test_a_manifest_whose_signature_was_taken_out_is_refused(signature, backup):
 def test_a_backup_of_an_earlier_release_is_accepted_only_when_it_is_said(sources, backup, server):
     unsigned(backup)
 
-    with pytest.raises(BackupError, match=r"is not signed, as those of earlier .* --unsigned"):
+    with pytest.raises(BackupError, match=r"is not signed, as backups of earlier .* --unsigned"):
         quietly_restore(sources, backup)
     assert server.restored == []
 

@@ -45,7 +45,7 @@ def test_it_is_that_of_the_package_that_signs(seed: bytes):
 
 
 def test_a_new_key_is_one_of_the_pipeline_and_never_the_same():
-    one, two = ed25519.drawn(), ed25519.drawn()
+    one, two = ed25519.new_private_key(), ed25519.new_private_key()
 
     assert one != two
     assert keys.private_key(one, "").public.written == ed25519.public_of(one)
@@ -57,4 +57,4 @@ def test_a_new_key_is_one_of_the_pipeline_and_never_the_same():
 )
 def test_what_is_no_key_is_reported(other: str):
     assert not ed25519.is_key(other)
-    assert ed25519.is_key(ed25519.drawn())
+    assert ed25519.is_key(ed25519.new_private_key())

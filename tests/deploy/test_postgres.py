@@ -118,8 +118,8 @@ def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_new_cluster_serves_its_databases_to_those_who_know_the_password(stack: Stack):
     made = postgres.initialise_cluster(stack)
     with serving(stack):
-        roles.settle_roles(stack)
-        roles.settle_roles(stack)
+        roles.apply_roles(stack)
+        roles.apply_roles(stack)
 
         assert made
         for database in ("airflow", "mlflow", "plimsoll"):

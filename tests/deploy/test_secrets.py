@@ -40,9 +40,9 @@ def test_the_example_has_no_working_secret():
 def test_every_secret_is_generated_and_all_of_them_differ(env: Path):
     assert main([str(env)]) == 0
 
-    drawn = [read(env)[name] for name in ALL]
-    assert all(drawn)
-    assert len(set(drawn)) == len(ALL)
+    generated = [read(env)[name] for name in ALL]
+    assert all(generated)
+    assert len(set(generated)) == len(ALL)
 
 
 def test_two_hosts_get_different_secrets(tmp_path: Path):

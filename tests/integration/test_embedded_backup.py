@@ -43,7 +43,7 @@ def make_stack(home: Path) -> Stack:
     leave_record(stack)
     postgres.initialise_cluster(stack)
     with embedded_sources({"PLIMSOLL_HOME": str(home)}, print):
-        roles.settle_roles(stack)
+        roles.apply_roles(stack)
     return stack
 
 
