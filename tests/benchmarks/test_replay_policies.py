@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.replay.policies import (
-    Line,
     Past,
+    PolicyThreshold,
     fixed,
     mean_and_sigma,
     median_and_mad,
@@ -25,9 +25,9 @@ def past(score: np.ndarray, *, in_force: float = 1e9, at_training: np.ndarray = 
         score=score,
         in_force=np.full(n, in_force),
         timeline=timeline,
-        current=Line(5.0),
+        current=PolicyThreshold(5.0),
         at_training=at_training,
-        first=Line(300.0),
+        first=PolicyThreshold(300.0),
         alpha=0.01,
     )
 
@@ -49,11 +49,11 @@ def test_unflagged_leaves_out_what_lay_above_its_own_threshold() -> None:
 def test_a_recalibrated_quantile_has_an_interval_around_it() -> None:
     rng = np.random.default_rng(0)
 
-    line = on_everything(past(rng.lognormal(size=5000)))
+    threshold = on_everything(past(rng.lognormal(size=5000)))
 
-    assert line.low is not None
-    assert line.high is not None
-    assert line.low < line.value < line.high
+    assert threshold.low is not None
+    assert threshold.high is not None
+    assert threshold.low < threshold.value < threshold.high
 
 
 def test_mean_and_sigma_adds_three_standard_deviations() -> None:
