@@ -1,4 +1,4 @@
-"""What Airflow costs: `train` against its own work, and 91 days by one backfill.
+"""The cost of Airflow: `train` against its own work, and 91 days by one backfill.
 
 The backfill carries scoring with it, and is held against one of as many empty runs of two tasks.
 
@@ -92,13 +92,13 @@ class Bench:
 
 
 def main() -> int:
-    """Run what was asked for; print the tables."""
+    """Run the chosen parts; print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chain", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["train", "backfill"], help="default: both")
     parser.add_argument("--cache", type=Path, help="a folder that has the sample already")
     asked = parser.parse_args()
     with _stack(asked.cache) as bench:
-        _tell(f"loading {HISTORY[0]} to {HISTORY[1]} by one run")
+        _say(f"loading {HISTORY[0]} to {HISTORY[1]} by one run")
         span = {"from_day": HISTORY[0].isoformat(), "to_day": HISTORY[1].isoformat()}
         loaded = _run(bench, f"{DETECTOR}__load", conf=span)
         if asked.what == "backfill":
@@ -112,13 +112,13 @@ def main() -> int:
 
 def _report_train(bench: Bench) -> None:
     """Wall time of the train DAG, its tasks' own work, and the floor of an empty chain."""
-    _tell(f"an empty chain of {len(STEPS)} tasks, {REPEATS} times after a first one")
+    _say(f"an empty chain of {len(STEPS)} tasks, {REPEATS} times after a first one")
     empty = [_run(bench, "empty") for _ in range(1 + REPEATS)][1:]
     floor = statistics.median(wall for _, wall in empty)
     idle = {name: statistics.median(_duration(run, name) for run, _ in empty) for name in STEPS}
-    _tell(f"{DETECTOR}__train through the scheduler")
+    _say(f"{DETECTOR}__train through the scheduler")
     trained, wall = _run(bench, f"{DETECTOR}__train", conf={"as_of": AS_OF.isoformat()})
-    _tell("the same steps in one process, without Airflow")
+    _say("the same steps in one process, without Airflow")
     alone = _in_one_process(bench)
     print(f"\n{'task':<12}{'in Airflow':>12}{'empty task':>12}{'own work':>12}   seconds")
     for name in STEPS:
@@ -136,12 +136,12 @@ def _report_train(bench: Bench) -> None:
 
 def _report_backfill(bench: Bench, loaded: tuple[RunResult, float]) -> None:
     """Every day exactly once, and what a day costs."""
-    _tell(f"airflow backfill create --from-date {BACKFILLED[0]} --to-date {BACKFILLED[1]}")
+    _say(f"airflow backfill create --from-date {BACKFILLED[0]} --to-date {BACKFILLED[1]}")
     dag_id = f"{DETECTOR}__ingest"
     began = time.monotonic()
     backfill = create_backfill(bench.airflow, dag_id, *BACKFILLED)
     states = wait_for_backfill(
-        bench.airflow, backfill, on_change=lambda now: _tell(f"  {dict(now)}")
+        bench.airflow, backfill, on_change=lambda now: _say(f"  {dict(now)}")
     )
     wall = time.monotonic() - began
     scored = wait_for_partitions(bench.airflow, f"{DETECTOR}__score", *BACKFILLED, limit_s=1800)
@@ -172,7 +172,7 @@ def _report_backfill(bench: Bench, loaded: tuple[RunResult, float]) -> None:
 
 def _empty_days(bench: Bench) -> float:
     """Wall time in seconds of a backfill of as many days whose runs do nothing, in two tasks."""
-    _tell(f"the floor: {DAYS} empty runs of two tasks by one backfill")
+    _say(f"the floor: {DAYS} empty runs of two tasks by one backfill")
     began = time.monotonic()
     states = wait_for_backfill(
         bench.airflow, create_backfill(bench.airflow, "empty_days", *BACKFILLED)
@@ -246,7 +246,7 @@ def _stack(cache: Path | None) -> Iterator[Bench]:
     }
     layout = find_layout(asked)
     try:
-        stack = lifecycle.up(layout, asked, _tell)
+        stack = lifecycle.up(layout, asked, _say)
         # The steps in this process work on the stack's tables and registry.
         os.environ.update(build_environment(stack, asked))  # noqa: TID251 - as `make demo` does
         with connect(stack) as airflow:
@@ -256,11 +256,11 @@ def _stack(cache: Path | None) -> Iterator[Bench]:
                 airflow.unpause(dag_id)
             yield Bench(airflow, layout.lake)
     finally:
-        lifecycle.down(layout, _tell)
+        lifecycle.down(layout, _say)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _tell(text: str) -> None:
+def _say(text: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 

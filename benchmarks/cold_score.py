@@ -1,4 +1,4 @@
-"""How long from a cold start to scores on disk: 100,000 rows of 36 features, default detector.
+"""The time from a cold start to scores on disk: 100,000 rows of 36 features, default detector.
 
 `make bench-cold-score`. Each try is a process of its own, so imports, loading, verifying the
 bundle, reading and writing all count.
@@ -20,7 +20,7 @@ ROWS, FEATURES, TRIES = 100_000, 36, 7
 
 
 def made_rows(rows: int, seed: int) -> pd.DataFrame:
-    """Rows driven by eight hidden causes, so that there is something to reconstruct."""
+    """Rows with eight latent variables, so that there is something to reconstruct."""
     mixing = np.random.default_rng(0).normal(size=(8, FEATURES))
     random = np.random.default_rng(seed)
     values = np.tanh(random.normal(size=(rows, 8)) @ mixing) + 0.1 * random.normal(

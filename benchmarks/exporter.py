@@ -1,7 +1,7 @@
-"""What a scrape costs: 100 detectors x 365 days of readings in a real PostgreSQL.
+"""The cost of a scrape: 100 detectors x 365 days of readings in a real PostgreSQL.
 
 `make bench-exporter`. The exporter runs as in production, a process of its own that reads as the
-role plimsoll_reader, and is asked over HTTP. Asked for: a scrape under 1 s.
+role plimsoll_reader, and is asked over HTTP. Required: a scrape under 1 s.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ CONTENTS: dict[Topic, Content] = {
 
 
 def readings_of(detector: str) -> list[Reading]:
-    """Every topic on every day: the most there can be."""
+    """Every topic on every day: the maximum."""
     return [
         Reading(detector, topic, TODAY - timedelta(days=n), NOW, content)
         for topic, content in CONTENTS.items()
@@ -83,10 +83,10 @@ def exporter(dsn: str) -> Iterator[tuple[str, psutil.Process]]:
         command, env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        told = child.stdout.readline() if child.stdout else ""
-        found = re.search(r"http://\S+", told)
+        output = child.stdout.readline() if child.stdout else ""
+        found = re.search(r"http://\S+", output)
         if found is None:
-            msg = f"The exporter did not start: {told!r}"
+            msg = f"The exporter did not start: {output!r}"
             raise SystemExit(msg)
         yield found[0], psutil.Process(child.pid)
     finally:
@@ -95,7 +95,7 @@ def exporter(dsn: str) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def scrape(url: str) -> tuple[float, str]:
-    """Seconds of one scrape, and what it said."""
+    """Seconds of one scrape, and its content."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     began = time.perf_counter()
     with opener.open(url, timeout=30) as answer:

@@ -1,8 +1,8 @@
-"""What the login before MLflow costs a call: the same server with and without it, turn by turn.
+"""The cost of the login before MLflow for each call: the same server with and without it, in turn.
 
 `make bench-login`. Two real servers hold the same registry; each round asks both, in changing
-order, so that whatever else the machine does falls on both alike. The processor's time is that of
-the server alone, which a busy machine stretches less than the clock. Asked for: a tenth more.
+order, so that other load of the machine affects both alike. The processor's time is that of the
+server alone, which a busy machine stretches less than the clock. Required: a tenth more at most.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MEGABYTE = b"x" * 1_000_000
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two servers, and how to ask it."""
+    """One of the two servers, with its headers."""
 
     pid: int
     ask: Callable[[], httpx.Response]

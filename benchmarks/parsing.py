@@ -119,9 +119,9 @@ def _forked(path: Path, bundle: Path) -> dict[str, float]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as pipe:
-        told = pipe.read()
+        content = pipe.read()
     os.waitpid(child, 0)
-    return dict(json.loads(told))
+    return dict(json.loads(content))
 
 
 def _parsed(path: Path, bundle: Path) -> dict[str, float]:

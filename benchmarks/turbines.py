@@ -1,8 +1,8 @@
 """Detection quality on La Haute Borne: trained on three months, judged on the next twenty-one.
 
 `make bench-turbines`. The days are validated, derived, split and fitted by the product's own code.
-The threshold is drawn once and never moved. PyOD's detectors get the same training rows, the same
-calibration rows and the same conformal threshold in the same run.
+The threshold is estimated once and never moved. PyOD's detectors get the same training rows, the
+same calibration rows and the same conformal threshold in the same run.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def plimsoll(blocks: Blocks, spec: DetectorSpec, seed: int) -> Scorer:
 
 
 def memory(blocks: Blocks, spec: DetectorSpec, seed: int) -> Scorer:
-    """The default of rows without time, on rows that have one: why it is not theirs."""
+    """The default of rows without time, on rows that have one: for comparison."""
     return _fitted(blocks, spec, DenoisingModel(seed=seed, swap=0), MemoryScore())
 
 
@@ -162,20 +162,20 @@ def telemetry(spec: DetectorSpec, first: date, last: date) -> pd.DataFrame:
 def measure(
     method: str, seed: int, blocks: Blocks, judged: pd.DataFrame, spec: DetectorSpec
 ) -> Result:
-    """Fit on the train block, draw the line on the calibration block, judge the rest."""
+    """Fit on the train block, threshold from the calibration block, evaluate on the rest."""
     began = time.perf_counter()
     scorer = METHODS[method](blocks, spec, seed)
     fit_s = time.perf_counter() - began
     schema = schema_for(spec)
-    drawn = calibrate(blocks.calibration, schema, scorer, spec.threshold).threshold
-    test = evaluate(_judged(scorer, blocks.test.frame, spec), drawn)
+    threshold = calibrate(blocks.calibration, schema, scorer, spec.threshold).threshold
+    test = evaluate(_judged(scorer, blocks.test.frame, spec), threshold)
     rows = _judged(scorer, judged, spec)
-    later = evaluate(rows, drawn)
+    later = evaluate(rows, threshold)
     if test.rate is None or later.rate is None or later.detection is None or rows.incident is None:
         message = "La Haute Borne has normal rows and outages in both spans; its data changed."
         raise RuntimeError(message)
     found = later.detection
-    flagged = rows.score > drawn.value
+    flagged = rows.score > threshold.value
     month = judged[spec.columns.timestamp].dt.strftime("%Y-%m")
     monthly = pd.Series(flagged[rows.normal]).groupby(month[rows.normal].to_numpy()).mean()
     return Result(

@@ -1,4 +1,4 @@
-"""What the stuck-sensor rule adds to the validation of a day with many stuck runs.
+"""The cost of the stuck-sensor rule in the validation of a day with many stuck runs.
 
     python -m benchmarks.validation [--machines 400 800]
 
@@ -36,14 +36,14 @@ def main() -> None:
 
 
 def _day(machines: int) -> pd.DataFrame:
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     moments = pd.date_range(str(_DAY), periods=_ROWS, freq="10min", tz="UTC")
     return pd.DataFrame(
         {
             "time": np.tile(moments, machines),
             "machine": np.repeat([f"m{number}" for number in range(machines)], _ROWS),
-            "a": np.repeat(draw.normal(size=_ROWS // 4 * machines), 4),
-            "b": draw.normal(size=_ROWS * machines),
+            "a": np.repeat(rng.normal(size=_ROWS // 4 * machines), 4),
+            "b": rng.normal(size=_ROWS * machines),
         }
     )
 

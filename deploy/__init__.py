@@ -1,1 +1,1 @@
-"""How Plimsoll is run: the embedded stack of one machine, and the files of the full one."""
+"""Deployment of Plimsoll: the embedded stack of one machine, and the files of the full one."""

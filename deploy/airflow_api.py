@@ -1,4 +1,4 @@
-"""A small client of Airflow's REST API: what the demo and the integration tests need of it."""
+"""A small client of Airflow's REST API, for the demo and the integration tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({"success", "failed"})
 POLL_S = 1.0
-PAGE = 100  # Airflow gives at most so many items a page
+PAGE = 100  # Airflow's largest number of items a page
 UNAUTHORIZED, NOT_FOUND, CONFLICT = 401, 404, 409
 
 
@@ -57,7 +57,7 @@ class RunResult:
 
 
 class AirflowApi:
-    """Requests of one signed-in user; a token that ran out is replaced unasked."""
+    """Requests of one signed-in user; an expired token is replaced automatically."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class AirflowApi:
         *,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        # Proxies of the environment are for the world outside this machine.
+        # Proxies of the environment are for other machines.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False, transport=transport)
         self._login = {"username": username, "password": password}
 
@@ -122,7 +122,7 @@ class AirflowApi:
         conf: Mapping[str, Any] | None = None,
         partition_key: str | None = None,
     ) -> str:
-        """Start a run by hand, outside any schedule; its run id."""
+        """Start a run by hand, outside any schedule; returns its run id."""
         body = {"logical_date": None, "conf": dict(conf or {}), "partition_key": partition_key}
         return str(self.request("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
@@ -134,7 +134,7 @@ class AirflowApi:
         on_change: Callable[[TaskState], None] = lambda _: None,
         limit_s: float = 600,
     ) -> RunResult:
-        """The run once it is finished; `on_change` hears of every change of a task's state.
+        """The run once it is finished; `on_change` is called for every change of a task's state.
 
         Raises:
             StackError: the run is not finished in time.
@@ -213,7 +213,7 @@ class AirflowApi:
         return dict(self.request("GET", path, map_index=map_index)["extra_links"])
 
     def ensure_pool(self, name: str, *, slots: int, description: str) -> None:
-        """Make the pool unless there is one; an operator's own size is left alone."""
+        """Create the pool unless there is one; an operator's own size is left alone."""
         if self._exists(f"pools/{name}"):
             return
         body = {"name": name, "slots": slots, "description": description}

@@ -1,7 +1,7 @@
-"""Airflow's database ready for this version: `python -m deploy.airflow_init`. Harmless to repeat.
+"""Prepare Airflow's database for this version: `python -m deploy.airflow_init`. Idempotent.
 
-Tables made or migrated, the first administrator, the pools. One process for all: each start of
-Airflow's command costs seconds.
+It creates or migrates tables, the first administrator and the pools. One process for all: each
+start of Airflow's command costs seconds.
 """
 
 from __future__ import annotations

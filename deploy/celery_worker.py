@@ -1,4 +1,4 @@
-"""The Celery settings of a worker: Airflow's own, and what a worker does besides its tasks.
+"""The Celery settings of a worker: Airflow's own, and hooks for what it does besides its tasks.
 
 Only workers name this module (`AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS`). The scheduler uses
 Airflow's settings as they are and stays small.
@@ -22,15 +22,15 @@ _EACH_S = 3600.0
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
 def import_what_tasks_need(**_: object) -> None:
-    """Runs in the worker before its pool is forked, and not in commands that only ask workers."""
+    """Preload before the worker forks its pool; commands that query workers do not run this."""
     preload()
-    # Half a million objects that stay: a task that looks for garbage among them takes a tenth
-    # longer, and copies the memory it shares with its worker.
+    # Half a million permanent objects: garbage collection among them makes a task a tenth slower,
+    # and copies the memory that it shares with its worker.
     gc.collect()
     gc.freeze()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def delete_old_results(sender: Any, **_: object) -> None:
-    """Each hour, in the worker's own loop: Celery leaves that to its scheduler, which we lack."""
+    """Delete old results each hour in the worker's own loop; Celery's scheduler does not run."""
     sender.timer.call_repeatedly(_EACH_S, sender.app.backend.cleanup)

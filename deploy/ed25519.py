@@ -1,8 +1,8 @@
 """The public half of an Ed25519 key, by the standard library alone; it signs and proves nothing.
 
-A host that has only Docker draws its secrets with `deploy.secrets`, before anything is installed.
-The arithmetic takes no care to last equally long for every key: it runs once, where the key is
-drawn. Source: RFC 8032, section 5.1; the names are its names.
+A host that has only Docker generates its secrets with `deploy.secrets`, before anything is
+installed. The arithmetic does not run in constant time: it runs once, where the key is generated.
+Source: RFC 8032, section 5.1; the names are its names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Point = tuple[int, int, int, int]
 """X, Y, Z and T of a point of the curve: x = X / Z, y = Y / Z and x y = T / Z."""
 
 
-def drawn() -> str:
+def new_private_key() -> str:
     """A new private key as a word."""
     return _word(secrets.token_bytes(BYTES))
 
@@ -90,5 +90,5 @@ def _word(content: bytes) -> str:
 
 
 if __name__ == "__main__":
-    private = drawn()
+    private = new_private_key()
     print(f"PRIVATE_KEY={private}\nPUBLIC_KEYS={public_of(private)}")

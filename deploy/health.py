@@ -1,6 +1,6 @@
 """Whether a service is healthy: `python -m deploy.health URL [COMPONENT]`; exit status 0 or 1.
 
-Without a component any successful answer will do. With one, URL is Airflow's health page, which
+Without a component any successful answer is enough. With one, URL is Airflow's health page, which
 answers 200 even when a component has died: the component must be called healthy there. Starting
 Airflow's own command for this costs seconds of a processor, every time.
 """
@@ -16,7 +16,7 @@ LIMIT_S = 4.0
 
 
 def fault(url: str, component: str | None = None) -> str | None:
-    """None when the service is healthy, else what is wrong."""
+    """None when the service is healthy, else the fault."""
     try:
         with urlopen(url, timeout=LIMIT_S) as answer:  # noqa: S310 - the compose file names the URL
             content = answer.read()
@@ -29,7 +29,7 @@ def fault(url: str, component: str | None = None) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status; what is wrong goes to the standard error output."""
+    """Print the fault to stderr; returns the exit status."""
     reason = fault(*arguments)
     if reason:
         sys.stderr.write(reason + "\n")

@@ -1,9 +1,9 @@
 """`mlflow server` as one process, behind a login: `python -m deploy.mlflow_server ARGUMENTS`.
 
 MLflow's command starts the web server as a child and only waits for it. Killed, it leaves the
-child behind with the port, and whatever restarts it fails for ever; so here the web server takes
-the place of the command, which also frees the command's 170 MB. It serves MLflow's application
-behind the login of `deploy.mlflow_login`: MLflow itself has no port that could be asked past it.
+child behind with the port, and every restart fails; so here the web server replaces the
+command, which also frees the command's 170 MB. It serves MLflow's application
+behind the login of `deploy.mlflow_login`: MLflow itself has no port that could bypass it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BEHIND_LOGIN = "deploy.mlflow_login.app:app"
 
 
 def become(command: Sequence[str], *, extra_env: Mapping[str, str], **_: object) -> NoReturn:
-    """Replace this process by `command`, with what MLflow would have given its child."""
+    """Replace this process by `command`, with the variables that MLflow would set for its child."""
     words = behind_login(command)
     os.execve(words[0], words, {**os.environ, **extra_env})
 

@@ -1,4 +1,4 @@
-"""Airflow's pools of one slot, which keep work single file.
+"""Airflow's pools of one slot, for work that must not run in parallel.
 
 Promotion because the registry has no compare-and-set, training because one already uses a machine.
 """

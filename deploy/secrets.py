@@ -1,6 +1,6 @@
-"""The `.env` of the full stack, with a secret drawn wherever one is missing: `make secrets`.
+"""The `.env` of the full stack, with a secret generated wherever one is missing: `make secrets`.
 
-Run it as often as you like: what has a value stays, because the databases know it already. It
+Run it as often as you like: values that are set stay, because the databases have them. It
 needs Python and nothing else, so that a host that has only Docker besides can run it.
 """
 
@@ -31,15 +31,15 @@ ONE_LINE = r"[^\s'\"\\$]+"
 FERNET = r"[A-Za-z0-9_-]{43}=(,[A-Za-z0-9_-]{43}=)*"  # several while one replaces another
 
 SHORTEST = 16
-FEWEST_CHARACTERS = 6  # 20 random hexadecimal digits show fewer once in 10 million draws
+FEWEST_CHARACTERS = 6  # 20 random hexadecimal digits show fewer once in 10 million
 PLACEHOLDERS = ("changeme", "change_me", "change-me", "example", "password", "placeholder")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How one sort of secret is drawn, and what a value of it must look like."""
+    """How one kind of secret is generated, and the pattern of its values."""
 
-    draw: Callable[[], str]
+    generate: Callable[[], str]
     pattern: str
     looks: str
     shortest: int = SHORTEST
@@ -85,13 +85,13 @@ PAIRS: dict[str, str] = {
     f"PLIMSOLL_{purpose}_PRIVATE_KEY": f"PLIMSOLL_{purpose}_PUBLIC_KEYS"
     for purpose in ("LEDGER", "ANSWERS", "BACKUP")
 }
-"""Keys that sign, and where their public halves stand; keys that signed before stand there too."""
+"""Private keys, and the variable of their public halves, former ones included."""
 
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$")
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file named by the first argument, `.env` by default; the exit status."""
+    """Write the file named by the first argument, `.env` by default; returns the exit status."""
     path = Path(arguments[0] if arguments else REPOSITORY / ".env").resolve()
     before = path.read_text() if path.exists() else ""
     after, added = completed(EXAMPLE.read_text(), before)
@@ -105,37 +105,37 @@ def main(arguments: list[str]) -> int:
 
 
 def completed(example: str, existing: str) -> tuple[str, list[str]]:
-    """`existing` with what it lacks of `example` and every empty secret drawn; the names added.
+    """`existing` with what it lacks of `example` and new secrets for empty ones; the names added.
 
-    Lines that hold a value, comments and variables of one's own stay as they are.
+    Lines that hold a value, comments and the user's own variables stay as they are.
     """
     have = {name for name, _ in _assignments(existing)}
     missing = [block for block in _blocks(example) if block[0] not in have]
     parts = [existing if not existing or existing.endswith("\n") else existing + "\n"]
     parts += [f"{comment}{name}={value}\n" for name, comment, value in missing]
-    lines, drawn = [], []
+    lines, generated = [], []
     for line in (example if not existing.strip() else "".join(parts)).splitlines():
         name, value = _read(line)
         if name in SECRETS and not value:
-            line = f"{name}={SECRETS[name].draw()}"  # noqa: PLW2901 - the line as it will stand
-            drawn.append(name)
+            line = f"{name}={SECRETS[name].generate()}"  # noqa: PLW2901 - the new text of the line
+            generated.append(name)
         lines.append(line)
     lines, paired = _with_pairs(lines)
-    drawn += paired
-    named = [name for name, _, _ in missing if name not in drawn] if existing.strip() else []
-    return "\n".join(lines) + "\n", named + drawn
+    generated += paired
+    named = [name for name, _, _ in missing if name not in generated] if existing.strip() else []
+    return "\n".join(lines) + "\n", named + generated
 
 
 def _with_pairs(lines: list[str]) -> tuple[list[str], list[str]]:
-    """`lines` with every pair of keys drawn of which nothing is there; the names added.
+    """`lines` with a new pair of keys for each absent one; the names added.
 
-    Public keys without a private one are left alone: what was signed is proven by them, and a new
+    Public keys without a private one are left alone: they prove what was signed, and a new
     private key belongs beside them, not in their place.
     """
     values = dict(_assignments("\n".join(lines)))
     fresh: dict[str, str] = {}
     for private, public in PAIRS.items():
-        key = values.get(private) or ("" if values.get(public) else ed25519.drawn())
+        key = values.get(private) or ("" if values.get(public) else ed25519.new_private_key())
         if not values.get(private) and key:
             fresh[private] = key
         if not values.get(public) and ed25519.is_key(key):
@@ -145,7 +145,7 @@ def _with_pairs(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 def faults(text: str) -> list[str]:
-    """What is wrong with the secrets of an `.env`, a sentence each; the values are not repeated."""
+    """The faults of the secrets of an `.env`, a sentence each; the values are not repeated."""
     found = _assignments(text)
     values = dict(found)
     twice = [name for name, times in Counter(name for name, _ in found).items() if times > 1]
@@ -160,22 +160,22 @@ def faults(text: str) -> list[str]:
 
 def _weakness(name: str, value: str) -> str | None:
     kind = SECRETS[name]
-    mend = "Empty its value and run this again to have one drawn."
+    fix = "Empty its value and run this again to generate one."
     if not value:
         return None
     if not re.fullmatch(kind.pattern, value):
-        return f"{name} must be {kind.looks}. {mend}"
+        return f"{name} must be {kind.looks}. {fix}"
     if len(value) < kind.shortest:
-        return f"{name} has {len(value)} characters; at least {kind.shortest} are needed. {mend}"
+        return f"{name} has {len(value)} characters; at least {kind.shortest} are needed. {fix}"
     if kind is not _FERNET and any(word in value.lower() for word in PLACEHOLDERS):
-        return f"{name} still holds a placeholder. {mend}"
+        return f"{name} still holds a placeholder. {fix}"
     if len(set(value)) < FEWEST_CHARACTERS:
-        return f"{name} repeats {len(set(value))} characters and can be guessed. {mend}"
+        return f"{name} repeats {len(set(value))} characters and can be guessed. {fix}"
     return None
 
 
 def _mismatch(private: str, values: Mapping[str, str]) -> str | None:
-    """What is wrong with a pair of keys."""
+    """The fault of a pair of keys."""
     public = PAIRS[private]
     key, trusted = values.get(private, ""), values.get(public, "").replace(",", " ").split()
     if not key:
@@ -195,7 +195,7 @@ def _mismatch(private: str, values: Mapping[str, str]) -> str | None:
 
 
 def _shared(values: Mapping[str, str]) -> list[str]:
-    """What two services would share; a person may have one password for all pages."""
+    """Secrets that two services would share; the passwords of all pages may be the same."""
     first: dict[str, str] = {}
     return [
         f"{name} is the same as {first[value]}: empty one of them and run this again."

@@ -1,12 +1,12 @@
-"""The DAGs of a detector by name, for those who talk about them without importing Airflow."""
+"""The DAG ids of a detector, for modules that do not import Airflow."""
 
 from __future__ import annotations
 
 PROMISED = ("load", "score", "rollback", "ask", "label", "feature", "housekeeping")
-"""A promise depends on these: they are active from the moment that a detector is known."""
+"""DAGs that are active from the moment that a detector is known."""
 
 STARTING = ("ingest", "train", "recalibrate")
-"""These start work by themselves: they wait, paused, until the user switches them on."""
+"""DAGs with a schedule of their own: they are paused until the user switches them on."""
 
 VERBS = (*STARTING, *PROMISED)
 

@@ -1,6 +1,6 @@
 """The Postgres of `PLIMSOLL_DATABASE`: locks and metrics live there.
 
-The URL holds a password, so nothing of it is ever told: not by our messages, and not by those of
+The URL holds a password, so no part of it is ever shown: not in our messages, and not in those of
 the driver, which quotes what it could not parse.
 """
 
@@ -27,7 +27,7 @@ def connected(url: str, **options: Any) -> Any:
 
     Raises:
         ConfigError: `url` is no Postgres URL.
-        OutageError: Postgres does not answer, or lets nobody in.
+        OutageError: Postgres does not answer, or refuses the login.
     """
     import psycopg2
 
@@ -41,7 +41,7 @@ def connected(url: str, **options: Any) -> Any:
 
 
 def parameters(url: str) -> dict[str, str]:
-    """What libpq is to be told of `url`.
+    """The parameters of libpq for `url`.
 
     Raises:
         ConfigError: `url` is no Postgres URL; the message names what is wrong and quotes nothing.
@@ -50,11 +50,11 @@ def parameters(url: str) -> dict[str, str]:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError:
-        raise ConfigError(_FORM.format("its host or port is none")) from None
+        raise ConfigError(_FORM.format("its host or port is not valid")) from None
     if parts.scheme.partition("+")[0] not in _SCHEMES:
         raise ConfigError(_FORM.format("it does not begin with postgresql://"))
     if "@" in parts.path + parts.query + parts.fragment or parts.fragment:
-        raise ConfigError(_FORM.format("its user and password are not told from its host"))
+        raise ConfigError(_FORM.format("its user and password are not separated from its host"))
     # `hostname` is in lower case, and the folder of a socket need not be.
     placed = parts.netloc.rpartition("@")[2]
     given = {
@@ -69,8 +69,8 @@ def parameters(url: str) -> dict[str, str]:
 
 
 def said(error: Exception, url: str) -> str:
-    """What the driver said, on one line and without the password."""
+    """The driver's message, on one line and without the password."""
     text = " ".join(str(error).split())
     secret = parameters(url).get("password")
-    # As a word: a password of one letter stands in most words, and is not told by them.
+    # As a word: a password of one letter is in most words, which do not reveal it.
     return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text) if secret else text

@@ -1,4 +1,4 @@
-"""The errors that a caller may catch, and what each asks of the caller.
+"""The errors that a caller may catch, and what to do about each.
 
 ::
 
@@ -9,11 +9,11 @@
     │   ├── DamagedFile        a data file of a table is gone or damaged: write its day again
     │   ├── TooFewDays         a model cannot be fitted yet: more days have to come
     │   ├── NothingLive        there is no live version yet: train one
-    │   ├── UnprovenLedger     the ledger is not what was written: nothing is live by it
-    │   ├── UnprovenAnswer     nobody is known to have given this answer: it must not count
+    │   ├── UnprovenLedger     the ledger is not what was written: it makes nothing live
+    │   ├── UnprovenAnswer     no trusted key signed this answer: it must not count
     │   ├── SplitReuseError    a block was about to be used for a second purpose
-    │   └── CalibrationError   a threshold cannot be drawn from these scores
-    ├── BundleError        a bundle is damaged or from another world: do not serve it
+    │   └── CalibrationError   a threshold cannot be estimated from these scores
+    ├── BundleError        a bundle is damaged or of another schema: do not serve it
     │   └── UnprovenBundle     it is gone, or not the one that the ledger names
     ├── OutageError        something outside did not answer: retry later
     │   └── TableConflict      another writer changed the same days first: read again, then write
@@ -44,15 +44,15 @@ class DamagedFile(DataError):  # noqa: N818 - names what was found, as its neigh
 
 
 class TooFewDays(DataError):  # noqa: N818 - names the situation, as the skipped task does
-    """Fewer validated days are there than a training needs; more of them mend it."""
+    """Fewer validated days are there than a training needs; it succeeds when there are more."""
 
 
 class NothingLive(DataError):  # noqa: N818 - names the situation, as the skipped task does
-    """What needs a live version came before there was one."""
+    """The call needs a live version, and there is none yet."""
 
 
 class UnprovenLedger(DataError):  # noqa: N818 - names what was found, as its neighbours do
-    """The ledger's chain, signatures or head do not hold, so nobody knows what is live."""
+    """The ledger's chain, signatures or head are not proven, so what is live is unknown."""
 
 
 class UnprovenAnswer(DataError):  # noqa: N818 - names what was found, as its neighbours do
@@ -64,7 +64,7 @@ class SplitReuseError(DataError):
 
 
 class CalibrationError(DataError):
-    """No honest threshold exists for these scores at this alpha."""
+    """No valid threshold exists for these scores at this alpha."""
 
 
 class BundleError(PlimsollError):

@@ -1,4 +1,4 @@
-"""One promotion at a time, because MLflow moves an alias for whoever comes last.
+"""One promotion at a time, because in MLflow the last writer of an alias wins.
 
 With a Postgres DSN the lock is an advisory lock, good across machines and freed by the server when
 its holder dies. Without one it is a lock on a local file, good on one host.
@@ -23,7 +23,7 @@ _POLL_S = 0.1
 
 @contextmanager
 def promotion_lock(settings: Settings, detector: str, *, wait_s: float = WAIT_S) -> Iterator[None]:
-    """Hold the only right to move the aliases of `detector`.
+    """Hold the lock for the aliases of `detector`.
 
     Raises:
         ConfigError: PLIMSOLL_DATABASE holds no Postgres URL.
@@ -48,7 +48,7 @@ def _postgres_lock(dsn: str, detector: str, wait_s: float) -> Iterator[None]:
         try:
             with connection.cursor() as cursor:
                 deadline = time.monotonic() + wait_s
-                while not _advisory_lock_taken(cursor, detector):
+                while not _advisory_lock_acquired(cursor, detector):
                     _wait(deadline, detector, wait_s)
         except psycopg2.Error as error:
             msg = f"No promotion lock: Postgres broke off ({database.said(error, dsn)}); retry."
@@ -58,7 +58,7 @@ def _postgres_lock(dsn: str, detector: str, wait_s: float) -> Iterator[None]:
         connection.close()
 
 
-def _advisory_lock_taken(cursor: object, detector: str) -> bool:
+def _advisory_lock_acquired(cursor: object, detector: str) -> bool:
     key = int.from_bytes(hashlib.sha256(f"promote:{detector}".encode()).digest()[:8], signed=True)
     cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))  # type: ignore[attr-defined]  # psycopg2 ships no types
     return bool(cursor.fetchone()[0])  # type: ignore[attr-defined]  # psycopg2 ships no types
@@ -69,12 +69,12 @@ def _file_lock(settings: Settings, detector: str, wait_s: float) -> Iterator[Non
     settings.cache.mkdir(parents=True, exist_ok=True)
     with (settings.cache / f"promote-{detector}.lock").open("w") as file:
         deadline = time.monotonic() + wait_s
-        while not _file_lock_taken(file):
+        while not _file_lock_acquired(file):
             _wait(deadline, detector, wait_s)
         yield
 
 
-def _file_lock_taken(file: TextIO) -> bool:
+def _file_lock_acquired(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

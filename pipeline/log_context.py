@@ -1,4 +1,4 @@
-"""What every log line of a task or command carries: detector, partition, run and version.
+"""The fields in every log line of a task or command: detector, partition, run and version.
 
 They travel in structlog's contextvars, which Airflow's logging merges into each line by itself, so
 a line from deep inside a step has them without being handed them. Airflow binds `dag_id`,
@@ -22,14 +22,14 @@ KEYS = ("detector", "partition", "run", "version")
 
 
 def bind(*, detector: str = "", partition: str = "", run: str = "") -> None:
-    """Let all lines from now on carry what is given here, and nothing of what came before."""
+    """Bind these fields to all later log lines, and unbind those of before."""
     unbind()
     given = {"detector": detector, "partition": partition, "run": run}
     bind_contextvars(**{key: value for key, value in given.items() if value})
 
 
 def bind_version(version: int | str) -> None:
-    """Let the lines from now on carry the bundle's version: its number, or its hash without one.
+    """Bind the bundle's version to later log lines: its number, or its hash where it has none.
 
     Outside of a task or command nothing is bound, because nobody would unbind it.
     """
@@ -38,13 +38,13 @@ def bind_version(version: int | str) -> None:
 
 
 def unbind() -> None:
-    """Let the lines from now on carry nothing of ours."""
+    """Unbind all fields of ours."""
     unbind_contextvars(*KEYS)
 
 
 @contextmanager
 def about(*, detector: str = "", partition: str = "", run: str = "") -> Iterator[None]:
-    """Inside, every line carries what is given; what is bound inside is unbound at the end."""
+    """Bind these fields inside the context; what is bound inside is unbound at its end."""
     # Restores what was bound outside, of every key.
     with bound_contextvars(**dict.fromkeys(KEYS, "")):
         bind(detector=detector, partition=partition, run=run)
@@ -52,7 +52,7 @@ def about(*, detector: str = "", partition: str = "", run: str = "") -> Iterator
 
 
 def bound(key: str) -> str:
-    """What the lines carry as `key`; empty where nothing is bound."""
+    """The value bound to `key`; empty where nothing is bound."""
     return str(get_contextvars().get(key, ""))
 
 

@@ -1,4 +1,4 @@
-"""Foreign text on one line of a screen, a subject or a log: what would steer it is made visible.
+"""Foreign text on one line of a screen, a subject or a log: control characters are made visible.
 
 Machine names, notes and values come from files that anybody may have written. A line break in one
 forges a line, an escape sequence clears the terminal, a mark of direction turns a line around.
@@ -21,7 +21,7 @@ def lines(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    # Other spaces than the usual one do no harm; whatever else has no shape is made visible.
+    # Other spaces than the usual one do no harm; all else without a shape is made visible.
     if character.isprintable() or unicodedata.category(character) == "Zs":
         return character
     return character.encode("unicode_escape").decode("ascii")

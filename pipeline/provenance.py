@@ -1,4 +1,4 @@
-"""Which code and which packages made a bundle."""
+"""The code and the packages that made a bundle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAMP = REPOSITORY / "REVISION"  # written into the application image, which has
 def code_version() -> str:
     """The commit of this checkout, with `+changes` when files differ from it.
 
-    Without a history it is what the image was stamped with, else `unknown`.
+    Without a git history it is the stamp of the image, else `unknown`.
     """
     if STAMP.exists():
         return STAMP.read_text().strip()

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as plain JSON and back: how a record crosses from one task to the next."""
+"""Frozen dataclasses as plain JSON and back: the form in which tasks pass records on."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What Airflow says of the DAGs, and what a removed detector asks of it, over its REST API.
+"""Requests to Airflow's REST API: the state of the DAGs, and their deletion with a detector.
 
-Only the embedded stack leaves word of how to sign in (`pipeline.settings`); elsewhere nobody asks.
+Only the embedded stack records its login (`pipeline.settings`); elsewhere Airflow is not asked.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _GONE = 404
 
 @dataclass(frozen=True)
 class Dag:
-    """One DAG as Airflow knows it.
+    """The state of one DAG in Airflow.
 
     Attributes:
         dag_id: `<detector>__<verb>`.
         paused: whether its runs wait.
         waiting: runs that are queued.
-        running: runs that are at work.
+        running: runs that are running.
     """
 
     dag_id: str
@@ -39,12 +39,12 @@ class Dag:
 
     @property
     def detector(self) -> str:
-        """Whose it is."""
+        """The detector."""
         return parts(self.dag_id)[0]
 
     @property
     def verb(self) -> str:
-        """What it does."""
+        """The verb."""
         return parts(self.dag_id)[1]
 
 
@@ -99,7 +99,7 @@ class Scheduler:
         ]
 
     def delete(self, name: str) -> None:
-        """Forget the DAG `name` and its runs; no error if it is gone already.
+        """Delete the DAG `name` and its runs; no error if it is gone already.
 
         Raises:
             OutageError: Airflow does not answer, or refuses: runs of it are at work.
@@ -124,9 +124,9 @@ def signed_in(login: Login) -> Iterator[Scheduler]:
     """Airflow, as `login`.
 
     Raises:
-        OutageError: it does not answer, or does not let `login` in.
+        OutageError: it does not answer, or refuses `login`.
     """
-    # Proxies of the environment are for the world outside this machine.
+    # Proxies of the environment are for other machines.
     with httpx.Client(base_url=login.url, timeout=_PATIENCE_S, trust_env=False) as http:
         who = {"username": login.username, "password": login.password}
         token = _answer(http, "POST", "/auth/token", json=who)["access_token"]

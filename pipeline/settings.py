@@ -1,9 +1,9 @@
-"""WHERE Plimsoll runs: the deployment's settings, read from the environment in this one place.
+"""WHERE Plimsoll runs: the deployment's settings, read from the environment only here.
 
 WHAT it does lives in the detector files (`pipeline.config`).
 
 A shell that sets nothing gets the settings of the embedded stack, if one was ever started here:
-each start leaves them in a record, so that a command typed in a plain shell is about the same
+each start writes them to a record, so that a command typed in a plain shell uses the same
 tables, locks and registry as the stack's tasks.
 """
 
@@ -34,7 +34,7 @@ _PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class Login:
-    """How to ask the embedded stack's Airflow."""
+    """The address and login of the embedded stack's Airflow."""
 
     url: str
     username: str
@@ -46,7 +46,7 @@ class EmbeddedStack:
     """The embedded stack whose settings these are.
 
     Attributes:
-        socket: of its supervisor; somebody listens there as long as the stack is up.
+        socket: of its supervisor, which listens there as long as the stack is up.
         airflow: its Airflow.
     """
 
@@ -56,11 +56,11 @@ class EmbeddedStack:
     @property
     def is_up(self) -> bool:
         """Whether the stack is up, or coming up or going down."""
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(_PATIENCE_S)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PATIENCE_S)
             try:
-                line.connect(str(self.socket))
-            except OSError:  # nobody listens
+                connection.connect(str(self.socket))
+            except OSError:  # no supervisor listens
                 return False
         return True
 
@@ -76,18 +76,18 @@ class Settings:
         cache: local folder for downloads that can be fetched again.
         lineage: local folder of the lineage files, see `pipeline.lineage`; each host has its own.
         mlflow_uri: the tracking server as tasks reach it, without user and password; None:
-            nobody said which.
+            not configured.
         mlflow_url: the same server as a person's browser reaches it; goes into links.
         database: Postgres DSN for promotion locks and metrics; None means that no metrics are
             recorded, and a file lock beside the cache, which is right on one host only.
-        home: where the embedded stack keeps its state, and what nobody gave another place.
-        stack: the embedded stack that these settings are of; None: they are of something else.
-        command: what a person types for this command line, if the deployment says so.
+        home: where the embedded stack keeps its state, and all that has no other place configured.
+        stack: the embedded stack of these settings; None: of another deployment.
+        command: how this command line is typed, if the deployment says so.
         airflow_command: the same for Airflow's.
         mlflow_login: user and password of the tracking server, where its URL names them.
         ledger_database: the same Postgres as `database`, as the role that may write the heads of
             ledgers; None: no other role has that right.
-        mlflow_token: what the tracking server takes instead of these.
+        mlflow_token: a token that the tracking server accepts instead of these.
     """
 
     storage: str
@@ -110,19 +110,19 @@ class Settings:
 def load() -> Settings:
     """The settings of this process: `PLIMSOLL_*` and `MLFLOW_TRACKING_URI`, then the record.
 
-    What the environment says wins. Where it names another MLflow or other tables than the embedded
-    stack's, the stack is another world and nothing is taken from its record.
+    The environment wins. Where it names another MLflow or other tables than the embedded stack's,
+    nothing is read from the stack's record.
 
     Raises:
         ConfigError: the stack's record cannot be read, and the environment does not say enough.
     """
     home = _home()
-    # An empty variable is none, except that it may say that there is no database.
+    # An empty variable counts as not set, except that it may mean that there is no database.
     given = {name: value for name, value in os.environ.items() if value or name == _DATABASE}
     try:
         record = _recorded(home)
     except ConfigError:
-        # A task of the stack is told all that it needs, and need not stop.
+        # A task of the stack gets all that it needs from the environment, and need not stop.
         if not {_MLFLOW, _STORAGE} <= given.keys():
             raise
         record = {}
@@ -168,7 +168,7 @@ def _without_login(url: str | None) -> tuple[str | None, tuple[str, str] | None]
 
 
 def hand_to_mlflow(here: Settings) -> None:
-    """Put login and token of the tracking server where MLflow looks for them, quoting neither."""
+    """Put login and token of the tracking server into the variables that MLflow reads."""
     if here.mlflow_token is not None:
         os.environ[_TOKEN] = here.mlflow_token
     if here.mlflow_login is not None:
@@ -198,10 +198,10 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def refuse_nowhere(here: Settings) -> None:
-    """Return if it is known whose tables are meant, and they are not those of a stack that is down.
+    """Refuse settings without tables, and those of an embedded stack that is down.
 
     Raises:
-        ConfigError: nobody said whose tables are meant.
+        ConfigError: no tables are configured.
         OutageError: it is the embedded stack of this machine, and that is down.
     """
     if here.stack is not None:
@@ -225,8 +225,8 @@ def nobody_said(here: Settings) -> ConfigError:
         )
     if record_path(here.home).with_name("stack.json").exists():
         return ConfigError(
-            f"The stack in {here.home} was started by an older Plimsoll, which left no word of "
-            f"where its MLflow is. `{start}` mends that; a stack that runs goes on running."
+            f"The stack in {here.home} was started by an older Plimsoll, which did not record "
+            f"where its MLflow is. `{start}` fixes that; a stack that runs goes on running."
         )
     return ConfigError(
         f"There is no MLflow to ask: no stack was ever started in {here.home}, and {_MLFLOW} is "
@@ -235,12 +235,12 @@ def nobody_said(here: Settings) -> ConfigError:
 
 
 def record_path(home: Path) -> Path:
-    """Where the embedded stack in `home` leaves its settings; it holds passwords."""
+    """The file in which the embedded stack in `home` records its settings; it holds passwords."""
     return home / "run" / "settings.json"
 
 
 def record_of(variables: Mapping[str, str], supervisor: Path, airflow: Login) -> dict[str, Any]:
-    """What the stack leaves at `record_path`, for `load`."""
+    """The record that the stack writes to `record_path`, for `load`."""
     return {
         "variables": dict(variables),
         "socket": str(supervisor),
@@ -249,7 +249,7 @@ def record_of(variables: Mapping[str, str], supervisor: Path, airflow: Login) ->
 
 
 def home_prefix(home: Path) -> str:
-    """What stands before a command about the stack in `home`; nothing where `home` is the usual."""
+    """The prefix of a command about the stack in `home`; empty where `home` is the default."""
     return "" if home == HOME.resolve() else f"PLIMSOLL_HOME={shlex.quote(str(home))} "
 
 
@@ -258,7 +258,7 @@ def _home() -> Path:
 
 
 def _as_written(uri: str) -> str:
-    """The one way to write a place on this machine."""
+    """The canonical form of a path or URI on this machine."""
     if "://" not in uri:
         return str(Path(uri).expanduser().resolve())
     return uri.rstrip("/").replace("//localhost:", "//127.0.0.1:")

@@ -1,7 +1,7 @@
-"""What a person types: commands that can be pasted as they stand.
+"""Commands for the user to type, which can be pasted as they are.
 
 They are meant for a plain shell in the root of the repository, with no environment activated, or
-for whatever the deployment says is typed instead (`PLIMSOLL_COMMAND`).
+for the command that the deployment names instead (`PLIMSOLL_COMMAND`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _AIRFLOW_IS_HERE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 @dataclass(frozen=True)
 class Shell:
-    """How commands begin.
+    """The beginning of commands.
 
     Attributes:
         command: this command line, `.venv/bin/python -m pipeline` for instance.
-        airflow: Airflow's own; None: nobody knows from here how to reach it.
+        airflow: Airflow's own; None: it cannot be reached from here.
     """
 
     command: str
@@ -46,7 +46,7 @@ class Shell:
 
 
 def this_shell(here: Settings | None = None) -> Shell:
-    """How the commands of this deployment are typed."""
+    """The beginning of the commands of this deployment."""
     here = here or settings.load()
     python = python_of(here) if here.stack else interpreter()
     airflow = here.airflow_command

@@ -1,8 +1,8 @@
 """Folders, tables and JSON at a URI: how tasks on different machines hand each other files.
 
 Local paths and `s3://` work alike. A push replaces what is there, so a rerun leaves no trace of
-the attempt before it. Whatever writes returns SHA-256 sums, in hexadecimal digits; a reader that is
-given one refuses a file that is not the one that was written.
+the attempt before it. Writers return SHA-256 sums, in hexadecimal digits; a reader that is given
+one refuses any other file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipeline.errors import DataError
 
 
 def push(folder: Path, uri: str) -> dict[str, str]:
-    """Put every file of `folder` at `uri`, replacing what an earlier attempt left there.
+    """Write every file of `folder` to `uri`, replacing what an earlier attempt left there.
 
     Returns:
         the sum of each file, by its path in the folder.
@@ -45,7 +45,7 @@ def pulled(uri: str, sums: Mapping[str, str] | None = None) -> Iterator[Path]:
     """A local copy of the folder at `uri`, for as long as the context lasts.
 
     Args:
-        uri: where `push` put it.
+        uri: where `push` wrote it.
         sums: what `push` returned; None lets every content pass.
 
     Raises:
@@ -63,14 +63,14 @@ def pulled(uri: str, sums: Mapping[str, str] | None = None) -> Iterator[Path]:
 
 
 def write_table(uri: str, table: pa.Table) -> str:
-    """Put `table` at `uri` as Parquet; its sum."""
+    """Write `table` to `uri` as Parquet; returns its sum."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return _put(uri, sink.getvalue())
 
 
 def read_table(uri: str, *, sha256: str | None = None) -> pa.Table:
-    """What `write_table` put at `uri`; with `sha256`, only that very file.
+    """Read what `write_table` wrote to `uri`; with `sha256`, only that very file.
 
     Raises:
         DataError: nothing is there, or another file.
@@ -82,17 +82,17 @@ def read_table(uri: str, *, sha256: str | None = None) -> pa.Table:
 
 
 def write_json(uri: str, content: Any) -> str:
-    """Put `content` at `uri` as JSON; its sum."""
+    """Write `content` to `uri` as JSON; returns its sum."""
     return _put(uri, json.dumps(content, indent=1, sort_keys=True).encode())
 
 
 def write_text(uri: str, content: str) -> None:
-    """Put `content` at `uri` as it is."""
+    """Write `content` to `uri` as it is."""
     _put(uri, content.encode())
 
 
 def read_json(uri: str, *, sha256: str | None = None) -> Any:
-    """What `write_json` put at `uri`; with `sha256`, only that very file.
+    """Read what `write_json` wrote to `uri`; with `sha256`, only that very file.
 
     Raises:
         DataError: nothing is there, or another file.
@@ -138,8 +138,7 @@ def names_at(uri: str) -> list[str]:
 def move(uri: str, target: str) -> None:
     """Move the folder at `uri` to `target`, where nothing may be; both at the same store.
 
-    A copy that is complete before anything is taken away: a move that dies half-way may be done
-    again.
+    It copies everything before it deletes anything: a move that dies half-way may be done again.
     """
     source, path = filesystem_at(uri)
     _, there = filesystem_at(target)
@@ -199,7 +198,7 @@ def _sum_of(file: Path) -> str:
 
 
 def _refuse_others(uri: str, found: Mapping[str, str], written: Mapping[str, str]) -> None:
-    """Return if the files that were found are those that were written.
+    """Refuse files that are not those that were written.
 
     Raises:
         DataError: they are not; the message names the first that is not.
@@ -221,7 +220,7 @@ def _short(sha256: str | None) -> str:
 
 
 def _put(uri: str, content: bytes | pa.Buffer) -> str:
-    """Put `content` at `uri` so that a reader sees all of it or what was there before; its sum."""
+    """Write `content` to `uri` so that a reader sees all of it or the old file; returns its sum."""
     target, path = filesystem_at(uri)
     target.create_dir(path.rpartition("/")[0], recursive=True)
     # An object store shows an object when it is complete; a local file must be moved into place.

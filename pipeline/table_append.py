@@ -1,4 +1,4 @@
-"""Appending to a table as a compare-and-set: behind the version that was read, or not at all."""
+"""Appending to a table as a compare-and-set: after the version that was read, or not at all."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.tables import Table, open_or_create
 
 
 def append_behind(table: Table, rows: Sequence[Mapping[str, Any]], version: int | None) -> int:
-    """Add rows as the commit that follows `version`, or not at all; the table's version after it.
+    """Add rows as the commit that follows `version`, or not at all; returns the new version.
 
-    Of all who try behind the same version one succeeds, on a local path and on S3. None: the table
+    Of all that try after the same version one succeeds, on a local path and on S3. None: the table
     is not there yet.
 
     Raises:

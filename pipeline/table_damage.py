@@ -1,7 +1,7 @@
-"""What is broken about a Delta table that cannot be read, found by looking at its files.
+"""The damage of a Delta table that cannot be read, found by looking at its files.
 
-Asked after a read has failed, never before one: it opens every commit, and every data file. The
-library's own words tell a damaged commit and a store that does not answer alike.
+Called after a read has failed, never before one: it opens every commit, and every data file. The
+library's own messages are the same for a damaged commit and a store that does not answer.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _NEEDED_AT_FIRST = ("metaData", "protocol")
 
 @dataclass(frozen=True)
 class Damage:
-    """What is broken.
+    """A broken part of a table.
 
     Attributes:
         where: the log, or a data file.
-        what: the file and what is wrong with it, a clause.
+        what: the file and its fault, a clause.
     """
 
     where: Literal["log", "data"]
@@ -42,7 +42,7 @@ def log_is_gone(uri: str) -> bool:
     source, path = filesystem_at(uri)
     if not _holds_days(source, path):
         return False
-    # Whoever creates a table writes the log first: so it is there by now, if it ever was.
+    # The log is written first when a table is created, so it is there by now, if it ever was.
     return not _listed(source, f"{path}/{_LOG}")
 
 
@@ -52,10 +52,10 @@ def _holds_days(source: fs.FileSystem, path: str) -> bool:
 
 
 def find_damage(uri: str, files: Mapping[str, int] | None = None) -> Damage | None:
-    """What is broken about the table at `uri`; None where nothing is, or the store does not answer.
+    """The damage of the table at `uri`; None where there is none, or the store does not answer.
 
     `files` are the data files of the version that was read, below `uri`, and their sizes in bytes;
-    None: they are not known, as the log cannot be read.
+    None: unknown, as the log cannot be read.
     """
     try:
         source, path = filesystem_at(uri)
@@ -85,11 +85,11 @@ def _of_log(source: fs.FileSystem, path: str) -> str | None:
     if not checkpoints and 0 not in commits:
         return f"{_LOG}/{0:020d}.json is gone, which says what the table is"
     for number in sorted(commits):
-        if told := _of_commit(_content(source, f"{path}/{commits[number]}"), first=number == 0):
-            return f"{_LOG}/{commits[number]} {told}"
+        if fault := _of_commit(_content(source, f"{path}/{commits[number]}"), first=number == 0):
+            return f"{_LOG}/{commits[number]} {fault}"
     for name in checkpoints.values():
-        if told := _of_parquet(source, f"{path}/{name}"):
-            return f"{_LOG}/{name} {told}"
+        if fault := _of_parquet(source, f"{path}/{name}"):
+            return f"{_LOG}/{name} {fault}"
     return _of_hint(source, path, names, checkpoints)
 
 
@@ -109,16 +109,16 @@ def _of_commit(content: bytes, *, first: bool) -> str | None:
 def _of_hint(
     source: fs.FileSystem, path: str, names: list[str], checkpoints: dict[int, str]
 ) -> str | None:
-    """What is wrong with the file that says where the newest checkpoint is; it may be deleted."""
+    """The fault of the file that names the newest checkpoint; it may be deleted."""
     if _HINT not in names:
         return None
-    mend = "delete this one file, it is made again"
+    fix = "delete this one file, it is made again"
     try:
         version = int(json.loads(_content(source, f"{path}/{_HINT}"))["version"])
     except (ValueError, TypeError, KeyError):
-        return f"{_LOG}/{_HINT} is no JSON ({mend})"
+        return f"{_LOG}/{_HINT} is no JSON ({fix})"
     if version not in checkpoints:
-        return f"{_LOG}/{_HINT} names checkpoint {version}, which is not there ({mend})"
+        return f"{_LOG}/{_HINT} names checkpoint {version}, which is not there ({fix})"
     return None
 
 
@@ -128,12 +128,12 @@ def _of_data(source: fs.FileSystem, path: str, name: str, size: int) -> str | No
         return f"{name} is gone"
     if held.size != size:
         return f"{name} has {held.size:,} bytes, and the log says {size:,}: it was overwritten"
-    told = _of_parquet(source, f"{path}/{name}")
-    return f"{name} {told}" if told else None
+    fault = _of_parquet(source, f"{path}/{name}")
+    return f"{name} {fault}" if fault else None
 
 
 def _of_parquet(source: fs.FileSystem, path: str) -> str | None:
-    content = _content(source, path)  # what fails from here on is no matter of the store
+    content = _content(source, path)  # what fails from here on is not the store's fault
     try:
         pq.read_table(pa.BufferReader(content), use_threads=False)
     except (pa.ArrowException, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the storage library raises, as errors that say whose fault it is and what to do."""
+"""Errors of the storage library as our own, which name the cause and the fix."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _SILENT = re.compile(
     r"\b(403|429|500|502|503|504)\b|No space left|Permission denied|credential",
     re.IGNORECASE,
 )
-"""How an answer that never came, or a store that refuses, reads: there is no use in looking on."""
+"""Messages of a store that does not answer, or refuses: the table's files need no check."""
 
 
 @contextmanager
 def explained(uri: str, version: int | None = None) -> Iterator[None]:
-    """Turn what the storage library raises about the table at `uri` into errors with the mend.
+    """Turn what the storage library raises about the table at `uri` into errors with the fix.
 
     Raises:
         TableConflict: another writer changed the same days first.
@@ -60,25 +60,27 @@ def explained(uri: str, version: int | None = None) -> Iterator[None]:
 
 
 def _meant(error: Exception, uri: str, version: int | None) -> PlimsollError | None:
-    """What an error of the library means; None where it is no matter of the table or its store."""
-    at, told = uri if version is None else f"{uri} at version {version}", shown(error)
+    """Our error for one of the library; None where neither the table nor its store is the cause."""
+    at, reason = uri if version is None else f"{uri} at version {version}", shown(error)
     if isinstance(error, CommitFailedError):
         return TableConflict(
-            f"{at}: another writer changed the same days first ({told}); read again, then write."
+            f"{at}: another writer changed the same days first ({reason}); read again, then write."
         )
-    if isinstance(error, SchemaMismatchError) or "Cast error" in told:
+    if isinstance(error, SchemaMismatchError) or "Cast error" in reason:
         return DataError(
-            f"{at}: a column has another type than in the table ({told}); rename the new column, "
+            f"{at}: a column has another type than in the table ({reason}); rename the new column, "
             "or start a new table under another detector name."
         )
-    if not _SILENT.search(told) and (damage := _damage(uri, version)):
+    if not _SILENT.search(reason) and (damage := _damage(uri, version)):
         return _damaged(uri, damage, version)
     if isinstance(error, pa.ArrowException) and not isinstance(error, OSError):
-        return None  # whoever asked asked for something that is not there
+        return None  # the caller asked for something that is not there
     if version is not None:
-        return DataError(f"{at} cannot be read ({told}); choose a version that its history lists.")
+        return DataError(
+            f"{at} cannot be read ({reason}); choose a version that its history lists."
+        )
     return OutageError(
-        f"{at} does not answer ({told}); check the storage root, its server and AWS_*."
+        f"{at} does not answer ({reason}); check the storage root, its server and AWS_*."
     )
 
 
@@ -86,7 +88,7 @@ def opened_at(uri: str, version: int | None) -> DeltaTable | None:
     """The table; None where nobody has written it yet. Call it inside `explained`.
 
     Raises:
-        DataError: days of data lie there, and no log tells of them.
+        DataError: days of data lie there without a log.
     """
     try:
         return DeltaTable(uri, version=version)
@@ -98,7 +100,7 @@ def opened_at(uri: str, version: int | None) -> DeltaTable | None:
 
 
 def shown(error: Exception) -> str:
-    """What the library said, on one line and without its colours."""
+    """The library's message, on one line and without its colours."""
     return " ".join(_COLOURS.sub("", str(error)).split())
 
 
@@ -153,6 +155,6 @@ def refuse_other_kinds(rows: pa.Schema, held: pa.Schema, uri: str) -> None:
 
 
 def kind_of(arrow_type: str) -> str:
-    """What a column holds, in words; all numbers are of one kind."""
+    """The kind of a column in words; all numbers are of one kind."""
     kinds = {"bool": "true or false", "string": "text", "timestamp": "times", "date": "days"}
     return next((word for name, word in kinds.items() if name in arrow_type), "numbers")

@@ -1,7 +1,7 @@
 """Tables read in bulk: as Arrow, the columns and days in question only, on one thread.
 
-Work on many days is spread by processes, a worker a core; threads of one would take their share
-from the others.
+Work on many days is spread by processes, a worker a core; threads of one would slow
+the others down.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def scan(
             parquet_read_options=ds.ParquetReadOptions(dictionary_columns=set(text)),
         )
         wanted = [name for name in fields if columns is None or name in columns]
-        # Day after day, as most who read want to have them.
+        # By day, the order that most readers need.
         parts = sorted(files.get_fragments(), key=lambda part: str(part.path))
         ordered = ds.FileSystemDataset(parts, files.schema, files.format, files.filesystem)
         return int(opened.version()), ordered.to_table(columns=wanted, use_threads=False)
@@ -64,7 +64,7 @@ def frame_of(rows: pa.Table) -> pd.DataFrame:
 
 
 def rows_by_day(table: Table) -> dict[date, int]:
-    """How many rows each day holds, as the log tells; no file is opened.
+    """The number of rows of each day, from the log; no file is opened.
 
     Raises:
         OutageError: the store does not answer.
@@ -81,7 +81,7 @@ def rows_by_day(table: Table) -> dict[date, int]:
 
 
 def _with_words_once(rows: pa.Table) -> pa.Table:
-    """Rows whose text is one dictionary a column; `scan` leaves one a file."""
+    """Rows with one dictionary for each text column; `scan` leaves one for each file."""
     for place, field in enumerate(rows.schema):
         words = rows[field.name]
         if pa.types.is_dictionary(field.type) and not _is_one(words):

@@ -31,8 +31,8 @@ _DAY = ("date", pa.date32())
 _MOMENT = pa.timestamp("us", tz="UTC")
 
 COMMIT = "commit"
-"""Column of tables of attempts: the version of the table that a row came with. What is newest is
-read from it, as hosts differ in their clocks. Null: written by an earlier release."""
+"""Column of tables of attempts: the version of the table that a row came with. The newest
+row is found by it, as hosts differ in their clocks. Null: written by an earlier release."""
 
 _COMMIT = (COMMIT, pa.int64())
 
@@ -53,8 +53,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             _DAY,
             ("attempted_at", _MOMENT),
             ("run_id", pa.string()),
-            ("verdict", pa.string()),  # what this attempt did
-            ("standing", pa.string()),  # how the day stands after it; never `unchanged`
+            ("verdict", pa.string()),  # result of this attempt
+            ("standing", pa.string()),  # state of the day after it; never `unchanged`
             ("reasons", pa.string()),
             ("expected", pa.int64()),
             ("delivered", pa.int64()),
@@ -69,7 +69,7 @@ SCHEMAS: dict[str, pa.Schema] = {
                 "difference",
                 pa.string(),
             ),  # JSON: rows added, removed, changed, or unknown; else null
-            ("meaning", pa.string()),  # JSON: what the file said of columns, units and cadence
+            ("meaning", pa.string()),  # JSON: columns, units and cadence by the detector file
             _COMMIT,
         ]
     ),
@@ -87,7 +87,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("features", pa.string()),  # flagged rows: JSON [[channel, times its usual share], ...]
         ]
     ),
-    # What one day shows of each incident; an incident over midnight is joined when it is read,
+    # The parts of incidents within one day; an incident over midnight is joined when it is read,
     # so that a day's rows never depend on which day was scored first.
     "incidents": pa.schema(
         [
@@ -123,7 +123,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _COMMIT,
         ]
     ),
-    # Who was told of which incident; one line a message.
+    # Notifications: one row for each message about an incident.
     "notices": pa.schema(
         [
             _DAY,
@@ -152,7 +152,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("signature", pa.string()),  # Ed25519, base64
         ]
     ),
-    # Episodes of flags drawn at random to be labelled; probability is that of being drawn.
+    # Episodes of flags sampled at random to be labelled; probability is that of being sampled.
     "audits": pa.schema(
         [
             _DAY,
@@ -211,11 +211,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("created_at", _MOMENT),
             ("kind", pa.string()),  # trained, recalibrated
             ("weights_of", pa.int64()),  # version whose weights these are; its own when trained
-            ("anchor", pa.float64()),  # threshold at training time: what the total move is from
+            (
+                "anchor",
+                pa.float64(),
+            ),  # threshold at training time, from which the total move counts
         ]
     ),
-    # What the tests say, without memory: a second warning in a row is found when it is read. The
-    # verdict stands on the row of the score.
+    # Results of the tests of one day: a second warning in a row is found when it is read. The
+    # verdict is in the row of the score.
     "drift": pa.schema(
         [
             _DAY,  # the last one compared
@@ -262,8 +265,8 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 
 def laid_out(name: TableName, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Plain rows with the columns of the table `name`; what a row does not have is null."""
-    # Arrow may take the digits of a time with another offset for those of UTC.
+    """Plain rows with the columns of the table `name`; values that a row lacks are null."""
+    # Arrow may read a time with another offset as if it were UTC.
     content = [{key: _in_utc(value) for key, value in row.items()} for row in rows]
     return pa.Table.from_pylist(content, schema=SCHEMAS[name])
 

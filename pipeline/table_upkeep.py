@@ -1,4 +1,4 @@
-"""Small files of a table made one, files deleted that no version needs, days taken away."""
+"""Compact small files of a table, delete files that no version needs, remove days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.tables import Table, days_in, open_table
 
 
 def compact(table: Table, *, dry_run: bool = False) -> int:
-    """Make the small files of each day one; how many files that replaces.
+    """Compact the small files of each day into one; returns how many files that replaces.
 
     The rows stay what they are, and so does every older version. If another writer comes first,
     nothing happens: there is a next time.
@@ -41,7 +41,7 @@ def compact(table: Table, *, dry_run: bool = False) -> int:
 def vacuum(
     table: Table, *, before: datetime, needed: Collection[int], dry_run: bool = False
 ) -> int:
-    """Delete the files that the table gave up before the moment `before`; how many they are.
+    """Delete the files that the table gave up before the moment `before`; returns their number.
 
     All files of the newest version and of the versions `needed` stay, however old. Other versions
     that lose a file can no longer be read.
@@ -67,7 +67,7 @@ def vacuum(
                 full=True,  # also what a writer left that died before its commit
             )
 
-        # The library names what it deleted in earlier years, too: only files that are there count.
+        # The library also names files that it deleted long ago: only files that are there count.
         doomed = _names(give_up(dry_run=True)) & _stored(table)
         _refuse_needed(table, doomed, held)
         if doomed and not dry_run:
@@ -99,7 +99,7 @@ def _names(paths: Iterable[str]) -> set[str]:
 
 
 def _refuse_needed(table: Table, doomed: set[str], held: Mapping[int, set[str]]) -> None:
-    """The library promises as much; a champion's training data is worth a second look."""
+    """Refuse to delete a needed file; the library checks that too, but champions depend on it."""
     for version, files in held.items():
         if lost := doomed & files:
             msg = (
@@ -110,7 +110,7 @@ def _refuse_needed(table: Table, doomed: set[str], held: Mapping[int, set[str]])
 
 
 def remove_days(table: Table, days: Sequence[date], *, metadata: Mapping[str, str]) -> bool:
-    """Let the table hold nothing of `days`, in one commit; whether it held anything.
+    """Remove all rows of `days`, in one commit; returns whether there were any.
 
     Earlier versions still hold them.
 

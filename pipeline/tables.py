@@ -27,7 +27,7 @@ from pipeline.table_faults import explained, opened_at, refuse_other_kinds
 from pipeline.table_schemas import COMMIT, SCHEMAS, TableName, laid_out, with_commit
 
 _CONFIGURATION = {
-    # Delta's defaults (30 days of log, 7 days of files) would take away the versions that
+    # Delta's defaults (30 days of log, 7 days of files) would delete the versions that
     # registered bundles were trained on; housekeeping vacuums what no bundle refers to.
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
@@ -52,7 +52,7 @@ class Table:
 
     @property
     def uri(self) -> str:
-        """Where the table lies."""
+        """The URI of the table."""
         return f"{self.root.rstrip('/')}/{self.detector}/{self.name}"
 
 
@@ -64,14 +64,15 @@ def replace_days(
     metadata: Mapping[str, str],
     based_on: int | None = None,
 ) -> int:
-    """Make `rows` the only rows of `days`, in one commit; the table's version after it.
+    """Make `rows` the only rows of `days`, in one commit; returns the table's new version.
 
     `rows` has the partition column `date`; a day without rows ends up empty. With `based_on`, the
     commit is refused if another writer changed one of `days` after that version; without it, the
     last writer wins.
 
     Raises:
-        TableConflict: `based_on` is no longer true for these days; nothing was written.
+        TableConflict: another writer changed one of these days after `based_on`; nothing was
+            written.
         DataError: a row lies outside `days`, or a column changed its type.
         OutageError: the store does not answer, or other writers kept winning.
     """
@@ -99,7 +100,7 @@ def replace_days(
 
 
 def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
-    """Add `rows` behind those that are there; the table's version after it.
+    """Append `rows`; returns the table's new version.
 
     Plain mappings are laid out by the table's entry in SCHEMAS. Where that has the column COMMIT,
     it is filled with the version that the rows make, so that their order is the table's. (Of rows
@@ -114,7 +115,7 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
 
     def write() -> int:
         target = open_or_create(table, content.schema, None)
-        # The library's own retries would make another version than the rows say: they come last.
+        # The library's own retries would make another version than the rows say.
         exact = numbered and next(tries) < _EXACT_TRIES
         write_deltalake(
             target,
@@ -161,12 +162,12 @@ def read(
         return _rows(opened, written, first_day, last_day).reindex(columns=names)
 
 
-def in_order(lines: pd.DataFrame, clock: str) -> pd.DataFrame:
-    """Lines of a table with the column COMMIT, oldest first: as they came into the table.
+def in_order(rows: pd.DataFrame, clock: str) -> pd.DataFrame:
+    """Rows of a table with the column COMMIT, in the order in which they were written.
 
-    Those of earlier releases, which have no number, come before, by the time in column `clock`.
+    Rows of earlier releases, which have no number, come first, by the time in column `clock`.
     """
-    known = lines if COMMIT in lines else lines.assign(**{COMMIT: None})
+    known = rows if COMMIT in rows else rows.assign(**{COMMIT: None})
     return known.sort_values([COMMIT, clock], kind="stable", na_position="first")
 
 
@@ -224,7 +225,7 @@ def open_table(table: Table, version: int | None = None) -> DeltaTable | None:
 
 
 def only_days(first: date | None, last: date | None) -> list[tuple[str, str, str]] | None:
-    """What leaves out files of other days before any is opened: a read costs what its days cost."""
+    """Filters that skip files of other days before they are opened."""
     days = [("date", ">=", first.isoformat())] if first else []
     days += [("date", "<=", last.isoformat())] if last else []
     return days or None

@@ -106,7 +106,7 @@ def test_an_option_that_postgres_does_not_know_is_no_traceback(tmp_path, monkeyp
 
 
 @pytest.mark.integration
-def test_the_lock_takes_sqlalchemys_form(database, tmp_path, monkeypatch):
+def test_the_lock_accepts_sqlalchemys_form(database, tmp_path, monkeypatch):
     url = database.replace("postgresql://", "postgresql+psycopg2://", 1)
 
     with promotion_lock(here(tmp_path, monkeypatch, url), "pumps"):

@@ -21,7 +21,7 @@ from pipeline.ledger import (
     head_of,
     heads,
     live_state,
-    taken_back,
+    rolled_back,
     to_row,
 )
 from pipeline.ledger.entries import hash_of
@@ -157,15 +157,15 @@ def test_a_rejection_says_nothing_about_the_bundle_of_a_live_version():
     assert digest_of(entries, 1) == f"{1:064d}"
 
 
-def test_what_was_taken_back_is_so_until_a_person_brings_it_back():
+def test_what_was_rolled_back_is_so_until_a_person_brings_it_back():
     back = decision(1, "rollback", replaced=2, why="bad")
     entries = ledger(decision(1), decision(2), back)
-    assert taken_back(entries) == {2: "bad"}
+    assert rolled_back(entries) == {2: "bad"}
 
     entries.append(chain(decision(2, "rollback", replaced=1), entries[-1], KEY))
-    assert list(taken_back(entries)) == [1]
+    assert list(rolled_back(entries)) == [1]
     entries.append(chain(decision(0, "withdrawal", replaced=2), entries[-1], KEY))
-    assert sorted(taken_back(entries)) == [1, 2]
+    assert sorted(rolled_back(entries)) == [1, 2]
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])
@@ -184,7 +184,7 @@ def test_a_ledger_that_went_on_otherwise_from_an_older_one_does_not_fit_its_kept
     assert "entry 3 is another than the one" in fault(other, kept={"on 3": head_of(entries[-1])})
 
 
-def test_a_restoration_says_which_head_it_takes_the_place_of():
+def test_a_restoration_says_which_head_it_replaces():
     entries = three()
     lost = head_of(entries[-1])
     kept = {"in Postgres": lost}
@@ -281,12 +281,12 @@ def test_a_head_is_proven_by_the_key_of_the_ledger_and_is_of_one_detector():
             heads.from_text("pump", stranger, TRUSTED)
     with pytest.raises(ValueError, match="signed by no key"):
         heads.from_text("fan", text, TRUSTED)
-    with pytest.raises(ValueError, match="which is none"):
+    with pytest.raises(ValueError, match="which is no head"):
         heads.from_text("pump", "3 abc", TRUSTED)
 
 
 @pytest.mark.parametrize("word", ["", "abc", "ed25519:", "ed25519:AAAA", "rsa:" + "A" * 44])
-def test_a_word_that_is_no_key_is_named_by_where_it_stands_and_not_repeated(word):
+def test_a_word_that_is_no_key_is_named_by_its_place_and_not_repeated(word):
     with pytest.raises(ConfigError, match=r"/keys/ledger.private holds no private key") as error:
         private_key(word, "/keys/ledger.private")
     assert not word or word not in str(error.value).replace("`ed25519:`", "")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_an_image_without_history_tells_the_commit_that_it_was_stamped_with(
+def test_an_image_without_history_names_the_commit_that_it_was_stamped_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     stamp = tmp_path / "REVISION"
@@ -21,7 +21,7 @@ def test_an_image_without_history_tells_the_commit_that_it_was_stamped_with(
     assert provenance.code_version() == "0123abc+changes"
 
 
-def test_a_checkout_tells_its_own_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_checkout_names_its_own_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(provenance, "STAMP", tmp_path / "none")
 
     assert re.fullmatch(r"[0-9a-f]{40}(\+changes)?|unknown", provenance.code_version())

@@ -35,7 +35,7 @@ def run(dag_id: str, state: str) -> dict[str, str]:
     return {"dag_id": dag_id, "dag_run_id": "r", "state": state}
 
 
-def test_dags_are_told_with_what_waits_and_works():
+def test_dags_are_listed_with_their_waiting_and_running_runs():
     found = airflow(
         {
             "dags": {
@@ -56,7 +56,7 @@ def test_dags_are_told_with_what_waits_and_works():
     assert [(dag.detector, dag.verb) for dag in found] == [("a", "load"), ("b", "train")]
 
 
-def test_only_the_detectors_own_dags_are_taken_for_its_own():
+def test_only_the_detectors_own_dags_count_as_its_own():
     dags = [{"dag_id": name} for name in ("a__load", "a__mine", "aa__load", "a__b__load")]
 
     assert airflow({"dags": {"dags": dags}}).dag_ids("a") == ["a__load"]

@@ -90,13 +90,13 @@ def test_another_registry_or_other_tables_are_another_world(monkeypatch, name, v
 
 
 @pytest.mark.usefixtures("home")
-def test_other_tables_without_a_registry_are_told_apart_from_no_stack(monkeypatch):
+def test_other_tables_without_a_registry_are_distinguished_from_no_stack(monkeypatch):
     monkeypatch.setenv("PLIMSOLL_STORAGE", "/elsewhere")
 
     assert "PLIMSOLL_STORAGE names other tables" in str(settings.nobody_said(settings.load()))
 
 
-def test_a_stack_that_is_down_is_said_to_be_with_its_mend(home):
+def test_a_stack_that_is_down_is_said_to_be_with_its_fix(home):
     with pytest.raises(OutageError, match=rf"is down.* `PLIMSOLL_HOME={home} make up`"):
         settings.refuse_nowhere(settings.load())
 
@@ -130,14 +130,14 @@ def test_a_stack_of_an_older_release_is_named_as_such(home):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"variables": {}}', '{"variables": 3}'])
-def test_a_damaged_record_is_an_error_with_its_mend(home, text):
+def test_a_damaged_record_is_an_error_with_its_fix(home, text):
     record_path(home).write_text(text)
 
     with pytest.raises(ConfigError, match=r"settings\.json.*cannot be read.*make up"):
         settings.load()
 
 
-def test_who_is_told_enough_needs_no_record(home, monkeypatch):
+def test_a_complete_environment_needs_no_record(home, monkeypatch):
     record_path(home).write_text("{")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", URI)
     monkeypatch.setenv("PLIMSOLL_STORAGE", str(home / "lake"))
@@ -146,7 +146,7 @@ def test_who_is_told_enough_needs_no_record(home, monkeypatch):
 
 
 @pytest.mark.usefixtures("home")
-def test_a_record_of_another_user_is_an_error_with_its_mend(monkeypatch):
+def test_a_record_of_another_user_is_an_error_with_its_fix(monkeypatch):
     def forbidden(*_: object, **__: object) -> str:
         raise PermissionError(13, "Permission denied")
 

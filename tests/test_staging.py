@@ -49,7 +49,7 @@ def test_json_comes_back_as_it_was_written(tmp_path):
     assert read_json(uri) == {"days": ["2014-01-01"]}
 
 
-def test_what_was_never_staged_is_named_with_the_mend(tmp_path):
+def test_what_was_never_staged_is_named_with_the_fix(tmp_path):
     with (
         pytest.raises(DataError, match="nowhere does not exist; run the task"),
         pulled(str(tmp_path / "nowhere")),
@@ -102,7 +102,7 @@ def test_a_folder_is_moved_with_all_in_it_and_nothing_else(root):
     assert read_json(f"{root}/_archive/pumps-1/a.json") == {"of": "pumps/a.json"}
 
 
-def test_a_folder_is_taken_away_only_when_nothing_is_in_it(tmp_path):
+def test_a_folder_is_removed_only_when_nothing_is_in_it(tmp_path):
     write_json(f"{tmp_path}/full/a.json", {})
     (tmp_path / "empty").mkdir()
 
@@ -112,7 +112,7 @@ def test_a_folder_is_taken_away_only_when_nothing_is_in_it(tmp_path):
     assert names_at(str(tmp_path)) == ["full"]
 
 
-def test_what_was_moved_may_be_removed_and_moved_is_told_as_gone(root):
+def test_what_was_moved_may_be_removed_and_moved_is_reported_as_gone(root):
     write_json(f"{root}/pumps/deep/a.json", {})
 
     move(f"{root}/pumps", f"{root}/_archive/pumps-1")

@@ -167,7 +167,7 @@ def test_a_folder_without_anything_is_a_table_that_nobody_has_written_yet(tmp_pa
     assert replace_days(table, DAYS[:1], rows(DAYS[0], 1), metadata={}) == 1
 
 
-def test_a_file_that_housekeeping_deleted_is_told_of_an_old_version(table):
+def test_a_file_that_housekeeping_deleted_is_reported_of_an_old_version(table):
     replace_days(table, DAYS[:1], rows(DAYS[0], 9), metadata={})
     missing(oldest(table))
 
@@ -201,7 +201,7 @@ def test_a_store_that_does_not_answer_stays_an_outage(monkeypatch):
 
 
 @pytest.mark.integration
-def test_damage_on_s3_is_told_as_on_a_disk(s3_root):
+def test_damage_on_s3_is_reported_as_on_a_disk(s3_root):
     from pyarrow import fs
 
     table = made(s3_root)

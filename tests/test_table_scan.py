@@ -40,7 +40,7 @@ def test_days_come_in_order_and_text_as_categories_in_order(table):
     ]  # fmt: skip
 
 
-def test_the_log_tells_how_many_rows_a_day_holds(table):
+def test_the_log_says_how_many_rows_a_day_holds(table):
     assert rows_by_day(table) == {MONDAY: 2, TUESDAY: 3}
 
 

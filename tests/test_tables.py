@@ -113,7 +113,7 @@ def test_a_row_outside_the_replaced_days_is_refused(table):
         replace_days(table, [MONDAY], rows(1, day=TUESDAY), metadata={})
 
 
-def test_a_change_of_type_is_refused_with_the_mend(table):
+def test_a_change_of_type_is_refused_with_the_fix(table):
     replace_days(table, [MONDAY], rows(1), metadata={})
     text = rows(1).set_column(2, "x", pa.array(["one"]))
 
@@ -170,14 +170,14 @@ def test_appended_rows_are_laid_out_by_the_tables_schema(root):
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("s3_root")
-def test_a_store_that_fails_is_an_outage_with_the_mend():
+def test_a_store_that_fails_is_an_outage_with_the_fix():
     with pytest.raises(OutageError, match=r"NoSuchBucket.*check the storage root") as caught:
         current_version(Table("s3://never-made", "pumps", "telemetry"))
 
     assert "\n" not in str(caught.value)
 
 
-def test_losing_to_other_writers_for_good_is_an_outage_with_the_mend(tmp_path, monkeypatch):
+def test_losing_to_other_writers_for_good_is_an_outage_with_the_fix(tmp_path, monkeypatch):
     def lose(*_, **__):
         raise tables.CommitFailedError
 
@@ -221,7 +221,7 @@ def attempts(root) -> Table:
     return Table(root, "pumps", "scorings")
 
 
-def test_lines_of_attempts_are_numbered_by_the_version_they_make(root):
+def test_rows_of_attempts_are_numbered_by_the_version_they_make(root):
     table = attempts(root)
 
     for clock in (3, 1, 2):
@@ -242,7 +242,7 @@ def test_the_order_of_attempts_outlives_compaction(tmp_path):
     assert list(in_order(read(table), "scored_at")["run_id"]) == [f"r{n}" for n in range(6)]
 
 
-def test_lines_of_an_earlier_release_come_first_by_their_time(tmp_path):
+def test_rows_of_an_earlier_release_come_first_by_their_time(tmp_path):
     table, clock = attempts(str(tmp_path)), datetime(2024, 1, 9, tzinfo=UTC)
     schema = pa.schema([f for f in SCHEMAS["scorings"] if f.name != "commit"])
     for day, name in ((8, "second"), (7, "first")):

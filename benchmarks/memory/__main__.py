@@ -3,8 +3,8 @@
     python -m benchmarks.memory
     python -m benchmarks.memory --rows 2000000 --timed --groups 1
 
-About 4 GB are written into a folder of their own and deleted again. The peak is what the operating
-system says of the process: everything resident, libraries included.
+About 4 GB are written into a folder of their own and deleted again. The peak is the operating
+system's figure for the process: everything resident, libraries included.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OUT = settings.HOME / "benchmarks" / "memory.json"
 
 
 def write(path: Path, rows: int, groups: int, *, timed: bool) -> None:
-    """Made rows, in chunks that are made one at a time."""
+    """Write synthetic rows, chunk by chunk."""
     kinds = [(name, pa.float32()) for name in names()]
     if timed:
         kinds.insert(0, ("timestamp", pa.timestamp("ns", tz="UTC")))
@@ -56,7 +56,7 @@ def _table(first: int, rows: int, *, timed: bool) -> pa.Table:
 
 
 def measure(rows: int, groups: int, folder: Path, *, timed: bool) -> dict[str, Cost]:
-    """Fit on few rows and on all, score all with what the latter gave."""
+    """Fit on few rows and on all, and score all with the latter."""
     few, many, bundle = folder / "few.parquet", folder / "many.parquet", folder / "bundle"
     write(few, FEW, 1, timed=timed)
     write(many, rows, groups, timed=timed)

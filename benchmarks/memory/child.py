@@ -1,4 +1,4 @@
-"""A command of the pipeline in a process of its own, and what it cost."""
+"""A command of the pipeline in a process of its own, and its cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one command.
+    """The cost of one command.
 
     Attributes:
         wall_s: from start to end, imports included.

@@ -1,1 +1,1 @@
-"""What happens after the first promotion, measured: one module a part, one table for all."""
+"""Measurements of operation after the first promotion: one module for each part, one table."""

@@ -1,4 +1,4 @@
-"""`make bench-operation`: every number asked of a detector in production, in one table.
+"""`make bench-operation`: every required number of a detector in production, in one table.
 
     python -m benchmarks.operation             all parts
     python -m benchmarks.operation drift shift some of them

@@ -47,7 +47,7 @@ _SAMPLE = "la_haute_borne-1.parquet"
 
 @dataclass(frozen=True)
 class Filled:
-    """A lake after a backfill: the hash of each table, and what the two halves took."""
+    """A lake after a backfill: the hash of each table, and the seconds of both halves."""
 
     hashes: dict[str, str]
     ingested_s: float

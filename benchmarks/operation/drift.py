@@ -1,4 +1,4 @@
-"""What the drift rule says when nothing, something or too little has happened.
+"""The verdicts of the drift rule when nothing, something or too little has happened.
 
 Design of a trial: a reference of n normal rows and a window of n later rows of one machine, twenty
 features and the logarithm of the score, each an AR(1) wave of its own with standard deviation 1;
@@ -30,7 +30,7 @@ _MOST_FALSE = 0.02
 
 
 def measure() -> list[Row]:
-    """The four numbers asked for, and what is seen between them. About a minute."""
+    """The four required numbers, and cases between them. About a minute."""
     return [
         *_false_warnings(),
         *_half_a_sigma(),
@@ -153,8 +153,8 @@ def _verdict(
 
 def _made(n: int, rho: float, seed: int, *, later: int = 0) -> Sample:
     """Normal rows, `later` windows after the first."""
-    draw = np.random.default_rng([seed, later])
-    noise = draw.standard_normal((n, len(_NAMES) + 1)) * np.sqrt(1 - rho**2)
+    rng = np.random.default_rng([seed, later])
+    noise = rng.standard_normal((n, len(_NAMES) + 1)) * np.sqrt(1 - rho**2)
     noise[0] /= np.sqrt(1 - rho**2)
     waves = lfilter([1], [1, -rho], noise, axis=0)
     time = (later * n + np.arange(n)) * _CADENCE_NS

@@ -31,7 +31,7 @@ class FalseStops:
 
 
 def false_stops() -> dict[str, FalseStops]:
-    """By tail, each month with a line of its own 1,000 rows, compared with the month before."""
+    """By tail; each month has a threshold of its own 1,000 rows, compared with the month before."""
     rng = np.random.default_rng(_SEED)
     return {
         "log-normal tail": _counted(np.exp(0.8 * rng.standard_normal((_MONTHS, _ROWS)))),
@@ -43,17 +43,17 @@ def false_stops() -> dict[str, FalseStops]:
 def _counted(scores: NDArray[np.float64]) -> FalseStops:
     config, day = Recalibration(), date(2014, 1, 1)
     level = Levels(np.ones(1), 1.0, 1.0)
-    drawn = [_drawn(month) for month in scores]
+    thresholds = [_estimate(month) for month in scores]
     moved = stopped = 0
-    for before, after in pairwise(drawn):
+    for before, after in pairwise(thresholds):
         anchor = Anchor(before.value, 1.0, day, moved=day)
         change = moves(after, before, anchor, level, day)
         names = {stop.name for stop in stops(change, after, before, anchor, day, config)}
         moved += abs(change.step) > config.maximum_step
         stopped += "step" in names
-    n = len(drawn) - 1
+    n = len(thresholds) - 1
     return FalseStops(n, moved / n, stopped / n)
 
 
-def _drawn(score: NDArray[np.float64]) -> ThresholdEstimate:
+def _estimate(score: NDArray[np.float64]) -> ThresholdEstimate:
     return THRESHOLDS["conformal"](score, alpha=Threshold().alpha, n_effective=len(score))

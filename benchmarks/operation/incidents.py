@@ -73,7 +73,7 @@ def _burst(bench: Bench) -> Row:
     """Anomalous rows of one machine, 1.2 s apart, through scoring and grouping."""
     columns, limits = bench.spec.columns, bench.spec.shifts
     frame = pd.concat([bench.normal] * 4, ignore_index=True)
-    # Against what the other channels say, yet inside its range, so that nothing is muted.
+    # In contradiction to the other channels, yet inside its range, so that nothing is muted.
     frame["flow"] = 2 * frame["flow"].mean() - frame["flow"]
     frame = frame[score_frame(bench.bundle, frame)["is_anomaly"].to_numpy(dtype=bool)]
     frame = frame.iloc[:_BURST].reset_index(drop=True)
@@ -116,9 +116,9 @@ def _named(bench: Bench) -> Iterator[Row]:
 
 def _right(bench: Bench, struck: FaultyEpisodes) -> tuple[int, int]:
     """Episodes of `struck` whose blame begins with its channel, and all that were flagged."""
-    told = struck.after.any(axis=1) & struck.changed & ~struck.before.any(axis=1)
-    flagged = struck.after[told]
-    rows = struck.rows[told][:, -flagged.shape[1] :][flagged]
+    new = struck.after.any(axis=1) & struck.changed & ~struck.before.any(axis=1)
+    flagged = struck.after[new]
+    rows = struck.rows[new][:, -flagged.shape[1] :][flagged]
     if not len(rows):
         return 0, 0
     known = channels(bench.spec.columns)
@@ -157,7 +157,7 @@ def _turbines(folder: Path) -> Bench:
 def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) -> Bench:
     blocks, schema = split(frame, spec), schema_for(spec)
     network = fit(blocks.train, schema, spec.model, spec.score)
-    drawn = calibrate(
+    calibrated = calibrate(
         blocks.calibration,
         schema,
         Graph(network.graph).score,
@@ -165,7 +165,7 @@ def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) ->
         smoothing=spec.smoothing,
         contexts=spec.contexts,
     )
-    write_bundle(network, drawn, folder / name, name=name, provenance=Provenance({}, "", ""))
+    write_bundle(network, calibrated, folder / name, name=name, provenance=Provenance({}, "", ""))
     test = blocks.test.frame
     normal = test[normal_rows(test, spec.columns)].reset_index(drop=True)
     return Bench(name, spec, load_bundle(folder / name), normal)

@@ -1,4 +1,4 @@
-"""Promotion and rollback, killed before each of their side effects; a reader looks on all the time.
+"""Promotion and rollback, killed before each side effect while a reader loads the champion.
 
     python -m benchmarks.operation promotion
 
@@ -43,14 +43,14 @@ _PAUSE_S = 0.1  # SQLite lets nobody write while somebody reads
 
 @dataclass
 class Tally:
-    """What one change of champion went through.
+    """The results of one drill.
 
     Attributes:
-        name: what was done.
+        name: the change of champion.
         kills: processes ended, one before each write.
         reads: times that the reader loaded the champion meanwhile.
-        mixed: of those, the ones that were no version that exists.
-        broken: kills after which the next run left something undone, and what.
+        mixed: of those, the ones that were no existing version.
+        broken: kills after which the next run left something undone, described.
     """
 
     name: str
@@ -71,7 +71,7 @@ def measure() -> list[Row]:
         drill = Drill(Path(scratch))
         tallies = [
             drill.run("promotion, another network", "base", _promote_3),
-            drill.run("promotion, another line", "base", _promote_2),
+            drill.run("promotion, another threshold", "base", _promote_2),
             drill.run("rollback with rescoring", "live-3", _roll_back),
         ]
         same = drill.flags_come_back()
@@ -92,17 +92,17 @@ class Drill:
         self._do(base, victim.prepare, base)
         after = self._copy("base", "live-3")
         self._do(after, _promote_and_score, after.folder)
-        self.known = [self._told(base, victim.look), self._told(after, victim.look)]
+        self.known = [self._answered(base, victim.look), self._answered(after, victim.look)]
         two = self._copy("base", "live-2")
         self._do(two, _promote_2, two.folder)
-        self.known.append(self._told(two, victim.look))
+        self.known.append(self._answered(two, victim.look))
 
     def run(self, name: str, start: str, change: Callable[[Path], None]) -> Tally:
         """Kill `change` before each write, starting from a copy of the state `start`."""
         tally = Tally(name)
         whole = self._copy(start, "undisturbed")
         self._do(whole, change, whole.folder)
-        wanted = self._told(whole, victim.state)
+        wanted = self._answered(whole, victim.state)
         for n in count(1):
             ground = self._copy(start, f"kill-{n}")
             with self._reader(ground, tally):
@@ -110,7 +110,7 @@ class Drill:
                 if killed.exitcode != -signal.SIGKILL:
                     return tally
                 tally.kills += 1
-                again = self._told(ground, _run_again, change, ground.folder)
+                again = self._answered(ground, _run_again, change, ground.folder)
                 tally.broken += _differences(n, wanted, again)
             shutil.rmtree(ground.folder)
             if n > _MOST_WRITES:
@@ -120,11 +120,11 @@ class Drill:
 
     def flags_come_back(self) -> Row:
         """Golden flags and stored scores before a promotion, and after the rollback from it."""
-        base = self._told(Ground(self.scratch / "base", self.home), victim.state)
-        between = self._told(Ground(self.scratch / "live-3", self.home), victim.state)
+        base = self._answered(Ground(self.scratch / "base", self.home), victim.state)
+        between = self._answered(Ground(self.scratch / "live-3", self.home), victim.state)
         ground = self._copy("live-3", "back")
         self._do(ground, _roll_back, ground.folder)
-        back = self._told(ground, victim.state)
+        back = self._answered(ground, victim.state)
         same = all(base[key] == back[key] for key in ("flags", "scores", "live"))
         other = base["scores"] != between["scores"]
         return Row(
@@ -168,13 +168,13 @@ class Drill:
             msg = f"{work.__name__} ended with {code}; see its traceback above."
             raise RuntimeError(msg)
 
-    def _told(self, ground: Ground, ask: Callable[..., Answer], *given: Any) -> Answer:
+    def _answered(self, ground: Ground, ask: Callable[..., Answer], *given: Any) -> Answer:
         answers = self.context.Queue()
         process = self.context.Process(target=_answer, args=(ground, ask, given, answers))
         process.start()
-        told: Answer = answers.get(timeout=_PATIENCE_S)
+        found: Answer = answers.get(timeout=_PATIENCE_S)
         process.join()
-        return told
+        return found
 
 
 def _entered(ground: Ground, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
@@ -203,7 +203,7 @@ def _run_again(change: Callable[[Path], None], folder: Path) -> Answer:
 
 
 def _read(ground: Ground, stop: Any, answers: Any) -> None:
-    """Load the champion until told to stop; what was seen, and how often."""
+    """Load the champion until `stop`; returns what was seen, and how often."""
     ground.enter()
     _quiet()
     began = time.monotonic()

@@ -1,8 +1,8 @@
-"""Does the monthly line stay where it belongs? Simulated years, where the truth is known.
+"""Whether the monthly threshold stays correct, in simulated years, where the truth is known.
 
     python -m benchmarks.operation.ratchet
 
-Each year starts at the true line and the true level and is recalibrated twelve times with the
+Each year starts at the true threshold and the true level and is recalibrated twelve times with the
 shipped defaults. The rate is that of normal rows at the level of the month, 1 % by design. Where a
 recalibration stops and asks, a reviewer accepts, unless it says that nobody answers.
 """
@@ -28,8 +28,8 @@ _PART = "ratchet"
 _BAND = (0.0075, 0.015)
 _ALIKE = 0.9  # as in measured data, and the harder case
 _RHOS = (0.0, _ALIKE)
-_FEW = 10  # seeds of what is only reported
-_SOME = 20  # of what is clear cut
+_FEW = 10  # seeds of numbers that are only reported
+_SOME = 20  # for clear cases
 _CREEP = 1.19
 _POISON = 0.02
 _POISON_MOVE = 0.1
@@ -82,7 +82,7 @@ def _unanswered(pool: ProcessPoolExecutor, seeds: int) -> Iterator[Row]:
         yield Row(
             _PART,
             f"rho {rho:g}, x {growth:.2f} a month, nobody answers",
-            f"{_spread(_last(years))}; line at most x {_highest(years):.2f}",
+            f"{_spread(_last(years))}; threshold at most x {_highest(years):.2f}",
             met=None,
             note=_asked(years),
         )
@@ -120,8 +120,8 @@ def _poison(pool: ProcessPoolExecutor, seeds: int) -> Iterator[Row]:
         ratio = moved / clean
         yield Row(
             _PART,
-            f"2 % isolated poison, rho {rho:g}, audits of 20 %: line moved by less than 10 %",
-            f"x {moved.mean():.2f} ({moved.min():.2f}-{moved.max():.2f}) of the true line",
+            f"2 % isolated poison, rho {rho:g}, audits of 20 %: threshold moved by less than 10 %",
+            f"x {moved.mean():.2f} ({moved.min():.2f}-{moved.max():.2f}) of the true threshold",
             met=bool((np.abs(moved - 1) < _POISON_MOVE).all()),
             note=f"x {ratio.min():.2f}-{ratio.max():.2f} of the same year without poison",
         )
@@ -189,7 +189,7 @@ def _false_alarms() -> Iterator[Row]:
             f"no drift, 1,000 rows a month, {name}: step alarm in at most 3 % of months",
             f"{measured.stopped:.1%} of {measured.months:,}",
             met=measured.stopped <= _MOST_FALSE_STOPS,
-            note=f"moves over 20 %, chance or not: {measured.moved:.1%}; each line drawn on one "
+            note=f"moves over 20 %, chance or not: {measured.moved:.1%}; each threshold is of one "
             "month alone, on the shipped window it is rarer",
         )
 
@@ -223,11 +223,11 @@ def _all(years: list[Lived]) -> NDArray[np.float64]:
 
 
 def _ends(years: list[Lived]) -> NDArray[np.float64]:
-    return np.array([year.line[-1] for year in years])
+    return np.array([year.threshold[-1] for year in years])
 
 
 def _highest(years: list[Lived]) -> float:
-    return float(max(year.line.max() for year in years))
+    return float(max(year.threshold.max() for year in years))
 
 
 def _labels(audit: float) -> str:
@@ -249,11 +249,11 @@ def _asked(years: list[Lived]) -> str:
         for month, names in enumerate(year.stopped, start=1):
             for name in names:
                 found.setdefault(name, []).append(month)
-    told = [
+    stops = [
         f"{name} {len(when) / len(years):.2g} a year (months {min(when)}-{max(when)})"
         for name, when in found.items()
     ]
-    return "asked: " + (", ".join(told) or "never")
+    return "asked: " + (", ".join(stops) or "never")
 
 
 def main() -> None:

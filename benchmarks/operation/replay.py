@@ -12,7 +12,7 @@ HIT = 0.97
 
 
 def measure() -> list[Row]:
-    """Three numbers a policy; only Plimsoll is held to what was asked."""
+    """Three numbers for each policy; only Plimsoll has requirements."""
     replayed = replay(None, lambda _: None)
     return [row for each in replayed.tallies for row in _rows(each)]
 

@@ -1,4 +1,4 @@
-"""One line of the table that `make bench-operation` prints."""
+"""One row of the table that `make bench-operation` prints."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One number that was asked for.
+    """One required number.
 
     Attributes:
-        part: what it is about.
-        asked: what was asked for.
-        got: what was measured.
-        met: whether it was reached; None where nothing was asked and it is only reported.
+        part: the subject.
+        asked: the requirement.
+        got: the measurement.
+        met: whether the requirement is met; None where there is none.
         note: how to read it; empty when there is nothing to say.
     """
 

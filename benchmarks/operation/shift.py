@@ -1,6 +1,6 @@
 """Shifted channels on four real servers (SMD) and on La Haute Borne: alarms before and after.
 
-Of the train half of each server the first 80 % train and the last 20 % draw the threshold, with
+Of the train half of each server the first 80 % train and the last 20 % estimate the threshold, with
 the default settings; the test half is scored with nothing before it. 1-6 changes for good: its
 detector is fitted again as the train DAG would do it, on all rows until the midnight that ends the
 third whole day after the new regime was called, without labels, shared out by days.
@@ -38,13 +38,13 @@ CHANGED = "1-6"
 RETRAINED_LIMIT, RETRAINED_HITS, CALL_HOURS = 0.05, 0.9, 12
 _TRAIN = 0.8
 _DAYS_SEEN = 3
-DAYS_SEEN = (2, _DAYS_SEEN, 4, 5)  # the others are told, as the choice is ours
+DAYS_SEEN = (2, _DAYS_SEEN, 4, 5)  # the others are reported, as the choice is ours
 MARK = "eval_incident"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was flagged of n rows: the share of normal ones, and the incidents with a flag."""
+    """The flags of n rows: the share of normal ones, and the incidents with a flag."""
 
     rate: float
     hit: int
@@ -76,7 +76,7 @@ def _server(machine: str) -> list[Row]:
             f"false alarms at most {limit:.1%}, no hit lost",
             f"{static} -> {aware}",
             aware.rate <= limit and aware.hit >= static.hit,
-            _told(shifts, test, spec),
+            _summary(shifts, test, spec),
         )
     ]
 
@@ -103,8 +103,8 @@ def _changed_server() -> list[Row]:
             # A call before the flood is a good one; long before it, it is about something else.
             abs(hours) <= CALL_HOURS and pages == 1,
             f"change: from {change:%d %b %H:%M} on the static threshold flags most normal rows of "
-            f"12 h; the first metric is muted {first:%d %b %H:%M}. Never trained anew: "
-            f"{static} -> {aware}; {_told(shifts, test, spec)}",
+            f"12 h; the first metric is muted {first:%d %b %H:%M}. Never retrained: "
+            f"{static} -> {aware}; {_summary(shifts, test, spec)}",
         ),
         Row(
             f"shift {CHANGED}, retrained",
@@ -121,7 +121,7 @@ def _changed_server() -> list[Row]:
 def _retrained(
     train: pd.DataFrame, test: pd.DataFrame, midnight: pd.Timestamp, days: int, spec: DetectorSpec
 ) -> tuple[Seen, Seen]:
-    """Fitted anew `days` after `midnight` on all rows until then; seen on the rows since."""
+    """Fitted again `days` after `midnight` on all rows until then; seen on the rows since."""
     since = test["timestamp"] >= midnight + pd.Timedelta(days=days)
     known = pd.concat([train, test[~since]], ignore_index=True).drop(columns=MARK)
     columns = spec.columns.model_copy(update={"evaluation_only": (), "incident": None})
@@ -148,7 +148,7 @@ def _plant() -> Row:
         asked,
         f"{static} -> {aware}",
         aware.rate <= static.rate and aware.hit >= static.hit,
-        f"Trained January to March 2014, judged to December 2015; {_told(shifts, judged, spec)}",
+        f"Trained January to March 2014, judged to December 2015; {_summary(shifts, judged, spec)}",
     )
 
 
@@ -185,7 +185,7 @@ def _contiguous(train: pd.DataFrame, spec: DetectorSpec, folder: Path) -> Bundle
 def _fitted(train: Block, calibration: Block, spec: DetectorSpec, folder: Path) -> Bundle:
     schema = schema_for(spec)
     fitted = fit(train, schema, spec.model, spec.score)
-    drawn = calibrate(
+    calibrated = calibrate(
         calibration,
         schema,
         Graph(fitted.graph).score,
@@ -193,7 +193,7 @@ def _fitted(train: Block, calibration: Block, spec: DetectorSpec, folder: Path) 
         smoothing=spec.smoothing,
         contexts=spec.contexts,
     )
-    write_bundle(fitted, drawn, folder, name=spec.name, provenance=Provenance({}, "", ""))
+    write_bundle(fitted, calibrated, folder, name=spec.name, provenance=Provenance({}, "", ""))
     return load_bundle(folder)
 
 
@@ -213,16 +213,16 @@ def _seen(rows: ScoredRows, frame: pd.DataFrame, spec: DetectorSpec) -> Seen:
 
 
 def _pages(marked: Mask, frame: pd.DataFrame, spec: DetectorSpec) -> int:
-    """Episodes as people are told of them: parted by more than `lasting`."""
+    """Reported episodes: separated by more than `lasting`."""
     join = int(spec.shifts.lasting / spec.columns.cadence)
     return sum(1 for _ in episodes(marked, timeline_from(frame, spec.columns), join_rows=join))
 
 
-def _told(shifts: Shifted, frame: pd.DataFrame, spec: DetectorSpec) -> str:
+def _summary(shifts: Shifted, frame: pd.DataFrame, spec: DetectorSpec) -> str:
     named = sum(_pages(moved, frame, spec) for moved in shifts.moved.T)
     return (
-        f"{shifts.muted.any(axis=1).mean():.1%} of rows lack a muted channel; told {named} times "
-        f"of one channel, {_pages(shifts.regime, frame, spec)} times of a regime"
+        f"{shifts.muted.any(axis=1).mean():.1%} of rows lack a muted channel; {named} reports "
+        f"of one channel, {_pages(shifts.regime, frame, spec)} of a regime"
     )
 
 

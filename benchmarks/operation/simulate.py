@@ -1,4 +1,4 @@
-"""A made year of scores: heavy tail, likeness of neighbours, growth, seasons, anomalies, poison.
+"""A simulated year of scores: heavy tail, autocorrelation, growth, seasons, anomalies, poison.
 
 Log-normal scores with sigma 0.8; months of 30 days. Everything follows from a seed.
 """
@@ -27,17 +27,17 @@ _FACTORS = (3.0, 10.0)  # of the score of an anomalous row
 
 @dataclass(frozen=True)
 class Setting:
-    """What kind of year it is.
+    """The settings of a year.
 
     Attributes:
-        rho: likeness of a row and the next, of the logarithms.
+        rho: correlation of a row and the next, of the logarithms.
         growth: factor of all scores from month to month; the first month has grown once.
         smooth: the growth is spread over the days of a month.
         rows: in a month.
         anomalies: share of the rows.
         lengths: rows of an anomalous episode, shortest and longest.
         year: amplitude of a yearly wave of the log-level; daily: of a daily one.
-        poison: share of isolated rows just above the live line.
+        poison: share of isolated rows just above the live threshold.
         audit: share of flagged clusters that are labelled as they are.
         gullible: a person labels every flag normal.
     """
@@ -57,11 +57,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Year:
-    """Twelve months of scores; poison is added as they are lived, just above the line.
+    """Twelve months of scores; poison is added month by month, just above the threshold.
 
     Attributes:
         score: shape (12 n,). level: the true median of normal rows. anomalous: the truth.
-        line: when.
+        timeline: times and entities.
         reference: 5,000 rows of the calibration month before, as a bundle keeps them.
         start: the true (1 - alpha) quantile before any growth.
     """
@@ -77,10 +77,10 @@ class Year:
 def made(setting: Setting, rng: np.random.Generator) -> Year:
     """A year and the calibration month before it."""
     n = setting.rows
-    timeline = _line(setting, 0, MONTHS * n)
+    timeline = _timeline(setting, 0, MONTHS * n)
     level = np.exp(_log_level(setting))
     anomalous, factor = _anomalies(setting, rng)
-    before = _line(setting, -n, n)
+    before = _timeline(setting, -n, n)
     usual = np.exp(_season(setting, -n, n))
     calibration = usual * np.exp(SIGMA * _waves(rng, n, setting.rho))
     return Year(
@@ -106,7 +106,7 @@ def _quantile(level: NDArray[np.float64]) -> float:
     return float(np.exp(found))
 
 
-def _line(setting: Setting, first: int, n: int) -> Timeline:
+def _timeline(setting: Setting, first: int, n: int) -> Timeline:
     cadence = 30 * _DAY_NS // setting.rows
     time = _START_NS + (first + np.arange(n)) * cadence
     return Timeline(time, np.zeros(n, dtype=np.intp), ("",), cadence)

@@ -53,7 +53,7 @@ class Ground:
 
 
 def prepare(ground: Ground) -> None:
-    """Versions 1 (live), 2 (the same network, another line) and 3 (another network)."""
+    """Versions 1 (live), 2 (the same network, another threshold) and 3 (another network)."""
     ground.enter()
     import yaml
 
@@ -68,7 +68,7 @@ def prepare(ground: Ground) -> None:
     days = [_day(n) for n in range(DAYS)]
     ingest_days(spec, days, root=here.storage, cache=here.cache, now=now, run_id="bench")
     promote(_candidate(_day(TRAINED), champion=None))
-    payloads = {"2": _redrawn(), "3": _candidate(_day(SCORED[0]), champion=1)}
+    payloads = {"2": _recalibrated(), "3": _candidate(_day(SCORED[0]), champion=1)}
     (ground.folder / "payloads.json").write_text(json.dumps(payloads))
     score()
 
@@ -101,7 +101,7 @@ def score() -> None:
 
 
 def die_before(write: int) -> Callable[[], int]:
-    """Let this process be killed right before its `write`-th side effect; tells how many it had."""
+    """Kill this process right before its `write`-th side effect; returns a counter of them."""
     from mlflow import MlflowClient
 
     from pipeline import table_append, tables
@@ -189,7 +189,7 @@ def _flags() -> str:
 
 
 def _candidate(as_of: date, *, champion: int | None) -> Answer:
-    """A trained version, registered as one that passed its gate; what `promote` takes."""
+    """A trained version, registered as one that passed its gate; the payload of `promote`."""
     from pipeline import settings, staging
     from pipeline.detector.bundle import load_bundle
     from pipeline.records import from_json, to_json
@@ -223,8 +223,8 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
     return to_json(judged) | {"page": ""}
 
 
-def _redrawn() -> Answer:
-    """Version 2: the line of version 1 drawn anew; what `promote` takes."""
+def _recalibrated() -> Answer:
+    """Version 2: version 1 recalibrated; the payload of `promote`."""
     from pipeline.steps.recalibration import recalibrating, recalibration_gate
 
     window = recalibrating.window(NAME, _day(SCORED[0]).isoformat())
@@ -237,17 +237,17 @@ def _day(n: int) -> date:
 
 
 def _frame() -> pd.DataFrame:
-    """Three channels that hang together, every ten minutes, on two machines."""
-    draw = np.random.default_rng(4)
+    """Three correlated channels, every ten minutes, on two machines."""
+    rng = np.random.default_rng(4)
     time = pd.date_range(FIRST_DAY, periods=DAYS * _STEPS_A_DAY, freq="10min", tz="UTC")
-    load = draw.normal(size=(len(time), len(_MACHINES))).ravel()
+    load = rng.normal(size=(len(time), len(_MACHINES))).ravel()
     return pd.DataFrame(
         {
             "time": time.repeat(len(_MACHINES)),
             "machine": np.tile(_MACHINES, len(time)),
-            "flow": 60 + 12 * load + draw.normal(size=len(load)),
-            "pressure": 10 + 1.2 * load + 0.1 * draw.normal(size=len(load)),
-            "power": 40 + 7 * load + 0.7 * draw.normal(size=len(load)),
+            "flow": 60 + 12 * load + rng.normal(size=len(load)),
+            "pressure": 10 + 1.2 * load + 0.1 * rng.normal(size=len(load)),
+            "power": 40 + 7 * load + 0.7 * rng.normal(size=len(load)),
         }
     )
 

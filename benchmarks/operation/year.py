@@ -1,4 +1,4 @@
-"""A made year, lived month by month: flags, audits, labels, a recalibration, an answer."""
+"""A simulated year, month by month: flags, audits, labels, a recalibration, an answer."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from pipeline.recalibration import (
 )
 from pipeline.recalibration.clusters import cluster_numbers
 
-_JUST_ABOVE = (1.01, 1.05)  # times the live line: where poison lies
-_SURE = 0.05  # relative half-width of the interval that the first line is given
+_JUST_ABOVE = (1.01, 1.05)  # times the live threshold: where poison lies
+_SURE = 0.05  # relative half-width of the interval of the first threshold
 
 Policy = Callable[[NDArray[np.float64], float], float]
 
 
 @dataclass(frozen=True)
 class Lived:
-    """A year, month by month.
+    """The results of a year, month by month.
 
     Attributes:
-        rate: true false-positive rate of the line that is live after each recalibration.
-        line: that line over the first one.
+        rate: true false-positive rate of the threshold that is live after each recalibration.
+        threshold: that threshold over the first one.
         stopped: bounds that each recalibration crossed.
         covered: whether the 95 % interval of the rate held the true one.
     """
 
     rate: NDArray[np.float64]
-    line: NDArray[np.float64]
+    threshold: NDArray[np.float64]
     stopped: tuple[tuple[str, ...], ...]
     covered: NDArray[np.bool_]
 
 
 @dataclass
-class _Told:
-    """What is known of each row so far."""
+class _KnownRows:
+    """The scores, thresholds, verdicts and audits of all rows so far."""
 
     score: NDArray[np.float64]
     threshold: NDArray[np.float64]
@@ -64,26 +64,26 @@ def live(
     """Recalibrate each month; where it stops and asks, accept (`answer`) or leave it unanswered."""
     rng = np.random.default_rng(seed)
     year = made(setting, rng)
-    told = _blank(year)
+    known = _blank(year)
     current, anchor = _first(year)
-    rates, lines, stopped, covered = [], [], [], []
+    rates, thresholds, stopped, covered = [], [], [], []
     for month in range(months):
         here = slice(month * setting.rows, (month + 1) * setting.rows)
-        _score(told, year, here, current.value, setting, rng)
-        result = _recalibrated(told, year, here.stop, setting, config, current, anchor)
+        _score(known, year, here, current.value, setting, rng)
+        result = _recalibrated(known, year, here.stop, setting, config, current, anchor)
         if not result.stops or answer:
             anchor = accepted_anchor(result) if result.stops else unforced_anchor(result)
             current = result.threshold
         rates.append(true_rate(current.value, year.level[here]))
-        lines.append(current.value / year.start)
+        thresholds.append(current.value / year.start)
         stopped.append(tuple(stop.name for stop in result.stops))
         low, high = result.threshold.rate_interval
         covered.append(low <= true_rate(result.threshold.value, year.level[here]) <= high)
-    return Lived(np.array(rates), np.array(lines), tuple(stopped), np.array(covered))
+    return Lived(np.array(rates), np.array(thresholds), tuple(stopped), np.array(covered))
 
 
 def live_by(policy: Policy, setting: Setting, seed: int) -> float:
-    """True rate after twelve months of an opponent: it gets each month's scores and its line."""
+    """True rate after twelve months of an opponent, given each month's scores and threshold."""
     year = made(setting, np.random.default_rng(seed))
     value = year.start
     for month in range(MONTHS):
@@ -92,62 +92,67 @@ def live_by(policy: Policy, setting: Setting, seed: int) -> float:
     return true_rate(value, year.level[here])
 
 
-def _blank(year: Year) -> _Told:
+def _blank(year: Year) -> _KnownRows:
     n = len(year.score)
-    return _Told(
+    return _KnownRows(
         year.score.copy(), np.full(n, np.nan), np.zeros(n, dtype=np.int8), np.full(n, np.nan)
     )
 
 
 def _first(year: Year) -> tuple[ThresholdEstimate, Anchor]:
-    """The true line and the true level, as if drawn on the month before."""
+    """The true threshold and the true level, as if estimated on the month before."""
     n = len(year.score) // MONTHS
-    line = year.start
-    drawn = ThresholdEstimate(
-        value=line,
+    threshold = year.start
+    estimate = ThresholdEstimate(
+        value=threshold,
         method="conformal",
         alpha=ALPHA,
         n=n,
         n_effective=n,
-        interval=(line * (1 - _SURE), line * (1 + _SURE)),
+        interval=(threshold * (1 - _SURE), threshold * (1 + _SURE)),
         rate_interval=rate_interval(ALPHA, n),
         low_confidence=False,
         note="",
     )
     first = np.datetime64(int(year.timeline.time_ns[0]), "ns").astype("datetime64[D]").item()
     day = first - timedelta(days=1)
-    return drawn, Anchor(line, 1.0, day, moved=day)
+    return estimate, Anchor(threshold, 1.0, day, moved=day)
 
 
 def _score(
-    told: _Told, year: Year, here: slice, line: float, setting: Setting, rng: np.random.Generator
+    known: _KnownRows,
+    year: Year,
+    here: slice,
+    threshold: float,
+    setting: Setting,
+    rng: np.random.Generator,
 ) -> None:
-    """A month under its line: poison, flags, and what people say of them."""
-    told.threshold[here] = line
+    """A month under its threshold: poison, flags, and people's labels."""
+    known.threshold[here] = threshold
     bad = year.anomalous[here].copy()
     if setting.poison:
         size = round(setting.poison * setting.rows)
         rows = rng.choice(setting.rows // 2, size=size, replace=False) * 2  # never neighbours
-        told.score[here.start + rows] = line * rng.uniform(*_JUST_ABOVE, size=size)
+        known.score[here.start + rows] = threshold * rng.uniform(*_JUST_ABOVE, size=size)
         bad[rows] = True
     if not (setting.audit or setting.gullible):
         return
-    flagged = told.score[here] > line
+    flagged = known.score[here] > threshold
     cluster = cluster_numbers(
         flagged, subset(year.timeline, np.arange(here.start, here.stop)), join_rows=4
     )
-    drawn = rng.random(cluster.max() + 1) < (setting.audit or 0.2)
+    sampled = rng.random(cluster.max() + 1) < (setting.audit or 0.2)
     rows = np.flatnonzero(flagged)
-    judged = rows[drawn[cluster[rows]]]
-    told.audit[here.start + judged] = setting.audit or 0.2
+    judged = rows[sampled[cluster[rows]]]
+    known.audit[here.start + judged] = setting.audit or 0.2
     if setting.gullible:
-        told.verdict[here.start + rows] = NORMAL
+        known.verdict[here.start + rows] = NORMAL
     else:
-        told.verdict[here.start + judged] = np.where(bad[judged], INCIDENT, NORMAL)
+        known.verdict[here.start + judged] = np.where(bad[judged], INCIDENT, NORMAL)
 
 
 def _recalibrated(
-    told: _Told,
+    known: _KnownRows,
     year: Year,
     end: int,
     setting: Setting,
@@ -158,11 +163,11 @@ def _recalibrated(
     first = max(0, end - round(config.window_days * setting.rows / 30))
     rows = WindowRows(
         timeline=subset(year.timeline, np.arange(first, end)),
-        score=told.score[first:end],
-        threshold=told.threshold[first:end],
-        verdict=told.verdict[first:end],
+        score=known.score[first:end],
+        threshold=known.threshold[first:end],
+        verdict=known.verdict[first:end],
         excluded=np.zeros(end - first, dtype=bool),
-        audit=told.audit[first:end],
+        audit=known.audit[first:end],
     )
     return recalibrate(
         rows, year.reference.score, year.reference.timeline, current, anchor, config, Threshold()

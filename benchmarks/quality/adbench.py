@@ -1,9 +1,8 @@
 """ADBench's tabular sets without time (Han et al., NeurIPS 2022), one-class.
 
 A random half of the normal rows trains, the other half and all anomalies test. At most 50,000 rows
-in all, drawn per class, and 10,000 in training. Of the training rows, a tenth draws the line and is
-withheld from Plimsoll's training; the others get all of them to train on, and no line is drawn for
-them.
+in all, sampled per class, and 10,000 in training. A tenth of the training rows is for the threshold
+and withheld from Plimsoll's training; the others train on all of them and get no threshold.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def share_out(path: Path, seed: int) -> Split:
 
 
 def measure(path: Path, contender: Contender, seed: int, *, withheld: bool) -> Result:
-    """Fit on one set and judge; `withheld`: the calibration rows are not trained on."""
+    """Fit on one set and evaluate; `withheld`: the calibration rows are not trained on."""
     split = share_out(path, seed)
     train = split.train if withheld else np.concatenate([split.train, split.calibration])
     columns = tuple(f"c{n}" for n in range(train.shape[1]))
@@ -93,16 +92,16 @@ def table(results: list[Result]) -> Iterator[str]:
         f"{'fit s':>6} {'rows/s':>10}"
     )
     for name in sorted(names, key=lambda n: -mean(found[n], "average_precision")):
-        yield _line(name, found[name])
+        yield _row(name, found[name])
 
 
-def _line(name: str, found: list[Result]) -> str:
+def _row(name: str, found: list[Result]) -> str:
     rates: dict[str, list[float]] = {}
     for r in found:
         if r.realised is not None:
             rates.setdefault(r.data, []).append(r.realised)
     by_set = [100 * float(np.mean(rate)) for rate in rates.values()]
-    drawn = (
+    cells = (
         f"{np.mean(by_set):>10.2f} % {max(by_set):>6.2f} % {len(by_set):>8}"
         if by_set
         else f"{'-':>12} {'-':>8} {'-':>8}"
@@ -110,4 +109,4 @@ def _line(name: str, found: list[Result]) -> str:
     rows = sum(r.test_rows for r in found) / max(1e-9, sum(r.score_s for r in found))
     roc, precision = mean(found, "roc_auc"), mean(found, "average_precision")
     fit_s = mean(found, "fit_s") / 100
-    return f"{name:<30} {roc:>6.2f} {precision:>6.2f} {drawn} {fit_s:>6.2f} {rows:>10,.0f}"
+    return f"{name:<30} {roc:>6.2f} {precision:>6.2f} {cells} {fit_s:>6.2f} {rows:>10,.0f}"

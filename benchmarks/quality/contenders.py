@@ -1,4 +1,4 @@
-"""Who competes: every family by its own defaults, memory, and PyOD's detectors with theirs."""
+"""The contenders: every family by its own defaults, memory, and PyOD's detectors with theirs."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ WINDOWED: dict[str, _Recipe] = {
 
 
 def ours(recipes: Mapping[str, _Recipe]) -> list[Contender]:
-    """Plimsoll's own, through the code that serves them: what ONNX answers is what counts."""
+    """Plimsoll's own, through the code that serves them: the scores of the ONNX graph."""
     return [Contender(name, _fitted(recipe), recipe.window) for name, recipe in recipes.items()]
 
 

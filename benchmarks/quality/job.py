@@ -1,4 +1,4 @@
-"""One fit of one contender on one data set: what a process of the pool does."""
+"""One fit of one contender on one data set, in a process of the pool."""
 
 from __future__ import annotations
 

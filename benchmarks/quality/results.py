@@ -1,4 +1,4 @@
-"""What a run finds, measured one way for everyone."""
+"""The results of a run, measured the same way for all contenders."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Result:
         seed: of split and fit.
         roc_auc: anomalous rows against normal ones.
         average_precision: likewise.
-        calibration_rows: normal rows that drew the conformal line.
+        calibration_rows: normal rows for the conformal threshold.
         realised: share of normal test rows above it; None with fewer than 99 of them.
         incidents: spans of anomalous rows; 0 where rows have no time.
         hit: of which at least one row was flagged.
@@ -57,14 +57,14 @@ def measured(
     timed: bool = False,
 ) -> dict[str, Any]:
     """The fields of a result that follow from the scores; rows in order of time if `timed`."""
-    line = threshold(calibration)
+    limit = threshold(calibration)
     spans = episodes(anomalous) if timed else []
-    flagged = scores > line if line is not None else np.zeros(len(scores), dtype=bool)
+    flagged = scores > limit if limit is not None else np.zeros(len(scores), dtype=bool)
     return {
         "roc_auc": float(roc_auc_score(anomalous, scores)),
         "average_precision": float(average_precision_score(anomalous, scores)),
         "calibration_rows": len(calibration),
-        "realised": None if line is None else float(flagged[~anomalous].mean()),
+        "realised": None if limit is None else float(flagged[~anomalous].mean()),
         "incidents": len(spans),
         "hit": sum(bool(flagged[first:last].any()) for first, last in spans),
         "test_rows": len(scores),
@@ -72,7 +72,7 @@ def measured(
 
 
 def threshold(calibration: NDArray[np.float64]) -> float | None:
-    """The conformal line at 1 %; None with too few rows."""
+    """The conformal threshold at 1 %; None with too few rows."""
     n = len(calibration)
     if n < least_rows(ALPHA):
         return None
@@ -86,6 +86,6 @@ def episodes(anomalous: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def mean(results: Iterable[Result], field: str) -> float:
-    """Mean of a field, in percent; NaN where nobody has it."""
+    """Mean of a field, in percent; NaN where no result has it."""
     values = [v for r in results if (v := getattr(r, field)) is not None]
     return 100 * float(np.mean(values)) if values else math.nan

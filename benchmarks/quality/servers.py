@@ -1,7 +1,7 @@
 """Four machines of the Server Machine Dataset (Su et al., KDD 2019): 38 metrics a minute.
 
-The first 80 % of the training half trains (at most 10,000 windows, evenly spread), the rest draws
-the conformal line, the whole test half is judged with that line: no point adjustment, which
+The first 80 % of the training half trains (at most 10,000 windows, evenly spread), the rest is
+for the conformal threshold, with which the whole test half is evaluated: no point adjustment, which
 flatters noise.
 """
 
@@ -63,7 +63,7 @@ def read(path: Path, *, window: int) -> Machine:
 
 
 def measure(path: Path, contender: Contender, seed: int) -> Result:
-    """Fit on one machine and judge its test half."""
+    """Fit on one machine and evaluate on its test half."""
     machine = read(path, window=contender.window)
     schema = Schema(
         context=(),

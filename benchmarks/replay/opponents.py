@@ -1,4 +1,4 @@
-"""A policy played through the months: each line follows from the days before it, never later."""
+"""A policy simulated through the months: each threshold depends on earlier days only."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.replay.policies import Line, Past, Policy
+from benchmarks.replay.policies import Past, Policy, PolicyThreshold
 from benchmarks.replay.rows import Judged
 from pipeline.data.grid import days_between
 from pipeline.data.timeline import subset
 
-Drawn = tuple[date, Line]
+DatedThreshold = tuple[date, PolicyThreshold]
 
 
 def play(
@@ -22,14 +22,14 @@ def play(
     rows: Judged,
     months: Sequence[tuple[date, date]],
     *,
-    first: Line,
+    first: PolicyThreshold,
     at_training: NDArray[np.float64],
     alpha: float,
     window_days: int,
-) -> list[Drawn]:
-    """The lines of `policy`, each with the first day that it is in force.
+) -> list[DatedThreshold]:
+    """The thresholds of `policy`, each with the first day that it is in force.
 
-    The first of `months` is judged by the first line; then the line is redrawn at the begin of
+    The first of `months` has the first threshold; then it is estimated again at the begin of
     each month, or of each day, on the last days since `months` began.
     """
     begin = months[0][0]
@@ -38,7 +38,7 @@ def play(
         for month, last in months[1:]
         for day in (days_between(month, last) if policy.daily else (month,))
     ]
-    lines: list[Drawn] = [(begin, first)]
+    dated: list[DatedThreshold] = [(begin, first)]
     in_force = np.full(len(rows.score), first.value)
     back = timedelta(days=policy.window_days or window_days)
     for day in opens:
@@ -47,21 +47,21 @@ def play(
             score=rows.score[seen],
             in_force=in_force[seen],
             timeline=subset(rows.timeline, seen),
-            current=lines[-1][1],
+            current=dated[-1][1],
             at_training=at_training,
             first=first,
             alpha=alpha,
         )
-        drawn = policy.redraw(past)
-        in_force[rows.timeline.time_ns >= nanoseconds(day)] = drawn.value
-        lines.append((day, drawn))
-    return lines
+        threshold = policy.estimate(past)
+        in_force[rows.timeline.time_ns >= nanoseconds(day)] = threshold.value
+        dated.append((day, threshold))
+    return dated
 
 
-def thresholds(lines: Sequence[Drawn], time_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The line in force at each moment, shape (n,)."""
-    starts = np.array([nanoseconds(day) for day, _ in lines])
-    values = np.array([line.value for _, line in lines])
+def thresholds(dated: Sequence[DatedThreshold], time_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The threshold in force at each moment, shape (n,)."""
+    starts = np.array([nanoseconds(day) for day, _ in dated])
+    values = np.array([each.value for _, each in dated])
     at: NDArray[np.float64] = values[np.searchsorted(starts, time_ns, "right") - 1]
     return at
 

@@ -1,4 +1,4 @@
-"""The replay as one figure: false alarms a month for each policy, Plimsoll's line, outages hit."""
+"""The replay as one figure: monthly false alarms of each policy, Plimsoll's threshold, outages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.report.figures.style import (
 
 _COLUMNS = 4
 _HEIGHT, _WIDTH = 9.6, 13.0
-_LOWEST = 0.05  # % of rows; a month without false alarms is drawn here
+_LOWEST = 0.05  # % of rows; a month without false alarms is plotted here
 _RATES = (_LOWEST, 40.0)
 _PROMISED = 1.0
 _TICKS = (0.1, 1, 10)
@@ -35,26 +35,26 @@ def figure(replayed: Replayed) -> bytes:
     """PNG. Small multiples share their axes, so that heights can be compared."""
     ours = replayed.tallies[0]
     with look():
-        drawing = sheet(
+        canvas = sheet(
             f"Two real years: {ours.policy} {ours.rate:.1%} false alarms, worst month "
             f"{ours.worst.rate:.1%}, {ours.hit} of {ours.outages} outages hit",
             height=_HEIGHT,
             width=_WIDTH,
         )
-        # One panel a policy in rows of four, the last place for the outages; below it, the line.
+        # One panel a policy in rows of four, the last place for the outages; below, the threshold.
         rows = -(-(len(replayed.tallies) + 1) // _COLUMNS)
-        layout = drawing.add_gridspec(rows + 1, _COLUMNS)
-        _rates(drawing, layout, replayed.tallies)
-        _outages(drawing.add_subplot(layout[rows - 1, _COLUMNS - 1]), replayed.tallies)
-        _lines(drawing.add_subplot(layout[rows, :]), replayed.tallies)
-        return png(drawing)
+        layout = canvas.add_gridspec(rows + 1, _COLUMNS)
+        _rates(canvas, layout, replayed.tallies)
+        _outages(canvas.add_subplot(layout[rows - 1, _COLUMNS - 1]), replayed.tallies)
+        _threshold_panel(canvas.add_subplot(layout[rows, :]), replayed.tallies)
+        return png(canvas)
 
 
-def _rates(drawing: Figure, layout: object, tallies: Sequence[Tally]) -> None:
+def _rates(canvas: Figure, layout: object, tallies: Sequence[Tally]) -> None:
     first: Axes | None = None
     for place, each in enumerate(tallies):
         cell = layout[divmod(place, _COLUMNS)]  # type: ignore[index]
-        axes = drawing.add_subplot(cell, sharex=first, sharey=first)
+        axes = canvas.add_subplot(cell, sharex=first, sharey=first)
         first = first or axes
         _rate(axes, each, ours=place == 0)
         axes.tick_params(labelleft=place % _COLUMNS == 0)
@@ -69,7 +69,7 @@ def _rate(axes: Axes, each: Tally, *, ours: bool) -> None:
     axes.axhline(_PROMISED, color=INK, linewidth=1)
     colour = NORMAL if ours else QUIET
     axes.plot(places, np.maximum(rates, _LOWEST), "-", color=colour, linewidth=1.6)
-    bad = rates > 2.5  # noqa: PLR2004 - what a month may reach
+    bad = rates > 2.5  # noqa: PLR2004 - the limit of a month
     fine = np.maximum(rates[~bad], _LOWEST)
     axes.plot(places[~bad], fine, "o", color=colour, markersize=4, clip_on=False)
     axes.plot(places[bad], rates[bad], "o", color=INCIDENT, markersize=5.5)
@@ -92,20 +92,20 @@ def _outages(axes: Axes, tallies: Sequence[Tally]) -> None:
     axes.barh(places, shares, color=[NORMAL, *[QUIET] * (len(tallies) - 1)], height=0.7)
     axes.axvline(97, color=INK, linewidth=1)
     for place, each in zip(places, tallies, strict=True):
-        told = f"{each.policy}: {100 * each.hit / max(1, each.outages):.0f} %"
-        axes.annotate(told, (2, place), va="center", fontsize=10, color="white")
+        label = f"{each.policy}: {100 * each.hit / max(1, each.outages):.0f} %"
+        axes.annotate(label, (2, place), va="center", fontsize=10, color="white")
     axes.set(xlim=(0, 100))
     axes.set_yticks([])
     axes.set_title("outages hit, %\n(line: 97 %)", loc="left", fontsize=11.5)
 
 
-def _lines(axes: Axes, tallies: Sequence[Tally]) -> None:
+def _threshold_panel(axes: Axes, tallies: Sequence[Tally]) -> None:
     ours = tallies[0]
-    values = np.array([month.line.value for month in ours.months])
+    values = np.array([month.threshold.value for month in ours.months])
     places = np.arange(len(values))
     top = 2.2 * values.max()  # an interval without an upper end goes beyond the panel
-    low = [month.line.low or 0.0 for month in ours.months]
-    high = [top if month.line.high is None else month.line.high for month in ours.months]
+    low = [month.threshold.low or 0.0 for month in ours.months]
+    high = [top if month.threshold.high is None else month.threshold.high for month in ours.months]
     axes.fill_between(
         places, low, high, step="post", color=SHADE, linewidth=0, label="95 % interval"
     )
@@ -120,7 +120,7 @@ def _lines(axes: Axes, tallies: Sequence[Tally]) -> None:
 
 
 def _opponent(axes: Axes, each: Tally, top: float) -> None:
-    values = np.array([month.line.value for month in each.months])
+    values = np.array([month.threshold.value for month in each.months])
     places = np.arange(len(values))
     axes.step(places, np.minimum(values, top), where="post", color=QUIET, linewidth=0.9)
     at = (places[-1], min(values[-1], 0.97 * top))

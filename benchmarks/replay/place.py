@@ -16,8 +16,8 @@ _OWN = ("lake", "data", "mlflow", "cache")
 
 
 @contextmanager
-def settled(folder: Path | None) -> Iterator[Path]:
-    """The steps of this process work in `folder`/replay, begun anew; None: a temporary one."""
+def deployed(folder: Path | None) -> Iterator[Path]:
+    """The steps of this process work in an empty `folder`/replay; None: a temporary one."""
     with tempfile.TemporaryDirectory(prefix="plimsoll-replay-") as scratch:
         home = (folder or Path(scratch)).resolve() / "replay"
         shutil.rmtree(home, ignore_errors=True)
@@ -40,7 +40,7 @@ def _values(home: Path) -> dict[str, str]:
 
 
 def _share_downloads(usual: Path, own: Path) -> None:
-    """What takes long to fetch or to tidy is taken from the usual cache, and fetched into it."""
+    """Use the usual cache for large downloads and prepared files."""
     wheel_in(usual)
     for pattern in ("*.whl", "*.parquet"):
         for file in usual.glob(pattern):

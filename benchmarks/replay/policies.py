@@ -1,6 +1,6 @@
 """The usual ways to keep a threshold up to date: opponents, and nothing that Plimsoll uses.
 
-All get what Plimsoll gets: the same network, the same scores, the same first line, the same days.
+All get what Plimsoll gets: the same network, scores, first threshold and days.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAD_TO_SIGMA = 1.4826  # of normally distributed values
 
 
 @dataclass(frozen=True)
-class Line:
+class PolicyThreshold:
     """A threshold, and its 95 % interval where the policy has one."""
 
     value: float
@@ -33,75 +33,75 @@ class Line:
 
 @dataclass(frozen=True)
 class Past:
-    """What a policy may look at when it redraws: rows of before, and the lines so far.
+    """The data of a policy: earlier rows, and its thresholds so far.
 
     Attributes:
         score: of the rows of its window, shape (n,).
-        in_force: its own line at each of them, shape (n,).
-        line: when and where they were measured.
-        current: its own line until now.
-        at_training: scores of the calibration rows that the first line was drawn on.
-        first: that line.
-        alpha: share of normal rows that may cross.
+        in_force: its own threshold at each of them, shape (n,).
+        timeline: their times and entities.
+        current: its own threshold until now.
+        at_training: scores of the calibration rows of the first threshold.
+        first: that threshold.
+        alpha: share of normal rows that may lie above it.
     """
 
     score: Scores
     in_force: Scores
     timeline: Timeline
-    current: Line
+    current: PolicyThreshold
     at_training: Scores
-    first: Line
+    first: PolicyThreshold
     alpha: float
 
 
-Redraw = Callable[[Past], Line]
+Estimator = Callable[[Past], PolicyThreshold]
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How one opponent redraws its line, how often, and on how many days.
+    """How one opponent estimates its threshold, how often, and on how many days.
 
     Attributes:
-        redraw: the formula.
-        daily: redrawn every day instead of every month.
+        estimate: the formula.
+        daily: estimated every day instead of every month.
         window_days: days it looks back on; None: as many as Plimsoll.
     """
 
-    redraw: Redraw
+    estimate: Estimator
     daily: bool = False
     window_days: int | None = None
 
 
-def fixed(past: Past) -> Line:
-    """The first line, for ever."""
+def fixed(past: Past) -> PolicyThreshold:
+    """The first threshold, for ever."""
     return past.first
 
 
-def on_everything(past: Past) -> Line:
-    """The conformal quantile of all rows: the faults are learnt as normal."""
+def on_everything(past: Past) -> PolicyThreshold:
+    """The conformal quantile of all rows: faults count as normal."""
     return _conformal(past, np.ones(len(past.score), dtype=bool))
 
 
-def on_unflagged(past: Past) -> Line:
-    """The conformal quantile of the rows below the line: each redraw cuts the tail off again."""
+def on_unflagged(past: Past) -> PolicyThreshold:
+    """The conformal quantile of the rows below the threshold: each estimate cuts the tail off."""
     return _conformal(past, past.score <= past.in_force)
 
 
-def mean_and_sigma(past: Past) -> Line:
+def mean_and_sigma(past: Past) -> PolicyThreshold:
     """Mean plus three standard deviations of all rows."""
-    return Line(float(past.score.mean() + SIGMAS * past.score.std()))
+    return PolicyThreshold(float(past.score.mean() + SIGMAS * past.score.std()))
 
 
-def median_and_mad(past: Past) -> Line:
+def median_and_mad(past: Past) -> PolicyThreshold:
     """Median plus k times the median absolute deviation.
 
-    k is the one that gives the first line on the calibration rows of the training; with the
+    k is the one that gives the first threshold on the calibration rows of the training; with the
     customary 3 (of a normal distribution) a tenth of all rows would be flagged from the first day.
     """
     middle, spread = _median_mad(past.at_training)
     multiple = (past.first.value - middle) / spread
     middle, spread = _median_mad(past.score)
-    return Line(middle + multiple * spread)
+    return PolicyThreshold(middle + multiple * spread)
 
 
 POLICIES: dict[str, Policy] = {
@@ -114,15 +114,15 @@ POLICIES: dict[str, Policy] = {
 }
 
 
-def _conformal(past: Past, kept: NDArray[np.bool_]) -> Line:
+def _conformal(past: Past, kept: NDArray[np.bool_]) -> PolicyThreshold:
     score = past.score[kept]
     worth = effective_rows(log_score(score), subset(past.timeline, kept))
-    return line_of(conformal.estimate(score, alpha=past.alpha, n_effective=worth))
+    return policy_threshold(conformal.estimate(score, alpha=past.alpha, n_effective=worth))
 
 
-def line_of(drawn: ThresholdEstimate) -> Line:
-    """A drawn threshold as a line."""
-    return Line(drawn.value, *drawn.interval)
+def policy_threshold(found: ThresholdEstimate) -> PolicyThreshold:
+    """An estimated threshold as that of a policy."""
+    return PolicyThreshold(found.value, *found.interval)
 
 
 def _median_mad(score: Scores) -> tuple[float, float]:

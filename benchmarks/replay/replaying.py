@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.replay import story
-from benchmarks.replay.opponents import Drawn, nanoseconds, play, thresholds
-from benchmarks.replay.place import settled
+from benchmarks.replay.opponents import DatedThreshold, nanoseconds, play, thresholds
+from benchmarks.replay.place import deployed
 from benchmarks.replay.policies import POLICIES
-from benchmarks.replay.rows import Judged, judged, lines_by_version
-from benchmarks.replay.story import Month, Tell
+from benchmarks.replay.rows import Judged, judged, thresholds_by_version
+from benchmarks.replay.story import Month, Say
 from benchmarks.replay.tally import Tally, tally
 from pipeline.config import DetectorSpec
 from pipeline.steps.versions import version_of
@@ -28,7 +28,7 @@ class Replayed:
 
     Attributes:
         window_days: of Plimsoll's recalibration, and of the opponents that have none of their own.
-        months: what became of Plimsoll's line at the begin of each.
+        months: the outcome of Plimsoll's recalibration at the begin of each.
         tallies: Plimsoll first, then each opponent.
         muted_rows: scored without a channel that had left its training range.
         incidents: raised, by kind.
@@ -45,15 +45,15 @@ class Replayed:
     took_s: float
 
 
-def replay(folder: Path | None, tell: Tell) -> Replayed:
+def replay(folder: Path | None, say: Say) -> Replayed:
     """Ingest, train, promote, then live through the months; nothing outside `folder` is changed."""
     began = time.perf_counter()
-    with settled(folder):
+    with deployed(folder):
         spec = story.detector()
-        story.load(spec, tell)
-        story.train(tell)
+        story.load(spec, say)
+        story.train(say)
         telemetry = story.telemetry(spec)
-        months = story.live_through(spec, telemetry, tell)
+        months = story.live_through(spec, telemetry, say)
         rows = judged(spec, telemetry)
         return Replayed(
             window_days=spec.recalibration.window_days,
@@ -69,7 +69,7 @@ def replay(folder: Path | None, tell: Tell) -> Replayed:
 def _tallies(
     spec: DetectorSpec, rows: Judged, months: list[tuple[date, date]]
 ) -> tuple[Tally, ...]:
-    ours = _own_lines(spec, rows, months)
+    ours = _own_thresholds(spec, rows, months)
     trained = version_of(spec.name, int(rows.version[0])).bundle.trained_reference()
     found = [tally(PLIMSOLL, rows, rows.threshold, ours, months)]
     for name, policy in POLICIES.items():
@@ -86,9 +86,11 @@ def _tallies(
     return tuple(found)
 
 
-def _own_lines(spec: DetectorSpec, rows: Judged, months: list[tuple[date, date]]) -> list[Drawn]:
-    """The line that was live on the first day of each month."""
-    known = lines_by_version(spec)
+def _own_thresholds(
+    spec: DetectorSpec, rows: Judged, months: list[tuple[date, date]]
+) -> list[DatedThreshold]:
+    """The threshold that was live on the first day of each month."""
+    known = thresholds_by_version(spec)
     firsts = [np.searchsorted(rows.timeline.time_ns, nanoseconds(first)) for first, _ in months]
     return [
         (first, known[int(rows.version[row])])

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from benchmarks.replay.policies import Line
+from benchmarks.replay.policies import PolicyThreshold
 from benchmarks.replay.replaying import Replayed
 from benchmarks.replay.tally import Tally
 from pipeline.data.sources.la_haute_borne import ATTRIBUTION
@@ -18,12 +18,12 @@ WANTED = (
 )
 
 _ICE = (
-    "two of four turbines stood for most of that day, near 0 degC, while the others made up to "
-    "1 MW. The rule asks for wind above 5 m/s at the turbine itself, whose anemometer mostly read "
-    "less, and marks a small part of it: the rest of a real event counts as false alarms"
+    "two of four turbines had stopped for most of that day, near 0 degC, while the others made up "
+    "to 1 MW. The rule asks for wind above 5 m/s at the turbine itself, whose anemometer mostly "
+    "read less, and marks a small part of it: the rest of a real event counts as false alarms"
 )
 LOOKED_AT = {"2014-12-28": _ICE, "2015-02-01": _ICE}
-"""Days that were looked at by hand, and what was found."""
+"""Days that were inspected by hand, and the findings."""
 
 
 def markdown(replayed: Replayed) -> str:
@@ -33,13 +33,13 @@ def markdown(replayed: Replayed) -> str:
         _summary(replayed),
         _months(replayed),
         _thresholds(replayed),
-        _lines(replayed),
+        _recalibrations(replayed),
     )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def as_json(replayed: Replayed) -> str:
-    """Everything that the table and the figure show."""
+    """All numbers of the table and the figure."""
     content = {
         "window_days": replayed.window_days,
         "muted_rows": replayed.muted_rows,
@@ -68,9 +68,9 @@ def _head(replayed: Replayed) -> Iterator[str]:
     yield "# Two years of La Haute Borne, replayed"
     yield ""
     yield (
-        f"{ATTRIBUTION}. Trained on the 90 days before {first}, judged until {last}; the line is "
-        f"redrawn monthly on {replayed.window_days} days, labels come a week late. The same "
-        "network and the same scores for all policies. " + WANTED
+        f"{ATTRIBUTION}. Trained on the 90 days before {first}, evaluated until {last}; the "
+        f"threshold is recalibrated monthly on {replayed.window_days} days, labels come a week "
+        "late. The same network and the same scores for all policies. " + WANTED
     )
 
 
@@ -130,25 +130,27 @@ def _thresholds(replayed: Replayed) -> Iterator[str]:
     yield "| month | " + " | ".join(each.policy for each in tallies) + " |"
     yield "|---" * (1 + len(tallies)) + "|"
     for place, month in enumerate(tallies[0].months):
-        cells = " | ".join(_threshold(each.months[place].line) for each in tallies)
+        cells = " | ".join(_threshold(each.months[place].threshold) for each in tallies)
         yield f"| {month.month} | {cells} |"
 
 
-def _threshold(line: Line) -> str:
-    if line.low is None and line.high is None:
-        return f"{line.value:.3g}"
-    low, high = (f"{end:.3g}" if end is not None else "?" for end in (line.low, line.high))
-    return f"{line.value:.3g} ({low}-{high})"
+def _threshold(threshold: PolicyThreshold) -> str:
+    if threshold.low is None and threshold.high is None:
+        return f"{threshold.value:.3g}"
+    low, high = (
+        f"{end:.3g}" if end is not None else "?" for end in (threshold.low, threshold.high)
+    )
+    return f"{threshold.value:.3g} ({low}-{high})"
 
 
-def _lines(replayed: Replayed) -> Iterator[str]:
+def _recalibrations(replayed: Replayed) -> Iterator[str]:
     fates = Counter(month.outcome for month in replayed.months)
-    yield f"Plimsoll's line: {', '.join(f'{count} {fate}' for fate, count in fates.items())}."
+    yield f"Plimsoll's threshold: {', '.join(f'{count} {fate}' for fate, count in fates.items())}."
     yield ""
     yield "| month | threshold (95 % interval) | alert rate | | why |"
     yield "|---|---|---|---|---|"
     for month, counted in zip(replayed.months, replayed.tallies[0].months, strict=True):
         yield (
-            f"| {counted.month} | {_threshold(counted.line)} | {counted.alert_rate:.1%} | "
+            f"| {counted.month} | {_threshold(counted.threshold)} | {counted.alert_rate:.1%} | "
             f"{month.outcome} | {month.reason} |"
         )

@@ -1,8 +1,8 @@
-"""The person who labels, played by the rule that marks outages, and a week late.
+"""A simulated reviewer, who labels by the rule that marks outages, a week late.
 
 The rule knows three kinds of rows: an outage (`eval_incident`), a loss of availability in the farm
-that it cannot pin on a turbine, and everything else, which it calls normal. It says so of outages
-and of incidents that the detector raised; of what it cannot tell, it says nothing.
+that it cannot pin on a turbine, and everything else, which it calls normal. It labels outages
+and incidents that the detector raised; unclear ones it does not label.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.replay.policies import Line
+from benchmarks.replay.policies import PolicyThreshold
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.split import normal_rows
@@ -21,9 +21,9 @@ class Judged:
     """n scored rows, by time and entity.
 
     Attributes:
-        line: when and where each was measured.
+        timeline: times and entities.
         score: as the live version scored it.
-        threshold: the line that was in force.
+        threshold: the threshold that was in force.
         version: that was live.
         muted: scored without a channel.
         normal: should not be flagged.
@@ -40,7 +40,7 @@ class Judged:
 
 
 def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
-    """What the tables say of each row that the champion has scored."""
+    """The rows that the champion has scored, from the tables."""
     columns = spec.columns
     keys = [columns.timestamp, "entity"]
     scores = tables.read(Table(settings.load().storage, spec.name, "scores"))
@@ -64,14 +64,14 @@ def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
     )
 
 
-def lines_by_version(spec: DetectorSpec) -> dict[int, Line]:
-    """The line of each registered version, with its interval."""
-    drawn = tables.read(Table(settings.load().storage, spec.name, "thresholds"))
+def thresholds_by_version(spec: DetectorSpec) -> dict[int, PolicyThreshold]:
+    """The threshold of each registered version, with its interval."""
+    registered = tables.read(Table(settings.load().storage, spec.name, "thresholds"))
     return {
-        int(row["version"]): Line(
+        int(row["version"]): PolicyThreshold(
             float(row["threshold"]), _known(row["threshold_low"]), _known(row["threshold_high"])
         )
-        for row in drawn.to_dict("records")
+        for row in registered.to_dict("records")
     }
 
 

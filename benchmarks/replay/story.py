@@ -1,4 +1,4 @@
-"""What the DAGs do in two years, step by step, by the same functions and without a scheduler."""
+"""The work of the DAGs in two years, by the same functions and without a scheduler."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ FIRST, LAST = date(2014, 1, 1), date(2015, 12, 31)
 TRAINED_AS_OF = date(2014, 4, 1)
 RUN = "replay"
 
-Tell = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Month:
-    """What became of the line at the begin of a month.
+    """The outcome of the recalibration at the begin of a month.
 
     Attributes:
         first: first day that is scored.
         last: last day.
-        outcome: `trained`, `moved`, `stopped` or `kept` (nothing new to draw from).
+        outcome: `trained`, `moved`, `stopped` or `kept` (no new rows).
         reason: one sentence.
     """
 
@@ -51,15 +51,15 @@ class Month:
     reason: str
 
 
-def load(spec: DetectorSpec, tell: Tell) -> None:
+def load(spec: DetectorSpec, say: Say) -> None:
     """Both years into the tables, as the first load by one run does."""
     days = [day.isoformat() for day in days_between(FIRST, LAST)]
     staged = ingestion.validate(ingestion.fetch(spec.name, days, run=RUN), run=RUN)
     written = ingestion.write(staged, run=RUN, refuse=False)
-    tell(f"ingested {written['days']} days, {written['accepted']:,} rows: {written['verdicts']}")
+    say(f"ingested {written['days']} days, {written['accepted']:,} rows: {written['verdicts']}")
 
 
-def train(tell: Tell) -> str:
+def train(say: Say) -> str:
     """A first champion; the gate's sentence.
 
     Raises:
@@ -72,12 +72,12 @@ def train(tell: Tell) -> str:
     if not outcome["promoted"]:
         message = f"the first candidate did not go live: {outcome['reason']}"
         raise RuntimeError(message)
-    tell(f"trained as of {TRAINED_AS_OF}: {outcome['reason']}")
+    say(f"trained as of {TRAINED_AS_OF}: {outcome['reason']}")
     return str(outcome["reason"])
 
 
-def live_through(spec: DetectorSpec, frame: pd.DataFrame, tell: Tell) -> list[Month]:
-    """Month by month: label what is a week old, draw the line anew, score, judge drift.
+def live_through(spec: DetectorSpec, frame: pd.DataFrame, say: Say) -> list[Month]:
+    """Month by month: label what is a week old, recalibrate, score, measure drift.
 
     `frame` is all telemetry: the reviewer's eyes, a week late.
     """
@@ -88,11 +88,11 @@ def live_through(spec: DetectorSpec, frame: pd.DataFrame, tell: Tell) -> list[Mo
             _label(spec, frame, outages, as_of=first)
             month = Month(first, last, *_recalibrate(first))
         else:
-            month = Month(first, last, "trained", "the line of the training")
+            month = Month(first, last, "trained", "the threshold of the training")
         days = [day.isoformat() for day in days_between(first, last)]
         score_days(spec.name, days, run=RUN)
         drifting.judge_days(spec.name, days, run=RUN)
-        tell(f"{first:%Y-%m} {month.outcome:<8} {month.reason}")
+        say(f"{first:%Y-%m} {month.outcome:<8} {month.reason}")
         done.append(month)
     return done
 
@@ -106,7 +106,7 @@ def months(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 
 def _label(spec: DetectorSpec, frame: pd.DataFrame, outages: list[Any], *, as_of: date) -> None:
-    """Everything the reviewer has said before `as_of`; what stands already is not said twice."""
+    """Write the reviewer's labels before `as_of`; those on record are not written twice."""
     root, midnight = settings.load().storage, datetime.combine(as_of, time(), UTC)
     before = as_of - timedelta(days=1)
     raised = flagged_episodes(spec, as_of - timedelta(days=62), before, root=root)
@@ -115,7 +115,7 @@ def _label(spec: DetectorSpec, frame: pd.DataFrame, outages: list[Any], *, as_of
 
 
 def _recalibrate(as_of: date) -> tuple[str, str]:
-    """The recalibrate DAG's chain; what became of it, and why."""
+    """Run the chain of the recalibrate DAG; returns its outcome and the reason."""
     recalibrating.audit(DETECTOR, as_of.isoformat(), run=RUN)
     candidate = recalibrating.window(DETECTOR, as_of.isoformat())
     if "skipped" in candidate:

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.replay.opponents import Drawn, nanoseconds
-from benchmarks.replay.policies import Line
+from benchmarks.replay.opponents import DatedThreshold, nanoseconds
+from benchmarks.replay.policies import PolicyThreshold
 from benchmarks.replay.rows import Judged
 from pipeline.data.timeline import episodes
 
@@ -28,7 +28,7 @@ class MonthTally:
         hit: of those, the ones with a flagged row.
         worst_day: with the most false alarms, YYYY-MM-DD; empty in a month without any.
         on_worst_day: false alarms of that day.
-        line: in force on the first day of the month.
+        threshold: in force on the first day of the month.
     """
 
     month: str
@@ -39,7 +39,7 @@ class MonthTally:
     hit: int
     worst_day: str
     on_worst_day: int
-    line: Line
+    threshold: PolicyThreshold
 
     @property
     def rate(self) -> float:
@@ -80,10 +80,10 @@ def tally(
     policy: str,
     rows: Judged,
     threshold: NDArray[np.float64],
-    lines: Sequence[Drawn],
+    dated: Sequence[DatedThreshold],
     months: Sequence[tuple[date, date]],
 ) -> Tally:
-    """Count `policy`, whose line at each row is `threshold`, shape (n,)."""
+    """Count `policy`, whose threshold at each row is `threshold`, shape (n,)."""
     flagged = rows.score > threshold
     false = flagged & rows.normal
     outages = [
@@ -106,7 +106,7 @@ def tally(
                 hit=sum(here),
                 worst_day=worst_day,
                 on_worst_day=on_worst_day,
-                line=next(line for day, line in reversed(lines) if day <= first),
+                threshold=next(each for day, each in reversed(dated) if day <= first),
             )
         )
     return Tally(policy, tuple(counted))

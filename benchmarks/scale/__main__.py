@@ -26,7 +26,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.scale import made
-from benchmarks.scale.child import Took
+from benchmarks.scale.child import ProcessCost
 from benchmarks.scale.made import NAME, Place
 from benchmarks.scale.store import copy_table
 from pipeline import settings, tables
@@ -46,10 +46,10 @@ _ROW = "{:<34} {:>10} {:>8} {:>8} {:>10} {:>14} {:>10}"
 
 @dataclass(frozen=True)
 class Measured:
-    """One line: what was done, and what each of its processes took."""
+    """One row of the table: its name, and the cost of each of its processes."""
 
     what: str
-    took: tuple[Took, ...]
+    took: tuple[ProcessCost, ...]
 
     @property
     def rows(self) -> int:
@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> None:
         make(local, days)
         groups = groups_for(days, parsed.workers)
         measured = _measured(local, groups, parsed.workers, repository)
-    _tell(measured, parsed.workers)
+    _print_table(measured, parsed.workers)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     written = {
         "rows": len(days) * made.ROWS_A_DAY,
@@ -112,7 +112,7 @@ def make(place: Place, days: Sequence[date]) -> None:
 
 
 def groups_for(days: Sequence[date], workers: int) -> list[list[str]]:
-    """As the DAGs plan them; two a worker at least, where the days are few."""
+    """Groups as the DAGs plan them; at least two for each worker."""
     planned = fan_out.plan(NAME, days[0].isoformat(), days[-1].isoformat(), "score again")
     if len(planned) >= _LEAST_GROUPS * workers:
         return planned
@@ -173,8 +173,8 @@ def run_processes(
 
 def _run(
     mode: str, groups: list[list[str]], folder: Path, processes: int, environment: dict[str, str]
-) -> tuple[Took, ...]:
-    """So many processes share `groups`; what each of them took."""
+) -> tuple[ProcessCost, ...]:
+    """Run `processes` processes that share `groups`; returns the cost of each."""
     with tempfile.TemporaryDirectory(dir=folder) as claims:
         plan = folder / "groups.json"
         plan.write_text(json.dumps(groups))
@@ -187,11 +187,11 @@ def _run(
     for child in children:
         if child.returncode:
             raise subprocess.CalledProcessError(child.returncode, command)
-    return tuple(Took(**json.loads(each.splitlines()[-1])) for each in said)
+    return tuple(ProcessCost(**json.loads(each.splitlines()[-1])) for each in said)
 
 
 def _refuse_different(local: Place, remote: Place, groups: list[list[str]]) -> None:
-    """Let results pass only where both have written the same."""
+    """Refuse results that differ."""
     for name in _COMPARED:
         for group in groups:
             one, other = (_contents(place, name, group) for place in (local, remote))
@@ -209,21 +209,21 @@ def _contents(place: Place, name: TableName, days: Sequence[str]) -> dict[date, 
     return content_hashes(rows)
 
 
-def _tell(measured: Sequence[Measured], workers: int) -> None:
+def _print_table(measured: Sequence[Measured], workers: int) -> None:
     read, _, plain, _, spread = measured
     print(
         "\n" + _ROW.format("", "rows/s", "s", "CPU s", "of reading", "peak MiB each", "libraries")
     )
-    for line in measured:
+    for each in measured:
         print(
             _ROW.format(
-                line.what,
-                f"{line.rows_a_second:,.0f}",
-                f"{line.wall_s:.1f}",
-                f"{line.processor_s:.1f}",
-                f"{line.rows_a_second / read.rows_a_second:.1%}",
-                " ".join(f"{took.peak_mib:,.0f}" for took in line.took),
-                f"{max(took.libraries_mib for took in line.took):,.0f}",
+                each.what,
+                f"{each.rows_a_second:,.0f}",
+                f"{each.wall_s:.1f}",
+                f"{each.processor_s:.1f}",
+                f"{each.rows_a_second / read.rows_a_second:.1%}",
+                " ".join(f"{took.peak_mib:,.0f}" for took in each.took),
+                f"{max(took.libraries_mib for took in each.took):,.0f}",
             )
         )
     ratio = spread.rows_a_second / plain.rows_a_second

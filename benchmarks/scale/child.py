@@ -2,8 +2,8 @@
 
     python -m benchmarks.scale.child read|engine|score GROUPS.json CLAIMS
 
-GROUPS.json is a list of lists of days. A group is taken by making a folder in CLAIMS, so that any
-number of these processes share the work. The last line on stdout says what it took.
+GROUPS.json is a list of lists of days. A process claims a group by making a folder in
+CLAIMS, so that any number of these processes share the work. The last line on stdout is its cost.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Days = Sequence[str]
 
 
 @dataclass(frozen=True)
-class Took:
-    """What one process did.
+class ProcessCost:
+    """The cost of one process.
 
     Attributes:
         rows: that it read or scored.
@@ -58,7 +58,7 @@ class Took:
 
 
 def main(mode: str, groups: Path, claims: Path) -> None:
-    """Take groups until none is left."""
+    """Work on groups until none is left."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     work = WORK[mode]
     work([])  # MLflow and the bundle, once a process
@@ -70,7 +70,9 @@ def main(mode: str, groups: Path, claims: Path) -> None:
         except FileExistsError:
             continue
         rows += work(days)
-    took = Took(rows, began, time.time(), time.process_time() - processor_s, libraries, _peak_mib())
+    took = ProcessCost(
+        rows, began, time.time(), time.process_time() - processor_s, libraries, _peak_mib()
+    )
     print(json.dumps(asdict(took)))
 
 

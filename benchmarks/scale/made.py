@@ -52,7 +52,7 @@ class Place:
     folder: Path
 
     def environment(self) -> dict[str, str]:
-        """What a process needs to work here."""
+        """The variables of a process that works here."""
         return {
             "PLIMSOLL_STORAGE": self.storage,
             "PLIMSOLL_DETECTORS": str(self.folder / "detectors"),
@@ -117,7 +117,7 @@ def write_telemetry(storage: str, days: Sequence[date]) -> None:
 
 
 def go_live(place: Place) -> None:
-    """A small honest champion of the default kind, in the registry of `place`."""
+    """Fit a small champion of the default kind and register it in `place`."""
     for name in ("detectors", "data", "cache"):
         (place.folder / name).mkdir(parents=True, exist_ok=True)
     place.enter()
@@ -182,7 +182,7 @@ def _fitted(folder: Path) -> Path:
 
 
 def _thinned(first: int, last: int) -> pd.DataFrame:
-    """Every so manieth row of each machine."""
+    """One row in `_THINNED` of each machine."""
     kept = np.arange(ROWS_A_DAY) // MACHINES % _THINNED == 0
     return pd.concat([made_day(n)[kept] for n in range(first, last)], ignore_index=True)
 
@@ -190,21 +190,21 @@ def _thinned(first: int, last: int) -> pd.DataFrame:
 def _values(n: int) -> NDArray[np.float32]:
     """Shape (minutes, machines, channels)."""
     mixing = np.random.default_rng(0).normal(size=(_CAUSES, CHANNELS)).astype(np.float32)
-    draw = np.random.default_rng([1, abs(n), int(n < 0)])
+    rng = np.random.default_rng([1, abs(n), int(n < 0)])
     shape = (STEPS_A_DAY, MACHINES, _CAUSES)
-    steps = draw.standard_normal(shape, dtype=np.float32) * np.float32(np.sqrt(1 - _RHO**2))
+    steps = rng.standard_normal(shape, dtype=np.float32) * np.float32(np.sqrt(1 - _RHO**2))
     steps[0] /= np.float32(np.sqrt(1 - _RHO**2))  # as varied as all that follow
     causes = lfilter([1.0], [1.0, -_RHO], steps, axis=0).astype(np.float32)
-    noise = draw.standard_normal((STEPS_A_DAY, MACHINES, CHANNELS), dtype=np.float32)
+    noise = rng.standard_normal((STEPS_A_DAY, MACHINES, CHANNELS), dtype=np.float32)
     values: NDArray[np.float32] = np.tanh(causes @ mixing) + np.float32(_NOISE) * noise
     return values
 
 
 def _spoil(values: NDArray[np.float32], n: int) -> None:
-    """A short fault every few days, and now and then a channel that leaves its range for hours."""
-    draw = np.random.default_rng([2, n])
-    machine, channel = int(draw.integers(MACHINES)), int(draw.integers(CHANNELS))
-    begin = int(draw.integers(STEPS_A_DAY - _FAULT_MINUTES))
+    """Add a short fault every few days, and sometimes a channel that leaves its range for hours."""
+    rng = np.random.default_rng([2, n])
+    machine, channel = int(rng.integers(MACHINES)), int(rng.integers(CHANNELS))
+    begin = int(rng.integers(STEPS_A_DAY - _FAULT_MINUTES))
     if n % _FAULT_EVERY == 1:
         values[begin : begin + _FAULT_MINUTES, machine, channel] += np.float32(_FAULT)
     if n % _SHIFT_EVERY == 4:  # noqa: PLR2004 - some day of the ten

@@ -64,20 +64,20 @@ class Timed:
 def measure(contenders: list[Contender], threads: int, fits: int, rounds: int) -> list[Timed]:
     """Time every contender, round by round."""
     train, few, many = (made_rows(n, seed=s) for s, n in enumerate((FEW, FEW, MANY)))
-    learnt: dict[str, Any] = {}
+    trained: dict[str, Any] = {}
     found: list[Timed] = []
     fit_s: dict[str, list[tuple[float, float]]] = {c.name: [] for c in contenders}
     for _ in range(fits):
         for contender in contenders:
             began = time.process_time()
-            seconds, learnt[contender.name] = _timed(lambda c=contender: c.fit(train, threads))
+            seconds, trained[contender.name] = _timed(lambda c=contender: c.fit(train, threads))
             fit_s[contender.name].append((seconds, time.process_time() - began))
     for contender in contenders:
         wall, processor = zip(*fit_s[contender.name], strict=True)
-        fitted = _fitted(contender.name, learnt[contender.name], threads)
+        fitted = _fitted(contender.name, trained[contender.name], threads)
         found.append(replace(fitted, fit_s=list(wall), fit_cpu_s=list(processor)))
-    shapes = {n: products(v.graph) for n, v in learnt.items() if isinstance(v, FittedNetwork)}
-    scorers = [c.scorer(learnt[c.name], threads) for c in contenders]
+    shapes = {n: products(v.graph) for n, v in trained.items() if isinstance(v, FittedNetwork)}
+    scorers = [c.scorer(trained[c.name], threads) for c in contenders]
     for _ in range(rounds):
         square = square_rate(threads)
         for row, score in zip(found, scorers, strict=True):
@@ -90,12 +90,12 @@ def measure(contenders: list[Contender], threads: int, fits: int, rounds: int) -
     return found
 
 
-def _fitted(name: str, learnt: object, threads: int) -> Timed:
+def _fitted(name: str, trained: object, threads: int) -> Timed:
     flop = one = None
-    if isinstance(learnt, FittedNetwork):
-        flop = flop_a_row(learnt.graph)
-        timed = learnt.facts.schema.timestamp is not None
-        one = one_row_ms(learnt, timed=timed, threads=threads)
+    if isinstance(trained, FittedNetwork):
+        flop = flop_a_row(trained.graph)
+        timed = trained.facts.schema.timestamp is not None
+        one = one_row_ms(trained, timed=timed, threads=threads)
     return Timed(name, threads, [], [], [], [], [], [], flop, one)
 
 

@@ -1,4 +1,4 @@
-"""What is timed: every family that takes single rows, the defaults first, and PyOD's detectors."""
+"""The contenders: every family for single rows, the defaults first, and PyOD's detectors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Contender:
 
     Attributes:
         name: as the table shows it.
-        fit: (rows, threads) -> what it learnt.
-        scorer: (what it learnt, threads) -> rows to scores.
+        fit: (rows, threads) -> the fitted detector.
+        scorer: (the fitted detector, threads) -> rows to scores.
     """
 
     name: str

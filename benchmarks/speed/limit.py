@@ -1,4 +1,4 @@
-"""The machine's limit: how many multiplications a network needs, and how many can be had.
+"""The machine's limit: the multiplications of a network, and the machine's rate of them.
 
 A network that did nothing but its matrix products, at the rate of the fastest product this machine
 has, would score `rate / flop_a_row` rows a second. Nothing can be faster; how near a graph comes
@@ -62,7 +62,7 @@ def _product(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]]) -> Produc
 
 
 def flop_a_row(graph: bytes) -> float:
-    """What the matrix products of a graph cost for one row."""
+    """The operations of a graph's matrix products for one row."""
     return sum(product.flop for product in products(graph)) / CHUNK
 
 

@@ -1,4 +1,4 @@
-"""How long one row takes through a loaded bundle: what an online caller waits for."""
+"""The time of one row through a loaded bundle, as for an online caller."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _WARM = 200
 def one_row_ms(network: FittedNetwork, *, timed: bool, threads: int) -> tuple[float, float]:
     """Median and 99th percentile of `Bundle.score` on an array of shape (1, 50), milliseconds."""
     block = Block("calibration", frame(made_rows(1000, seed=3)))
-    drawn = calibrate(block, schema(timed=timed), Graph(network.graph).score, Threshold())
+    calibrated = calibrate(block, schema(timed=timed), Graph(network.graph).score, Threshold())
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         provenance = Provenance(data={}, code_version="", lock_hash="")
-        write_bundle(network, drawn, folder, name="speed", provenance=provenance)
+        write_bundle(network, calibrated, folder, name="speed", provenance=provenance)
         bundle = load_bundle(folder, threads=threads)
         rows = made_rows(_WARM + _CALLS, seed=4)
         took = np.empty(len(rows))

@@ -1,1 +1,1 @@
-"""What the composed stack does in a time: see `__main__`."""
+"""The speed of the composed stack: see `__main__`."""

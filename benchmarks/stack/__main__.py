@@ -45,12 +45,12 @@ def main() -> None:
             if plain is not None:
                 found["spread"] = spread.measure(stack, plain, home / "plain")
             found["peak_bytes"] = stack.running.peak
-            _tell(stack.running.healthy_after, found["idle_bytes"], stack.running.peak)  # type: ignore[arg-type]
+            _print_table(stack.running.healthy_after, found["idle_bytes"], stack.running.peak)  # type: ignore[arg-type]
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
-def _tell(healthy: dict[str, float], idle: dict[str, int], peak: dict[str, int]) -> None:
+def _print_table(healthy: dict[str, float], idle: dict[str, int], peak: dict[str, int]) -> None:
     print(f"\n{'service':<24} {'healthy s':>10} {'idle MiB':>10} {'peak MiB':>10}")
     for name in sorted(idle):
         most = peak.get(name, 0) >> 20

@@ -29,7 +29,7 @@ def score_here(home: Path, rows: int, repository: Path) -> Measured:
     found = run_processes(
         "one process, local files", "score", place, groups_for(days, _WORKERS), 1, repository
     )
-    _tell(found.what, found.rows_a_second, found.wall_s)
+    _say(found.what, found.rows_a_second, found.wall_s)
     return found
 
 
@@ -56,7 +56,7 @@ def measure(stack: Started, plain: Measured, home: Path) -> dict[str, float]:
     ]
     wall_s = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
     rate = plain.rows / wall_s
-    _tell("two Celery workers, S3", rate, wall_s)
+    _say("two Celery workers, S3", rate, wall_s)
     ratio = rate / plain.rows_a_second
     verdict = "" if ratio >= WANTED_RATIO else f", below {WANTED_RATIO}"
     peaks = [peak >> 20 for name, peak in stack.running.peak.items() if "worker" in name]
@@ -79,5 +79,5 @@ def _refuse_different(home: Path, days: list[date]) -> None:
     print(f"scores of all {len(days)} days: equal by content hash", flush=True)
 
 
-def _tell(what: str, rate: float, wall_s: float) -> None:
+def _say(what: str, rate: float, wall_s: float) -> None:
     print(f"{what:<28} {rate:>10,.0f} rows/s {wall_s:>8.0f} s", flush=True)

@@ -60,7 +60,7 @@ def started(home: Path) -> Iterator[Started]:
 
 
 def _each_takes() -> int:
-    """Tasks at once in each of the two workers, as docs/deploy.md advises: a processor each."""
+    """Tasks at once in each of the two workers, as in docs/deploy.md: one for each processor."""
     return max(1, (os.cpu_count() or 1) // 2)
 
 

@@ -1,6 +1,6 @@
-"""Back up and restore what a deployment cannot make again: databases, tables, MLflow's artifacts.
+"""Back up and restore what a deployment cannot recreate: databases, tables, MLflow's artifacts.
 
-A backup is a folder or an `s3://` prefix that needs nothing but this package to be put back::
+A backup is a folder or an `s3://` prefix that needs nothing but this package to be restored::
 
     manifest.json              written last and signed: without it there is no backup
     databases/<name>.dump      pg_dump's custom format

@@ -1,7 +1,7 @@
 """`python -m deploy.backup create DEST | verify SOURCE | restore SOURCE [--replace]`.
 
-A backup is signed. `verify` and `restore` believe the keys of this deployment; on a new host they
-are given the public key that `create` printed.
+A backup is signed. `verify` and `restore` trust the keys of this deployment; on a new host they
+need the public key that `create` printed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks; the exit status."""
+    """Run the command line; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     began = time.monotonic()
     try:
@@ -38,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("broken off; what was written so far is no backup", file=sys.stderr)
         return INTERRUPTED
-    say(f"{_told(manifest)}, {time.monotonic() - began:.1f} s")
+    say(f"{_summary(manifest)}, {time.monotonic() - began:.1f} s")
     return 0
 
 
 def say(message: str) -> None:
-    """Tell the person what happens, at once even through a pipe."""
+    """Print a message at once, even through a pipe."""
     print(message, flush=True)
 
 
@@ -63,7 +63,7 @@ def _done(parsed: argparse.Namespace) -> BackupManifest:
         return restore(sources, place, trust=trust, replace=parsed.replace, say=say)
 
 
-def _told(manifest: BackupManifest) -> str:
+def _summary(manifest: BackupManifest) -> str:
     return (
         f"backup of {manifest.created_at}: {len(manifest.databases)} databases, "
         f"{len(manifest.tables)} tables, {len(manifest.files)} files, {manifest.size / 1e6:.1f} MB"
@@ -91,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument(
             "--unsigned",
             action="store_true",
-            help="take a backup of an earlier release, which nobody signed: only if you know where "
-            "it has been since",
+            help="accept a backup of an earlier release, which nobody signed: only if you know "
+            "where it has been since",
         )
     for each in (creating, restoring):
         each.add_argument("--embedded", action="store_true", help="the stack of `make up`")

@@ -1,4 +1,4 @@
-"""Streams from one place to another, hashed on their way; memory does not grow with the file."""
+"""Copy streams between places and hash them; memory does not grow with the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 4 * 2**20
 
 
 def copy(source: Place, name: str, target: Place) -> FileEntry | None:
-    """Copy the file `name` to the same name in `target`; None if it is gone by now."""
+    """Copy the file `name` to the same name in `target`; None if it is gone."""
     try:
         stream = source.open_input(name)
     except FileNotFoundError:
@@ -63,10 +63,10 @@ def measure(source: Place, name: str) -> FileEntry | None:
 
 
 def copy_back(source: Place, name: str, target: Place, expected: FileEntry) -> None:
-    """Copy a file of a backup to where it came from.
+    """Restore a file of a backup.
 
     Raises:
-        BackupError: it is not the file that the manifest lists any more.
+        BackupError: it is no longer the file that the manifest lists.
     """
     if copy(source, name, target) != expected:
         msg = f"{source.uri}/{name} changed while it was restored; verify the backup, then restore "

@@ -1,17 +1,17 @@
-"""Making a backup while the deployment works on.
+"""Create a backup of a running deployment.
 
-The order is what makes the parts fit each other when they are put back:
+Because of this order the parts fit each other when they are restored:
 
 1. **Airflow's and the metrics' databases.** Whatever a task commits after this, Airflow's copy
-   believes to be undone and does again; every task is idempotent. The other way round a day would
+   has as not done and does again; every task is idempotent. The other way round a day would
    count as done whose rows are in no table.
 2. **The cut**: one version of every table is chosen, see `cut`.
-3. **MLflow's database.** A version that it knows may be missing in the tables, which the task that
+3. **MLflow's database.** A version in it may be missing in the tables, which the task that
    registered it writes when it runs again; never the reverse. Was somebody promoted between 2 and 3
-   (a ledger has grown), both are taken again. A promotion that is only half done is in the copy as
+   (a ledger has grown), both are copied again. A promotion that is only half done is in the copy as
    a process killed at that moment leaves it, and the next run of `settle` finishes it.
 4. **The files** of the cut, MLflow's artifacts and, embedded, the keys: none of them is ever
-   changed in place, so this may take as long as it likes.
+   changed in place, so this may take any time.
 5. **The manifest**, signed, when the copied tables have been opened and miss nothing.
 """
 
@@ -55,7 +55,7 @@ LEDGER = "ledger"
 def create(
     sources: Sources, target: Place, *, now: datetime, say: Say, key: PrivateKey
 ) -> BackupManifest:
-    """Back up `sources` into the empty place `target`, signed by `key`; what the manifest says.
+    """Back up `sources` into the empty place `target`, signed by `key`; returns the manifest.
 
     Raises:
         BackupError: `target` is in use, a source does not answer, a table misses files, or a file
@@ -95,7 +95,7 @@ def create(
 
 
 def refuse_used(target: Place) -> None:
-    """Raise unless nothing is at `target`.
+    """Refuse a `target` that is not empty.
 
     Raises:
         BackupError: a backup is there, a broken-off one, or something else.
@@ -130,7 +130,7 @@ def _fitting_cut(
 
 
 def _copy_lake(lake: Place, cuts: Sequence[TableCut], target: Place) -> dict[str, FileEntry]:
-    """Logs as they were cut, then all other files: data, and what tasks hand each other."""
+    """Copy the logs at the cut, then all other files: data and staged files."""
     copied = target.below(stored(LAKE))
     files: dict[str, FileEntry] = {}
     for cut in cuts:
@@ -141,8 +141,8 @@ def _copy_lake(lake: Place, cuts: Sequence[TableCut], target: Place) -> dict[str
             entry = copying.measure(copied, name)
             files |= {f"{stored(LAKE)}/{name}": entry} if entry else {}
     known = {cut.table for cut in cuts}
-    # A table that was made since the cut has no log in the backup, and data without one are taken
-    # for a table that lost it.
+    # A table that was made since the cut has no log in the backup, and data without a log look
+    # like a damaged table.
     others = (
         name for name in lake.files() if not is_log(name) and table_of(name) in (None, *known)
     )
@@ -150,7 +150,7 @@ def _copy_lake(lake: Place, cuts: Sequence[TableCut], target: Place) -> dict[str
 
 
 def _copied(source: Place, names: Iterable[str], target: Place, store: str) -> dict[str, FileEntry]:
-    """Copies of `names` in the backup; one that is gone by now is left out, as housekeeping did."""
+    """Copies of `names` in the backup; files that housekeeping deleted meanwhile are left out."""
 
     def copy(name: str) -> tuple[str, FileEntry | None]:
         return f"{stored(store)}/{name}", copying.copy(source, name, target)

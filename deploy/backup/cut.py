@@ -4,9 +4,9 @@ A Delta table at version v is its commits 0 to v and the data files that they na
 changed once they are there, and a writer puts the data files before the commit that names them. So
 a backup that lists the commits first and the data files afterwards holds every file that its
 commits name, whatever is written in between: later commits are left out, and later data files are
-named by nothing. What takes files away is the vacuum of `<detector>__housekeeping`; it spares the
+named by nothing. Only the vacuum of `<detector>__housekeeping` deletes files; it spares the
 newest version, and files that were given up in the last `history_days` days, so also those that
-were given up after the listing. `missing_files` makes sure of it in the finished copy.
+were given up after the listing. `missing_files` checks that in the finished copy.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def dump(server: Server, database: str, target: Place) -> FileEntry:
     """Stream a consistent dump of `database` into the backup; writers are not held up.
 
     Raises:
-        BackupError: pg_dump failed; its words are in the message.
+        BackupError: pg_dump failed; the message quotes it.
     """
     command = [str(client_program("pg_dump")), "--format=custom", "--no-password"]
     command.append(f"--dbname={server.dsn(database, secret=False)}")
@@ -58,10 +58,10 @@ def dump(server: Server, database: str, target: Place) -> FileEntry:
 
 
 def restore(server: Server, database: str, backup: Place) -> None:
-    """Put `database` back as it was dumped; a database of that name is dropped first.
+    """Restore `database` from its dump; a database of that name is dropped first.
 
     Raises:
-        BackupError: pg_restore failed; its words are in the message.
+        BackupError: pg_restore failed; the message quotes it.
     """
     command = [str(client_program("pg_restore")), "--no-password", "--exit-on-error"]
     command += ["--create", "--clean", "--if-exists"]
@@ -76,7 +76,7 @@ def restore(server: Server, database: str, backup: Place) -> None:
 
 
 def server_version(server: Server) -> str:
-    """As the server names it, "18.6"."""
+    """The server's version, such as "18.6"."""
     return str(_ask(server, MAINTENANCE, "SHOW server_version")[0][0])
 
 
@@ -90,7 +90,7 @@ def filled_databases(server: Server, names: Sequence[str]) -> list[str]:
 
 
 def sessions(server: Server, names: Sequence[str]) -> list[str]:
-    """Who is connected to one of `names` now: "airflow (3)"."""
+    """The current sessions in each of `names`, such as "airflow (3)"."""
     query = """SELECT datname, count(*) FROM pg_stat_activity WHERE datname = ANY(%s)
         AND pid <> pg_backend_pid() GROUP BY datname ORDER BY datname"""
     return [f"{name} ({n})" for name, n in _ask(server, MAINTENANCE, query, (list(names),))]
@@ -112,7 +112,7 @@ def missing_roles(server: Server, names: Sequence[str]) -> list[str]:
 
 
 def client_program(name: str) -> Path:
-    """The newest `name` at hand, from PATH or the wheel: it must not be older than the server.
+    """The newest available `name`, from PATH or the wheel: it must not be older than the server.
 
     Raises:
         BackupError: there is none.
@@ -128,9 +128,9 @@ def client_program(name: str) -> Path:
 
 
 def _major(program: Path) -> int:
-    told = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False)
-    number = re.search(r"(\d+)(\.\d+)?", told.stdout)
-    return int(number[1]) if number and not told.returncode else 0
+    done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False)
+    number = re.search(r"(\d+)(\.\d+)?", done.stdout)
+    return int(number[1]) if number and not done.returncode else 0
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def _running(
     stdin: int | None = None,
     stdout: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The program under way; ended if its reader fails, and an error if it failed itself."""
+    """The running program; ended if its reader fails, and an error if it failed itself."""
     with tempfile.TemporaryFile() as words:
         environment = server.environment()
         program = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The error that the person who backs up or restores gets to read."""
+"""The error of backup and restore, for the person who runs them."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pipeline.errors import PlimsollError
 
 
 class BackupError(PlimsollError):
-    """No backup was made, or nothing was restored; the message names the cause and the mend."""
+    """No backup was made, or nothing was restored; the message names the cause and the fix."""

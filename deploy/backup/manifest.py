@@ -1,8 +1,8 @@
-"""The manifest: what a backup holds, and the proof that it still does and whose it is. Pure.
+"""The manifest: the content of a backup, and the proof of its content and origin. Pure.
 
-It is signed: the hashes in it prove the files, so whoever could write a manifest of his own could
-have any file restored. Format 1, of releases that did not sign, carries a hash of itself instead,
-which tells damage and nothing else.
+It is signed: the hashes in it prove the files, so a forged manifest could
+restore any file. Format 1, of releases that did not sign, carries a hash of itself instead,
+which detects damage and nothing else.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def from_json(text: bytes, where: str, trust: ManifestTrust) -> BackupManifest:
     """Inverse of `to_json`; `where` is for messages.
 
     Raises:
-        BackupError: it is no manifest, of another format, not signed by whom `trust` names, was
+        BackupError: it is no manifest, of another format, not signed by a key of `trust`, was
             changed, or lists files that no backup has.
     """
     try:
@@ -117,7 +117,7 @@ def from_json(text: bytes, where: str, trust: ManifestTrust) -> BackupManifest:
 
 
 def refuse_strangers(manifest: BackupManifest, where: str) -> None:
-    """Let a manifest pass whose files are dumps of its databases and files of its stores.
+    """Refuse a manifest with other files than dumps of its databases and files of its stores.
 
     Raises:
         BackupError: a file is neither, a database has no dump, or a name could leave its place.
@@ -144,9 +144,9 @@ def refuse_strangers(manifest: BackupManifest, where: str) -> None:
 def _refuse_unsigned(where: str, trust: ManifestTrust) -> None:
     if not trust.unsigned:
         msg = (
-            f"{where} is not signed, as those of earlier releases are: whoever could write there "
-            "could have put anything into it. If you know where it has been since it was made, "
-            "give --unsigned; else use another backup."
+            f"{where} is not signed, as backups of earlier releases are not: anybody who could "
+            "write there could have put anything into it. If you know where it has been since it "
+            "was made, give --unsigned; else use another backup."
         )
         raise BackupError(msg)
 
@@ -158,7 +158,7 @@ def _refuse_unproven(
         signature = TypeAdapter(Signature).validate_python(proof)
     except ValueError as error:
         msg = (
-            f"{where} has no signature, and a backup of this release has one: it was taken out, or "
+            f"{where} has no signature, and a backup of this release has one: it was removed, or "
             "the file is damaged. Use another backup."
         )
         raise BackupError(msg) from error
@@ -167,8 +167,8 @@ def _refuse_unproven(
         msg = (
             f"{where} is signed by the key {signature.key[:40]}, and the keys known here are: "
             f"{known}. On a new host, or for a backup of another deployment, give the public key "
-            f"that was printed when it was made: {OPTION} ed25519:... Without it, nobody can tell "
-            "whose backup it is."
+            f"that was printed when it was made: {OPTION} ed25519:... Without it, the "
+            "origin of the backup is unknown."
         )
         raise BackupError(msg)
     if not verifies(_canonical(content), signature, trust.keys):
@@ -183,8 +183,8 @@ def _manifest(content: dict[str, Any], where: str) -> BackupManifest:
     try:
         return TypeAdapter(BackupManifest).validate_python(content)
     except ValueError as error:
-        told = " ".join(str(error).split())[:_SHOWN]
-        msg = f"{where} is not a manifest ({told}): the backup is damaged. Use another one."
+        reason = " ".join(str(error).split())[:_SHOWN]
+        msg = f"{where} is not a manifest ({reason}): the backup is damaged. Use another one."
         raise BackupError(msg) from error
 
 

@@ -1,7 +1,7 @@
-"""Names of files in a backup: below the place that they belong to, and the same on every system.
+"""Names of files in a backup: inside their folder, and the same on every system.
 
-A name that a manifest lists decides where a restore writes. So none leaves its folder, and none
-means one file here and another one there. Pure.
+A name that a manifest lists decides where a restore writes. So no name may leave its folder,
+or mean different files on different systems. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LONGEST = 1024  # an S3 key; a local path may have more
 
 
 def refuse_odd(name: str, where: str) -> None:
-    r"""Let a name pass that is a plain path below the place `where`.
+    r"""Refuse a name that is no plain path below the place `where`.
 
     Raises:
         BackupError: it is absolute or empty, a part of it is empty, `.` or `..`, or it holds a
@@ -41,7 +41,7 @@ def refuse_odd(name: str, where: str) -> None:
 
 
 def refuse_clashes(names: Iterable[str], where: str) -> None:
-    """Let names pass that stay different files on every file system.
+    """Refuse names that are the same file on some file system.
 
     Raises:
         BackupError: two differ in upper and lower case or in how a letter is composed, or one is a

@@ -1,4 +1,4 @@
-"""The keys of this deployment: what signs its backups, what it believes."""
+"""The keys of this deployment: the one that signs its backups, and those it trusts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def own_key() -> PrivateKey:
     """The key that signs the backups of this deployment.
 
     Raises:
-        ConfigError: it has none and may not draw one.
+        ConfigError: it has none and may not create one.
     """
     return keyring.signer(settings.load(), "backup")
 

@@ -1,4 +1,4 @@
-"""Folders and `s3://` prefixes: where backups come from and where they go."""
+"""Folders and `s3://` prefixes: the sources and targets of backups."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from deploy.backup.names import refuse_odd
 from pipeline.staging import filesystem_at
 
 WORKERS = 8
-"""Files on their way at once. Small files wait for the server, not for this machine; each worker
-holds one chunk and the part of an upload that it is in."""
+"""Files copied at once. Small files wait for the server, not for this machine; each worker holds
+one chunk and the current part of an upload."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,11 +31,11 @@ class Place:
     """One folder, local or in a bucket.
 
     Attributes:
-        uri: as a person wrote it, for messages.
-        filesystem: what it lies on.
-        root: its path there.
-        options: what deltalake needs to reach it, beyond the `AWS_*` variables.
-        private: whether files written into it are for their owner only.
+        uri: as the user wrote it, for messages.
+        filesystem: the filesystem.
+        root: its path in the filesystem.
+        options: options of deltalake to reach it, beyond the `AWS_*` variables.
+        private: whether files in it are readable by their owner only.
     """
 
     uri: str
@@ -68,7 +68,7 @@ class Place:
         return [e for e, kind in self._entries(name) if kind == fs.FileType.Directory]
 
     def files(self, name: str = "", *, recursive: bool = True) -> list[str]:
-        """Names of the files in the folder `name`, relative to the place; none if there is none."""
+        """Names of the files in the folder `name`, relative to the place, if there are any."""
         return [
             e for e, kind in self._entries(name, recursive=recursive) if kind == fs.FileType.File
         ]
@@ -98,13 +98,13 @@ class Place:
         return self.filesystem.open_input_stream(path)
 
     def open_output(self, name: str) -> pa.NativeFile:
-        """A stream into the file `name`, whose folder is made if need be.
+        """A stream into the file `name`; creates its folder if needed.
 
         Raises:
             BackupError: a link on the way there leads elsewhere.
         """
         path = self.path(name)
-        if self.is_local:  # an object store knows no folders, and would keep an empty object
+        if self.is_local:  # an object store has no folders, and would keep an empty object
             self._refuse_links(name)
             mode = 0o700 if self.private else 0o777
             Path(path).parent.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class Place:
         return self.filesystem.open_output_stream(path)
 
     def write_at_once(self, name: str, content: bytes) -> None:
-        """Write a small file so that nobody ever sees a part of it."""
+        """Write a small file atomically."""
         unfinished = f"{name}.new" if self.is_local else name
         with self.open_output(unfinished) as stream:
             stream.write(content)
@@ -121,12 +121,12 @@ class Place:
             self.filesystem.move(self.path(unfinished), self.path(name))
 
     def make_private(self) -> None:
-        """Make the folder, for its owner only: dumps hold password hashes. In a bucket, nothing."""
+        """Create the folder, for its owner only: dumps hold password hashes. Not in a bucket."""
         if self.is_local:
             Path(self.root).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _refuse_links(self, name: str) -> None:
-        """Raise if one of the folders that lead to `name`, or itself, is a link."""
+        """Refuse `name` if it, or a folder on its path, is a link."""
         path = Path(self.root)
         for part in name.split("/"):
             path = path / part
@@ -184,7 +184,7 @@ def place_at(uri: str, environment: Mapping[str, str], prefix: str) -> Place:
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`work(item)` of each, in order, several at once; never more under way than a few a worker."""
+    """`work(item)` of each, in order, in parallel, with a few items queued for each worker."""
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[Future[Result]] = deque()
         try:

@@ -1,4 +1,4 @@
-"""Putting a backup back, into a deployment whose services are stopped."""
+"""Restore a backup into a deployment whose services are stopped."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def restore(
     replace: bool,
     say: Callable[[str], None],
 ) -> BackupManifest:
-    """Make `sources` what they were; with `replace`, what is there is deleted first.
+    """Restore `sources`; with `replace`, existing content is deleted first.
 
-    Everything that can be known is checked before anything is changed. Files come first and the
+    Everything that can be checked is checked before anything is changed. Files come first and the
     databases last, so that nothing can start on half of it.
 
     Raises:
@@ -53,7 +53,7 @@ def restore(
 
 
 def _note_restoration(manifest: BackupManifest, lake: Place, say: Callable[[str], None]) -> None:
-    """Say in each ledger, signed, that it came back: what was decided since is lost, and told.
+    """Append a signed restoration to each ledger: it names the decisions that are lost since.
 
     Lake, keys and databases are back, and no service runs yet.
     """

@@ -1,4 +1,4 @@
-"""What a deployment has to lose, and how it is reached: from the environment, or embedded."""
+"""The data of a deployment and how to reach them: from the environment, or embedded."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _START_LIMIT_S = 60.0
 
 @dataclass(frozen=True)
 class Sources:
-    """What is backed up, and where it is put back.
+    """What is backed up and restored.
 
     Attributes:
         server: the PostgreSQL server.
-        databases: which of its databases.
+        databases: the names of its databases.
         stores: the Delta tables (`lake`), MLflow's artifacts (`mlflow`) and, of the stack without
             Docker, the keys that sign (`keys`): without them its ledger could not go on.
     """
@@ -41,7 +41,7 @@ class Sources:
 
 
 def sources_of(environment: Mapping[str, str]) -> Sources:
-    """What the variables `PLIMSOLL_BACKUP_*` name.
+    """The sources that the variables `PLIMSOLL_BACKUP_*` name.
 
     Raises:
         BackupError: one is missing.
@@ -74,7 +74,7 @@ def target_at(uri: str, environment: Mapping[str, str]) -> Place:
 def embedded_sources(
     environment: Mapping[str, str], say: Callable[[str], None]
 ) -> Iterator[Sources]:
-    """Those of the stack without Docker; its PostgreSQL is started if the stack is down.
+    """The sources of the stack without Docker; its PostgreSQL is started if the stack is down.
 
     Raises:
         BackupError: there is no stack yet, or its PostgreSQL does not start.

@@ -1,4 +1,4 @@
-"""Whose manifests are believed: the deployment's own, those of a key that a person kept. Pure."""
+"""Trust in manifests: those of the deployment's own keys, or of a given key. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ OPTION = "--public-key"
 
 @dataclass(frozen=True)
 class ManifestTrust:
-    """What proves a manifest.
+    """The keys that prove a manifest.
 
     Attributes:
         keys: public halves of the keys that may have signed it.
-        unsigned: whether one of an earlier release, which did not sign, is taken as it is.
+        unsigned: whether an unsigned one, of an earlier release, is accepted.
     """
 
     keys: tuple[PublicKey, ...]

@@ -1,4 +1,4 @@
-"""Whether a backup still is what it was."""
+"""Verification that a backup is unchanged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NAMED = 3  # files that a message names
 
 
 def verify(backup: Place, trust: ManifestTrust) -> BackupManifest:
-    """Read every file of the backup; its manifest, if it is proven and all are there unchanged.
+    """Read every file of the backup; returns its manifest if it is proven and no file changed.
 
     Raises:
         BackupError: there is no manifest, `trust` does not prove it, files are missing or damaged,
-            or there are some that it does not list.
+            or there are files that it does not list.
     """
     if not backup.exists(NAME):
         msg = (

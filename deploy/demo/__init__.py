@@ -1,1 +1,1 @@
-"""`make demo`: from nothing to a promoted detector of a real wind farm, told as it happens."""
+"""`make demo`: from nothing to a promoted detector of a real wind farm, step by step."""

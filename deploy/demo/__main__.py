@@ -1,4 +1,4 @@
-"""`python -m deploy.demo`: start the stack if need be, and tell the story."""
+"""`python -m deploy.demo`: start the stack if needed, and run the demo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from deploy.airflow_api import connect
 from deploy.demo import story
-from deploy.demo.telling import Teller
+from deploy.demo.progress import Progress
 from deploy.embedded import lifecycle
 from deploy.embedded.__main__ import describe
 from deploy.embedded.environment import build_environment
@@ -20,29 +20,29 @@ INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run the demo; the exit status."""
-    teller = Teller()
+    """Run the demo; returns the exit status."""
+    progress = Progress()
     layout = find_layout(os.environ)
     try:
-        teller.headline("0. Start PostgreSQL, MLflow and Airflow")
-        stack = lifecycle.up(layout, os.environ, lambda text: teller.say(f"  {text}"))
+        progress.headline("0. Start PostgreSQL, MLflow and Airflow")
+        stack = lifecycle.up(layout, os.environ, lambda text: progress.say(f"  {text}"))
         print(describe(stack))
         # The tables are read with the settings that the tasks have.
         os.environ.update(build_environment(stack, os.environ))
         with connect(stack) as airflow:
-            demo = story.Demo(stack, airflow, teller)
+            demo = story.Demo(stack, airflow, progress)
             for dag_id in story.DAGS:
                 airflow.wait_for_dag(dag_id)
                 airflow.unpause(dag_id)
-            teller.say(
-                f"  unpaused: {', '.join(STARTING)}, which start work by themselves and wait for "
-                "you; the others are active from the start"
+            progress.say(
+                f"  unpaused: {', '.join(STARTING)}, which have a schedule and are paused at "
+                "first; the others are active from the start"
             )
             story.load_history(demo)
             candidate, run = story.train(demo)
             story.go_live(demo)
             story.plant_faults(demo)
-            story.redraw(demo)
+            story.recalibrate(demo)
             story.conclude(demo, candidate, run)
     except (StackError, PlimsollError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -20,7 +20,7 @@ class PlantedFault:
     Attributes:
         day: the day that it is planted in.
         story: what happened to the source.
-        plant: the day's healthy rows in, the faulty ones out.
+        plant: function from the day's healthy rows to the faulty ones.
     """
 
     day: date
@@ -53,7 +53,7 @@ FAULTS = (
 
 
 def plant(fault: PlantedFault, spec: DetectorSpec, *, cache: Path, data: Path) -> Path:
-    """Write the fault's day where the source looks first; the file."""
+    """Write the fault's day where the source looks first; returns the file."""
     start = datetime.combine(fault.day, time(), UTC)
     sample = LaHauteBorneSource(kind="la_haute_borne", replaced_days=None)
     rows = fetch(sample, spec.columns, start, start + timedelta(days=1), cache)
@@ -63,6 +63,6 @@ def plant(fault: PlantedFault, spec: DetectorSpec, *, cache: Path, data: Path) -
     return path
 
 
-def mend(fault: PlantedFault, *, data: Path) -> None:
-    """Take the faulty day away again."""
+def repair(fault: PlantedFault, *, data: Path) -> None:
+    """Delete the faulty day."""
     (data / "drill" / f"{fault.day}.parquet").unlink()

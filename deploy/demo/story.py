@@ -1,4 +1,4 @@
-"""The demo, chapter by chapter. Everything that happens, happens in Airflow and MLflow."""
+"""The demo, chapter by chapter. All work is done in Airflow and MLflow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from deploy.airflow_api import AirflowApi, RunResult
 from deploy.demo import drill, summary
-from deploy.demo.telling import Teller
+from deploy.demo.progress import Progress
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
 from pipeline import settings
 from pipeline.cli import main as plimsoll
-from pipeline.data.attempts import Stands, latest_standings
+from pipeline.data.attempts import LatestState, latest_states
 from pipeline.records import from_json
 from pipeline.registry.pages import version_page
 from pipeline.shell import this_shell
@@ -33,22 +33,22 @@ AS_OF = date(2014, 4, 1)
 IN_ONE_RUN = (AS_OF, date(2014, 6, 20))
 DAY_BY_DAY = (date(2014, 6, 21), date(2014, 6, 30))
 LIVE = (AS_OF, DAY_BY_DAY[1])
-REDRAWN = (date(2014, 6, 1), date(2014, 7, 1))
+RECALIBRATED = (date(2014, 6, 1), date(2014, 7, 1))
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What every chapter needs."""
+    """The stack, Airflow and the output, for every chapter."""
 
     stack: Stack
     airflow: AirflowApi
-    teller: Teller
+    progress: Progress
 
 
 def load_history(demo: Demo) -> None:
     """Load the months that the first version learns from, in one run."""
     first, last = HISTORY
-    demo.teller.headline(
+    demo.progress.headline(
         f"1. Ingest {first} to {last} of La Haute Borne "
         "(ENGIE, Licence Ouverte 2.0; about 54 MB, fetched once)"
     )
@@ -56,69 +56,69 @@ def load_history(demo: Demo) -> None:
 
 
 def train(demo: Demo) -> tuple[Candidate, str]:
-    """Train on the first three months, judge, promote; the candidate and its run."""
-    demo.teller.headline(f"2. Train on the 90 days before {AS_OF}, judge, promote")
+    """Train on the first three months, evaluate, promote; returns the candidate and its run."""
+    demo.progress.headline(f"2. Train on the 90 days before {AS_OF}, evaluate, promote")
     result = _run(demo, TRAIN, conf={"as_of": AS_OF.isoformat()}, what="training")
     payload = demo.airflow.xcom(TRAIN, result.run_id, "gate")
-    demo.teller.say(f"  {payload['reason']}")
+    demo.progress.say(f"  {payload['reason']}")
     return from_json(Candidate, payload["candidate"]), result.run_id
 
 
 def go_live(demo: Demo) -> None:
     """Score the next three months: eleven weeks in one run, then as the schedule would."""
-    demo.teller.headline(f"3. Live: ingest and score {LIVE[0]} to {LIVE[1]}")
-    demo.teller.say("  the months before, which had no version to score them")
+    demo.progress.headline(f"3. Live: ingest and score {LIVE[0]} to {LIVE[1]}")
+    demo.progress.say("  the months before, which had no version to score them")
     _run_range(demo, HISTORY, work="score again")
     _run_range(demo, IN_ONE_RUN)
     first, last = DAY_BY_DAY
     words = ("--dag-id", INGEST, "--from-date", str(first), "--to-date", str(last))
     typed = this_shell().in_airflow("backfill", "create", *words)
-    demo.teller.say(f"  a run a day, as this does: {typed}")
-    with demo.teller.patience("ingesting day by day"):
+    demo.progress.say(f"  a run a day, as this does: {typed}")
+    with demo.progress.patience("ingesting day by day"):
         # Days that a former demo has ingested are ingested again, and change nothing.
         backfill = create_backfill(demo.airflow, INGEST, first, last, reprocess="completed")
-        states = wait_for_backfill(demo.airflow, backfill, on_change=demo.teller.runs)
+        states = wait_for_backfill(demo.airflow, backfill, on_change=demo.progress.runs)
     if set(states) != {"success"}:
         raise StackError(f"The backfill of {INGEST} ended with {dict(states)}; see its runs.")
-    with demo.teller.patience("scoring the same days, a run each"):
+    with demo.progress.patience("scoring the same days, a run each"):
         wait_for_partitions(demo.airflow, SCORE, first, last)
 
 
 def plant_faults(demo: Demo) -> None:
-    """Break the source in three ways; each day is refused by name, and comes in once mended."""
-    demo.teller.headline("4. Break the source: three days with planted faults")
+    """Break the source in three ways; each day is blocked, and the first accepted once fixed."""
+    demo.progress.headline("4. Break the source: three days with planted faults")
     here, spec = settings.load(), detector_named(DETECTOR)
     for fault in drill.FAULTS:
         drill.plant(fault, spec, cache=here.cache, data=demo.stack.layout.data)
-        demo.teller.say(f"  {fault.day}: {fault.story}")
+        demo.progress.say(f"  {fault.day}: {fault.story}")
         key = fault.day.isoformat()
         _run(demo, INGEST, partition_key=key, what="ingesting", blocked=True)
-        demo.teller.say(f"    blocked: {_standing(here.storage, fault.day).reasons}")
-    mended = drill.FAULTS[0]
-    demo.teller.say(f"  {mended.day} again, with its unit mended")
-    drill.mend(mended, data=demo.stack.layout.data)
-    _run(demo, INGEST, partition_key=mended.day.isoformat(), what="ingesting")
-    demo.teller.say(f"    {_standing(here.storage, mended.day).standing}")
+        demo.progress.say(f"    blocked: {_state(here.storage, fault.day).reasons}")
+    fixed = drill.FAULTS[0]
+    demo.progress.say(f"  {fixed.day} again, with its unit fixed")
+    drill.repair(fixed, data=demo.stack.layout.data)
+    _run(demo, INGEST, partition_key=fixed.day.isoformat(), what="ingesting")
+    demo.progress.say(f"    {_state(here.storage, fixed.day).standing}")
 
 
-def redraw(demo: Demo) -> None:
-    """Draw the line anew as the first of a month would, with the same weights."""
-    demo.teller.headline("5. Recalibrate: the same network, a new line")
-    for as_of in REDRAWN:
-        demo.teller.say(f"  as on {as_of}, on what was scored before it")
+def recalibrate(demo: Demo) -> None:
+    """Recalibrate as the schedule does on the first of a month, with the same weights."""
+    demo.progress.headline("5. Recalibrate: the same network, a new threshold")
+    for as_of in RECALIBRATED:
+        demo.progress.say(f"  as of {as_of}, on the days scored before it")
         result = _run(demo, RECALIBRATE, conf={"as_of": as_of.isoformat()}, what="recalibrating")
         payload = demo.airflow.xcom(RECALIBRATE, result.run_id, "gate")
-        demo.teller.say(f"  {payload['reason']}")
+        demo.progress.say(f"  {payload['reason']}")
 
 
 def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
-    """Print what came out and where to look."""
-    demo.teller.headline("6. What came out")
+    """Print the results and the pages to open."""
+    demo.progress.headline("6. Results")
     later = look_back(DETECTOR, *LIVE)
     storage = settings.load().storage
     rows = chain(summary.ingested(storage, DETECTOR), summary.judged(verdict_of(candidate), later))
     print(summary.table(rows))
-    print(f"\nHow it stands: {this_shell().plimsoll('status')}")
+    print(f"\nStatus: {this_shell().plimsoll('status')}")
     plimsoll(["status", DETECTOR])
     print(summary.table(_pages(demo, later.version, train_run)))
     print("\n  The stack goes on running; `make down` stops it and keeps everything.\n")
@@ -135,7 +135,7 @@ def _pages(demo: Demo, version: int, train_run: str) -> Iterator[summary.Row]:
 
 def _run_range(demo: Demo, span: tuple[date, date], work: str = "load and score") -> None:
     first, last = span
-    demo.teller.say(f"  one run of {LOAD} for {first} to {last}: {work}")
+    demo.progress.say(f"  one run of {LOAD} for {first} to {last}: {work}")
     conf = {"from_day": first.isoformat(), "to_day": last.isoformat(), "work": work}
     _run(demo, LOAD, conf=conf, what="working through the months")
 
@@ -149,10 +149,10 @@ def _run(
     partition_key: str | None = None,
     blocked: bool = False,
 ) -> RunResult:
-    """One DAG run, told task by task; raises unless it ends as it should."""
-    with demo.teller.patience(what):
+    """One DAG run, shown task by task; raises unless it ends as expected."""
+    with demo.progress.patience(what):
         run_id = demo.airflow.trigger(dag_id, conf=conf, partition_key=partition_key)
-        result = demo.airflow.wait_for_run(dag_id, run_id, on_change=demo.teller.task)
+        result = demo.airflow.wait_for_run(dag_id, run_id, on_change=demo.progress.task)
     if result.succeeded == blocked:
         expected = "be blocked" if blocked else "succeed"
         page = f"{demo.stack.airflow_url}/dags/{dag_id}/runs/{run_id}"
@@ -160,5 +160,5 @@ def _run(
     return result
 
 
-def _standing(storage: str, day: date) -> Stands:
-    return latest_standings(storage, DETECTOR, day, day)[-1]
+def _state(storage: str, day: date) -> LatestState:
+    return latest_states(storage, DETECTOR, day, day)[-1]

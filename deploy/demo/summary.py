@@ -1,4 +1,4 @@
-"""What came out of the demo, as one table for the terminal."""
+"""The results of the demo, as one table for the terminal."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def table(rows: Iterator[Row]) -> str:
 
 
 def ingested(storage: str, detector: str) -> Iterator[Row]:
-    """Rows in, rows rejected by rule, and how the days stand."""
+    """Accepted rows, rejected rows by rule, and the days by state."""
     attempts = tables.read(Table(storage, detector, "ingestions"), keep_date=True)
     latest = tables.in_order(attempts, "attempted_at").drop_duplicates("date", keep="last")
     yield "Ingested", ""
-    stand = Counter(latest["standing"])
-    yield "days", ", ".join(f"{count} {standing}" for standing, count in stand.items())
+    states = Counter(latest["standing"])
+    yield "days", ", ".join(f"{count} {state}" for state, count in states.items())
     yield "rows accepted", f"{int(latest['accepted'].sum()):,}"
     rejected: Counter[str] = Counter()
     for rules in latest["rules"].dropna():
@@ -42,17 +42,20 @@ def ingested(storage: str, detector: str) -> Iterator[Row]:
 
 
 def judged(verdict: GateVerdict, later: LookBack) -> Iterator[Row]:
-    """The candidate: its line, what the gate asked, and how it did on days it had never seen."""
-    drawn = later.threshold
-    low, high = drawn.interval
+    """The candidate: its threshold, the gate's checks, and its results on unseen days."""
+    threshold = later.threshold
+    low, high = threshold.interval
     yield "Candidate", ""
-    yield "threshold", f"{drawn.value:.4g} (95 % interval {_bound(low)} to {_bound(high)})"
-    yield "drawn from", f"{drawn.n:,} held-out rows, worth {drawn.n_effective:,.0f} independent"
+    yield "threshold", f"{threshold.value:.4g} (95 % interval {_bound(low)} to {_bound(high)})"
+    yield (
+        "estimated from",
+        f"{threshold.n:,} held-out rows, worth {threshold.n_effective:,.0f} independent",
+    )
     yield "Gate", ""
     for result in verdict.results:
         label = result.name.replace("_", " ")
         yield label, f"{result.verdict.upper():<5} {result.value} ({result.limit})"
-    yield "On days it had never seen", ""
+    yield "On unseen days", ""
     yield from _later(later)
 
 

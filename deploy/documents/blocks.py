@@ -12,7 +12,7 @@ _BLOCK = re.compile(
 
 
 def filled(text: str, contents: Mapping[str, str]) -> str:
-    """`text` with each of its blocks holding the content of that name.
+    """`text` with the content of that name in each of its blocks.
 
     Raises:
         ValueError: the names of the blocks are not those of the contents, each once.
@@ -25,7 +25,7 @@ def filled(text: str, contents: Mapping[str, str]) -> str:
 
 
 def written(text: str) -> str:
-    """What people wrote: `text` without its generated blocks."""
+    """The hand-written part: `text` without its generated blocks."""
     return _BLOCK.sub("", text)
 
 

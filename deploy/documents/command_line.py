@@ -1,4 +1,4 @@
-"""What `python -m pipeline COMMAND --help` prints, command by command."""
+"""The output of `python -m pipeline COMMAND --help` for each command."""
 
 from __future__ import annotations
 

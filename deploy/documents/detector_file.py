@@ -19,8 +19,8 @@ _SHARED: dict[type[Section], str] = {
 }
 """Sections that no file has by themselves: the keys that several kinds have in common."""
 
-_TELLING = ("kind", "family")
-"""Keys that tell the kinds of a section apart."""
+_KIND_KEYS = ("kind", "family")
+"""Keys that name the kind of a section."""
 
 _MEANINGS: dict[tuple[type[Section], str], str] = {
     (DetectorSpec, "description"): "One sentence for people; Airflow shows it with the DAGs.",
@@ -28,22 +28,22 @@ _MEANINGS: dict[tuple[type[Section], str], str] = {
     (DetectorSpec, "model"): "The model family and its settings.",
     (DetectorSpec, "score"): "How a row and its reconstruction become one number.",
 }
-"""Of keys whose section says nothing of its own, or that are of several sections."""
+"""Meanings of keys whose section has no docstring of its own, or that have several sections."""
 
 _PLAIN_MEANINGS = {
-    "approval": "Who lets a candidate that passed its gate go live: nobody is asked, or a person "
-    "answers in Airflow.",
-    "channel": "How a message goes out: to the task's log only, by mail, to Slack or to a webhook.",
+    "approval": "Who promotes a candidate that passed its gate: the DAG itself (none), or a person "
+    "in Airflow (human).",
+    "channel": "How a message is sent: to the task's log only, by mail, to Slack or to a webhook.",
     "delimiter": "What separates the columns.",
     "derived": "Features that are computed from channels.",
     "features": "The channels by name, each with its unit and its limits.",
     "maximum_bundle_mb": "Size of the bundle in megabytes.",
     "of": "The channels, by their names under `features`.",
     "query": "One SELECT with the bound parameters `:start` and `:end`, for one interval.",
-    "timestamp": "Column that says when a row was measured.",
+    "timestamp": "Column with the time of a row.",
     "weight_decay": "Of the optimizer, AdamW.",
 }
-"""Of keys whose field has no description, by name."""
+"""Meanings of keys whose field has no description, by name."""
 
 
 def blocks() -> dict[str, str]:
@@ -52,12 +52,12 @@ def blocks() -> dict[str, str]:
 
 
 def meaning(section: type[Section], key: Key) -> str:
-    """What a key of a section says; empty where nobody has written it down."""
+    """The meaning of a key of a section; empty where it is not documented."""
     if key.field.description:
         return key.field.description
-    if told := _MEANINGS.get((section, key.name)) or _PLAIN_MEANINGS.get(key.name):
-        return told
-    if key.name in _TELLING:
+    if described := _MEANINGS.get((section, key.name)) or _PLAIN_MEANINGS.get(key.name):
+        return described
+    if key.name in _KIND_KEYS:
         return "Names this kind."
     return "" if len(key.sections) != 1 else _summary(key.sections[0])
 
@@ -96,7 +96,7 @@ def _parts() -> Iterator[str]:
 
 def _section(section: type[Section], path: str) -> Iterator[str]:
     keys = keys_of(section)
-    yield _told(section)
+    yield _description(section)
     yield _table(section, keys)
     for key in keys:
         for inner in key.sections:
@@ -105,25 +105,25 @@ def _section(section: type[Section], path: str) -> Iterator[str]:
 
 
 def _kinds(key: Key) -> Iterator[str]:
-    by = next(name for name in _TELLING if name in key.sections[0].model_fields)
+    by = next(name for name in _KIND_KEYS if name in key.sections[0].model_fields)
     without = "" if key.field.is_required() else f" Without `{by}` it is the first."
     count = f"One of {len(key.sections)} kinds, named by `{by}`."
     yield f"{meaning(DetectorSpec, key)} {count}{without}"
     for base in _shared(key.sections):
         yield f"#### Keys of {_SHARED[base]}"
-        yield _told(base)
+        yield _description(base)
         yield _table(base, _own(base))
     for kind in key.sections:
         (name,) = (each.accepts for each in keys_of(kind) if each.name == by)
         yield f"#### `{by}: {name.strip('`')}`"
-        yield _told(kind)
+        yield _description(kind)
         if bases := list(_shared([kind])):
             yield f"Besides its own keys it has those of {_linked(bases)}."
         yield _table(kind, _own(kind))
 
 
 def _shared(kinds: Iterable[type[Section]]) -> list[type[Section]]:
-    """The sections that any of these kinds take keys from, the most general first."""
+    """The sections from which these kinds inherit keys, the most general first."""
     return [base for base in _SHARED if any(issubclass(kind, base) for kind in kinds)]
 
 
@@ -149,11 +149,11 @@ def _table(section: type[Section], keys: Iterable[Key]) -> str:
 
 
 def _summary(section: type[Section]) -> str:
-    return _told(section).partition("\n\n")[0]
+    return _description(section).partition("\n\n")[0]
 
 
-def _told(section: type[Section]) -> str:
-    """The docstring of a section as Markdown, without what it says of Python attributes."""
+def _description(section: type[Section]) -> str:
+    """The docstring of a section as Markdown, without the list of Python attributes."""
     text = (inspect.getdoc(section) or "").partition("\n\nAttributes:")[0]
     return "\n\n".join(_paragraph(each) for each in text.split("\n\n"))
 

@@ -1,4 +1,4 @@
-"""One key of a detector file, in words: what may stand there, and what stands there otherwise."""
+"""One key of a detector file, in words: its type, its limits and its default."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ALIASES: tuple[tuple[Any, str], ...] = (
     (FilesPath, "path"),
     (Timezone, "time zone"),
 )
-"""Types that say more than the Python type they stand for."""
+"""Types with a description of their own."""
 
 _PLAIN: dict[Any, str] = {
     bool: "`true` or `false`",
@@ -47,9 +47,9 @@ class Key:
     """A key of a section.
 
     Attributes:
-        name: as a detector file has it.
+        name: its name in a detector file.
         hint: its type, with what is annotated.
-        field: what pydantic knows of it.
+        field: pydantic's description of it.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Key:
 
     @property
     def accepts(self) -> str:
-        """What may stand there, in words."""
+        """The accepted values, in words."""
         return _type(self.hint)
 
     @property
     def default(self) -> str:
-        """What holds where the key is absent."""
+        """The value where the key is absent."""
         if self.field.is_required():
             return "**required**"
         return _value(self.field.get_default(call_default_factory=True))
@@ -75,7 +75,7 @@ class Key:
 
     @property
     def sections(self) -> list[type[Section]]:
-        """The sections that may stand there, or in the list or mapping that does."""
+        """The sections that are the value, or in the list or mapping that is."""
         return list(_sections(self.hint))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with one line a row; a cell may hold any text."""
+    """A table with one line for each row; a cell may hold any text."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in lines)
 
 
 def code(text: str) -> str:

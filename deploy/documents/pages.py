@@ -1,4 +1,4 @@
-"""Which pages have generated parts, and what each page holds when it is current."""
+"""The pages with generated parts, and their current text."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ PAGES: dict[str, Callable[[], Mapping[str, str]]] = {
 
 
 def current(name: str) -> str:
-    """The text of the page `name` with its generated parts as the code has them now."""
+    """The text of the page `name` with its generated parts up to date."""
     return filled((FOLDER / name).read_text(encoding="utf-8"), PAGES[name]())

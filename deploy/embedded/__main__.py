@@ -24,7 +24,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks; the exit status."""
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start the stack and wait until it is healthy")
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_inside(layout: Layout, words: Sequence[str]) -> None:
-    """Become `words`, in the environment that the stack's tasks have; does not return.
+    """Replace this process by the command `words`, in the environment of the stack's tasks.
 
     Raises:
         StackError: there is no stack yet, no command, or no such command.
@@ -75,12 +75,12 @@ def run_inside(layout: Layout, words: Sequence[str]) -> None:
 
 
 def say(message: str) -> None:
-    """Tell the person what happens, at once even through a pipe."""
+    """Print a message at once, even through a pipe."""
     print(message, flush=True)
 
 
 def describe(stack: Stack) -> str:
-    """What a person needs to use a running stack."""
+    """The addresses, logins and folders of a running stack, as text."""
     layout = stack.layout
     return "\n".join(
         [
@@ -96,7 +96,7 @@ def describe(stack: Stack) -> str:
 
 
 def show_status(layout: Layout) -> int:
-    """Print a line for each part; 0 when all of them run."""
+    """Print a line for each part; returns 0 when all of them run."""
     states = supervision.program_states(layout)
     stack = load_stack(layout)
     if states is None or stack is None:
@@ -115,7 +115,7 @@ def show_status(layout: Layout) -> int:
 
 
 def show_logs(layout: Layout, program: str | None, *, lines: int, follow: bool) -> None:
-    """Become `tail` on the logs.
+    """Replace this process by `tail` on the logs.
 
     Raises:
         StackError: there are none yet.

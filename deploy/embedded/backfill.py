@@ -1,4 +1,4 @@
-"""Running a DAG over a range of partitions, and watching it."""
+"""Backfills: run a DAG over a range of partitions, and wait for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create_backfill(
     reprocess: Literal["none", "failed", "completed"] = "none",
     conf: Mapping[str, Any] | None = None,
 ) -> int:
-    """Start a backfill of the days `first` to `last`, both included; its id.
+    """Start a backfill of the days `first` to `last`, both included; returns its id.
 
     Waits up to 45 s for an earlier backfill of the DAG, which Airflow calls running for up to half
     a minute after its last run has ended. The DAG has to be unpaused for the runs to start.
@@ -62,7 +62,7 @@ def wait_for_backfill(
     on_change: Callable[[Counter[str]], None] = lambda _: None,
     limit_s: float = 1800,
 ) -> Counter[str]:
-    """Number of runs by state once all are finished; `on_change` hears of every new count.
+    """Number of runs by state once all are finished; `on_change` is called for every new count.
 
     Empty, after Airflow has closed it, for a backfill whose days all had their runs before.
 

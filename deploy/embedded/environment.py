@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deploy.embedded.layout import Layout
 
 # Settings of another Airflow, MLflow or PostgreSQL in the caller's shell must not reach this one;
-# connections and variables for the DAGs are meant to.
+# connections and variables for the DAGs may.
 FOREIGN = ("AIRFLOW", "MLFLOW_", "PG", "PYTHON", "_MLFLOW")
 WELCOME = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
 
@@ -31,7 +31,7 @@ DETECTOR_BUNDLE: dict[str, Any] = {
     "classpath": "dags.detector_bundle.DetectorBundle",
     "kwargs": {},
 }
-"""What Airflow makes its DAGs of, in any stack."""
+"""The DAG bundles of Airflow, in any stack."""
 
 
 def build_environment(stack: Stack, caller: Mapping[str, str]) -> dict[str, str]:
@@ -45,11 +45,13 @@ def build_environment(stack: Stack, caller: Mapping[str, str]) -> dict[str, str]
 
 
 def leave_record(stack: Stack) -> None:
-    """Leave what `pipeline.settings` takes for a shell that sets nothing: it holds passwords."""
-    told = _client_of_mlflow(stack)
-    told |= {name: value for name, value in _plimsoll(stack).items() if name not in _OF_PROCESSES}
+    """Write the record that `pipeline.settings` reads in a plain shell: it holds passwords."""
+    variables = _client_of_mlflow(stack)
+    variables |= {
+        name: value for name, value in _plimsoll(stack).items() if name not in _OF_PROCESSES
+    }
     login = Login(stack.airflow_url, LOGIN, stack.secrets.airflow_password)
-    record = record_of(told, stack.layout.socket, login)
+    record = record_of(variables, stack.layout.socket, login)
     write_private(record_path(stack.layout.home), json.dumps(record, indent=2) + "\n")
 
 
@@ -63,7 +65,7 @@ def _process(caller: Mapping[str, str]) -> dict[str, str]:
         "OMP_NUM_THREADS": caller.get("OMP_NUM_THREADS") or str(threads),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
-        # Without it setproctitle overwrites the block that `leftovers` recognises processes by.
+        # Without it setproctitle overwrites the block by which `leftovers` recognises processes.
         "SPT_NOENV": "1",
     }
 
@@ -87,7 +89,7 @@ def _airflow(stack: Stack) -> dict[str, str]:
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__BASE_URL": stack.airflow_url,
         "AIRFLOW__API__INSTANCE_NAME": "Plimsoll",
-        "AIRFLOW__API__DEFAULT_WRAP": "True",  # our errors say the mend, at the end of the line
+        "AIRFLOW__API__DEFAULT_WRAP": "True",  # our errors end with the fix
         "AIRFLOW__API__SECRET_KEY": stack.secrets.api_secret,
         "AIRFLOW__API_AUTH__JWT_SECRET": stack.secrets.jwt_secret,
         "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
@@ -96,7 +98,7 @@ def _airflow(stack: Stack) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles(layout)),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(layout.airflow / "bundles"),
-        # How soon a new or changed detector file is seen; what has not changed is read seldom.
+        # How soon a new or changed detector file is seen; unchanged files are read seldom.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "tasks"),
@@ -107,7 +109,7 @@ def _airflow(stack: Stack) -> dict[str, str]:
         # The log server would listen on every address of the machine, so it is not started and
         # the UI reads the files; port 1 refuses at once where Airflow tries it all the same.
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "1",
-        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",  # a line a request otherwise
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",  # else a line for each request
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 

@@ -1,4 +1,4 @@
-"""The error that a person at the command line gets to read."""
+"""The error of the embedded stack, for the person at the command line."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pipeline.errors import PlimsollError
 
 
 class StackError(PlimsollError):
-    """The embedded stack cannot do what was asked; the message names the cause and the mend."""
+    """The embedded stack cannot do what was asked; the message names the cause and the fix."""

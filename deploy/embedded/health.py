@@ -1,4 +1,4 @@
-"""Waiting for a service to be ready, without silence and without waiting for the dead."""
+"""Wait for a service to be ready, with messages, and not for a program that has died."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wait_until_ready(
     *,
     limit_s: float,
 ) -> None:
-    """Return once `unready` gives None; meanwhile say every few seconds what it gave.
+    """Return once `unready` returns None; meanwhile report its result every few seconds.
 
     Raises:
         StackError: the program gave up or `limit_s` is over; shows the end of its log.
@@ -60,7 +60,7 @@ def log_tail(layout: Layout, program: str) -> str:
 
 
 def mlflow_unready(stack: Stack) -> str | None:
-    """None once the MLflow server answers, and takes the stack's token."""
+    """None once the MLflow server answers, and accepts the stack's token."""
     shown = {"Authorization": f"Bearer {stack.secrets.mlflow_token}"}
     url = f"{stack.mlflow_url}/version"
     try:
@@ -73,7 +73,7 @@ def mlflow_unready(stack: Stack) -> str | None:
 def airflow_unready(stack: Stack, component: str, since: datetime) -> str | None:
     """None once `component` has sent a heartbeat after `since` and Airflow calls it healthy.
 
-    The status alone does not do: just after a restart it still speaks of the process before.
+    The status alone is not enough: just after a restart it is still that of the old process.
     """
     try:
         answer = httpx.get(f"{stack.airflow_url}/api/v2/monitor/health", timeout=5, trust_env=False)

@@ -1,4 +1,4 @@
-"""Where the embedded stack keeps its state: one folder, nothing outside it."""
+"""The folders of the embedded stack: all its state is in one folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def postgres(self) -> Path:
-        """Parent of the database cluster and of the note on its schema versions."""
+        """Parent of the database cluster and of the record of its schema versions."""
         return self.home / "postgres"
 
     @property
@@ -84,12 +84,12 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """What belongs to starting and stopping: supervisor's files and `stack.json`."""
+        """Files of the running stack: supervisor's files and `stack.json`."""
         return self.home / "run"
 
     @property
     def logins(self) -> Path:
-        """Where a person reads how to sign in to Airflow and MLflow."""
+        """The file with the logins of Airflow and MLflow."""
         return self.home / "logins.txt"
 
     @property
@@ -110,7 +110,7 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
     """The layout that `PLIMSOLL_HOME`, `PLIMSOLL_DETECTORS` and `PLIMSOLL_DAGS` ask for.
 
     Raises:
-        StackError: the path of the home holds a character that the supervisor cannot take.
+        StackError: the path of the home holds a character that the supervisor does not accept.
     """
 
     def named(variable: str) -> Path | None:
@@ -120,8 +120,8 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
     home = named("PLIMSOLL_HOME") or REPOSITORY / ".plimsoll"
     if bad := UNQUOTABLE & set(str(home)):
         raise StackError(
-            f"The state cannot lie in {home}: supervisord does not take {' '.join(sorted(bad))} in "
-            "a path. Set PLIMSOLL_HOME to a folder without it."
+            f"The state cannot be in {home}: supervisord does not accept {' '.join(sorted(bad))} "
+            "in a path. Set PLIMSOLL_HOME to a folder without it."
         )
     return Layout(
         home=home,
@@ -132,7 +132,7 @@ def find_layout(environment: Mapping[str, str]) -> Layout:
 
 
 def create_folders(layout: Layout) -> None:
-    """Make every folder of `layout`, all but the cluster's for their owner only."""
+    """Create every folder of `layout`, all but the cluster's for their owner only."""
     if not layout.home.exists():
         layout.home.mkdir(parents=True)
         layout.home.chmod(0o700)

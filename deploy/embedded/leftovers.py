@@ -1,4 +1,4 @@
-"""Finding and ending processes that outlived their supervisor.
+"""Find and end processes that outlived their supervisor.
 
 A task of the LocalExecutor leads its own process group, so it survives when the scheduler is
 killed; and when the supervisor itself is killed everything survives and holds the ports.
@@ -33,7 +33,7 @@ def find_leftovers(layout: Layout) -> list[psutil.Process]:
 
 
 def end_processes(processes: Iterable[psutil.Process]) -> None:
-    """Ask each process to end, kill those that have not after a few seconds."""
+    """Ask each process to end, and kill those that are alive after a few seconds."""
     asked = list(processes)
     for process in asked:
         _signal(process, kill=False)

@@ -48,7 +48,7 @@ def up(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     A start that fails or is interrupted is undone; the state stays.
 
     Raises:
-        StackError: a part did not start, or a port that was asked for is taken.
+        StackError: a part did not start, or a requested port is in use.
     """
     create_folders(layout)
     with _alone(layout, say):
@@ -60,7 +60,7 @@ def up(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
             _stop_parts(layout)
         elif stack:
             say("the stack is already running")
-            _tell(stack)
+            _record(stack)
             _start_parts(stack, build_environment(stack, caller), say)
             return stack
         stack = _prepare(layout, caller, say)
@@ -104,7 +104,7 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     if before is None and layout.cluster.exists():
         raise StackError(
             f"{layout.run / 'stack.json'} is gone, and with it the password of the databases in "
-            f"{layout.cluster}. Restore it, or remove {layout.home} to begin anew without the "
+            f"{layout.cluster}. Restore it, or remove {layout.home} to begin again without the "
             "stored runs."
         )
     ports = choose_ports(requested_ports(caller), before.ports if before else None, say)
@@ -112,7 +112,7 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     stack = Stack(layout, ports, secrets)
     save_stack(stack)
     keyring.create_missing(layout.home)
-    _tell(stack)
+    _record(stack)
     login = json.dumps({LOGIN: stack.secrets.airflow_password})
     write_private(layout.airflow / "logins.json", login + "\n")
     if not layout.cluster.exists():
@@ -121,8 +121,8 @@ def _prepare(layout: Layout, caller: Mapping[str, str], say: Say) -> Stack:
     return stack
 
 
-def _tell(stack: Stack) -> None:
-    """Leave what commands and people find the stack by."""
+def _record(stack: Stack) -> None:
+    """Write the files by which commands and people find the stack."""
     leave_record(stack)
     leave_logins(stack)
 
@@ -142,7 +142,7 @@ def _start_parts(stack: Stack, environment: Mapping[str, str], say: Say) -> None
     began = datetime.now(UTC) if fresh else datetime.min.replace(tzinfo=UTC)
     supervision.start_program(layout, programs.POSTGRES)
     _wait(stack, programs.POSTGRES, lambda: roles.server_unready(stack), say)
-    roles.settle_roles(stack)
+    roles.apply_roles(stack)
     _start_services(stack, environment, say)
     _wait(stack, programs.MLFLOW, lambda: health.mlflow_unready(stack), say)
     for name, component in (

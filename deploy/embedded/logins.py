@@ -1,4 +1,4 @@
-"""The file that tells a person how to sign in: nothing prints a password."""
+"""The file with the logins, as nothing prints a password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def leave_logins(stack: Stack) -> None:
-    """Write the file anew, readable by its owner only."""
+    """Write the file, readable by its owner only."""
     write_private(stack.layout.logins, _text(stack))
 
 

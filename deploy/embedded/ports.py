@@ -1,4 +1,4 @@
-"""Which TCP ports of the loopback interface the stack listens on."""
+"""The TCP ports of the loopback interface on which the stack listens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEARCHED = 200  # ports tried above the wanted one before giving up
 
 @dataclass(frozen=True)
 class Ports:
-    """One TCP port a service."""
+    """One TCP port for each service."""
 
     airflow: int
     mlflow: int
@@ -30,7 +30,7 @@ class Ports:
 
 
 def variable_of(service: str) -> str:
-    """The environment variable that asks for a port of `service`."""
+    """The environment variable for the port of `service`."""
     return f"PLIMSOLL_{service.upper()}_PORT"
 
 
@@ -63,7 +63,7 @@ def choose_ports(
     """Three different free ports: the requested, else the remembered or default or one above it.
 
     Raises:
-        StackError: a requested port is taken, or none is free in the range searched.
+        StackError: a requested port is in use, or none is free in the range searched.
     """
     free = is_free or port_is_free
     chosen: dict[str, int] = {}
@@ -74,7 +74,7 @@ def choose_ports(
             )
         if not free(port):
             raise StackError(
-                f"Port {port} ({variable_of(service)}) is taken{owner_of(port)}. Stop that "
+                f"Port {port} ({variable_of(service)}) is in use{owner_of(port)}. Stop that "
                 f"process, choose another port, or unset {variable_of(service)} to let `up` "
                 "find a free one."
             )
@@ -83,9 +83,9 @@ def choose_ports(
         if service in chosen:
             continue
         wanted = getattr(remembered, service) if remembered else default
-        chosen[service] = _next_free(wanted, taken=set(chosen.values()), is_free=free)
+        chosen[service] = _next_free(wanted, used=set(chosen.values()), is_free=free)
         if chosen[service] != wanted:
-            say(f"port {wanted} is taken{owner_of(wanted)}: {service} uses {chosen[service]}")
+            say(f"port {wanted} is in use{owner_of(wanted)}: {service} uses {chosen[service]}")
     return Ports(**chosen)
 
 
@@ -106,7 +106,7 @@ def port_is_free(port: int) -> bool:
 
 
 def owner_of(port: int) -> str:
-    """Who listens on `port`, to follow "is taken": " by python (pid 12)", or "" when not known."""
+    """The process on `port`, to follow "is in use": " by python (pid 12)", or "" when unknown."""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
@@ -122,9 +122,9 @@ def owner_of(port: int) -> str:
     return ""
 
 
-def _next_free(wanted: int, *, taken: set[int], is_free: Callable[[int], bool]) -> int:
+def _next_free(wanted: int, *, used: set[int], is_free: Callable[[int], bool]) -> int:
     for port in range(wanted, min(wanted + SEARCHED, LAST_PORT + 1)):
-        if port not in taken and is_free(port):
+        if port not in used and is_free(port):
             return port
     raise StackError(
         f"None of the ports {wanted} to {wanted + SEARCHED - 1} is free. Set "

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: making its cluster, and the command that serves it."""
+"""The embedded PostgreSQL: creation of its cluster, and the command that serves it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.private_file import write_private
 
 
 def initialise_cluster(stack: Stack) -> bool:
-    """Make the cluster unless there is one; whether it was made.
+    """Create the cluster unless there is one; returns whether it was created.
 
     Raises:
         StackError: initdb failed, or the cluster belongs to another major version.

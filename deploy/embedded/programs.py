@@ -1,4 +1,4 @@
-"""The supervised programs and the configuration that tells the supervisor about them."""
+"""The supervised programs and the supervisor's configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Program:
     Attributes:
         name: as shown by `status` and used for its log file.
         command: program and arguments, without secrets: every user of the machine can see them.
-        stop_signal: what asks it to end.
+        stop_signal: the signal that asks it to end.
         stop_group: whether the signal goes to its children too.
         stop_wait_s: seconds until it is killed, children included.
         environment: variables that only this program needs.
@@ -92,7 +92,7 @@ def render_configuration(layout: Layout, programs: Sequence[Program]) -> str:
         "umask": "077",  # whatever the programs write is for the owner alone, their logs first
     }
     if os.geteuid() == 0:
-        daemon["user"] = "root"  # said aloud, or the supervisor warns about it
+        daemon["user"] = "root"  # explicit, or the supervisor warns about it
     sections = [
         _section("supervisord", daemon),
         _section("unix_http_server", {"file": layout.socket, "chmod": "0700"}),

@@ -1,8 +1,8 @@
-"""Who may do what in the embedded PostgreSQL, as deploy/postgres/init.sh has it in the full stack.
+"""The roles of the embedded PostgreSQL, the same as in deploy/postgres/init.sh of the full stack.
 
 Airflow, MLflow and Plimsoll's tasks each log in as a plain role that owns the database of its name
 and can enter no other. A cluster of an older release, in which everything belongs to the superuser
-`plimsoll`, is brought to this by the next start; so is what comes out of an older backup.
+`plimsoll`, is converted by the next start; so is a restored older backup.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OLD_ADMINISTRATOR = "plimsoll"
 _MAINTENANCE = "postgres"
 _REFUSED = "password authentication failed"
 
-# What tables own (indexes, serial sequences, row types, array types) goes with them.
+# Indexes, serial sequences, row types and array types change their owner with the table.
 _FOREIGN_OBJECTS = """
 WITH own AS (SELECT oid FROM pg_roles WHERE rolname = ANY(%(owners)s)),
 foreign_ones AS (
@@ -56,11 +56,11 @@ FROM foreign_ones f
 WHERE oid >= 16384 AND owner IN (SELECT oid FROM own) AND NOT EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = f.catalog AND d.objid = f.oid AND d.deptype = 'e')
 """
-"""Statements that hand to a role what others own; what belongs to an extension stays with it."""
+"""Statements that give a role the objects of others; those of an extension stay with it."""
 
 
 def server_unready(stack: Stack) -> str | None:
-    """None once the server lets the administrator in, else what it says."""
+    """None once the server accepts the administrator's login, else its message."""
     try:
         administrator_of(stack)
     except psycopg2.OperationalError as error:
@@ -69,10 +69,10 @@ def server_unready(stack: Stack) -> str | None:
 
 
 def administrator_of(stack: Stack) -> str:
-    """What the superuser is called: `plimsoll` in a cluster that this release has yet to start.
+    """The name of the superuser: `plimsoll` in a cluster that this release has not started yet.
 
     Raises:
-        psycopg2.OperationalError: the server lets neither in, or does not answer.
+        psycopg2.OperationalError: the server refuses both, or does not answer.
     """
     try:
         _connect(stack, ADMINISTRATOR).close()
@@ -84,8 +84,8 @@ def administrator_of(stack: Stack) -> str:
     return ADMINISTRATOR
 
 
-def settle_roles(stack: Stack) -> None:
-    """Make the roles and databases that are not there yet, and give each role what is its own.
+def apply_roles(stack: Stack) -> None:
+    """Create absent roles and databases, and give each role its own objects.
 
     Raises:
         StackError: a role of the administrator's name is in the way.
@@ -94,8 +94,8 @@ def settle_roles(stack: Stack) -> None:
         _rename_administrator(stack)
     with closing(_connect(stack, ADMINISTRATOR)) as connection:
         for role in DATABASES:
-            _settle_role(connection, role, stack.secrets.role_passwords[role])
-            _settle_database(connection, role)
+            _apply_role(connection, role, stack.secrets.role_passwords[role])
+            _apply_database(connection, role)
         for name in _column(connection, "SELECT datname FROM pg_database"):
             _do(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
     for role in DATABASES:
@@ -108,8 +108,8 @@ def settle_roles(stack: Stack) -> None:
 def _rename_administrator(stack: Stack) -> None:
     """Give the superuser `plimsoll` of an old cluster the name that leaves `plimsoll` free.
 
-    PostgreSQL does not let a superuser of its own making become plain, nor one rename itself; so a
-    passing one does it. All or nothing: it is one transaction.
+    PostgreSQL's initial superuser cannot lose its rights, and no superuser can rename itself; so a
+    temporary one does it, in one transaction.
     """
     with closing(_connect(stack, _OLD_ADMINISTRATOR)) as connection:
         if ADMINISTRATOR in _column(connection, "SELECT rolname FROM pg_roles"):
@@ -128,23 +128,23 @@ def _rename_administrator(stack: Stack) -> None:
             _do(connection, "DROP ROLE {}", "plimsoll_upgrade")
 
 
-def _settle_role(connection: Any, role: str, password: str) -> None:
+def _apply_role(connection: Any, role: str, password: str) -> None:
     if role not in _column(connection, "SELECT rolname FROM pg_roles"):
         _do(connection, "CREATE ROLE {}", role)
-    # The server is told a verifier, so that the password can reach no log.
+    # The server gets a verifier, so that the password can reach no log.
     verifier = encrypt_password(password, role, connection, "scram-sha-256")
     plain = "ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
     _do(connection, f"{plain} PASSWORD %s", role, values=(verifier,))
 
 
-def _settle_database(connection: Any, role: str) -> None:
+def _apply_database(connection: Any, role: str) -> None:
     if role not in _column(connection, "SELECT datname FROM pg_database"):
         _do(connection, "CREATE DATABASE {} OWNER {}", role, role)
     _do(connection, "ALTER DATABASE {} OWNER TO {}", role, role)
 
 
 def _hand_over(connection: Any, role: str) -> None:
-    """Make what the administrator or another of our roles owns in this database `role`'s."""
+    """Give `role` what the administrator or another of our roles owns in this database."""
     owners = [name for name in (ADMINISTRATOR, *DATABASES) if name != role]
     for statement in _column(connection, _FOREIGN_OBJECTS, {"owners": owners, "role": role}):
         _do(connection, statement.replace("{", "{{").replace("}", "}}"))

@@ -1,4 +1,4 @@
-"""Bringing the databases of MLflow and Airflow to the installed versions."""
+"""Migration of the databases of MLflow and Airflow to the installed versions."""
 
 from __future__ import annotations
 
@@ -78,5 +78,5 @@ def _noted(stack: Stack) -> dict[str, str]:
 
 
 def _note(stack: Stack) -> Path:
-    # Beside the cluster: whoever removes the databases removes the note with them.
+    # Beside the cluster, so that the record is removed with the databases.
     return stack.layout.postgres / "schema.json"

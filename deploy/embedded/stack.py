@@ -1,4 +1,4 @@
-"""The record of one stack: its folders, ports and secrets, and what follows from them."""
+"""The record of one stack: its folders, ports and secrets, and values derived from them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from deploy.embedded.layout import Layout
 
 LOGIN = "admin"
-"""Of the one person who uses the stack, in Airflow and in MLflow."""
+"""The login name of the user of the stack, in Airflow and in MLflow."""
 ADMINISTRATOR = "postgres"
 """The superuser of the cluster: only `up` and the backup log in as it."""
 DATABASES = ("airflow", "mlflow", "plimsoll")
-"""Each with the role that owns it, and that role's name."""
+"""The databases; each is owned by a role of the same name."""
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """What must stay the same from one start to the next, and be read by the owner only.
+    """Secrets that stay the same from one start to the next, readable by the owner only.
 
     Attributes:
         postgres_password: of the administrator.
-        airflow_password: of the person who uses the stack, in Airflow and in MLflow.
-        mlflow_token: what programs show MLflow.
+        airflow_password: of the user of the stack, in Airflow and in MLflow.
+        mlflow_token: the token of programs for MLflow.
         role_passwords: of the roles that own the databases. This and the one before are empty in
-            the record of a stack that an older Plimsoll started, until `up` draws them.
+            the record of a stack that an older Plimsoll started, until `up` generates them.
     """
 
     postgres_password: str
@@ -48,7 +48,7 @@ class Secrets:
 
     @property
     def are_complete(self) -> bool:
-        """Whether every one was drawn."""
+        """Whether every one was generated."""
         return all(asdict(self).values())
 
 
@@ -116,13 +116,13 @@ def new_secrets() -> Secrets:
 
 
 def completed(known: Secrets) -> Secrets:
-    """`known` with a fresh secret in the place of each that its stack does not have yet."""
+    """`known` with a new secret for each that its stack does not have yet."""
     missing = [name for name, value in asdict(known).items() if not value]
     return replace(known, **{name: getattr(new_secrets(), name) for name in missing})
 
 
 def load_stack(layout: Layout) -> Stack | None:
-    """The stack that `layout` remembers, None before its first start.
+    """The recorded stack of `layout`, None before its first start.
 
     Raises:
         StackError: the record cannot be read.
@@ -137,7 +137,7 @@ def load_stack(layout: Layout) -> Stack | None:
         expected = ", ".join(field.name for field in fields(Secrets))
         raise StackError(
             f"{path} cannot be read ({error}). It holds the ports and the secrets ({expected}); "
-            f"restore it, or remove {layout.home} to begin anew without the stored runs."
+            f"restore it, or remove {layout.home} to begin again without the stored runs."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Talking to the stack's supervisord: start it, start and stop programs, end it."""
+"""Requests to the stack's supervisord: start it, start and stop programs, end it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLL_S = 0.2
 
 @dataclass(frozen=True)
 class ProgramState:
-    """What the supervisor knows of one program; `pid` is 0 unless it runs."""
+    """The supervisor's state of one program; `pid` is 0 unless it runs."""
 
     name: str
     state: str
@@ -36,7 +36,7 @@ class ProgramState:
 
 
 def start_supervisor(layout: Layout, configuration: Path, environment: Mapping[str, str]) -> None:
-    """Start the daemon, which hands `environment` to every program.
+    """Start the daemon, which passes `environment` to every program.
 
     Raises:
         StackError: it did not start.

@@ -1,9 +1,9 @@
-"""PostgreSQL does not run as root: its programs as `nobody`, who gets no capability for it.
+"""PostgreSQL does not run as root: its programs run as `nobody`, without capabilities.
 
 The repository and the state may lie in folders that only root may enter (`/root`). So root opens
 what a program needs there and hands it over as open files, which the program reaches through
 `/proc/self/fd`; and PostgreSQL's own files, which it looks for by their path, are copied to
-where everybody may read them. Nothing is passed on to what the server starts itself, such as the
+a folder that everybody may read. Nothing is passed on to what the server starts itself, such as the
 program of a `COPY ... TO PROGRAM`.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 UNPRIVILEGED = "nobody"
 COPIES = Path("/var/cache/plimsoll")
-"""Where PostgreSQL's files are copied to if `nobody` cannot reach them; may be deleted."""
+"""Folder for copies of PostgreSQL's files if `nobody` cannot reach them; may be deleted."""
 
 _FIRST_FREE = 3  # 0, 1 and 2 are the standard streams
 _OTHERS_MAY_WRITE = 0o022
@@ -34,8 +34,8 @@ _OTHERS_MAY_WRITE = 0o022
 def as_unprivileged(command: Sequence[str], *reached: Path) -> list[str]:
     """`command` itself, or wrapped to run as `nobody` when we are root.
 
-    Wherever one of the files and folders `reached` stands in a word of the command, the program
-    gets it as root opened it, whatever folders it lies in.
+    For each of the files and folders `reached` that is in a word of the command, the program gets
+    it as root opened it, whatever folders it is in.
 
     Raises:
         StackError: we are root and cannot become `nobody`.
@@ -110,7 +110,7 @@ def unprivileged_user() -> pwd.struct_passwd:
 
 
 def _runs(program: Path) -> bool:
-    # By way of env: what setpriv itself starts, it still finds by the rights of root.
+    # Through env, as setpriv looks for its command with the rights of root.
     tried = as_unprivileged(["/usr/bin/env", str(program), "--version"])
     return subprocess.run(tried, capture_output=True, check=False, cwd="/").returncode == 0
 

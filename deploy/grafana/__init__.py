@@ -1,1 +1,1 @@
-"""Grafana's dashboards as code: `python -m deploy.grafana` writes what `dashboards/` holds."""
+"""Grafana's dashboards as code: `python -m deploy.grafana` writes the files in `dashboards/`."""

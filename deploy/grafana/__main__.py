@@ -14,7 +14,7 @@ DASHBOARDS = (FLEET, DETECTOR, PLATFORM)
 
 
 def main() -> None:
-    """Write one file a dashboard."""
+    """Write one file for each dashboard."""
     for dashboard in DASHBOARDS:
         path = FOLDER / f"{dashboard.uid}.json"
         path.write_text(as_json(dashboard), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""One detector: its scores against its line, its data, its version, what it costs."""
+"""The dashboard of one detector: its scores and threshold, data, version and costs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _of(name: str, labels: str = "") -> str:
 
 def _single(
     title: str,
-    told: str,
+    description: str,
     expr: str,
     unit: str,
     limits: tuple[tuple[float, str], ...] = (),
     kind: Kind = "stat",
 ) -> Panel:
     queries = (Query(expr, title),)
-    return Panel(title, told, unit, queries, kind=kind, width=4, height=4, limits=limits)
+    return Panel(title, description, unit, queries, kind=kind, width=4, height=4, limits=limits)
 
 
 _NOW = (
@@ -52,14 +52,14 @@ _NOW = (
     ),
     _single(
         "Open incidents",
-        "Of the newest 30 scored days, that nobody has judged.",
+        "Incidents of the newest 30 scored days that nobody has labelled.",
         _of("incidents_open"),
         "none",
         ((1, ORANGE),),
     ),
     _single(
         "Labels waiting",
-        "Episodes put up for labelling: `docker compose run --rm cli label $detector --list`.",
+        "Episodes proposed for labelling: `docker compose run --rm cli label $detector --list`.",
         _of("labels_waiting"),
         "none",
     ),
@@ -74,10 +74,10 @@ _NOW = (
 
 _SCORES = (
     Panel(
-        title="Scores and the line",
-        told="Quantiles of the scores of the newest scored day, and the line with its 95 % "
-        "interval. Where the 99 % quantile meets the line, one row in a hundred is flagged. An "
-        "interval without an upper end shows none.",
+        title="Scores and threshold",
+        description="Quantiles of the scores of the newest scored day, and the threshold with its "
+        "95 % interval. Where the 99 % quantile meets the threshold, one row in a hundred is "
+        "flagged. An interval without an upper end is shown up to the threshold.",
         unit="short",
         width=16,
         height=11,
@@ -86,23 +86,27 @@ _SCORES = (
             Query(_of("score", ', quantile="0.9"'), "90 %", SKY),
             Query(_of("score", ', quantile="0.95"'), "95 %", BLUE),
             Query(_of("score", ', quantile="0.99"'), "99 %", ORANGE),
-            Query(_of("threshold"), "line", VERMILION),
-            # Without an end of its own the interval ends, for the eye, at the line.
+            Query(_of("threshold"), "threshold", VERMILION),
+            # An interval without an end is shown up to the threshold.
             Query(
-                f"{_of('threshold_low')} or {_of('threshold')}", "line, low", VERMILION, dashed=True
+                f"{_of('threshold_low')} or {_of('threshold')}",
+                "threshold, low",
+                VERMILION,
+                dashed=True,
             ),
             Query(
                 f"{_of('threshold_high')} or {_of('threshold')}",
-                "line, high",
+                "threshold, high",
                 VERMILION,
                 dashed=True,
             ),
         ),
     ),
     Panel(
-        title="Rows above the line",
-        told="Share of flagged rows of the newest scored day, against what normal rows may cross. "
-        "Incidents raise it; many days above it without any mean that the line is too low.",
+        title="Rows above the threshold",
+        description="Share of flagged rows of the newest scored day, against the budget of normal "
+        "rows. Incidents raise it; many days above it without incidents mean that the threshold "
+        "is too low.",
         unit="percentunit",
         width=8,
         height=11,
@@ -113,7 +117,7 @@ _SCORES = (
     ),
     Panel(
         title="Mean and spread of the scores",
-        told="A mean that grows for weeks is creep: the machines or their sensors change.",
+        description="A mean that grows for weeks is creep: the machines or their sensors change.",
         unit="short",
         queries=(
             Query(_of("score_mean"), "mean", BLUE),
@@ -122,8 +126,9 @@ _SCORES = (
     ),
     Panel(
         title="95 % quantile against four weeks ago",
-        told="Median of a week over that of the week four weeks before. PlimsollScoreDrifting "
-        "reports 1.3 unless the network is younger. Without five weeks of history it is 1.",
+        description="Median of a week over that of the week four weeks before. "
+        "PlimsollScoreDrifting reports 1.3 unless the network is younger. Without five weeks of "
+        "history it is 1.",
         unit="none",
         queries=(
             Query(
@@ -144,9 +149,9 @@ _SCORES = (
 _DATA = (
     Panel(
         title="Drift by feature: distance D",
-        told="How far features, and the score, lie from the reference: 0.1 is about a quarter of a "
-        "sigma, 0.2 half of one. At most the 20 that moved furthest. Only those that are also "
-        "significant (the panel beside) count.",
+        description="Distance of features, and of the score, from the reference: 0.1 is about a "
+        "quarter of a sigma, 0.2 half of one. At most the 20 that moved furthest. Only "
+        "significant ones (the next panel) count.",
         unit="none",
         kind="bargauge",
         height=12,
@@ -156,8 +161,8 @@ _DATA = (
     ),
     Panel(
         title="Drift by feature: significance q",
-        told="The chance of such a distance without drift, corrected for the number of tests. "
-        "Below 0.01 it counts.",
+        description="The chance of such a distance without drift, corrected for the number of "
+        "tests. Below 0.01 it counts.",
         unit="none",
         height=12,
         queries=(
@@ -167,15 +172,16 @@ _DATA = (
     ),
     Panel(
         title="Distance in the latent space",
-        told="How far the day's mean reconstruction lies from the reference's, in deviations.",
+        description="Distance of the day's mean reconstruction from the reference's, in "
+        "deviations.",
         unit="none",
         width=8,
         queries=(Query(_of("latent_distance"), "distance", BLUE),),
     ),
     Panel(
         title="Rows of the newest ingested day",
-        told="Let through, in quarantine, and scored. Scored rows are fewer where a window of rows "
-        "is needed for one score.",
+        description="Let through, in quarantine, and scored. Scored rows are fewer where a window "
+        "of rows is needed for one score.",
         unit="short",
         width=8,
         queries=(
@@ -191,15 +197,15 @@ _DATA = (
     ),
     Panel(
         title="Completeness",
-        told="Share of expected rows that came with a measurement.",
+        description="Share of expected rows that came with a measurement.",
         unit="percentunit",
         width=8,
         queries=(Query(_of("completeness_ratio"), "completeness", BLUE),),
     ),
     Panel(
         title="Quarantine by rule",
-        told="Rows of the newest ingested day by the rule that rejected them. The tables keep each "
-        "row with its reason.",
+        description="Rows of the newest ingested day by the rule that rejected them. The tables "
+        "keep each row with its reason.",
         unit="short",
         width=24,
         queries=(
@@ -215,27 +221,28 @@ _DATA = (
 
 _LIFE = (
     Panel(
-        title="Age of network and line",
-        told="Since the weights were trained, the line drawn, the version promoted. Alerts come at "
-        "180 days for the network and at 92 for the line.",
+        title="Age of network and threshold",
+        description="Time since training of the weights, estimation of the threshold, and "
+        "promotion. Alerts come at 180 days for the network and at 92 for the threshold.",
         unit="s",
         width=12,
         queries=(
             Query(f"time() - {_of('bundle_created_timestamp_seconds')}", "network", BLUE),
-            Query(f"time() - {_of('threshold_drawn_timestamp_seconds')}", "line", VERMILION),
+            Query(f"time() - {_of('threshold_drawn_timestamp_seconds')}", "threshold", VERMILION),
             Query(f"time() - {_of('bundle_promoted_timestamp_seconds')}", "promotion", GREY),
         ),
     ),
     Panel(
         title="Versions",
-        told="Steps up are promotions, a step down is a rollback; the ledger says who and why.",
+        description="Steps up are promotions, a step down is a rollback; the ledger says who and "
+        "why.",
         unit="none",
         width=12,
         queries=(Query(_of("bundle_version"), "live version", BLUE),),
     ),
     Panel(
         title="Processor time by DAG",
-        told="Seconds of processor in the last 24 hours, by what they were spent on.",
+        description="Seconds of processor in the last 24 hours, by DAG.",
         unit="s",
         queries=(
             Query(
@@ -246,7 +253,7 @@ _LIFE = (
     ),
     Panel(
         title="Tasks by DAG",
-        told="Attempts at tasks that ended in the last 24 hours, well or not.",
+        description="Attempts at tasks that ended in the last 24 hours, successful or not.",
         unit="short",
         width=6,
         queries=(
@@ -258,7 +265,7 @@ _LIFE = (
     ),
     Panel(
         title="Duration of training",
-        told="Wall time of the newest fit.",
+        description="Wall time of the newest fit.",
         unit="s",
         width=6,
         queries=(Query(_of("training_duration_seconds"), "fit", BLUE),),
@@ -268,7 +275,7 @@ _LIFE = (
 DETECTOR = Dashboard(
     uid="plimsoll-detector",
     title="Detector",
-    told="One detector: its scores against its line, its data, its version, what it costs.",
+    description="One detector: its scores and threshold, data, version and costs.",
     sections=(
         PanelSection("Now", _NOW),
         PanelSection("Scores", _SCORES),

@@ -1,4 +1,4 @@
-"""All detectors on one page: who needs somebody?"""
+"""The dashboard of all detectors: which of them need attention."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STALE_S, _OLD_S = 92 * 86400, 180 * 86400
 
 _ALL = Panel(
     title="State of all detectors",
-    told="One line a detector. Orange asks for a look, red is what an alert reports; "
+    description="One row for each detector. Orange needs a look, red is what an alert reports; "
     "docs/runbook.md says what to do. Click a column to sort by it.",
     unit="short",
     kind="table",
@@ -40,7 +40,9 @@ _ALL = Panel(
         ),
         Query(_AGE, "since the newest scored day", unit="s", limits=((_LATE_S, VERMILION),)),
         Query(
-            "max by (detector) (plimsoll_alert_ratio)", "rows above the line", unit="percentunit"
+            "max by (detector) (plimsoll_alert_ratio)",
+            "rows above the threshold",
+            unit="percentunit",
         ),
         Query(_SPENT, "of the budget", unit="percentunit", limits=((1, ORANGE), (2, VERMILION))),
         Query(
@@ -53,13 +55,13 @@ _ALL = Panel(
         Query(_DRIFTED, "drifted series", limits=((1, ORANGE),)),
         Query(
             "max by (detector) (plimsoll_ledger_faults)",
-            "not as the ledger says",
+            "deviations from the ledger",
             limits=((1, VERMILION),),
         ),
         Query("max by (detector) (plimsoll_bundle_version)", "version", unit="none"),
         Query(
             "time() - max by (detector) (plimsoll_threshold_drawn_timestamp_seconds)",
-            "age of the line",
+            "age of the threshold",
             unit="s",
             limits=((_STALE_S, VERMILION),),
         ),
@@ -75,7 +77,7 @@ _ALL = Panel(
 _TOTALS = (
     Panel(
         title="Detectors",
-        told="How many detectors the exporter shows.",
+        description="How many detectors the exporter shows.",
         unit="none",
         kind="stat",
         width=6,
@@ -84,7 +86,7 @@ _TOTALS = (
     ),
     Panel(
         title="Alerts firing",
-        told="Of detectors and of the platform together. Their names are under Alerting.",
+        description="Of detectors and of the platform together. Their names are under Alerting.",
         unit="none",
         kind="stat",
         width=6,
@@ -94,8 +96,8 @@ _TOTALS = (
     ),
     Panel(
         title="Days without a verdict",
-        told="Expected days that were neither scored, nor quarantined, nor empty, nor failed by "
-        "name. `docker compose run --rm cli status` lists them.",
+        description="Expected days that were neither scored, nor quarantined, nor empty, nor "
+        "recorded as failed. `docker compose run --rm cli status` lists them.",
         unit="none",
         kind="stat",
         width=6,
@@ -105,7 +107,8 @@ _TOTALS = (
     ),
     Panel(
         title="Open incidents",
-        told="Of the newest 30 scored days of each detector, that nobody has judged.",
+        description="Incidents of the newest 30 scored days of each detector that nobody has "
+        "labelled.",
         unit="none",
         kind="stat",
         width=6,
@@ -117,22 +120,22 @@ _TOTALS = (
 
 _COMPARED = (
     Panel(
-        title="Rows above the line, in budgets",
-        told="Share of flagged rows of the newest day over what normal rows may cross. Above 1 "
-        "for a day is an event; above 2 for three days it is an alert.",
+        title="Rows above the threshold, in budgets",
+        description="Share of flagged rows of the newest day over the budget of normal rows. "
+        "Above 1 for a day is an event; above 2 for three days it is an alert.",
         unit="percentunit",
         queries=(Query(_SPENT, "{{detector}}"),),
     ),
     Panel(
         title="Since the newest scored day",
-        told="Time since the newest scored day ended. A saw-tooth of a day and the length of the "
-        "nightly run is normal; an alert comes at 36 hours.",
+        description="Time since the newest scored day ended. A saw-tooth of a day and the length "
+        "of the nightly run is normal; an alert comes at 36 hours.",
         unit="s",
         queries=(Query(_AGE, "{{detector}}"),),
     ),
     Panel(
         title="Processor time",
-        told="Seconds of processor that a detector's tasks used in the last 24 hours.",
+        description="Seconds of processor that a detector's tasks used in the last 24 hours.",
         unit="s",
         queries=(
             Query("sum by (detector) (increase(plimsoll_cpu_seconds_total[1d]))", "{{detector}}"),
@@ -140,8 +143,8 @@ _COMPARED = (
     ),
     Panel(
         title="Rows in quarantine",
-        told="Share of the newest ingested day, duplicates and rows without measurement left out. "
-        "Validation blocks a day above 20 % by default.",
+        description="Share of the newest ingested day, duplicates and rows without measurement "
+        "left out. Validation blocks a day above 20 % by default.",
         unit="percentunit",
         queries=(Query("detector:plimsoll_quarantined:ratio", "{{detector}}"),),
     ),
@@ -150,7 +153,7 @@ _COMPARED = (
 FLEET = Dashboard(
     uid="plimsoll-detectors",
     title="Detectors",
-    told="All detectors: which of them needs somebody?",
+    description="All detectors: which of them need attention?",
     sections=(
         PanelSection("Now", _TOTALS),
         PanelSection("Each", (_ALL,)),

@@ -1,7 +1,7 @@
-"""The history of one detector by the day that was judged, from Postgres.
+"""The history of one detector by scored day, from Postgres.
 
-Prometheus knows what was shown when. A backfill, a rescoring after a rollback, a year loaded in one
-run: those change the past, and only the readings themselves (`pipeline.metrics.store`) follow.
+Prometheus has the values by the time of a scrape. A backfill, a rescoring after a rollback, or a
+year loaded in one run changes past days, which only the readings (`pipeline.metrics.store`) have.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deploy.grafana.panels import (
 
 
 def _by_day(topic: str, value: str, legend: str, colour: str, *, dashed: bool = False) -> Query:
-    """A value of each day's reading; the reader's role may ask for it."""
+    """A value of each day's reading, which the reader's role may query."""
     sql = (
         f'SELECT day::timestamp AS time, {value} AS "{legend}" FROM readings '  # noqa: S608 - constants
         f"WHERE detector = ${{detector:sqlstring}} AND topic = '{topic}' "
@@ -37,9 +37,8 @@ HISTORY = PanelSection(
     "By day (from Postgres)",
     (
         Panel(
-            title="Rows above the line by day",
-            told="Of each scored day, as its scores are now: days that were scored again count as "
-            "they were scored last.",
+            title="Rows above the threshold by day",
+            description="Share of flagged rows of each scored day, by its latest scores.",
             unit="percentunit",
             source="plimsoll",
             queries=(
@@ -50,8 +49,8 @@ HISTORY = PanelSection(
             ),
         ),
         Panel(
-            title="Scores and the line by day",
-            told="Quantiles of each scored day, and the line that it was held against.",
+            title="Scores and threshold by day",
+            description="Quantiles of each scored day, and its threshold.",
             unit="short",
             source="plimsoll",
             queries=(
@@ -63,7 +62,8 @@ HISTORY = PanelSection(
         ),
         Panel(
             title="Rows by day",
-            told="Let through, and rejected by all rules together, as each day was ingested last.",
+            description="Let through, and rejected by all rules together, as each day was "
+            "ingested last.",
             unit="short",
             source="plimsoll",
             queries=(
@@ -79,7 +79,7 @@ HISTORY = PanelSection(
         ),
         Panel(
             title="Drift of the score by day",
-            told="Distance D of the scores from the reference; 0.2 is what an alarm asks for.",
+            description="Distance D of the scores from the reference; an alarm needs 0.2.",
             unit="none",
             source="plimsoll",
             queries=(

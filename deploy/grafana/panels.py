@@ -1,4 +1,4 @@
-"""What a dashboard is made of: queries, panels, sections, as plain records."""
+"""The parts of a dashboard: queries, panels, sections, as plain records."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Literal
 
 Kind = Literal["timeseries", "stat", "table", "bargauge"]
 Source = Literal["prometheus", "plimsoll"]
-"""Prometheus knows when a value was current; the database `plimsoll`, which day it is about."""
+"""Prometheus has values by scrape time; the database `plimsoll`, by the day they are about."""
 
-# Told apart by people who see few colours, on light and on dark: Okabe & Ito, Color Universal
+# Distinguishable for colour-blind people, on light and on dark: Okabe & Ito, Color Universal
 # Design, 2008. One meaning each, on every dashboard.
-BLUE = "#0072B2"  # what was measured
-SKY = "#56B4E9"  # more of it: inner quantiles, bounds of an interval
+BLUE = "#0072B2"  # measurements
+SKY = "#56B4E9"  # further measurements: inner quantiles, bounds of an interval
 ORANGE = "#E69F00"  # worth a look
-VERMILION = "#D55E00"  # the line and the budget; beyond a limit
-GREEN = "#009E73"  # as it should be
+VERMILION = "#D55E00"  # the threshold and the budget; beyond a limit
+GREEN = "#009E73"  # good
 GREY = "#999999"  # for comparison
 
 
 @dataclass(frozen=True)
 class Query:
-    """One question.
+    """One query.
 
     Attributes:
         expr: PromQL, where `$detector` is the chosen one; or SQL.
-        legend: how its series are called, or in a table its column; `{{label}}` is replaced.
-        colour: of its one series; None: Grafana deals colours out.
+        legend: name of its series, or of its column in a table; `{{label}}` is replaced.
+        colour: of its one series; None: Grafana chooses.
         unit: of its column in a table; None: the panel's.
         limits: as of `Panel`, for its column in a table.
         dashed: a line for comparison rather than a measurement.
@@ -42,23 +42,23 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture.
+    """One panel.
 
     Attributes:
-        title: what it shows, in a few words.
-        told: how to read it, and where to look next.
+        title: its content, in a few words.
+        description: how to read it, and where to look next.
         unit: Grafana's name of the unit: percentunit, s, short, none, dateTimeFromNow, ...
         queries: at least one.
-        kind: how it is drawn.
+        kind: Grafana's type of panel.
         width: in 24ths of the page.
         height: in Grafana's rows of about 30 pixels.
         limits: (from this value on, colour), rising, above a green ground; for single values.
-        decimals: None: as many as Grafana finds useful.
-        source: who is asked.
+        decimals: None: Grafana chooses.
+        source: the data source.
     """
 
     title: str
-    told: str
+    description: str
     unit: str
     queries: tuple[Query, ...]
     kind: Kind = "timeseries"
@@ -79,20 +79,20 @@ class PanelSection:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A page.
+    """A dashboard.
 
     Attributes:
         uid: stable part of its address.
         title: its name in the list.
-        told: what it is for.
+        description: its purpose.
         sections: from top to bottom.
         by_detector: whether a detector is chosen at the top.
-        since: how much it shows at first.
+        since: the initial time range.
     """
 
     uid: str
     title: str
-    told: str
+    description: str
     sections: tuple[PanelSection, ...]
     by_detector: bool = False
     since: str = "now-7d"

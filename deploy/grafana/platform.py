@@ -1,4 +1,4 @@
-"""What the detectors run on: targets, Airflow, storage."""
+"""The dashboard of the platform: targets, Airflow, storage."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from deploy.grafana.panels import (
 _TARGETS = (
     Panel(
         title="Targets",
-        told="1: answers; 0: does not. Airflow has no line here: it pushes.",
+        description="1: answers; 0: does not. Airflow is not here: it pushes.",
         unit="none",
         width=8,
         queries=(Query("max by (job) (up)", "{{job}}"),),
     ),
     Panel(
         title="Duration of scrapes",
-        told="Prometheus gives a scrape up after 10 s; PlimsollExporterSlow reports 5.",
+        description="Prometheus aborts a scrape after 10 s; PlimsollExporterSlow reports 5.",
         unit="s",
         width=8,
         queries=(Query("max by (job) (scrape_duration_seconds)", "{{job}}"),),
     ),
     Panel(
         title="The exporter's own time",
-        told="What reading the newest values from Postgres takes; it does not grow with history.",
+        description="Time to read the newest values from Postgres; it does not grow with history.",
         unit="s",
         width=8,
         queries=(Query("max(plimsoll_scrape_duration_seconds)", "read", BLUE),),
     ),
     Panel(
         title="Series in Prometheus",
-        told="Grows with detectors and their features, never with days.",
+        description="Grows with detectors and their features, not with days.",
         unit="short",
         queries=(Query("prometheus_tsdb_head_series", "series", BLUE),),
     ),
     Panel(
         title="Samples of a scrape",
-        told="By job. A jump is a new detector, or labels that should not be there.",
+        description="By job. A jump is a new detector, or labels that should not be there.",
         unit="short",
         queries=(Query("max by (job) (scrape_samples_scraped)", "{{job}}"),),
     ),
 )
 
-# Names as OTLP makes them; rules/platform.yml tells how. All come from the scheduler and the DAG
+# Names as OTLP makes them; rules/platform.yml says how. All come from the scheduler and the DAG
 # processor, and all must be let through by METRICS_ALLOW_LIST.
 _AIRFLOW = (
     Panel(
         title="Heartbeats per minute",
-        told="Of the loops of scheduler, DAG processor and triggerer.",
+        description="Heartbeats of scheduler, DAG processor and triggerer.",
         unit="none",
         width=8,
         queries=(
@@ -66,8 +66,8 @@ _AIRFLOW = (
     ),
     Panel(
         title="Executor",
-        told="Tasks that run, wait, and could still be taken. Waiting without running: the workers "
-        "are gone.",
+        description="Running tasks, waiting tasks, and free slots. Waiting without running: the "
+        "workers are gone.",
         unit="short",
         width=8,
         queries=(
@@ -78,7 +78,7 @@ _AIRFLOW = (
     ),
     Panel(
         title="Pools: waiting and running",
-        told="By pool. Promotions have a pool with one slot, so one of them may wait there.",
+        description="By pool. Promotions have a pool with one slot, so one of them may wait there.",
         unit="short",
         width=8,
         queries=(
@@ -88,7 +88,7 @@ _AIRFLOW = (
     ),
     Panel(
         title="DAG files",
-        told="Files that cannot be read, and how long reading all of them takes.",
+        description="Files that cannot be read, and how long reading all of them takes.",
         unit="short",
         queries=(
             Query("max(airflow_dag_processing_import_errors)", "unreadable", VERMILION),
@@ -97,7 +97,7 @@ _AIRFLOW = (
     ),
     Panel(
         title="Tasks that starve",
-        told="Ready to run, but their pool is full.",
+        description="Tasks that are ready to run, but their pool is full.",
         unit="short",
         queries=(Query("max(airflow_scheduler_tasks_starving)", "starving", ORANGE),),
     ),
@@ -106,21 +106,21 @@ _AIRFLOW = (
 _STORAGE = (
     Panel(
         title="S3 requests per second",
-        told="By kind of request, as SeaweedFS counts them.",
+        description="By kind of request, as SeaweedFS counts them.",
         unit="reqps",
         width=8,
         queries=(Query("sum by (type) (rate(SeaweedFS_s3_request_total[5m]))", "{{type}}"),),
     ),
     Panel(
         title="S3 answers per second",
-        told="By status. 404 (is it there?) and 412 (did somebody else commit?) are work.",
+        description="By status. 404 (is it there?) and 412 (did somebody else commit?) are work.",
         unit="reqps",
         width=8,
         queries=(Query("sum by (code) (rate(SeaweedFS_s3_request_total[5m]))", "{{code}}"),),
     ),
     Panel(
         title="Duration of an S3 request",
-        told="Mean by kind of request since the server started.",
+        description="Mean by kind of request since the server started.",
         unit="s",
         width=8,
         queries=(
@@ -133,7 +133,7 @@ _STORAGE = (
     ),
     Panel(
         title="Bytes per second by bucket",
-        told="Into and out of the lake, MLflow's artifacts and the logs.",
+        description="Into and out of the lake, MLflow's artifacts and the logs.",
         unit="Bps",
         queries=(
             Query(
@@ -148,7 +148,8 @@ _STORAGE = (
     ),
     Panel(
         title="Disk",
-        told="Of the disk that the lake is on. PlimsollStorageFull reports less than a tenth free.",
+        description="Of the disk that the lake is on. PlimsollStorageFull reports less than a "
+        "tenth free.",
         unit="bytes",
         queries=(
             Query('max(SeaweedFS_volumeServer_resource{type="all"})', "whole", GREY, dashed=True),
@@ -160,7 +161,7 @@ _STORAGE = (
 PLATFORM = Dashboard(
     uid="plimsoll-platform",
     title="Platform",
-    told="What the detectors run on.",
+    description="What the detectors run on.",
     sections=(
         PanelSection("Targets", _TARGETS),
         PanelSection("Airflow (pushed by OTLP)", _AIRFLOW),

@@ -1,6 +1,6 @@
-"""Records as the JSON that Grafana reads.
+"""Dashboards as the JSON that Grafana reads.
 
-Fields are those of dashboard schema 39, which Grafana 11 and 12 take in and bring up to date.
+Fields are those of dashboard schema 39, which Grafana 11 and 12 import and upgrade.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def render(dashboard: Dashboard) -> Json:
     return {
         "uid": dashboard.uid,
         "title": dashboard.title,
-        "description": dashboard.told,
+        "description": dashboard.description,
         "tags": ["plimsoll"],
         "schemaVersion": SCHEMA,
         "editable": False,
@@ -88,12 +88,12 @@ def _panel(panel: Panel) -> Json:
     if panel.decimals is not None:
         defaults["decimals"] = panel.decimals
     if panel.kind == "timeseries":
-        # Values change once a day: steps, and no line through what nobody knows.
+        # Values change once a day: steps, and no interpolation between them.
         defaults["custom"] = {"lineInterpolation": "stepAfter", "lineWidth": 2, "fillOpacity": 0}
     rendered: Json = {
         "type": panel.kind,
         "title": panel.title,
-        "description": panel.told,
+        "description": panel.description,
         "datasource": SOURCES[panel.source],
         "fieldConfig": {"defaults": defaults, "overrides": list(_overrides(panel))},
         "options": _options(panel),
@@ -130,11 +130,11 @@ def _options(panel: Panel) -> Json:
             legend = {"displayMode": "list", "placement": "bottom", "showLegend": True}
             return {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
         case "stat":
-            drawn = {"colorMode": "value", "graphMode": "none", "textMode": "auto"}
-            return {"reduceOptions": reduced, **drawn}
+            style = {"colorMode": "value", "graphMode": "none", "textMode": "auto"}
+            return {"reduceOptions": reduced, **style}
         case "bargauge":
-            drawn = {"displayMode": "basic", "orientation": "horizontal"}
-            return {"reduceOptions": reduced, **drawn}
+            style = {"displayMode": "basic", "orientation": "horizontal"}
+            return {"reduceOptions": reduced, **style}
         case "table":
             return {"cellHeight": "sm", "showHeader": True}
 
@@ -159,7 +159,7 @@ def _overrides(panel: Panel) -> Iterator[Json]:
 
 
 def _matcher(panel: Panel, letter: str, query: Query) -> Json:
-    """Columns of a merged table no longer know their query; they have its name."""
+    """The matcher of a query; in a merged table by name, as its columns do not have the query."""
     if panel.kind == "table":
         return {"id": "byName", "options": query.legend}
     return {"id": "byFrameRefID", "options": letter}
@@ -170,7 +170,7 @@ def _set(name: str, value: object) -> Json:
 
 
 def _steps(limits: tuple[tuple[float, str], ...]) -> Json:
-    """Thresholds in Grafana's form; the ground below the first limit has no number."""
+    """Thresholds in Grafana's form; the step below the first limit has no value."""
     ground = GREEN if limits else GREY
     steps: list[Json] = [{"color": ground, "value": None}]
     steps += [{"color": colour, "value": at} for at, colour in limits]
@@ -178,7 +178,7 @@ def _steps(limits: tuple[tuple[float, str], ...]) -> Json:
 
 
 def _columns(panel: Panel) -> list[Json]:
-    """One line a detector, one column a query."""
+    """One row for each detector, one column for each query."""
     names = {
         f"Value #{letter}": query.legend
         for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False)

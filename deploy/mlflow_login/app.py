@@ -1,4 +1,4 @@
-"""What the web server serves in MLflow's place: MLflow's application behind the login."""
+"""The application that the web server serves: MLflow's own behind the login."""
 
 from __future__ import annotations
 

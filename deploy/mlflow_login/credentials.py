@@ -17,7 +17,7 @@ USER, PASSWORD, TOKEN = (
     "MLFLOW_TRACKING_PASSWORD",
     "MLFLOW_TRACKING_TOKEN",
 )
-"""The server is told what it accepts by the names under which MLflow's client takes it."""
+"""The server reads what it accepts from the variables that MLflow's client reads."""
 
 SHORTEST = 12
 
@@ -28,10 +28,10 @@ class NoLoginError(Exception):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What opens the door.
+    """The accepted login and token.
 
-    A plain SHA-256 does: token and password are drawn at random, and lie beside this process's
-    environment anyway.
+    A plain SHA-256 is enough: token and password are random, and are in this process's environment
+    anyway.
 
     Attributes:
         login: digest of `user:password`, as HTTP Basic spells it.
@@ -62,7 +62,7 @@ def read_credentials(environment: Mapping[str, str]) -> Credentials:
         if not environment.get(name):
             raise NoLoginError(
                 f"{name} is not set, and an MLflow without a login is not served: `make up` "
-                "(embedded stack) and `make secrets` (docker compose) draw one."
+                "(embedded stack) and `make secrets` (docker compose) generate one."
             )
     user, password, token = (environment[name] for name in (USER, PASSWORD, TOKEN))
     if ":" in user:

@@ -1,4 +1,4 @@
-"""The middleware around MLflow's whole application: what shows no login is turned away here."""
+"""The middleware around MLflow's whole application: it refuses requests without a login."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _logger = logging.getLogger("uvicorn.error")
 
 @dataclass(frozen=True)
 class RequestFacts:
-    """What the middleware reads of a request before it lets it in."""
+    """The facts of a request by which the middleware decides."""
 
     authorization: tuple[bytes, ...]
     cookies: tuple[bytes, ...]
@@ -64,8 +64,8 @@ class RequestFacts:
 class LoginRequired:
     """ASGI middleware: a request with the token, the login or a session goes on to `app`.
 
-    Open are the health check, exactly as it is spelled, and the login page. Everything else is
-    refused before MLflow sees it, so it does not matter how MLflow reads a path.
+    Only the health check, exactly as it is spelled, and the login page need none. Everything else
+    is refused before MLflow sees it, so it does not matter how MLflow reads a path.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class LoginRequired:
         self._cookie = session.cookie_name(credentials.key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection."""
+        """Handle one connection."""
         kind = scope["type"]
         if kind == "lifespan":
             await self._app(scope, receive, send)
@@ -88,32 +88,32 @@ class LoginRequired:
             await self._open(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = read_asked(scope)
-        if _is_at(scope, HEALTH) and asked.origin.method in ("GET", "HEAD"):
+        facts = read_facts(scope)
+        if _is_at(scope, HEALTH) and facts.origin.method in ("GET", "HEAD"):
             await self._app(scope, receive, send)
         elif _is_at(scope, LOGIN):
-            response = await self._login(Request(scope, receive), asked)
+            response = await self._login(Request(scope, receive), facts)
             await response(scope, receive, send)
         elif _is_at(scope, LOGOUT):
-            await self._logout(asked)(scope, receive, send)
-        elif (refusal := self._refusal(scope, asked)) is not None:
+            await self._logout(facts)(scope, receive, send)
+        elif (refusal := self._refusal(scope, facts)) is not None:
             await refusal(scope, receive, send)
         else:
             await self._app(_without_login(scope), receive, send)
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The handshake is a GET, but what follows may change anything.
-        asked = read_asked({**scope, "method": "POST"})
-        if self._refusal(scope, asked) is None:
+        facts = read_facts({**scope, "method": "POST"})
+        if self._refusal(scope, facts) is None:
             await self._app(_without_login(scope), receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    def _refusal(self, scope: Scope, asked: RequestFacts) -> Response | None:
+    def _refusal(self, scope: Scope, facts: RequestFacts) -> Response | None:
         """None when the request may go on."""
         wait_s = 0
-        if len(asked.authorization) == 1:
-            scheme, _, value = asked.authorization[0].partition(b" ")
+        if len(facts.authorization) == 1:
+            scheme, _, value = facts.authorization[0].partition(b" ")
             value = value.strip()
             if scheme.lower() == b"bearer" and self._credentials.accepts_token(value):
                 return None
@@ -121,17 +121,17 @@ class LoginRequired:
                 wait_s = self._throttle.wait_s()
                 if not wait_s and self._is_login(login_in(value)):
                     return None
-        if self._has_session(asked):
-            return None if asked.origin.may_use_session() else _refused(403, FOREIGN)
+        if self._has_session(facts):
+            return None if facts.origin.may_use_session() else _refused(403, FOREIGN)
         if wait_s:
             return _refused(429, TOO_MANY, {"Retry-After": str(wait_s)})
-        if asked.accepts_html and asked.origin.method in ("GET", "HEAD"):
+        if facts.accepts_html and facts.origin.method in ("GET", "HEAD"):
             return _to_login(scope)
         return _refused(401, UNAUTHENTICATED, _ASKED)
 
-    def _has_session(self, asked: RequestFacts) -> bool:
+    def _has_session(self, facts: RequestFacts) -> bool:
         key, now = self._credentials.key, self._clock()
-        shown = session.values_of(self._cookie, asked.cookies)
+        shown = session.values_of(self._cookie, facts.cookies)
         return any(session.is_session(key, value, now) for value in shown)
 
     def _is_login(self, login: bytes) -> bool:
@@ -140,16 +140,16 @@ class LoginRequired:
             _logger.warning("MLflow was asked with a wrong login")
         return right
 
-    async def _login(self, request: Request, asked: RequestFacts) -> Response:
+    async def _login(self, request: Request, facts: RequestFacts) -> Response:
         target = local_target(request.query_params.get("to", "/"))
         if request.method in ("GET", "HEAD"):
-            if self._has_session(asked):
+            if self._has_session(facts):
                 return _redirect(target)
             gone = "signed_out" in request.query_params
             return _page(200, notice="You are signed out." if gone else "")
         if request.method != "POST":
             return Response(status_code=405, headers=_PRIVATE | {"Allow": "GET, HEAD, POST"})
-        if not asked.origin.is_own_page():
+        if not facts.origin.is_own_page():
             return _refused(403, FOREIGN)
         if request.headers.get("content-type", "").partition(";")[0].strip() != FORM:
             return Response(status_code=415, headers=_PRIVATE)
@@ -157,10 +157,10 @@ class LoginRequired:
         return (
             Response(status_code=413, headers=_PRIVATE)
             if form is None
-            else self._enter(form, target, asked)
+            else self._enter(form, target, facts)
         )
 
-    def _enter(self, form: bytes, target: str, asked: RequestFacts) -> Response:
+    def _enter(self, form: bytes, target: str, facts: RequestFacts) -> Response:
         fields = parse_qs(form.decode("latin-1"))
         user, password = (fields.get(name, [""])[0] for name in ("user", "password"))
         if wait_s := self._throttle.wait_s():
@@ -169,19 +169,19 @@ class LoginRequired:
         if not self._is_login(f"{user}:{password}".encode()):
             return _page(401, _ASKED, user=user, fault="User or password is wrong.")
         value = session.new_session(self._credentials.key, self._clock())
-        return _redirect(target, self._set_cookie(value, session.SESSION_S, asked))
+        return _redirect(target, self._set_cookie(value, session.SESSION_S, facts))
 
-    def _logout(self, asked: RequestFacts) -> Response:
-        if not asked.origin.may_use_session():
+    def _logout(self, facts: RequestFacts) -> Response:
+        if not facts.origin.may_use_session():
             return _refused(403, FOREIGN)
-        return _redirect(f"{LOGIN}?signed_out=", self._set_cookie("", 0, asked))
+        return _redirect(f"{LOGIN}?signed_out=", self._set_cookie("", 0, facts))
 
-    def _set_cookie(self, value: str, lasts_s: int, asked: RequestFacts) -> str:
-        return session.set_cookie(self._cookie, value, lasts_s=lasts_s, secure=asked.is_secure)
+    def _set_cookie(self, value: str, lasts_s: int, facts: RequestFacts) -> str:
+        return session.set_cookie(self._cookie, value, lasts_s=lasts_s, secure=facts.is_secure)
 
 
-def read_asked(scope: Scope) -> RequestFacts:
-    """What of a request decides whether it is let in."""
+def read_facts(scope: Scope) -> RequestFacts:
+    """The facts of a request that decide whether it is accepted."""
     authorization, cookies = [], []
     found = {}
     for name, value in scope["headers"]:
@@ -199,7 +199,7 @@ def read_asked(scope: Scope) -> RequestFacts:
         mode=found.get(b"sec-fetch-mode", ""),
         destination=found.get(b"sec-fetch-dest", ""),
     )
-    # A proxy that speaks TLS asks us without it; the browser knows, and may say so.
+    # A proxy that terminates TLS reaches us without it; the browser's headers may say so.
     secure = scope.get("scheme") == "https" or origin.origin.startswith("https://")
     return RequestFacts(
         tuple(authorization),
@@ -230,7 +230,7 @@ def _is_at(scope: Scope, path: str) -> bool:
 
 
 def _without_login(scope: Scope) -> Scope:
-    """The request without its Authorization header: nothing behind has a use for it."""
+    """The request without its Authorization header: MLflow does not need it."""
     headers = [pair for pair in scope["headers"] if pair[0] != b"authorization"]
     return {**scope, "headers": headers}
 
@@ -260,8 +260,8 @@ def _redirect(path: str, cookie: str | None = None) -> Response:
     return RedirectResponse(path, status_code=303, headers=_PRIVATE | more)
 
 
-def _refused(status: int, told: dict[str, str], more: dict[str, str] | None = None) -> Response:
-    return JSONResponse(told, status_code=status, headers=_PRIVATE | (more or {}))
+def _refused(status: int, body: dict[str, str], more: dict[str, str] | None = None) -> Response:
+    return JSONResponse(body, status_code=status, headers=_PRIVATE | (more or {}))
 
 
 def _page(

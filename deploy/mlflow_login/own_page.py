@@ -1,7 +1,7 @@
-"""Whether a request comes from a page of this server, and where a login may lead.
+"""Checks whether a request comes from a page of this server, and where a login may redirect.
 
-A browser sends the session with whatever any page asks of this host, and to it every port of the
-host is the same site. So other pages may lead a person here by a link, and do nothing else.
+A browser sends the session with requests of any page to this host, and regards every port of the
+host as the same site. So other pages may link here, and do nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # printable ASCII without space a
 
 @dataclass(frozen=True)
 class RequestOrigin:
-    """What a browser says about where a request comes from; an empty string: nothing.
+    """The headers by which a browser names the origin of a request; an empty string: absent.
 
     Attributes:
         method: of the request.

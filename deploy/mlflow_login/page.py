@@ -25,9 +25,9 @@ input { width: 100%; margin-bottom: 1rem; padding: .5rem .75rem; font: inherit; 
 button { width: 100%; margin-top: .5rem; padding: .625rem; font: inherit; font-weight: 600;
   color: var(--on-act); background: var(--act); border: 0; border-radius: .25rem; cursor: pointer }
 input:focus-visible, button:focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
-.told { padding: .625rem .75rem; border-radius: .25rem; color: var(--ink);
+.message { padding: .625rem .75rem; border-radius: .25rem; color: var(--ink);
   background: var(--paper); border-left: 4px solid var(--act) }
-.told.bad { color: var(--bad); background: var(--bad-paper); border-color: var(--bad) }
+.message.bad { color: var(--bad); background: var(--bad-paper); border-color: var(--bad) }
 footer { margin-top: 1.5rem; font-size: .875rem; color: var(--soft) }
 code { font-size: .875em }
 """
@@ -41,12 +41,12 @@ POLICY = (
 
 
 def login_page(*, user: str = "", fault: str = "", notice: str = "") -> str:
-    """The page; `fault` says why a login was refused, `notice` what has happened otherwise."""
-    told = ""
+    """The page; `fault` says why a login was refused, `notice` is any other message."""
+    message = ""
     if fault:
-        told = f'<p class="told bad" role="alert" id="fault">{escape(fault)}</p>'
+        message = f'<p class="message bad" role="alert" id="fault">{escape(fault)}</p>'
     elif notice:
-        told = f'<p class="told" role="status">{escape(notice)}</p>'
+        message = f'<p class="message" role="status">{escape(notice)}</p>'
     wrong = ' aria-invalid="true" aria-describedby="fault"' if fault else ""
     first, second = ("", " autofocus") if user else (" autofocus", "")
     # No action: the form then goes to the page's own address with its fragment, which a browser
@@ -64,7 +64,7 @@ def login_page(*, user: str = "", fault: str = "", notice: str = "") -> str:
 <main>
 <h1>Sign in to MLflow</h1>
 <p>Runs, versions and promotion cards of Plimsoll</p>
-{told}
+{message}
 <form method="post">
 <label for="user">User</label>
 <input id="user" name="user" value="{escape(user)}" required{wrong}{first}

@@ -1,6 +1,6 @@
-"""The cookie that a browser shows after its login: when it ends, signed, and nothing else.
+"""The session cookie of a browser: its signed expiry, and nothing else.
 
-The server remembers no sessions, so that they outlast its restart; a new password or token ends
+The server stores no sessions, so that they survive its restart; a new password or token ends
 them all.
 """
 
@@ -21,7 +21,7 @@ _VALUE = re.compile(r"([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
 
 
 def cookie_name(key: bytes) -> str:
-    """The cookie's name, another one for each stack: cookies do not tell ports apart."""
+    """The cookie's name, different for each stack, as cookies ignore ports."""
     return f"plimsoll-mlflow-{hashlib.sha256(key).hexdigest()[:8]}"
 
 
@@ -50,9 +50,9 @@ def values_of(name: str, cookies: Iterable[bytes]) -> list[str]:
 
 
 def set_cookie(name: str, value: str, *, lasts_s: int, secure: bool) -> str:
-    """The Set-Cookie header; `lasts_s` 0 takes the cookie away.
+    """The Set-Cookie header; `lasts_s` 0 deletes the cookie.
 
-    Lax, not Strict: a link to a version, in a message or in Airflow, has to find the session.
+    Lax, not Strict: a link to a version, in a message or in Airflow, needs the session.
     """
     cookie = f"{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts_s}"
     return f"{cookie}; Secure" if secure else cookie

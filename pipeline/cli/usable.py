@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.config.columns import stored_name
-from pipeline.data.precision import CONSTANT, in_float32, resolution, told, too_small
+from pipeline.data.precision import CONSTANT, imprecise_text, in_float32, resolution, too_small
 from pipeline.data.timeline import machines
 from pipeline.detector.inputs import as_numbers, named, not_finite_message
 from pipeline.detector.schema import UNKNOWN_UNIT, Offset, Schema
@@ -82,7 +82,7 @@ def refuse_lost_precision(frame: pd.DataFrame, columns: Columns) -> None:
             present = values[part][~np.isnan(values[part])]
             found = resolution(present, feature.offset) if len(present) else None
             if found is not None and not found.enough:
-                raise DataError(f"{told(name, feature.unit, found)}.")
+                raise DataError(f"{imprecise_text(name, feature.unit, found)}.")
 
 
 def with_offsets(frame: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Schema, list[str]]:
@@ -129,7 +129,7 @@ def _offset(values: pd.Series, name: str) -> float:
     offset = found.offset
     left = resolution(numbers[~np.isnan(numbers)], offset)
     if not left.enough:
-        raise DataError(f"{told(name, UNKNOWN_UNIT, left)}.")
+        raise DataError(f"{imprecise_text(name, UNKNOWN_UNIT, left)}.")
     return offset
 
 

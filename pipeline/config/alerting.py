@@ -1,4 +1,4 @@
-"""Sections `incidents` and `notify`: when flags become one incident, and who is told."""
+"""Sections `incidents` and `notify`: when flags become one incident, and who is notified."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.config.shown import shown
 
 
 class Incidents(Section):
-    """How flags of one entity are grouped."""
+    """Rules by which flags of one entity form incidents."""
 
     join: Duration = Field(
         timedelta(hours=1),
@@ -25,7 +25,7 @@ class Incidents(Section):
 
 
 class Notify(Section):
-    """Where the one message of an incident goes. Credentials live in an Airflow connection."""
+    """The receiver of the one message of an incident. Credentials are in an Airflow connection."""
 
     channel: Literal["log", "smtp", "slack", "webhook"] = "log"
     connection: str | None = Field(
@@ -33,7 +33,9 @@ class Notify(Section):
     )
     to: tuple[str, ...] = Field((), description="Mail addresses, for `smtp`.")
     horizon_days: Days = Field(
-        3, ge=0, description="A day older than this when it is scored tells nobody: it is history."
+        3,
+        ge=0,
+        description="No message about a day older than this when it is scored: it is history.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Section `schema`: which columns there are, in which unit, and what they may hold."""
+"""Section `schema`: the columns, their units, and the values that they may hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.config.section import Duration, Section
 from pipeline.config.shown import named, shown
 
 EVALUATION_PREFIX = "eval_"
-"""Columns with this prefix judge a detector and can never be one of its features."""
+"""Columns with this prefix evaluate a detector and can never be one of its features."""
 
 LABEL_COLUMN = f"{EVALUATION_PREFIX}label"
 """Column of a training window that holds people's verdicts; absent where there are none."""
@@ -21,7 +21,7 @@ _WHOLE = 1e15  # whole numbers below are written out
 
 
 def stored_name(name: str, offset: float) -> str:
-    """The column that holds `name` less `offset`: `p_minus_101325`; `name` itself without one."""
+    """The column that holds `name` less `offset`: `p_minus_101325`; `name` where there is none."""
     if not offset:
         return name
     size = abs(offset)
@@ -104,7 +104,7 @@ class Columns(Section):
 
     timestamp: str = "timestamp"
     entity: str | None = Field(
-        None, description="Column that tells machines apart; None: one machine."
+        None, description="Column with the name of the machine; None: one machine."
     )
     entities: tuple[str, ...] = Field(
         (), description="The machines expected each day; empty: those that the day delivers."
@@ -126,7 +126,7 @@ class Columns(Section):
 
     @property
     def row_key(self) -> list[str]:
-        """The columns that tell rows apart, and in whose order rows are kept: time, entity."""
+        """The columns that identify a row, and in whose order rows are kept: time, entity."""
         return [self.timestamp, *([self.entity] if self.entity else [])]
 
     @property
@@ -137,7 +137,7 @@ class Columns(Section):
         return tuple(names)
 
     def own_columns(self, name: str) -> tuple[str, ...]:
-        """Where the feature `name` itself is stored: its value, or sine and cosine of an angle."""
+        """The columns of the feature `name` itself: its value, or sine and cosine of an angle."""
         feature = self.features[name]
         if feature.circular:
             return (f"{name}_sin", f"{name}_cos")

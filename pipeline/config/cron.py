@@ -1,4 +1,4 @@
-"""Cron lines: five fields that Airflow's own reader of them takes, and that come round."""
+"""Cron lines: five fields that Airflow's own parser accepts and that match some date."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _comes_round(value: str) -> str:
     if _RANDOM.search(value):
         msg = f"{shown(value)} leaves a field to chance (R, H); write a number, as in '0 3 1 * *'"
         raise ValueError(msg)
-    # What Airflow reads schedules with, so that both take the same lines. Here, because only a
+    # Airflow's own parser, so that both accept the same lines. Imported here, because only a
     # file with a schedule of its own needs it.
     from croniter import CroniterBadDateError, CroniterError, croniter
 
@@ -30,7 +30,7 @@ def _comes_round(value: str) -> str:
         croniter(value, datetime.now(UTC)).get_next(datetime)
     except CroniterBadDateError:
         msg = (
-            f"{shown(value)} never comes: no month has that day; choose a day that there is, for "
+            f"{shown(value)} never comes: no month has that day; choose a day that exists, for "
             "example '0 3 1 * *'"
         )
         raise ValueError(msg) from None

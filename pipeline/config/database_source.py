@@ -1,4 +1,4 @@
-"""What a source of kind `sql` may name and ask: a variable made for sources, and a SELECT.
+"""Checks for a source of kind `sql`: its variable is one made for sources, its query a SELECT.
 
 A detector file is written by more people than may know the logins of the deployment. If it could
 name any variable, its query would run as Airflow, as MLflow or as Plimsoll itself; if it could
@@ -19,12 +19,12 @@ PREFIX = "PLIMSOLL_SOURCE_"
 
 _OF_THE_DEPLOYMENT = ("PLIMSOLL_", "AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_", "OPENLINEAGE_", "PG")
 _READS = frozenset({"select", "with", "values", "table"})
-# A comment in a comment is one to PostgreSQL and none to others: such a query is not looked into.
+# PostgreSQL nests comments and others do not: a query with a comment in a comment is not parsed.
 _BEFORE = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:(?!/\*|\*/).)*\*/|\()*", re.DOTALL)
 
 
 def problems_of(spec: DetectorSpec) -> Iterator[Problem]:
-    """What is wrong with the variable and the query, by their place in the file."""
+    """The problems of the variable and the query, by their place in the file."""
     if not isinstance(spec.source, SqlSource):
         return
     if why := why_not_the_variable(spec.source.url_env):
@@ -34,7 +34,7 @@ def problems_of(spec: DetectorSpec) -> Iterator[Problem]:
 
 
 def why_not_the_variable(name: str) -> str | None:
-    """Why no source may read the variable `name`, and the mend; None: it may."""
+    """Why no source may read the variable `name`, and the fix; None: it may."""
     if re.fullmatch(rf"{PREFIX}[A-Z0-9_]+", name):
         return None
     better = PREFIX + ("PLANT" if name.startswith(_OF_THE_DEPLOYMENT) else name)
@@ -46,7 +46,7 @@ def why_not_the_variable(name: str) -> str | None:
 
 
 def why_not_the_query(query: str) -> str | None:
-    """Why `query` is not asked, and the mend; None: it begins as one that reads."""
+    """Why `query` is refused, and the fix; None: it begins with a SELECT."""
     begins = re.match(r"\w*", query[_BEFORE.match(query).end() :])  # type: ignore[union-attr] # it always matches
     word = begins.group() if begins else ""
     if word.lower() in _READS:

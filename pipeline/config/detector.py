@@ -24,13 +24,13 @@ from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
-"""What a detector may be called."""
+"""The pattern of a detector's name."""
 
 _JITTER = 1.5  # cadences at most between two rows of one run; see `pipeline.data.timeline.runs`
 
 
 class DetectorSpec(Section):
-    """One thing being watched, as `detectors/<name>.yaml` describes it."""
+    """One detector, as `detectors/<name>.yaml` describes it."""
 
     name: str = Field(pattern=NAME, description="Also the file's name.")
     description: str = ""
@@ -61,8 +61,8 @@ class DetectorSpec(Section):
         if share and not self.model.takes_missing:
             msg = (
                 f"validation.missing_cells is {share:g} and model.family {self.model.family!r} "
-                "takes no missing values; set model.family to masked, or validation.missing_cells "
-                "to 0, which puts such rows in quarantine"
+                "accepts no missing values; set model.family to masked, or "
+                "validation.missing_cells to 0, which puts such rows in quarantine"
             )
             raise ValueError(msg)
         if share and (self.window.derivative or self.window.rolling):

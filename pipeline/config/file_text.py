@@ -1,4 +1,4 @@
-"""The text of a detector file, whatever lies where one is looked for."""
+"""The text of a detector file, or an error that says what the path is instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.config.shown import shown
 from pipeline.errors import ConfigError
 
 MOST_BYTES = 1_000_000
-"""Size of a detector file at most: that of one with some twenty thousand features."""
+"""Largest size of a detector file: that of one with some twenty thousand features."""
 
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
 

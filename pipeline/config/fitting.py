@@ -1,4 +1,4 @@
-"""Sections `window` and `split`: what a candidate learns from."""
+"""Sections `window` and `split`: the rows from which a candidate learns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Statistic = Literal["mean", "std", "min", "max"]
 
 
 class Window(Section):
-    """What the model sees at once."""
+    """The rows of one model input."""
 
     length: int = Field(1, ge=1, description="Rows in one model input; 1 scores each row alone.")
     derivative: bool = Field(
@@ -52,8 +52,12 @@ class Split(Section):
     training_days: Days = Field(90, ge=6, description="Days before the as-of day that are read.")
     minimum_days: Days = Field(30, ge=6, description="Fewer validated days than this: refuse.")
     train: int = Field(4, ge=1, description="Parts (days of a cycle) that train.")
-    calibration: int = Field(1, ge=1, description="Parts that draw the threshold, nothing else.")
-    test: int = Field(1, ge=1, description="Parts that judge the candidate, nothing else.")
+    calibration: int = Field(
+        1, ge=1, description="Parts from which the threshold is estimated, nothing else."
+    )
+    test: int = Field(
+        1, ge=1, description="Parts on which the candidate is evaluated, nothing else."
+    )
 
     @model_validator(mode="after")
     def _minimum_must_be_reachable(self) -> Self:

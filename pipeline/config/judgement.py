@@ -1,4 +1,4 @@
-"""Sections `drift` and `gate`: what a candidate, and the data, are measured against."""
+"""Sections `drift` and `gate`: the limits for the data and for a candidate."""
 
 from __future__ import annotations
 

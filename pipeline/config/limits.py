@@ -1,7 +1,7 @@
-"""How large and how deep a detector file may be, weighed on the flat stream of YAML's events.
+"""Limits for the size and depth of a detector file, counted on the flat stream of YAML's events.
 
 A parser of nodes recurses until the process dies, and ten lines of aliases that repeat aliases
-grow beyond all memory. So both are weighed before any node is made.
+grow beyond all memory. So both are counted before any node is made.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Problem = tuple[int, str, str]
 
 
 def dangers(text: str) -> Iterator[Problem]:
-    """What must not reach a parser of nodes; whoever takes the first one need not read on.
+    """What must not reach a parser of nodes; a caller may stop at the first problem.
 
     Raises:
         yaml.YAMLError: the text is no YAML.
@@ -43,8 +43,8 @@ def dangers(text: str) -> Iterator[Problem]:
             yield line, _FILE, "holds a second document; give it a file of its own"
         tag = getattr(event, "tag", None)
         if tag not in _WRITTEN_OUT or (tag and not isinstance(event, yaml.ScalarEvent)):
-            told = "is a tag, which is not read; remove it, and write a text in quotes"
-            yield line, cut(str(tag).replace(TAG, "!!")), told
+            refusal = "is a tag, which is not read; remove it, and write a text in quotes"
+            yield line, cut(str(tag).replace(TAG, "!!")), refusal
         if problem := weighed.add(event):
             key = cut(f"*{event.anchor}") if isinstance(event, yaml.AliasEvent) else _FILE
             yield line, key, problem
@@ -52,7 +52,7 @@ def dangers(text: str) -> Iterator[Problem]:
 
 @dataclass
 class _Weight:
-    """A value with all that is in it, aliases written out: characters, values and levels."""
+    """The size of a value and all in it, aliases written out: characters, values and levels."""
 
     size: int = 1
     values: int = 1
@@ -61,13 +61,13 @@ class _Weight:
 
 @dataclass
 class _Weighed:
-    """The collections that are open, and what each anchor stands for."""
+    """The open collections, and the weight of each anchor."""
 
     open: list[tuple[str | None, _Weight]] = field(default_factory=lambda: [(None, _Weight())])
     anchors: dict[str, _Weight] = field(default_factory=dict)
 
     def add(self, event: yaml.Event) -> str | None:
-        """What is wrong since this event."""
+        """The problem that this event causes, if any."""
         if isinstance(event, yaml.CollectionStartEvent):
             self.open.append((event.anchor, _Weight()))
             return self._judged(_Weight(0, 0))
@@ -88,7 +88,7 @@ class _Weighed:
         return self._judged(weight)
 
     def _judged(self, inner: _Weight) -> str | None:
-        """Put `inner` into what is open."""
+        """Add `inner` to the open collection."""
         outer = self.open[-1][1]
         outer.size += inner.size
         outer.values += inner.values

@@ -1,4 +1,4 @@
-"""Detector files from disk; every mistake is reported with file, line, key, value and mend."""
+"""Detector files from disk; every mistake is reported with file, line, key, value and fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.config import database_source, names, spans, truths
 from pipeline.config.detector import DetectorSpec
 from pipeline.config.mistakes import explain, located
 from pipeline.config.shown import named, shown
-from pipeline.config.yaml_text import read_document, told
+from pipeline.config.yaml_text import mistakes_text, read_document
 from pipeline.errors import ConfigError
 
 SUFFIX = ".yaml"
@@ -26,13 +26,13 @@ def load_detector(path: Path) -> DetectorSpec:
     """The detector that `path` describes.
 
     Raises:
-        ConfigError: one line a mistake, each with file, line, key, value, limit and mend.
+        ConfigError: one line for each mistake, with file, line, key, value, limit and fix.
     """
     document = read_document(path)
     try:
         spec = DetectorSpec.model_validate(document.content)
     except ValidationError as error:
-        raise ConfigError(told(path, explain(document.root, error))) from error
+        raise ConfigError(mistakes_text(path, explain(document.root, error))) from error
     problems = chain(
         _misnamed(spec, path),
         truths.problems_of(document.content, spec),
@@ -40,7 +40,7 @@ def load_detector(path: Path) -> DetectorSpec:
         database_source.problems_of(spec),
         spans.problems_of(spec.columns),
     )
-    if said := told(path, (located(document.root, *problem) for problem in problems)):
+    if said := mistakes_text(path, (located(document.root, *problem) for problem in problems)):
         raise ConfigError(said)
     return spec
 
@@ -65,10 +65,10 @@ def load_detectors(folder: Path) -> dict[str, DetectorSpec]:
 
 
 def detector_files(folder: Path) -> list[Path]:
-    """The entries of `folder` that mean to be detector files, in order, whether right or wrong.
+    """The entries of `folder` that are meant as detector files, in order, right or wrong.
 
-    What editors and copies leave behind (`.#x.yaml`, `#x.yaml#`, `~x.yaml`, `x.yaml~`) is none.
-    A folder, a dangling link and `x.yml` are: whoever loads them is told what is wrong.
+    Files that editors leave behind (`.#x.yaml`, `#x.yaml#`, `~x.yaml`, `x.yaml~`) are left out. A
+    folder, a dangling link and `x.yml` are included: loading them says what is wrong.
 
     Raises:
         ConfigError: the folder cannot be read.
@@ -89,7 +89,7 @@ def detector_files(folder: Path) -> list[Path]:
 
 
 def readable_name(path: Path) -> Path:
-    """`path`, if it is called as detector files are.
+    """`path`, if its name is that of a detector file.
 
     Raises:
         ConfigError: it ends in another way, so that Airflow would never find the detector.
@@ -117,7 +117,7 @@ def find_detector(folder: Path, name: str) -> Path:
         if path.suffix != SUFFIX and name in (path.stem, path.name):
             return readable_name(path)
     known = [path.stem for path in files]
-    # A path, or the file's own name, is how people give it as well.
+    # People also give a path, or the file's own name.
     wanted = Path(name).name.removesuffix(SUFFIX)
     close = [wanted] if wanted in known else difflib.get_close_matches(wanted[:80], known, n=1)
     nearest = f"did you mean {close[0]!r}? " if close else ""

@@ -1,4 +1,4 @@
-"""What is wrong with a detector, told to the person who wrote its file: line, key, value, mend."""
+"""The mistakes in a detector file, for the person who wrote it: line, key, value, fix."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _NEEDED = {
     "date_from_datetime_parsing": _DAY,
     "date_from_datetime_inexact": _DAY,
 }
-"""What pydantic says in words of Python, in those of the file."""
+"""pydantic's messages in Python's terms -> messages in the file's terms."""
 
 
 def _problem(detail: ErrorDetails, root: yaml.Node, location: Location) -> str:
@@ -66,13 +66,13 @@ def _problem(detail: ErrorDetails, root: yaml.Node, location: Location) -> str:
 
 
 def _refused(detail: ErrorDetails) -> str:
-    """What to say of a value by itself."""
-    value, told = detail["input"], detail.get("ctx", {})
+    """The message about a value by itself."""
+    value, context = detail["input"], detail.get("ctx", {})
     match detail["type"]:
         case "union_tag_not_found":
             return "names no kind; add `kind: ...` to it"
         case "union_tag_invalid" | "literal_error":
-            expected = told.get("expected_tags") or told.get("expected")
+            expected = context.get("expected_tags") or context.get("expected")
             return f"got {_shown_kind(value)}; choose one of {expected}"
         case kind if kind in _NEEDED:
             return f"got {shown(value)}; {_NEEDED[kind]}"
@@ -86,15 +86,15 @@ def _shown_kind(value: object) -> str:
 
 
 def _no_text(value: object, node: yaml.Node | None, location: Location) -> str:
-    """What to say of a value that should be a text."""
+    """The message about a value that should be a text."""
     raw, kind = raw_text(node), read_as(node)
     if raw is None or kind is None:
         return f"got {shown(value)}; a text is needed: write one, in quotes where it has signs"
     if not raw:
         return "is empty; write a text, or remove the key"
     quoted = f'"{cut(raw)}"'
-    mend = quoted if isinstance(location[-1], int) else f"{cut(location[-1])}: {quoted}"
-    return f"got {cut(raw)}, which YAML reads as {kind}; write it in quotes: {mend}"
+    fix = quoted if isinstance(location[-1], int) else f"{cut(location[-1])}: {quoted}"
+    return f"got {cut(raw)}, which YAML reads as {kind}; write it in quotes: {fix}"
 
 
 def _nearest_key(location: Location) -> str:
@@ -137,7 +137,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _in_the_file(root: yaml.Node | None, location: Location, *, absent: bool) -> Location:
-    """`location` without what pydantic adds to it and the file does not have: tags, validators.
+    """`location` without the parts that pydantic adds and the file does not have: tags, validators.
 
     Its last part is that of a key which the file lacks, if one is `absent`.
     """
@@ -166,7 +166,7 @@ def _line(root: yaml.Node | None, location: Location) -> int:
 
 
 def _node(root: yaml.Node | None, location: Location) -> yaml.Node | None:
-    """What the file has at `location`; None when it does not."""
+    """The node of the file at `location`; None when there is none."""
     node = root
     for part in location:
         node = _child(node, part)

@@ -1,8 +1,8 @@
-"""Names that go together: what a detector file calls its columns, machines and sources.
+"""Names that fit together: those of columns, machines and sources in a detector file.
 
-A column passes through frames, Parquet, Delta Lake and pyarrow, each of which keeps some names for
-itself; Delta Lake does not tell `T` from `t`. What would break there, perhaps months later, is
-told when the file is checked. Old bundles and tables are not judged by these rules: they hold
+A column passes through frames, Parquet, Delta Lake and pyarrow, each of which reserves some names;
+Delta Lake does not distinguish `T` from `t`. What would break there, perhaps months later, is
+reported when the file is checked. These rules do not apply to old bundles and tables, which hold
 what worked when they were made.
 """
 
@@ -35,7 +35,7 @@ _ANSWERS = {
     "threshold": "`score` writes the threshold",
     "is_anomaly": "`score` writes its answer",
 }
-"""Columns that stand beside time and machine."""
+"""Columns beside time and machine."""
 
 _PYARROW = re.compile(
     r"__(?:filename|fragment_index|batch_index|last_in_fragment|index_level_[0-9]+__)"
@@ -71,10 +71,12 @@ def _unfit(columns: Columns) -> Iterator[Problem]:
     for at, name in declared(columns):
         why = _why_unfit(name) or _why_reserved(name, is_key=at[1] in ("timestamp", "entity"))
         if why:
-            yield at, f"{why}; {_mend(name)}"
+            yield at, f"{why}; {_fix(name)}"
     if _SCORE in columns.feature_columns:
-        problem = f"a feature called {_SCORE!r} would be taken for the score when drift is judged"
-        yield ("schema", "features", _SCORE), f"{problem}; {_mend(_SCORE)}"
+        problem = (
+            f"a feature called {_SCORE!r} would be confused with the score when drift is measured"
+        )
+        yield ("schema", "features", _SCORE), f"{problem}; {_fix(_SCORE)}"
 
 
 def _why_unfit(name: str) -> str | None:
@@ -102,12 +104,12 @@ def _why_reserved(name: str, *, is_key: bool) -> str | None:
     return None
 
 
-def _mend(name: str) -> str:
+def _fix(name: str) -> str:
     if _PYARROW.fullmatch(name):  # it reads no file with such a column of its own
-        return "call it otherwise where the data are made"
+        return "give it another name where the data are made"
     better = {"date": "time", "score": "rating"}.get(name.lower(), "another_name")
     return (
-        "take another name and map the source's column to it, "
+        "choose another name and map the source's column to it, "
         f"`source.rename: {{{_quoted(name)}: {better}}}`"
     )
 
@@ -133,7 +135,7 @@ def _twice_stored(columns: Columns) -> Iterator[Problem]:
     for at, raw, name in _stored(columns):
         key = unicodedata.normalize("NFC", name).lower()
         before = first.setdefault(key, (raw, name))
-        if before == (raw, name):  # told as a repeat
+        if before == (raw, name):  # reported as a repeat
             continue
         apart = "have one name" if before[1] == name else "differ by case only"
         problem = (
@@ -181,7 +183,7 @@ def _repeats(named: Iterable[tuple[Location, str]]) -> Iterator[Problem]:
 
 def _machines(columns: Columns) -> Iterator[Problem]:
     if columns.entities and columns.entity is None:
-        problem = "lists machines, and schema.entity names no column that tells them apart"
+        problem = "lists machines, and schema.entity names no column with the machine"
         yield ("schema", "entities"), f"{problem}; name it, or remove the list"
     for place, name in enumerate(columns.entities):
         if not name.strip():
@@ -206,9 +208,9 @@ def _renamed(rename: dict[str, str], columns: Columns) -> Iterator[Problem]:
 
 
 def _missed(at: Location, old: str, new: str, unmapped: set[str]) -> Iterator[Problem]:
-    """A name that schema lacks; it does no harm unless another one was meant."""
+    """A name that schema lacks; a problem only if another one was meant."""
     problem = f"maps {shown(old)} onto {shown(new)}, which schema lacks"
-    # Of so many names nobody has mistyped one, and to compare each takes minutes.
+    # Among so many names a typo is unlikely, and to compare each takes minutes.
     likely = sorted(unmapped) if len(unmapped) <= _LONGEST else []
     close = difflib.get_close_matches(new[:_LONGEST], likely, n=1, cutoff=0.75)
     if old in unmapped:

@@ -1,4 +1,4 @@
-"""Sections `schedule` and `promotion`: when things run and who decides."""
+"""Sections `schedule` and `promotion`: when the DAGs run, and who promotes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline.config.cron import Cron
 from pipeline.config.section import Days, Section
 
-# Times are held in nanoseconds since 1970, which a whole number of 64 bits ends in these years.
+# Times are 64-bit nanoseconds since 1970, whose range ends in these years.
 _FIRST, _LAST = date(1678, 1, 1), date(2261, 12, 31)
 
 
@@ -46,7 +46,7 @@ class Schedule(Section):
 
 
 class Promotion(Section):
-    """Who lets a candidate that passed its gate go live."""
+    """Who promotes a candidate that passed its gate."""
 
     approval: Literal["none", "human"] = "none"
     approval_hours: int = Field(72, ge=1, le=87_600, description="Unanswered after this: rejected.")

@@ -1,4 +1,4 @@
-"""Sections `smoothing` and `contexts`: what is made of a score after the network."""
+"""Sections `smoothing` and `contexts`: the postprocessing of a score."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Smoothing(Section):
 
 
 class Contexts(Section):
-    """Groups of rows with a usual level of their own, held to one line all the same.
+    """Groups of rows with a usual level of their own, which share one threshold.
 
-    Scores are divided by how far the group's own line lies above that of all, so that a noisy
-    machine does not make all the alarms and a quiet one none.
+    Scores are divided by the ratio of the group's own threshold to that of all rows, so that a
+    noisy machine does not make all the alarms and a quiet one none.
     """
 
     by: Literal["none", "entity", "hour_of_week", "column"] = Field(
-        "none", description="What a group is: a machine, an hour of the UTC week, or `column`."
+        "none", description="A group is a machine, an hour of the UTC week, or a value of `column`."
     )
     column: str | None = Field(
         None,

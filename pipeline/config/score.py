@@ -1,4 +1,4 @@
-"""Section `score`: how what a network makes of a row becomes one number."""
+"""Section `score`: how a reconstruction becomes one number for each row."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pipeline.config.section import Section, kind_unless_named
 
 
 class ReconstructionScore(Section):
-    """How far a row is from what the network makes of it: for rows that have a time.
+    """The distance of a row from its reconstruction: for rows that have a time.
 
-    It carries over to a season that was not trained on; nearness to training rows does not.
+    It is valid in a season that was not trained on; the distance to training rows is not.
     """
 
     kind: Literal["reconstruction"] = "reconstruction"
@@ -44,10 +44,10 @@ class MemoryScore(Section):
     all     84.2 / 68.2   29,000
     ======  ===========  =======
 
-    Rows that float32 cannot tell apart (one feature with a long tail, columns that say the same)
-    are looked for in float64, at half the speed; `fit` finds that out.
+    Distances between rows that float32 cannot distinguish (one feature with a long tail, columns
+    with the same content) are computed in float64, at half the speed; `fit` detects that.
 
-    Fewer rows also say less of whom they were measured on: means of several rows are stored where
+    Fewer rows also reveal less about single rows: means of several rows are stored where
     there are more rows than places, but a row far from all others stays a place of its own.
     """
 
@@ -57,7 +57,7 @@ class MemoryScore(Section):
         ge=10,
         le=100_000,
         description="Places that the bundle remembers: normal rows as they are or, where there are "
-        "more rows than this, means of them. Fewer score faster and judge a little worse.",
+        "more rows than this, means of them. Fewer are faster and a little less accurate.",
     )
     neighbours: int = Field(
         2,

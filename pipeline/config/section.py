@@ -1,4 +1,4 @@
-"""What every section of a detector file has in common."""
+"""The base class and the types of all sections of a detector file."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _refuse_ages(value: timedelta) -> timedelta:
 
 
 def _too_long(value: object) -> str:
-    told = shown(str(value))
-    return f"got {told}; limit {_LONGEST.days:,} days (a century): write a shorter span"
+    text = shown(str(value))
+    return f"got {text}; limit {_LONGEST.days:,} days (a century): write a shorter span"
 
 
 Duration = Annotated[timedelta, BeforeValidator(_parse_duration), AfterValidator(_refuse_ages)]
@@ -56,7 +56,7 @@ Days = Annotated[int, Field(le=365_000)]
 
 
 def kind_unless_named(key: str, default: str) -> BeforeValidator:
-    """Lets a section that does not name its kind under `key` be of the `default` one."""
+    """A validator: a section without its kind under `key` is of the `default` kind."""
 
     def named(section: object) -> object:
         if isinstance(section, Mapping) and key not in section:

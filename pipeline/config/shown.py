@@ -1,4 +1,4 @@
-"""Values in messages: as the file has them, but never longer than fits a line."""
+"""Values in messages: as in the file, but short enough for a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section `source`: where the raw rows come from. One model a kind, told apart by `kind`."""
+"""Section `source`: where the raw rows come from. One model for each `kind`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _path_of_files(value: str) -> str:
 
 def _name_of_a_variable(value: str) -> str:
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
-        # Not the value: whoever writes the URL itself here has written a password.
+        # Not the value: it may be the URL itself, with a password.
         msg = (
             "is no name of a variable (A-Z, 0-9 and _); put the URL into an environment variable "
             "and write its name here, for example PLIMSOLL_SOURCE_PLANT"
@@ -105,8 +105,8 @@ class SqlSource(Section):
     """A query against any database that SQLAlchemy reaches, which can change nothing there.
 
     `query` must use the bound parameters `:start` and `:end`, so that one partition reads one
-    interval and never the whole table. How it is kept from writing is each database's matter:
-    docs/security.md has the table.
+    interval and never the whole table. How each database keeps it from
+    writing is in docs/security.md.
     """
 
     kind: Literal["sql"]

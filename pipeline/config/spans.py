@@ -1,4 +1,4 @@
-"""Spans of time that a detector of UTC days can be run with."""
+"""Checks of spans of time, for a detector that runs by UTC days."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHORTEST, _LONGEST = timedelta(milliseconds=1), timedelta(days=1)
 
 
 def problems_of(columns: Columns) -> Iterator[Problem]:
-    """Each span of `columns` that no day could be judged by."""
+    """Each span of `columns` with which no day could be validated."""
     if columns.cadence > _LONGEST:
         problem = (
             f"got {columns.cadence}; limit 1d: each partition is a UTC day and must hold a row"

@@ -1,4 +1,4 @@
-"""Section `threshold`: where the line is drawn."""
+"""Section `threshold`: how the threshold is estimated."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Objective = Literal["cost", "f1", "youden"]
 
 
 class Threshold(Section):
-    """Where the line is drawn on held-out normal scores."""
+    """How the threshold is estimated from held-out normal scores."""
 
     method: Method = Field(
         "conformal",
         description="conformal: the only one with a guarantee; hill, pot: a fitted tail, for few "
         "rows or a small alpha; percentile, mad, sigma: to compare with, never a default; "
-        "cost_weighted: drawn between normal rows and labelled incidents instead of by alpha.",
+        "cost_weighted: between normal rows and labelled incidents instead of by alpha.",
     )
     alpha: float = Field(
-        0.01, gt=0, lt=0.5, description="Share of normal rows that may cross the line."
+        0.01, gt=0, lt=0.5, description="Share of normal rows that may lie above the threshold."
     )
     minimum_rows: int = Field(
         99,
         ge=20,
-        description="Calibration rows below which no conformal threshold is drawn; at alpha 0.01 "
-        "the order statistic does not exist below 99. What correlated rows are worth shows in the "
-        "intervals, and gate.minimum_calibration_rows judges it.",
+        description="Calibration rows below which no conformal threshold is estimated; at alpha "
+        "0.01 the order statistic does not exist below 99. What correlated rows are worth shows in "
+        "the intervals, and gate.minimum_calibration_rows limits it.",
     )
     small_sample: Literal["refuse", "hill"] = Field(
         "refuse", description="Below minimum_rows: refuse, or a Hill tail marked low-confidence."

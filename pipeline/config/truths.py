@@ -12,7 +12,7 @@ from pipeline.config.shown import shown
 
 
 def problems_of(written: Any, read: Any, at: Location = ()) -> Iterator[Problem]:
-    """Each true or false of the file's content that became something else in the sections."""
+    """Each true or false of the file that became something else in the sections."""
     if isinstance(written, bool) and not isinstance(read, bool):
         problem = f"got {shown(written)}, which is no number and no span of time; write one"
         yield at, problem
@@ -26,7 +26,7 @@ def problems_of(written: Any, read: Any, at: Location = ()) -> Iterator[Problem]
 
 
 def _held(section: Any) -> Mapping[str, Any]:
-    """What a section, or a mapping of names, holds under each key of the file."""
+    """The values of a section, or of a mapping of names, by the keys of the file."""
     if not isinstance(section, BaseModel):
         return dict(section)
     fields = type(section).model_fields

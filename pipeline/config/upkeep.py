@@ -1,4 +1,4 @@
-"""Sections `recalibration`, `shifts` and `housekeeping`: what keeps a live detector honest."""
+"""Sections `recalibration`, `shifts` and `housekeeping`: the upkeep of a live detector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.config.section import Days, Duration, Section
 
 
 class Recalibration(Section):
-    """How the line is drawn anew on a rolling window, with the same weights."""
+    """How the threshold is estimated again on a rolling window, with the same weights."""
 
     window_days: Days = Field(
         360,
@@ -24,7 +24,7 @@ class Recalibration(Section):
         4, ge=0, description="Flags at most so many rows apart are one cluster; see hold-back."
     )
     audit_share: float = Field(
-        0.2, gt=0, le=1, description="Share of flagged episodes put up for labelling each month."
+        0.2, gt=0, le=1, description="Share of flagged episodes proposed for labelling each month."
     )
     align_levels: bool = Field(
         default=True,
@@ -35,7 +35,7 @@ class Recalibration(Section):
         0.15,
         gt=0,
         description="Growth of the median score in 30 days, on average since training, that stops "
-        "and asks: creep. Judged from 45 days on; then 10 % is told from 19 %.",
+        "and asks: creep. Measured from 45 days on; then 10 % is distinguishable from 19 %.",
     )
     maximum_step: float = Field(
         0.2,
@@ -77,8 +77,8 @@ class Shifts(Section):
         timedelta(hours=16),
         gt=timedelta(0),
         le=timedelta(hours=20),
-        description="Tell a person of a channel that was out for a third of this span. Most of a "
-        "day, so that what is out by day and in by night is told once; a third of it is longer "
+        description="Report a channel that was out for a third of this span. Most of a "
+        "day, so that what is out by day and in by night is reported once; a third of it is longer "
         "than an incident or a nightly job.",
     )
     regime_share: float = Field(
@@ -101,7 +101,7 @@ class Shifts(Section):
 
 
 class Housekeeping(Section):
-    """What is kept, and for how long."""
+    """How many versions, staged files and table versions are kept."""
 
     versions: int = Field(12, ge=2, description="Newest registered versions that are kept.")
     staged_days: Days = Field(14, ge=1, description="Age at which staged files are removed.")

@@ -1,4 +1,4 @@
-"""Section `validation`: what sends a row to quarantine and what blocks a whole partition."""
+"""Section `validation`: the limits for rows (quarantine) and for whole partitions (blocked)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The text of a detector file as YAML, read as a person means it.
+"""The text of a detector file as YAML, read as its author means it.
 
-YAML 1.1 reads more into plain words than people do (`on` is true, `1:30` is ninety), and dies of
-what it cannot make a value of (30 February). So a key must be a word, such numbers stay words, and
-every refusal has its line.
+YAML 1.1 converts plain words that people mean as text (`on` is true, `1:30` is ninety), and fails
+on what it cannot convert (30 February). So a key must be a word, such numbers stay words, and
+every error has its line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.config.shown import cut
 from pipeline.errors import ConfigError
 
 _SCREEN, _LONGEST = 1_900, 800
-"""Letters of a terminal of 24 lines, and of one mistake."""
+"""Characters of a terminal of 24 lines, and of one mistake."""
 _READ_AS = {
     "bool": "true or false",
     "int": "a number",
@@ -31,7 +31,7 @@ _READ_AS = {
 }
 _MERGE = f"{TAG}merge"
 _NO_NUMBERS = re.compile(r"[-+]?(?:\d[\d_]*(?::\d\d?)+(?:\.\d*)?|0[\d_]+)")
-"""What YAML 1.1 counts by sixties (`1:30`) or eights (`010`), and nobody else does."""
+"""Numbers that YAML 1.1 reads in base 60 (`1:30`) or 8 (`010`), which nobody expects."""
 
 _SCALARS = yaml.constructor.SafeConstructor()
 _KINDS: dict[type, str] = {yaml.ScalarNode: "one value", yaml.SequenceNode: "a list"}
@@ -39,7 +39,7 @@ _KINDS: dict[type, str] = {yaml.ScalarNode: "one value", yaml.SequenceNode: "a l
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake in a file: its line (from 1), the key with those that it is in, what to do."""
+    """One mistake in a file: its line (from 1), its key with the parent keys, the problem."""
 
     line: int
     key: str
@@ -48,18 +48,18 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Document:
-    """A file of sections: `root` knows the lines, `content` the values."""
+    """A file of sections: `root` has the lines, `content` the values."""
 
     root: yaml.MappingNode
     content: dict[str, Any]
 
 
-def told(path: Path, mistakes: Iterable[Mistake]) -> str:
-    """One line a mistake; of more than a screen holds, the first ones."""
+def mistakes_text(path: Path, mistakes: Iterable[Mistake]) -> str:
+    """One line for each mistake, as many as fit a screen."""
     lines: list[str] = []
     for each in mistakes:
         if lines and sum(map(len, lines)) > _SCREEN:
-            lines.append(f"{path}: there are more mistakes; mend these first")
+            lines.append(f"{path}: there are more mistakes; fix these first")
             break
         lines.append(f"{path}:{each.line}: {each.key}: {_short(each.problem)}")
     return "\n".join(lines)
@@ -75,22 +75,24 @@ def read_document(path: Path) -> Document:
     root = _composed(path, read_text(path))
     if not isinstance(root, yaml.MappingNode):
         kind = "is empty" if root is None else f"holds {_KINDS[type(root)]}"
-        msg = f"{path}:1: the file {kind}, not the sections of a detector; see README"
+        msg = (
+            f"{path}:1: the file {kind}, not the sections of a detector; see docs/detector-file.md"
+        )
         raise ConfigError(msg)
     mistakes: list[Mistake] = []
     content = _mapping(root, (), mistakes)
     if mistakes:
-        raise ConfigError(told(path, mistakes))
+        raise ConfigError(mistakes_text(path, mistakes))
     return Document(root, content)
 
 
 def raw_text(node: yaml.Node | None) -> str | None:
-    """What a single value looks like in the file; None of a mapping, a list or nothing."""
+    """The text of a single value in the file; None for a mapping, a list or nothing."""
     return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
 def read_as(node: yaml.Node | None) -> str | None:
-    """What YAML takes a plain word for that may have been meant as a text; None: as a text."""
+    """The kind that YAML reads a plain word as, although it may be meant as text; None: text."""
     return _READ_AS.get(node.tag.removeprefix(TAG)) if isinstance(node, yaml.ScalarNode) else None
 
 
@@ -104,8 +106,8 @@ def _composed(path: Path, text: str) -> yaml.Node | None:
         if danger is None:
             return yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
-        raise ConfigError(told(path, [_no_yaml(text, error)])) from error
-    raise ConfigError(told(path, [Mistake(*danger)]))
+        raise ConfigError(mistakes_text(path, [_no_yaml(text, error)])) from error
+    raise ConfigError(mistakes_text(path, [Mistake(*danger)]))
 
 
 def _no_yaml(text: str, error: yaml.YAMLError) -> Mistake:
@@ -118,8 +120,8 @@ def _no_yaml(text: str, error: yaml.YAMLError) -> Mistake:
         said = " ".join(str(error).split())
     indented = text.split("\n")[line - 1 : line]
     tabbed = any(each.lstrip(" ").startswith("\t") for each in indented)
-    mend = "indent by blanks, not by tabs" if tabbed else "quote what holds signs such as : # %"
-    return Mistake(line, "the file", f"is not valid YAML: {said}: {mend}")
+    fix = "indent by blanks, not by tabs" if tabbed else "quote what holds signs such as : # %"
+    return Mistake(line, "the file", f"is not valid YAML: {said}: {fix}")
 
 
 def _value(node: yaml.Node, trail: tuple[str, ...], mistakes: list[Mistake]) -> Any:
@@ -131,7 +133,7 @@ def _value(node: yaml.Node, trail: tuple[str, ...], mistakes: list[Mistake]) -> 
     if read_as(node) is None or _NO_NUMBERS.fullmatch(node.value):
         return node.value
     try:
-        # Not `construct_object`, which would remember each node for ever.
+        # Not `construct_object`, which would keep each node for ever.
         return yaml.SafeLoader.yaml_constructors[node.tag](_SCALARS, node)
     except ValueError:  # a day that no month has, a number of ten thousand digits
         return node.value
@@ -153,17 +155,17 @@ def _mapping(
 
 
 def _merge(node: yaml.MappingNode) -> None:
-    """Put what `<<` names beside the mapping's own keys, as far as these do not say otherwise."""
+    """Add the keys that `<<` names to the mapping's own keys, which take precedence."""
     own = [pair for pair in node.value if pair[0].tag != _MERGE]
     known = _words(own)
     for key, value in node.value:
         if key.tag != _MERGE:
             continue
-        taken = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        if not all(isinstance(each, yaml.MappingNode) for each in taken):
-            own.append((key, value))  # told as a key that no section knows
+        merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        if not all(isinstance(each, yaml.MappingNode) for each in merged):
+            own.append((key, value))  # reported as a key that no section knows
             continue
-        for each in taken:
+        for each in merged:
             _merge(each)
             own += [pair for pair in each.value if not _words([pair]) & known]
             known |= _words(each.value)

@@ -1,4 +1,4 @@
-"""Time zones by the names of the IANA list, which is what every source is read with."""
+"""Time zones by the names of the IANA list, with which every source is read."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ABBREVIATIONS = {
     "jst": "Asia/Tokyo",
     "msk": "Europe/Moscow",
 }
-"""Where letters that clocks show are in use; the list has hardly any of them."""
+"""Common abbreviations of time zones -> IANA names; the list has hardly any of them."""
 
 _LONGEST = 60
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?00)?", re.IGNORECASE)
 
 
 def _known(value: str) -> str:
-    # UTC, the default, costs no look at the 600 files of the list.
+    # UTC, the default, needs no look at the 600 files of the list.
     if value == "UTC" or value in _names():
         return value
     msg = (
@@ -51,7 +51,7 @@ def _names() -> frozenset[str]:
 
 
 def _nearest(value: str) -> str:
-    """The name that was meant, as far as one can guess."""
+    """The name that was probably meant."""
     if found := _OFFSET.fullmatch(value.strip()):
         # The list counts hours west of Greenwich: +01:00 is Etc/GMT-1.
         sign, hours = ("-" if found[1] == "+" else "+"), int(found[2])

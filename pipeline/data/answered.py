@@ -1,7 +1,7 @@
-"""Tables of what people answered: each row is signed, and one that is not proven stops its reader.
+"""Tables of people's answers: each row is signed, and reading an unproven one is an error.
 
-An answer decides what trains and what is muted, and one that nobody gave must not count; so a row
-without a proof is an error by name. A row that is taken away is not missed.
+An answer decides what trains and what is muted, so a forged one must not count: a row without a
+proof is an error that names it. A row that was deleted is not noticed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def add(table: Table, contents: Sequence[Mapping[str, Any]]) -> None:
 
 
 def given_by(table: Table, last_day: date) -> list[dict[str, Any]]:
-    """The answers that were given up to a day, by nobody but people.
+    """The answers that people gave up to a day.
 
     Raises:
         UnprovenAnswer: a row that no trusted key has signed.
@@ -42,18 +42,18 @@ def given_by(table: Table, last_day: date) -> list[dict[str, Any]]:
     for row in rows:
         signature = Signature(*(str(row.pop(name) or "") for name in PROOF))
         if not answers.holds(_content(table, row), signature, trusted):
-            raise UnprovenAnswer(_told(table, row, signature))
+            raise UnprovenAnswer(_unproven(table, row, signature))
     return rows
 
 
 def unsigned(table: Table) -> dict[str, int]:
-    """How many rows of releases that did not sign there are, by who is said to have answered."""
+    """The number of unsigned rows, of releases that did not sign, by the author on record."""
     rows = _rows(table, date.max) if current_version(table) is not None else []
     return dict(Counter(str(row["author"]) for row in rows if not row["signature"]))
 
 
 def adopt(table: Table) -> int:
-    """Sign the rows of releases that did not sign; how many there were.
+    """Sign the rows of releases that did not sign; returns how many there were.
 
     Raises:
         TableConflict: somebody answered meanwhile.
@@ -80,7 +80,7 @@ def _rows(table: Table, last_day: date) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT are how a frame says None
+    if value is None or value != value:  # noqa: PLR0124 - a frame has NaN or NaT for None
         return None
     return value.to_pydatetime().astimezone(UTC) if hasattr(value, "to_pydatetime") else value
 
@@ -97,8 +97,8 @@ def _dated(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(table: Table, row: Mapping[str, Any]) -> dict[str, str]:
-    told = {name: _text(value) for name, value in row.items()}
-    return {**told, "table": table.name, "detector": table.detector}
+    parts = {name: _text(value) for name, value in row.items()}
+    return {**parts, "table": table.name, "detector": table.detector}
 
 
 def _text(value: Any) -> str:
@@ -107,7 +107,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _told(table: Table, row: Mapping[str, Any], signature: Signature) -> str:
+def _unproven(table: Table, row: Mapping[str, Any], signature: Signature) -> str:
     what = f"{table.name} of {table.detector}: the answer of {row['author']} of {row['created_at']}"
     if not signature.key:
         adopt_it = this_shell().plimsoll("ledger", table.detector, "--adopt", "--reason", "upgrade")

@@ -1,4 +1,4 @@
-"""The table `ingestions`: one row an attempt at a day, so that no day is skipped in silence."""
+"""The table `ingestions`: one row for each attempt at a day, so that none is skipped in silence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.tables import Table, append, in_order, read
 Standing = Literal["validated", "quarantined", "empty", "failed", "withdrawn"]
 
 WITHDRAWN: Standing = "withdrawn"
-"""A person took the day back: what is on record of it before counts no more."""
+"""A person withdrew the day: earlier records of it no longer count."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Attempt:
         day: the UTC day.
         attempted_at: when, UTC.
         run_id: which run.
-        verdict: what the attempt did; `unchanged` when the tables held its result already.
-        standing: how the day stands after it.
+        verdict: the result of the attempt; `unchanged` when the tables held its result already.
+        standing: the state of the day after it.
         reasons: why it is blocked or failed; empty otherwise.
         expected: rows that the machines should have sent.
         delivered: rows that came.
@@ -41,10 +41,10 @@ class Attempt:
         completeness: share of expected rows that came with a measurement.
         rules: rejected rows by reason.
         fingerprint: hash of the raw rows.
-        contract: hash of the contract they were judged by.
+        contract: hash of the contract they were validated against.
         telemetry_version: version of `telemetry` after the attempt; None while there is none.
         difference: how telemetry of a day that was there before changed; None if it did not.
-        meaning: what the detector file said that its rows mean; None where none were written.
+        meaning: the meaning of its rows by the detector file; None where none were written.
     """
 
     day: date
@@ -67,8 +67,8 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Stands:
-    """How a day stands after its latest attempt, and why if it is not validated."""
+class LatestState:
+    """The state of a day after its latest attempt, and the reasons if it is not validated."""
 
     day: date
     standing: Standing
@@ -116,26 +116,26 @@ def last_results(root: str, detector: str, first: date, last: date) -> dict[date
     )
 
 
-def latest_standings(
+def latest_states(
     root: str, detector: str, first: date | None = None, last: date | None = None
-) -> list[Stands]:
-    """How each day from `first` to `last` stands that was ever attempted, oldest first."""
+) -> list[LatestState]:
+    """The state of each day from `first` to `last` that was ever attempted, oldest first."""
     columns = ["attempted_at", COMMIT, "standing", "reasons"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
     standing = since_withdrawn(in_order(rows, "attempted_at"))
     newest = standing.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
-    return sorted((Stands(*row) for row in found), key=lambda stands: stands.day)
+    return sorted((LatestState(*row) for row in found), key=lambda state: state.day)
 
 
 @dataclass(frozen=True)
 class OnRecord:
-    """What `ingestions` says of the rows that `telemetry` holds.
+    """The records of `ingestions` about the rows that `telemetry` holds.
 
     Attributes:
         held: days whose latest attempt let rows in, so that the table must hold some.
-        meanings: what the rows of a day mean; an earlier release did not keep it.
+        meanings: the meaning of the rows of each day; an earlier release did not record it.
     """
 
     held: frozenset[date]
@@ -143,7 +143,7 @@ class OnRecord:
 
 
 def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
-    """What is on record about the telemetry of the days from `first` to `last`."""
+    """The records about the telemetry of the days from `first` to `last`."""
     columns = ["attempted_at", COMMIT, "standing", "accepted", "meaning"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
@@ -158,11 +158,11 @@ def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
     return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
 
 
-def since_withdrawn(lines: pd.DataFrame) -> pd.DataFrame:
-    """Attempts, in order, without those at each day up to where it was last taken back."""
-    latest_first = lines["standing"].eq(WITHDRAWN)[::-1]
-    gone = latest_first.groupby(lines["date"][::-1]).cummax()
-    return lines[~gone.reindex(lines.index).astype(bool)]
+def since_withdrawn(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows`, attempts in order, without those at each day up to its last withdrawal."""
+    latest_first = rows["standing"].eq(WITHDRAWN)[::-1]
+    gone = latest_first.groupby(rows["date"][::-1]).cummax()
+    return rows[~gone.reindex(rows.index).astype(bool)]
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An audit: an episode of flags that was drawn at random to be labelled. Pure."""
+"""An audit: an episode of flags that was sampled at random to be labelled. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pipeline.data.timeline import Timeline
 
 @dataclass(frozen=True)
 class Audit:
-    """One drawn episode.
+    """One sampled episode.
 
     Attributes:
         incident: its id, by which it is labelled.
         entity: which machine; empty where there is one.
         start: first flagged row, UTC.
         end: last flagged row.
-        probability: with which it was drawn, in (0, 1]; so many episodes it stands for, inverted.
-        proposed_at: when it was put up.
+        probability: with which it was sampled, in (0, 1]; its inverse is its weight in estimates.
+        proposed_at: when it was proposed for labelling.
     """
 
     incident: str
@@ -35,12 +35,12 @@ class Audit:
 
 
 def probabilities(timeline: Timeline, audits: Sequence[Audit]) -> NDArray[np.float64]:
-    """For each row the probability with which its episode was drawn; NaN outside of all, (n,).
+    """For each row the probability with which its episode was sampled; NaN outside of all, (n,).
 
-    Of two audits of one incident that which comes later in `audits` counts: a larger sample was
-    drawn since.
+    Of two audits of one incident the later one in `audits` counts: a larger sample was drawn
+    since.
     """
-    drawn = np.full(len(timeline), np.nan)
+    found = np.full(len(timeline), np.nan)
     order = np.argsort(timeline.time_ns, kind="stable")
     time_ns = timeline.time_ns[order]
     number = {name: position for position, name in enumerate(timeline.names)}
@@ -48,5 +48,5 @@ def probabilities(timeline: Timeline, audits: Sequence[Audit]) -> NDArray[np.flo
         begin = np.searchsorted(time_ns, pd.Timestamp(audit.start).value, "left")
         end = np.searchsorted(time_ns, pd.Timestamp(audit.end).value, "right")
         rows = order[begin:end]
-        drawn[rows[timeline.entity[rows] == number.get(audit.entity, -1)]] = audit.probability
-    return drawn
+        found[rows[timeline.entity[rows] == number.get(audit.entity, -1)]] = audit.probability
+    return found

@@ -1,4 +1,4 @@
-"""The table `audits`: it only grows; an episode drawn again is not written again."""
+"""The table `audits`: it only grows; an episode that is sampled again is not written again."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _LONGEST = timedelta(days=31)  # an episode that began earlier than this before 
 
 
 def add_audits(root: str, detector: str, audits: Sequence[Audit]) -> int:
-    """Append those of `audits` that are not there with the same probability; how many they are."""
+    """Append those of `audits` that are not there with the same probability; returns how many."""
     if not audits:
         return 0
     days = [audit.start.astimezone(UTC).date() for audit in audits]
-    standing = {
+    known = {
         (audit.incident, audit.probability)
         for audit in audits_between(root, detector, min(days), max(days))
     }
-    fresh = [audit for audit in audits if (audit.incident, audit.probability) not in standing]
+    fresh = [audit for audit in audits if (audit.incident, audit.probability) not in known]
     if fresh:
         append(Table(root, detector, "audits"), [_row(audit) for audit in fresh])
     return len(fresh)
 
 
 def audits_between(root: str, detector: str, first: date, last: date) -> tuple[Audit, ...]:
-    """The drawn episodes with rows on these UTC days, both included, by start and entity.
+    """The sampled episodes with rows on these UTC days, both included, by start and entity.
 
     Of several audits of one episode the later one, in the order of the table, comes last.
 
-    Not asked as of a day, unlike labels: what is drawn follows from the episode alone, so nobody
-    learns anything from it too early.
+    Not read as of a day, unlike labels: the sample follows from the episode alone, so a reader
+    learns nothing from it too early.
     """
     table = Table(root, detector, "audits")
     rows = read(table, first_day=first - _LONGEST, last_day=last)

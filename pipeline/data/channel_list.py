@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 def as_cell(names: Iterable[str]) -> str:
     """`flow,"speed, m/s"`; empty for none."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(list(names))
-    return line.getvalue()
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow(list(names))
+    return row.getvalue()
 
 
 def of_cell(cell: str) -> list[str]:
     """The names that `as_cell` wrote."""
-    return [name.strip() for line in csv.reader(io.StringIO(cell)) for name in line if name]
+    return [name.strip() for row in csv.reader(io.StringIO(cell)) for name in row if name]

@@ -1,7 +1,7 @@
 """A channel: one raw measurement, wherever the model's features hold it.
 
-Features come in families. An angle enters as sine and cosine; `power` comes with
-`power_vs_peers`. Whoever changes or accuses a measurement means the whole family:
+Features come in groups. An angle enters as sine and cosine; `power` comes with
+`power_vs_peers`. To change or to blame a measurement means all of them:
 
 - what is added to `power` is added to `power_vs_peers` too, because the deviation is own value
   minus the median of the others, and the others are left as they are;
@@ -30,7 +30,7 @@ class Channel:
         columns: feature positions; (sine, cosine) of an angle, else own value, then deviations.
         angle: whether it is an angle.
         judged: whether any of its features is; weather that is only context is not.
-        offset: what its own feature is stored without.
+        offset: subtracted from its own feature before storage.
     """
 
     name: str
@@ -91,7 +91,7 @@ def spread(channel: Channel, rows: NDArray[np.floating]) -> float:
 
 
 def displacement(channel: Channel, before: Values, after: Values) -> Values:
-    """How far the fault moved each value; angles the short way round."""
+    """The distance by which a fault moved each value; angles the short way round."""
     change = after - before
     if channel.angle:
         change = (change + np.pi) % (2 * np.pi) - np.pi

@@ -1,4 +1,4 @@
-"""The incident museum: days with incidents that people have confirmed, wherever they lie.
+"""Confirmed incidents: the days with incidents that people have labelled, wherever they lie.
 
 The test block holds one day in six, so most confirmed incidents fall on days that train or that
 left the window long ago. No candidate has learned their rows (they are not normal), so every
@@ -24,7 +24,7 @@ from pipeline.data.window import WindowManifest
 from pipeline.tables import Table, days_in
 
 REACH = timedelta(days=365)
-"""Bounds what is read; older incidents were judged a year long."""
+"""Limits what is read; older incidents were checked for a year."""
 
 
 def read_confirmed_incidents(
@@ -34,7 +34,7 @@ def read_confirmed_incidents(
 
     Whole days, so that windows of several rows are full where the incident begins. As of the
     window's as-of day and table version; with `verdicts` in LABEL_COLUMN; without days whose rows
-    mean something else than the detector file says by now, and without rows that lack one of
+    mean something else than the detector file says now, and without rows that lack one of
     today's features, or, where values may be missing, all that are judged. Empty where nobody has
     confirmed an incident.
 
@@ -42,7 +42,7 @@ def read_confirmed_incidents(
         root: storage root of the tables.
         spec: the detector.
         window: where the candidate's rows come from.
-        without: the days of its test block, which are judged anyway.
+        without: the days of its test block, which are evaluated anyway.
     """
     first, last = window.as_of - REACH, window.as_of - timedelta(days=1)
     midnight = datetime.combine(window.as_of, time(), UTC)
@@ -67,7 +67,7 @@ def read_confirmed_incidents(
         frame = frame.dropna(subset=list(spec.columns.feature_columns))
     frame = frame.dropna(subset=spec.columns.row_key).reset_index(drop=True)
     frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
-    # A verdict that was taken back leaves days without an incident.
+    # A verdict that was withdrawn leaves days without an incident.
     day = frame[spec.columns.timestamp].dt.date
     shown: pd.DataFrame = frame[day.isin(set(day[frame[LABEL_COLUMN] == INCIDENT]))]
     return shown.reset_index(drop=True)

@@ -21,7 +21,7 @@ from pipeline.data.verdicts import Report, blocking_reasons
 
 REJECTED_COLUMNS = ("timestamp", "entity", "rule", "feature", "detail", "row")
 BLOCKED = "partition_blocked"
-"""The rule of rows that are fit themselves but belong to a day that is not."""
+"""The rule for rows that are fit themselves but belong to a blocked day."""
 
 _NO_PLACE = ("unusable_time", "outside_day", "unknown_entity", "no_measurement")
 
@@ -42,7 +42,7 @@ class Validated:
 
 
 def validate(frame: pd.DataFrame, spec: DetectorSpec, day: date) -> Validated:
-    """What of the raw rows in `frame` may become telemetry of `day`."""
+    """Sort the raw rows in `frame` into telemetry of `day` and quarantine."""
     return validate_days(frame, spec, [day])[day]
 
 
@@ -77,12 +77,12 @@ def validate_days(
 def _by_what_is_absent(
     frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date]
 ) -> dict[date, Validated]:
-    """Days whose files lack the same columns together, as if these were in no file."""
+    """Validate days whose files lack the same columns together, as if no file had these columns."""
     number = days_of_rows(frame, spec.columns.timestamp)
     lacking: dict[tuple[str, ...], list[date]] = {}
     for day in days:
-        told = frame.loc[number == day_number(day), ABSENT].dropna().unique()
-        names = sorted({name for each in told for name in each.split("\n")})
+        texts = frame.loc[number == day_number(day), ABSENT].dropna().unique()
+        names = sorted({name for each in texts for name in each.split("\n")})
         lacking.setdefault(tuple(names), []).append(day)
     found: dict[date, Validated] = {}
     for absent, alike in lacking.items():
@@ -93,7 +93,7 @@ def _by_what_is_absent(
 
 @dataclass(frozen=True)
 class _SortedOut:
-    """One day's rows by their positions in the raw frame, and why the day is refused."""
+    """One day's rows by their positions in the raw frame, and the reasons to refuse the day."""
 
     rows: NDArray[np.intp]
     fit: NDArray[np.intp]
@@ -115,8 +115,8 @@ def _sort_out(
         reasons = [_absent_columns(absent, spec)]
     else:
         against = bad[~faults.broke(*HARMLESS, rows=bad)]
-        told = _causes(against, keys, spec, faults)
-        reasons = list(blocking_reasons(measured, told, len(against) + len(fit), spec, day))
+        causes = _causes(against, keys, spec, faults)
+        reasons = list(blocking_reasons(measured, causes, len(against) + len(fit), spec, day))
     if reasons:
         return _SortedOut(rows, fit[:0], rows, measured, tuple(reasons))
     return _SortedOut(rows, fit, bad, measured, ())
@@ -125,7 +125,7 @@ def _sort_out(
 def _by_day(
     rows: Sequence[NDArray[np.intp]], frame_of: Callable[[NDArray[np.intp]], pd.DataFrame]
 ) -> list[pd.DataFrame]:
-    """`frame_of` of each day's rows, made of all days' rows in one go; it keeps their order."""
+    """`frame_of` for each day's rows, computed for all days at once; it must keep their order."""
     ends = np.cumsum([len(each) for each in rows])
     frame = frame_of(np.concatenate(rows))
     return [
@@ -144,8 +144,8 @@ def _validated(
     rows, measured, reasons = sorted_out.rows, sorted_out.measured, sorted_out.reasons
     shares = rejected["rule"].isna()  # a row without a fault of its own has that of its day
     if shares.any():
-        told = {"rule": BLOCKED, "detail": "; ".join(reasons)}
-        rejected.loc[shares, list(told)] = list(told.values())
+        fault = {"rule": BLOCKED, "detail": "; ".join(reasons)}
+        rejected.loc[shares, list(fault)] = list(fault.values())
     expected = len(measured) * len(slots_of(day, spec.columns.cadence))
     present = sum(len(np.unique(seen)) for seen in measured.values())
     report = Report(
@@ -178,7 +178,7 @@ def _measured(
 
 
 def _accepted(numbers: pd.DataFrame, rows: NDArray[np.intp], spec: DetectorSpec) -> pd.DataFrame:
-    """Rows by time and entity: in order of days too, as a fit row lies in the day of its time."""
+    """The accepted rows by time and entity, so by day too: a fit row is of the day of its time."""
     names = [name for name in declared(spec.columns) if name in numbers]
     kept = numbers[names].iloc[rows]
     order = [name for name in spec.columns.row_key if name in kept]
@@ -203,7 +203,7 @@ def _rejected(
     spec: DetectorSpec,
     faults: Faults,
 ) -> pd.DataFrame:
-    """The quarantine's rows; the rule of one without a fault of its own is still open."""
+    """The rows for quarantine; the rule of a row without a fault of its own is set later."""
     frame = pd.DataFrame(_causes(rows, keys, spec, faults))
     frame["timestamp"] = raw[spec.columns.timestamp].iloc[rows].array
     frame["row"] = pd.Series(_as_json(raw.iloc[rows], spec.columns), dtype="object")
@@ -219,11 +219,11 @@ def _entities(rows: NDArray[np.intp], keys: Keys, spec: DetectorSpec) -> NDArray
 
 
 def _as_json(raw: pd.DataFrame, columns: Columns) -> list[str]:
-    """Each row as JSON; a time that could not be read as it came."""
+    """Each row as JSON; a time that could not be read stays as it was delivered."""
     shown = raw.drop(columns=list(NOTES), errors="ignore")
     if TIME_TEXT in raw:
-        told = raw[TIME_TEXT].notna()
-        times = shown[columns.timestamp].astype(object).mask(told, raw[TIME_TEXT])
+        unread = raw[TIME_TEXT].notna()
+        times = shown[columns.timestamp].astype(object).mask(unread, raw[TIME_TEXT])
         shown = shown.assign(**{columns.timestamp: times})
     return as_json(shown, {columns.timestamp, str(columns.entity)})
 

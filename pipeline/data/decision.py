@@ -1,8 +1,8 @@
-"""A decision: what a person made of a channel that left its training range. Pure.
+"""A decision: a person's answer to a channel that left its training range. Pure.
 
-`accept`: what this channel measures now is normal, never mute it and never report it. `mute`: leave
-it out of the score, shifted or not, until somebody un-mutes it. `unmute`: judge it whatever it
-measures, never mute it by itself, still report it. Like labels they are never erased; of two
+`accept`: what this channel measures now is normal: never mute it and never report it. `mute`: leave
+it out of the score, shifted or not, until somebody un-mutes it. `unmute`: always score it, never
+mute it automatically, still report it. Like labels they are never erased; of two
 about the same channel and entity the later one counts.
 """
 
@@ -25,15 +25,15 @@ class ChannelDecision:
     Attributes:
         channel: a raw measurement, as the detector file calls it.
         entity: the machine; None: all of them.
-        decision: what to do with it.
-        since: the first moment it is about, with a time zone; may lie ahead (a planned repair).
+        decision: accept, mute or unmute.
+        since: the first moment to which it applies, with a time zone; may be in the future.
         note: why, in the author's words.
         author: who decided.
         created_at: when; nothing that ran before then knows of it.
         run_id: the Airflow run that carried it; empty from the command line.
 
     Raises:
-        DataError: on construction, if a time has no zone, or the decision or the author is none.
+        DataError: on construction, if a time has no zone, or the decision or the author is invalid.
     """
 
     channel: str

@@ -17,7 +17,7 @@ __all__ = ["ChannelDecision", "add_decision", "decisions_as_of"]
 
 
 def add_decision(root: str, spec: DetectorSpec, decision: ChannelDecision) -> bool:
-    """Append `decision`; whether it is new. One that stands already is not written twice.
+    """Append `decision`; returns whether it is new. One that is on record is not written twice.
 
     Raises:
         DataError: the detector has no such channel.
@@ -36,17 +36,17 @@ def add_decision(root: str, spec: DetectorSpec, decision: ChannelDecision) -> bo
 
 
 def decisions_as_of(root: str, detector: str, as_of: datetime) -> tuple[ChannelDecision, ...]:
-    """The decisions that somebody had taken by `as_of`, oldest first; superseded ones included.
+    """The decisions made by `as_of`, oldest first; superseded ones included.
 
     Raises:
         UnprovenAnswer: one that no trusted key has signed.
     """
     require_zone("as_of", as_of)
     rows = answered.given_by(Table(root, detector, "decisions"), as_of.astimezone(UTC).date())
-    taken = [ChannelDecision(**row) for row in rows]
+    known = [ChannelDecision(**row) for row in rows]
     return tuple(
         sorted(
-            (each for each in taken if each.created_at <= as_of),
+            (each for each in known if each.created_at <= as_of),
             key=lambda each: (each.created_at, each.channel, each.entity or "", each.decision),
         )
     )

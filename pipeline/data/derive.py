@@ -1,4 +1,4 @@
-"""From accepted raw rows to the columns that the model reads. Pure."""
+"""The columns that the model reads, derived from accepted raw rows. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     Angles in degrees become sine and cosine. An offset is subtracted in float64, before the digits
     are cut off. A peer deviation is the value minus the median of the
     other entities at the same grid point; NaN where fewer than `minimum_peers` have the value. What
-    is made of an absent value is absent.
+    is derived from an absent value is absent.
 
     Raises:
         DataError: `frame` lacks a feature, a mark is neither true nor false, or deviations are
@@ -65,7 +65,7 @@ def _against_peers(
     values = frame[[name for name, _ in compared]].to_numpy(dtype=np.float64)
     if len(np.unique(row * len(entities) + machine)) < len(frame):
         msg = (
-            "Several rows share one entity and time, so that peers cannot be told apart; ingest "
+            "Several rows share one entity and time, so that peers cannot be distinguished; ingest "
             "the data first, which keeps one of them."
         )
         raise DataError(msg)
@@ -78,7 +78,7 @@ def _against_peers(
 
 
 def _moments(times: pd.Series, columns: Columns) -> NDArray[np.intp]:
-    """Number of each row's grid point; that of the next midnight is not shared between days.
+    """The number of each row's grid point; days do not share that of the next midnight.
 
     So a day's rows have the same peers whether its neighbour is there or not.
     """

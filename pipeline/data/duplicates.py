@@ -1,4 +1,4 @@
-"""Which of several rows for one machine and time stays. Pure, and blind to the order of rows."""
+"""Choose the row that stays of several for one machine and time. Pure; the order is irrelevant."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pipeline.data.fingerprint import row_hashes
 def check_duplicates(
     key: pd.DataFrame, raw: pd.DataFrame, candidates: Mask, faults: Faults
 ) -> None:
-    """File all rows but one of each key.
+    """Report all rows but one of each key as duplicates.
 
-    A row without fault stays before one with a fault; among equals the one whose content hashes
-    lowest, which is arbitrary but does not depend on the order of delivery.
+    A row without fault is preferred to one with a fault; among equals the one whose content hashes
+    lowest stays, which is arbitrary but does not depend on the order of delivery.
 
     Args:
         key: day, machine and grid point of each row, n rows.
         raw: the rows themselves.
         candidates: rows whose key can be trusted.
-        faults: what is filed, and which rows broke a rule before.
+        faults: receives the faults, and knows which rows broke a rule before.
     """
     rows = np.flatnonzero(candidates & key.duplicated(keep=False).to_numpy())
     if not len(rows):

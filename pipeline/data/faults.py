@@ -30,16 +30,16 @@ RULES: dict[str, str] = {
     "too_many_missing": "deliver more of its values, or raise validation.missing_cells",
     "not_finite": "deliver {feature} without inf, and no larger than 3.4e38",
     "out_of_range": "check the unit of {feature}, or widen its range",
-    "too_small": "deliver {feature} in a smaller unit, so that float32 can tell it from 0",
+    "too_small": "deliver {feature} in a smaller unit, so that float32 can distinguish it from 0",
     "lost_precision": "{detail}",
     "too_few_peers": "wait for the other machines' rows, or lower minimum_peers",
 }
-"""Rule -> mend, or the detail of its first row where that names the mend. A row that breaks several
-is filed under the one that stands first here."""
+"""Rule -> fix, or the detail of its first row where that names the fix. A row that breaks several
+rules is filed under the one that comes first here."""
 
 HARMLESS = ("no_measurement", "duplicate")
-"""Rejecting these says nothing against the other rows of the day. A row without any measurement
-counts as not delivered, so completeness judges it."""
+"""Rejected rows that do not count against their day. A row without any measurement counts as not
+delivered, so the completeness check covers it."""
 
 _PRIORITY = {rule: place for place, rule in enumerate(RULES)}
 _NONE = len(RULES)
@@ -77,10 +77,10 @@ class Faults:
     ) -> None:
         """File `rows` (positions) under `rule`, unless they broke a graver one before."""
         graver = _PRIORITY[rule] < self._place[rows]
-        taken = rows[graver]
-        self._place[taken] = _PRIORITY[rule]
-        self.feature[taken] = feature
-        self.detail[taken] = (
+        filed = rows[graver]
+        self._place[filed] = _PRIORITY[rule]
+        self.feature[filed] = feature
+        self.detail[filed] = (
             detail if isinstance(detail, str) else np.asarray(detail, dtype=object)[graver]
         )
 

@@ -1,4 +1,4 @@
-"""Hashes of rows: what they hold counts, not their order or how a reader typed them. Pure."""
+"""Hashes of rows by their content, not by their order or the types of a reader. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pipeline.config import DetectorSpec
 _BLOCK = 16_384
 _MIXING = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
 _LAST_SHIFT = 31
-"""How pandas spreads numbers over 64 bits (the finaliser of SplitMix64: Steele et al., 2014)."""
+"""pandas' way to spread numbers over 64 bits (the finaliser of SplitMix64: Steele et al., 2014)."""
 
 
 def row_hashes(frame: pd.DataFrame, *, names: Collection[str] = ()) -> NDArray[np.uint64]:
     """A 64-bit hash of each row; equal rows have equal hashes, whatever the columns' order.
 
     The columns `names` hold names of machines: "1" and "1.0" are two of them, and numbers beyond
-    2^53 are told apart.
+    2^53 have different hashes.
     """
     total = np.zeros(len(frame), dtype=np.uint64)
     for name in sorted(frame.columns):
@@ -42,7 +42,7 @@ def fingerprint(hashes: NDArray[np.uint64], names: Iterable[str]) -> str:
 
 
 def contract_hash(spec: DetectorSpec) -> str:
-    """SHA-256 of the sections that decide what a row must look like."""
+    """SHA-256 of the sections that decide which rows are valid."""
     sections = {
         "schema": spec.columns.model_dump(mode="json"),
         "validation": spec.validation.model_dump(mode="json"),
@@ -61,7 +61,7 @@ def _value_hashes(values: pd.Series) -> NDArray[np.uint64]:
         by_name: NDArray[np.uint64] = _plain_hashes(known)[values.cat.codes]
         return by_name
     if values.dtype == object:
-        # Reading numbers from text is slow, and a name stands in thousands of rows.
+        # Reading numbers from text is slow, and a name repeats in thousands of rows.
         place, distinct = pd.factorize(values, use_na_sentinel=False)
         hashed: NDArray[np.uint64] = _plain_hashes(pd.Series(distinct, dtype=object))[place]
         return hashed

@@ -1,4 +1,4 @@
-"""The cadence grid: to which step of its machine's rhythm a row belongs."""
+"""The cadence grid: the step to which a row belongs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def as_day(text: str) -> date:
     """The UTC day that `text` names, in one of ISO 8601's forms of a day.
 
     Raises:
-        DataError: it is no day, or none that tables can hold.
+        DataError: it is no day, or one that tables cannot hold.
     """
     try:
         day = date.fromisoformat(text)
@@ -62,7 +62,7 @@ def as_day(text: str) -> date:
 
 
 def require_day(day: date) -> None:
-    """Refuse a day of which tables cannot hold every moment.
+    """Refuse a day that has moments which tables cannot hold.
 
     Raises:
         DataError: its year lies outside FIRST_YEAR to LAST_YEAR.

@@ -1,4 +1,4 @@
-"""Many days in groups that workers take at once: pure arithmetic, no clock and no table.
+"""Days divided into groups that workers process at once: pure arithmetic, no clock and no table.
 
 A hop from one task to the next costs seconds, so a group is worth half a minute of work; a worker
 that dies loses one group and holds one at a time, so a group is never more than so many values.
@@ -16,28 +16,28 @@ from typing import Literal
 from pipeline.config import Columns
 
 Work = Literal["load and score", "score again"]
-"""What is asked of each group."""
+"""The work to do for each group."""
 
 SHORTEST_S = 30.0
-"""What a group is worth at least: a hop between two tasks costs 1 to 5 s."""
+"""Seconds of work that a group has at least: a hop between two tasks costs 1 to 5 s."""
 
 MOST_GROUPS = 1_000
 """Airflow maps a task over 1,024 things at most (`core.max_map_length`)."""
 
 WELL_SPREAD = 64
-"""More groups than this balance no better between the workers that a plant has."""
+"""More groups than this balance no better between the workers of a deployment."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How quick one worker is at a task, in round figures of one core (November 2026).
+    """The speed of one worker at a task, in round figures of one core (November 2026).
 
     Measured on local files in November 2026: a store or a database that is slower makes groups
     longer, never shorter, than half a minute.
 
     Attributes:
-        day_s: seconds that a day costs however few rows it has; of 432 rows with 5 channels.
-        rows_a_second: of the rest; of 72,000 rows a day with 36 channels.
+        day_s: seconds that a day costs however few rows it has; measured on 432 rows, 5 channels.
+        rows_a_second: for the rest; measured on 72,000 rows a day, 36 channels.
         most_values: rows times features that a group may have.
     """
 
@@ -56,8 +56,8 @@ class DayShape:
     """One day of a detector.
 
     Attributes:
-        rows: that the day has, at least one.
-        features: that a row has.
+        rows: number of rows, at least one.
+        features: number of features.
     """
 
     rows: int
@@ -71,7 +71,7 @@ def expected_shape(columns: Columns, machines: int) -> DayShape:
 
 
 def seconds(days: int, shape: DayShape, paces: Sequence[Pace]) -> float:
-    """What one worker takes for `days` that go through the tasks with these `paces`."""
+    """Seconds that one worker needs for `days` which go through the tasks with these `paces`."""
     return days * sum(pace.day_s + shape.rows / pace.rows_a_second for pace in paces)
 
 
@@ -98,7 +98,7 @@ def groups(days: Sequence[date], shape: DayShape, paces: Sequence[Pace]) -> list
 
 
 def groups_of(days: Sequence[date], size: int) -> list[tuple[date, ...]]:
-    """`days` in order, cut into groups of `size` at most, as a person wants them."""
+    """`days` in order, cut into groups of `size` at most, as the user asked."""
     wanted = sorted(set(days))
     return _evenly(wanted, -(-len(wanted) // size)) if wanted else []
 

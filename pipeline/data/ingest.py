@@ -14,9 +14,9 @@ from pathlib import Path
 import structlog
 
 from pipeline.config import DetectorSpec
-from pipeline.data.attempts import Attempt, Stands, record_failure
+from pipeline.data.attempts import Attempt, LatestState, record_failure
 from pipeline.data.contract import validate_days
-from pipeline.data.fits import AGAIN, told, unfit_days
+from pipeline.data.fits import AGAIN, misfits_text, unfit_days
 from pipeline.data.grid import days_between, require_day, stretches
 from pipeline.data.meaning import meaning_of
 from pipeline.data.sources import SOURCES
@@ -37,7 +37,7 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
         spec: the detector.
         days: UTC days, in any order.
         root: storage root of tables and staged files.
-        cache: local folder for what a source may keep between calls.
+        cache: local folder that a source may use between calls.
 
     Raises:
         OutageError: the source did not answer.
@@ -61,7 +61,7 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
 
 
 def validate(spec: DetectorSpec, staged: Staged) -> Staged:
-    """Stage what of the raw rows may become telemetry, and what is rejected, by which rule."""
+    """Stage the rows that may become telemetry, and the rejected ones with the rule they broke."""
     for part in staged.parts:
         validated = validate_days(raw_rows(part), spec, part.days)
         stage_validated(part, validated, spec)
@@ -96,14 +96,14 @@ def write(
         )
     counts = Counter[str](attempt.verdict for attempt in attempts)
     log.info("days_written", detector=spec.name, **counts)
-    _tell_of_others(spec, attempts, root)
+    _warn_of_others(spec, attempts, root)
     return attempts
 
 
-def _tell_of_others(spec: DetectorSpec, attempts: Sequence[Attempt], root: str) -> None:
-    """Say so when the days before mean something else than those that were written now.
+def _warn_of_others(spec: DetectorSpec, attempts: Sequence[Attempt], root: str) -> None:
+    """Log a warning when earlier days mean something else than those that were written now.
 
-    To ingest them again is the way to mend that, so nothing is refused here.
+    Ingesting them again fixes that, so nothing is refused here.
     """
     written = [attempt.day for attempt in attempts if attempt.accepted]
     if not written:
@@ -111,19 +111,21 @@ def _tell_of_others(spec: DetectorSpec, attempts: Sequence[Attempt], root: str) 
     before = days_between(min(written) - _NEIGHBOURHOOD, max(written))
     others = sorted(set(before) - set(written))
     if unfit := unfit_days(root, spec.name, meaning_of(spec.columns), others):
-        log.warning("other_days_mean_otherwise", detector=spec.name, why=told(unfit), mend=AGAIN)
+        log.warning(
+            "other_days_mean_otherwise", detector=spec.name, why=misfits_text(unfit), mend=AGAIN
+        )
 
 
-def refuse_blocked(attempts: Sequence[Attempt | Stands]) -> None:
-    """Raise if a day was blocked; everything about it is in the tables already.
+def refuse_blocked(attempts: Sequence[Attempt | LatestState]) -> None:
+    """Raise if a day was blocked; the tables hold everything about it already.
 
     Raises:
         PartitionBlocked: names each blocked day and why.
     """
     blocked = [attempt for attempt in attempts if attempt.standing == "quarantined"]
     if blocked:
-        told = "\n".join(f"{attempt.day}: {attempt.reasons}" for attempt in blocked)
-        msg = f"{len(blocked)} of {len(attempts)} days are blocked:\n{told}"
+        reasons = "\n".join(f"{attempt.day}: {attempt.reasons}" for attempt in blocked)
+        msg = f"{len(blocked)} of {len(attempts)} days are blocked:\n{reasons}"
         raise PartitionBlocked(msg)
 
 

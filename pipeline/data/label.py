@@ -1,4 +1,4 @@
-"""A label: what a person says a span of time was, and what that says of each row. Pure."""
+"""A label: a person's verdict on a span of time, and the verdict on each row. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.errors import DataError
 Verdict = Literal["incident", "normal"]
 
 NO_VERDICT, INCIDENT, NORMAL = 0, 1, 2
-"""What `verdicts` says of a row."""
+"""The codes that `verdicts` returns for a row."""
 
 _CODES: dict[str, int] = {"incident": INCIDENT, "normal": NORMAL}
 
@@ -30,9 +30,9 @@ class Label:
         start: first moment of the span, with a time zone.
         end: last moment, included.
         entity: the machine; None: all of them.
-        verdict: what it was.
+        verdict: `incident` or `normal`.
         note: why, in the author's words.
-        author: who said so.
+        author: who labelled it.
         created_at: when; nothing that ran before then knows of it.
         run_id: the Airflow run that carried it; empty from the command line.
 
@@ -70,7 +70,7 @@ class Label:
 
 
 def require_zone(name: str, moment: datetime) -> None:
-    """Refuse a time that could mean two moments.
+    """Refuse a time without a zone, which could mean several moments.
 
     Raises:
         DataError: `moment` has no time zone.

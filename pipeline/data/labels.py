@@ -1,7 +1,7 @@
-"""Labels: what a person says a span of time was.
+"""The table `labels`: people's verdicts on spans of time.
 
-The table only grows. A verdict is changed by a later one, never erased: what was believed on a day
-can be asked again with that day as `as_of`, and a run of the past repeats itself to the bit.
+The table only grows. A verdict is changed by a later one, never erased: the labels known on a day
+can be read again with that day as `as_of`, and a past run repeats itself to the bit.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["Label", "add_labels", "labels_as_of", "verdicts"]
 
 
 def add_labels(root: str, detector: str, labels: Sequence[Label]) -> int:
-    """Append `labels`; how many of them are new. One that stands already is not written twice."""
+    """Append `labels`; returns how many are new. One that is on record is not written twice."""
     if not labels:
         return 0
     newest = max(label.created_at for label in labels)
-    standing = set(labels_as_of(root, detector, newest))
-    fresh = [label for label in dict.fromkeys(labels) if label not in standing]
+    known = set(labels_as_of(root, detector, newest))
+    fresh = [label for label in dict.fromkeys(labels) if label not in known]
     if fresh:
         answered.add(Table(root, detector, "labels"), [asdict(label) for label in fresh])
     return len(fresh)
@@ -37,7 +37,7 @@ def labels_as_of(
     first: date | None = None,
     last: date | None = None,
 ) -> tuple[Label, ...]:
-    """The labels that somebody had made by `as_of`, oldest first; superseded ones included.
+    """The labels made by `as_of`, oldest first; superseded ones included.
 
     With `first` and `last` only those whose span touches these UTC days, both included.
 

@@ -1,11 +1,11 @@
-"""What the rows of a day mean: which columns they have, in which unit, how far apart. Pure.
+"""The meaning of the rows of a day: their columns, units and cadence. Pure.
 
 A detector file may change while its tables hold rows, and nothing in a number says whether it was
-stored as bar or as Pa. So each attempt at a day keeps what the file said then, and whoever reads
+stored as bar or as Pa. So each attempt at a day records what the file said then, and whoever reads
 rows of several days, or scores them with a version that was trained earlier, compares.
 
 Only what changes the meaning of stored rows is part of it. Ranges, limits, `stuck_after` and texts
-decide which rows get in, and `context` what a model makes of a channel: rows stay what they are.
+decide which rows are accepted, and `context` how a model uses a channel: stored rows stay the same.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pipeline.config import Columns, Feature
 from pipeline.data.grid import stretches
 from pipeline.records import from_json, to_json
 
-_TOLD = 3
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What rows mean.
+    """The meaning of stored rows.
 
     Attributes:
         timestamp: name of the time column.
-        entity: name of the column that tells machines apart; None where there is one machine.
+        entity: name of the column with the machine; None where there is one machine.
         cadence_s: expected seconds between two rows of one machine.
         units: unit of each channel as it is stored, by its name.
         angles: channels that are stored as sine and cosine.
@@ -47,12 +47,12 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Misfit:
-    """One thing that somebody needs of rows and that these do not have.
+    """One property that a reader needs and that these rows do not have.
 
     Attributes:
-        needed: what is needed: `column pump`, `pressure in Pa`.
+        needed: what the reader needs: `column pump`, `pressure in Pa`.
         found: what is there instead: `machine`, `bar`.
-        lacking: the same said of rows: `have no column pump (theirs is machine)`.
+        lacking: the same as a phrase about rows: `have no column pump (theirs is machine)`.
     """
 
     needed: str
@@ -61,7 +61,7 @@ class Misfit:
 
 
 def meaning_of(columns: Columns) -> Meaning:
-    """What rows mean that are ingested under this `schema` section."""
+    """The meaning of rows that are ingested under this `schema` section."""
     return Meaning(
         timestamp=columns.timestamp,
         entity=columns.entity,
@@ -74,47 +74,47 @@ def meaning_of(columns: Columns) -> Meaning:
 
 
 def _held_in(feature: Feature) -> str:
-    """The unit of the stored values; of another offset they mean something else."""
+    """The unit of the stored values, with the offset, which is part of their meaning."""
     return feature.unit + (f" less {feature.offset:.15g}" if feature.offset else "")
 
 
 def needed_for_scores(columns: Columns) -> Meaning:
-    """What rows must mean that a version fitted with `columns` scores; marks never decide one."""
+    """The meaning of rows that a version fitted with `columns` can score; marks are irrelevant."""
     return replace(meaning_of(columns), marks=())
 
 
 def as_text(meaning: Meaning) -> str:
-    """`meaning` as the table `ingestions` keeps it; the same meaning, the same text."""
+    """`meaning` as text for the table `ingestions`; equal meanings give equal texts."""
     return json.dumps(to_json(meaning), sort_keys=True)
 
 
 def from_text(text: str) -> Meaning:
-    """What `as_text` wrote."""
+    """Inverse of `as_text`."""
     return from_json(Meaning, json.loads(text))
 
 
 def misfits(needs: Meaning, has: Meaning) -> tuple[Misfit, ...]:
-    """What `needs` asks of rows and rows that mean `has` do not hold; empty when they fit.
+    """The properties in `needs` that rows with the meaning `has` lack; empty when they fit.
 
-    Channels and marks that only `has` knows do no harm.
+    Channels and marks that only `has` knows are ignored.
     """
     return (*_of_keys(needs, has), *_of_channels(needs, has), *_of_marks(needs, has))
 
 
 def lacking(found: Iterable[Misfit]) -> str:
-    """The first few of `found`, said of rows."""
+    """The first few of `found`, as a phrase about rows."""
     said = [each.lacking for each in found]
     return " and ".join(_first_few(said))
 
 
 def spans(days: Collection[date]) -> str:
-    """Days in words: `2026-01-01 to 2026-01-24`, several such spans if they are no neighbours."""
+    """Days in words: `2026-01-01 to 2026-01-24`, several such spans if they are not consecutive."""
     ordered = sorted(set(days))
-    told = [
+    texts = [
         f"{each[0]} to {each[-1]}" if len(each) > 1 else str(each[0])
         for each in stretches(ordered, most=len(ordered) or 1)
     ]
-    return ", ".join(_first_few(told))
+    return ", ".join(_first_few(texts))
 
 
 def _of_keys(needs: Meaning, has: Meaning) -> Iterator[Misfit]:
@@ -123,8 +123,8 @@ def _of_keys(needs: Meaning, has: Meaning) -> Iterator[Misfit]:
     if needs.entity is None and has.entity is not None:
         yield Misfit(
             "rows of one machine",
-            f"{has.entity} tells machines apart",
-            f"are of machines told apart by {has.entity}",
+            f"machines by column {has.entity}",
+            f"are of several machines, by column {has.entity}",
         )
     elif needs.entity is not None and needs.entity != has.entity:
         yield _column(needs.entity, has.entity or "none")
@@ -166,6 +166,6 @@ def _span(seconds: float) -> str:
     return str(timedelta(seconds=seconds))
 
 
-def _first_few(told: list[str]) -> list[str]:
-    more = len(told) - _TOLD
-    return [*told[:_TOLD], f"{more} more"] if more > 0 else told
+def _first_few(texts: list[str]) -> list[str]:
+    more = len(texts) - _SHOWN
+    return [*texts[:_SHOWN], f"{more} more"] if more > 0 else texts

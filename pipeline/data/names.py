@@ -1,4 +1,4 @@
-"""What a machine is called, judged by the value itself and not by its column. Pure."""
+"""The name of a machine, from the value itself and not from its column's type. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.errors import DataError
 
-_EXACT = 2**53  # float64 tells whole numbers apart up to here
+_EXACT = 2**53  # float64 holds every whole number up to here
 
 
 def names_of(values: pd.Series, column: str) -> pd.Series:
@@ -20,11 +20,11 @@ def names_of(values: pd.Series, column: str) -> pd.Series:
     A whole number is written without a point, however its `column` is stored.
 
     Raises:
-        DataError: a name is a floating-point number that may stand for several whole ones.
+        DataError: a name is a floating-point number that may mean several whole ones.
     """
     plain = values.to_numpy(copy=True)
     if plain.dtype == np.object_:
-        # Hashed as text that ends at its first NUL, two names would be one.
+        # Hashed as text that ends at its first NUL, two names could become one.
         plain[:] = [_hashable(value) for value in plain]
     codes, distinct = pd.factorize(plain)
     names = np.array([*(_name(value, column) for value in distinct), None], dtype=object)
@@ -55,7 +55,7 @@ def _name_of_number(value: Any, column: str) -> str:
     elif abs(value) > _EXACT:
         msg = (
             f"column {column} holds {float(value)!r}, a floating-point number; limit 2^53, beyond "
-            "which it does not tell machines apart: deliver whole numbers or text."
+            "which two machines may have the same number: deliver whole numbers or text."
         )
         raise DataError(msg)
     else:

@@ -1,4 +1,4 @@
-"""What number a value is, judged by itself: never by what else its column holds. Pure."""
+"""Numbers from values, each by itself: never by what else its column holds. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def as_float64(values: pd.Series) -> pd.Series:
     """`values` as float64; NaN where a value is missing or is no number.
 
     Text is a number if it is one in plain or scientific notation, and `true` and `false` are 1 and
-    0. Date-times, durations and bytes are no numbers: what they would be depends on the unit in
+    0. Date-times, durations and bytes are no numbers: the number would depend on the unit in
     which a writer stored them.
     """
     dtype = values.dtype

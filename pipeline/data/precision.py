@@ -1,8 +1,9 @@
-"""What float32 keeps of a number: telemetry and networks hold nothing finer. Pure.
+"""The precision of float32, in which telemetry and networks hold numbers. Pure.
 
-Seven digits are plenty for a measurement, unless it sits on a large number: of 1e9 plus noise of 1
-float32 keeps nothing at all. Such a channel has its `offset` subtracted while it is still float64;
-without one it is refused, and nothing that float32 cannot hold is stored as infinite or as 0.
+Seven digits are enough for a measurement, unless it is added to a large number: of 1e9 plus noise
+of 1 float32 keeps nothing at all. Such a channel has its `offset` subtracted while it is still
+float64; without one it is refused, and nothing that float32 cannot hold is stored as infinite or as
+0.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from pipeline.data.faults import Faults, Mask
 Values = NDArray[np.float64]
 
 MOST_LOST = 0.01
-"""Of the spread: what rounding may cost a channel, as a root mean square."""
+"""Share of the spread that rounding may cost a channel, as a root mean square."""
 
 CONSTANT = 1e-14
-"""Of its level: a channel that moves less rests, and what moves is the noise of float64 itself."""
+"""Share of its level: a channel that moves less is constant but for the noise of float64."""
 
 _NO_UNIT = ("1", "unknown")
 _LARGEST = float(np.finfo(np.float32).max)
@@ -31,7 +32,7 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class Resolution:
-    """How finely float32 holds the values of one channel.
+    """The resolution with which float32 holds the values of one channel.
 
     Attributes:
         level: median of the values, as they were measured.
@@ -77,7 +78,7 @@ def too_small(values: Values, offset: float) -> Mask:
 
 
 def resolution(values: Values, offset: float) -> Resolution:
-    """How finely float32 holds `values`, at least one, all of them finite in float32."""
+    """The resolution of `values` in float32; at least one value, all of them finite in float32."""
     stored = in_float32(values, offset)
     away = values - offset - stored.astype(np.float64)
     at = np.float32(np.median(np.abs(stored)))
@@ -89,8 +90,8 @@ def resolution(values: Values, offset: float) -> Resolution:
     )
 
 
-def told(name: str, unit: str, found: Resolution) -> str:
-    """What is wrong with a channel that is not held finely enough, and the mend."""
+def imprecise_text(name: str, unit: str, found: Resolution) -> str:
+    """The message about a channel that float32 holds too coarsely, with the fix."""
     unit = "" if unit in _NO_UNIT else f" {unit}"
     if found.spread < _SMALLEST:
         return (
@@ -107,7 +108,7 @@ def told(name: str, unit: str, found: Resolution) -> str:
 
 
 def check_range(numbers: pd.DataFrame, columns: Columns, faults: Faults) -> None:
-    """File every value of `numbers` (float64 features, n rows) that float32 cannot hold."""
+    """Report every value of `numbers` (float64 features, n rows) that float32 cannot hold."""
     for name, feature in columns.features.items():
         if feature.circular:
             continue
@@ -125,13 +126,13 @@ def check_range(numbers: pd.DataFrame, columns: Columns, faults: Faults) -> None
 def check_precision(
     numbers: pd.DataFrame, key: pd.DataFrame, columns: Columns, faults: Faults
 ) -> None:
-    """File the days of a machine on which float32 would lose more of a channel than it may.
+    """Report the days of a machine on which float32 would lose more of a channel than allowed.
 
     Args:
         numbers: float64 features, n rows.
         key: `day` and `machine` (codes) of each row.
         columns: the channels, their units and offsets.
-        faults: what is filed; rows that broke a rule before have no say.
+        faults: receives the faults; rows that broke a rule before are not counted.
     """
     rows = np.flatnonzero(~faults.any)
     if not len(rows):
@@ -146,7 +147,9 @@ def check_precision(
         for members in _by_group(np.flatnonzero(coarse), group):
             found = resolution(values[members][present[members]], feature.offset)
             if not found.enough:
-                faults.add(rows[members], "lost_precision", name, told(name, feature.unit, found))
+                faults.add(
+                    rows[members], "lost_precision", name, imprecise_text(name, feature.unit, found)
+                )
 
 
 def _by_group(rows: NDArray[np.intp], group: NDArray[np.intp]) -> list[NDArray[np.intp]]:

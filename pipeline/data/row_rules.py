@@ -24,7 +24,7 @@ _UNTRUSTED = ("unusable_time", "outside_day", "off_grid", "unknown_entity", "no_
 
 @dataclass(frozen=True)
 class Keys:
-    """Where each of n rows belongs.
+    """The day, machine and grid point of each of n rows.
 
     Attributes:
         day: the partition, in days since 1970.
@@ -40,17 +40,17 @@ class Keys:
 
 
 def keys_of(raw: pd.DataFrame, columns: Columns, days: Sequence[date], faults: Faults) -> Keys:
-    """The keys of `raw`; a row of none of `days` is filed and counted with the first.
+    """The keys of `raw`; a row of none of `days` is a fault and counted with the first.
 
-    Unless its source filed it under another: see `pipeline.data.sources.shaping`.
+    Unless its source assigned it to another day: see `pipeline.data.sources.shaping`.
     """
     moments = raw[columns.timestamp]
     day = days_of_rows(raw, columns.timestamp)
     numbers = [day_number(day) for day in days]
     strange = ~np.isin(day, numbers)
     outside = np.flatnonzero(strange | (moments.notna().to_numpy() & _is_filed(raw)))
-    told = [f"{moment} is not in the day" for moment in moments.iloc[outside]]
-    faults.add(outside, "outside_day", None, told)
+    details = [f"{moment} is not in the day" for moment in moments.iloc[outside]]
+    faults.add(outside, "outside_day", None, details)
     day[strange] = numbers[0]
     slot = slots(raw[columns.timestamp], columns.cadence)
     if columns.entity is None or columns.entity not in raw:
@@ -60,7 +60,7 @@ def keys_of(raw: pd.DataFrame, columns: Columns, days: Sequence[date], faults: F
 
 
 def days_of_rows(raw: pd.DataFrame, timestamp: str) -> NDArray[np.int64]:
-    """The day of each row, since 1970: that which it is filed under, else that of its time."""
+    """The day of each row, since 1970: the one its source assigned, else that of its time."""
     day = nanoseconds(raw[timestamp]) // DAY_NS
     if FILED_DAY not in raw:
         return day
@@ -78,7 +78,7 @@ def _is_filed(raw: pd.DataFrame) -> NDArray[np.bool_]:
 def check_rows(
     raw: pd.DataFrame, numbers: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faults
 ) -> None:
-    """File every row of `raw` that breaks a rule; `numbers` is `raw` with features as float64."""
+    """Report every row of `raw` that breaks a rule; `numbers` is `raw` with features as float64."""
     columns = spec.columns
     _check_times(raw, keys, spec, faults)
     unmeasured = raw[list(columns.features)].isna().all(axis=1).to_numpy()
@@ -107,11 +107,11 @@ def _check_times(raw: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faul
     faults.add(absent, "unusable_time", None, "the time is missing")
     distance = np.abs(nanoseconds(moments) - keys.slot) / cadence_ns(spec.columns.cadence)
     off = np.flatnonzero((distance > limit) & moments.notna().to_numpy())
-    told = [
+    details = [
         f"{moment} is {share:.0%} of the cadence off the grid; limit {limit:.0%}"
         for moment, share in zip(moments.iloc[off], distance[off], strict=True)
     ]
-    faults.add(off, "off_grid", None, told)
+    faults.add(off, "off_grid", None, details)
 
 
 def _check_peers(keys: Keys, columns: Columns, faults: Faults) -> None:
@@ -120,5 +120,5 @@ def _check_peers(keys: Keys, columns: Columns, faults: Faults) -> None:
     slot = pd.Series(keys.slot[fit])
     peers = slot.groupby([keys.day[fit], keys.slot[fit]]).transform("size").to_numpy() - 1
     lonely = peers < needed
-    told = [f"{count} other machines have a fit row; limit {needed}" for count in peers[lonely]]
-    faults.add(fit[lonely], "too_few_peers", None, told)
+    details = [f"{count} other machines have a fit row; limit {needed}" for count in peers[lonely]]
+    faults.add(fit[lonely], "too_few_peers", None, details)

@@ -1,4 +1,4 @@
-"""Raw rows as JSON, column by column: a day that is rejected whole costs little more than another.
+"""Raw rows as JSON, column by column: a rejected day costs little more than an accepted one.
 
 Numbers are floats, however the reader typed the column of this chunk; times are ISO 8601 in UTC.
 """
@@ -22,8 +22,8 @@ def as_json(raw: pd.DataFrame, keys: Collection[str]) -> list[str]:
         return []
     columns = [_keys(raw[name]) if name in keys else _values(raw[name]) for name in raw.columns]
     names = [_text(str(name)).replace("%", "%%") for name in raw.columns]
-    line = "{" + ",".join(f"{name}:%s" for name in names) + "}"
-    return [line % row for row in zip(*columns, strict=True)]
+    template = "{" + ",".join(f"{name}:%s" for name in names) + "}"
+    return [template % row for row in zip(*columns, strict=True)]
 
 
 def _keys(values: pd.Series) -> list[str]:

@@ -1,8 +1,8 @@
-"""Which rows to draw from more than fit into memory: by their numbers alone, before any is read.
+"""Sample rows from more than fit into memory: by their numbers alone, before any is read.
 
-A draw depends on the number of rows and the seed, never on how a file is cut into pieces: each
-number gets a hash, and the smallest hashes win. So memory grows with what is drawn, not with what
-there is.
+A sample depends on the number of rows and the seed, never on how a file is cut into pieces: each
+number gets a hash, and the smallest hashes win. So memory grows with the sample, not with the
+file.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pipeline.data.grid import DAY_NS
 
 _CHUNK = 1 << 20
 _SURPLUS = 8.0  # standard deviations of a binomial count: never short of rows
-_STRETCHES = 200  # drawn stretches: enough to meet every season and hour of the day
+_STRETCHES = 200  # sampled stretches: enough to meet every season and hour of the day
 
 
 def sample_rows(total: int, most: int, seed: int) -> NDArray[np.int64]:
-    """`most` of the numbers below `total`, each set as likely as any other, in order.
+    """`most` of the numbers below `total`, sampled uniformly, in order.
 
     All of them when there are no more than that.
     """
@@ -41,25 +41,25 @@ def sample_rows(total: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def sample_stretches(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.bool_]:
-    """Which stretches to draw, given the rows in each, so that together they hold `most` at most.
+    """A sample of stretches, given the rows in each, that hold `most` rows at most together.
 
     A mask of the shape of `rows`. Each stretch is as likely as any other; one that would not fit
     any more is passed over.
     """
-    drawn = np.zeros(len(rows), dtype=bool)
+    chosen = np.zeros(len(rows), dtype=bool)
     held = 0
     for number in np.argsort(_hashed(np.arange(len(rows), dtype=np.int64), seed), kind="stable"):
         if held + rows[number] <= most:
-            drawn[number] = True
+            chosen[number] = True
             held += int(rows[number])
-    return drawn
+    return chosen
 
 
 def stretch_ns(span_ns: int, *, total: int, most: int, least_ns: int) -> int:
-    """Length of the stretches of time to draw from: some 200 of them will fit, a day at most.
+    """Length of the stretches of time to sample: some 200 of them will fit, a day at most.
 
     Neighbouring rows must stay together, for windows and to measure how alike they are; and many
-    short stretches tell more about the whole than few long ones. Never below `least_ns`.
+    short stretches represent the whole better than few long ones. Never below `least_ns`.
     """
     return max(min(span_ns * most // (total * _STRETCHES), DAY_NS), least_ns, 1)
 

@@ -22,7 +22,7 @@ def check_sensors(
     columns: Columns,
     faults: Faults,
 ) -> None:
-    """File the rows of stuck, constant and implausible sensor days.
+    """Report the rows of stuck, constant and implausible sensor days.
 
     Args:
         numbers: float64 features, n rows.
@@ -30,7 +30,7 @@ def check_sensors(
             where a grid point is absent.
         usable: rows with a trustworthy key; at most one for each key.
         columns: which features to check against which limits.
-        faults: what is filed.
+        faults: receives the faults.
     """
     rows = np.flatnonzero(usable)
     day, machine, slot = (key[name].to_numpy() for name in ("day", "machine", "slot"))
@@ -38,7 +38,7 @@ def check_sensors(
     follows = (
         (np.diff(machine[rows]) == 0)
         & (np.diff(slot[rows]) == cadence_ns(columns.cadence))
-        # A partition is judged alone, so that a range gives the same result.
+        # A partition is validated alone, so that a range gives the same result.
         & (np.diff(day[rows]) == 0)
     )
     for name, feature in columns.features.items():
@@ -64,14 +64,14 @@ def _check_stuck(
     run = np.concatenate([[0], np.cumsum(~same)])
     length = np.bincount(run)
     stuck = (length - 1) * cadence_ns(cadence) > pd.Timedelta(feature.stuck_after).value
-    # A run is a slice of the sorted rows: what is said of it is put together once.
+    # A run is a slice of the sorted rows: its detail is built once.
     first = np.cumsum(length) - length
     limit = _span(feature.stuck_after)
-    told = [
+    by_run = [
         f"{name} stays at {value:g} {feature.unit} for {rows_of_run} rows; limit {limit}"
         for value, rows_of_run in zip(values[first[stuck]], length[stuck], strict=True)
     ]
-    details = np.repeat(np.array(told, dtype=object), length[stuck])
+    details = np.repeat(np.array(by_run, dtype=object), length[stuck])
     faults.add(rows[stuck[run]], "stuck_sensor", name, details)
 
 
@@ -90,18 +90,18 @@ def _check_day(
     if not feature.may_be_constant:
         enough = max(2.0, _WHOLE_DAY * (DAY_NS / cadence_ns(cadence)))
         constant = (lowest == highest) & (seen >= enough)
-        told = [f"{name} is {value:g} {feature.unit} all day" for value in lowest[constant]]
-        faults.add(rows[constant], "constant_sensor", name, told)
+        details = [f"{name} is {value:g} {feature.unit} all day" for value in lowest[constant]]
+        faults.add(rows[constant], "constant_sensor", name, details)
     if feature.day_median is not None:
         low, high = feature.day_median
         median = group.transform("median").to_numpy()
         strange = (median < low) | (median > high)
-        told = [
+        details = [
             f"the day's median of {name} is {value:g} {feature.unit}; limit {low:g} to {high:g} "
             f"{feature.unit}"
             for value in median[strange]
         ]
-        faults.add(rows[strange], "implausible_day", name, told)
+        faults.add(rows[strange], "implausible_day", name, details)
 
 
 def _span(span: timedelta) -> str:

@@ -1,8 +1,8 @@
-"""How a mark may be spelled: what is true, what is false, and what nobody can tell. Pure.
+"""The spellings of a mark: which are true, which are false, and which are neither. Pure.
 
-A mark says of a row that a known incident lasts, or that it must not train. Ingestion and `fit`
-read marks here and nowhere else: a spelling that one of them did not know would let known faults
-train as normal rows, in silence.
+A mark is a column that says of a row that a known incident lasts, or that it must not train.
+Ingestion and `fit` read marks here and nowhere else: a spelling that one of them did not know would
+let known faults train as normal rows, in silence.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from pipeline.errors import DataError
 _TRUE = ("true", "yes", "y", "t", "on")
 _FALSE = ("false", "no", "n", "f", "off")
 _NOBODY_SAID = ("", "nan", "na", "n/a", "<na>", "nat", "null", "none")
-"""Also what readers of text leave of an absent value."""
+"""Includes what readers of text return for an absent value."""
 
 ALLOWED = (
     f"{', '.join(f'{yes}/{no}' for yes, no in zip(_TRUE, _FALSE, strict=True))} or 1/0, in any "
     "case; blank is false"
 )
-"""What a mark may be, in words."""
+"""The allowed spellings, in words."""
 
 _SHOWN = 5  # spellings named in an error
 
 
 @dataclass(frozen=True)
 class Marks:
-    """A column of n marks as it was understood.
+    """A column of n marks, parsed.
 
     Attributes:
-        true: shape (n,); false also where nobody said, and where nobody can tell.
+        true: shape (n,); false also where the value is absent or unreadable.
         unreadable: shape (n,); what is neither true nor false nor absent.
     """
 
@@ -46,7 +46,7 @@ class Marks:
 
 
 def read_marks(values: pd.Series) -> Marks:
-    """What each of `values` says: booleans, the numbers 0 and 1, or words for true and false.
+    """Parse `values`: booleans, the numbers 0 and 1, or words for true and false.
 
     An absent or blank value is false: nobody said that anything was wrong.
     """
@@ -80,7 +80,7 @@ def truth(values: pd.Series, name: str) -> NDArray[np.bool_]:
 
 def _distinct(values: pd.Series) -> tuple[NDArray[np.intp], list[object]]:
     """For each value its place among the distinct ones, -1 where it is absent; and these."""
-    # Lists and the like cannot be told apart by their hash, and are no mark in any spelling.
+    # Lists and the like have no usable hash, and are no mark in any spelling.
     held = values.map(lambda value: value if isinstance(value, Hashable) else repr(value))
     codes, distinct = pd.factorize(held)
     return codes.astype(np.intp), list(distinct)

@@ -1,6 +1,6 @@
-"""Blocks of rows, each good for one purpose only.
+"""Blocks of rows, each for one purpose only.
 
-A block knows its role, and whoever uses it says what for: `rows_for(block, "calibration")` refuses
+A block knows its role, and its user names the purpose: `rows_for(block, "calibration")` refuses
 a training block, so that reuse is an error and not a comment.
 """
 
@@ -59,8 +59,8 @@ def rows_for(block: Block, purpose: Role) -> pd.DataFrame:
 def split(frame: pd.DataFrame, spec: DetectorSpec) -> Blocks:
     """`frame` shared out by whole UTC days, as `spec.split` says.
 
-    Train and calibration hold normal rows only; the test block keeps its incidents, which judge
-    the candidate. Only for a line that is drawn with labels (`threshold.method: cost_weighted`)
+    Train and calibration hold normal rows only; the test block keeps its incidents, which test
+    the candidate. Only for a threshold that needs labels (`threshold.method: cost_weighted`)
     the calibration block keeps its own incidents, and no other abnormal rows. With windows of
     several rows, the first window's length after each border is left out, so that no window of
     one block overlaps in time with one of another.
@@ -73,7 +73,7 @@ def split(frame: pd.DataFrame, spec: DetectorSpec) -> Blocks:
     days = np.unique(day)
     if spec.split.method == "interleaved_days":
         # Counted from the detector's first day, so that a day has the same role in every window
-        # it falls into: no candidate is judged on days that the champion trained on.
+        # it falls into: no candidate is evaluated on days that the champion trained on.
         place = (days - day_number(spec.schedule.start)) % _parts(spec.split)
     else:
         place = np.arange(len(days)) * _parts(spec.split) // max(len(days), 1)
@@ -110,10 +110,10 @@ def split_random(frame: pd.DataFrame, columns: Columns, shares: Split, seed: int
 
 
 def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
-    """Rows that nothing marks as abnormal: they may teach what normal is, and be false alarms.
+    """Rows that nothing marks as abnormal: they may train, and a flag on one is a false alarm.
 
     Neither an evaluation column that is true nor a person's verdict `incident` may mark them. The
-    verdict `normal` takes back such a verdict, not what the source itself says: to lose a row
+    verdict `normal` withdraws such a verdict, not what the source itself says: to lose a row
     costs little, to learn a fault costs the fault.
 
     Raises:

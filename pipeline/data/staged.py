@@ -1,4 +1,4 @@
-"""What the tasks fetch, validate and write hand each other: folders of staged files.
+"""Staged files, which the tasks fetch, validate and write hand to each other, one folder a part.
 
 A folder's name is a hash of the raw rows, so a repeated fetch of the same rows stages the same
 files.
@@ -36,7 +36,7 @@ class StagedPart:
 
 @dataclass(frozen=True)
 class Staged:
-    """What one ingestion run works on; small, so that it travels between tasks as JSON."""
+    """The parts of one ingestion run; small, so that it passes between tasks as JSON."""
 
     detector: str
     parts: tuple[StagedPart, ...]
@@ -74,15 +74,15 @@ def stage_raw(
 ) -> StagedPart:
     """Put the raw rows of `days` into a staging folder."""
     delivered = _Delivered(_fingerprints(raw, days, spec.columns))
-    told = hashlib.sha256("".join(delivered.fingerprints.values()).encode()).hexdigest()[:16]
-    folder = f"{folder_of(root, spec.name)}/{days[0]}_{days[-1]}_{told}"
+    digest = hashlib.sha256("".join(delivered.fingerprints.values()).encode()).hexdigest()[:16]
+    folder = f"{folder_of(root, spec.name)}/{days[0]}_{days[-1]}_{digest}"
     staging.write_json(f"{folder}/delivered.json", records.to_json(delivered))
     staging.write_table(f"{folder}/raw.parquet", pa.Table.from_pandas(raw, preserve_index=False))
     return StagedPart(days, folder)
 
 
 def folder_of(root: str, detector: str) -> str:
-    """Where the parts of a detector's ingestion runs are staged."""
+    """The folder in which the parts of a detector's ingestion runs are staged."""
     return f"{root.rstrip('/')}/{detector}/staging/ingest"
 
 
@@ -106,7 +106,7 @@ def stage_validated(part: StagedPart, validated: dict[date, Validated], spec: De
 
 
 def validated_days(part: StagedPart) -> ValidatedDays:
-    """What `stage_validated` staged."""
+    """Read what `stage_validated` staged."""
     findings = records.from_json(_Findings, staging.read_json(f"{part.folder}/findings.json"))
     delivered = records.from_json(_Delivered, staging.read_json(f"{part.folder}/delivered.json"))
     return ValidatedDays(

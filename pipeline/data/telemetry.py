@@ -1,4 +1,4 @@
-"""How validated and rejected rows are laid out in their tables. Pure."""
+"""Validated and rejected rows as their tables store them. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.table_schemas import SCHEMAS
 
 @dataclass(frozen=True)
 class Difference:
-    """How the rows of a day differ from those that the table held before; keys are time, entity.
+    """The difference between the rows of a day and those before; keys are time, entity.
 
     Attributes:
         added: rows with a key that was not there.
@@ -72,11 +72,11 @@ def quarantine_table(frames: Mapping[date, pd.DataFrame]) -> pa.Table:
 def differences(
     before: pd.DataFrame, after: pd.DataFrame, key: Sequence[str] | None
 ) -> dict[date, Difference]:
-    """For each day in a column `date` what turns its rows `before` into those `after`.
+    """For each day in the column `date` the difference between its rows `before` and `after`.
 
     A row counts as changed when its key is on both sides and its content is not. Without `key`, a
-    row is its own key. A column that one side does not have is null there: what a table keeps of a
-    column that the detector file has no longer makes no difference by itself.
+    row is its own key. A column that one side does not have is null there: a column that the
+    detector file no longer has makes no difference by itself.
     """
     old, new = _day_sizes(before), _day_sizes(after)
     found = {day: Difference(rows, 0, 0) for day, rows in new.items()}

@@ -1,8 +1,8 @@
-"""Which row follows which: the time and the entity of each row, and what neighbours share.
+"""The timeline: the time and entity of each row, and the correlation of neighbouring rows.
 
 Machine data come in slow waves: a row is much like the row before it. Whoever counts such rows as
 independent finds drift where there is none and believes a threshold too much. Everything that
-counts rows asks here what they are worth.
+counts rows gets its effective rows here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HIGHEST = 0.999  # a correlation of 1 would leave no row at all
 
 @dataclass(frozen=True)
 class Timeline:
-    """Where n rows stand in time; rows may come in any order.
+    """The times and entities of n rows; rows may come in any order.
 
     Attributes:
         time_ns: UTC nanoseconds since 1970, shape (n,).
@@ -142,7 +142,7 @@ def episodes(marked: Mask, timeline: Timeline, *, join_rows: int = 0) -> Iterato
 def autocorrelation(values: NDArray[np.floating], timeline: Timeline) -> float:
     """Correlation of a row with the next row of the same run, in [0, 0.999].
 
-    0 when it cannot be told from 0: fewer than 30 such pairs (rows already thinned), constant
+    0 when it is not significant: fewer than 30 such pairs (rows already thinned), constant
     values, or less than two standard errors. Otherwise noise alone would cost half of the rows.
     """
     earlier, later = timeline.neighbours
@@ -175,10 +175,10 @@ def between_entities(values: NDArray[np.floating], timeline: Timeline) -> float:
 
 
 def effective_rows(values: NDArray[np.floating], timeline: Timeline) -> float:
-    """How many independent rows tell as much about a share of `values` as these n rows do.
+    """The number of independent rows that estimate a share of `values` as well as these n rows.
 
-    n (1 - rho) / (1 + rho) for the likeness of a row and the next, divided by
-    1 + (m - 1) r for the likeness r of the m entities measured at one time (Kish, 1965).
+    n (1 - rho) / (1 + rho) for the correlation rho of a row and the next, divided by
+    1 + (m - 1) r for the correlation r of the m entities measured at one time (Kish, 1965).
     """
     if not len(values):
         return 0.0

@@ -1,4 +1,4 @@
-"""Rules for single values: types, missing, non-finite and out-of-range. Pure; pandera does it."""
+"""Rules for single values: types, missing, non-finite and out-of-range. Pure; uses pandera."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from pipeline.data.spelling import read_marks
 
 _ROUNDING = 1e-9  # 0.3 of 10 features are 3 of them
 _LONGEST = 60  # characters of a value that a row's detail shows
-_TOLD = 5  # missing features named in a row's detail
+_NAMED = 5  # missing features named in a row's detail
 
 
 def as_numbers(frame: pd.DataFrame, columns: Columns, faults: Faults) -> pd.DataFrame:
-    """`frame` with every feature as float64; what is no number becomes NaN and a fault."""
+    """`frame` with every feature as float64; a value that is no number becomes NaN and a fault."""
     numbers = frame.copy()
     for name in columns.features:
         if name not in frame:
             continue
         numbers[name] = as_float64(frame[name])
         lost = np.flatnonzero(numbers[name].isna() & frame[name].notna())
-        told = [
+        details = [
             f"{name} is {_shown(value)}; a number is needed" for value in frame[name].iloc[lost]
         ]
-        faults.add(lost, "wrong_type", name, told)
+        faults.add(lost, "wrong_type", name, details)
     return numbers
 
 
 def check_marks(raw: pd.DataFrame, columns: Columns, faults: Faults) -> None:
-    """File every row with a mark that is neither true nor false: it may be a known incident."""
+    """Report every row with a mark that is neither true nor false: it may be a known incident."""
     for name in sorted(columns.marks):
         rows = np.flatnonzero(read_marks(raw[name]).unreadable)
-        told = [f"{name} is {value!r}; limit: true or false" for value in raw[name].iloc[rows]]
-        faults.add(rows, "unreadable_mark", name, told)
+        details = [f"{name} is {value!r}; limit: true or false" for value in raw[name].iloc[rows]]
+        faults.add(rows, "unreadable_mark", name, details)
 
 
 def missing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:
@@ -52,17 +52,17 @@ def missing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:
 def check_values(
     numbers: pd.DataFrame, columns: Columns, faults: Faults, *, missing_cells: float = 0.0
 ) -> None:
-    """File every value of `numbers` that breaks the schema, and rows with too many missing ones.
+    """Report every value of `numbers` that breaks the schema, and rows with too many missing ones.
 
-    A row that already broke a rule is looked at all the same: the graver rule stays. `numbers` has
+    A row that already broke a rule is checked too: the graver rule stays. `numbers` has
     the index 0..n-1 and float64 features. Up to the share `missing_cells` of a row's features may
-    be missing, as long as one that is judged is there; with 0 each missing value is a fault.
+    be missing, as long as one that is no context is there; with 0 each missing value is a fault.
     """
     if missing_cells:
-        _check_holes(numbers, columns, missing_cells, faults)
+        _check_missing(numbers, columns, missing_cells, faults)
     try:
         with warnings.catch_warnings():
-            # pandera joins its findings in a way that pandas means to change; either suits us.
+            # pandera joins its findings in a way that pandas will change; either way works here.
             warnings.simplefilter("ignore", FutureWarning)
             frame_schema(columns, missing=missing_cells > 0).validate(numbers, lazy=True)
     except SchemaErrors as errors:
@@ -73,14 +73,14 @@ def check_values(
                 faults.add(rows, "unknown_entity", None, _strangers(values, columns))
             else:
                 rule = "missing_value" if check == "not_nullable" else str(check)
-                told = [_told(value, rule, name, columns.features[name]) for value in values]
-                faults.add(rows, rule, name, told)
+                details = [_detail(value, rule, name, columns.features[name]) for value in values]
+                faults.add(rows, rule, name, details)
 
 
 def frame_schema(columns: Columns, *, missing: bool = False) -> pandera.DataFrameSchema:
-    """The frame contract of one detector, as far as it concerns single values.
+    """The pandera schema of one detector, for single values.
 
-    Where `missing` is true a value may be absent; what is there is held to its limits.
+    Where `missing` is true a value may be absent; values that are there must keep their limits.
     """
     schema = {name: _column(each, missing=missing) for name, each in columns.features.items()}
     if columns.entity:
@@ -89,15 +89,15 @@ def frame_schema(columns: Columns, *, missing: bool = False) -> pandera.DataFram
     return pandera.DataFrameSchema(schema)
 
 
-def _check_holes(numbers: pd.DataFrame, columns: Columns, limit: float, faults: Faults) -> None:
-    """File rows that lack more than the share `limit` of their features, or all that are judged."""
+def _check_missing(numbers: pd.DataFrame, columns: Columns, limit: float, faults: Faults) -> None:
+    """Report rows that lack more than the share `limit` of their features, or all but context."""
     names = list(columns.features)
     absent = numbers[names].isna().to_numpy()
     most = int(limit * len(names) + _ROUNDING)
     judged = [channel.judged for channel in channels(columns)]
     nothing: Mask = np.asarray(absent[:, judged].all(axis=1))
     for row in np.flatnonzero((absent.sum(axis=1) > most) | nothing).tolist():
-        lacking = [name for name, hole in zip(names, absent[row], strict=True) if hole]
+        lacking = [name for name, is_absent in zip(names, absent[row], strict=True) if is_absent]
         detail = (
             "every feature that is judged is missing; limit: one at least is there"
             if nothing[row]
@@ -108,8 +108,8 @@ def _check_holes(numbers: pd.DataFrame, columns: Columns, limit: float, faults: 
 
 
 def _some(names: list[str]) -> str:
-    rest = len(names) - _TOLD
-    return ", ".join(names[:_TOLD]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _column(feature: Feature, *, missing: bool) -> pandera.Column:
@@ -129,7 +129,7 @@ def _strangers(values: list[object], columns: Columns) -> list[str]:
     return [f"{columns.entity} is {_shown(value)}; known: {known}" for value in values]
 
 
-def _told(value: float, rule: str, name: str, feature: Feature) -> str:
+def _detail(value: float, rule: str, name: str, feature: Feature) -> str:
     if rule == "missing_value":
         return f"{name} is missing"
     if rule == "not_finite":

@@ -16,8 +16,8 @@ from pipeline.data.faults import RULES
 from pipeline.data.grid import cadence_ns, slots_of
 
 Verdict = Literal["validated", "quarantined", "empty"]
-_GAPS_TOLD = 4
-_CAUSES_TOLD = 3
+_GAPS_SHOWN = 4
+_CAUSES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Report:
         rejected: rows in quarantine by reason, `rule` or `rule:feature`.
         completeness: share of expected rows that came with a measurement; None if none expected.
         verdict: `quarantined` means that the whole day is blocked.
-        reasons: why it is blocked, each with value, limit and mend.
+        reasons: why it is blocked, each with value, limit and fix.
     """
 
     day: date
@@ -52,7 +52,7 @@ def blocking_reasons(
     spec: DetectorSpec,
     day: date,
 ) -> Iterator[str]:
-    """Why the day as a whole is refused, if it is.
+    """The reasons for which the whole day is refused; none if it is not.
 
     Args:
         measured: grid points with a measurement, for each expected machine.
@@ -78,11 +78,11 @@ def _incomplete(
     step = cadence_ns(spec.columns.cadence)
     gaps = [gap for name, seen in measured.items() for gap in _gaps(name, grid, seen, step)]
     gaps.sort(key=lambda gap: -gap[0])
-    told = ", ".join(text for _, text in gaps[:_GAPS_TOLD])
-    more = f" and {len(gaps) - _GAPS_TOLD} more gaps" if len(gaps) > _GAPS_TOLD else ""
+    shown = ", ".join(text for _, text in gaps[:_GAPS_SHOWN])
+    more = f" and {len(gaps) - _GAPS_SHOWN} more gaps" if len(gaps) > _GAPS_SHOWN else ""
     yield (
         f"{present} of {expected} expected rows came with a measurement "
-        f"({present / expected:.0%}): missing {told}{more}; limit {limit:.0%}: have the source "
+        f"({present / expected:.0%}): missing {shown}{more}; limit {limit:.0%}: have the source "
         "deliver the rest and ingest the day again, or lower validation.minimum_completeness"
     )
 
@@ -99,23 +99,23 @@ def _gaps(
 
 
 def _too_many_rejected(rejected: pd.DataFrame, judged_rows: int, limits: Validation) -> str:
-    told = []
-    mend = ""
+    texts = []
+    fix = ""
     by_cause = rejected.fillna({"feature": ""}).groupby(["rule", "feature"])
     causes = {(str(rule), str(feature)): rows for (rule, feature), rows in by_cause}
     for (rule, feature), rows in sorted(causes.items(), key=lambda cause: -len(cause[1])):
-        told.append(_cause(rule, feature, rows["entity"]))
-        mend = mend or RULES[rule].format(feature=feature, detail=rows["detail"].iloc[0])
+        texts.append(_cause(rule, feature, rows["entity"]))
+        fix = fix or RULES[rule].format(feature=feature, detail=rows["detail"].iloc[0])
     return (
         f"rejected {len(rejected)} of {judged_rows} rows ({len(rejected) / judged_rows:.0%}): "
-        f"{'; '.join(told[:_CAUSES_TOLD])}; limit {limits.maximum_rejected:.0%}: {mend}, then "
+        f"{'; '.join(texts[:_CAUSES_SHOWN])}; limit {limits.maximum_rejected:.0%}: {fix}, then "
         "ingest the day again"
     )
 
 
 def _cause(rule: str, feature: str, entities: pd.Series) -> str:
     names = sorted(set(entities.dropna()))
-    shown = names if len(names) <= _GAPS_TOLD else [*names[:_GAPS_TOLD], "..."]
+    shown = names if len(names) <= _GAPS_SHOWN else [*names[:_GAPS_SHOWN], "..."]
     where = f" on {', '.join(shown)}" if shown else ""
     what = f"{rule.replace('_', ' ')} {feature}".strip()
     return f"{what}{where} ({len(entities)} rows)"

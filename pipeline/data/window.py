@@ -1,4 +1,4 @@
-"""The training window: which days of telemetry a candidate may learn from."""
+"""The training window: the days of telemetry from which a candidate may train."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.attempts import OnRecord, on_record
-from pipeline.data.fits import AGAIN, lost_days, told, unfit_of
+from pipeline.data.fits import AGAIN, lost_days, misfits_text, unfit_of
 from pipeline.data.grid import days_between
 from pipeline.data.label import verdicts
 from pipeline.data.labels import labels_as_of
@@ -24,7 +24,7 @@ from pipeline.tables import Table, current_version, days_in, read
 
 @dataclass(frozen=True)
 class WindowManifest:
-    """Where the rows of a window came from, so that the same rows can be read again.
+    """The origin of the rows of a window, so that the same rows can be read again.
 
     Attributes:
         table: URI of the telemetry table.
@@ -38,7 +38,7 @@ class WindowManifest:
         normal_rows: rows that none of these columns excludes.
         labels: people's verdicts on spans of these days, superseded ones included.
         newest_label: when the newest of them was made; with the table `labels`, which only grows,
-            it tells which labels were known.
+            it identifies the labels that were known.
     """
 
     table: str
@@ -79,7 +79,7 @@ def read_training_window(
 
     Raises:
         TooFewDays: fewer than `split.minimum_days` days are there.
-        DataError: rows of some of them mean something else than the detector file says by now
+        DataError: rows of some of them mean something else than the detector file says now
             (`pipeline.data.meaning`), or lack a column of it. (A feature, where values may be
             missing: all rows.)
     """
@@ -89,7 +89,7 @@ def read_training_window(
     if version is None or len(days) < spec.split.minimum_days:
         msg = (
             f"{len(days)} validated days before {as_of} in {table.uri}; limit "
-            f"{spec.split.minimum_days}: ingest more days, take a later as-of day, or lower "
+            f"{spec.split.minimum_days}: ingest more days, choose a later as-of day, or lower "
             "split.minimum_days."
         )
         raise TooFewDays(msg)
@@ -98,15 +98,15 @@ def read_training_window(
     _refuse_lost(record, table, days[0], as_of)
     if unfit := unfit_of(record, meaning_of(spec.columns), days):
         msg = (
-            f"{table.uri}: {told(unfit)}; they were ingested before the detector file said so, and "
-            f"nothing trains on a mixture. {AGAIN}"
+            f"{table.uri}: {misfits_text(unfit)}; they were ingested before the detector file said "
+            f"so, and nothing trains on a mixture. {AGAIN}"
         )
         raise DataError(msg)
     frame = read(table, first_day=days[0], last_day=days[-1], version=version)
     _refuse_gaps(frame, spec, table, version, days)
     frame = frame.sort_values(spec.columns.row_key, ignore_index=True)
     _refuse_shared_keys(frame, spec, table)
-    # Of the as-of day nothing is known, labels included: a rerun at any hour reads the same.
+    # Nothing of the as-of day is used, labels included: a rerun at any hour reads the same.
     midnight = datetime.combine(as_of, time(), UTC)
     labels = labels_as_of(root, spec.name, midnight, first=days[0], last=days[-1])
     if labels:
@@ -120,12 +120,12 @@ def read_training_window(
 
 
 def _refuse_lost(record: OnRecord, table: Table, first: date, as_of: date) -> None:
-    """Let a window pass of which the table holds every day that an attempt let in."""
-    # What was written since the version that is read is no loss.
+    """Refuse a window if the table lacks a day that an attempt accepted."""
+    # Days that were written after this version are not lost.
     if lost := lost_days(record, days_in(table), days_between(first, as_of)):
         msg = (
-            f"{table.uri}: {told(lost)}: the newest commits of its log were lost. Ingest those "
-            "days again with the load DAG, or restore the table: docs/runbook.md, "
+            f"{table.uri}: {misfits_text(lost)}: the newest commits of its log were lost. Ingest "
+            "those days again with the load DAG, or restore the table: docs/runbook.md, "
             "'A damaged table'."
         )
         raise DataError(msg)
@@ -134,7 +134,7 @@ def _refuse_lost(record: OnRecord, table: Table, first: date, as_of: date) -> No
 def _refuse_gaps(
     frame: pd.DataFrame, spec: DetectorSpec, table: Table, version: int, days: list[date]
 ) -> None:
-    """Let a window pass whose rows have every column; rows of earlier releases say it this way."""
+    """Refuse rows that lack a column, which rows of earlier releases may do."""
     columns = spec.columns
     for name in (*columns.row_key, *columns.feature_columns, *sorted(columns.marks)):
         absent = len(frame) if name not in frame else int(frame[name].isna().sum())
@@ -170,13 +170,13 @@ def _days_without(name: str, table: Table, version: int, days: list[date]) -> li
 
 
 def _refuse_shared_keys(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -> None:
-    """Let a window pass in which every row has a time and machine of its own."""
+    """Refuse a window in which two rows share time and machine."""
     shared = int(frame.duplicated(spec.columns.row_key).sum())
     if shared:
         key = " and ".join(spec.columns.row_key)
         msg = (
             f"{table.uri}: {shared:,} of {len(frame):,} rows share {key} with another row, so that "
-            f"machines cannot be told apart. {AGAIN}"
+            f"machines cannot be distinguished. {AGAIN}"
         )
         raise DataError(msg)
 

@@ -1,4 +1,4 @@
-"""Bring the tables up to date with validated days, whoever else is writing. One part at a time."""
+"""Write validated days into the tables, also while others write. One part at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class _Move:
-    """One table, as it was at one version, and how the days in question would change.
+    """One table at one version, and the changes to the days in question.
 
     Attributes:
         table: the table.
@@ -63,8 +63,8 @@ def write_part(
     """Make the tables hold `new` for `days`, record the attempts, and return them.
 
     What to write is decided from one version of each table, and refused by the store if another
-    writer changed these days since; then it is decided anew. So the tables end up as if all writers
-    had come one after the other.
+    writer changed these days since; then it is decided again. So the tables end up as if all
+    writers had written one after the other.
 
     Raises:
         OutageError: the store does not answer, or other writers kept winning.
@@ -139,7 +139,7 @@ def _move(table: Table, days: Sequence[date], new: pa.Table, key: list[str] | No
 
 
 def _over_damage(table: Table, days: Sequence[date], new: pa.Table, key: list[str] | None) -> _Move:
-    """As `_move`; what a day held that cannot be read is unknown, and the day is written anew."""
+    """As `_move`; the old rows of a damaged day are unknown, and the day is written again."""
     version = current_version(table) or 0
     whole, damaged = [], set()
     for day in days:
@@ -159,7 +159,7 @@ def _over_damage(table: Table, days: Sequence[date], new: pa.Table, key: list[st
 def _replace(
     move: _Move, days: Sequence[date], rows: pa.Table, metadata: dict[str, str]
 ) -> int | None:
-    """Commit the rows of `days`; the table's version then, None if there still is no table."""
+    """Commit the rows of `days`; returns the table's version, None if there is still no table."""
     if not any(day in move.changes for day in days):
         return current_version(move.table)
     kept = rows.filter(pc.field("date").isin(pa.array(days, pa.date32())))

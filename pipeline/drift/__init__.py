@@ -1,8 +1,8 @@
 """Have the data moved, does it matter, and what should be done about it?
 
 `comparison` asks one series at a time (Kolmogorov-Smirnov on effective rows), `broken` looks for
-sensors that died, `evidence` says which rows may speak, `diagnosis` names what happened and the
-one action, `verdict` puts them together.
+sensors that died, `evidence` selects the rows to test, `diagnosis` names what happened and the
+one action, `verdict` combines them.
 """
 
 from pipeline.drift.broken import BrokenChannel

@@ -1,7 +1,7 @@
 """Channels that look like a broken sensor rather than like another day.
 
 Judged entity by entity: one turbine's dead anemometer is a quarter of the plant's rows, and
-would drown in a test over all of them. What the others show alike is weather or the plant.
+would drown in a test over all of them. What all entities show is weather or the plant.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from pipeline.data.timeline import Mask
 from pipeline.drift.comparison import Sample
 
 _MOST_ROWS = 0.5  # of an entity's rows: the rule that found the shifted metrics of real servers
-_FROZEN_ROWS = 0.9  # at one value, and twice as many as ever: a pitch angle rests half of the time
+_FROZEN_ROWS = (
+    0.9  # at one value, and twice as many as in the reference: a pitch angle rests half of the time
+)
 _ALONE = 2.0  # times the share of the other entities (median): on a hot day the first is not alone
 _EDGES = (0.001, 0.999)
 _PADDING = 0.02  # of the reference range: the edge of a sample is not the edge of the world
@@ -30,10 +32,10 @@ _ABSENT, _FROZEN, _OUTSIDE = "absent", "frozen", "outside its reference range"
 
 @dataclass(frozen=True)
 class Usual:
-    """How a channel looks in the reference: what is outside, and how often it rests.
+    """A channel in the reference: its range, and how often it rests.
 
     Attributes:
-        channel: which.
+        channel: its name.
         low: below it is outside; minus infinity for an angle, which has no outside.
         high: above it is outside.
         frozen: share of rows at one value that is more than rest.
@@ -53,10 +55,10 @@ class BrokenChannel:
 
     Attributes:
         channel: the raw measurement.
-        entity: where; empty when there is one machine.
+        entity: the machine; empty when there is one.
         sign: what is wrong.
-        share: of the entity's rows that show it.
-        muted: the score does without the channel already.
+        share: share of the entity's rows that show it.
+        muted: the score leaves the channel out already.
     """
 
     channel: str
@@ -67,7 +69,7 @@ class BrokenChannel:
 
 
 def usual_channels(reference: Sample, columns: Columns) -> tuple[Usual, ...]:
-    """How the channels look in the reference."""
+    """The channels in the reference."""
     return tuple(_usual(c, read(c, reference.features), columns) for c in channels(columns))
 
 
@@ -129,7 +131,7 @@ def _usual(channel: Channel, values: Values, columns: Columns) -> Usual:
 
 
 def _share(marked: Mask) -> float:
-    """Share of the rows that are marked; 0 of none."""
+    """Share of the rows that are marked; 0 without rows."""
     return float(marked.mean()) if len(marked) else 0.0
 
 

@@ -1,9 +1,9 @@
-"""One series against its reference: the Kolmogorov-Smirnov distance, on what the rows are worth.
+"""One series against its reference: the Kolmogorov-Smirnov test on effective rows.
 
-On raw rows the test takes slow waves for news: without any drift it fires in 58 % of cases when
+On raw rows slow waves look like drift: without any drift it fires in 58 % of cases when
 neighbouring rows correlate by 0.9 (measured; 1 to 2 % after thinning). So each series is thinned by
-its own lag-1 autocorrelation, the score's measured on its logarithm, and what is left counts for
-less where entities rise and fall together.
+its own lag-1 autocorrelation, the score's measured on its logarithm, and the rows that are left
+count for less where entities are correlated.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Sample:
     """Rows to compare.
 
     Attributes:
-        line: when and where, of n rows.
+        timeline: times and entities of n rows.
         features: shape (n, d), in feature-column order.
         score: shape (n,); NaN where a row has none.
-        muted: shape (n, d), features that were left out of the row's score; None: none was.
+        muted: shape (n, d), features that were left out of the row's score; None: no feature was.
     """
 
     timeline: Timeline
@@ -54,7 +54,7 @@ class Series:
 
     Attributes:
         values: shape (n,), ascending.
-        rows: how many independent rows they are worth.
+        rows: number of effective rows.
     """
 
     values: NDArray[np.float64]
@@ -70,7 +70,7 @@ class SeriesTest:
         p: probability of such a distance without drift, on effective rows.
         rows_reference: effective rows of the reference.
         rows_current: effective rows that were tested.
-        visible: smallest D that these rows would call significant (asymptotically).
+        visible: smallest D that would be significant on these rows (asymptotically).
         rises: whether the median rose.
     """
 
@@ -85,8 +85,8 @@ class SeriesTest:
 def series_of(sample: Sample, feature: int | None, *, maximum_rows: int) -> Series:
     """A feature (its position) or the score (None), thinned until neighbours are independent.
 
-    Rows where the feature was muted or is absent (NaN) say nothing about it, nor does a score that
-    lacks a muted feature.
+    Rows where the feature was muted or is absent (NaN) are left out, and so are scores without a
+    muted feature.
     """
     if feature is None:
         values, known = log_score(sample.score), np.isfinite(sample.score)
@@ -103,7 +103,7 @@ def series_of(sample: Sample, feature: int | None, *, maximum_rows: int) -> Seri
 
 
 def compare(before: Series, after: Series, *, level: float) -> SeriesTest:
-    """Test whether `after` comes from where `before` does, at significance `level`."""
+    """Test whether `after` has the distribution of `before`, at significance `level`."""
     if not (len(before.values) and len(after.values)):
         return SeriesTest(0.0, 1.0, before.rows, after.rows, 1.0, rises=False)
     distance = _distance(before.values, after.values)
@@ -127,7 +127,7 @@ def _distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
 
 
 def _chance(distance: float, rows: int) -> float:
-    """Probability of a distance at least so large on `rows` rows without drift.
+    """Probability of at least this distance on `rows` rows without drift.
 
     Kolmogorov's limit law with the correction of Stephens (1970), forty times as fast as the exact
     law. Where a verdict turns on it, it is at most 1.6 times as large at 10 rows (the cautious

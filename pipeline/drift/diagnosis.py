@@ -1,4 +1,4 @@
-"""From tests to one verdict: which kind of drift, and the sentence that says why."""
+"""The verdict from the tests: the kind of drift, and the sentence that gives the reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pipeline.drift.result import ACTIONS, DriftResult, DriftVerdict, Kind
 from pipeline.evaluation.rate import RealisedRate
 
 _FEW = 10  # at most one channel in so many broken: a sensor; more at once: another regime
-_HOPELESS = 3.0  # times the upper end of the band: no line could be that wrong on a good model
+_HOPELESS = 3.0  # times the upper end of the band: no threshold is that wrong on a good model
 
 
 def diagnose(
@@ -18,9 +18,9 @@ def diagnose(
     n_channels: int,
     apart: str = "",
 ) -> DriftVerdict:
-    """The verdict that the tests (the score first), the sensors and the flag rate amount to.
+    """The verdict from the tests (the score first), the sensors and the flag rate.
 
-    `apart` names the entity that neither tests nor rate have seen, for the reason.
+    `apart` names the entity that tests and rate leave out, for the reason.
     """
     kind, reason = _diagnosis(results, broken, n_channels, rate)
     if apart:
@@ -38,13 +38,13 @@ def _diagnosis(
 
     1. A few channels broke and the rest did not: *data fault*. First, because a broken sensor
        drags the score along and retraining on it would teach the fault. A channel that the score
-       does without already (muted) drags nothing: it is told last.
+       leaves out already (muted) drags nothing: it is reported last.
     2. The score rose (or too much is flagged) and features moved: *model stale*. The rows lie
-       where the network has not learnt, so a new line would only hide that.
+       where the network was not trained, so a new threshold would only hide that.
     3. The score moved although no feature did, or it fell, or the flag rate left its band:
        *threshold stale*. The network is where it was trained; only its error level changed, and
-       redrawing the line is the cheap cure. Not when the rate is many times its band: then
-       what the features mean to each other has changed, and the model is stale after all.
+       recalibration is the cheap cure. Not when the rate is many times its band: then the
+       relations between the features have changed, and the model is stale after all.
     4. Features moved and the score did not: *input drift*. The model copes; watch.
     """
     known = tuple(b for b in broken if b.muted)

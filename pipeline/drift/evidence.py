@@ -1,4 +1,4 @@
-"""Which rows may speak of drift, when nobody has looked at them yet."""
+"""The rows to test for drift, when nobody has labelled them yet."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.drift.comparison import Sample
 
 _MOST_FLAGGED = 0.1  # of an entity's rows: ten times what a threshold usually lets cross
-_FEWEST_ENTITIES = 3  # of two nobody can tell which one is unlike the other
+_FEWEST_ENTITIES = 3  # of two it is unclear which one differs
 
 
 def entity_apart(flagged: Mask, timeline: Timeline) -> str | None:
-    """The one entity of several that is flagged while the others are not; None: there is none.
+    """The one entity of several that is flagged while the others are not, or None.
 
     A machine that fails while its neighbours run is an incident, not drift: it is reported as one,
-    and what to make of it is a person's to say. Left in, a day's outage of one turbine in four
+    and a person decides about it. Left in, a day's outage of one turbine in four
     would ask for another model. Several machines at once are the plant, and stay.
     """
     codes, entity, counts = np.unique(timeline.entity, return_inverse=True, return_counts=True)

@@ -1,13 +1,13 @@
-"""How far the rows of a day lie from normal ones as the network sees them: one number to watch.
+"""The distance of a day's reconstructions from those of normal rows: one number to watch.
 
 Not every family has a code, and where there is one its axes mean nothing from one training to the
-next. What each family has is the decoded code: the reconstruction. It holds what the network took
-from a row and leaves out what it took for noise. So the distance is that of the mean
+next. Each family has the decoded code: the reconstruction. It holds what the network keeps of a
+row and leaves out noise. So the distance is that of the mean
 reconstruction of the day from the mean reconstruction of the reference, channel by channel in
 standard deviations of the latter, and then the root of the mean square over the judged channels:
 0 is the reference itself, 1 a day that lies one standard deviation away in each channel. A day of
-weather lies at 0.5 to 1.5. It is no test: nothing is decided by it, and a row that the network has
-never seen the like of may come out as a normal one, which the scores tell and this does not.
+weather lies at 0.5 to 1.5. It is no test: nothing is decided by it, and a row unlike all
+training rows may be reconstructed as a normal one, which the scores show and this does not.
 
 A family that reconstructs nothing (a forest) is measured by its rows instead.
 """
@@ -48,7 +48,7 @@ def latent_distance(bundle: Bundle, sample: Sample) -> float | None:
 def _seen(
     bundle: Bundle, values: Rows, timeline: Timeline | None, whole: NDArray[np.bool_] | None
 ) -> NDArray[np.float64]:
-    """The newest row of each window as the network rebuilds it, shape (m, d)."""
+    """The newest row of each window as the network reconstructs it, shape (m, d)."""
     cut = windows(values, bundle.schema.window, timeline)
     kept = np.arange(len(cut.end)) if whole is None else np.flatnonzero(whole[cut.end])
     if len(kept) > _MOST_WINDOWS:

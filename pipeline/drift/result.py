@@ -1,4 +1,4 @@
-"""What a drift verdict is made of: the records, and the words they use."""
+"""The records of a drift verdict, and their vocabulary."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DriftResult:
         rows_reference: effective rows of the reference.
         rows_current: effective rows that were tested.
         rises: whether the median rose.
-        level: what that amounts to.
+        level: none, warn, alarm or no power.
     """
 
     feature: str
@@ -52,12 +52,12 @@ class DriftVerdict:
 
     Attributes:
         kind: what happened.
-        action: what follows from it.
+        action: what to do.
         reason: one sentence with the numbers, for a person.
         results: every test, the score first.
         broken: channels that look like a broken sensor.
-        rate: the flag rate that was judged with the tests; None: there was none.
-        apart: the entity that was left out as an incident of its own; empty: none was.
+        rate: the flag rate beside the tests, or None.
+        apart: the entity that was left out as an incident of its own; empty: no entity was.
     """
 
     kind: Kind
@@ -74,7 +74,7 @@ class DriftVerdict:
 
     @property
     def level(self) -> Level:
-        """The highest level that a series reached; `no power` where none could have shown one."""
+        """The highest level that a series reached; `no power` where the tests could show none."""
         for level in ("alarm", "warn", "none"):
             if self.at(level):
                 return level

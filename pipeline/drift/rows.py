@@ -1,4 +1,4 @@
-"""A verdict as rows of the table `drift`, one a series, and back."""
+"""A verdict as rows of the table `drift`, one for each series, and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TESTED = tuple(field.name for field in fields(DriftResult))
 
 @dataclass(frozen=True)
 class VerdictEvidence:
-    """What a verdict rests on besides the tests."""
+    """The evidence for a verdict besides the tests."""
 
     broken: tuple[BrokenChannel, ...]
     rate: RealisedRate | None
@@ -33,7 +33,7 @@ _EVIDENCE = TypeAdapter(VerdictEvidence)
 def to_rows(
     verdict: DriftVerdict, *, day: date, source: str, version: int | None
 ) -> list[dict[str, Any]]:
-    """One row a series; the verdict and what else it rests on stand on the row of the score."""
+    """One row for each series; the verdict and its other evidence are in the row of the score."""
     about = {"date": day, "source": source, "version": version, "verdict": verdict.kind}
     rows = [about | asdict(result) for result in verdict.results]
     evidence = VerdictEvidence(verdict.broken, verdict.rate, verdict.apart)

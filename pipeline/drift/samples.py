@@ -35,8 +35,8 @@ def reference_sample(bundle: Bundle) -> Sample:
     reference = bundle.reference()
     if reference.timeline is None:
         msg = (
-            f"{bundle.folder}: its reference rows have no time, so neighbours cannot be told from "
-            "news; fit it with a detector file that names schema.timestamp."
+            f"{bundle.folder}: its reference rows have no time, so correlated neighbours cannot "
+            "be thinned; fit it with a detector file that names schema.timestamp."
         )
         raise BundleError(msg)
     return Sample(reference.timeline, reference.features, reference.score)

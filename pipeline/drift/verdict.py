@@ -1,12 +1,12 @@
-"""The tests of all series, put together: what happened, and the one thing to do about it.
+"""The verdict from the tests of all series: what happened, and the one action.
 
 A difference counts when it is significant *and* large: Benjamini-Hochberg over all features and
 the score, q < `warn_q`; then D >= `warn_distance` warns, and D >= `alarm_distance` or a second
 warning in a row alarms. A quiet test is no proof: where the rows could not have shown even an
 alarm, the result says `no power`.
 
-`judge` has no memory, so a verdict can be stored whatever was judged before it; `escalated` adds
-"a second warning in a row" when the verdict is read.
+`judge` does not depend on earlier verdicts, so a verdict can be stored in any order; `escalated`
+adds "a second warning in a row" when the verdict is read.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from pipeline.evaluation.rate import RealisedRate
 
 @dataclass(frozen=True)
 class Baseline:
-    """A reference made ready: thinned once, however many days are compared with it.
+    """A prepared reference: thinned once, however many days are compared with it.
 
     Attributes:
         series: the score first, then the features.
-        usual: how its channels look.
+        usual: its channels.
     """
 
     series: dict[str, Series]
@@ -39,7 +39,7 @@ class Baseline:
 
 
 def baseline(reference: Sample, columns: Columns, limits: Drift) -> Baseline:
-    """What days are compared with: normal rows, thinned or not."""
+    """The baseline from normal rows, thinned or not."""
     return Baseline(_series(reference, columns, limits), usual_channels(reference, columns))
 
 
@@ -52,12 +52,12 @@ def judge(
     rate: RealisedRate | None = None,
     apart: str = "",
 ) -> DriftVerdict:
-    """Compare `current` rows with the baseline, whatever was found before.
+    """Compare `current` rows with the baseline, independent of earlier verdicts.
 
-    The rows of the entity `apart` say nothing about drift; its sensors are looked at all the same.
+    The rows of the entity `apart` are left out of the tests; its sensors are checked as well.
 
-    `rate` is the flag rate on the current rows: KS hardly sees the tail that the threshold lives
-    in, a rate judged against its band does.
+    `rate` is the flag rate on the current rows: KS hardly sees the tail in which the
+    threshold lies, a rate compared with its band does.
     """
     heard = current if not apart else without(current, apart)
     tests = {
@@ -76,7 +76,7 @@ def judge(
 def escalated(
     verdict: DriftVerdict, previous: DriftVerdict | None, columns: Columns
 ) -> DriftVerdict:
-    """`verdict` as it stands after `previous`: two warnings in a row are an alarm."""
+    """`verdict` after `previous`: two warnings in a row are an alarm."""
     warned = previous.at("warn", "alarm") if previous else ()
     if not set(warned) & set(verdict.at("warn")):
         return verdict

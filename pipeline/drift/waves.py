@@ -1,9 +1,9 @@
-"""How far apart two rows must be to tell two things.
+"""The distance in rows at which two rows are nearly independent.
 
-The next row tells too little: ten-minute rows of a turbine correlate by 0.84, which alone would
-make eleven rows one, but six hours later they still correlate by 0.37 and a day later by 0.11,
-because gusts ride on weather. So several lags are asked, each for the first-order wave that would
-explain it, and the slowest wave that can be told from none decides. Waves of the first order get
+The correlation with the next row is not enough: ten-minute rows of a turbine correlate by 0.84,
+which alone would make eleven rows one, but six hours later they still correlate by 0.37 and a day
+later by 0.11, because gusts ride on weather. So several lags are measured, each for the first-order
+wave that would explain it, and the slowest significant wave decides. Waves of the first order get
 the same answer from every lag.
 """
 
@@ -20,7 +20,7 @@ from pipeline.data.timeline import Timeline, runs
 _LAGS = (1, 2, 4, 8, 16, 32, 64)  # rows; a bundle's reference holds stretches of a hundred
 _FEWEST_PAIRS = 30  # below this a correlation is a guess; rows so far apart count as independent
 _HIGHEST = 0.999  # a correlation of 1 would leave no row at all
-_SURE = 3.0  # standard errors: the largest of seven is taken, so each needs more than the usual two
+_SURE = 3.0  # standard errors: the largest of seven decides, so each needs more than the usual two
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Wave:
 
     @property
     def worth(self) -> float:
-        """What one of the rows that are left is worth: neighbours still correlate by rho^step.
+        """Effective rows in one of the rows that are left: neighbours still correlate by rho^step.
 
         Without it 3 % of quiet families warn at rho 0.9, where 1 % should.
         """
@@ -49,7 +49,7 @@ class Wave:
 
 
 def slowest_wave(values: NDArray[np.floating], timeline: Timeline) -> Wave:
-    """The wave of the first order that explains the slowest likeness seen at any lag."""
+    """The wave of the first order that explains the slowest correlation at any lag."""
     order, run = runs(timeline)
     in_order = values[order].astype(np.float64)
     wave = Wave(0.0)

@@ -17,7 +17,7 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Incident:
-    """One episode of one entity: what a person is told once.
+    """One episode of one entity, which is reported once.
 
     Attributes:
         id: of kind, entity, channel of a shifted feature, and start; stable while the start is.
@@ -30,8 +30,8 @@ class Incident:
         peak: highest score, in units of the threshold.
         peak_at: when.
         version: of the bundle that raised it first.
-        features: channels to blame, worst first, with what they add to the score, in what they
-            usually add.
+        features: channels to blame, worst first, each with its share of the score over its usual
+            share.
     """
 
     id: str
@@ -59,13 +59,13 @@ def joined(
     *,
     minimum_rows: int = 1,
 ) -> list[Incident]:
-    """The incidents of `parts`, by start; anomalies of fewer rows than `minimum_rows` are none.
+    """The incidents of `parts`, by start; without anomalies of fewer rows than `minimum_rows`.
 
-    A withdrawn incident is left out where the same episode stands raised: the version that came
-    after saw it too.
+    A withdrawn incident is left out where the same episode is raised: the later version found it
+    too.
     """
     incidents: list[Incident] = []
-    for _, same in groupby(sorted(parts, key=_order), key=_line):
+    for _, same in groupby(sorted(parts, key=_order), key=_key):
         chain: list[IncidentPart] = []
         for part in same:
             limit = within if part.kind == ANOMALY else shift_within
@@ -80,14 +80,14 @@ def joined(
     return sorted(kept, key=lambda i: (i.start, i.entity, i.kind, i.id))
 
 
-def _line(part: IncidentPart) -> tuple[str, str, str, str, int]:
-    """Parts that may be one incident share this. Two versions never withdraw one together."""
+def _key(part: IncidentPart) -> tuple[str, str, str, str, int]:
+    """The key that all parts of an incident share. A withdrawn one belongs to one version."""
     version = part.version if part.status == "withdrawn" else 0
     return part.kind, part.status, part.entity, _channel(part), version
 
 
 def _order(part: IncidentPart) -> tuple[tuple[str, str, str, str, int], pd.Timestamp]:
-    return _line(part), part.start
+    return _key(part), part.start
 
 
 def _channel(part: IncidentPart | Incident) -> str:

@@ -1,4 +1,4 @@
-"""Rows judged by one bundle: scores, shifted channels, and what each channel adds to a score."""
+"""Rows scored by one bundle: scores, shifted channels, and each channel's share of a score."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from pipeline.shifts import Shifted, left_out, rows_of, shifted_rows
 
 @dataclass(frozen=True)
 class FlaggedRows:
-    """n rows as one bundle sees them, with c channels.
+    """n rows scored by one bundle, with c channels.
 
     Attributes:
         score: shape (n,); NaN where no full window ends.
         threshold: in force at each row, shape (n,).
         flagged: shape (n,).
         shifts: which channels are left out of each row's score, which have moved.
-        found: what each channel adds to the score of a flagged row, in what it usually adds, shape
+        found: each channel's share of the score of a flagged row over its usual share, shape
             (n, c); 0 for other rows.
-        strength: what each channel would add if none were left out, for rows in which one has
+        strength: the same as if no channel were left out, for rows in which a channel has
             moved or that lie in a new regime; 0 for other rows.
     """
 
@@ -48,7 +48,7 @@ class FlaggedRows:
 
 
 def fitted_columns(bundle: Bundle) -> Columns:
-    """The columns that a bundle was fitted with, whatever the detector file says by now.
+    """The columns that a bundle was fitted with, which the detector file may have changed since.
 
     Raises:
         DataError: it was fitted without a detector file.
@@ -76,9 +76,9 @@ def judge(
     limits: Shifts,
     decisions: Sequence[ChannelDecision] = (),
 ) -> FlaggedRows:
-    """The last `own` rows of `frame` judged; the rows before them are only looked back on.
+    """Score the last `own` rows of `frame`; the rows before them are only context.
 
-    The network sees the same rows in the same order whether a day is judged alone or with others,
+    The network gets the same rows in the same order whether a day is scored alone or with others,
     so that scores are equal to the last bit.
 
     Raises:
@@ -88,7 +88,7 @@ def judge(
     values, place = feature_values(frame, bundle.schema), timeline_from(frame, columns)
     shifts = shifted_rows(values, place, bundle, columns, limits, decisions)
     if bundle.reach == 1:
-        # Earlier rows only served to recognise shifts; each row is judged by itself.
+        # Earlier rows only served to recognise shifts; each row is scored by itself.
         frame, values = frame.iloc[-own:], values[-own:]
         shifts = rows_of(shifts, slice(-own, None))
     timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
@@ -108,7 +108,7 @@ def judge(
 
 @dataclass(frozen=True)
 class _Rows:
-    """Feature rows, when and where they were measured if that matters, and what does not count."""
+    """Feature rows, their timeline if the bundle needs it, and the features to leave out."""
 
     features: Rows
     timeline: Timeline | None
@@ -124,12 +124,12 @@ class _Rows:
 
 
 def _contributions(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> Contributions:
-    """What each channel adds to the score of the `wanted` of the last `rows`; others 0."""
+    """Each channel's share of the score of the `wanted` among the last `rows`; others 0."""
     found = np.zeros((len(wanted), len(shifts.channels)))
     if not wanted.any():
         return found
     if bundle.reach == 1:
-        # Each row by itself: most are not asked for, and need not be laid out.
+        # Each row by itself: most are not needed.
         held = np.flatnonzero(wanted)
         found[held] = _contributed(bundle, rows.some(held), shifts, np.ones(len(held), dtype=bool))
         return found
@@ -146,7 +146,7 @@ def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> 
     row = cut.end - (len(values) - len(wanted))
     asked = (row >= 0) & wanted[row]
     timeline = None if timeline is None else subset(timeline, cut.end)
-    # What is flagged is the score of the rows that lead up to it: they are asked too.
+    # The flagged score averages the rows that lead up to it: they are needed too.
     kept = np.flatnonzero(_needed(asked, timeline, bundle))
     uncounted = np.asarray(away[kept].reshape(len(kept), -1, values.shape[1]).any(axis=1))
     alone = np.zeros((len(row), len(shifts.channels)))

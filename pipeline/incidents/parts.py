@@ -1,4 +1,4 @@
-"""What one day shows of each incident.
+"""The parts of incidents within one day.
 
 Parts are made of one day's rows only and joined over midnight when they are read, so that a day's
 parts never depend on which day was scored first.
@@ -45,8 +45,8 @@ class IncidentPart:
         peak: highest score of these rows, in units of the row's threshold; 0 if none has a score.
         peak_at: the first row with that score.
         version: of the bundle that raised it.
-        features: channels to blame, worst first, by what they add to the score over what they
-            usually add.
+        features: channels to blame, worst first, by their share of the score over their usual
+            share.
     """
 
     kind: Kind
@@ -76,8 +76,8 @@ def day_parts(
     """The parts of all kinds in one day's rows, by start, entity and kind.
 
     Args:
-        judged: the rows, as the champion sees them.
-        timeline: when and where they were measured.
+        judged: the rows, scored by the champion.
+        timeline: their times and entities.
         version: of the champion.
         within: flags at most this far apart are one episode.
         shift_within: the same for rows in which a channel has moved, or in a new regime.

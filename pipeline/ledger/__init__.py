@@ -1,6 +1,6 @@
 """The ledger: who promoted, rolled back or rejected what, why, and in which order.
 
-What is live is what it says. Each entry carries the hash of the entry before it and an Ed25519
+The ledger decides what is live. Each entry carries the hash of the entry before it and an Ed25519
 signature, and the head is kept outside the table: `entries`, `proof`, `heads`. `history` reads what
 was live from it, `keys` and `keyring` hold the keys.
 """
@@ -26,7 +26,7 @@ from pipeline.ledger.history import (
     digest_of,
     evidence_of,
     live_state,
-    taken_back,
+    rolled_back,
 )
 from pipeline.ledger.proof import fault_of
 
@@ -47,6 +47,6 @@ __all__ = [
     "from_row",
     "head_of",
     "live_state",
-    "taken_back",
+    "rolled_back",
     "to_row",
 ]

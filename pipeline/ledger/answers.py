@@ -1,4 +1,4 @@
-"""What a person answered, signed by the key of answers. Pure."""
+"""A person's answer, signed by the key of answers. Pure."""
 
 from __future__ import annotations
 

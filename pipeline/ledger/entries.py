@@ -16,7 +16,7 @@ Action = Literal[
 
 GENESIS = "0" * 64
 NOTHING = 0
-"""The version of an entry after which nothing is live."""
+"""The version in an entry after which nothing is live."""
 
 SIGNED = 2
 """Format of an entry. 1: releases before signatures, whose hash covers fewer columns."""
@@ -29,22 +29,24 @@ _FIRST_COLUMNS = (
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about one version, before it is chained.
+    """A decision about one version, before it is chained.
 
     Attributes:
-        action: what was done. `promotion` and `rollback` change what is live, `withdrawal` leaves
-            nothing live, `rejection` changes nothing. `adoption` vouches for all entries before it,
-            `restoration` for a ledger that came back from a backup, `rotation` begins a new key.
-        detector: whose version it is.
-        version: the model version decided about; of the last three the live one; NOTHING: none.
+        action: the kind of decision. `promotion` and `rollback` change what is live, `withdrawal`
+            leaves nothing live, `rejection` changes nothing. `adoption` vouches for all entries
+            before it, `restoration` for a ledger that came back from a backup, `rotation` begins a
+            new key.
+        detector: its name.
+        version: the model version decided about; for the last three actions the live one; NOTHING:
+            none.
         replaced: the champion that it replaced, or None.
         who: the person or DAG run that decided.
         why: one sentence.
         run_id: the MLflow run of the candidate.
-        card_sha256: hash of the promotion card that the decision rests on.
+        card_sha256: hash of the promotion card that the decision is based on.
         decided_at: UTC, ISO 8601.
-        bundle_sha256: digest of the version's bundle; empty: it is not known.
-        evidence: what the decision rests on, JSON; see `pipeline.ledger.evidence`.
+        bundle_sha256: digest of the version's bundle; empty: unknown.
+        evidence: what the decision is based on, JSON; see `pipeline.ledger.evidence`.
         approval: a person's signed answer, JSON; empty: nobody was asked.
     """
 
@@ -92,7 +94,7 @@ class Head:
 
 
 def card_hash(card: str) -> str:
-    """The hash by which a decision names the card that it rests on."""
+    """The hash by which a decision names its promotion card."""
     return hashlib.sha256(card.encode()).hexdigest()
 
 
@@ -102,7 +104,7 @@ def head_of(last: Entry | None) -> Head:
 
 
 def chain(decision: Decision, last: Entry | None, key: PrivateKey) -> Entry:
-    """The entry that appends `decision` behind `last` (None: the first of a ledger)."""
+    """The entry that appends `decision` after `last` (None: the first of a ledger)."""
     head = head_of(last)
     content = hash_of(head.length + 1, decision, head.hash, SIGNED)
     signature = key.sign(_signed(content))
@@ -140,10 +142,10 @@ def to_row(entry: Entry) -> dict[str, Any]:
 
 
 def from_row(row: dict[str, Any]) -> Entry:
-    """Inverse of `to_row`; of a row of an earlier release, too.
+    """Inverse of `to_row`, also for a row of an earlier release.
 
     Raises:
-        ValueError, TypeError, KeyError: the row is none of a ledger.
+        ValueError, TypeError, KeyError: the row is no ledger entry.
     """
     datetime.fromisoformat(row["decided_at"])
     later = {each.name for each in fields(Decision)} - set(_FIRST_COLUMNS)
@@ -171,4 +173,4 @@ def _text(value: Any) -> str:
 
 
 def _is_none(value: Any) -> bool:
-    return value is None or value != value  # noqa: PLR0124 - NaN is how a frame says None
+    return value is None or value != value  # noqa: PLR0124 - a frame has NaN for None

@@ -1,9 +1,9 @@
 """The head of each ledger, kept outside its table: in Postgres, and as a tag of the live version.
 
-Whoever can write the lake cannot write it, where Postgres has a role of its own for it
-(`deploy/postgres/init.sh`). It is signed, so whoever can write it cannot make one up.
+A process that can write the lake cannot write it, where Postgres has a role of its own for it
+(`deploy/postgres/init.sh`). It is signed, so a process that can write it cannot forge it.
 
-    ledger.heads(detector, length, hash, key, signature)     one line a detector
+    ledger.heads(detector, length, hash, key, signature)     one row a detector
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def kept(url: str, detector: str, trusted: tuple[PublicKey, ...]) -> Head | None
         cursor.execute(
             "SELECT length, hash, key, signature FROM ledger.heads WHERE detector = %s", (detector,)
         )
-        line = cursor.fetchone()
-    if line is None:
+        row = cursor.fetchone()
+    if row is None:
         return None
-    return checked(detector, Head(int(line[0]), line[1]), Signature(line[2], line[3]), trusted)
+    return checked(detector, Head(int(row[0]), row[1]), Signature(row[2], row[3]), trusted)
 
 
 def keep(url: str, detector: str, head: Head, key: PrivateKey, *, shorter: bool = False) -> None:
@@ -88,12 +88,12 @@ def keep(url: str, detector: str, head: Head, key: PrivateKey, *, shorter: bool 
 
 
 def signed(detector: str, head: Head, key: PrivateKey) -> Signature:
-    """The signature by which a kept head is proven."""
+    """The signature that proves a kept head."""
     return key.sign(_content(detector, head))
 
 
 def as_text(detector: str, head: Head, key: PrivateKey) -> str:
-    """A head as a tag holds it."""
+    """A head as the value of a tag."""
     signature = signed(detector, head, key)
     return f"{head.length} {head.hash} {signature.key} {signature.value}"
 
@@ -106,7 +106,7 @@ def from_text(detector: str, text: str, trusted: tuple[PublicKey, ...]) -> Head:
     """
     words = text.split()
     if len(words) != 4 or not words[0].isdecimal():  # noqa: PLR2004 - as many as as_text writes
-        msg = f"a kept head reads {text[:80]!r}, which is none"
+        msg = f"a kept head reads {text[:80]!r}, which is no head"
         raise ValueError(msg)
     return checked(detector, Head(int(words[0]), words[1]), Signature(words[2], words[3]), trusted)
 
@@ -131,10 +131,10 @@ def _content(detector: str, head: Head) -> bytes:
 
 @contextmanager
 def _session(url: str) -> Iterator[Any]:
-    """A cursor in one transaction; what the driver raises becomes an OutageError."""
+    """A cursor in one transaction; errors of the driver become an OutageError."""
     import psycopg2
 
-    # Whoever owns the database may say for everybody where names are looked up; not here.
+    # The owner of the database may set a search path for everybody; it must not count here.
     connection = database.connected(url, options="-c search_path=pg_catalog,pg_temp")
     try:
         with connection, connection.cursor() as cursor:

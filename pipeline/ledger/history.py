@@ -1,4 +1,4 @@
-"""What entries say about what was live, and when. Pure; that they are true is for `proof`."""
+"""Which version was live when, by the entries. Pure; `proof` proves the entries."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _CHANGES = ("promotion", "rollback", "withdrawal")
 
 @dataclass(frozen=True)
 class LiveState:
-    """What is live.
+    """The live version.
 
     Attributes:
         version: its number.
-        bundle_sha256: digest of its bundle; empty: the ledger does not know.
+        bundle_sha256: digest of its bundle; empty: the ledger does not have it.
         since: when it went live, UTC, ISO 8601.
     """
 
@@ -35,7 +35,7 @@ def changes(entries: Sequence[Entry]) -> tuple[Decision, ...]:
 
 
 def live_state(entries: Sequence[Entry], at: datetime | None = None) -> LiveState | None:
-    """What is live after all of `entries`, or was at a moment; None: nothing."""
+    """The live version after all of `entries`, or at a moment; None: nothing was live."""
     known = entries if at is None else [each for each in entries if _moment(each) <= at]
     decided = [each.decision for each in known if each.decision.action in _CHANGES]
     if not decided or decided[-1].version == NOTHING:
@@ -47,7 +47,7 @@ def live_state(entries: Sequence[Entry], at: datetime | None = None) -> LiveStat
 def digest_of(entries: Sequence[Entry], version: int) -> str:
     """The digest of the bundle of `version`, by the newest entry that made it live; else empty.
 
-    A rejection does not count: it says what a gate was shown, and nobody has compared it.
+    A rejection does not count: its digest is that of the gate, and nobody has compared it.
     """
     for entry in reversed(entries):
         decision = entry.decision
@@ -62,7 +62,7 @@ def digest_of(entries: Sequence[Entry], version: int) -> str:
 
 
 def evidence_of(decision: Decision) -> dict[str, Any]:
-    """What a decision rests on; empty where an earlier release wrote it.
+    """The evidence for a decision; empty where an earlier release wrote it.
 
     =====================  ====================================================================
     `trained_on`           first and last day of the rows
@@ -71,18 +71,18 @@ def evidence_of(decision: Decision) -> dict[str, Any]:
     `threshold`            of the bundle
     `gate`                 the gate's result, one sentence
     `bundles`              of an adoption: version -> digest of each that was live before
-    `instead_of`           of a restoration: heads, as [length, hash], that it takes the place of
+    `instead_of`           of a restoration: heads, as [length, hash], that it replaces
     =====================  ====================================================================
     """
     try:
         found = json.loads(decision.evidence or "{}")
-    except ValueError:  # of an entry that is not proven: nothing rests on it
+    except ValueError:  # of an entry that is not proven: nothing depends on it
         return {}
     return dict(found) if isinstance(found, dict) else {}
 
 
-def taken_back(entries: Sequence[Entry]) -> dict[int, str]:
-    """Versions that were rolled back or withdrawn, and not brought back by a person since: why."""
+def rolled_back(entries: Sequence[Entry]) -> dict[int, str]:
+    """Version -> reason, of those rolled back or withdrawn and not promoted again by a person."""
     gone: dict[int, str] = {}
     for entry in entries:
         decision = entry.decision
@@ -94,18 +94,18 @@ def taken_back(entries: Sequence[Entry]) -> dict[int, str]:
 
 
 def champions_in_order(decisions: Sequence[Decision]) -> tuple[int, ...]:
-    """The champion, last, behind the versions that lead back from it, oldest first.
+    """The versions to which rollbacks lead, oldest first, and last the champion.
 
-    A promotion goes one on. A rollback takes away what it skipped: behind version 2, reached from 3
-    by a rollback, stands what stood behind 2 before 3 came, and never 3.
+    A promotion appends a version. A rollback removes the versions it skipped: after a rollback from
+    3 to 2 the version before 2 is the one that preceded it before 3 came, and never 3.
     """
-    line: list[int] = []
+    path: list[int] = []
     for decision in decisions:
         if decision.action == "rollback":
-            line = line[: line.index(decision.version)] if decision.version in line else line[:-1]
-        line = [number for number in line if number != decision.version]
-        line.append(decision.version)
-    return tuple(line)
+            path = path[: path.index(decision.version)] if decision.version in path else path[:-1]
+        path = [number for number in path if number != decision.version]
+        path.append(decision.version)
+    return tuple(path)
 
 
 def _moment(entry: Entry) -> datetime:

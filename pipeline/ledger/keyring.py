@@ -1,4 +1,4 @@
-"""Which keys this process holds.
+"""The keys that this process holds.
 
 A variable, else a file below the home of the deployment::
 
@@ -7,8 +7,8 @@ A variable, else a file below the home of the deployment::
     PLIMSOLL_ANSWERS_PRIVATE_KEY    <home>/keys/answers.private   signs what people answered
     ...
 
-`public` holds a key a line, the newest last: what a retired key signed is proven by it for ever.
-A deployment that was given no key at all draws its own on first use. One that was given public
+`public` holds one key in each line, the newest last: a retired key still proves what it signed.
+A deployment that was given no key at all creates its own on first use. One that was given public
 keys only proves and never signs.
 """
 
@@ -70,7 +70,7 @@ def trusted(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...]:
 
 
 def create_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None:
-    """Draw the pairs of keys that `home` lacks; of two processes that try at once, one does."""
+    """Create the pairs of keys that `home` lacks; of two processes that try at once, one does."""
     folder = home / "keys"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def create_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None
             _written_once(public, key.public.written + "\n", 0o644)
     except OSError as error:
         msg = (
-            f"No keys can be drawn in {folder} ({error.strerror}); make it writable, or set "
+            f"No keys can be created in {folder} ({error.strerror}); make it writable, or set "
             + " and ".join(_variable(purpose, "PRIVATE_KEY") for purpose in purposes)
             + "."
         )
@@ -151,7 +151,7 @@ def _file(home: Path, purpose: Purpose, half: str) -> Path:
 
 
 def _written_once(path: Path, text: str, mode: int) -> bool:
-    """Write a file that is not there yet, whole or not at all; whether we were the one."""
+    """Write a file that is not there yet, whole or not at all; returns whether we wrote it."""
     fresh = _fresh(path, text, mode)
     try:
         os.link(fresh, path)

@@ -20,13 +20,13 @@ _KIND, _BYTES = "ed25519:", 32
 
 @dataclass(frozen=True)
 class PublicKey:
-    """What proves signatures. `written` is the word that a file or a variable holds."""
+    """The key that proves signatures. `written` is its text in a file or a variable."""
 
     written: str
 
     @property
     def id(self) -> str:
-        """A short name, 16 hexadecimal digits, by which a signature says whose it is."""
+        """A short name, 16 hexadecimal digits, by which a signature names its key."""
         return hashlib.sha256(_decoded(self.written, "public")).hexdigest()[:16]
 
     def proves(self, content: bytes, signature: str) -> bool:
@@ -41,7 +41,7 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who signed, by the id of the key, and the signature in base64."""
+    """A signature in base64, and the id of the key that signed."""
 
     key: str
     value: str
@@ -49,7 +49,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """What signs. It is never shown: `repr` leaves it out."""
+    """The key that signs. It is never shown: `repr` leaves it out."""
 
     written: str = field(repr=False)
 
@@ -72,7 +72,7 @@ def new_private_key() -> PrivateKey:
 
 
 def private_key(text: str, where: str) -> PrivateKey:
-    """The private key that `text` holds; `where` says whence it came.
+    """The private key that `text` holds; `where` names its origin.
 
     Raises:
         ConfigError: it holds none. The text is not repeated.

@@ -23,13 +23,13 @@ def fault_of(
     heads: Mapping[str, Head],
     answers: Sequence[PublicKey],
 ) -> str:
-    """What is wrong with a ledger, one sentence; empty: it holds.
+    """The fault of a ledger in one sentence; empty: it is proven.
 
     Args:
-        detector: whose ledger it is to be.
+        detector: whose ledger it should be.
         entries: all of them, oldest first.
         trusted: the public keys, oldest first. Once a key has signed, none before it counts.
-        heads: the head as it was kept elsewhere, by where.
+        heads: the heads kept elsewhere, by their place.
         answers: the public keys that prove what people answered.
     """
     return (

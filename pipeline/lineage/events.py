@@ -1,4 +1,4 @@
-"""Events as OpenLineage has them, and the client that sends them."""
+"""OpenLineage run events, and the client that sends them."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ NAMESPACE = "plimsoll"
 PRODUCER = "urn:plimsoll"
 
 
-def emit(told: JobEvent) -> None:
+def emit(event: JobEvent) -> None:
     """Build the event and hand it to the transport; raises whatever the transport raises."""
-    _client().emit(event_of(told))
+    _client().emit(event_of(event))
 
 
-def event_of(told: JobEvent) -> RunEvent:
-    """`told` as an OpenLineage run event."""
+def event_of(event: JobEvent) -> RunEvent:
+    """The OpenLineage run event for `event`."""
     return RunEvent(
-        eventTime=told.at.isoformat(),
-        eventType=RunState[told.state],
+        eventTime=event.at.isoformat(),
+        eventType=RunState[event.state],
         producer=PRODUCER,
-        run=Run(told.attempt, _run_facets(told)),
+        run=Run(event.attempt, _run_facets(event)),
         job=Job(
             NAMESPACE,
-            f"{told.detector}.{told.verb}",
+            f"{event.detector}.{event.verb}",
             {"jobType": job_type_job.JobTypeJobFacet("BATCH", "PLIMSOLL", "TASK")},
         ),
         inputs=[
-            InputDataset(each.namespace, each.name, facets=_version(each)) for each in told.inputs
+            InputDataset(each.namespace, each.name, facets=_version(each)) for each in event.inputs
         ],
-        outputs=[_output(each) for each in told.outputs],
+        outputs=[_output(each) for each in event.outputs],
     )
 
 
@@ -58,21 +58,21 @@ def parent_id(run: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"{PRODUCER}:{run}"))
 
 
-def _run_facets(told: JobEvent) -> dict[str, RunFacet]:
+def _run_facets(event: JobEvent) -> dict[str, RunFacet]:
     facets: dict[str, RunFacet] = {}
-    if told.run:
+    if event.run:
         facets["parent"] = parent_run.ParentRunFacet(
-            run=parent_run.Run(parent_id(told.run)),
-            job=parent_run.Job(NAMESPACE, told.run.split("/", 1)[0]),
+            run=parent_run.Run(parent_id(event.run)),
+            job=parent_run.Job(NAMESPACE, event.run.split("/", 1)[0]),
         )
-    if told.partition:
-        days = [date.fromisoformat(day) for day in told.partition.split("/")]
+    if event.partition:
+        days = [date.fromisoformat(day) for day in event.partition.split("/")]
         facets["nominalTime"] = nominal_time_run.NominalTimeRunFacet(
             nominalStartTime=_midnight(days[0]),
             nominalEndTime=_midnight(days[-1] + timedelta(days=1)),
         )
-    if told.error:
-        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(told.error, "python")
+    if event.error:
+        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(event.error, "python")
     return facets
 
 
@@ -101,7 +101,7 @@ def _midnight(day: date) -> str:
 @functools.cache
 def _client() -> OpenLineageClient:
     """A client with the transport that OpenLineage's own variables or file name; else with ours."""
-    # It says at INFO which transport it uses: a line in the log of every task.
+    # It logs its transport at INFO: a line in the log of every task.
     logging.getLogger("openlineage.client.client").setLevel(logging.WARNING)
     ours = OpenLineageClient(transport=LineageFiles(settings.load().lineage))
     if ours.config.transport or settings.named("OPENLINEAGE_URL"):
@@ -112,5 +112,5 @@ def _client() -> OpenLineageClient:
 
 
 def forget_client() -> None:
-    """Read the environment anew at the next event; for tests, whose environment changes."""
+    """Read the environment again at the next event; for tests, whose environment changes."""
     _client.cache_clear()

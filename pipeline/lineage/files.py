@@ -1,9 +1,9 @@
 """Lineage in files: the transport that needs no server and no configuration.
 
-`events.jsonl` holds one event a line, as OpenLineage's own file transport writes them. When it is
-full it becomes `events-<UTC time>.jsonl`, and of those the newest are kept, so that the folder
-stays below `FILES_KEPT` x `FILE_BYTES` and a little. Any number of processes of one host may write:
-a line is one write, under a lock. Two hosts want two folders.
+`events.jsonl` holds one event for each line, as OpenLineage's own file transport writes them. When
+it is full it becomes `events-<UTC time>.jsonl`, and of those the newest are kept, so that the
+folder stays below `FILES_KEPT` x `FILE_BYTES` and a little. Any number of processes of one host may
+write: a line is one write, under a lock. Two hosts need two folders.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FILE_BYTES = 16 * 2**20
 FILES_KEPT = 16
 """Full files that are kept: with the open one at most 272 MiB."""
 
-_LOCK_S = 1.0  # longest wait for other writers; they need a millisecond each
+_LOCK_S = 1.0  # longest wait for other writers; each needs a millisecond
 _POLL_S = 0.005
 
 
@@ -73,7 +73,7 @@ class LineageFiles(Transport):
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """The only right to write the folder; freed by the system when its holder dies."""
+    """Hold the lock of the folder; the system frees it when its holder dies."""
     end = time.monotonic() + _LOCK_S
     with path.open("w") as lock:
         while True:

@@ -30,12 +30,12 @@ class JobEvent:
 
     Attributes:
         state: what the run did.
-        at: when.
+        at: when it happened.
         attempt: id of the run, a UUID; another one for each attempt.
         detector: whose job it is.
-        verb: which of its jobs.
+        verb: the job.
         run: the DAG run, `dag/run`, that this run is part of; empty where there is none.
-        partition: as the log has it.
+        partition: as in the log.
         inputs: datasets read.
         outputs: datasets written.
         error: what went wrong; empty unless it did.
@@ -68,12 +68,12 @@ def _decorator(verb: Verb, *, only_failure: bool) -> Callable[[Callable[P, R]], 
         signature = inspect.signature(step)
 
         @functools.wraps(step)
-        def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        def reporting(*args: P.args, **kwargs: P.kwargs) -> R:
             given = signature.bind(*args, **kwargs).arguments
             with _attempt(verb, given, only_failure=only_failure):
                 return step(*args, **kwargs)
 
-        return told
+        return reporting
 
     return decorate
 
@@ -96,11 +96,11 @@ def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterat
     with kept() as journal:
         try:
             yield
-        # Whatever ends a task: a time limit and a termination are no `Exception`.
+        # BaseException, as a time limit and a termination are no `Exception`.
         except BaseException as error:
-            told = f"{type(error).__name__}: {error}"[:_MESSAGE_CHARACTERS]
+            message = f"{type(error).__name__}: {error}"[:_MESSAGE_CHARACTERS]
             failed = JobEvent(
-                "FAIL", datetime.now(UTC), *about, journal.inputs, journal.outputs, told
+                "FAIL", datetime.now(UTC), *about, journal.inputs, journal.outputs, message
             )
             for event in (began, failed) if only_failure else (failed,):
                 sending.send(event)
@@ -114,7 +114,7 @@ def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterat
 
 
 def _detector_of(given: dict[str, Any]) -> str:
-    """The detector, from a step's first argument: its name, or what the task before handed on."""
+    """The detector, from a step's first argument: its name, or the record of the task before."""
     first = next(iter(given.values()))
     if isinstance(first, str):
         return first

@@ -1,4 +1,4 @@
-"""What the job that is running has read and written so far."""
+"""The datasets that the running job has read and written so far."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Dataset:
         namespace: where it lives: `file`, `s3://bucket`, `mlflow`.
         name: its path, without the namespace.
         version: of the table or model; empty where it has none.
-        rows: how many were written, over all commits of the job; None where that is not known.
+        rows: number of rows written, over all commits of the job; None where unknown.
     """
 
     namespace: str
@@ -31,7 +31,7 @@ class Dataset:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it one dataset, whatever its version."""
+        """The identity of the dataset, without its version."""
         return self.namespace, self.name
 
 
@@ -44,12 +44,12 @@ class Journal:
 
     @property
     def inputs(self) -> tuple[Dataset, ...]:
-        """What was read; not what the job compared with its own output before it wrote."""
+        """The datasets that were read; not those that the job only compared with its own output."""
         return tuple(self.read[key] for key in sorted(self.read) if key not in self.written)
 
     @property
     def outputs(self) -> tuple[Dataset, ...]:
-        """What was written."""
+        """The datasets that were written."""
         return tuple(self.written[key] for key in sorted(self.written))
 
 
@@ -58,7 +58,7 @@ _CURRENT: ContextVar[Journal | None] = ContextVar("plimsoll_lineage_journal", de
 
 @contextmanager
 def kept() -> Iterator[Journal]:
-    """A journal in which everything that happens inside is noted."""
+    """A journal of all reads and writes inside the context."""
     journal = Journal()
     token = _CURRENT.set(journal)
     try:
@@ -93,12 +93,12 @@ def note_model(detector: str, version: int, *, alias: str = "", written: bool = 
 
 def dataset_at(uri: str, version: int | None = None) -> Dataset:
     """The dataset of a local path or a URI, without what a URI says about users and passwords."""
-    told = "" if version is None else str(version)
+    shown = "" if version is None else str(version)
     parts = urlsplit(uri)
     if not parts.scheme or parts.scheme == "file":
-        return Dataset("file", str(Path(parts.path or uri).absolute()), told)
+        return Dataset("file", str(Path(parts.path or uri).absolute()), shown)
     host = parts.netloc.rpartition("@")[2]
-    return Dataset(f"{parts.scheme}://{host}", parts.path.strip("/"), told)
+    return Dataset(f"{parts.scheme}://{host}", parts.path.strip("/"), shown)
 
 
 def _wrote(journal: Journal, new: Dataset) -> None:

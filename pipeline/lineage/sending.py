@@ -1,4 +1,4 @@
-"""Events on their way, beside the task: a backend that is slow or away costs it nothing.
+"""Send events in a thread beside the task: a backend that is slow or down costs it nothing.
 
 One thread a process builds and sends the events in their order. A job that ends waits for them a
 moment and no longer; what could not be sent by then is one warning in the log.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.lineage.jobs import JobEvent
 
 WAIT_S = 2.0
-"""How long the end of a job waits for its events; two orders below the shortest time limit."""
+"""Longest wait of an ending job for its events; two orders below the shortest time limit."""
 
 _WAITING_MOST = 256  # events that one process may have in its queue
 
@@ -38,14 +38,14 @@ class _Sender:
         self._thread = threading.Thread(target=self._work, name="lineage", daemon=True)
         self._thread.start()
 
-    def put(self, told: JobEvent) -> None:
+    def put(self, event: JobEvent) -> None:
         try:
-            self._queue.put_nowait(told)
+            self._queue.put_nowait(event)
         except queue.Full:
             self.failures.append(f"{_WAITING_MOST} events wait already")
 
     def wait(self, seconds: float) -> bool:
-        """Whether everything was dealt with before `seconds` had passed."""
+        """Wait up to `seconds`; returns whether all events were handled."""
         end = time.monotonic() + seconds
         with self._queue.all_tasks_done:
             while self._queue.unfinished_tasks:
@@ -57,13 +57,13 @@ class _Sender:
 
     def _work(self) -> None:
         while True:
-            told = self._queue.get()
+            event = self._queue.get()
             try:
                 # Here, because the library takes a third of a second to import.
                 from pipeline.lineage.events import emit
 
-                emit(told)
-            except Exception as error:  # noqa: BLE001 - no fault of a backend is a fault of the task
+                emit(event)
+            except Exception as error:  # noqa: BLE001 - a fault of the backend must not fail the task
                 self.failures.append(f"{type(error).__name__}: {error}")
             finally:
                 self._queue.task_done()
@@ -78,13 +78,13 @@ def is_off() -> bool:
     return (settings.named("OPENLINEAGE_DISABLED") or "").strip().lower() == "true"
 
 
-def send(told: JobEvent) -> None:
+def send(event: JobEvent) -> None:
     """Hand one event to the thread."""
-    _of_this_process().put(told)
+    _of_this_process().put(event)
 
 
 def finish() -> None:
-    """Wait a moment for the events of a job; say in the log if not all could be sent."""
+    """Wait a moment for the events of a job; log a warning if not all could be sent."""
     sender = _of_this_process()
     # Once is enough: the next job of this process would wait for the same dead backend.
     in_time = sender.wait(0 if sender.gave_up else WAIT_S)

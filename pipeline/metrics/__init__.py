@@ -1,5 +1,5 @@
-"""What a detector measured of itself, kept in Postgres and shown to Prometheus.
+"""Metrics of the detectors, kept in Postgres and exported to Prometheus.
 
-`reading` is the record, `taking` makes readings of what the tables say, `store` keeps them, `cost`
-counts what tasks spent, `families` turns the newest into metrics and `serving` answers scrapes.
+`readings` has the records, `build` builds them from the results of the steps, `store` keeps them
+and the costs of tasks, `families` turns the newest into metrics and `serving` answers scrapes.
 """

@@ -1,4 +1,4 @@
-"""What the steps found out, as the content of readings. Pure."""
+"""Build the content of readings from the results of the steps. Pure."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 
 def ingested(attempt: Attempt) -> IngestedReading:
-    """What an attempt did; the rules of all features together."""
+    """The reading of an ingestion attempt; the rules of all features together."""
     rejected: Counter[str] = Counter()
     for rule, rows in (attempt.rules or {}).items():
         rejected[rule.partition(":")[0]] += rows
     return IngestedReading(attempt.accepted, dict(rejected), _finite(attempt.completeness))
 
 
-def scored(scores: NDArray[np.float64], flags: int, line: ThresholdEstimate) -> ScoredReading:
-    """The scores of a day's rows, NaN where a row has none, and how many cross the line."""
+def scored(scores: NDArray[np.float64], flags: int, threshold: ThresholdEstimate) -> ScoredReading:
+    """The scores of a day's rows, NaN where a row has none, and how many are flagged."""
     known = scores[np.isfinite(scores)]
     levels = np.quantile(known, QUANTILES) if len(known) else ()
     return ScoredReading(
@@ -45,10 +45,10 @@ def scored(scores: NDArray[np.float64], flags: int, line: ThresholdEstimate) -> 
         quantiles={f"{q:g}": float(at) for q, at in zip(QUANTILES, levels, strict=False)},
         mean=float(known.mean()) if len(known) else None,
         stddev=float(known.std()) if len(known) else None,
-        threshold=line.value,
-        low=_finite(line.interval[0]),
-        high=_finite(line.interval[1]),
-        alpha=line.alpha,
+        threshold=threshold.value,
+        low=_finite(threshold.interval[0]),
+        high=_finite(threshold.interval[1]),
+        alpha=threshold.alpha,
     )
 
 
@@ -63,29 +63,32 @@ def drifted(verdict: DriftVerdict, latent: float | None) -> DriftReading:
     return DriftReading((*score, *others[:MOST_FEATURES]), _finite(latent))
 
 
-def live(changes: Sequence[Decision], lines: Sequence[Mapping[str, Any]]) -> LiveReading | None:
-    """What the newest of `changes` made live; None: nothing ever was.
+def live(
+    changes: Sequence[Decision], thresholds: Sequence[Mapping[str, Any]]
+) -> LiveReading | None:
+    """The version that the newest of `changes` made live; None: no version was ever live.
 
     `lines` are rows of the table `thresholds`, one a version.
     """
     if not changes:
         return None
-    newest, by_version = changes[-1], {int(line["version"]): line for line in lines}
-    line = by_version.get(newest.version)
-    # Who trained it: itself, unless only its line was redrawn.
-    weights = by_version.get(int(line["weights_of"])) if line is not None else None
+    newest = changes[-1]
+    by_version = {int(row["version"]): row for row in thresholds}
+    threshold = by_version.get(newest.version)
+    # The version that trained the weights: itself, unless it was only recalibrated.
+    weights = by_version.get(int(threshold["weights_of"])) if threshold is not None else None
     return LiveReading(
         version=newest.version,
         promoted_at=datetime.fromisoformat(newest.decided_at),
-        drawn_at=_moment(line),
+        drawn_at=_moment(threshold),
         trained_at=_moment(weights),
     )
 
 
-def _moment(line: Mapping[str, Any] | None) -> datetime | None:
-    return None if line is None else datetime.fromisoformat(line["created_at"].isoformat())
+def _moment(row: Mapping[str, Any] | None) -> datetime | None:
+    return None if row is None else datetime.fromisoformat(row["created_at"].isoformat())
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON knows no infinity."""
+    """None for infinity, which JSON does not have."""
     return float(value) if value is not None and math.isfinite(value) else None

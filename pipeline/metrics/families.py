@@ -1,7 +1,7 @@
 """Readings as Prometheus metric families. Pure: what a scrape shows follows from its arguments.
 
 Each series is labelled with its detector, and at most with a feature, a rule, a quantile or a DAG,
-of which there are few; never with a date.
+which have few values; never with a date.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ Several = Callable[[Any], Iterable[tuple[str, float]]]
 
 @dataclass(frozen=True)
 class Gauge:
-    """One metric with one sample a detector."""
+    """One metric with one sample for each detector."""
 
     name: str
-    told: str
+    documentation: str
     topic: Topic
     value: Single
 
@@ -44,7 +44,7 @@ class LabelledGauge:
     """One metric with a sample for each value of `label`."""
 
     name: str
-    told: str
+    documentation: str
     topic: Topic
     label: str
     values: Several
@@ -55,7 +55,7 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def _rules(content: Any) -> list[tuple[str, float]]:
-    """Rejected rows by rule, the most frequent ones; what is left, together."""
+    """Rejected rows of the most frequent rules, and of all others together."""
     ranked = sorted(content.rejected.items(), key=lambda each: (-each[1], each[0]))
     shown = [(rule, float(rows)) for rule, rows in ranked[:_MOST_RULES]]
     left = sum(rows for _, rows in ranked[_MOST_RULES:])
@@ -78,12 +78,12 @@ GAUGES: tuple[Gauge, ...] = (
         "scored",
         lambda c: c.alpha,
     ),
-    Gauge("threshold", "The line that the day was held against.", "scored", lambda c: c.threshold),
+    Gauge("threshold", "The threshold of that day.", "scored", lambda c: c.threshold),
     Gauge("threshold_low", "Lower end of its 95 % interval.", "scored", lambda c: c.low),
     Gauge("threshold_high", "Upper end of its 95 % interval.", "scored", lambda c: c.high),
     Gauge(
         "threshold_drawn_timestamp_seconds",
-        "When the live threshold was drawn.",
+        "When the live threshold was estimated.",
         "live",
         lambda c: _seconds(c.drawn_at),
     ),
@@ -139,7 +139,7 @@ GAUGES: tuple[Gauge, ...] = (
     ),
     Gauge(
         "ledger_faults",
-        "Things that are not as the ledger says: its proof, the live version, the alias.",
+        "Deviations from the ledger: its proof, the live version, the alias.",
         "trust",
         lambda c: c.faults,
     ),
@@ -191,26 +191,26 @@ def families(newest: Newest, *, now: datetime) -> Iterator[Metric]:
     yield gauge("detectors", "Detectors with a reading.", value=len(known))
 
 
-def gauge(name: str, told: str, *, value: float | None = None) -> GaugeMetricFamily:
+def gauge(name: str, documentation: str, *, value: float | None = None) -> GaugeMetricFamily:
     """A gauge of the exporter itself, or with no value one that is labelled by detector."""
     labels = ["detector"] if value is None else None
-    return GaugeMetricFamily(f"plimsoll_{name}", told, value=value, labels=labels)
+    return GaugeMetricFamily(f"plimsoll_{name}", documentation, value=value, labels=labels)
 
 
-def days_without_verdict(standing: Reading, today: date) -> int:
-    """Expected days without verdict: those on record, and those that fell due since.
+def days_without_verdict(open_items: Reading, today: date) -> int:
+    """Expected days without verdict: those on record, and those that are due since.
 
-    A day falls due at the midnight that ends it; so the number grows where nothing runs any more.
+    A day is due at the midnight that ends it, so the number grows where nothing runs any more.
     """
-    content: Any = standing.content
-    due = today - standing.day
+    content: Any = open_items.content
+    due = today - open_items.day
     if content.last is not None:
-        due = min(due, content.last + date.resolution - standing.day)
+        due = min(due, content.last + date.resolution - open_items.day)
     return int(content.unsettled) + max(0, due.days)
 
 
 def _gauge(shown: Gauge, readings: Sequence[Reading]) -> GaugeMetricFamily:
-    family = gauge(shown.name, shown.told)
+    family = gauge(shown.name, shown.documentation)
     for reading in readings:
         value = shown.value(reading.content)
         if value is not None:
@@ -220,7 +220,7 @@ def _gauge(shown: Gauge, readings: Sequence[Reading]) -> GaugeMetricFamily:
 
 def _labelled(shown: LabelledGauge, readings: Sequence[Reading]) -> GaugeMetricFamily:
     labels = ["detector", shown.label]
-    family = GaugeMetricFamily(f"plimsoll_{shown.name}", shown.told, labels=labels)
+    family = GaugeMetricFamily(f"plimsoll_{shown.name}", shown.documentation, labels=labels)
     for reading in readings:
         for label, value in shown.values(reading.content):
             family.add_metric([reading.detector, label], value)

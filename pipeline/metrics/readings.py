@@ -1,7 +1,7 @@
-"""Readings: what one detector measured of one topic on one day, as plain data.
+"""Readings: the measurements of one detector about one topic on one day, as plain data.
 
-The newest day of a topic is what a scrape shows. So that a day may be recorded again at any time,
-in any order, and by several tasks at once, a reading holds all there is to say of its day.
+A scrape shows the newest day of each topic. A reading is complete for its day, so that a day may be
+recorded again at any time, in any order, and by several tasks at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_FEATURES = 20
 
 @dataclass(frozen=True)
 class IngestedReading:
-    """A day as the latest attempt to ingest it left it.
+    """The result of the latest attempt to ingest a day.
 
     Attributes:
         accepted: rows let through.
@@ -36,18 +36,18 @@ class IngestedReading:
 
 @dataclass(frozen=True)
 class ScoredReading:
-    """A day's scores by the champion, and the line that they were held against.
+    """A day's scores by the champion, and the threshold in force.
 
     Attributes:
         rows: rows with a score.
-        flags: rows above the line.
+        flags: rows above the threshold.
         quantiles: of the scores, by level ("0.95"); empty without a score.
         mean: of the scores; None without one.
         stddev: of the scores, population; None without one.
-        threshold: the line.
+        threshold: the threshold.
         low: lower end of its 95 % interval; None: unbounded.
         high: upper end of it; None: unbounded.
-        alpha: share of normal rows that may cross it.
+        alpha: share of normal rows that may lie above it.
     """
 
     rows: int
@@ -72,7 +72,7 @@ class SeriesDrift:
 
 @dataclass(frozen=True)
 class DriftReading:
-    """How far a day lies from the reference.
+    """The distance of a day from the reference.
 
     Attributes:
         moved: the score's test, then those of at most 20 features, the largest distance first; of
@@ -86,19 +86,19 @@ class DriftReading:
 
 @dataclass(frozen=True)
 class FitReading:
-    """How long the newest fit took, wall time in seconds."""
+    """The wall time of the newest fit, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class LiveReading:
-    """What is live.
+    """The live version.
 
     Attributes:
         version: number of the champion.
         promoted_at: when it became live.
-        drawn_at: when its line was registered; None: no line of it is on record.
+        drawn_at: when its threshold was registered; None: no threshold of it is on record.
         trained_at: when its weights were; None likewise.
     """
 
@@ -110,14 +110,14 @@ class LiveReading:
 
 @dataclass(frozen=True)
 class LedgerReading:
-    """How many things are not as the ledger says."""
+    """The number of deviations from the ledger."""
 
     faults: int
 
 
 @dataclass(frozen=True)
 class OpenItemsReading:
-    """What is open, as `status` tells it.
+    """The open items, as `status` shows them.
 
     Attributes:
         incidents: of the newest 30 scored days, that nobody has judged.
@@ -162,10 +162,10 @@ class Reading:
 
     Attributes:
         detector: its name.
-        topic: which kind `content` is.
+        topic: the kind of `content`.
         day: the day that it is about.
-        recorded_at: when what it says was read; of two for the same day the later one stays.
-        content: what was measured; None: there is nothing to say of this day any more.
+        recorded_at: when its source was read; of two readings for the same day the later one stays.
+        content: the measurements; None: the day no longer has any.
     """
 
     detector: str
@@ -181,7 +181,7 @@ def as_json(reading: Reading) -> str:
 
 
 def content_of(topic: Topic, plain: Mapping[str, Any]) -> Content:
-    """What `as_json` wrote, parsed.
+    """Inverse of `as_json`.
 
     Raises:
         pydantic.ValidationError: another release wrote it, with other fields.

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class StoreCollector(Collector):
-    """Asks the store whenever it is scraped; it remembers nothing in between."""
+    """Reads the store at each scrape; it keeps nothing in between."""
 
     def __init__(self, dsn: str, clock: Callable[[], datetime]) -> None:
         self._dsn, self._clock = dsn, clock
@@ -47,11 +47,11 @@ class StoreCollector(Collector):
 def exporter(dsn: str, host: str, port: int, clock: Callable[[], datetime]) -> ThreadingHTTPServer:
     """A server of /metrics and /health, bound and not yet serving.
 
-    Both answer 503 while the store does not answer, so that Prometheus' `up` is 0: values of
-    yesterday would look like a healthy day.
+    Both answer 503 while the store does not answer, so that Prometheus' `up` is 0: yesterday's
+    values would look like a healthy day.
 
     Raises:
-        OSError: the address is taken.
+        OSError: the address is in use.
     """
     registry = CollectorRegistry()
     registry.register(StoreCollector(dsn, clock))
@@ -62,8 +62,8 @@ def exporter(dsn: str, host: str, port: int, clock: Callable[[], datetime]) -> T
                 status, kind, body = self._answer()
             except OutageError as error:
                 log.warning("metrics_unavailable", reason=str(error))
-                told = "The metrics store does not answer; see the exporter's log.\n"
-                status, kind, body = HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, told.encode()
+                message = "The metrics store does not answer; see the exporter's log.\n"
+                status, kind, body = HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, message.encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -71,7 +71,7 @@ def exporter(dsn: str, host: str, port: int, clock: Callable[[], datetime]) -> T
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Say nothing: a line a scrape buries the rest."""
+            """Log nothing: one line for each scrape would bury the rest."""
 
         def _answer(self) -> tuple[HTTPStatus, str, bytes]:
             path = self.path.partition("?")[0]

@@ -1,8 +1,8 @@
 """Readings and costs in Postgres: written by tasks, read by the exporter.
 
-Two tables, made by whoever writes first and readable by the role `plimsoll_reader` if it exists::
+Two tables, created by the first writer and readable by the role `plimsoll_reader` if it exists::
 
-    readings(detector, topic, day, recorded_at, content jsonb)   a line a day, 400 days of a topic
+    readings(detector, topic, day, recorded_at, content jsonb)   one row a day, 400 days of a topic
     cost(detector, dag, cpu_seconds, tasks)                      sums since the beginning
 
 A connection lives for one call: scrapes come every 15 s, tasks once.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 READER = "plimsoll_reader"
 KEPT_DAYS = 400
-"""Days that a topic keeps behind its newest: a year to compare with, and a month of grace."""
+"""Days of a topic that are kept before its newest: a year to compare with, and a month."""
 
 _PATIENCE_S = 5
 _PAGE = 1000
@@ -55,7 +55,7 @@ DO $$ BEGIN
   END IF;
 END $$;
 """
-# What is withdrawn stays until it is overwritten, so that a late writer knows how late it is.
+# A withdrawn reading stays until it is overwritten, so that a late writer finds its time.
 _UPSERT = """
 INSERT INTO readings (detector, topic, day, recorded_at, content) VALUES %s
 ON CONFLICT (detector, topic, day) DO UPDATE
@@ -90,13 +90,13 @@ SELECT newest.* FROM topics, LATERAL (
 
 @dataclass(frozen=True)
 class Cost:
-    """What the tasks of one DAG have used since the beginning, `dag` without the detector's name.
+    """The cost of the tasks of one DAG since the beginning, `dag` without the detector's name.
 
     Attributes:
-        detector: whose.
+        detector: its name.
         dag: ingest, score, train, ...
         cpu_seconds: processor time of their processes, children included.
-        tasks: attempts at tasks that ended, well or not.
+        tasks: attempts at tasks that ended, successful or not.
     """
 
     detector: str
@@ -107,7 +107,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Newest:
-    """What a scrape shows: of each detector and topic the newest day, and all costs."""
+    """The content of a scrape: the newest day of each detector and topic, and all costs."""
 
     readings: tuple[Reading, ...]
     costs: tuple[Cost, ...]
@@ -125,9 +125,9 @@ def record(dsn: str, readings: Sequence[Reading]) -> None:
         return
     from psycopg2.extras import execute_values
 
-    # In one order for everybody: two transactions that lock the same lines cannot wait in a ring.
+    # One order for all writers: transactions that lock the same rows cannot deadlock.
     ordered = sorted(readings, key=lambda each: (each.detector, each.topic, each.day))
-    lines = {
+    rows = {
         (each.detector, each.topic, each.day): (
             *(each.detector, each.topic, each.day, each.recorded_at, as_json(each)),
         )
@@ -135,7 +135,7 @@ def record(dsn: str, readings: Sequence[Reading]) -> None:
     }
     with _session(dsn) as cursor:
         _make_ready(cursor)
-        execute_values(cursor, _UPSERT, list(lines.values()), page_size=_PAGE)
+        execute_values(cursor, _UPSERT, list(rows.values()), page_size=_PAGE)
         for detector, topic in dict.fromkeys((each.detector, each.topic) for each in ordered):
             about = {"detector": detector, "topic": topic, "kept": -KEPT_DAYS}
             cursor.execute(_FORGET, about)
@@ -153,7 +153,7 @@ def spend(dsn: str, detector: str, dag: str, cpu_seconds: float) -> None:
 
 
 def forget(dsn: str, detector: str) -> None:
-    """Drop all that is kept of `detector`: it would be told of, and complained about, for ever.
+    """Delete everything about `detector`: otherwise it would be exported, and alerted on, for ever.
 
     Raises:
         OutageError: the store does not answer; nothing was dropped.
@@ -177,9 +177,9 @@ def newest(dsn: str) -> Newest:
     try:
         with _session(dsn) as cursor:
             cursor.execute(_NEWEST)
-            found = [_reading(*line) for line in cursor.fetchall()]
+            found = [_reading(*row) for row in cursor.fetchall()]
             cursor.execute("SELECT detector, dag, cpu_seconds, tasks FROM cost ORDER BY 1, 2")
-            costs = tuple(Cost(*line) for line in cursor.fetchall())
+            costs = tuple(Cost(*row) for row in cursor.fetchall())
     except OutageError as error:
         if isinstance(error.__cause__, UndefinedTable):
             return Newest((), ())
@@ -188,7 +188,7 @@ def newest(dsn: str) -> Newest:
 
 
 def refuse_silence(dsn: str) -> None:
-    """Return if the store answers a query.
+    """Refuse a store that does not answer a query.
 
     Raises:
         OutageError: it does not.
@@ -206,7 +206,7 @@ def _make_ready(cursor: Any) -> None:
 
 
 def _reading(detector: str, topic: Any, day: date, at: Any, plain: Any) -> Reading | None:
-    """A line as a record; None: another release wrote it, and will be overwritten."""
+    """A row as a record; None: another release wrote it, and will be overwritten."""
     try:
         return Reading(detector, topic, day, at, content_of(topic, plain))
     except (KeyError, ValidationError):
@@ -215,7 +215,7 @@ def _reading(detector: str, topic: Any, day: date, at: Any, plain: Any) -> Readi
 
 @contextmanager
 def _session(dsn: str) -> Iterator[Any]:
-    """One transaction; whatever Postgres says against it is an outage."""
+    """One transaction; any error of Postgres is an outage."""
     import psycopg2
 
     try:
@@ -231,6 +231,6 @@ def _session(dsn: str) -> Iterator[Any]:
         finally:
             connection.close()
     except psycopg2.Error as error:
-        told = database.said(error, dsn)
-        msg = f"The metrics store at PLIMSOLL_DATABASE does not answer ({told})."
+        reason = database.said(error, dsn)
+        msg = f"The metrics store at PLIMSOLL_DATABASE does not answer ({reason})."
         raise OutageError(msg) from error

@@ -1,4 +1,4 @@
-"""What MLflow remembers: one run a candidate, one model version a bundle, aliases for what is live.
+"""MLflow: one run for each candidate, one model version for each bundle, aliases for what is live.
 
 The only package that imports MLflow.
 """

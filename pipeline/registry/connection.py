@@ -1,4 +1,4 @@
-"""A quiet MLflow client, and the question whether MLflow is there at all."""
+"""A quiet MLflow client, and a check whether MLflow answers at all."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from pipeline.settings import (
 from pipeline.shell import python_of
 
 Client = MlflowClient
-"""A name for it outside this package, which alone imports MLflow."""
+"""Its name outside this package, the only one that imports MLflow."""
 
-# A person waits for the answer; MLflow itself would try for four minutes.
+# A user waits for the answer; MLflow itself would try for four minutes.
 _REQUEST_S = 10
 _ANSWER_S = 20.0
 _FILE_S = 90.0  # a file that is new is given its tables first
@@ -39,7 +39,7 @@ _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _NOBODY = "plimsoll-asks-whether-mlflow-is-there"
 _STRANGER = "something else than MLflow answers there"
 _WORDS: dict[type[BaseException], str] = {
-    # A kind of timeout to urllib3, whatever it was that kept the connection from being made.
+    # urllib3 counts it as a timeout, whatever the reason.
     urllib3.exceptions.NewConnectionError: "no connection",
     urllib3.exceptions.TimeoutError: "it does not answer in time",
     requests.exceptions.Timeout: "it does not answer in time",
@@ -52,14 +52,14 @@ _WORDS: dict[type[BaseException], str] = {
 }
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 _UNAUTHENTICATED = "UNAUTHENTICATED"
-_NO_LOGIN = "does not take our login, or was shown none"
+_NO_LOGIN = "does not accept our login, or got none"
 
 
 def connect(settings: Settings) -> MlflowClient:
     """A client of the deployment's MLflow server.
 
     Raises:
-        ConfigError: nobody said which server that is.
+        ConfigError: no server is configured.
     """
     uri = _uri(settings)
     hand_to_mlflow(settings)
@@ -71,10 +71,10 @@ def connect(settings: Settings) -> MlflowClient:
 
 @contextmanager
 def answering(settings: Settings) -> Iterator[None]:
-    """MLflow for a person who waits: inside, it answers soon or an error says that it does not.
+    """A context for a waiting user, in which MLflow answers soon or an error says that it does not.
 
     Raises:
-        ConfigError: nobody said which server is meant, or it does not take our login.
+        ConfigError: no server is configured, or it does not accept our login.
         OutageError: the stack is down, or MLflow does not answer, or something else does.
     """
     refuse_nowhere(settings)
@@ -97,7 +97,7 @@ def _uri(settings: Settings) -> str:
 
 
 def _without_proxy(settings: Settings, uri: str) -> dict[str, str]:
-    """What makes HTTP libraries ask the embedded stack directly: proxies are for other machines."""
+    """Variables that make HTTP libraries bypass proxies for the embedded stack on this machine."""
     if settings.stack is None:
         return {}
     known = named("NO_PROXY") or named("no_proxy")
@@ -106,7 +106,7 @@ def _without_proxy(settings: Settings, uri: str) -> dict[str, str]:
 
 
 def _refuse_silence(settings: Settings, uri: str) -> None:
-    """Ask for a model that nobody has: MLflow alone knows how to say that there is none.
+    """Ask for a model that does not exist: only MLflow answers that as expected.
 
     In a thread of its own, because some servers neither answer nor hang up, and MLflow waits for a
     database for half an hour.
@@ -124,8 +124,8 @@ def _refuse_silence(settings: Settings, uri: str) -> None:
 
 
 def _ask(settings: Settings, *, remote: bool) -> str | None:
-    """None when MLflow answers as MLflow does, and otherwise what came instead."""
-    # It tells of each try, with the address and its password, which a person is not asked to read.
+    """None when MLflow answers as expected, else the reason why not."""
+    # It logs each try, with the address and its password.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.ERROR)
     try:
         found = connect(settings).get_registered_model(_NOBODY)
@@ -136,13 +136,13 @@ def _ask(settings: Settings, *, remote: bool) -> str | None:
         return _reason(error) if code else _STRANGER
     except MlflowException as error:
         return None if error.error_code == _ABSENT and not remote else _reason(error)
-    except Exception as error:  # noqa: BLE001 - whatever a driver says, MLflow is not there
+    except Exception as error:  # noqa: BLE001 - any error of a driver means that MLflow does not answer
         return _reason(error)
     return None if found.name == _NOBODY else _STRANGER
 
 
 def _reason(error: BaseException) -> str:
-    """Why, in words; a driver's own text may hold the address with its password, so it is left."""
+    """The reason in words, without the driver's own text, which may hold the password."""
     chain: list[BaseException] = [error]
     while (before := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(before)
@@ -161,15 +161,15 @@ def _reason(error: BaseException) -> str:
 
 def _unanswered(settings: Settings, uri: str, reason: str) -> PlimsollError:
     if reason == _NO_LOGIN:
-        return ConfigError(f"MLflow at {_shown(uri)} {reason}: {_login_mend(settings)}.")
+        return ConfigError(f"MLflow at {_shown(uri)} {reason}: {_login_fix(settings)}.")
     if settings.stack is None:
-        mend = "check MLFLOW_TRACKING_URI and that server, or unset it to use the embedded stack"
+        fix = "check MLFLOW_TRACKING_URI and that server, or unset it to use the embedded stack"
     else:
-        mend = f"look at it with `{python_of(settings)} -m deploy.embedded status`"
-    return OutageError(f"MLflow at {_shown(uri)} cannot be asked ({reason}); {mend}.")
+        fix = f"look at it with `{python_of(settings)} -m deploy.embedded status`"
+    return OutageError(f"MLflow at {_shown(uri)} cannot be asked ({reason}); {fix}.")
 
 
-def _login_mend(settings: Settings) -> str:
+def _login_fix(settings: Settings) -> str:
     if settings.stack is None:
         return (
             "set MLFLOW_TRACKING_TOKEN to its token, or MLFLOW_TRACKING_USERNAME and "

@@ -1,4 +1,4 @@
-"""How MLflow loads a bundle: through our own code, from data files only.
+"""Loading of a bundle by MLflow: through our own code, from data files only.
 
 MLflow imports this module by the name in the model's MLmodel file and calls `_load_pyfunc` with
 the bundle directory. Nothing is unpickled and no code comes out of the artifact.
@@ -15,7 +15,7 @@ from pipeline.scoring import score_frame
 
 
 class PyfuncDetector:
-    """A loaded bundle behind MLflow's `predict`."""
+    """A loaded bundle with MLflow's method `predict`."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle

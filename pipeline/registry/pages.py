@@ -7,7 +7,7 @@ reads the parameter behind the `#` only.
 from __future__ import annotations
 
 MLFLOW_PAGE = "mlflow_page"
-"""XCom key under which a task leaves the address that its MLflow button opens."""
+"""XCom key for the address that the MLflow button of a task opens."""
 
 _MODE = "?workflowType=machine_learning"
 

@@ -1,8 +1,8 @@
-"""Letting aliases and tags say what is live. Always under the promotion lock.
+"""Aliases and tags that follow the ledger. Always under the promotion lock.
 
 `champion` is the live bundle, `challenger` a candidate that passed its gate and waits, `previous`
-the way back. What is live is what the ledger says; aliases and tags follow from it (`follow`), and
-can do so again after a crash.
+the version for a rollback. The ledger decides what is live; aliases and tags follow it (`follow`),
+and can do so again after a crash.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def number_of(client: MlflowClient, model: str, alias: str) -> int | None:
 
 
 def refuse_other_champion(current: int | None, expected: int | None, to: int, model: str) -> None:
-    """Let a decision pass that was made while the version now live was live.
+    """Refuse a decision that was made while another version was live.
 
     Raises:
-        PromotionConflict: the champion is another than the one that was decided about.
+        PromotionConflict: the champion is not the one that the decision was made against.
     """
     if current != expected:
         msg = (
@@ -38,9 +38,9 @@ def refuse_other_champion(current: int | None, expected: int | None, to: int, mo
 
 
 def follow(client: MlflowClient, decision: Decision, *, previous: int | None) -> None:
-    """Let tags and aliases say what `decision`, whose version is live, has changed.
+    """Update tags and aliases after `decision`, whose version is live.
 
-    Called again it changes nothing. `previous` is the way back from now on, None: there is none.
+    Called again it changes nothing. `previous` is the version for a rollback from now on, or None.
     The alias `champion` moves last: once it is right, all is.
     """
     model, number = decision.detector, decision.version
@@ -56,14 +56,14 @@ def follow(client: MlflowClient, decision: Decision, *, previous: int | None) ->
 
 
 def point_at_nothing(client: MlflowClient, model: str) -> None:
-    """Take the aliases of what is live, and of the way back, away."""
+    """Delete the aliases `champion` and `previous`."""
     for alias in (CHAMPION, PREVIOUS):
         if number_of(client, model, alias) is not None:
             client.delete_registered_model_alias(model, alias)
 
 
 def point_previous(client: MlflowClient, model: str, number: int | None) -> None:
-    """Let `previous` point to `number`, or to nothing."""
+    """Point `previous` to `number`, or delete it."""
     current = versions.by_alias(client, model, PREVIOUS)
     if (current.number if current else None) == number:
         return
@@ -90,7 +90,7 @@ def reject(client: MlflowClient, model: str, version: int, *, reason: str) -> No
 
 
 def clear_challenger(client: MlflowClient, model: str, version: int) -> None:
-    """Take the alias `challenger` away from `version`, if it has it."""
+    """Delete the alias `challenger` if it points to `version`."""
     if number_of(client, model, CHALLENGER) == version:
         client.delete_registered_model_alias(model, CHALLENGER)
 

@@ -1,6 +1,6 @@
 """Deleting a version for good: by number, with its files, and nothing else.
 
-Never `mlflow gc`: it deletes the files of whatever is marked as deleted, a champion's too.
+Never `mlflow gc`: it deletes the files of all that is marked as deleted, a champion's too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MODELS = "models:/"
 
 
 def delete_version(client: MlflowClient, model: str, number: int) -> None:
-    """Delete version `number`, and the files of its bundle unless another version has them too.
+    """Delete version `number`, and the files of its bundle unless another version shares them.
 
     Its run stays, with its numbers, figures and card: the record of what was tried. The caller
     holds the promotion lock. A version that is gone already is no error.
@@ -32,11 +32,11 @@ def delete_version(client: MlflowClient, model: str, number: int) -> None:
             return
         raise
     if found.aliases:
-        # Looked at once more: a person can set an alias in the UI, past any lock of ours.
+        # Checked once more: a person can set an alias in the UI, past any lock of ours.
         msg = f"Version {number} of {model} is {', '.join(found.aliases)}; it was not deleted."
         raise PromotionConflict(msg)
     shared = len(client.search_model_versions(f"run_id = '{found.run_id}'")) > 1
-    # The version first: killed in between, this leaves files too many, never a version too few.
+    # The version first: killed in between, this leaves extra files, never a version without files.
     client.delete_model_version(model, str(number))
     if not shared:
         _delete_files(client, found)

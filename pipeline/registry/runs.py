@@ -1,4 +1,4 @@
-"""The MLflow run of a candidate: found again by its candidate id, so that a rerun replaces."""
+"""The MLflow run of a candidate, found again by its candidate id, so that a rerun replaces it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.provenance import code_version
 log = structlog.get_logger()
 
 _NO_SIGN_OF_A_METRIC = re.compile(r"[^\w.\- :]")
-_LONGEST_NAME = 200  # MLflow takes 250 signs, and the family and a digest go with them
+_LONGEST_NAME = 200  # MLflow allows 250 characters, family and digest included
 
 CANDIDATE_TAG = "plimsoll.candidate"
 _DESCRIPTION = "mlflow.note.content"
@@ -49,27 +49,27 @@ def find_or_start(
 
 
 def job_tags(detector: str, job: str) -> dict[str, str]:
-    """Tags that say where a run comes from; `job` is the DAG run."""
+    """Tags for the origin of a run; `job` is the DAG run."""
     return {
         "detector": detector,
         "airflow.run": job,
         "code_version": code_version(),
-        # What MLflow's own columns "Source" and "Created by" show.
+        # For MLflow's own columns "Source" and "Created by".
         "mlflow.source.type": "JOB",
         "mlflow.source.name": job,
         "mlflow.user": "airflow",
     }
 
 
-def threshold_metrics(drawn: ThresholdEstimate) -> dict[str, float]:
+def threshold_metrics(threshold: ThresholdEstimate) -> dict[str, float]:
     """A threshold as metrics; an end of its interval that the data cannot bound is left out."""
-    low, high = drawn.interval
+    low, high = threshold.interval
     metrics = {
-        "threshold": drawn.value,
-        "calibration/rows": float(drawn.n),
-        "calibration/rows_effective": drawn.n_effective,
-        "calibration/rate_low": drawn.rate_interval[0],
-        "calibration/rate_high": drawn.rate_interval[1],
+        "threshold": threshold.value,
+        "calibration/rows": float(threshold.n),
+        "calibration/rows_effective": threshold.n_effective,
+        "calibration/rate_low": threshold.rate_interval[0],
+        "calibration/rate_high": threshold.rate_interval[1],
     }
     metrics |= {"threshold_low": low} if low is not None else {}
     return metrics | ({"threshold_high": high} if high is not None else {})
@@ -85,8 +85,8 @@ def log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, o
 def metric_of(family: str, feature: str) -> str:
     """The metric of one feature, as `drift/Wind speed _m_s_-5f0c1d2e`.
 
-    MLflow takes few signs in a name, and a slash of the feature's would be a level of the metric's.
-    A name that had to be changed ends in a digest, so that no two features share a metric.
+    MLflow allows few characters in a name, and a slash in the feature would be a level in the
+    metric. A changed name ends in a digest, so that no two features share a metric.
     """
     plain = _NO_SIGN_OF_A_METRIC.sub("_", feature)[:_LONGEST_NAME]
     if plain == feature and feature not in (".", ".."):
@@ -110,7 +110,7 @@ def log_history(
 
 
 def _log(client: MlflowClient, run_id: str, metrics: Sequence[Metric]) -> None:
-    for first in range(0, len(metrics), 1000):  # MLflow takes at most 1,000 a call
+    for first in range(0, len(metrics), 1000):  # MLflow accepts at most 1,000 a call
         client.log_batch(run_id, metrics=metrics[first : first + 1000])
 
 
@@ -134,7 +134,7 @@ def describe(client: MlflowClient, run_id: str, text: str) -> None:
 
 
 def log_page(client: MlflowClient, run_id: str, name: str, text: str) -> None:
-    """Log a text at the top of the run's artifacts, where it is seen first."""
+    """Log a text at the top level of the run's artifacts."""
     client.log_text(run_id, text, name)
 
 
@@ -159,14 +159,14 @@ def _experiment(client: MlflowClient, detector: str) -> str:
     existing = client.get_experiment_by_name(detector)
     if existing is not None:
         if existing.lifecycle_stage == "deleted":
-            # One click in the UI does that, and MLflow would take no run for it any more.
+            # One click in the UI deletes it, and MLflow then accepts no run for it.
             client.restore_experiment(existing.experiment_id)
             log.warning("deleted_experiment_restored", detector=detector)
         return str(existing.experiment_id)
     try:
         return str(client.create_experiment(detector, tags={_DESCRIPTION: _ABOUT.format(detector)}))
     except MlflowException:
-        # Another task created it between the look and the call.
+        # Another task created it between the check and the call.
         created = client.get_experiment_by_name(detector)
         if created is None:
             raise

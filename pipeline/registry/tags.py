@@ -1,13 +1,13 @@
-"""What the tags of a version say about its life; MLflow's list of versions shows them.
+"""The tags of a version; MLflow's list of versions shows them.
 
 ========================  =====================================================================
 `status`                  challenger, champion, previous, retired, rejected or rolled_back
 `rolled_back`             why it was rolled back; such a version never becomes `previous` again
-`rescoring`               `due` as long as days that it scored await scoring by its successor
+`rescoring`               `due` as long as its successor must still score days that it scored
 `kind`                    trained or recalibrated
 `weights_of`              the version whose network this is: its own number when it was trained
 `ledger.head`             the head of the ledger when it last became champion, signed
-`bundle_sha256`           digest of its bundle, as its gate saw it; the ledger's is what counts
+`bundle_sha256`           digest of its bundle at its gate; the ledger's digest counts
 ========================  =====================================================================
 """
 
@@ -28,12 +28,12 @@ _DUE = "due"
 
 
 def set_status(client: MlflowClient, model: str, number: int, status: Status) -> None:
-    """Say where a version stands."""
+    """Set the status tag of a version."""
     client.set_model_version_tag(model, str(number), STATUS, status)
 
 
 def status_of(version: Version) -> str:
-    """Where a version stands; empty when nothing was decided about it."""
+    """The status of a version; empty when nothing was decided about it."""
     return version.tags.get(STATUS, "")
 
 
@@ -53,7 +53,7 @@ def keep_ledger_head(client: MlflowClient, model: str, number: int, head: str) -
 
 
 def forget_ledger_head(client: MlflowClient, model: str, number: int) -> None:
-    """Take away a head that nobody has signed."""
+    """Delete an unsigned head."""
     client.delete_model_version_tag(model, str(number), _HEAD)
 
 
@@ -63,29 +63,29 @@ def bundle_digest(version: Version) -> str:
 
 
 def mark_champion(client: MlflowClient, model: str, number: int) -> None:
-    """A champion is not rolled back, even if it once was: a person has brought it back."""
+    """Tag the champion, and delete the tags of an earlier rollback, which a person has undone."""
     set_status(client, model, number, "champion")
     for key in (ROLLED_BACK, RESCORING):
         client.delete_model_version_tag(model, str(number), key)
 
 
 def mark_rolled_back(client: MlflowClient, model: str, number: int, *, reason: str) -> None:
-    """Say why a version had to go, and that the days it scored must be scored again."""
+    """Tag a version with the reason of its rollback; the days it scored must be scored again."""
     client.set_model_version_tag(model, str(number), RESCORING, _DUE)
     client.set_model_version_tag(model, str(number), ROLLED_BACK, reason)
     set_status(client, model, number, "rolled_back")
 
 
 def reason_rolled_back(version: Version) -> str:
-    """Why a version was rolled back; empty when it was not, or has been brought back."""
+    """The reason of a version's rollback; empty when it was not rolled back, or is live again."""
     return version.tags.get(ROLLED_BACK, "")
 
 
 def is_rescoring_due(version: Version) -> bool:
-    """Whether days that it scored await scoring by its successor."""
+    """Whether days that it scored must still be scored by its successor."""
     return version.tags.get(RESCORING) == _DUE
 
 
 def mark_rescored(client: MlflowClient, model: str, number: int) -> None:
-    """The days that it scored have been scored again."""
+    """Tag a version whose days have been scored again by its successor."""
     client.set_model_version_tag(model, str(number), RESCORING, "done")

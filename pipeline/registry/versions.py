@@ -1,4 +1,4 @@
-"""Model versions: a bundle, its tags and its promotion card, as MLflow keeps them."""
+"""Model versions in MLflow: a bundle, its tags and its promotion card."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mlflow.types import ColSpec, Schema
 LOADER = "pipeline.registry.loader"
 _ABOUT = (
     "Bundles of the detector `{}`. **champion** is live, **challenger** passed its gate and waits, "
-    "**previous** is the way back. Each version opens with its promotion card."
+    "**previous** is for a rollback. Each version opens with its promotion card."
 )
-_LONGEST_CARD = 5000  # signs of a description that MLflow's database takes
+_LONGEST_CARD = 5000  # characters of a description in MLflow's database
 _CUT = "\n\n*Cut here; the run's `card.md` has all of it.*"
 _GONE = re.compile(r"\b404\b|not found|No such|does not exist|Unable to find", re.IGNORECASE)
 _NEEDED_TO_SCORE = ("numpy", "onnxruntime", "pandas", "pyarrow", "pydantic", "safetensors")
@@ -34,7 +34,7 @@ class Version:
     Attributes:
         number: the registry's version number.
         run_id: the run of the candidate.
-        source: where its files are, as MLflow addresses them.
+        source: MLflow's URI of its files.
         tags: its tags.
         description: its promotion card.
     """
@@ -92,7 +92,7 @@ def describe(
 
 
 def _fitting(card: str) -> str:
-    """What of a card MLflow's database keeps; the run has it whole."""
+    """The part of a card that fits MLflow's database; the run has all of it."""
     if len(card) <= _LONGEST_CARD:
         return card
     kept = card[: _LONGEST_CARD - len(_CUT)].rpartition("\n")[0]
@@ -131,14 +131,14 @@ def every(client: MlflowClient, model: str) -> tuple[Version, ...]:
 
 
 class FilesGone(Exception):  # noqa: N818 - names what was found
-    """The files of a version are not where MLflow says; the message says what it said."""
+    """The files of a version are not where MLflow says; the message quotes MLflow."""
 
 
 def download(wanted: Version, folder: Path) -> Path:
     """The bundle directory of the version, fetched into `folder`.
 
     Raises:
-        FilesGone: they are not there, or hold no bundle.
+        FilesGone: the files are not there, or hold no bundle.
     """
     try:
         root = Path(
@@ -146,8 +146,8 @@ def download(wanted: Version, folder: Path) -> Path:
         )
     except (MlflowException, OSError) as error:
         # An artifact that is not there has no error code of its own.
-        if _GONE.search(told := " ".join(str(error).split())):
-            raise FilesGone(told[:200]) from error
+        if _GONE.search(reason := " ".join(str(error).split())):
+            raise FilesGone(reason[:200]) from error
         raise
     found = next(root.rglob("detector.json"), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""What a person's decisions say about each row and channel: the only memory beyond a day."""
+"""People's decisions about each row and channel: the only state beyond a day."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def decided(
 
     A decision is in force from its `since` on, for its entity or for all of them. Of several the
     one made last counts: it corrects the others. Decisions about channels that the detector does
-    not have say nothing.
+    not have are ignored.
     """
     latest = np.zeros((len(timeline), len(names)), dtype=np.int8)
     for decision in sorted(decisions, key=lambda one: (one.created_at, one.since)):

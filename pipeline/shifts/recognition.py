@@ -1,14 +1,14 @@
 """Channels that have left the range of their training: recognised within the hour, and forgotten.
 
-On real servers one metric that moves for good turns 1 % alerts into 88 %, and no incident can be
-told from a normal row any more. So, entity by entity:
+On real servers one metric that moves for good turns 1 % alerts into 88 %, and incidents
+no longer differ from normal rows. So, entity by entity:
 
 - a channel is **out** in a row where its value lies outside the range of its training rows
   (0.1 to 99.9 %), widened by `padding` of itself at both ends;
 - it is **muted** where it was out in most rows of the last hour (`trailing`, `share`): left out of
   the score, while the others are judged on. Once it no longer was, it is back;
 - it has **moved** where it is muted and was so for a third of the last sixteen hours (`lasting`):
-  somebody is told, by name. Incidents and nightly jobs are over by then;
+  it is reported by name. Incidents and nightly jobs are over by then;
 - where so much holds for more than `regime_share` of the channels (and at least three), it is the
   plant and not a sensor: a new **regime**. No channel is named then; what helps is training anew.
   Until then they stay muted, as otherwise the score would say nothing.
@@ -16,9 +16,9 @@ told from a normal row any more. So, entity by entity:
 A row's answer depends on the rows of its entity within `lookback`, seventeen hours, and on what
 people decided: there is no other state, so days can be scored in any order. Angles cannot leave a
 circle. Context is not judged: a hot summer is no fault. Nor is a setpoint or actuator, which may be
-constant: it stands where somebody put it, and a turbine parked for the first time would otherwise
+constant: it stays where somebody put it, and a turbine parked for the first time would otherwise
 be muted through its outage. A deviation from peers is muted with its
-channel but does not mute it: a turbine that stands still deviates, and that is an incident.
+channel but does not mute it: a turbine that has stopped deviates, and that is an incident.
 Method: our own trial on the Server Machine Dataset (Su et al., KDD 2019), to be repeated with
 `python -m benchmarks.operation shift`.
 """
@@ -57,9 +57,9 @@ def shifted(
     limits: Shifts,
     decisions: Sequence[ChannelDecision] = (),
 ) -> Shifted:
-    """What the module's rule says about each row of `frame`, which may be in any order.
+    """The module's rule applied to each row of `frame`, which may be in any order.
 
-    Rows whose `lookback` reaches before the frame are judged by what there is of it.
+    Rows whose `lookback` reaches before the frame are judged by the rows that are there.
 
     Raises:
         DataError: a feature is absent or not finite.
@@ -76,7 +76,7 @@ def shifted_rows(
     limits: Shifts,
     decisions: Sequence[ChannelDecision] = (),
 ) -> Shifted:
-    """As `shifted`, for feature rows of shape (n, d) that stand where `line` says."""
+    """As `shifted`, for feature rows of shape (n, d) with their `timeline`."""
     known = channels(columns)
     names = tuple(channel.name for channel in known)
     says = decided(timeline, names, decisions)
@@ -84,20 +84,20 @@ def shifted_rows(
     movable = np.array([_movable(channel, columns) for channel in known])
     out = _out(values, known, bundle.ranges(), limits.padding)
     leaves = lately(out & movable, timeline, _ns(brief), limits.share)
-    told = lately(leaves, timeline, _ns(lasting), _OF_LASTING) & ~says.accept & ~says.mute
+    reported = lately(leaves, timeline, _ns(lasting), _OF_LASTING) & ~says.accept & ~says.mute
     many = max(limits.regime_share * movable.sum(), _FEWEST_IN_REGIME - 1)
-    regime = told.sum(axis=1) > many
+    regime = reported.sum(axis=1) > many
     return Shifted(
         channels=names,
         columns=tuple(channel.columns for channel in known),
         muted=(leaves & ~says.accept & ~says.unmute) | says.mute,
-        moved=leaves & told & ~regime[:, None],
+        moved=leaves & reported & ~regime[:, None],
         regime=regime,
     )
 
 
 def lookback(limits: Shifts, schema: Schema) -> timedelta:
-    """How far back the rows go that a row's answer depends on; at most a day."""
+    """The span before a row whose rows decide about it; at most a day."""
     return sum(_spans(limits, timedelta(seconds=schema.cadence_s or 0)), timedelta(0))
 
 
@@ -125,7 +125,7 @@ def _out(rows: Rows, known: Sequence[Channel], ranges: Ranges, padding: float) -
     own = [channel.columns[0] for channel in known]
     lowest, highest = np.array(ranges.lowest)[own], np.array(ranges.highest)[own]
     more = padding * (highest - lowest)
-    # Against the float32 next to each end a comparison says the same, and nothing is converted.
+    # A comparison with the float32 next to each end has the same result, without a conversion.
     least, most = _at_least(lowest - more), -_at_least(-(highest + more))
     values = rows if own == list(range(rows.shape[1])) else rows[:, own]
     out: NDArray[np.bool_] = (values < least) | (values > most)

@@ -1,4 +1,4 @@
-"""What is known about the channels of n rows: left out of the score, moved, in a new regime."""
+"""The state of the channels of n rows: left out of the score, moved, in a new regime."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Shifted:
 
     Attributes:
         channels: their names.
-        columns: where the model's features hold each of them.
+        columns: feature positions of each of them.
         muted: shape (n, c); left out of the row's score.
-        moved: shape (n, c); out of range, and so for hours: what a person is told, by name. Never
-            in a new regime, and never what a person has accepted or muted.
+        moved: shape (n, c); out of range, and so for hours: reported by name. Never in a new
+            regime, and never what a person has accepted or muted.
         regime: shape (n,); so many channels have moved at once that only retraining helps.
     """
 
@@ -41,7 +41,7 @@ def rows_of(shifted: Shifted, kept: slice | NDArray[np.bool_] | NDArray[np.intp]
 def left_out(shifted: Shifted, features: int) -> NDArray[np.bool_]:
     """Which of the model's features no row's score may use, shape (n, features).
 
-    With a channel goes all that is derived from it: its deviation from peers, its sine and cosine.
+    With a channel all that is derived from it is left out: deviation from peers, sine and cosine.
     """
     mask = np.zeros((len(shifted.muted), features), dtype=bool)
     for channel in np.flatnonzero(shifted.muted.any(axis=0)):

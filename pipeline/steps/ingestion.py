@@ -11,7 +11,7 @@ from typing import Any
 from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
-from pipeline.data.attempts import latest_standings, record_failure
+from pipeline.data.attempts import latest_states, record_failure
 from pipeline.data.grid import as_day
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.anchoring import anchored
@@ -82,7 +82,7 @@ def refuse_blocked(detector: str, days: list[str]) -> None:
     """
     wanted = [as_day(day) for day in days]
     root = settings.load().storage
-    stand = latest_standings(root, detector, min(wanted), max(wanted))
+    stand = latest_states(root, detector, min(wanted), max(wanted))
     ingest.refuse_blocked([each for each in stand if each.day in wanted])
 
 

@@ -104,7 +104,7 @@ def way_back(client: Client, held: LedgerState) -> int | None:
 
     What was rolled back is not behind it, see `ledger.line_of_champions`.
     """
-    gone = ledger.taken_back(held.entries)
+    gone = ledger.rolled_back(held.entries)
     behind = [n for n in ledger.champions_in_order(held.changes)[:-1] if n not in gone]
     there = (
         n for n in reversed(behind) if versions.by_number(client, held.detector, n) is not None

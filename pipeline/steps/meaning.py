@@ -11,7 +11,7 @@ from datetime import date
 
 from pipeline import settings
 from pipeline.config import DetectorSpec
-from pipeline.data.fits import Unfit, told, unfit_days
+from pipeline.data.fits import Unfit, misfits_text, unfit_days
 from pipeline.data.meaning import Meaning, Misfit, meaning_of, misfits, needed_for_scores
 from pipeline.errors import DataError
 from pipeline.incidents.judging import fitted_columns
@@ -65,8 +65,8 @@ def unfit_for(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]
 def days_said(version: LoadedVersion, unfit: Unfit) -> str:
     """What does not fit about days, and what to do."""
     return (
-        f"{told(unfit)}, as version {version.version.number} needs it. They were ingested before "
-        "the detector file said so: ingest those days again with the load DAG."
+        f"{misfits_text(unfit)}, as version {version.version.number} needs it. They were ingested "
+        "before the detector file said so: ingest those days again with the load DAG."
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 
 from benchmarks.replay.opponents import nanoseconds, play, thresholds
-from benchmarks.replay.policies import Line, Past, Policy
+from benchmarks.replay.policies import Past, Policy, PolicyThreshold
 from benchmarks.replay.rows import Judged
 from benchmarks.replay.story import months
 from benchmarks.replay.tally import tally
@@ -42,18 +42,18 @@ def test_months_are_whole_and_end_with_the_span() -> None:
     ]
 
 
-def test_a_line_follows_from_the_days_before_it_and_from_no_later_one() -> None:
+def test_a_threshold_follows_from_the_days_before_it_and_from_no_later_one() -> None:
     seen: list[tuple[float, float]] = []
 
-    def remember(past: Past) -> Line:
+    def remember(past: Past) -> PolicyThreshold:
         seen.append((past.score.min(), past.score.max()))
-        return Line(1.0)
+        return PolicyThreshold(1.0)
 
     play(
         Policy(remember),
         hourly(np.arange(ROWS, dtype=float)),
         MONTHS,
-        first=Line(1.0),
+        first=PolicyThreshold(1.0),
         at_training=np.ones(1),
         alpha=0.01,
         window_days=30,
@@ -63,18 +63,18 @@ def test_a_line_follows_from_the_days_before_it_and_from_no_later_one() -> None:
     assert seen == [(0, april - 1), (april + 24, april + may - 1)]
 
 
-def test_a_policy_sees_its_own_former_lines() -> None:
+def test_a_policy_sees_its_own_former_thresholds() -> None:
     seen: list[set[float]] = []
 
-    def grow(past: Past) -> Line:
+    def grow(past: Past) -> PolicyThreshold:
         seen.append(set(past.in_force))
-        return Line(past.current.value + 1)
+        return PolicyThreshold(past.current.value + 1)
 
     play(
         Policy(grow),
         hourly(np.zeros(ROWS)),
         MONTHS,
-        first=Line(1.0),
+        first=PolicyThreshold(1.0),
         at_training=np.ones(1),
         alpha=0.01,
         window_days=40,
@@ -83,13 +83,16 @@ def test_a_policy_sees_its_own_former_lines() -> None:
     assert seen == [{1.0}, {1.0, 2.0}]
 
 
-def test_a_line_is_in_force_from_its_first_day() -> None:
+def test_a_threshold_is_in_force_from_its_first_day() -> None:
     rows = hourly(np.zeros(ROWS))
 
-    timeline = thresholds([(MONTHS[0][0], Line(1)), (MONTHS[1][0], Line(2))], rows.timeline.time_ns)
+    in_force = thresholds(
+        [(MONTHS[0][0], PolicyThreshold(1)), (MONTHS[1][0], PolicyThreshold(2))],
+        rows.timeline.time_ns,
+    )
 
-    assert timeline[24 * 30 - 1] == 1
-    assert timeline[24 * 30] == 2
+    assert in_force[24 * 30 - 1] == 1
+    assert in_force[24 * 30] == 2
 
 
 def test_rates_count_normal_rows_and_an_outage_counts_where_it_begins() -> None:
@@ -99,7 +102,9 @@ def test_rates_count_normal_rows_and_an_outage_counts_where_it_begins() -> None:
     score = np.zeros(ROWS)
     score[24 * 30 + 1] = score[:7] = 9.0
 
-    counted = tally("p", hourly(score, incident), np.ones(ROWS), [(MONTHS[0][0], Line(1))], MONTHS)
+    counted = tally(
+        "p", hourly(score, incident), np.ones(ROWS), [(MONTHS[0][0], PolicyThreshold(1))], MONTHS
+    )
 
     assert [(m.false_alarms, m.outages, m.hit) for m in counted.months] == [
         (7, 1, 1),

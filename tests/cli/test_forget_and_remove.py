@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import staging
 from pipeline.cli import main
-from pipeline.data.attempts import Attempt, latest_standings, record
+from pipeline.data.attempts import Attempt, latest_states, record
 from tests.steps.asked import put_detector
 
 STRAY = date(2026, 11, 29)
@@ -30,7 +30,7 @@ def pumps(tmp_path, monkeypatch):
 
 
 def stands(here) -> bool:
-    return STRAY in {each.day for each in latest_standings(here.storage, "pumps")}
+    return STRAY in {each.day for each in latest_states(here.storage, "pumps")}
 
 
 def test_a_day_is_taken_back_with_a_word_and_a_reason_only(pumps, capsys):

@@ -11,7 +11,7 @@ WITH_CONTEXT = {
 }
 
 
-def test_a_forest_judges_every_feature_so_context_is_refused_with_the_mend():
+def test_a_forest_judges_every_feature_so_context_is_refused_with_the_fix():
     with pytest.raises(ValidationError, match=r"'flow' is context; drop the feature"):
         make_spec(model={"family": "isolation_forest"}, schema=WITH_CONTEXT)
 

@@ -57,7 +57,7 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
         ({"source": {"kind": "cvs", "path": "x"}}, r"source: got 'cvs'; choose one of 'csv'"),
         (
             {"validation": {"missing_cells": 0.2}},
-            r"0\.2 and model\.family 'denoising' takes no .* to masked, or .*missing_cells to 0",
+            r"0\.2 and model\.family 'denoising' accepts no .* to masked, or .*missing_cells to 0",
         ),
         (
             {
@@ -112,12 +112,12 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
         ({"name": "pmup"}, r"name: got 'pmup' in a file called 'pump'"),
     ],
 )
-def test_a_mistake_is_told_with_its_key_its_value_and_the_mend(tmp_path, changes, told):
+def test_a_mistake_is_reported_with_its_key_its_value_and_the_fix(tmp_path, changes, told):
     with pytest.raises(ConfigError, match=told):
         load_detector(written(tmp_path, **changes))
 
 
-def test_a_family_that_takes_missing_values_may_be_told_how_many(tmp_path):
+def test_a_family_that_accepts_missing_values_may_have_a_limit_for_them(tmp_path):
     spec = load_detector(
         written(tmp_path, validation={"missing_cells": 0.2}, model={"family": "masked"})
     )
@@ -126,7 +126,7 @@ def test_a_family_that_takes_missing_values_may_be_told_how_many(tmp_path):
     assert load_detector(written(tmp_path)).validation.missing_cells == 0
 
 
-def test_every_mistake_of_a_file_is_told_at_once(tmp_path):
+def test_every_mistake_of_a_file_is_reported_at_once(tmp_path):
     path = written(tmp_path, threshold={"alpha": 2}, window={"length": 0})
 
     with pytest.raises(ConfigError) as told:
@@ -196,7 +196,7 @@ def test_a_detector_is_found_by_its_name(tmp_path):
         ("fan", r"a detector file ends in \.yaml, and this one in '\.yml'; rename it to fan\.yaml"),
     ],
 )
-def test_a_detector_that_is_not_there_is_told_with_the_nearest(tmp_path, name, told):
+def test_a_detector_that_is_not_there_is_reported_with_the_nearest(tmp_path, name, told):
     written(tmp_path)
     (tmp_path / "fan.yml").touch()
 
@@ -204,7 +204,7 @@ def test_a_detector_that_is_not_there_is_told_with_the_nearest(tmp_path, name, t
         find_detector(tmp_path, name)
 
 
-def test_of_very_many_detectors_some_are_told(tmp_path):
+def test_of_very_many_detectors_some_are_named(tmp_path):
     for number in range(500):
         (tmp_path / f"pump_{number}.yaml").touch()
 

@@ -32,7 +32,7 @@ ANGLE = {"unit": "deg", "circular": True}
         (schema(timestamp="date"), r"6: schema\.timestamp: got 'date'; .*rename: \{date: time\}"),
         (schema(entity="Date"), r"7: schema\.entity: got 'Date'; 'date' is the partition column"),
         (features("a", "DATE"), r"12: schema\.features\.DATE: got 'DATE'.*in any case"),
-        # Delta Lake does not tell T from t.
+        # Delta Lake does not distinguish T from t.
         (features("T", "t"), r"schema\.features\.t: 't' and 'T' differ by case only"),
         (features("Time", "a"), r"schema\.features\.Time: 'Time' and 'time' differ by case"),
         (features("a", "MACHINE"), r"'MACHINE' and 'machine' differ by case only"),
@@ -47,7 +47,7 @@ ANGLE = {"unit": "deg", "circular": True}
         (schema(entity="score"), r"got 'score', a column in which a bundle's reference rows keep"),
         (schema(timestamp="threshold"), r"got 'threshold', a column in which `score` writes"),
         (schema(entity="is_anomaly"), r"got 'is_anomaly'"),
-        (features("a", "score"), r"a feature called 'score' would be taken for the score"),
+        (features("a", "score"), r"a feature called 'score' would be confused with the score"),
         (features("a", "__filename"), r"got '__filename', the name of a column that pyarrow"),
         (features("a", "__index_level_0__"), r"the name of a column that pyarrow makes itself"),
         # What is derived.

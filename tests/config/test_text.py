@@ -63,7 +63,7 @@ def test_a_file_has_a_largest_number_of_values(tmp_path, line):
 
 
 @pytest.mark.parametrize("kind", ["keys", "units", "machines", "renamings"])
-def test_of_ten_thousand_mistakes_the_first_are_told(tmp_path, kind):
+def test_of_ten_thousand_mistakes_the_first_are_reported(tmp_path, kind):
     text = {
         "keys": after("\n".join(f"k{n}: 1" for n in range(10_000))),
         "units": TEXT.replace(
@@ -80,7 +80,7 @@ def test_of_ten_thousand_mistakes_the_first_are_told(tmp_path, kind):
     said = refusal(put(tmp_path, text))
 
     assert 4 < len(said.splitlines()) < 40
-    assert said.endswith("there are more mistakes; mend these first")
+    assert said.endswith("there are more mistakes; fix these first")
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
@@ -157,7 +157,7 @@ def test_a_few_repeated_values_are_no_mistake(tmp_path):
         ("x: \x01", "the file: is not valid YAML"),
     ],
 )
-def test_what_yaml_reads_in_its_own_way_is_told_with_its_line(tmp_path, line, told):
+def test_what_yaml_reads_in_its_own_way_is_reported_with_its_line(tmp_path, line, told):
     said = refusal(put(tmp_path, after(line)))
 
     number, _, problem = said.partition(": ")
@@ -189,7 +189,7 @@ def test_what_yaml_reads_in_its_own_way_is_told_with_its_line(tmp_path, line, to
         ("1min", "yes", "schema.cadence: got True, which is no number and no span of time"),
     ],
 )
-def test_what_a_person_meant_as_text_is_told_to_be_quoted(tmp_path, old, new, told):
+def test_what_a_person_meant_as_text_must_be_quoted(tmp_path, old, new, told):
     assert told in refusal(put(tmp_path, TEXT.replace(old, new)))
 
 
@@ -210,27 +210,27 @@ def test_a_message_is_short_however_long_the_value(tmp_path, value):
     assert len(said) < 700
 
 
-def test_a_key_of_a_hundred_thousand_letters_is_told_at_once(tmp_path):
+def test_a_key_of_a_hundred_thousand_letters_is_reported_at_once(tmp_path):
     assert len(refusal(put(tmp_path, after(f"{'k' * 1000}: 1\n? {'q' * 100_000}\n: 1")))) < 1500
 
 
-def test_of_very_many_mistakes_the_first_are_told(tmp_path):
+def test_of_very_many_mistakes_the_first_are_reported(tmp_path):
     said = refusal(put(tmp_path, after("\n".join(f"k{n}: 1" for n in range(500)))))
     lines = said.splitlines()
 
     assert len(lines) > 4
     assert len(said) < 24 * 100
-    assert lines[-1].endswith("there are more mistakes; mend these first")
+    assert lines[-1].endswith("there are more mistakes; fix these first")
 
 
-def test_a_section_is_told_with_the_line_of_its_key(tmp_path):
+def test_a_section_is_reported_with_the_line_of_its_key(tmp_path):
     text = TEXT.replace("flow: {unit: l/s}", "flow:\n      unit: l/s\n      range: [3, 1]")
 
     assert refusal(put(tmp_path, text)).startswith("8: schema.features.flow: range [3.0, 1.0]")
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe", "secret"])
-def test_what_is_no_readable_file_is_told_and_awaited_by_nobody(tmp_path, kind):
+def test_what_is_no_readable_file_is_reported_and_awaited_by_nobody(tmp_path, kind):
     path = tmp_path / "pump.yaml"
     if kind == "folder":
         path.mkdir()

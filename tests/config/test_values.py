@@ -173,7 +173,7 @@ def test_a_path_that_nobody_can_read_is_refused_without_its_login(tmp_path, path
     assert "pw" not in said
 
 
-def test_a_url_in_the_place_of_a_variable_is_not_told(tmp_path):
+def test_a_url_in_the_place_of_a_variable_is_not_shown(tmp_path):
     url = "postgresql://u:geheim@h/db"
 
     said = refusal(put_changed(tmp_path, source=SOURCES["sql"] | {"url_env": url}))

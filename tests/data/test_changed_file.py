@@ -234,7 +234,7 @@ def test_a_column_whose_name_differs_in_case_alone_is_a_fault_of_the_file(plant)
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_text("")])
-def test_a_window_is_refused_whose_newest_commit_was_lost_and_a_new_ingestion_mends_it(plant, lose):
+def test_a_window_is_refused_whose_newest_commit_was_lost_and_a_new_ingestion_fixes_it(plant, lose):
     plant.ingest(DAYS[6])
     lose(max((Path(plant.root) / "pumps/telemetry/_delta_log").glob("*.json")))
 
@@ -245,7 +245,7 @@ def test_a_window_is_refused_whose_newest_commit_was_lost_and_a_new_ingestion_me
     assert plant.window().manifest.last_day == DAYS[6]
 
 
-def test_a_day_whose_rows_were_taken_back_is_no_loss(plant):
+def test_a_day_whose_rows_were_withdrawn_is_no_loss(plant):
     plant.ingest(DAYS[6])
     (Path(plant.folder) / f"{DAYS[6]}.parquet").unlink()
     table = Table(plant.root, "pumps", "telemetry")

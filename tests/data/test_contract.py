@@ -71,7 +71,7 @@ def test_a_bad_value_rejects_its_row_and_no_other(column, value, rule, told):
     assert len(result.accepted) == ROWS_A_DAY - 2
 
 
-def test_marks_that_nobody_can_read_block_a_day_and_say_what_may_stand_there():
+def test_marks_that_nobody_can_read_block_a_day_and_name_the_spellings():
     result = judge(broken("eval_incident", "X", hours=range(24)))
 
     assert result.report.verdict == "quarantined"
@@ -261,7 +261,7 @@ def test_a_machine_that_sent_nothing_is_named():
     assert "missing b 00:00 to 23:00 (24 rows)" in result.report.reasons[0]
 
 
-def test_a_day_with_too_many_bad_rows_is_blocked_with_value_limit_and_mend():
+def test_a_day_with_too_many_bad_rows_is_blocked_with_value_limit_and_fix():
     frame = make_frame()
     frame.loc[on(frame, "b"), "flow"] = 33.3
 
@@ -368,7 +368,7 @@ def test_days_in_any_order_each_get_their_own_rows():
         assert set(result.accepted["timestamp"].dt.date) == {day}
 
 
-def test_every_rule_has_a_mend():
+def test_every_rule_has_a_fix():
     assert all(mend.strip() for mend in RULES.values())
 
 

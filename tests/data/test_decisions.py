@@ -33,14 +33,14 @@ def test_decisions_are_read_oldest_first_and_none_is_erased(root):
     assert decisions_as_of(root, "pumps", moment(LATER)) == (muted, undone)
 
 
-def test_a_decision_is_not_known_before_it_was_taken(tmp_path):
+def test_a_decision_is_not_known_before_it_was_made(tmp_path):
     add_decision(str(tmp_path), SPEC, make_decision())
 
     before = make_decision().created_at - timedelta(microseconds=1)
     assert decisions_as_of(str(tmp_path), "pumps", before) == ()
 
 
-def test_a_decision_that_stands_already_is_not_written_twice(tmp_path):
+def test_a_decision_that_is_on_record_is_not_written_twice(tmp_path):
     assert add_decision(str(tmp_path), SPEC, make_decision())
     assert not add_decision(str(tmp_path), SPEC, make_decision())
     assert len(decisions_as_of(str(tmp_path), "pumps", moment(LATER))) == 1

@@ -50,7 +50,7 @@ def test_names_that_differ_hash_apart(one, other):
     assert one_hash != other_hash
 
 
-def test_a_name_hashes_as_it_did_before_names_were_told_apart():
+def test_a_name_hashes_as_it_did_before_names_were_distinguished():
     frame = pd.DataFrame({"m": ["R80711", None]})
 
     assert (row_hashes(frame, names=["m"]) == row_hashes(frame)).all()

@@ -63,7 +63,7 @@ def test_a_large_one_keeps_several_workers_busy():
     assert {len(group) for group in made} == {10}
 
 
-def test_scoring_alone_takes_longer_groups_than_loading_and_scoring():
+def test_scoring_alone_gets_longer_groups_than_loading_and_scoring():
     shape = DayShape(72_000, 36)
 
     assert len(groups(days(300), shape, (SCORING,))) < len(groups(days(300), shape, (LOADING,)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline import records
 from pipeline.config import DetectorSpec
 from pipeline.data import ingest
-from pipeline.data.attempts import Attempt, latest_standings
+from pipeline.data.attempts import Attempt, latest_states
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.ingest import ingest_day, ingest_days
 from pipeline.data.staged import Staged
@@ -211,7 +211,7 @@ def test_a_day_that_was_blocked_last_is_blocked_whatever_the_clock_of_that_worke
     plant.deliver(stuck())
     plant.ingest()
 
-    (stands,) = latest_standings(plant.root, "pumps")
+    (stands,) = latest_states(plant.root, "pumps")
     assert stands.standing == "quarantined"
     with pytest.raises(PartitionBlocked):
         ingest.refuse_blocked([stands])
@@ -220,7 +220,7 @@ def test_a_day_that_was_blocked_last_is_blocked_whatever_the_clock_of_that_worke
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 no more")])
-def test_a_day_whose_file_is_damaged_is_mended_by_ingesting_it_again(local, damage):
+def test_a_day_whose_file_is_damaged_is_fixed_by_ingesting_it_again(local, damage):
     some = days(3)
     for day in some:
         local.deliver(make_frame(first_day=day), day)
@@ -241,7 +241,7 @@ def test_a_day_whose_file_is_damaged_is_mended_by_ingesting_it_again(local, dama
     assert stored.drop(some[1]).isna().all()
 
 
-def test_a_damaged_quarantine_is_mended_likewise(local):
+def test_a_damaged_quarantine_is_fixed_likewise(local):
     local.deliver(stuck())
     local.ingest()
     (broken,) = Path(local.root).glob("pumps/quarantine/date=*/*.parquet")
@@ -253,7 +253,7 @@ def test_a_damaged_quarantine_is_mended_likewise(local):
     assert set(local.table("quarantine")["rule"]) == {"out_of_range"}
 
 
-def test_a_mended_day_leaves_quarantine(plant):
+def test_a_fixed_day_leaves_quarantine(plant):
     plant.deliver(stuck())
     plant.ingest()
 
@@ -338,7 +338,7 @@ def test_a_lost_record_of_a_written_day_is_made_good(local, monkeypatch):
     assert local.versions()[0] == 1
 
 
-def test_losing_to_other_writers_for_good_is_an_outage_with_the_mend(local, monkeypatch):
+def test_losing_to_other_writers_for_good_is_an_outage_with_the_fix(local, monkeypatch):
     def conflict(*_, **__):
         raise TableConflict
 
@@ -352,7 +352,7 @@ def test_losing_to_other_writers_for_good_is_an_outage_with_the_mend(local, monk
     assert list(local.table("ingestions")["verdict"]) == ["failed"]
 
 
-def test_another_contract_judges_the_same_rows_anew(local):
+def test_another_contract_validates_the_same_rows_again(local):
     local.deliver(make_frame())
     local.ingest()
     features = local.spec.columns.model_dump(mode="json")["features"]
@@ -536,7 +536,7 @@ def test_marks_that_are_booleans_in_one_file_and_words_in_another_go_together(lo
     ],
     ids=["bytes", "text"],
 )
-def test_machines_are_told_apart_behind_a_byte_that_is_zero(local, delivered, names):
+def test_machines_are_distinguished_behind_a_byte_that_is_zero(local, delivered, names):
     one = make_frame().iloc[::3]
     local.deliver(pd.concat([one.assign(pump=name) for name in delivered], ignore_index=True))
     local.spec = make_spec(

@@ -44,7 +44,7 @@ def read(lake, as_of=AS_OF):
     return read_training_window(lake, SPEC, as_of)
 
 
-def test_a_labelled_incident_teaches_nothing_and_judges_the_candidate(lake):
+def test_a_labelled_incident_does_not_train_and_tests_the_candidate(lake):
     say(lake, "incident")
 
     blocks = split(read(lake).frame, SPEC)
@@ -54,7 +54,7 @@ def test_a_labelled_incident_teaches_nothing_and_judges_the_candidate(lake):
     assert on(blocks.test.frame, "a", [3, 4, 5]).any()
 
 
-def test_the_window_can_tell_which_labels_it_used(lake):
+def test_the_window_records_which_labels_it_used(lake):
     say(lake, "incident", at=moment(LAST, 7))
 
     manifest = read(lake).manifest
@@ -75,7 +75,7 @@ def test_labels_made_on_the_as_of_day_or_later_change_nothing(lake):
     assert read(lake, AS_OF + timedelta(days=1)).manifest.labels == 11
 
 
-def test_a_false_alarm_takes_back_an_earlier_verdict(lake):
+def test_a_false_alarm_withdraws_an_earlier_verdict(lake):
     say(lake, "incident", at=moment(LAST, 1))
     say(lake, "normal", at=moment(LAST, 2))
 

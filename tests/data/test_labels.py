@@ -47,7 +47,7 @@ def test_what_was_said_can_be_read_again(root):
     assert labels_as_of(root, "pumps", moment(LATER)) == tuple(labels)
 
 
-def test_a_label_that_stands_already_is_not_written_twice(tmp_path):
+def test_a_label_that_is_on_record_is_not_written_twice(tmp_path):
     other = make_label(verdict="normal")
     add_labels(str(tmp_path), "pumps", [make_label()])
 
@@ -144,7 +144,7 @@ def test_the_order_of_rows_and_labels_changes_no_verdict(order, random):
         ({"author": " "}, "author is empty; a verdict needs a person"),
     ],
 )
-def test_an_impossible_label_is_refused_with_value_limit_and_mend(changes, message):
+def test_an_impossible_label_is_refused_with_value_limit_and_fix(changes, message):
     with pytest.raises(DataError, match=message):
         make_label(**changes)
 

@@ -41,7 +41,7 @@ def feature(name, **keys):
         ),
         (
             {"entity": None, "entities": [], "derived": []},
-            "are of machines told apart by pump",
+            "are of several machines, by column pump",
         ),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_meaning_travels_as_text_that_is_the_same_for_the_same_meaning():
     assert as_text(changed(features=dict(reversed(FEATURES.items())))) == as_text(meaning)
 
 
-def test_days_are_told_as_spans():
+def test_days_are_shown_as_spans():
     some = days(9)
 
     assert spans([*some[5:7], *some[:3]]) == "2024-01-01 to 2024-01-03, 2024-01-06 to 2024-01-07"

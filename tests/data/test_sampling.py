@@ -5,7 +5,7 @@ from pipeline.data.grid import DAY_NS
 from pipeline.data.sampling import sample_rows, sample_stretches, stretch_ns
 
 
-def test_exactly_as_many_rows_as_asked_for_are_drawn_each_once_and_in_order():
+def test_exactly_as_many_rows_as_asked_for_are_sampled_each_once_and_in_order():
     drawn = sample_rows(3_000_000, 5_000, seed=1)
 
     assert len(drawn) == 5_000
@@ -14,16 +14,16 @@ def test_exactly_as_many_rows_as_asked_for_are_drawn_each_once_and_in_order():
     assert drawn[-1] < 3_000_000
 
 
-def test_all_rows_are_drawn_when_they_are_few_enough():
+def test_all_rows_are_sampled_when_they_are_few_enough():
     assert sample_rows(10, 10, seed=1).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize("most", [9, 99_999])
-def test_nearly_none_and_nearly_all_can_be_drawn(most):
+def test_nearly_none_and_nearly_all_can_be_sampled(most):
     assert len(sample_rows(100_000, most, seed=0)) == most
 
 
-def test_every_part_of_the_rows_is_drawn_from_alike():
+def test_every_part_of_the_rows_is_sampled_alike():
     drawn = sample_rows(1_000_000, 100_000, seed=3)
 
     parts = np.bincount(drawn // 10_000, minlength=100)
@@ -54,7 +54,7 @@ def test_a_stretch_that_is_too_large_is_passed_over():
     assert sample_stretches(rows, 100, seed=0).tolist() == [True, False, True]
 
 
-def test_stretches_are_short_enough_that_many_are_drawn_and_a_day_at_most():
+def test_stretches_are_short_enough_that_many_are_sampled_and_a_day_at_most():
     hour = 3_600_000_000_000
 
     assert stretch_ns(1_000 * hour, total=1_000_000, most=100_000, least_ns=0) == hour // 2

@@ -56,7 +56,7 @@ def slowly(rows: pd.DataFrame) -> dict[int, str]:
         max_size=80,
     )
 )
-def test_each_run_is_told_as_if_it_were_looked_at_alone(drawn):
+def test_each_run_is_reported_as_if_it_were_alone(drawn):
     rows = pd.DataFrame(drawn, columns=["machine", "hour", "a"]).astype({"a": float})
     rows["slot"] = rows["hour"].astype("int64") * HOUR
     rows["day"] = rows["slot"] // DAY_NS
@@ -69,7 +69,7 @@ def test_each_run_is_told_as_if_it_were_looked_at_alone(drawn):
     assert {at: faults.detail[at] for at in stuck} == slowly(rows)
 
 
-def test_many_runs_are_told_apart():
+def test_many_runs_are_distinguished():
     n = 24 * 50
     rows = pd.DataFrame({"a": np.repeat(np.arange(n // 4, dtype=float), 4)})
     rows["machine"] = np.repeat(np.arange(50), 24)

@@ -105,7 +105,7 @@ def test_only_the_test_block_keeps_rows_that_are_not_normal():
     assert blocks["test"]["eval_incident"].any()
 
 
-def test_an_empty_block_is_refused_with_the_mend():
+def test_an_empty_block_is_refused_with_the_fix():
     with pytest.raises(DataError, match=r"The \w+ block of 144 rows would be empty; lengthen"):
         split(make_telemetry(2), specified())
 
@@ -152,7 +152,7 @@ def test_a_mark_that_is_neither_true_nor_false_stops_the_split():
         split(frame, specified())
 
 
-def test_only_a_line_drawn_with_labels_keeps_incidents_in_the_calibration_block():
+def test_only_a_threshold_with_labels_keeps_incidents_in_the_calibration_block():
     frame = make_telemetry(14)
     frame["eval_incident"] = frame["timestamp"].dt.hour == 3
 
@@ -167,7 +167,7 @@ def test_only_a_line_drawn_with_labels_keeps_incidents_in_the_calibration_block(
     assert labelled.test.frame.equals(plain.test.frame)
 
 
-def test_a_line_drawn_with_labels_keeps_no_other_abnormal_rows():
+def test_a_threshold_with_labels_keeps_no_other_abnormal_rows():
     frame = make_telemetry(14).assign(eval_curtailed=False)
     frame.loc[frame["timestamp"].dt.hour == 5, "eval_curtailed"] = True
     spec = make_spec(

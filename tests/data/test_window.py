@@ -52,7 +52,7 @@ def make_expected() -> pd.DataFrame:
     return pd.concat([make_telemetry(first_day=day) for day in days(6)], ignore_index=True)
 
 
-def test_too_few_days_are_refused_with_value_limit_and_mend(lake):
+def test_too_few_days_are_refused_with_value_limit_and_fix(lake):
     put(lake, 9)
 
     with pytest.raises(DataError, match=r"5 validated days before 2024-01-06.*limit 6: ingest"):

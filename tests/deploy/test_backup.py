@@ -285,7 +285,7 @@ def test_a_password_may_come_from_the_environment(monkeypatch):
     assert Server("postgresql://me@db").environment()["PGPASSWORD"] == "from outside"
 
 
-def test_the_newest_client_is_taken(tmp_path, monkeypatch):
+def test_the_newest_client_is_used(tmp_path, monkeypatch):
     for name, version in (("old", "15.3 (Debian 15.3-0)"), ("new", "18.6")):
         (tmp_path / name).mkdir()
         program = tmp_path / name / "pg_dump"
@@ -330,7 +330,7 @@ def test_a_place_that_cannot_be_reached_is_named(uri, environment, told):
         place_at(uri, environment, "X")
 
 
-def test_the_command_ends_with_one_and_the_mend(tmp_path, capsys):
+def test_the_command_ends_with_one_and_the_fix(tmp_path, capsys):
     assert command.main(["verify", str(tmp_path)]) == 1
     assert "Name the folder of a finished one" in capsys.readouterr().err
 
@@ -501,10 +501,10 @@ def test_a_manifest_whose_signature_was_taken_out_is_refused(signature, backup):
             verify(backup, trust)
 
 
-def test_a_backup_of_an_earlier_release_is_taken_only_when_it_is_said(sources, backup, server):
+def test_a_backup_of_an_earlier_release_is_accepted_only_when_it_is_said(sources, backup, server):
     unsigned(backup)
 
-    with pytest.raises(BackupError, match=r"is not signed, as those of earlier .* --unsigned"):
+    with pytest.raises(BackupError, match=r"is not signed, as backups of earlier .* --unsigned"):
         quietly_restore(sources, backup)
     assert server.restored == []
 
@@ -517,7 +517,7 @@ def test_saying_so_does_not_let_a_signed_one_pass_unproven(backup):
         verify(backup, ManifestTrust((), unsigned=True))
 
 
-def test_whoever_makes_a_backup_is_told_the_key(tmp_path, sources):
+def test_whoever_makes_a_backup_is_shown_the_key(tmp_path, sources):
     told: list[str] = []
 
     create(sources, place_at(str(tmp_path / "b"), {}, "X"), now=NOW, say=told.append, key=KEY)

@@ -101,7 +101,7 @@ def test_a_faulty_day_lies_where_the_source_looks_first_and_can_be_taken_away(
 
     drill.plant(fault, spec, cache=tmp_path, data=tmp_path)
     planted = pd.read_parquet(looked_at)
-    drill.mend(fault, data=tmp_path)
+    drill.repair(fault, data=tmp_path)
 
     assert planted["power"].max() > 2200
     assert not looked_at.exists()

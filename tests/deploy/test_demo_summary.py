@@ -59,9 +59,9 @@ def storage(tmp_path) -> str:
     """Two days; the second was blocked and is fit by now."""
     first, second = days(2)
     blocked = attempt(second, "quarantined", rejected=432, rules={"out_of_range:power": 432})
-    mended = attempt(second, "validated", accepted=430, rejected=2, rules={"duplicate": 2})
-    mended = replace(mended, attempted_at=blocked.attempted_at + timedelta(minutes=1))
-    record([attempt(first, "validated", accepted=1000), blocked, mended], str(tmp_path), "turbines")
+    fixed = attempt(second, "validated", accepted=430, rejected=2, rules={"duplicate": 2})
+    fixed = replace(fixed, attempted_at=blocked.attempted_at + timedelta(minutes=1))
+    record([attempt(first, "validated", accepted=1000), blocked, fixed], str(tmp_path), "turbines")
     return str(tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_labels_and_values_are_aligned_and_a_bare_label_opens_a_section():
     assert first.index("PASS") == second.index("FAIL")
 
 
-def test_each_day_counts_as_it_stands_now(storage):
+def test_each_day_counts_by_its_latest_state(storage):
     rows = dict(summary.ingested(storage, "turbines"))
 
     assert rows["days"] == "2 validated"
@@ -82,11 +82,11 @@ def test_each_day_counts_as_it_stands_now(storage):
     assert rows["  duplicate"] == "2"
 
 
-def test_a_candidate_is_told_with_its_interval_its_gate_and_what_came_later():
+def test_a_candidate_is_shown_with_its_interval_its_gate_and_what_came_later():
     rows = dict(summary.judged(VERDICT, LookBack(1, THRESHOLD, EVALUATION)))
 
     assert rows["threshold"] == "2.5 (95 % interval 2.25 to unbounded)"
-    assert rows["drawn from"] == "8,640 held-out rows, worth 1,234 independent"
+    assert rows["estimated from"] == "8,640 held-out rows, worth 1,234 independent"
     assert rows["realised rate"] == "PASS  1.02% (0.4% to 1.8%)"
     assert rows["latency"] == "FAIL  2 s (<= 1 s)"
     assert rows["days"] == "91 (2014-04-01 to 2014-06-30)"

@@ -44,8 +44,8 @@ def test_it_is_that_of_the_package_that_signs(seed: bytes):
     assert ed25519.public_of(word(seed)) == word(public)
 
 
-def test_what_is_drawn_is_a_key_of_the_pipeline_and_never_the_same():
-    one, two = ed25519.drawn(), ed25519.drawn()
+def test_a_new_key_is_one_of_the_pipeline_and_never_the_same():
+    one, two = ed25519.new_private_key(), ed25519.new_private_key()
 
     assert one != two
     assert keys.private_key(one, "").public.written == ed25519.public_of(one)
@@ -55,6 +55,6 @@ def test_what_is_drawn_is_a_key_of_the_pipeline_and_never_the_same():
     "other",
     ["", "ed25519:", "ed25519:AAAA", "x25519:" + "A" * 43 + "=", "A" * 43 + "=", "ed25519:é"],
 )
-def test_what_is_no_key_is_told(other: str):
+def test_what_is_no_key_is_reported(other: str):
     assert not ed25519.is_key(other)
-    assert ed25519.is_key(ed25519.drawn())
+    assert ed25519.is_key(ed25519.new_private_key())

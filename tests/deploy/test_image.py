@@ -183,7 +183,7 @@ def test_what_the_image_says_and_what_compose_says_agree():
         assert same == {key: said[key] for key in same}, name
 
 
-def test_the_proof_without_an_engine_takes_it_for_what_it_is():
+def test_the_proof_without_an_engine_recognises_it():
     reference = compose()["x-application"]["image"].split(":-")[1].rstrip("}")
     taken = image_of(reference)
     made = " ".join(of("RUN", "runtime")).split()

@@ -69,6 +69,6 @@ def test_two_deep_homes_have_two_sockets(tmp_path: Path):
     assert len(sockets) == 2
 
 
-def test_a_home_that_the_supervisor_cannot_take_is_refused_with_the_mend(tmp_path: Path):
-    with pytest.raises(StackError, match=r"does not take %.*PLIMSOLL_HOME"):
+def test_a_home_that_the_supervisor_cannot_use_is_refused_with_the_fix(tmp_path: Path):
+    with pytest.raises(StackError, match=r"does not accept %.*PLIMSOLL_HOME"):
         find_layout({"PLIMSOLL_HOME": str(tmp_path / "100%")})

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def taken_port() -> Iterator[int]:
+def used_port() -> Iterator[int]:
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         listener.listen()
@@ -63,16 +63,16 @@ def test_one_port_requested_for_two_services_is_refused():
         choose_ports({"mlflow": 7000, "airflow": 7000}, None, print, is_free=lambda _: True)
 
 
-def test_a_taken_requested_port_is_an_error_that_names_port_variable_and_process(taken_port: int):
+def test_a_taken_requested_port_is_an_error_that_names_port_variable_and_process(used_port: int):
     with pytest.raises(StackError) as failure:
-        choose_ports({"airflow": taken_port}, None, print)
+        choose_ports({"airflow": used_port}, None, print)
 
-    for part in (str(taken_port), "PLIMSOLL_AIRFLOW_PORT", f"pid {os.getpid()}", "unset"):
+    for part in (str(used_port), "PLIMSOLL_AIRFLOW_PORT", f"pid {os.getpid()}", "unset"):
         assert part in str(failure.value)
 
 
-def test_a_port_with_a_listener_is_not_free(taken_port: int):
-    assert not port_is_free(taken_port)
+def test_a_port_with_a_listener_is_not_free(used_port: int):
+    assert not port_is_free(used_port)
 
 
 @pytest.mark.parametrize("value", ["http", "0", "65536", "-1", "80.5"])

@@ -29,7 +29,7 @@ def test_an_ordinary_user_runs_postgresql_directly(monkeypatch: pytest.MonkeyPat
     assert as_unprivileged(["postgres", "-D", "x"], Path("x")) == ["postgres", "-D", "x"]
 
 
-def test_root_without_setpriv_is_told_to_install_it(monkeypatch: pytest.MonkeyPatch):
+def test_root_without_setpriv_is_asked_to_install_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda _: None)
 
@@ -37,7 +37,7 @@ def test_root_without_setpriv_is_told_to_install_it(monkeypatch: pytest.MonkeyPa
         as_unprivileged(["postgres"])
 
 
-def test_root_without_an_unprivileged_user_is_told_to_create_one(monkeypatch: pytest.MonkeyPatch):
+def test_root_without_an_unprivileged_user_is_asked_to_create_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/setpriv")
     monkeypatch.setattr(unprivileged, "UNPRIVILEGED", "no-such-user")
@@ -83,7 +83,7 @@ def test_what_root_opened_is_reached_and_nothing_beside_it(tmp_path: Path):
     assert "Permission denied" in read(beside).stderr
 
 
-def test_a_cluster_of_another_major_version_is_refused_with_the_mend(stack: Stack):
+def test_a_cluster_of_another_major_version_is_refused_with_the_fix(stack: Stack):
     stack.layout.cluster.mkdir()
     (stack.layout.cluster / "PG_VERSION").write_text("12\n")
 
@@ -118,8 +118,8 @@ def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_new_cluster_serves_its_databases_to_those_who_know_the_password(stack: Stack):
     made = postgres.initialise_cluster(stack)
     with serving(stack):
-        roles.settle_roles(stack)
-        roles.settle_roles(stack)
+        roles.apply_roles(stack)
+        roles.apply_roles(stack)
 
         assert made
         for database in ("airflow", "mlflow", "plimsoll"):
@@ -182,7 +182,7 @@ def test_copies_that_others_could_change_are_not_run(private_installation: Path,
 
 
 @needs_root
-def test_copies_that_cannot_be_written_are_told_with_the_mend(
+def test_copies_that_cannot_be_written_are_reported_with_the_fix(
     private_installation: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(unprivileged, "COPIES", Path("/proc/nothing"))

@@ -52,7 +52,7 @@ def test_no_command_line_shows_a_secret(stack: Stack):
     assert stack.secrets.mlflow_token not in commands
 
 
-def test_mlflow_is_told_which_login_it_accepts_and_the_others_get_the_token_alone(
+def test_mlflow_gets_the_login_it_accepts_and_the_others_get_the_token_alone(
     options: ServerOptions, stack: Stack
 ):
     programs = {group.name: group.process_configs[0] for group in options.process_group_configs}

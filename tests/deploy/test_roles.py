@@ -69,7 +69,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = stack_at(tmp_path_factory.mktemp("new"))
     postgres.initialise_cluster(stack)
     with serving(stack):
-        roles.settle_roles(stack)
+        roles.apply_roles(stack)
         yield stack
 
 
@@ -151,7 +151,7 @@ def test_an_old_cluster_is_upgraded_and_keeps_what_is_in_it(old: Stack):
 
     assert roles.administrator_of(new) == "plimsoll"
     for _ in range(2):  # the second start finds nothing to do
-        roles.settle_roles(new)
+        roles.apply_roles(new)
     assert roles.administrator_of(new) == ADMINISTRATOR
 
     for role in DATABASES:
@@ -178,19 +178,21 @@ def test_an_old_cluster_is_upgraded_and_keeps_what_is_in_it(old: Stack):
 
 def test_the_old_password_opens_nothing_after_the_upgrade(old: Stack):
     new = replace(old, secrets=completed(old.secrets))
-    roles.settle_roles(new)
+    roles.apply_roles(new)
 
     for database in DATABASES:
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             psycopg2.connect(as_plimsoll(new, database))
 
 
-def test_a_role_in_the_way_of_the_administrators_name_is_told_before_anything_changes(old: Stack):
+def test_a_role_in_the_way_of_the_administrators_name_is_reported_before_anything_changes(
+    old: Stack,
+):
     ask(as_plimsoll(old), "CREATE ROLE postgres")
     new = replace(old, secrets=completed(old.secrets))
 
     with pytest.raises(StackError, match="ALTER ROLE postgres RENAME TO"):
-        roles.settle_roles(new)
+        roles.apply_roles(new)
 
     assert ask(as_plimsoll(old), CAN, "plimsoll") == [(True,) * 5]
 
@@ -202,7 +204,7 @@ def test_what_comes_out_of_an_old_backup_is_handed_to_its_role_by_the_next_start
     inside = served.administrator_dsn("mlflow")
     ask(inside, "CREATE TABLE restored (n integer); ALTER TABLE restored OWNER TO plimsoll")
 
-    roles.settle_roles(served)
+    roles.apply_roles(served)
 
     assert ask(served.dsn("mlflow"), "ALTER TABLE restored ADD more text; TABLE restored") == []
     owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'mlflow'"
@@ -218,11 +220,11 @@ def test_an_old_stack_is_backed_up_and_comes_back_into_its_roles(
     assert backups.main(["create", backup, "--embedded"]) == 0
     new = replace(old, secrets=completed(old.secrets))
     save_stack(new)
-    roles.settle_roles(new)
+    roles.apply_roles(new)
     ask(new.dsn("mlflow"), 'DROP TABLE "Runs" CASCADE')
 
     assert backups.main(["restore", backup, "--embedded", "--replace"]) == 0
-    roles.settle_roles(new)  # as the next `up` does
+    roles.apply_roles(new)  # as the next `up` does
 
     for role in DATABASES:
         assert ask(new.dsn(role), 'SELECT note FROM "Runs"') == [("kept",)]

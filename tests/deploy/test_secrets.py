@@ -37,12 +37,12 @@ def test_the_example_has_no_working_secret():
     assert {values[name] for name in ALL} == {""}
 
 
-def test_every_secret_is_drawn_and_all_of_them_differ(env: Path):
+def test_every_secret_is_generated_and_all_of_them_differ(env: Path):
     assert main([str(env)]) == 0
 
-    drawn = [read(env)[name] for name in ALL]
-    assert all(drawn)
-    assert len(set(drawn)) == len(ALL)
+    generated = [read(env)[name] for name in ALL]
+    assert all(generated)
+    assert len(set(generated)) == len(ALL)
 
 
 def test_two_hosts_get_different_secrets(tmp_path: Path):
@@ -53,7 +53,7 @@ def test_two_hosts_get_different_secrets(tmp_path: Path):
     assert not [name for name in ALL if one[name] == two[name]]
 
 
-def test_the_drawn_keys_are_what_airflow_asks_for(env: Path):
+def test_the_generated_keys_are_what_airflow_asks_for(env: Path):
     main([str(env)])
 
     values = read(env)
@@ -145,7 +145,7 @@ def test_keys_of_another_maker_of_s3_are_accepted(env: Path):
     assert main([str(env)]) == 0
 
 
-def test_an_old_fernet_key_may_stand_behind_its_successor(env: Path):
+def test_an_old_fernet_key_may_follow_its_successor(env: Path):
     main([str(env)])
     change(env, "AIRFLOW_FERNET_KEY", ",".join(Fernet.generate_key().decode() for _ in "12"))
 
@@ -288,7 +288,7 @@ def test_a_pair_that_does_not_match_is_a_fault_by_name(
     assert env.read_text() == before
 
 
-def test_an_old_public_key_may_stand_before_its_successor(env: Path):
+def test_an_old_public_key_may_precede_its_successor(env: Path):
     main([str(env)])
     old, new = read(env)["PLIMSOLL_LEDGER_PUBLIC_KEYS"], read(env)["PLIMSOLL_BACKUP_PUBLIC_KEYS"]
     change(env, "PLIMSOLL_BACKUP_PUBLIC_KEYS", f"{old},{new}")

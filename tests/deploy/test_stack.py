@@ -34,7 +34,7 @@ def test_the_record_can_be_read_by_its_owner_only(stack: Stack):
     assert stat.S_IMODE(mode) == 0o600
 
 
-def test_a_damaged_record_is_an_error_that_names_the_file_and_the_mend(stack: Stack):
+def test_a_damaged_record_is_an_error_that_names_the_file_and_the_fix(stack: Stack):
     record = stack.layout.run / "stack.json"
     record.write_text('{"ports": {}}')
 
@@ -79,10 +79,10 @@ def test_a_record_without_role_passwords_is_read_and_gets_them_once(stack: Stack
 
     assert read == before
     assert not read.has_roles
-    drawn = completed(read.secrets)
-    assert len(set(drawn.role_passwords.values())) == 3
-    assert completed(drawn) == drawn
-    assert replace(drawn, role_passwords={}) == read.secrets
+    generated = completed(read.secrets)
+    assert len(set(generated.role_passwords.values())) == 3
+    assert completed(generated) == generated
+    assert replace(generated, role_passwords={}) == read.secrets
 
 
 def test_no_service_logs_in_as_the_administrator(stack: Stack):

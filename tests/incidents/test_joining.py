@@ -24,7 +24,7 @@ def test_parts_on_both_sides_of_midnight_are_one_incident():
     assert (whole.peak, whole.peak_at) == (5.0, EVENING.peak_at)
 
 
-def test_an_id_stays_when_the_incident_goes_on_and_tells_incidents_apart():
+def test_an_id_stays_when_the_incident_goes_on_and_distinguishes_incidents():
     (begun,), (whole,) = incidents(EVENING), incidents(EVENING, MORNING)
     elsewhere = part("2024-03-01T23:10", "2024-03-01T23:50", entity="b")
 
@@ -62,7 +62,7 @@ def test_a_shift_that_flickers_is_one_incident():
     assert len(incidents(before, after)) == 1
 
 
-def test_a_withdrawn_incident_that_stands_raised_as_well_is_told_once():
+def test_a_withdrawn_incident_that_is_raised_as_well_is_reported_once():
     withdrawn = part("2024-03-01T22:50", "2024-03-01T23:55", status="withdrawn", version=2)
 
     (only,) = incidents(EVENING, withdrawn)

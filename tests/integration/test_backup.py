@@ -213,7 +213,7 @@ def deployment(
         "PLIMSOLL_BACKUP_LAKE": buckets["lake"],
         "PLIMSOLL_BACKUP_MLFLOW": buckets["mlflow"],
         "PGPASSWORD": "secret",
-        "PLIMSOLL_BACKUP_PRIVATE_KEY": (key := ed25519.drawn()),
+        "PLIMSOLL_BACKUP_PRIVATE_KEY": (key := ed25519.new_private_key()),
         "PLIMSOLL_BACKUP_PUBLIC_KEYS": ed25519.public_of(key),
     }.items():
         monkeypatch.setenv(variable, value)

@@ -43,7 +43,7 @@ def make_stack(home: Path) -> Stack:
     leave_record(stack)
     postgres.initialise_cluster(stack)
     with embedded_sources({"PLIMSOLL_HOME": str(home)}, print):
-        roles.settle_roles(stack)
+        roles.apply_roles(stack)
     return stack
 
 
@@ -167,7 +167,7 @@ def test_a_forged_manifest_writes_nothing_outside_whatever_proves_it(
 
     told = capsys.readouterr().err
     assert {
-        "a digest made anew": "is not signed, as those of earlier releases are",
+        "a digest made anew": "is not signed, as backups of earlier releases are not",
         "another key": "is signed by the key",
         "our own key": "'stores/lake/../../../../outside.txt' has an empty part, . or ..",
     }[proof] in told

@@ -41,7 +41,7 @@ def folder(tmp_path):
         yield found
 
 
-def test_a_step_returns_what_it_returns_and_tells_where_it_comes_from(folder):
+def test_a_step_returns_its_result_and_reports_its_datasets(folder):
     assert make("pumps", run="pumps__score/r1") == "pumps__score/r1"
 
     _, done = told_in(folder)
@@ -56,7 +56,7 @@ def test_a_step_returns_what_it_returns_and_tells_where_it_comes_from(folder):
     assert scores["outputFacets"]["outputStatistics"]["rowCount"] == 15
 
 
-def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_told(folder):
+def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_shown(folder):
     make("pumps", run="pumps__score/r1")
 
     _, done = told_in(folder)
@@ -64,7 +64,7 @@ def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_told(folder)
     assert "secret" not in json.dumps(told_in(folder))
 
 
-def test_a_failure_is_told_and_raised_as_it_was(folder):
+def test_a_failure_is_reported_and_raised_as_it_was(folder):
     with pytest.raises(DataError, match="the day is empty"):
         make("pumps", run="pumps__score/r1", fails=True)
 
@@ -75,7 +75,7 @@ def test_a_failure_is_told_and_raised_as_it_was(folder):
     assert error["programmingLanguage"] == "python"
 
 
-def test_a_task_that_is_stopped_is_told_as_failed(folder):
+def test_a_task_that_is_stopped_is_reported_as_failed(folder):
     @lineage.job("train")
     def stopped(_detector):
         raise SystemExit(143)

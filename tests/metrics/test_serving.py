@@ -69,7 +69,7 @@ def test_without_its_store_the_exporter_is_down(path):
     assert "nobody" not in told  # the reason goes to the log: it may name hosts and roles
 
 
-def test_another_path_is_told_which_there_are():
+def test_another_path_gets_the_list_of_paths():
     with serving(NOWHERE) as url:
         assert ask(f"{url}/")[0] == 404
 

@@ -88,7 +88,7 @@ def test_an_mlflow_that_knows_nothing_yet_has_answered():
         (403, '{"error_code": "PERMISSION_DENIED", "message": "not you"}', "not you"),
     ],
 )
-def test_what_is_no_mlflow_is_not_taken_for_one(status, body, told):
+def test_what_is_no_mlflow_does_not_count_as_one(status, body, told):
     with server(saying(status, body)) as uri, pytest.raises(OutageError, match=told):
         asked(uri)
 
@@ -96,7 +96,7 @@ def test_what_is_no_mlflow_is_not_taken_for_one(status, body, told):
 @pytest.mark.parametrize(
     "body", ["You are not authenticated.", '{"error_code": "UNAUTHENTICATED", "message": "no"}']
 )
-def test_a_login_that_is_not_taken_is_told_as_such_and_not_retried(body, monkeypatch):
+def test_a_login_that_is_refused_is_reported_as_such_and_not_retried(body, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hidden")
     with (
         server(saying(401, body)) as uri,
@@ -168,7 +168,7 @@ def test_a_server_that_trickles_is_not_waited_for():
         ("ftp://u:hidden@", "MLflow knows no such kind of address"),
     ],
 )
-def test_what_is_not_there_is_told_without_the_password(kind, told):
+def test_what_is_not_there_is_named_without_the_password(kind, told):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers
         uri = f"{kind}127.0.0.1:{taken.getsockname()[1]}"

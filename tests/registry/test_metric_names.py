@@ -44,7 +44,7 @@ def test_every_name_is_one_level_below_its_family(name):
 
 
 @pytest.mark.parametrize("name", ["power", "power_vs_peers", "oil 2", "a.b-c", "p:q", "Grösse"])
-def test_a_name_that_mlflow_takes_stays_as_it_is(name):
+def test_a_name_that_mlflow_accepts_stays_as_it_is(name):
     assert metric_of("drift", name) == f"drift/{name}"
 
 
@@ -56,7 +56,7 @@ def test_different_names_have_different_metrics():
 
 @given(st.lists(st.text(min_size=1), min_size=2, max_size=2, unique=True))
 @example(["\ud800", "\ud801"])
-def test_whatever_the_name_mlflow_takes_it_and_tells_it_from_another(names):
+def test_whatever_the_name_mlflow_accepts_it_and_distinguishes_it_from_another(names):
     metrics = [metric_of("drift", name) for name in names]
 
     for metric in metrics:

@@ -28,14 +28,14 @@ def test_what_a_person_muted_is_not_reported_as_moved():
     assert not judge(away(), decision("pressure", "mute")).moved.any()
 
 
-def test_what_a_person_accepts_is_judged_again_and_not_reported():
+def test_what_a_person_accepts_is_scored_again_and_not_reported():
     found = judge(away(), decision("pressure", "accept", row=100))
 
     assert column(found, "pressure") == list(range(20 + TOLD, 100))
     assert max(column(found, "pressure", "moved")) == 99
 
 
-def test_what_a_person_unmutes_is_judged_again_and_still_reported():
+def test_what_a_person_unmutes_is_scored_again_and_still_reported():
     found = judge(away(), decision("pressure", "unmute", row=100))
 
     assert max(column(found, "pressure")) == 99

@@ -40,7 +40,7 @@ def test_the_padding_is_no_outside():
     assert judge(out(station(60), "flow", 20, value=1.015), padding=0.01).muted.any()
 
 
-def test_an_actuator_stands_where_it_was_put():
+def test_an_actuator_stays_where_it_was_put():
     features = {name: {"unit": "1", "may_be_constant": name == "flow"} for name in PLAIN.features}
     parking = Columns.model_validate(
         {"entity": "machine", "cadence": "10min", "features": features}
@@ -65,7 +65,7 @@ def test_a_channel_that_returns_is_judged_again_by_itself():
     assert column(found, "pressure")[-1] == 150 + BRIEF - TOLD - 2
 
 
-def test_a_person_is_told_of_a_channel_that_stays_away_and_not_of_a_brief_one():
+def test_a_channel_that_stays_away_is_reported_and_a_brief_one_is_not():
     away = judge(out(station(200), "pressure", 20))
     brief = judge(out(station(200), "pressure", 20, 20 + THIRD - BRIEF))
 
@@ -74,7 +74,7 @@ def test_a_person_is_told_of_a_channel_that_stays_away_and_not_of_a_brief_one():
     assert not brief.moved.any()
 
 
-def test_nobody_is_told_any_longer_of_a_channel_that_is_back():
+def test_a_channel_that_is_back_is_no_longer_reported():
     found = judge(out(station(300), "pressure", 20, 150))
 
     assert column(found, "pressure", "moved")[-1] == column(found, "pressure")[-1]

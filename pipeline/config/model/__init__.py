@@ -1,4 +1,4 @@
-"""Section `model`: one family and its settings. A new family is a file and two lines here."""
+"""Section `model`: one family and its settings. A new family is a file and two entries here."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What the settings of all families have in common."""
+"""The common settings of all families."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Loss = Literal["mse", "huber", "bce", "poisson"]
 
 
 class Fitted(Section):
-    """What every family has.
+    """Settings of every family.
 
     Attributes:
-        takes_missing: whether it judges rows with missing values.
+        takes_missing: whether it accepts rows with missing values.
     """
 
     takes_missing: ClassVar[bool] = False
@@ -28,16 +28,16 @@ class Fitted(Section):
         "mse",
         description="What training minimises and the score adds up. mse; huber: large errors count "
         "linearly; bce: features with firm ends (shares, on/off), which their training range is "
-        "taken for; poisson: counts, at least 0.",
+        "assumed to be; poisson: counts, at least 0.",
     )
 
 
 class TrainedModel(Fitted):
-    """What every family has that is trained step by step."""
+    """Settings of every family that is trained step by step."""
 
     members: int = Field(4, ge=1, le=64, description="Networks with seeds of their own, averaged.")
     steps: int = Field(600, ge=1, le=1_000_000, description="Upper bound; early stopping ends it.")
-    batch_rows: int = Field(256, ge=2, description="Rows in one step, drawn anew for each member.")
+    batch_rows: int = Field(256, ge=2, description="Rows in one step, sampled for each member.")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak; warm-up, then cosine to 0.")
     weight_decay: float = Field(1e-4, ge=0)
     patience: int = Field(
@@ -46,14 +46,14 @@ class TrainedModel(Fitted):
     horizons: tuple[Duration | Literal["all"], ...] = Field(
         (),
         description="Spans back from the newest training row, as [1d, 7d, all]: the members are "
-        "dealt out over them, and each learns from the rows of its span only. Empty: all from all.",
+        "divided among them, and each learns from the rows of its span only. Empty: all from all.",
     )
 
     @model_validator(mode="after")
     def _members_must_go_round(self) -> Self:
         if self.horizons and self.members % len(self.horizons):
             msg = (
-                f"members {self.members} cannot be dealt out evenly over {len(self.horizons)} "
+                f"members {self.members} cannot be divided evenly among {len(self.horizons)} "
                 f"horizons; set members to a multiple of {len(self.horizons)}"
             )
             raise ValueError(msg)

@@ -22,7 +22,7 @@ class MaskedModel(TrainedModel):
     hidden: tuple[float, float] = Field(
         (0.05, 0.6),
         description="Range of the share of its features that is hidden from a row while training; "
-        "each row draws its own.",
+        "each row gets its own.",
     )
     visible: float = Field(
         0.3,

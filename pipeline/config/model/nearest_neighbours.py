@@ -21,8 +21,8 @@ class NearestNeighboursModel(Fitted):
         10_000,
         ge=10,
         le=100_000,
-        description="Training rows that are stored, drawn at random when there are more. They lie "
-        "in the bundle as they are, and each scored row is compared with all of them.",
+        description="Training rows that are stored, sampled at random when there are more. They "
+        "lie in the bundle as they are, and each scored row is compared with all of them.",
     )
     neighbours: int = Field(
         1,

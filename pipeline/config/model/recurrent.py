@@ -10,7 +10,7 @@ from pipeline.config.model.windowed import Windowed
 
 
 class RecurrentModel(Windowed):
-    """A GRU that reads a window and tells it anew (`pipeline/detector/models/recurrent.py`)."""
+    """A GRU that encodes a window and decodes it (`pipeline/detector/models/recurrent.py`)."""
 
     family: Literal["recurrent"] = "recurrent"
     width: int = Field(

@@ -10,7 +10,7 @@ from pipeline.config.model.fitted import TrainedModel
 
 
 class SparseModel(TrainedModel):
-    """Autoencoders of which few code units speak (`pipeline/detector/models/sparse.py`)."""
+    """Autoencoders with few active code units (`pipeline/detector/models/sparse.py`)."""
 
     family: Literal["sparse"] = "sparse"
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Peak; warm-up, then cosine to 0.")

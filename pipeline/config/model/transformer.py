@@ -13,7 +13,7 @@ class TransformerModel(Windowed):
     """Rows of a window that look at each other (`pipeline/detector/models/transformer.py`)."""
 
     family: Literal["transformer"] = "transformer"
-    width: int = Field(32, ge=1, le=4096, description="Numbers that stand for a row.")
+    width: int = Field(32, ge=1, le=4096, description="Numbers that represent a row.")
     heads: int = Field(4, ge=1, le=64, description="Ways of looking at other rows; divides width.")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What the settings of all families over windows have in common: how windows are spoilt."""
+"""The common settings of all families over windows: how windows are corrupted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pipeline.config.model.fitted import TrainedModel
 
 
 class Windowed(TrainedModel):
-    """A family that is shown spoilt windows and asked for the clean ones."""
+    """A family that is trained to reconstruct clean windows from corrupted ones."""
 
     learning_rate: float = Field(
-        5e-3, gt=0, le=1, description="Peak; lower ones leave how rows follow each other unlearnt."
+        5e-3, gt=0, le=1, description="Peak; lower ones do not learn how rows follow each other."
     )
     noise: tuple[float, float] = Field(
         (0.05, 1.0), description="Range of the Gaussian noise, in standard deviations; log-uniform."

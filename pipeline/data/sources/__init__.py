@@ -1,7 +1,7 @@
-"""Where raw rows come from: one file a kind, each the same function.
+"""The sources of raw rows: one file for each kind, each with the same function.
 
-To add a kind: a model in `pipeline.config.source`, a file here, a line in SOURCES. The suite
-`tests/contracts/test_every_source.py` then holds it to the promise of `Source`.
+To add a kind: a model in `pipeline.config.source`, a file here, an entry in SOURCES. The suite
+`tests/contracts/test_every_source.py` then tests it against the protocol `Source`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Source(Protocol):
     ) -> pd.DataFrame:
         """The declared columns of the rows with `start` <= timestamp < `end`, sorted by time.
 
-        The timestamp column is UTC with nanoseconds. Faulty rows are kept, they are the contract's
-        business; a column that the source lacks is absent; an interval without rows gives an empty
+        The timestamp column is UTC with nanoseconds. Faulty rows are kept for the contract to
+        reject; a column that the source lacks is absent; an interval without rows gives an empty
         frame. A row whose local time is ambiguous or impossible carries the reason in TIME_FAULT.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Relative paths in a detector file: WHAT is read is in the file, WHERE it lies is deployment."""
+"""Relative paths in a detector file: the file says WHAT is read, the deployment WHERE it is."""
 
 from __future__ import annotations
 

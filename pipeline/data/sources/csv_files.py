@@ -36,7 +36,7 @@ MISSING = (
     "-NaN",
     "null",
 )
-"""What stands for a value that is not there; a machine may well be called NA."""
+"""The texts that mean a missing value; a machine may well be called NA."""
 
 
 def fetch(
@@ -85,7 +85,7 @@ def _read(file: Location, config: CsvSource, columns: Columns) -> SourceRows:
 
 
 def _whole(names: pd.Series, known: Collection[str]) -> pd.Series:
-    """Numbers as machines, written by a program that made 1.0 of 1 where one was absent, as 1."""
+    """Machine names that a program wrote as 1.0 because one was absent, as 1."""
     spelled = {
         name: name.removesuffix(".0")
         for name in names.unique()
@@ -95,7 +95,7 @@ def _whole(names: pd.Series, known: Collection[str]) -> pd.Series:
 
 
 def _as_text(held: bytes, delimiter: str, **how: Any) -> pd.DataFrame:
-    """All columns as text, the header as a row: what pandas makes of a value depends on others."""
+    """All columns as text, the header as a row: pandas' type of a value depends on other values."""
     if not held.strip():
         return pd.DataFrame()
     rows: pd.DataFrame = pd.read_csv(

@@ -43,8 +43,8 @@ _NAMES = {
     "Wa_avg": "wind_direction",
 }
 
-# The rule that marks an outage: the turbine stands although it has wind and its neighbours run.
-_STANDS_KW = 10.0
+# The rule for an outage: the turbine has stopped although it has wind and its neighbours run.
+_STOPPED_KW = 10.0
 _HAS_WIND_M_S = 5.0
 _RUNS_KW = 100.0
 _RUNNING_NEIGHBOURS = 2
@@ -86,7 +86,7 @@ def _with_days_replaced(
     columns: Columns,
     interval: tuple[datetime, datetime],
 ) -> pd.DataFrame:
-    """`frame` with each day that has a file at `path` taken from that file instead."""
+    """`frame` with each day that has a file at `path` read from that file instead."""
     source = ParquetSource(kind="parquet", path=path)
     one_day = timedelta(days=1)
     for number in range((interval[1] - interval[0]) // one_day):
@@ -149,14 +149,14 @@ def _is_out(frame: pd.DataFrame) -> NDArray[np.bool_]:
     power, wind = pd.DataFrame(by_turbine["power"]), pd.DataFrame(by_turbine["wind_speed"])
     running = (power > _RUNS_KW).astype(int)
     neighbours = -running.sub(running.sum(axis=1), axis=0)
-    stands = (power < _STANDS_KW) & (wind > _HAS_WIND_M_S) & (neighbours >= _RUNNING_NEIGHBOURS)
-    out = stands.apply(_in_long_runs)
+    stopped = (power < _STOPPED_KW) & (wind > _HAS_WIND_M_S) & (neighbours >= _RUNNING_NEIGHBOURS)
+    out = stopped.apply(_in_long_runs)
     row = out.index.get_indexer(pd.Index(frame["timestamp"]))
     column = out.columns.get_indexer(pd.Index(frame["turbine"]))
     marked: NDArray[np.bool_] = out.to_numpy(dtype=bool)[row, column]
     return marked
 
 
-def _in_long_runs(stands: pd.Series) -> pd.Series:
-    run = (stands != stands.shift()).cumsum()
-    return stands & (stands.groupby(run).transform("size") >= _ROWS_AT_LEAST)
+def _in_long_runs(stopped: pd.Series) -> pd.Series:
+    run = (stopped != stopped.shift()).cumsum()
+    return stopped & (stopped.groupby(run).transform("size") >= _ROWS_AT_LEAST)

@@ -1,4 +1,4 @@
-"""Which files a `path` of a detector file stands for: a file, a folder or a glob, local or s3://."""
+"""The files that a `path` of a detector file names: a file, a folder or a glob, local or s3://."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def _last_day(end: datetime) -> date:
 
 
 def read_bytes(file: Location) -> bytes:
-    """The file as it lies there.
+    """The content of the file.
 
     Raises:
-        OutageError: the store does not hand it out.
+        OutageError: the store does not return it.
     """
     try:
         with file.filesystem.open_input_file(file.path) as stream:
@@ -87,16 +87,16 @@ def read_bytes(file: Location) -> bytes:
 
 
 def damage(file: Location, what: str, error: Exception) -> PlimsollError:
-    """The error for a file that cannot be read: its own fault if the store hands it out whole.
+    """The error for a file that cannot be read: a DataError if the store returns it whole.
 
-    Arrow raises the same error for a damaged file and for a store that does not answer.
+    Else an OutageError: Arrow does not distinguish a damaged file from a store without an answer.
     """
     try:
         read_bytes(file)
     except OutageError as outage:
         return outage
-    told = " ".join(str(error).split())
-    return DataError(f"{file.path} {what} ({told}); deliver it again, or correct source.path.")
+    reason = " ".join(str(error).split())
+    return DataError(f"{file.path} {what} ({reason}); deliver it again, or correct source.path.")
 
 
 def _listed(given: str, path: str, suffixes: tuple[str, ...], day: date | None) -> list[Location]:
@@ -141,7 +141,7 @@ def _at(filesystem: fs.FileSystem, place: str, suffixes: tuple[str, ...]) -> Ite
 def _split(filesystem: fs.FileSystem, place: str) -> tuple[str, list[str]]:
     """The folder that a glob begins in, and its pattern, a part for each level below.
 
-    A folder that is really called `plant [A]` is taken for itself and not for a pattern.
+    A folder that is really called `plant [A]` is a folder and not a pattern.
     """
     parts = place.split("/")
     known = 1

@@ -78,8 +78,8 @@ def _may_hold_nulls(metadata: pq.FileMetaData, column: str) -> bool:
             held = group.column(place)
             if held.path_in_schema != column:
                 continue
-            told = held.statistics
-            if told is None or not told.has_null_count or told.null_count:
+            found = held.statistics
+            if found is None or not found.has_null_count or found.null_count:
                 return True
     return False
 

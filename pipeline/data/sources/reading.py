@@ -22,8 +22,9 @@ def read_all(
 ) -> list[SourceRows]:
     """What `files` hold. A file of a day outside [`start`, `end`) is left out if it is faulty.
 
-    It is looked at for the few rows that a local day shares with its neighbour; its own day fails
-    by name. If rows of the interval are in it, completeness judges what is missing.
+    Such a file is read for the few rows that a local day shares with its neighbour; its own day
+    reports the fault. If it holds rows of the interval, the completeness check counts what is
+    missing.
 
     Raises:
         DataError: a file of the interval, or of any days, is faulty.

@@ -1,7 +1,7 @@
-"""What every source does last: declared columns, UTC, one interval, one order.
+"""The last step of every source: declared columns, UTC, one interval, one order.
 
-What a value means is decided by itself: not by what else its column, its file or the days that are
-fetched with it hold.
+The meaning of a value depends on that value alone: not on the rest of its column, on its file, or
+on the days that are fetched with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.data.sources.times import moments_of
 from pipeline.errors import DataError
 
 TIME_FAULT = "__time_fault__"
-"""Column that says why a row's time cannot be trusted; absent when every time can."""
+"""Column with the reason why a row's time cannot be trusted; absent when every time can."""
 
 TIME_TEXT = "__time_text__"
 """Column with the time of a row that has no moment, as it was delivered; else absent."""
@@ -37,7 +37,7 @@ ABSENT = "__absent__"
 every file, lacks one."""
 
 NOTES = (TIME_FAULT, TIME_TEXT, FILED_DAY, ABSENT)
-"""The columns above: they tell of a row and are no part of it."""
+"""The columns above: notes about a row, not part of its content."""
 
 MARGIN = timedelta(hours=14)
 """How far a local day may begin before, or end after, the UTC day of the same date."""
@@ -51,7 +51,7 @@ class SourceRows:
 
     Attributes:
         rows: columns by their declared names, others may be among them.
-        origin: what to call it in a message.
+        origin: its name in messages.
         day: the day that its path names; None: it may hold rows of any day.
     """
 
@@ -61,7 +61,7 @@ class SourceRows:
 
 
 def declared(columns: Columns) -> tuple[str, ...]:
-    """The raw columns that a source is asked for."""
+    """The raw columns to fetch from a source."""
     entity = (columns.entity,) if columns.entity else ()
     return (columns.timestamp, *entity, *columns.features, *columns.evaluation_only)
 
@@ -72,7 +72,7 @@ def wanted(
     """Column of the source -> declared column, for each declared column that `header` has.
 
     Raises:
-        DataError: a declared column is there twice, so that nobody can say which is meant; or
+        DataError: a declared column is there twice, so that it is unclear which is meant; or
             there is no timestamp column.
     """
     by_old_name = {old: rename.get(old, old) for old in header}
@@ -93,7 +93,7 @@ def wanted(
 
 
 def nothing(columns: Columns) -> pd.DataFrame:
-    """The frame of an interval for which the source has no rows."""
+    """An empty frame, for an interval without rows in the source."""
     frame = pd.DataFrame({name: pd.Series(dtype="float64") for name in declared(columns)})
     frame[columns.timestamp] = pd.Series(dtype="datetime64[ns, UTC]")
     if columns.entity:
@@ -148,8 +148,8 @@ def _one(
     frame = rows.loc[inside, [name for name in declared(columns) if name in rows]].copy()
     frame[columns.timestamp] = moments.utc[inside]
     frame[TIME_FAULT] = moments.fault[inside].astype(object)
-    told = rows.loc[inside, columns.timestamp].astype(object)
-    frame[TIME_TEXT] = told.where(frame[columns.timestamp].isna() & told.notna(), None).map(
+    text = rows.loc[inside, columns.timestamp].astype(object)
+    frame[TIME_TEXT] = text.where(frame[columns.timestamp].isna() & text.notna(), None).map(
         lambda stamp: str(stamp) if stamp is not None else None
     )
     frame[FILED_DAY] = filed[inside]
@@ -161,12 +161,12 @@ def _one(
 
 
 def _without_time(header: Sequence[str], columns: Columns, origin: str) -> str:
-    told = ", ".join(map(repr, header)) or "none"
-    mend = "name the time column in schema.timestamp or map it in source.rename"
+    shown = ", ".join(map(repr, header)) or "none"
+    fix = "name the time column in schema.timestamp or map it in source.rename"
     if len(header) == 1:
         found = [sign for sign in _OTHER_DELIMITERS if sign in header[0]]
-        mend = f"set source.delimiter to {found[0]!r}" if found else mend
-    return f"{origin} has no column {columns.timestamp!r}, only {told}; {mend}."
+        fix = f"set source.delimiter to {found[0]!r}" if found else fix
+    return f"{origin} has no column {columns.timestamp!r}, only {shown}; {fix}."
 
 
 def _filed_days(moments: pd.Series, source: SourceRows) -> NDArray[np.float64]:
@@ -192,7 +192,7 @@ def _all_unreadable(source: SourceRows, rows: int) -> str:
 
 
 def _plain(values: pd.Series) -> pd.Series:
-    """Numbers (a database's decimals too) as float64; where something is none, it stays as text."""
+    """Numbers (a database's decimals too) as float64; what is no number stays text."""
     if values.dtype == np.bool_:
         return values
     numbers = as_float64(values)
@@ -211,6 +211,6 @@ def _of_one_type(values: pd.Series) -> pd.Series:
     if not any(isinstance(value, str) for value in values):
         return values.astype("float64")
     there = values.notna()
-    told = values.astype(object).where(there, None)
-    told[there] = [v if isinstance(v, str) else repr(float(v)) for v in values[there]]
-    return told
+    texts = values.astype(object).where(there, None)
+    texts[there] = [v if isinstance(v, str) else repr(float(v)) for v in values[there]]
+    return texts

@@ -1,7 +1,7 @@
 """Source `sql`: a bounded query against any database that SQLAlchemy reaches.
 
-The query comes out of a detector file, which is data. `databases` keeps it from doing more than
-read, as far as each kind of database can; what it did is never committed.
+The query comes out of a detector file, which is data. `databases` restricts it to reading, as
+far as each kind of database can; nothing that it did is committed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TOO_LONG = (
     *("interrupted", "max_statement_time", "maximum statement execution time"),
     *("DPY-4024", "DPI-1067", "HYT00"),
 )
-"""How SQLite, MariaDB, MySQL, Oracle and SQL Server say that a query reached its time limit."""
+"""The words of SQLite, MariaDB, MySQL, Oracle and SQL Server for a query at its time limit."""
 _SQLITE_OUTAGES = ("locked", "busy", "disk i/o", "unable to open")
 
 
@@ -81,7 +81,7 @@ def fetch(
         msg = "source.query returns no rows: it is no SELECT; write `SELECT ... FROM ... WHERE`."
         raise DataError(msg) from error
     except SQLAlchemyError as error:
-        raise _told(error, url, config) from error
+        raise _as_our_error(error, url, config) from error
     finally:
         engine.dispose()
     names = wanted(columns, config.rename, header, "The answer to source.query")
@@ -136,9 +136,9 @@ def _url(config: SqlSource) -> sqlalchemy.URL:
     return url
 
 
-def _engine(url: sqlalchemy.URL, told: dict[str, Any], config: SqlSource) -> sqlalchemy.Engine:
+def _engine(url: sqlalchemy.URL, arguments: dict[str, Any], config: SqlSource) -> sqlalchemy.Engine:
     try:
-        return sqlalchemy.create_engine(url, connect_args=told)
+        return sqlalchemy.create_engine(url, connect_args=arguments)
     except (SQLAlchemyError, ImportError, ValueError, TypeError) as error:
         msg = (
             f"{config.url_env} holds no URL that SQLAlchemy can use ({type(error).__name__}); "
@@ -147,8 +147,8 @@ def _engine(url: sqlalchemy.URL, told: dict[str, Any], config: SqlSource) -> sql
         raise ConfigError(msg) from None
 
 
-def _told(error: SQLAlchemyError, url: sqlalchemy.URL, config: SqlSource) -> PlimsollError:
-    """What the database said, without the password; an outage only if asking again may help."""
+def _as_our_error(error: SQLAlchemyError, url: sqlalchemy.URL, config: SqlSource) -> PlimsollError:
+    """Our error for what the database said, without the password; an outage if a retry may help."""
     said = " ".join(str(getattr(error, "orig", None) or error).split())
     if url.password:
         said = re.sub(rf"(?<!\w){re.escape(str(url.password))}(?!\w)", "***", said)

@@ -1,7 +1,7 @@
-"""Which moment a time column means, row by row; a row whose time cannot be told keeps its reason.
+"""The moment of each row from a time column; a row whose time is unclear gets the reason.
 
-Text is read by a grammar of its own: pandas reads a text by the texts before it (an offset of one
-row may be taken for that of the next), and takes `now` for a time.
+Text is parsed by a grammar of our own: pandas reads a text by the texts before it (it may apply the
+offset of one row to the next), and accepts `now` as a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.data.grid import FIRST_YEAR, LAST_YEAR
 
-_MEND = "deliver ISO 8601 (2014-05-01T00:10:00Z) or a native timestamp type"
+_FIX = "deliver ISO 8601 (2014-05-01T00:10:00Z) or a native timestamp type"
 _TIME_OF_DAY = (
     r"(?:(?:[Tt]|\s+)(?P<hour>\d{1,2})"
     r"(?::?(?P<minute>\d{2})(?::?(?P<second>[0-5]\d)(?:[.,](?P<fraction>\d+))?)?)?"
@@ -37,7 +37,7 @@ class Moments:
 
     Attributes:
         utc: datetime64[ns, UTC], whole microseconds; NaT where a time is missing or unreadable.
-        fault: why a row's time cannot be trusted, as text; None where it can. A local time that
+        fault: the reason why a row's time cannot be trusted; None where it can. A local time that
             happened twice has a moment, the first, and a fault.
     """
 
@@ -46,9 +46,9 @@ class Moments:
 
 
 def moments_of(stamps: pd.Series, timezone: str) -> Moments:
-    """The moments of `stamps`; `timezone` is that of times that say no offset.
+    """The moments of `stamps`; `timezone` applies to times without an offset.
 
-    What a row means does not depend on any other row.
+    The moment of a row does not depend on any other row.
     """
     if isinstance(stamps.dtype, pd.DatetimeTZDtype):
         return _bounded(stamps, stamps.dt.tz_convert("UTC").dt.tz_localize(None), "UTC")
@@ -72,8 +72,8 @@ def _of_text(stamps: pd.Series, timezone: str) -> Moments:
         pc.binary_join_element_wise(*part[_HOUR:_OFFSET], ""), "^240*$"
     )
     hour = pc.if_else(is_end, "00", part[_HOUR])
-    told = _in_one_form([*part[:_HOUR], hour, *part[_HOUR + 1 : _OFFSET]]).to_pandas()
-    naive = pd.to_datetime(told, format="%Y-%m-%dT%H:%M:%S.%f", errors="coerce")
+    texts = _in_one_form([*part[:_HOUR], hour, *part[_HOUR + 1 : _OFFSET]]).to_pandas()
+    naive = pd.to_datetime(texts, format="%Y-%m-%dT%H:%M:%S.%f", errors="coerce")
     naive = naive.astype("datetime64[ns]").set_axis(stamps.index)
     naive += pd.to_timedelta(is_end.to_numpy(zero_copy_only=False).astype("int64"), unit="D")
     offset = part[_OFFSET].to_pandas().set_axis(stamps.index)
@@ -109,7 +109,7 @@ def _in_one_form(parts: Sequence[pa.Array]) -> pa.Array:
 
 
 def _minutes(offset: str) -> float:
-    """Minutes east of Greenwich; NaN where no offset is said, or none can be that large."""
+    """Minutes east of Greenwich; NaN where there is no offset, or an impossible one."""
     if not offset:
         return np.nan
     if offset[0] not in "+-":
@@ -146,7 +146,7 @@ def _unreadable(stamps: pd.Series, moments: pd.Series, year: pd.Series) -> pd.Se
     fault = pd.Series(None, index=stamps.index, dtype="object")
     lost = np.flatnonzero(moments.isna())
     fault.iloc[lost] = [
-        _why(told, said) for told, said in zip(stamps.iloc[lost], year.iloc[lost], strict=True)
+        _why(stamp, each) for stamp, each in zip(stamps.iloc[lost], year.iloc[lost], strict=True)
     ]
     return fault
 
@@ -154,11 +154,11 @@ def _unreadable(stamps: pd.Series, moments: pd.Series, year: pd.Series) -> pd.Se
 def _why(stamp: object, year: float) -> str:
     text = _text(stamp)
     if text is None or not text.strip():
-        return f"the time is missing; {_MEND}"
+        return f"the time is missing; {_FIX}"
     shown = repr(text if len(text) <= 40 else text[:37] + "...")  # noqa: PLR2004 - fits one line
     if not np.isnan(year) and not FIRST_YEAR <= year <= LAST_YEAR:
         return f"{shown} lies outside the years {FIRST_YEAR} to {LAST_YEAR}; correct the clock"
-    return f"{shown} is no time that can be read; {_MEND}"
+    return f"{shown} is no time that can be read; {_FIX}"
 
 
 def _text(stamp: object) -> str | None:

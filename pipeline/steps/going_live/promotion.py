@@ -43,7 +43,7 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     log_context.bind_version(judged.version)
     lineage.note_model(model, judged.version)
     held = ledger_state.verified(here, model)
-    refusal = _refusal(judged, answer) or _taken_back(held, judged)
+    refusal = _refusal(judged, answer) or _rolled_back(held, judged)
     approval = _approval(here, judged, answer)
     if refusal:
         if judged.passed:
@@ -106,9 +106,9 @@ def _approval(here: Settings, judged: JudgedCandidate, answer: dict[str, Any] | 
     return answers.as_text(content, keyring.signer(here, "answers"))
 
 
-def _taken_back(held: LedgerState, judged: JudgedCandidate) -> str:
+def _rolled_back(held: LedgerState, judged: JudgedCandidate) -> str:
     """Why a version that was live and had to go does not come back by a rerun."""
-    reason = ledger.taken_back(held.entries).get(judged.version)
+    reason = ledger.rolled_back(held.entries).get(judged.version)
     if reason is None:
         return ""
     return (

@@ -175,7 +175,7 @@ def finish(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
 
 def unfinished(client: Client, detector: str) -> tuple[int, ...]:
     """Versions that were rolled back and whose days have not all been scored again."""
-    gone = ledger.taken_back(ledger_state.read(settings.load(), detector).entries)
+    gone = ledger.rolled_back(ledger_state.read(settings.load(), detector).entries)
     every = versions.every(client, detector)
     due = (version.number for version in every if tags.is_rescoring_due(version))
     return tuple(number for number in due if number in gone)

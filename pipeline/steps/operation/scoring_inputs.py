@@ -19,7 +19,7 @@ from pipeline.config import Columns, DetectorSpec
 from pipeline.data.attempts import OnRecord, on_record
 from pipeline.data.decisions import ChannelDecision, decisions_as_of
 from pipeline.data.fingerprint import fingerprint, row_hashes
-from pipeline.data.fits import lost_days, told, unfit_of
+from pipeline.data.fits import lost_days, misfits_text, unfit_of
 from pipeline.data.meaning import Misfit
 from pipeline.data.timeline import machines
 from pipeline.errors import BundleError
@@ -224,7 +224,7 @@ def _telemetry(
     misfits = {day: meaning.days_said(judges.champion, {day: unfit[day]}) for day in unfit}
     present = set(rows["date"].unique().to_pylist()) if rows.num_rows else set[date]()
     for day, lost in lost_days(record, present, days).items():
-        misfits[day] = f"{told({day: lost})}: {_LOST}"
+        misfits[day] = f"{misfits_text({day: lost})}: {_LOST}"
     if rows.num_rows:
         misfits |= _without_a_key(rows, key, judges.champion, set(unfit))
         rows = _on_other_days(rows, misfits.keys()).drop_columns("date")

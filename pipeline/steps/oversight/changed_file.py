@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
-from pipeline.data.fits import AGAIN, told, unfit_days
+from pipeline.data.fits import AGAIN, misfits_text, unfit_days
 from pipeline.data.meaning import meaning_of
 from pipeline.data.telemetry import telemetry_table
 from pipeline.errors import OutageError, PlimsollError
@@ -72,8 +72,8 @@ def _beside_tables(spec: DetectorSpec, here: Settings) -> Compared | None:
     window = days[-spec.split.training_days :]
     if unfit := unfit_days(here.storage, spec.name, meaning_of(spec.columns), window):
         found.append(
-            f"{told(unfit)}; they were ingested before the file said so, and training refuses a "
-            f"mixture. {AGAIN}"
+            f"{misfits_text(unfit)}; they were ingested before the file said so, and training "
+            f"refuses a mixture. {AGAIN}"
         )
     return Compared(misfits=tuple(found))
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 import structlog
 
 from pipeline import settings, tables
-from pipeline.data.attempts import WITHDRAWN, Attempt, latest_standings, record
+from pipeline.data.attempts import WITHDRAWN, Attempt, latest_states, record
 from pipeline.data.labels import labels_as_of
 from pipeline.errors import DataError
 from pipeline.steps import metrics_hooks
@@ -55,7 +55,7 @@ def plan_forgetting(detector: str, day: date, *, now: datetime) -> Forgetting:
     """
     spec, root = detector_named(detector), settings.load().storage
     held = {name: _rows(Table(root, detector, name), day) for name in EMPTIED}
-    if not latest_standings(root, detector, day, day) and not any(held.values()):
+    if not latest_states(root, detector, day, day) and not any(held.values()):
         msg = f"{detector} has nothing on record of {day}, so there is nothing to take back."
         raise DataError(msg)
     said = labels_as_of(root, detector, now, first=day, last=day)

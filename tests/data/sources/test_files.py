@@ -89,13 +89,13 @@ def test_days_of_a_zone_other_than_utc_need_two_files(tmp_path, kind):
     assert len(frame) == 72  # five hours of the first local day, nineteen of the second
 
 
-def test_a_glob_without_a_match_is_an_outage_with_the_mend(root, kind):
+def test_a_glob_without_a_match_is_an_outage_with_the_fix(root, kind):
     with pytest.raises(OutageError, match=rf"\.{kind}.* file; correct the path, or wait"):
         fetch(config(kind, f"{root}/none-*.{kind}"))
 
 
 @pytest.mark.integration
-def test_a_store_that_refuses_the_key_is_an_outage_with_the_mend(kind, s3_root, monkeypatch):
+def test_a_store_that_refuses_the_key_is_an_outage_with_the_fix(kind, s3_root, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
 
     with pytest.raises(OutageError, match=r"cannot be listed .*credentials"):
@@ -129,7 +129,7 @@ def test_files_with_different_columns_are_joined_by_name(tmp_path, kind):
     ("name", "told"),
     [("broken.csv", "no CSV with delimiter ',' in UTF-8"), ("broken.parquet", "no Parquet file")],
 )
-def test_a_file_of_another_format_is_named_with_the_mend(tmp_path, name, told):
+def test_a_file_of_another_format_is_named_with_the_fix(tmp_path, name, told):
     (tmp_path / name).write_bytes(b"\xff\xfebroken")
     kind = name.rpartition(".")[2]
 
@@ -252,7 +252,7 @@ def test_a_column_that_is_renamed_onto_another_one_is_named(tmp_path, kind):
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_a_wrong_delimiter_shows_the_header_and_the_mend(tmp_path, delimiter):
+def test_a_wrong_delimiter_shows_the_header_and_the_fix(tmp_path, delimiter):
     (tmp_path / "x.csv").write_text(make_frame().to_csv(index=False, sep=delimiter))
 
     with pytest.raises(DataError) as caught:

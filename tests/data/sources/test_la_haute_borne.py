@@ -29,7 +29,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_an_outage_marks_the_turbine_that_stands_while_its_neighbours_run(cache):
+def test_an_outage_marks_the_turbine_that_has_stopped_while_its_neighbours_run(cache):
     frame = read(cache)
 
     marked = frame[frame["eval_incident"]]
@@ -85,7 +85,7 @@ def test_another_name_for_the_time_is_refused(cache):
 
 
 @pytest.mark.parametrize("n_days", [1, 2])
-def test_a_day_that_has_a_file_is_taken_from_it(cache, n_days):
+def test_a_day_that_has_a_file_is_read_from_it(cache, n_days):
     source = LaHauteBorneSource(
         kind="la_haute_borne", replaced_days=str(cache / "replaced" / "{date}.parquet")
     )

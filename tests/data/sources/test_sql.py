@@ -54,7 +54,7 @@ def test_the_bounds_are_local_times_of_the_declared_zone():
         (QUERY.replace("SELECT *", "DELETE"), ConfigError, "begins with DELETE; a source only"),
     ],
 )
-def test_what_is_wrong_with_a_query_is_told_and_is_no_outage(query, error, told):
+def test_what_is_wrong_with_a_query_is_reported_and_is_no_outage(query, error, told):
     with pytest.raises(error, match=told):
         read(query)
 
@@ -121,7 +121,7 @@ def test_a_wrong_url_is_refused_without_showing_its_password(monkeypatch):
         "sqlite:///x.db?timeout=geheim",
     ],
 )
-def test_no_part_of_a_malformed_url_is_told(monkeypatch, url):
+def test_no_part_of_a_malformed_url_is_shown(monkeypatch, url):
     monkeypatch.setenv("PLIMSOLL_SOURCE_PLANT", url)
 
     with pytest.raises(PlimsollError, match="PLIMSOLL_SOURCE_PLANT") as caught:
@@ -167,7 +167,7 @@ def test_postgresql_reads_the_same_day_with_and_without_zone(postgres_url, monke
 
 
 @pytest.mark.integration
-def test_a_query_that_the_database_refuses_is_told_with_the_mend(postgres_url, monkeypatch):
+def test_a_query_that_the_database_refuses_is_reported_with_the_fix(postgres_url, monkeypatch):
     monkeypatch.setenv("PLIMSOLL_SOURCE_PLANT", postgres_url)
 
     with pytest.raises(DataError, match=r'refused source\.query .*"rowz" does not exist'):

@@ -69,7 +69,7 @@ def test_a_variable_that_is_not_a_sources_is_refused_by_check_and_by_the_task(
     assert ".yaml:" in str(at_check.value)
 
 
-def test_the_mend_keeps_a_name_of_ones_own_and_no_name_of_the_deployment(tmp_path: Path):
+def test_the_fix_keeps_a_name_of_ones_own_and_no_name_of_the_deployment(tmp_path: Path):
     def said(variable: str) -> str:
         source = {"kind": "sql", "url_env": variable, "query": ROWS}
         with pytest.raises(ConfigError) as caught:
@@ -514,7 +514,7 @@ LIMIT = timedelta(seconds=90)
     ("is_mariadb", "limit"),
     [(False, "max_execution_time = 90000"), (True, "max_statement_time = 90.000")],
 )
-def test_mysql_is_told_to_read_only_and_for_how_long(*, is_mariadb: bool, limit: str):
+def test_mysql_reads_only_and_for_a_limited_time(*, is_mariadb: bool, limit: str):
     connection = Recorded(is_mariadb=is_mariadb)
 
     DATABASES["mysql"].confined(connection, LIMIT, VARIABLE)
@@ -539,11 +539,11 @@ def test_an_account_of_mysql_that_may_write_files_is_refused():
         ("mysql+pymysql://h/d", {}),
     ],
 )
-def test_drivers_of_mysql_are_told_to_take_one_statement(url: str, told: dict[str, Any]):
+def test_drivers_of_mysql_accept_one_statement(url: str, told: dict[str, Any]):
     assert DATABASES["mysql"].opened(sqlalchemy.make_url(url))[1] == told
 
 
-def test_oracle_and_sql_server_are_told_what_they_understand():
+def test_oracle_and_sql_server_get_the_limits_they_have():
     oracle, sqlserver = Recorded(), Recorded()
 
     DATABASES["oracle"].confined(oracle, LIMIT, VARIABLE)

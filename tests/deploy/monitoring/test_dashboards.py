@@ -48,7 +48,7 @@ def test_no_file_is_left_of_a_dashboard_that_is_gone():
 def test_each_panel_has_title_unit_and_description_and_names_its_series(panel):
     assert panel.title
     assert panel.unit
-    assert panel.told.endswith(".")
+    assert panel.description.endswith(".")
     assert panel.queries
     assert all(query.legend for query in panel.queries)
 

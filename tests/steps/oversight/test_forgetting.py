@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from pipeline import tables
-from pipeline.data.attempts import Attempt, latest_standings, record
+from pipeline.data.attempts import Attempt, latest_states, record
 from pipeline.data.labels import Label, add_labels
 from pipeline.errors import DataError
 from pipeline.steps.oversight.forgetting import forget, plan_forgetting
@@ -38,7 +38,7 @@ def take_back(day: date) -> None:
 
 
 def standings(here) -> dict[date, str]:
-    return {each.day: each.standing for each in latest_standings(here.storage, "pumps")}
+    return {each.day: each.standing for each in latest_states(here.storage, "pumps")}
 
 
 def test_a_stray_day_counts_no_more_and_what_happened_stays_on_record(pumps):

@@ -1,7 +1,7 @@
-"""How each kind of database is kept from doing more than read: one file a kind.
+"""The restriction of each kind of database to reading: one file for each kind.
 
 A query comes out of a detector file, and that is data: it must neither write, nor reach another
-account, nor run for ever. To add a kind: a file here and a line in DATABASES.
+account, nor run for ever. To add a kind: a file here and an entry in DATABASES.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def _as_it_is(connection: Connection, _limit: timedelta, _variable: str) -> Conn
 
 @dataclass(frozen=True)
 class Database:
-    """What is done about one kind of database.
+    """How queries to one kind of database are restricted.
 
     Attributes:
         confined: given a fresh connection, the limit of time and the variable that holds the URL,
-            keeps what is asked on it to reading, or raises ConfigError where it cannot.
-        opened: the URL by which it is opened, and what its driver is told beside it.
+            restricts it to reading, or raises ConfigError where it cannot.
+        opened: the URL by which it is opened, and further arguments for its driver.
     """
 
     confined: Callable[[Connection, timedelta, str], Connection]
@@ -46,7 +46,7 @@ DATABASES: Mapping[str, Database] = {
     "oracle": Database(oracle.confined),
     "mssql": Database(sqlserver.confined),
 }
-"""SQLAlchemy's name of a backend -> what is done about it."""
+"""SQLAlchemy's name of a backend -> its restriction."""
 
 UNKNOWN = Database(_as_it_is)
-"""A kind that nothing is known of: there, the account alone decides."""
+"""An unknown kind: only the rights of the account restrict it."""

@@ -17,7 +17,7 @@ _ONE_STATEMENT: dict[str, dict[str, Any]] = {
     "mysqldb": {"multi_statements": False, "local_infile": 0},
     "mysqlconnector": {"allow_local_infile": False},
 }
-"""What drivers must be told; the others send one statement and no local file by themselves."""
+"""Settings that drivers need; the others send one statement and no local file by default."""
 
 _DANGERS = sqlalchemy.text(
     "SELECT CURRENT_USER(), privilege_type FROM information_schema.user_privileges "
@@ -27,12 +27,12 @@ _DANGERS = sqlalchemy.text(
 
 
 def opened(url: URL) -> tuple[URL, dict[str, Any]]:
-    """By a driver that is told to take one statement."""
+    """The URL and the arguments by which the driver accepts one statement only."""
     return url, dict(_ONE_STATEMENT.get(url.get_driver_name(), {}))
 
 
 def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:
-    """In a transaction that only reads, with a limit of time.
+    """The connection in a read-only transaction, with a time limit.
 
     Raises:
         ConfigError: the account may write files of the server, or administer it.

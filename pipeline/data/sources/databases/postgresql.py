@@ -55,13 +55,13 @@ _OF_THE_SERVER = {
 
 
 def opened(url: URL) -> tuple[URL, dict[str, Any]]:
-    """By psycopg, which waits ten seconds for a server unless the URL says otherwise."""
+    """The URL for psycopg, which waits ten seconds for a server unless the URL says otherwise."""
     waits = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_S}
     return url.set(drivername="postgresql+psycopg"), waits
 
 
 def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:
-    """In a transaction that only reads, with limits of time.
+    """The connection in a read-only transaction, with time limits.
 
     Raises:
         ConfigError: the role may do more to the server than a read-only transaction prevents.

@@ -1,7 +1,7 @@
 """SQLite: the file opened for reading, and a query that may only select.
 
-Its driver takes one statement at a time, cannot load extensions unless it is told to, and asks
-us before each thing that a statement would do.
+Its driver accepts one statement at a time, cannot load extensions unless they are enabled, and
+asks our authorizer before each action of a statement.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ALLOWED = frozenset(
 )
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "writefile", "readfile", "edit"})
 _STEPS = 10_000
-"""Of SQLite's machine, between two looks at the clock."""
+"""Steps of SQLite's virtual machine between two looks at the clock."""
 
 
 def opened(url: URL) -> tuple[URL, dict[str, Any]]:
@@ -38,7 +38,7 @@ def opened(url: URL) -> tuple[URL, dict[str, Any]]:
 
 
 def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:  # noqa: ARG001
-    """Nothing but SELECT, and an end after `limit`."""
+    """The connection restricted to SELECT, and stopped after `limit`."""
     driver: Any = connection.connection.driver_connection
     ends = time.monotonic() + limit.total_seconds()
     driver.execute("PRAGMA query_only = ON")

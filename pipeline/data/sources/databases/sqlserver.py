@@ -1,4 +1,4 @@
-"""SQL Server: a limit of time. It has no read-only transaction; the account alone decides."""
+"""SQL Server: a time limit. It has no read-only transaction; only the account restricts it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 
 def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:  # noqa: ARG001
-    """With a limit of time, by pyodbc's name for it."""
+    """The connection with pyodbc's time limit."""
     driver: Any = connection.connection.driver_connection
     driver.timeout = round(limit.total_seconds())
     return connection

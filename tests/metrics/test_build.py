@@ -82,7 +82,7 @@ def test_what_is_live_is_what_the_last_change_says():
     assert (found.version, found.drawn_at) == (1, datetime(2025, 12, 1, tzinfo=UTC))
 
 
-def test_a_redrawn_line_is_as_old_as_its_drawing_and_its_weights_as_their_training():
+def test_a_recalibrated_threshold_and_its_weights_have_ages_of_their_own():
     found = build.live([decision(1), decision(2)], [line(1, weights_of=1), line(2, weights_of=1)])
 
     assert found is not None
@@ -92,7 +92,7 @@ def test_a_redrawn_line_is_as_old_as_its_drawing_and_its_weights_as_their_traini
 
 
 @pytest.mark.parametrize("lines", [[], [line(7, weights_of=7)]])
-def test_a_version_without_a_line_on_record_has_no_ages(lines):
+def test_a_version_without_a_threshold_on_record_has_no_ages(lines):
     found = build.live([decision(1)], lines)
 
     assert found is not None

@@ -34,7 +34,7 @@ def test_nothing_is_smoothed_and_nothing_grouped_unless_asked():
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_the_mend(sections, told):
+def test_what_cannot_be_done_is_refused_with_the_fix(sections, told):
     with pytest.raises(ValidationError, match=told):
         make_spec(**sections)
 

@@ -57,7 +57,7 @@ def test_the_days_of_the_test_block_are_left_to_it(lake):
     assert shown(museum(lake, without=[DAYS[7]])) == [DAYS[8]]
 
 
-def test_a_verdict_that_was_taken_back_is_no_incident(lake):
+def test_a_verdict_that_was_withdrawn_is_no_incident(lake):
     confirm(lake, DAYS[8])
     confirm(lake, DAYS[8], "normal", at=moment(DAYS[-1], 13))
 
@@ -82,5 +82,5 @@ def test_rows_from_before_a_feature_existed_are_left_out(lake):
     assert shown(museum(lake)) == [DAYS[8]]
 
 
-def test_without_labels_the_museum_is_empty(lake):
+def test_without_labels_there_are_no_confirmed_incidents(lake):
     pd.testing.assert_frame_equal(museum(lake), pd.DataFrame())

@@ -1,4 +1,4 @@
-"""Telling what happens: a line a step with the time so far, and never a long silence."""
+"""The progress of the demo: one line for each step with the time so far, without long silences."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from deploy.airflow_api import TaskState
 
 LONGEST_SILENCE_S = 10.0
-_WORTH_TELLING = {"running", "success", "failed", "skipped", "upstream_failed", "up_for_retry"}
+_SHOWN_STATES = {"running", "success", "failed", "skipped", "upstream_failed", "up_for_retry"}
 
 
-class Teller:
-    """Prints with the seconds since it was made, and says so when a step takes its time."""
+class Progress:
+    """Prints lines with the seconds since its creation, and again when a step takes long."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -28,31 +28,31 @@ class Teller:
         return time.monotonic() - self._began
 
     def say(self, text: str) -> None:
-        """One line."""
+        """Print one line."""
         with self._lock:
             self._spoke = time.monotonic()
             print(f"[{self.elapsed_s:4.0f} s] {text}", flush=True)
 
     def headline(self, text: str) -> None:
-        """A line that opens a chapter."""
+        """Print the title of a chapter."""
         print(flush=True)
         self.say(text)
 
     def task(self, task: TaskState) -> None:
-        """What a task of a run does now."""
-        if task.state not in _WORTH_TELLING:
+        """Print the state of a task."""
+        if task.state not in _SHOWN_STATES:
             return
         took = f"  {task.duration_s:.1f} s" if task.state != "running" and task.duration_s else ""
         self.say(f"    {task.task_id:<10} {task.state}{took}")
 
     def runs(self, states: Counter[str]) -> None:
-        """How many runs of a backfill are where."""
-        told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        self.say(f"    {told}")
+        """Print the number of runs of a backfill by state."""
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        self.say(f"    {counts}")
 
     @contextmanager
     def patience(self, what: str) -> Iterator[None]:
-        """While the context lasts, break every long silence by saying what is waited for."""
+        """While the context lasts, print what is awaited after every long silence."""
         done = threading.Event()
         watcher = threading.Thread(target=self._break_silence, args=(what, done), daemon=True)
         watcher.start()
