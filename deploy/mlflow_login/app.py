@@ -1,4 +1,4 @@
-"""The application that the web server serves: MLflow's own behind the login."""
+"""The application that the web server serves: a part of MLflow's own, behind the login."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mlflow.server.fastapi_security import HostValidationMiddleware, get_allowed
 
 from deploy.mlflow_login.credentials import read_credentials
 from deploy.mlflow_login.middleware import LoginRequired
+from deploy.mlflow_login.served import OnlyServed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -25,4 +26,4 @@ def behind_login(served: ASGIApp) -> ASGIApp:
     )
 
 
-app = behind_login(mlflow_app)
+app = behind_login(OnlyServed(mlflow_app))

@@ -525,6 +525,29 @@ def test_guessing_is_slowed_down_and_neither_token_nor_session_suffer(server: Se
     assert ask(server, *READING, headers=cookie() | own(server)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/ajax-api/3.0/mlflow/assistant/config", {"providers": {}}),
+        ("POST", "/ajax-api/3.0/mlflow/assistant/message", {"message": "id", "context": {}}),
+        ("POST", "/ajax-api/3.0/jobs/", {"job_name": "x", "params": {}}),
+        ("POST", "/ajax-api/3.0/mlflow/gateway/secrets/create", {}),
+        ("GET", "/ajax-api/3.0/mlflow/gateway/secrets/list", None),
+        ("POST", "/api/2.0/mlflow/webhooks", {"url": "http://127.0.0.1:1/"}),
+        ("POST", "/gateway/openai/v1/chat/completions", {}),
+        ("GET", "/api/3.0/mlflow/mcp-servers", None),
+    ],
+)
+def test_whoever_is_signed_in_gets_no_shell_and_no_server_that_acts_for_him(
+    server: Server, method: str, path: str, body: object
+):
+    with httpx.Client(headers=server.bearer, timeout=60, trust_env=False) as client:
+        answer = client.request(method, f"{server.url}{path}", json=body)
+
+    assert answer.status_code == 404
+    assert "switched off" in answer.json()["message"]
+
+
 def test_the_port_is_the_only_one(server: Server):
     """The check is in the web server's own process: nothing behind it listens."""
     process = psutil.Process(server.pid)
