@@ -1,4 +1,4 @@
-"""Versions by number, opened, and which of them share a network."""
+"""Versions by number with their bundles, and the versions that share a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def version_of(detector: str, number: int) -> LoadedVersion:
 
 
 def same_weights(detector: str, version: Version) -> frozenset[int]:
-    """The versions with the same network; scores of any of them are scores of `version`."""
+    """The versions with the same network as `version`: all of them give the same scores."""
     every = registered.every(connect(settings.load()), detector)
     network = tags.weights_of(version)
     return frozenset(each.number for each in every if tags.weights_of(each) == network)

@@ -133,9 +133,7 @@ def test_far_more_flags_than_promised_are_a_warning(bundle, tmp_path, capsys):
     share = pd.read_parquet(out)["is_anomaly"].mean()
     told = capsys.readouterr().err
     assert code == 0
-    assert (
-        f"warning: {share:.1%} of the rows are above the threshold, which lets pass 1.00%" in told
-    )
+    assert f"warning: {share:.1%} of the rows are above the threshold, which flags 1.00%" in told
 
 
 def test_as_many_flags_as_promised_are_none(bundle, tmp_path, capsys):

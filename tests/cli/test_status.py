@@ -179,7 +179,7 @@ def test_tables_without_a_detector_file_are_told_with_what_is_open_in_them(plant
 
     assert answer.code == 0
     assert "old: no detector file" in answer.text
-    assert "tables      incidents; 1 incidents that nobody has judged" in answer.text
+    assert "tables      incidents; 1 incidents without a label" in answer.text
     assert "-m pipeline remove old" in answer.text
     assert "old:" not in told(capsys, "pumps").text
 
@@ -192,7 +192,7 @@ def test_a_day_outside_the_schedule_is_told_apart_and_harms_nothing(plant, capsy
 
     assert answer.code == 0
     assert "2 expected: 1 scored, 1 quarantined; none skipped" in answer.text
-    assert "1 outside the schedule, of which nothing is expected:" in answer.text
+    assert "1 outside the schedule, not expected:" in answer.text
     assert f"{YESTERDAY.replace(year=2020)} (empty: half came)" in answer.text
 
 

@@ -54,7 +54,7 @@ def test_a_file_makes_the_dags_of_its_detector(bundle):
 def test_a_file_shows_the_text_of_the_detector_file(bundle, detectors):
     text = (detectors / "pump.yaml").read_text()
 
-    shown = (bundle.path / "pump.py").read_text().partition("# 'pump.yaml' says:\n#\n")[2]
+    shown = (bundle.path / "pump.py").read_text().partition("# 'pump.yaml':\n#\n")[2]
 
     assert "\n".join(line[2:] for line in shown.splitlines()) == text.rstrip()
 

@@ -73,7 +73,7 @@ def test_a_run_without_a_user_says_nothing(root, monkeypatch):
 def test_a_time_that_the_form_lets_through_fails_at_once():
     said = filled_in(LABEL, verdict="normal", start="yesterday", end="today")
 
-    with pytest.raises(DataError, match="start 'yesterday' is no time; write"):
+    with pytest.raises(DataError, match="start 'yesterday' is not a time; write"):
         label.label.function("pumps", params=said)
 
 

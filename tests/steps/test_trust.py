@@ -568,7 +568,7 @@ def test_a_junk_head_on_a_version_stops_nobody_and_is_told(plant):
 def test_a_row_that_is_none_of_a_ledger_is_told_as_such(plant, column):
     tables.append(ledger_table(plant), [{**strange_row(plant), column: None}])
 
-    with pytest.raises(UnprovenLedger, match="is none of a ledger"):
+    with pytest.raises(UnprovenLedger, match="is not a ledger entry"):
         score()
     assert scorings(plant)[-1][0] == "failed"
 

@@ -151,7 +151,7 @@ def test_an_alias_that_was_set_by_hand_is_not_obeyed_and_follows_the_ledger(here
 def test_a_version_that_an_alias_makes_champion_before_any_promotion_is_not_live(here, registry):
     registry.aliases = {"champion": 3}
 
-    champion.settle(here, registry, "fans")
+    champion.sync_aliases(here, registry, "fans")
 
     assert registry.aliases == {}
 
@@ -189,7 +189,7 @@ def test_an_announcement_in_mlflow_writes_nothing_into_the_ledger(here, registry
     registry.tags[3]["decision.announced"] = json.dumps(forged)
     registry.aliases["champion"] = 3
 
-    champion.settle(here, registry, "pumps")
+    champion.sync_aliases(here, registry, "pumps")
 
     assert registry.aliases["champion"] == 1
     assert decisions(here) == []

@@ -175,7 +175,7 @@ def judged(here, registry, *, passed, content="the bundle"):
 @pytest.mark.parametrize(
     ("left", "told"),
     [
-        (None, "what its gate has left in the lake is gone"),
+        (None, "the verdict of its gate is gone from the lake"),
         ({"passed": False}, "its verdict in the lake says so"),
         ({"passed": True, "content": "another bundle"}, "its gate judged another bundle"),
     ],
@@ -194,7 +194,7 @@ def test_a_tag_does_not_prove_that_a_version_passed_its_gate(here, registry, lef
         ("3", "live already"),
         ("4", r"never live and did not pass its gate \(latency is 2 s\)"),
         ("7", "no version 7; there are 1, 2, 3, 4, 5"),
-        ("best", "'best' is no version"),
+        ("best", "'best' is not a version"),
     ],
 )
 def test_an_impossible_target_is_refused_before_anything_moves(here, registry, target, told):

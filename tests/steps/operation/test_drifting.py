@@ -14,8 +14,8 @@ from pipeline.data.telemetry import telemetry_table
 from pipeline.scoring import score_rows
 from pipeline.steps.operation import drifting
 from pipeline.steps.operation.drift_table import (
+    drift_state,
     replace_verdicts,
-    standing_verdict,
     verdicts_between,
 )
 from pipeline.table_schemas import SCHEMAS
@@ -266,7 +266,7 @@ class TestStanding:
         return warn
 
     def standing(self, house: PumpHouse, day: date) -> Any:
-        return standing_verdict(house.here.storage, house.spec, day)
+        return drift_state(house.here.storage, house.spec, day)
 
     def test_a_first_warning_is_none(self, house, warned):
         warned(FIRST_DAY)

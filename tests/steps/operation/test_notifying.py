@@ -124,7 +124,7 @@ def test_one_message_that_does_not_go_out_keeps_none_of_the_others_back(found):
         sent.append(notice["entity"])
 
     with pytest.raises(OutageError) as failed:
-        notifying.tell(notifying.due(NAME, [DAY], now=NOW), send, channel="slack", run="r1")
+        notifying.send_notices(notifying.due(NAME, [DAY], now=NOW), send, channel="slack", run="r1")
 
     assert sent == ["a", "c"]
     told = str(failed.value)
@@ -133,5 +133,5 @@ def test_one_message_that_does_not_go_out_keeps_none_of_the_others_back(found):
 
     (left,) = notifying.due(NAME, [DAY], now=NOW)
     assert left["entity"] == "b"
-    assert notifying.tell([left], lambda _: None, channel="slack", run="r2") == 1
+    assert notifying.send_notices([left], lambda _: None, channel="slack", run="r2") == 1
     assert notifying.due(NAME, [DAY], now=NOW) == []

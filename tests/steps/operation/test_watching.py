@@ -131,7 +131,7 @@ def test_a_version_that_was_rolled_back_never_trips_again(promoted):
     told = watch(days(3)[2])
 
     assert not told["tripped"]
-    assert "rolled back once" in told["reason"]
+    assert "rolled back before" in told["reason"]
 
 
 def test_a_version_that_was_rolled_back_to_is_not_watched(promoted):

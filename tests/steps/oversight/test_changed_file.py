@@ -147,5 +147,5 @@ def test_check_prints_what_does_not_fit_and_counts_it_as_a_mistake(past, capsys,
 
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert f"{path}: does not fit what is there: rows of 2024-01-01 to 2024-01-08" in shown.err
+    assert f"{path}: does not fit its past: rows of 2024-01-01 to 2024-01-08" in shown.err
     assert "version 1 of pumps needs column pump" in shown.err

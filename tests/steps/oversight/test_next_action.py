@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.scheduler import Dag
 from pipeline.shell import Shell
-from pipeline.steps.oversight.health import DriftLine, Health, LiveVersion
+from pipeline.steps.oversight.health import Health, LatestDrift, LiveVersion
 from pipeline.steps.oversight.next_action import NOTHING, NextAction
 from pipeline.steps.oversight.next_action import next_action as asked_for
 from pipeline.steps.oversight.status import PartitionState, State
@@ -42,7 +42,7 @@ def with_days(*states: State, reason: str = "") -> Health:
 
 
 def drifting(action: str) -> Health:
-    return replace(WELL, drift=DriftLine(FIRST_DAY, "some drift", action, "D is 0.4"))
+    return replace(WELL, drift=LatestDrift(FIRST_DAY, "some drift", action, "D is 0.4"))
 
 
 def test_where_all_is_well_there_is_nothing_to_do():

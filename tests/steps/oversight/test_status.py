@@ -7,7 +7,7 @@ import pytest
 from pipeline import tables
 from pipeline.data.attempts import Attempt, record
 from pipeline.data.telemetry import Difference
-from pipeline.steps.oversight.status import Delivery, Scoring, expected, partition_states, settle
+from pipeline.steps.oversight.status import Delivery, Scoring, expected, partition_states, states_of
 from pipeline.table_schemas import SCHEMAS
 from pipeline.table_upkeep import remove_days
 from pipeline.tables import Table
@@ -22,8 +22,8 @@ DONE = Scoring(held=True, verdict="scored", scored_at=LATER)
 def state(delivery=None, scoring=None) -> str:
     deliveries = {FIRST_DAY: delivery} if delivery else {}
     scorings = {FIRST_DAY: scoring} if scoring else {}
-    (found,) = settle([FIRST_DAY], deliveries, scorings)
-    assert found.settled == (found.state in {"scored", "quarantined", "failed", "empty"})
+    (found,) = states_of([FIRST_DAY], deliveries, scorings)
+    assert found.is_final == (found.state in {"scored", "quarantined", "failed", "empty"})
     assert found.reason or found.state == "scored" or delivery.reason == ""
     return found.state
 
@@ -95,7 +95,7 @@ def test_tables_that_disagree_are_told(delivery, scoring):
 
 
 def test_every_day_has_exactly_one_state():
-    found = settle(days(3), {days(3)[1]: GOOD}, {days(3)[1]: DONE})
+    found = states_of(days(3), {days(3)[1]: GOOD}, {days(3)[1]: DONE})
 
     assert [(each.day, each.state) for each in found] == list(
         zip(days(3), ["missing", "scored", "missing"], strict=True)
@@ -238,7 +238,7 @@ def test_days_before_a_start_that_was_moved_are_told_and_are_no_violation(lake):
     spec = make_spec(schedule={"start": str(third)})
     found = partition_states(spec, root=lake.root, today=date(2024, 1, 4))
 
-    assert [(each.day, each.state, each.settled) for each in found] == [
+    assert [(each.day, each.state, each.is_final) for each in found] == [
         (first, "outside", True), (third, "waiting", False),
     ]  # fmt: skip
     assert second not in {each.day for each in found}

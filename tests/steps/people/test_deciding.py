@@ -62,7 +62,7 @@ def test_a_run_that_is_repeated_decides_nothing_again(pumps):
     [
         ({"channel": "flw"}, "no channel 'flw'; choose from angle, flow, pressure"),
         ({"entity": "z"}, "no machine 'z'; choose from a, b, c"),
-        ({"since": "soon"}, "since 'soon' is no time; write"),
+        ({"since": "soon"}, "since 'soon' is not a time; write"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_nothing_is_recorded(pumps, about, message):

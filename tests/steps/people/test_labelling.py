@@ -105,7 +105,10 @@ def test_a_run_that_is_repeated_says_nothing_again(pumps):
         ({}, r"start is None, end is None and no incident is named; give both ends"),
         ({"start": "2024-01-01"}, r"start is '2024-01-01', end is None"),
         ({"start": "2024-01-01T10:00", "end": "2024-01-02"}, r"no time zone; write 2024.*10:00Z"),
-        ({"start": "1.5.2024", "end": "2024-01-02"}, r"start '1\.5\.2024' is no time; write 2014"),
+        (
+            {"start": "1.5.2024", "end": "2024-01-02"},
+            r"start '1\.5\.2024' is not a time; write 2014",
+        ),
         ({"start": "2024-01-02", "end": "2024-01-01"}, r"end .* before start .*; swap them"),
         ({"start": "2024-01-01", "end": "2024-01-10"}, r"end .* after 2024-01-10 .* End the span"),
         ({"start": "2023-12-01", "end": "2024-01-02"}, r"are 32 days; one label covers 31"),

@@ -225,7 +225,7 @@ def test_other_features_are_refused(world):
 def test_days_that_changed_their_role_are_refused(world, change):
     with_file(world, split=change)
 
-    with pytest.raises(DataError, match="may know the days that are to judge"):
+    with pytest.raises(DataError, match="may have been trained on calibration or test days"):
         tune()
 
 

@@ -33,7 +33,7 @@ def test_rows_without_time_are_drawn_at_random_however_the_file_is_cut(tmp_path)
 
     assert len(one.frame) == 1000
     pd.testing.assert_frame_equal(one.frame, many.frame)
-    assert one.remarks[-1].startswith("1,000 of 5,000 rows drawn, at random")
+    assert one.remarks[-1].startswith("1,000 of 5,000 rows sampled, at random")
 
 
 def test_rows_with_time_are_drawn_in_whole_stretches(tmp_path):
@@ -65,7 +65,7 @@ def test_a_file_below_the_limit_is_taken_whole(tmp_path):
     data = by_numbers(save(rows, tmp_path / "rows.parquet"), DRAW)
 
     pd.testing.assert_frame_equal(data.frame, rows)
-    assert not data.drawn
+    assert not data.is_sample
     assert data.remarks == ()
 
 
@@ -77,7 +77,7 @@ def test_a_bundle_says_how_many_rows_there_were_and_how_many_were_drawn(tmp_path
 
     origin = load_bundle(tmp_path / "bundle").description.provenance.data["train"]
     assert (origin["rows"], origin["drawn"]) == (5000, 1200)
-    assert "1,200 of 5,000 rows drawn" in capsys.readouterr().err
+    assert "1,200 of 5,000 rows sampled" in capsys.readouterr().err
 
 
 def test_a_folder_is_fitted_like_the_file_that_it_is_cut_from(tmp_path):

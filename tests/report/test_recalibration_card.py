@@ -64,7 +64,7 @@ def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: Recalibratio
     rejected = replace(card, gate=replace(card.gate, passed=False))
 
     assert recalibration_card(card).startswith(
-        "Passed against champion 3: la_haute_borne, line redrawn"
+        "Passed against champion 3: la_haute_borne, recalibrated"
     )
     assert recalibration_card(rejected).startswith("Rejected against champion 3")
 
@@ -72,8 +72,8 @@ def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: Recalibratio
 def test_the_move_is_told_from_the_live_line_and_from_the_anchor(card: RecalibrationCard) -> None:
     text = recalibration_card(card)
 
-    assert "A step of **+5.0%**, within the interval of the live line" in text
-    assert "**+16.7%** from the line of 2014-03-31" in text
+    assert "A step of **+5.0%**, within the interval of the live threshold" in text
+    assert "**+16.7%** from the threshold of 2014-03-31" in text
     assert "1.00 &emsp; | 1.20" in text
 
 
@@ -100,13 +100,13 @@ def test_who_accepted_and_what_is_stale_stand_at_the_top(card: RecalibrationCard
     changed = replace(
         card,
         accepted="ada: the gearbox is new",
-        result=replace(card.result, stale="The live line has not moved for 120 days."),
+        result=replace(card.result, stale="The live threshold has not moved for 120 days."),
     )
 
     head = recalibration_card(changed).split("---")[0]
 
     assert "accepted by ada: the gearbox is new" in head
-    assert "**Stale:** The live line has not moved for 120 days." in head
+    assert "**Stale:** The live threshold has not moved for 120 days." in head
 
 
 def test_the_picture_says_how_far_the_line_moves(rows: EvaluatedRows) -> None:
