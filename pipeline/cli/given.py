@@ -68,7 +68,7 @@ def given_rows(table: pa.Table, schema: Schema) -> Given:
 
 
 def _bad(values: dict[str, NDArray[Any]], columns: Columns, *, missing: bool) -> dict[str, Mask]:
-    """Where raw values are infinite in float32, or missing although they must not be."""
+    """Masks by column: raw values that are infinite in float32, or missing but required."""
     from pipeline.data.precision import in_float32
 
     stored = {

@@ -148,7 +148,7 @@ def by_numbers(path: Path, sample: Sample, schema: Schema | None = None) -> Trai
         features, remarks = _features(source.schema)
         time = _TIME if _has_time(source.schema) else None
         if time and few_times(source, time, _FEWEST_TIMES):
-            remarks.append(f"{_TIME} hardly changes: the rows are taken as having no time")
+            remarks.append(f"{_TIME} hardly changes: the rows are treated as having no time")
             time = None
         table, more = _sampled(source, ([time] if time else []) + features, time, sample)
         frame, unusable = _usable(table.to_pandas(), features)
@@ -241,7 +241,7 @@ def _remarks(
         remarks.append(f"ignored, only for judging: {', '.join(evaluation)}")
     if _TIME in schema.names and not _has_time(schema):
         remarks.append(
-            f"{_TIME} is {schema.field(_TIME).type}, not a datetime: the rows are taken as "
+            f"{_TIME} is {schema.field(_TIME).type}, not a datetime: the rows are treated as "
             "having no time; convert the column to hold out whole stretches of time"
         )
     if not features:

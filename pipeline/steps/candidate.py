@@ -171,12 +171,12 @@ def pin(spec: DetectorSpec, window: WindowManifest, start: Start | None = None) 
 
 
 def uri_of(here: Settings, detector: str, name: str) -> str:
-    """Where a candidate is staged."""
+    """The folder of a candidate's staged files."""
     return f"{candidates_of(here, detector)}/{name}"
 
 
 def candidates_of(here: Settings, detector: str) -> str:
-    """Where the candidates of a detector are staged, one folder each."""
+    """The folder of a detector's candidates, one subfolder each."""
     return f"{here.storage.rstrip('/')}/{detector}/candidates"
 
 

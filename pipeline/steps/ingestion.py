@@ -127,7 +127,7 @@ def _failure_recorded(spec: DetectorSpec, days: list[date], run: str) -> Iterato
 
 
 def _source_of(spec: DetectorSpec) -> str:
-    """Where the raw rows come from, for the lineage; a database's address stays a secret."""
+    """The source of the raw rows, for the lineage; a database's address stays a secret."""
     return str(getattr(spec.source, "path", f"{spec.source.kind}://{spec.name}"))
 
 

@@ -56,7 +56,7 @@ class LedgerState:
 
     @property
     def live(self) -> LiveState | None:
-        """What is live; None: nothing."""
+        """The live version; None without one."""
         return ledger.live_state(self.entries)
 
     @property

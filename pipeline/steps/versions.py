@@ -21,7 +21,7 @@ def version_of(detector: str, number: int) -> LoadedVersion:
     here = settings.load()
     found = registered.by_number(connect(here), detector, number)
     if found is None:
-        msg = f"Version {number} of {detector} was deleted meanwhile; start the DAG anew."
+        msg = f"Version {number} of {detector} was deleted meanwhile; start the DAG again."
         raise DataError(msg)
     return live.opened(found, ledger_state.verified(here, detector))
 

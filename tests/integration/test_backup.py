@@ -324,14 +324,14 @@ def test_a_deployment_in_use_is_replaced_only_when_asked(
     assert database.do("airflow", "SELECT * FROM dag_run") == []
 
 
-def test_a_wrong_password_is_told_and_leaves_no_backup(
+def test_a_wrong_password_is_reported_and_leaves_no_backup(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("PGPASSWORD", "wrong")
 
     assert command.main(["create", f"{deployment.folder}/backup"]) == 1
 
-    told = capsys.readouterr().err
-    assert "airflow was not dumped" in told
-    assert "password authentication failed" in told
+    printed = capsys.readouterr().err
+    assert "airflow was not dumped" in printed
+    assert "password authentication failed" in printed
     assert command.main(["verify", f"{deployment.folder}/backup"]) == 1

@@ -29,8 +29,8 @@ def write_env(path: Path, own: Mapping[str, str]) -> dict[str, str]:
         stdout=subprocess.DEVNULL,
     )
     lines = [line for line in path.read_text().splitlines() if "=" in line and line[0] != "#"]
-    drawn = {name: value for name, _, value in (line.partition("=") for line in lines)}
-    found = {**drawn, **_HERE, **own}
+    generated = {name: value for name, _, value in (line.partition("=") for line in lines)}
+    found = {**generated, **_HERE, **own}
     path.write_text("".join(f"{name}={value}\n" for name, value in found.items()))
     return found
 

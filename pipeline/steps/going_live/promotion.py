@@ -112,7 +112,7 @@ def _taken_back(held: LedgerState, judged: JudgedCandidate) -> str:
     if reason is None:
         return ""
     return (
-        f"Version {judged.version} was taken back ({reason}) and comes back by the rollback DAG "
+        f"Version {judged.version} was rolled back ({reason}) and comes back by the rollback DAG "
         f"only, with target {judged.version}; or train on other rows."
     )
 

@@ -1,4 +1,4 @@
-"""Tasks of a rollback, `check` to `finish`: back to a version that was good before.
+"""Tasks of a rollback, `check` to `finish`: back to an earlier version.
 
 A version is a bundle, so weights and threshold go back together. Each task may be killed at any
 point and run again, by itself or in another run: an interrupted rollback is completed before

@@ -124,7 +124,7 @@ def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     if not changed:
         return Compared()
     number = version.version.number
-    remark = f"version {number} is live and goes on as it was trained; the next training takes up: "
+    remark = f"version {number} is live and goes on as it was trained; the next training will use: "
     return Compared(remarks=(f"{remark}{', '.join(changed)}.",))
 
 

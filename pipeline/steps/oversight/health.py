@@ -68,7 +68,7 @@ class LatestDrift:
 
 @dataclass(frozen=True)
 class Health:
-    """One detector on one screen.
+    """The state of one detector.
 
     Attributes:
         detector: its name.

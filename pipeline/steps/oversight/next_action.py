@@ -76,7 +76,7 @@ def _starting(health: Health, shell: Shell) -> Iterator[NextAction]:
     """Scheduled DAGs that are still paused."""
     paused = [verb for verb in STARTING if verb in (health.paused or ())]
     if paused and not health.ended:
-        what = f"unpause {', '.join(paused)}, if they shall run by themselves from now on"
+        what = f"unpause {', '.join(paused)}, if they are to run automatically from now on"
         yield NextAction(what, _unpause(health.detector, paused, shell) or "")
 
 
@@ -88,7 +88,7 @@ def _days(health: Health, shell: Shell) -> Iterator[NextAction]:
         yield _run(
             health,
             shell,
-            f"ingest {_span(missing)}, which nobody ever tried{_or_never(missing)}",
+            f"ingest {_span(missing)}, which were never attempted{_or_never(missing)}",
             _load(missing),
         )
     odd = [each for each in states if each.state == "contradictory"]

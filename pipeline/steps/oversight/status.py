@@ -166,7 +166,7 @@ def _not_scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
         return "contradictory", "it is on record as scored, and `scores` holds no row of it"
     if scoring.verdict == "empty" or not delivery.accepted:
         return "empty", "no row of it was fit for use"
-    return "waiting", "it is validated, and nobody ever scored it"
+    return "waiting", "it is validated, and was never scored"
 
 
 def _scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:

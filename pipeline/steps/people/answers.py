@@ -150,7 +150,7 @@ def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
         if len(rows) and (name not in rows or rows[name].isna().any()):
             msg = (
                 f"{table.uri}: rows of {spans([first, last])} have no column {name}; they were "
-                "ingested before the detector file had it, so nobody can tell which of them the "
+                "ingested before the detector file had it, so it is unknown which of them the "
                 "label means. Ingest these days again with the load DAG, then label them."
             )
             raise DataError(msg)

@@ -33,7 +33,7 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class RecalibrationWindow:
-    """Where the rows of a rolling window came from; part of the bundle's provenance.
+    """The origin of the rows of a rolling window; part of the bundle's provenance.
 
     Attributes:
         kind: `recalibrated`, which distinguishes it from the manifest of a training.

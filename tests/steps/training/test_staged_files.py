@@ -57,8 +57,8 @@ def lake(judged) -> Path:
 
 
 def better(path: Path) -> None:
-    told = json.loads(path.read_text())
-    path.write_text(json.dumps(told) + "\n")
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content) + "\n")
 
 
 def other_rows(path: Path) -> None:
