@@ -18,7 +18,7 @@ FAR = moment(days(1)[0].replace(year=2100))
 
 @pytest.fixture
 def lake(tmp_path, monkeypatch):
-    """One day of telemetry of a detector that the environment leads to."""
+    """One day of telemetry of a detector, in the lake of the environment."""
     spec, root = make_spec(), str(tmp_path / "lake")
     content = spec.model_dump(mode="json", by_alias=True)
     (tmp_path / "pumps.yaml").write_text(yaml.safe_dump(content))

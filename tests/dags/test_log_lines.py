@@ -58,7 +58,7 @@ with open(sys.argv[1], "wb") as output:
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
-    """What one run of the task `score` writes to its log, by event."""
+    """The log records of one run of the task `score`, by event."""
     home = tmp_path_factory.mktemp("task")
     folders = {name: home / name.lower() for name in ("STORAGE", "DETECTORS", "DATA", "CACHE")}
     for folder in folders.values():

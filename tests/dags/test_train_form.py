@@ -20,7 +20,7 @@ def filled_in(**fields):
 
 
 def windows(monkeypatch, **fields):
-    """What the step is asked for."""
+    """The arguments of the step."""
     asked = []
     monkeypatch.setattr(train, "as_of_day", lambda: "2024-02-01")
     monkeypatch.setattr(

@@ -242,7 +242,7 @@ def open_farm(folder: Path) -> None:
 
 
 def champion_scores() -> pd.DataFrame:
-    """What the live version makes of three days, out of the registry and the lake."""
+    """The live version's scores of three days, from the registry and the lake."""
     where = Table(settings.load().storage, "pumps", "telemetry")
     frame = tables.read(where, first_day=LAST_DAYS[0], last_day=LAST_DAYS[-1])
     ordered = frame.sort_values(["timestamp", "pump"], ignore_index=True)

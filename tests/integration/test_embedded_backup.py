@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 
 def make_stack(home: Path) -> Stack:
-    """What the first `make up` and `make down` leave, of what a backup is about."""
+    """The state for a backup after the first `make up` and `make down`."""
     layout = find_layout({"PLIMSOLL_HOME": str(home)})
     create_folders(layout)
     stack = Stack(layout, Ports(*_free_ports()), new_secrets())

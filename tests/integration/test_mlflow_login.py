@@ -68,7 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def nothing_has_changed(server: Server) -> Iterator[None]:
-    """Whatever a test tries, alias and artifact are afterwards what they were."""
+    """Check after each test that alias and artifact are unchanged."""
     yield
     with httpx.Client(headers=server.bearer, timeout=60, trust_env=False) as client:
         found = client.get(f"{server.url}{READING[1]}").raise_for_status().json()

@@ -110,7 +110,7 @@ def backfilled(plant: Station, loaded: RunResult) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def scheduled(plant: Station, backfilled: dict[str, str]) -> RunResult:
-    """A day with an incident, as the schedule would bring it: its scoring run."""
+    """The scoring run of a day with an incident, as the schedule starts it."""
     assert set(backfilled.values()) == {"success"}
     return scored(plant, SCHEDULED)
 

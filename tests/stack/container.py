@@ -1,4 +1,4 @@
-"""One service as a process in namespaces of its own: what an engine would make of it, natively.
+"""One service as a process in namespaces of its own, as a container engine would run it.
 
 The file system is the machine's, seen through an overlay that takes every write, with the image's
 folders and the service's mounts at the paths that the file names. Processes, host name and mounts

@@ -1,4 +1,4 @@
-"""What each image of the file is, natively: its user, its programs, what its entrypoint does.
+"""Each image of the file, natively: its user, its programs, the effect of its entrypoint.
 
 This is the part of the proof that rests on our word: that an image has these programs at these
 places, runs as this user and treats its command so. Everything else is read from the file.

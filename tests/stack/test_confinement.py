@@ -1,4 +1,4 @@
-"""What the kernel lets the processes of each service do, read from the kernel."""
+"""The permissions of each service's processes, read from the kernel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def root_options(pid: int) -> list[str]:
-    """How the root of the process is mounted."""
+    """The mount options of the root of the process."""
     mounts = [line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
     [options] = [mount[5] for mount in mounts if mount[4] == "/"]
     return options.split(",")

@@ -168,7 +168,7 @@ def test_the_running_stack_is_backed_up_and_the_copy_is_whole(stack: Stack, trai
 
 
 def samples(query: str) -> list[float]:
-    """What Prometheus answers, as soon as it has scraped anything at all."""
+    """Prometheus' answer, as soon as it has scraped anything."""
     limit = time.monotonic() + 90
     while True:
         answer = httpx.get(

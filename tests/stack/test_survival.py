@@ -41,7 +41,7 @@ def wide(station: CloudStation, stack: Stack, airflow: AirflowApi) -> CloudStati
 
 @pytest.fixture(autouse=True)
 def whole_again(stack: Stack):
-    """Whatever a test broke is repaired for the next."""
+    """Repairs the stack after each test."""
     yield
     for name, container in stack.containers.items():
         if container.service.restarts and container.status is not None:

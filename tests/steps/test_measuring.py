@@ -1,4 +1,4 @@
-"""What each step leaves behind for Prometheus."""
+"""The readings that each step records for Prometheus."""
 
 from __future__ import annotations
 

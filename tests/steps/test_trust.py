@@ -1,4 +1,4 @@
-"""What is live is what the ledger says: attacked in MLflow, in the lake and in the cache.
+"""The ledger decides what is live: attacks in MLflow, in the lake and in the cache.
 
 MLflow is a real one on SQLite, the tables and bundles are real: swapped bundles, forged and cut
 ledgers, aliases and versions that somebody moved or deleted by hand.

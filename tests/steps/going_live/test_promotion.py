@@ -64,7 +64,7 @@ def promote(judged=PASSED, given=None):
 
 
 def decisions(here):
-    """What was decided after the first champion went live."""
+    """The decisions after the first champion went live."""
     entries = ledger_book.entries(here, "pumps")
     return [entry.decision for entry in entries[1:]]
 

@@ -161,7 +161,7 @@ def test_a_candidate_that_passed_its_gate_may_be_a_target(here, registry):
 
 
 def judged(here, registry, *, passed, content="the bundle"):
-    """What the gate leaves in the lake of candidate c5, which became version 5."""
+    """The gate's files in the lake of candidate c5, which became version 5."""
     folder = Path(here.storage) / "pumps" / "candidates" / "c5"
     (folder / "gate").mkdir(parents=True)
     verdict = to_json(GateVerdict(passed=passed, reason="because", results=(), champion=3))

@@ -53,7 +53,7 @@ def hot(frame: pd.DataFrame, *, by: float) -> pd.DataFrame:
 
 
 def usual_scores(house: PumpHouse, n_days: int) -> Any:
-    """What the live version says of quiet days."""
+    """The live version's scores of quiet days."""
     rows = derive(make_frame(n_days), house.spec.columns)
     return score_rows(house.live["champion"].bundle, rows).score
 

@@ -54,7 +54,7 @@ def spoilt():
 
 @pytest.fixture
 def at_once(here, monkeypatch):
-    """What one run over all days leaves in the tables."""
+    """The tables after one run over all days."""
     house = another_house(here, monkeypatch, "at-once")
     house.deliver(station())
     both([str(day) for day in D])

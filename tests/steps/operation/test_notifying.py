@@ -1,4 +1,4 @@
-"""One message for one incident: when it is due, what it says, and that it goes out once."""
+"""One message per incident: when it is due, its content, and that it is sent once."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.steps.pump_house import EIGHT_DAYS as D
 
 FEATURES = make_spec().columns.model_dump(mode="json")["features"]
 ELSEWHERE = "http://127.0.0.1:9"
-"""Where no MLflow is; what is live comes from the pump house."""
+"""An address without MLflow; the live version comes from the pump house."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a person decides about a channel that left its training range."""
+"""People's decisions about a channel that left its training range."""
 
 from __future__ import annotations
 
