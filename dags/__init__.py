@@ -1,1 +1,1 @@
-"""Wiring: which task follows which, when and with which limits. The work is in `pipeline.steps`."""
+"""The DAGs: order, schedules and limits of tasks. The work is in `pipeline.steps`."""

@@ -1,4 +1,4 @@
-"""The assets that one DAG makes and another waits for."""
+"""The assets that connect DAGs."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def retraining(detector: str) -> Asset:
 
 
 def recalibration(detector: str) -> Asset:
-    """A drift verdict asks for a new line; the event carries `as_of` and `reason`."""
+    """A drift verdict asks for a new threshold; the event carries `as_of` and `reason`."""
     return Asset(f"{detector}.recalibration")

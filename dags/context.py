@@ -1,4 +1,4 @@
-"""What a task reads from Airflow's context: its day, its as-of day, how its run was started."""
+"""Values from Airflow's context: a task's day, its as-of day, how its run was started."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pipeline.registry.pages import MLFLOW_PAGE
 log = structlog.get_logger()
 
 BACKFILL = "backfill"
-"""Mark in an asset event of a run that a backfill started."""
+"""Key in an asset event of a run that a backfill started."""
 
-Handed = Any
-"""What one task hands the next: a reference while Airflow parses, a small dict when it runs."""
+TaskValue = Any
+"""A value that Airflow passes to a task: a reference while parsing, a small dict at run time."""
 
 
 def day_of_this_run() -> str:
@@ -26,17 +26,17 @@ def day_of_this_run() -> str:
     key = context.get("partition_key") or context["params"].get("partition")
     if not key:
         msg = (
-            "This run names no partition. Trigger it with a partition key (2014-05-01); many days "
-            "at once are the business of the DAG that ends in __load."
+            "This run names no partition. Trigger it with a partition key (2014-05-01); for "
+            "many days at once use the DAG that ends in __load."
         )
         raise AirflowFailException(msg)
     return date.fromisoformat(key).isoformat()
 
 
 def as_of_day() -> str:
-    """The day before which a run may look, as an ISO date; it never reads that day itself.
+    """The as-of day of a run, as an ISO date: only days before it are read.
 
-    What a person gave comes first, then what a drift verdict asked for, then the run's interval.
+    From the form if given, else from a drift verdict's request, else from the run's interval.
     """
     context = get_current_context()
     given = context["params"].get("as_of") or request().get("as_of")
@@ -49,7 +49,7 @@ def as_of_day() -> str:
 def started_by_backfill() -> bool:
     """Whether a backfill started this run, or the run whose asset started it.
 
-    A backfill never moves the champion by itself and never tells anyone anything.
+    A backfill never moves the champion by itself and never sends messages.
     """
     # An enum of strings: `str()` of it would be "DagRunType.BACKFILL".
     return bool(get_current_context()["dag_run"].run_type == "backfill") or any(
@@ -58,37 +58,37 @@ def started_by_backfill() -> bool:
 
 
 def started_by_schedule() -> bool:
-    """Whether nobody but the clock asked for this run."""
+    """Whether the schedule started this run, rather than a person or an asset."""
     return bool(get_current_context()["dag_run"].run_type == "scheduled")
 
 
 def request() -> dict[str, Any]:
-    """What the newest asset event that started this run asks for; empty when none did."""
+    """The content of the newest asset event that started this run; empty without one."""
     return next(iter(reversed(_extras())), {})
 
 
 def this_run() -> str:
-    """The DAG run, as the ledger and the tables name it."""
+    """The name of the DAG run in the ledger and the tables."""
     run = get_current_context()["dag_run"]
     return f"{run.dag_id}/{run.run_id}"
 
 
 def skip(event: str, reason: str) -> NoReturn:
-    """End the task pink, with its reason in the log: Airflow does not show the exception's."""
+    """Skip the task, with the reason in the log: Airflow does not show the exception's."""
     log.info(event, reason=reason)
     raise AirflowSkipException(reason)
 
 
 def leave_mlflow_page(address: str) -> None:
-    """Give this task's MLflow button its address, and its log a link that can be clicked."""
+    """Set the address of this task's MLflow button, and log it as a link."""
     get_current_context()["ti"].xcom_push(key=MLFLOW_PAGE, value=address)
-    # In the message, not beside it: Airflow's log page makes links of addresses only there.
+    # In the message, not in a field: Airflow's log page makes links of addresses only there.
     event = f"MLflow shows more: {address}"
     log.info(event)
 
 
 def _extras() -> list[dict[str, Any]]:
-    """What the asset events that started this run carry, oldest first."""
+    """The contents of the asset events that started this run, oldest first."""
     by_asset: Any = get_current_context().get("triggering_asset_events") or {}
     events = [event for found in by_asset.values() for event in found]
     return [dict(event.extra or {}) for event in sorted(events, key=lambda e: e.timestamp)]

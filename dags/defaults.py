@@ -1,4 +1,4 @@
-"""What every Plimsoll task has in common: owner, time limit and the one retry policy."""
+"""Defaults of every Plimsoll task: owner, time limit and retry policy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ TRAINING_POOL = "training"
 PROMOTION_POOL = "promotion"
 
 SIGNING_QUEUE = "signing"
-"""Queue of the tasks that sign: what goes live, and what people answered.
+"""Queue of the tasks that sign: promotions, rollbacks and people's answers.
 
 Of the workers of the full stack only `airflow-signer` takes it, and only that one holds the private
 keys. An executor without queues ignores it."""
 
 SPAN_OF_GROUP = "{{ task.op_kwargs['days'][0] }} to {{ task.op_kwargs['days'][-1] }}"
-"""Name of a task that is mapped over groups of days, from its first moment on."""
+"""Display name of a task that is mapped over groups of days."""
 
 _RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -33,7 +33,7 @@ _RETRY_POLICY = ExceptionRetryPolicy(
                 "pipeline.errors.PromotionConflict",
             ],
             action=RetryAction.FAIL,
-            reason="The same input gives the same fault; a person or new data must mend it.",
+            reason="The same input gives the same fault; a person or new data must fix it.",
         ),
         RetryRule(
             exception="pipeline.errors.OutageError",
@@ -51,20 +51,20 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=10),
     "retry_policy": _RETRY_POLICY,
     "execution_timeout": timedelta(minutes=30),
-    # What a task hands on is on its XCom tab; in the log it would bury what happened.
+    # The result of a task is on its XCom tab; in the log it would hide the events.
     "show_return_value_in_logs": False,
     **LOG_LINES,
 }
 
 
 def detector_dag(spec: DetectorSpec, verb: str, *, schedule: Any, **own: Any) -> DAG:
-    """The DAG `<detector>__<verb>`: what all have in common, and what `own` adds."""
+    """The DAG `<detector>__<verb>` with the common defaults and the arguments `own`."""
     return DAG(
         dag_id=dag_id(spec.name, verb),
         schedule=schedule,
         start_date=datetime.combine(spec.schedule.start, time(), UTC),
         catchup=False,
-        # For a DAG that is new to Airflow; of one that it knows, what its user chose stays.
+        # For a DAG that is new to Airflow; for a known one the user's choice stays.
         is_paused_upon_creation=verb in STARTING,
         default_args=DEFAULT_ARGS,
         tags=["plimsoll", spec.name],

@@ -1,9 +1,9 @@
-"""The bundle that Airflow reads: one Python file for each detector file.
+"""The DAG bundle that Airflow reads: one Python file for each detector file.
 
 Airflow parses a file as a whole, in a process of its own. With a file for each detector a mistake
-is the import error of that detector and of no other, a change is parsed alone, and a task waits for
-no DAG but its own. A file ends with the text of its detector file: a change makes it new, and the
-Code tab of each DAG shows what the detector was made of.
+is the import error of that detector only, a change is parsed alone, and a task waits for no DAG but
+its own. A file ends with the text of its detector file, so that Airflow parses it again after a
+change, and the Code tab of each DAG shows the detector file.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from dags.of_detector import dags_of_file
 DAGS: dict[str, DAG] = dags_of_file({file!r})
 globals().update(DAGS)
 
-# {file!r} says:
+# {file!r}:
 #
 {text}
 '''
 
 
 class DetectorBundle(BaseDagBundle):
-    """The DAGs of every detector file; what to give Airflow as `dag_bundle_config_list`.
+    """The DAGs of every detector file; an entry of Airflow's `dag_bundle_config_list`.
 
-    Tasks run with what the detector file says when they begin; nothing is kept of older texts.
+    Tasks run with the detector file as it is when they begin; older texts are not kept.
     """
 
     @property
     def path(self) -> Path:
-        """Where the files are."""
+        """The folder of the files."""
         return Path(self.base_dir)
 
     def initialize(self) -> None:
@@ -53,13 +53,13 @@ class DetectorBundle(BaseDagBundle):
         super().initialize()
 
     def refresh(self) -> None:
-        """Write what is new and remove the files of detectors that are gone."""
+        """Write new and changed files and remove those of deleted detectors."""
         written = self._write_all()
         for path in set(self.path.glob("*.py")) - written:
             path.unlink(missing_ok=True)
 
     def get_current_version(self) -> None:
-        """None: there is only the newest."""
+        """None: there is only the newest version."""
 
     def _write_all(self) -> set[Path]:
         with self.lock():
@@ -71,10 +71,9 @@ class DetectorBundle(BaseDagBundle):
 
 
 def _module(source: Path) -> str:
-    """A file name for the DAGs of `source`: that of the detector, or one that no detector has.
+    """A file name for the DAGs of `source`: the detector's name, or one that no detector can have.
 
-    `pump.yml` beside `pump.yaml` must not take its place, and a name that is none may be too long
-    or no text at all.
+    `pump.yml` must not replace `pump.yaml`, and an invalid name may be too long or not be text.
     """
     if source.suffix == SUFFIX and re.fullmatch(NAME, source.stem):
         return source.stem
@@ -83,9 +82,9 @@ def _module(source: Path) -> str:
 
 def _write(source: Path, target: Path) -> Path:
     text = dag_file(source)
-    # An unchanged file keeps its time, by which Airflow knows that it need not parse it again.
+    # An unchanged file keeps its time, so that Airflow does not parse it again.
     if not target.exists() or target.read_text(encoding="utf-8") != text:
-        # Another process may be reading it: it must see the old text or the new one.
+        # Another process may be reading it: it must see either the old text or the new one.
         draft = target.with_suffix(".draft")
         draft.write_text(text, encoding="utf-8")
         draft.replace(target)
@@ -93,12 +92,12 @@ def _write(source: Path, target: Path) -> Path:
 
 
 def dag_file(source: Path) -> str:
-    """The Python file for one detector file, right or wrong: whoever runs it is told what is."""
+    """The Python file for one detector file; for an invalid one, running it raises the error."""
     try:
-        said = read_text(source)
+        content = read_text(source)
     except ConfigError as error:
-        said = str(error)
+        content = str(error)
     # Python refuses a source with zeros in it, and the import error would be about that.
-    said = said.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode()
-    comment = "\n".join(f"# {line}".rstrip() for line in said.splitlines())
+    content = content.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode()
+    comment = "\n".join(f"# {line}".rstrip() for line in content.splitlines())
     return _FILE.format(file=source.name, text=comment)

@@ -10,36 +10,36 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Param, task
 
 from dags import forms
-from dags.context import Handed, this_run
+from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
 from pipeline.config import DetectorSpec
 
 DOC = """
 ### Decide about a channel of **{name}** that left its training range
 
-A channel that leaves the range it was trained on for good is muted in the score by itself, and
-comes back by itself. A person may know better:
+A channel that leaves its training range and stays away is muted in the score automatically, and is
+unmuted when it returns. A person may decide otherwise:
 
-* **accept**: the sensor was moved or recalibrated and now measures like this. It is judged, never
-  muted by itself and not reported again.
+* **accept**: the sensor was moved or recalibrated and this is its new level. It is scored, never
+  muted automatically and not reported again.
 * **mute**: leave it out of the score until somebody un-mutes it, whatever it shows.
-* **unmute**: judge it, whatever it shows; it is not muted by itself any more, but still reported
-  when it leaves its range.
+* **unmute**: score it, whatever it shows; it is not muted automatically any more, but still
+  reported when it leaves its range.
 
-A decision is about the raw measurement and all features made of it. Of two about the same channel
-and machine the later one counts; neither is erased. Your name and the time are recorded. `plan`
-then puts the days since the decision that were scored before it into groups, and `rescore` scores
-each of these again.
+A decision is about the raw measurement and all features derived from it. Of two about the same
+channel and machine the later one counts; neither is erased. Your name and the time are recorded.
+`plan` then groups the days since the decision that were scored before it, and `rescore` scores each
+group again.
 
 #### When `decide` is red
 
-What was said cannot be meant: the log names the value, the limit and the mend. Nothing was
-recorded; trigger the DAG again.
+The input is not valid: the log names the value, the limit and the fix. Nothing was recorded;
+trigger the DAG again.
 """
 
 
 @task(queue=SIGNING_QUEUE)
-def decide(detector: str, *, params: Handed = None) -> Handed:
+def decide(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Record the decision of the user who triggered this run."""
     from pipeline.steps.people import deciding
     from pipeline.steps.people.answers import Author
@@ -56,15 +56,15 @@ def decide(detector: str, *, params: Handed = None) -> Handed:
 
 
 @task
-def plan(decided: Handed) -> Handed:
-    """The days that the decision is about, in groups."""
+def plan(decided: TaskValue) -> TaskValue:
+    """Group the days that the decision is about."""
     from pipeline.steps.people import deciding
 
     return deciding.days_to_rescore(decided)
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def rescore(detector: str, days: list[str]) -> Handed:
+def rescore(detector: str, days: list[str]) -> TaskValue:
     """Score the days of a group again."""
     from pipeline.steps.operation import scoring
 
@@ -89,12 +89,12 @@ def feature_dag(spec: DetectorSpec) -> DAG:
                 type="string",
                 enum=["accept", "mute", "unmute"],
                 values_display={
-                    "accept": "accept: this is how it measures now",
+                    "accept": "accept: this is its new level",
                     "mute": "mute: leave it out of the score until un-muted",
-                    "unmute": "unmute: judge it whatever it shows",
+                    "unmute": "unmute: score it whatever it shows",
                 },
                 title="Decision",
-                description="What to do with it.",
+                description="What to do with the channel.",
             ),
             **forms.machine(spec),
             "since": forms.moment("Since", "First moment it is about. Empty: today, 00:00 UTC."),

@@ -1,4 +1,4 @@
-"""Fields that the forms of several DAGs share, and who filled them in."""
+"""Fields that the forms of several DAGs share, and the user who filled them in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.config import DetectorSpec
 
 
 def triggered_by() -> str:
-    """The Airflow user who triggered this run, whatever the form says."""
+    """The Airflow user who triggered this run, not a name from the form."""
     user = get_current_context()["dag_run"].triggering_user_name
     if not user:
         msg = (
@@ -23,7 +23,7 @@ def triggered_by() -> str:
 
 
 def machine(spec: DetectorSpec) -> dict[str, Param]:
-    """The field `entity`: a list to choose from where the machines are known; none for one."""
+    """The field `entity`: a list where the machines are known; no field for a single machine."""
     if spec.columns.entity is None:
         return {}
     known = spec.columns.entities
@@ -59,5 +59,5 @@ def note() -> Param:
         None,
         type=["null", "string"],
         title="Note",
-        description="Why. Kept for whoever asks later.",
+        description="The reason. Kept on record.",
     )

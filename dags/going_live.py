@@ -1,4 +1,4 @@
-"""The end of every chain that may change what is live: a person's answer, then `promote`."""
+"""The end of every DAG that may promote: a person's approval, then `promote`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, TriggerRule, task
 
-from dags.context import Handed, leave_mlflow_page, skip, started_by_backfill, this_run
+from dags.context import TaskValue, leave_mlflow_page, skip, started_by_backfill, this_run
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE
 from pipeline.config import DetectorSpec
 
@@ -22,18 +22,18 @@ PROMOTE_FROM_BACKFILL = {
 }
 
 
-def go_live(spec: DetectorSpec, judged: Handed) -> None:
-    """Promote what `gate` judged, after a person has approved it where the file wants one."""
+def go_live(spec: DetectorSpec, judged: TaskValue) -> None:
+    """Promote the judged candidate, after a person's approval where the file asks for it."""
     promote(judged, _approval(spec, judged))
 
 
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE, trigger_rule=TriggerRule.NONE_FAILED)
-def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Handed:
-    """Make a candidate live that passed and, where asked for, was approved; else say why not."""
+def promote(candidate: TaskValue, answer: TaskValue, *, params: TaskValue = None) -> TaskValue:
+    """Promote a candidate that passed and, where required, was approved; else skip."""
     from pipeline.steps.going_live import promotion
 
     if candidate is None:
-        skip(_NOT_PROMOTED, "There is no candidate; the task that was skipped says why.")
+        skip(_NOT_PROMOTED, "There is no candidate; see the reason in the log of the skipped task.")
     if candidate["passed"] and not _may_promote(params):
         skip(
             _NOT_PROMOTED,
@@ -46,13 +46,13 @@ def promote(candidate: Handed, answer: Handed, *, params: Handed = None) -> Hand
     return outcome
 
 
-def _approval(spec: DetectorSpec, judged: Handed) -> Handed:
-    """A person's answer, asked for only where the file wants one and it could change anything."""
+def _approval(spec: DetectorSpec, judged: TaskValue) -> TaskValue:
+    """A person's answer, where the detector file asks for it and the candidate may go live."""
     if spec.promotion.approval == "none":
         return None
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def passed_gate(candidate: Handed, *, params: Handed = None) -> bool:
+    def passed_gate(candidate: TaskValue, *, params: TaskValue = None) -> bool:
         return bool(candidate["passed"]) and _may_promote(params)
 
     approve = HITLOperator(
@@ -68,5 +68,5 @@ def _approval(spec: DetectorSpec, judged: Handed) -> Handed:
     return approve.output
 
 
-def _may_promote(params: Handed) -> bool:
+def _may_promote(params: TaskValue) -> bool:
     return bool(params["promote_from_backfill"]) or not started_by_backfill()

@@ -1,4 +1,4 @@
-"""`<detector>__housekeeping`: what nothing needs any more is removed, by name, once a week."""
+"""`<detector>__housekeeping`: deletes versions and files that nothing needs, once a week."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
-from dags.context import Handed
+from dags.context import TaskValue
 from dags.defaults import PROMOTION_POOL, detector_dag, last_tick
 from pipeline.config import DetectorSpec
 
 DOC = """
-### What **{name}** no longer needs is removed
+### Remove versions and files that **{name}** no longer needs
 
 1. `prune` deletes registered versions, each by its number and under the promotion lock. It keeps
    the newest {versions}, every version with an alias, every version that was live or scored a day
    in the last {history} days, and every version whose network one of these has.
 2. `clear` deletes staged files that have not changed for {staged} days: of ingestion runs, and of
    candidates whose version is gone and whose run has ended.
-3. `tidy` makes the small files of each table one, and deletes files that the table gave up more
-   than {history} days ago. A version of `telemetry` that a registered version was trained on keeps
+3. `tidy` compacts the small files of each table, and deletes files that the table has not used for
+   more than {history} days. A version of `telemetry` that a registered version was trained on keeps
    all its files, however old.
 
 #### To see what it would do
 
-Trigger it with `dry_run`: each task's log and XCom say what would go, and nothing goes.
+Trigger it with `dry_run`: each task's log and XCom list what would be removed, and nothing is.
 
 #### When a task is red
 
 `tidy` refuses to touch `telemetry` as long as a registered version does not say what it was
-trained on: the log names the version. Nothing is ever deleted that is in doubt.
+trained on: the log names the version. In doubt nothing is deleted.
 """
 
 
 @task(pool=PROMOTION_POOL)
-def prune(detector: str, *, params: Handed = None) -> Handed:
+def prune(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Delete registered versions that nothing needs."""
     from pipeline.steps.oversight import upkeep
 
@@ -42,15 +42,15 @@ def prune(detector: str, *, params: Handed = None) -> Handed:
 
 
 @task
-def clear(detector: str, *, params: Handed = None) -> Handed:
-    """Delete staged files that are old and done with."""
+def clear(detector: str, *, params: TaskValue = None) -> TaskValue:
+    """Delete old staged files that nothing uses."""
     from pipeline.steps.oversight import upkeep
 
     return upkeep.clear(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
 
 
 @task
-def tidy(detector: str, *, params: Handed = None) -> Handed:
+def tidy(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Compact the tables; delete files that no needed version refers to."""
     from pipeline.steps.oversight import upkeep
 
@@ -74,7 +74,9 @@ def housekeeping_dag(spec: DetectorSpec) -> DAG:
         ),
         params={
             "dry_run": Param(
-                default=False, type="boolean", description="Say what would go; remove nothing."
+                default=False,
+                type="boolean",
+                description="List what would be removed; remove nothing.",
             )
         },
     ) as dag:

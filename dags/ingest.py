@@ -11,7 +11,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronPartitionTimetable, task
 
 from dags import assets
-from dags.context import BACKFILL, Handed, day_of_this_run, started_by_backfill, this_run
+from dags.context import BACKFILL, TaskValue, day_of_this_run, started_by_backfill, this_run
 from dags.defaults import detector_dag, last_tick
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
@@ -22,29 +22,29 @@ DOC = """
 {description}
 
 1. `fetch` reads exactly [day, day + 1) from the source.
-2. `validate` holds it against the contract in `detectors/{name}.yaml`: each row, then the day.
+2. `validate` checks it against the contract in `detectors/{name}.yaml`: each row, then the day.
 3. `write` replaces the day in the table `telemetry`, puts rejected rows in `quarantine` with the
-   rule that rejected them, and records the attempt in `ingestions`. The day then goes on to
-   `{name}__score`.
+   rule that rejected them, and records the attempt in `ingestions`. `{name}__score` then scores the
+   day.
 
-The same input twice changes nothing; changed input makes a new table version and a recorded
-difference.
+The same input again changes nothing; changed input makes a new table version, and the difference is
+recorded.
 
 #### To run it by hand
 
 * **One day**: Trigger, Advanced Options, Partition Key `2014-05-01`.
 * **Many days, one run each**: Trigger, Backfill{backfill}.
-* **First load, one run for all**: that is what `{name}__load` is for.
+* **First load, one run for all**: use `{name}__load`.
 
 #### When `write` is red
 
 The day was blocked: the log names the rule, and the rows are in `quarantine`. The data are at
-fault, so nothing is retried. Mend the source and clear the run, or run the day again.
+fault, so nothing is retried. Fix the source and clear the run, or run the day again.
 """
 
 
 @task
-def fetch(detector: str) -> Handed:
+def fetch(detector: str) -> TaskValue:
     """Read this run's day from the source into the staging area."""
     from pipeline.steps import ingestion
 
@@ -52,7 +52,7 @@ def fetch(detector: str) -> Handed:
 
 
 @task
-def validate(staged: Handed) -> Handed:
+def validate(staged: TaskValue) -> TaskValue:
     """Check the contract; sort rows into accepted and rejected."""
     from pipeline.steps import ingestion
 
@@ -60,7 +60,7 @@ def validate(staged: Handed) -> Handed:
 
 
 @task
-def write(detector: str, staged: Handed, *, outlet_events: Handed = None) -> Handed:
+def write(detector: str, staged: TaskValue, *, outlet_events: TaskValue = None) -> TaskValue:
     """Replace the day in the tables and record the attempt; red when the day is blocked."""
     from pipeline.steps import ingestion
 
@@ -70,7 +70,7 @@ def write(detector: str, staged: Handed, *, outlet_events: Handed = None) -> Han
 
 
 def _backfill(spec: DetectorSpec) -> str:
-    """The first month as a backfill, as it is typed; nothing where no command reaches Airflow."""
+    """The command that backfills the first month; empty where no command reaches Airflow."""
     first = spec.schedule.start
     span = ("--from-date", str(first), "--to-date", str(first + timedelta(days=30)))
     typed = this_shell().in_airflow("backfill", "create", "--dag-id", f"{spec.name}__ingest", *span)

@@ -1,4 +1,4 @@
-"""`<detector>__label`: a form in which a person says what a span of time, or an incident, was.
+"""`<detector>__label`: a form in which a person labels a span of time or an incident.
 
 One DAG for each detector file, run by hand only.
 """
@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Param, task
 
 from dags import forms
-from dags.context import Handed, this_run
+from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, detector_dag
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
 
 DOC = """
-### Say what **{name}** saw: an incident, or nothing
+### Label what **{name}** flagged: an incident, or a false alarm
 
 Trigger this DAG and fill in its form: the id of an incident, as its notification shows it, **or**
 a span of time and a machine; then the verdict.
 
-* **incident**: these rows teach no candidate and draw no threshold, and every later candidate
-  must still see the incident if the live version saw it.
-* **normal**: a false alarm. Recalibration may count these rows as normal; they go on being left
-  out of training where the source itself reports a fault.
+* **incident**: these rows are used neither to train nor to estimate a threshold, and every later
+  candidate must still catch the incident if the live version catches it.
+* **normal**: a false alarm. Recalibration may count these rows as normal; they are still left out
+  of training where the source itself reports a fault.
 
 A later verdict overrules an earlier one on the same rows; neither is erased. Your name and the time
 are recorded. A verdict counts for every training run and recalibration whose as-of day comes after
@@ -34,19 +34,19 @@ today, and changes nothing about runs of the past.
 
 #### When `label` is red
 
-What was said cannot be meant: the log names the value, the limit and the mend. Nothing was
-recorded; trigger the DAG again.
+The input is not valid: the log names the value, the limit and the fix. Nothing was recorded;
+trigger the DAG again.
 """
 
 
 @task(queue=SIGNING_QUEUE)
-def label(detector: str, *, params: Handed = None) -> Handed:
+def label(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Record the verdict of the user who triggered this run."""
     from pipeline.steps.people import labelling
     from pipeline.steps.people.answers import Author, LabelRequest
 
-    said = {name: params.get(name) for name in ("incident", "start", "end", "entity")}
-    answer = LabelRequest(verdict=params["verdict"], note=params["note"] or "", **said)
+    fields = {name: params.get(name) for name in ("incident", "start", "end", "entity")}
+    answer = LabelRequest(verdict=params["verdict"], note=params["note"] or "", **fields)
     by = Author(forms.triggered_by(), datetime.now(UTC), this_run())
     return labelling.label(detector, answer, by)
 
@@ -69,14 +69,14 @@ def label_dag(spec: DetectorSpec) -> DAG:
                     "normal": "normal: a false alarm",
                 },
                 title="Verdict",
-                description="What these rows were.",
+                description="Whether these rows were an incident.",
             ),
             "incident": Param(
                 None,
                 type=["null", "string"],
                 title="Incident",
                 description="Its id, from the notification. Then leave start, end and machine "
-                "empty: the incident says them.",
+                "empty: they are known from the incident.",
             ),
             "start": forms.moment("Start", "First moment of the span, without an incident's id."),
             "end": forms.moment("End", "Last moment of the span, included."),

@@ -1,10 +1,10 @@
-"""`<detector>__load`: many days at once, in groups that the workers share out."""
+"""`<detector>__load`: many days at once, in groups that run in parallel."""
 
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param, TriggerRule, task, task_group
 
-from dags.context import Handed, skip, this_run
+from dags.context import TaskValue, skip, this_run
 from dags.defaults import SPAN_OF_GROUP, detector_dag
 from pipeline.config import DetectorSpec
 from pipeline.data.groups import Work
@@ -15,30 +15,30 @@ _AGAIN: Work = "score again"
 DOC = """
 ### Many days of **{name}** at once: a first load, or a replay
 
-1. `plan` cuts the range into groups of neighbouring days, each worth half a minute of work or more
-   and never more rows than one task may hold: as many as there are workers to take them.
+1. `plan` splits the range into groups of neighbouring days, each with half a minute of work or more
+   and no more rows than one task can hold in memory.
 2. `group.load` fetches and validates the days of one group and writes them to the tables, as
    `{name}__ingest` does for one day.
 3. `group.score` scores them with the live version, if there is one.
 
-Asked only to `{again}`, it skips every `group.load`: nothing is fetched.
+With `work` set to `{again}` every `group.load` is skipped: nothing is fetched.
 
-Groups run at the same time and in any order; the tables end as if one run had brought the days one
-after the other. A day that has not changed is left as it is. As with a backfill, nobody is told of
-incidents of the past, and drift is judged day by day from the next `{name}__score` on.
+Groups run in parallel and in any order; the tables are the same as if one run had loaded the days
+one by one. A day that has not changed is left as it is. As with a backfill, no messages are sent
+about past incidents, and drift is judged day by day from the next `{name}__score` on.
 
 #### When `group.score` is red
 
 A day of the group was blocked: the log names the day and the rule, and its rows are in
 `quarantine`. The other days of the group are scored and the other groups go on. The data are at
-fault, so nothing is retried. Mend the source, then clear the group's `load` with what follows it:
-it brings all its days again and replaces what changed.
+fault, so nothing is retried. Fix the source, then clear the group's `load` with its downstream
+tasks: it loads all its days again and replaces what changed.
 """
 
 
 @task
-def plan(detector: str, *, params: Handed = None) -> Handed:
-    """The groups of days."""
+def plan(detector: str, *, params: TaskValue = None) -> TaskValue:
+    """Group the days."""
     from pipeline.steps.operation import fan_out
 
     return fan_out.plan(
@@ -51,17 +51,17 @@ def plan(detector: str, *, params: Handed = None) -> Handed:
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def load(detector: str, days: list[str], *, params: Handed = None) -> Handed:
-    """Bring the days of a group from the source into the tables, unless they shall stay."""
+def load(detector: str, days: list[str], *, params: TaskValue = None) -> TaskValue:
+    """Load the days of a group from the source, unless only scoring is requested."""
     from pipeline.steps import ingestion
 
     if params["work"] == _AGAIN:
-        skip("not_fetched", "Asked for is to score again what is there.")
+        skip("not_fetched", "Requested is only to score again.")
     return ingestion.load(detector, days, run=this_run())
 
 
 @task(map_index_template=SPAN_OF_GROUP, trigger_rule=TriggerRule.NONE_FAILED)
-def score(detector: str, days: list[str], *, params: Handed = None) -> Handed:
+def score(detector: str, days: list[str], *, params: TaskValue = None) -> TaskValue:
     """Score the days of a group; red when a day that was loaded is blocked."""
     from pipeline.steps import ingestion
     from pipeline.steps.operation import scoring
@@ -75,7 +75,7 @@ def score(detector: str, days: list[str], *, params: Handed = None) -> Handed:
 
 
 @task_group
-def group(detector: str, days: Handed) -> None:
+def group(detector: str, days: TaskValue) -> None:
     """One group of days."""
     load(detector, days=days) >> score(detector, days=days)
 
@@ -103,14 +103,14 @@ def _params() -> dict[str, Param]:
             _LOAD,
             type="string",
             enum=[_LOAD, _AGAIN],
-            description="Fetch the days from the source and score them, or score what is there "
-            "once more, with the version that is live now.",
+            description="Fetch the days from the source and score them, or only score the days "
+            "in the tables again, with the version that is live now.",
         ),
         "days_a_group": Param(
             None,
             type=["null", "integer"],
             minimum=1,
-            description="Days that one task works on. Empty: as many as give it half a minute of "
-            "work. Fewer use more workers at once where the source is slow.",
+            description="Days per task. Empty: as many as give it half a minute of work. Fewer use "
+            "more workers at once where the source is slow.",
         ),
     }

@@ -1,8 +1,7 @@
-"""Every log line of a task says which detector, partition and run it is about.
+"""Detector, partition and run as fields of every log line of a task.
 
 Airflow calls `begin` in the task's process before it executes the task and `end` after it, so its
-own lines about a failure say it as well. In JSON each is a field; a version joins them as soon as
-the step knows one.
+own lines about a failure have them as well. The step adds the version as soon as it knows one.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from dags.context import as_of_day
 from pipeline import log_context
 
 _AS_OF = ("train", "recalibrate")
-"""DAGs that look at days before one day: that day stands for their partition."""
+"""DAGs that read the days before one day, which is logged as their partition."""
 
 
 def begin(context: Context) -> None:
-    """Let the lines of this task carry what it is about."""
+    """Add the fields to the log lines of this task."""
     run: Any = context["dag_run"]
     detector, _, verb = run.dag_id.rpartition("__")
     log_context.bind(
@@ -30,7 +29,7 @@ def begin(context: Context) -> None:
 
 
 def end(_: Context) -> None:
-    """Let nothing of it stick to the next task of the same process."""
+    """Remove the fields, as the next task may run in the same process."""
     log_context.unbind()
 
 

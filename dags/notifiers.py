@@ -1,7 +1,7 @@
-"""The one message of an incident, on its way: an Airflow notifier for each channel.
+"""The notifiers: an Airflow notifier for each channel, which sends the message of an incident.
 
-Subject and text are printable (`operation.notifying` sees to it); what a channel would take for a
-mark is escaped here, where it is shown.
+Subject and text are printable (see `operation.notifying`); a channel's markup characters are
+escaped here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dags import slack_text
 from pipeline.config import Notify
 
 Message = dict[str, Any]
-"""A notice as `operation.notifying` makes it: subject, text and what they are about."""
+"""A `Notice` of `operation.notifying` as a dict."""
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class LogNotifier(BaseNotifier):
 
 
 def notifier_for(settings: Notify, message: Message) -> BaseNotifier:
-    """The notifier that carries `message` to the channel that the detector file names."""
+    """The notifier of `message` for the channel that the detector file names."""
     return _CHANNELS[settings.channel](settings, message)
 
 

@@ -34,7 +34,7 @@ VERBS: dict[str, Callable[[DetectorSpec], DAG]] = {
 
 
 def dags_of(name: str) -> dict[str, DAG]:
-    """The DAGs of detector `name`, by DAG id; in a task's own process only the one it is about.
+    """The DAGs of detector `name`, by DAG id; in a task's own process only the task's DAG.
 
     Raises:
         ConfigError: the detector file is wrong; Airflow shows it as an import error.
@@ -46,7 +46,7 @@ def dags_of_file(name: str) -> dict[str, DAG]:
     """As `dags_of`, by the name of the detector file.
 
     Raises:
-        ConfigError: the entry of the folder is no detector file, or is wrong.
+        ConfigError: it is not a detector file, or is wrong.
     """
     spec = load_detector(readable_name(settings.load().detectors / name))
     wanted = get_parsing_context().dag_id

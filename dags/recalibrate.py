@@ -1,4 +1,4 @@
-"""`<detector>__recalibrate`: the line drawn anew on a rolling window, with the same weights."""
+"""`<detector>__recalibrate`: a new threshold from a rolling window, with the same weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dags import assets, forms
 from dags.context import (
-    Handed,
+    TaskValue,
     as_of_day,
     leave_mlflow_page,
     request,
@@ -31,51 +31,52 @@ from pipeline.config import DetectorSpec
 from pipeline.errors import NothingLive
 
 DOC = """
-### The line of **{name}** drawn anew: same network, new threshold
+### Recalibration of **{name}**: same network, new threshold
 
-Machines change slowly, and a line that never moves floods people or falls silent. One that follows
-whatever the model calls normal fools itself. So, each month:
+Machines change slowly, so a fixed threshold raises too many alerts or too few. But a threshold that
+follows whatever the model calls normal would hide a fault. So, each month:
 
-1. `audit` puts a random {share} of the flagged episodes up for labelling.
-2. `window` takes the last {days} scored days before the as-of day that the network has not learnt
-   from, with what was labelled before that day.
-3. `recalibrate` sets incidents aside, holds back episodes that last longer than normal rows ever
-   stay above a line, and draws the line on the rest.
-4. `gate` compares it with the live line and stops at bounds: {step} in one step beyond what chance
-   explains, {total} since the training, and steady growth month by month.
-5. `promote` lets it go live as a new version, under a lock, and writes the ledger. The version
-   before it is `previous`.
+1. `audit` samples {share} of the flagged episodes and asks for their labels.
+2. `window` reads the last {days} scored days before the as-of day that the network was not trained
+   on, with the labels made before that day.
+3. `recalibrate` leaves incidents out, holds back episodes that last longer than normal rows ever
+   stay above a threshold, and estimates the threshold on the rest.
+4. `gate` compares it with the live threshold and stops at bounds: {step} in one step beyond what
+   chance explains, {total} since the training, and steady growth month by month.
+5. `promote` makes it live as a new version, under a lock, and writes the ledger. The version before
+   it is `previous`.
 
 It runs monthly, by hand, and when the score DAG asks for it because the threshold is stale.
 
 #### How to read a run
 
-* **Green `promote`**: the new line is live. It is drawn anew every month, also when it hardly
+* **Green `promote`**: the new threshold is live. It is estimated every month, also when it hardly
   moves: the card says how far, and whether chance alone may explain it.
-* **Pink `window`**: the live version is too young to be redrawn and its own line still holds; or
-  the schedule came before anything was live.
-* **Pink `promote`**: a check failed, and nothing live changed. The version's card names the value,
-  the limit and the mend. Held episodes are listed with their times: label them, and run again.
+* **Pink (skipped) `window`**: the live version is too new to recalibrate and its threshold stays;
+  or nothing was live yet when the schedule started the run.
+* **Pink (skipped) `promote`**: a check failed, and the live version did not change. The card names
+  the value, the limit and the fix. Held episodes are listed with their times: label them, and run
+  again.
 
 #### When a bound stops it and the move is right
 
 Trigger with `accept_beyond_bounds` and a reason. Your name and the reason go into the ledger, and
-moves are counted from the new line on. Approval by a person besides: **{approval}**. A backfill
-redraws and judges but does not promote, unless `promote_from_backfill` says so.
+moves are counted from the new threshold on. Approval by a person as well: **{approval}**. A
+backfill recalibrates and judges but does not promote, unless `promote_from_backfill` is set.
 """
 
 
 @task
-def audit(detector: str) -> Handed:
-    """Put a random share of the window's flagged episodes up for labelling."""
+def audit(detector: str) -> TaskValue:
+    """Sample flagged episodes of the window, and ask for their labels."""
     from pipeline.steps.recalibration import recalibrating
 
     return recalibrating.audit(detector, _as_of(), run=this_run())
 
 
 @task
-def window(detector: str, *, params: Handed = None) -> Handed:
-    """The scored rows of the rolling window, and what was known of them."""
+def window(detector: str, *, params: TaskValue = None) -> TaskValue:
+    """Stage the scored rows of the rolling window, with the labels known by then."""
     from pipeline.steps.recalibration import recalibrating
 
     try:
@@ -90,16 +91,16 @@ def window(detector: str, *, params: Handed = None) -> Handed:
 
 
 @task
-def recalibrate(candidate: Handed) -> Handed:
-    """Draw the line anew and open its MLflow run."""
+def recalibrate(candidate: TaskValue) -> TaskValue:
+    """Estimate the new threshold and open the MLflow run."""
     from pipeline.steps.recalibration import recalibrating
 
     return _shown(recalibrating.recalibrate(candidate, run=this_run()))
 
 
 @task
-def gate(candidate: Handed) -> Handed:
-    """Ask every gate question; register the version with its card, passed or rejected."""
+def gate(candidate: TaskValue) -> TaskValue:
+    """Run every check; register the version with its card, passed or rejected."""
     from pipeline.steps.recalibration import recalibration_gate
 
     return _shown(recalibration_gate.gate(candidate, run=this_run()))
@@ -143,7 +144,7 @@ def _params() -> dict[str, Param]:
         "accept_beyond_bounds": Param(
             default=False,
             type="boolean",
-            description="Let the line go live although a bound was crossed; needs a reason.",
+            description="Let the threshold go live although a bound was crossed; needs a reason.",
         ),
         "reason": Param(
             None,
@@ -163,8 +164,8 @@ def _as_of() -> str:
     return as_of_day()
 
 
-def _acceptance(params: Handed) -> Handed:
-    """Who accepts what lies beyond the bounds, and why; None where nobody does."""
+def _acceptance(params: TaskValue) -> TaskValue:
+    """The person who accepts a crossed bound, and the reason; None where nobody does."""
     if not params["accept_beyond_bounds"]:
         return None
     from pipeline.steps.recalibration.recalibration_origin import Acceptance

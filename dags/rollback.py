@@ -1,41 +1,39 @@
-"""`<detector>__rollback`: back to a version that was good before, and its days scored again."""
+"""`<detector>__rollback`: back to an earlier version, and the days since scored again."""
 
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 
-from dags.context import Handed, leave_mlflow_page, this_run
+from dags.context import TaskValue, leave_mlflow_page, this_run
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
 from pipeline.config import DetectorSpec
 
 DOC = """
-### Take the live version of **{name}** back
+### Roll the live version of **{name}** back
 
-By hand, or by the score DAG when a fresh promotion misbehaves ({watch}).
+By hand, or by the score DAG when a new promotion leaves its limits ({watch}).
 
-1. `check` asks whether the target may go live: it exists, loads, reads features that the tables
-   have, and was live before or passed its gate.
-2. `move` writes the ledger, which makes it live, and lets the alias `champion` follow, under the
+1. `check` checks whether the target may go live: it exists, loads, needs only features that the
+   tables have, and was live before or passed its gate.
+2. `move` writes the ledger, which makes it live, and moves the alias `champion`, under the
    promotion lock. Weights and threshold go back together, as a version holds both.
-3. `plan` puts the days that the bad version scored into groups, and `rescore` scores each group
-   again, as many at once as there are workers. Incidents that it raised, and the target does not,
-   are marked as withdrawn.
-4. `finish` sees that no day is left, and tags the rollback as done.
+3. `plan` groups the days that the bad version scored, and `rescore` scores the groups again, in
+   parallel. Incidents that it raised, and the target does not, are marked as withdrawn.
+4. `finish` checks that no day is left, and tags the rollback as done.
 
 #### To trigger it
 
-* `target`: `previous`, or a version number. `previous` is what was live before the live version,
-  without versions that were rolled back. Such a version comes back by its number only.
-* `reason`: one sentence. It stands in the ledger and on the version that has to go.
+* `target`: `previous`, or a version number. `previous` is the version that was live before, without
+  versions that were rolled back. Such a version can only be named by its number.
+* `reason`: one sentence, for the ledger and the version that is rolled back.
 
-A run that dies half-way may be triggered again: it finishes what was begun and goes back no
-further.
+An interrupted run may be triggered again: it completes the rollback and does not go back further.
 """
 
 
 @task
-def check(detector: str, *, params: Handed = None) -> Handed:
-    """May the champion be rolled back to the target? Nothing changes yet."""
+def check(detector: str, *, params: TaskValue = None) -> TaskValue:
+    """Check whether the champion may be rolled back to the target; change nothing yet."""
     from pipeline.steps.going_live import rollback
 
     checked = rollback.check(
@@ -50,23 +48,23 @@ def check(detector: str, *, params: Handed = None) -> Handed:
 
 
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE)
-def move(checked: Handed) -> Handed:
-    """Write the ledger, which makes the target live; let `champion` point to it."""
+def move(checked: TaskValue) -> TaskValue:
+    """Write the ledger, which makes the target live, and move `champion` to it."""
     from pipeline.steps.going_live import rollback
 
     return rollback.move(checked)
 
 
 @task
-def plan(moved: Handed) -> Handed:
-    """The days of the bad version, in groups."""
+def plan(moved: TaskValue) -> TaskValue:
+    """Group the days of the bad version."""
     from pipeline.steps.going_live import rollback
 
     return rollback.plan(moved)
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def rescore(detector: str, version: int, days: list[str]) -> Handed:
+def rescore(detector: str, version: int, days: list[str]) -> TaskValue:
     """Score the days of a group again; withdraw the incidents that the bad version raised."""
     from pipeline.steps.going_live import rollback
 
@@ -74,8 +72,8 @@ def rescore(detector: str, version: int, days: list[str]) -> Handed:
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
-def finish(moved: Handed) -> Handed:
-    """Score what is left, as a rule nothing, and tag the rollback as done."""
+def finish(moved: TaskValue) -> TaskValue:
+    """Score any days that are left, and tag the rollback as done."""
     from pipeline.steps.going_live import rollback
 
     return rollback.finish(moved, run=this_run())
@@ -105,12 +103,12 @@ def rollback_dag(spec: DetectorSpec) -> DAG:
             "only_if_live": Param(
                 None,
                 type=["null", "integer", "string"],
-                description="Move nothing unless this version is live; empty: whichever is.",
+                description="Move nothing unless this version is live; empty: any version.",
             ),
             "who": Param(
                 None,
                 type=["null", "string"],
-                description="Who wants it, where that is no person. Empty: the user who triggers.",
+                description="The author, if not a person. Empty: the user who triggers.",
             ),
         },
     ) as dag:
@@ -119,9 +117,9 @@ def rollback_dag(spec: DetectorSpec) -> DAG:
     return dag
 
 
-def _who(params: Handed) -> str:
-    """Who wants it, and in which run, for the ledger."""
+def _who(params: TaskValue) -> str:
+    """The author and the run, for the ledger."""
     user = get_current_context()["dag_run"].triggering_user_name
-    # A name that somebody fills in is not the one who triggers, and the ledger says both.
-    named = f"{params['who']} (triggered by {user or 'no person'})" if params["who"] else user
+    # A name from the form is not the user who triggers, and the ledger has both.
+    named = f"{params['who']} (triggered by {user or 'nobody'})" if params["who"] else user
     return f"{named} in {this_run()}" if named else this_run()

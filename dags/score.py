@@ -1,4 +1,4 @@
-"""`<detector>__score`: one validated day through the live version, and what follows from it."""
+"""`<detector>__score`: scores one validated day with the live version, and acts on the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow.sdk import (
 )
 
 from dags import assets, forms
-from dags.context import Handed, day_of_this_run, skip, started_by_backfill, this_run
+from dags.context import TaskValue, day_of_this_run, skip, started_by_backfill, this_run
 from dags.defaults import detector_dag
 from dags.notifiers import notifier_for
 from pipeline.config import DetectorSpec
@@ -24,39 +24,39 @@ from pipeline.config import DetectorSpec
 log = structlog.get_logger()
 
 _ACTIONS: tuple[Literal["retrain", "recalibrate"], ...] = ("retrain", "recalibrate")
-"""What drift may ask for; a new model comes with a new line, so the first is asked first."""
+"""The actions that drift may request, in this order: a new model has a new threshold as well."""
 
 _ORDER = "rollback"
-"""What the watch tells the rollback DAG."""
+"""XCom key of the watch's parameters for the rollback DAG."""
 
 DOC = """
-### One validated day of **{name}** through the live version
+### Score one validated day of **{name}** with the live version
 
-Runs by itself for each day that `{name}__ingest` has validated.
+Runs automatically for each day that `{name}__ingest` has validated.
 
 1. `score` writes the day's `scores` (the challenger's too, where one waits), groups flags into
    `incidents`, and mutes channels that have left their training range.
-2. `drift` compares the day and the week up to it with what the live version was trained on.
+2. `drift` compares the day and the week up to it with the live version's reference rows.
 3. `notify` sends one message for each new incident, by **{channel}**; none for a day older than
    {horizon} days.
-4. `watch` looks whether a fresh promotion behaves; if it does not, `roll_back` starts
+4. `watch` checks whether a new promotion is inside its limits; if not, `roll_back` starts
    `{name}__rollback`.
 5. `ask` and `request` start `{name}__ask` when drift calls for training or recalibration, at most
    once in {cooldown} days.
 
-Steps 3 to 5 are skipped when a backfill brought the day.
+Steps 3 to 5 are skipped when a backfill loaded the day.
 
 #### To run it by hand
 
-Trigger, Advanced Options, Partition Key `2014-05-01`; from the command line, which knows no such
-key, `partition`. Many days at once: `{name}__load` with `score again`. Nothing is scored twice: a
-day whose rows and version are unchanged is left as it is.
+Trigger, Advanced Options, Partition Key `2014-05-01`; on the command line, which has no such key,
+the parameter `partition`. Many days at once: `{name}__load` with `score again`. A day whose rows
+and version are unchanged is not scored again.
 """
 
 
 @task
-def score(detector: str) -> Handed:
-    """Score this run's day with the champion, and with the challenger in its shadow."""
+def score(detector: str) -> TaskValue:
+    """Score this run's day with the champion, and with the challenger in shadow."""
     from pipeline.steps.operation import scoring
 
     outcome = scoring.score_days(detector, [day_of_this_run()], run=this_run())
@@ -66,18 +66,18 @@ def score(detector: str) -> Handed:
 
 
 @task.short_circuit
-def drift(detector: str) -> Handed:
-    """Judge the day and its week; what a backfill brought is recorded and ends here."""
+def drift(detector: str) -> TaskValue:
+    """Judge the day and its week; a backfill ends here."""
     from pipeline.steps.operation import drifting
 
     verdict = drifting.judge_days(detector, [day_of_this_run()], run=this_run())
     return {} if started_by_backfill() else verdict
 
 
-# A drift test that fails must not keep a person from hearing of an incident.
+# A failed drift test must not prevent the message about an incident.
 @task(trigger_rule=TriggerRule.ALL_DONE)
-def notify(detector: str, scored: Handed) -> Handed:
-    """Send one message for each incident that nobody was told of; red if one did not go out."""
+def notify(detector: str, scored: TaskValue) -> TaskValue:
+    """Send one message for each new incident; red if one was not sent."""
     from pipeline.steps.candidate import detector_named
     from pipeline.steps.operation import notifying
 
@@ -85,7 +85,7 @@ def notify(detector: str, scored: Handed) -> Handed:
         skip("nothing_to_tell", "The day was not scored.")
     settings = detector_named(detector).notify
     notices = notifying.due(detector, [day_of_this_run()], now=datetime.now(UTC))
-    return notifying.tell(
+    return notifying.send_notices(
         notices,
         lambda notice: notifier_for(settings, notice).notify(get_current_context()),
         channel=settings.channel,
@@ -95,9 +95,9 @@ def notify(detector: str, scored: Handed) -> Handed:
 
 @task.branch
 def watch(detector: str) -> list[str]:
-    """Whether the newest promotion must be taken back; if not, whether drift asks for anything.
+    """Roll back if the newest promotion is outside its limits; else see what drift asks for.
 
-    What drift says of a version that has to go is void.
+    The drift verdict about a version that is rolled back is void.
     """
     from pipeline.steps.operation import promotion_watch
 
@@ -116,8 +116,8 @@ def watch(detector: str) -> list[str]:
 
 
 @task
-def ask(detector: str) -> Handed:
-    """What drift asks for, where it was not asked for not long ago."""
+def ask(detector: str) -> TaskValue:
+    """The action that drift asks for, unless it was requested recently."""
     from pipeline.steps.operation import training_request
 
     day, now = day_of_this_run(), datetime.now(UTC)
@@ -125,7 +125,7 @@ def ask(detector: str) -> Handed:
         asked = training_request.ask(detector, day, action=action, run=this_run(), now=now)
         if asked is not None:
             return asked
-    return skip("nothing_asked", "Drift calls for nothing, or it was asked for not long ago.")
+    return skip("nothing_asked", "Drift asks for nothing, or it was requested recently.")
 
 
 def score_dag(spec: DetectorSpec) -> DAG:
@@ -143,7 +143,7 @@ def score_dag(spec: DetectorSpec) -> DAG:
         ),
         params={
             "partition": forms.day(
-                "The day, where no partition key can be given: `airflow dags trigger` knows none."
+                "The day, where no partition key can be given: `airflow dags trigger` has none."
             )
         },
     ) as dag:

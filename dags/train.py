@@ -1,4 +1,4 @@
-"""`<detector>__train`: from validated telemetry to a judged and, if it may, promoted candidate."""
+"""`<detector>__train`: from validated telemetry to a judged and, if it passes, live candidate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow.sdk import (
 
 from dags import assets, forms
 from dags.context import (
-    Handed,
+    TaskValue,
     as_of_day,
     leave_mlflow_page,
     skip,
@@ -27,38 +27,39 @@ from pipeline.config import DetectorSpec
 from pipeline.errors import TooFewDays
 
 DOC = """
-### A candidate for **{name}**: trained, judged and, if it may, promoted
+### A candidate for **{name}**: trained, judged and, if it passes, promoted
 
-1. `window` takes the last {days} validated days before the as-of day and shares them out: days that
-   train, days that draw the threshold, days that judge. No day is used twice.
+1. `window` reads the last {days} validated days before the as-of day and splits them: days to train
+   on, days to estimate the threshold on, days to test on. No day is used twice.
 2. `train` fits the autoencoders on normal rows.
-3. `calibrate` draws the conformal {percentile} threshold on held-out normal rows.
-4. `evaluate` measures the false-positive rate, and faults put in on purpose, on untouched days.
+3. `calibrate` estimates the conformal {percentile} threshold on held-out normal rows.
+4. `evaluate` measures the false-positive rate and the share of injected faults that is caught, on
+   the test days.
 5. `drift` compares the distributions of scores and features.
-6. `gate` asks its questions and registers the candidate with its promotion card.
+6. `gate` runs its checks and registers the candidate with its promotion card.
 7. `promote` writes the ledger, signed, which makes the candidate live; the alias `champion`
    follows.
 
-It runs monthly, by hand, and when the score DAG asks for it because the data have left what the
-live version was trained on.
+It runs monthly, by hand, and when the score DAG asks for it because the data have drifted away from
+the live version's training data.
 
 #### How to read a run
 
 * **Green `promote`**: the candidate is live, and the version before it is `previous`.
-* **Pink (skipped) `window`**: the schedule came before there were days enough; nothing is wrong.
-* **Pink (skipped) `promote`**: not promoted, and nothing live changed. A rejected candidate stays
-  in the registry, tagged with the reason.
-* **Red**: the data or the machine; the log names the value, the limit and the mend.
+* **Pink (skipped) `window`**: there were too few days yet; nothing is wrong.
+* **Pink (skipped) `promote`**: not promoted; the live version did not change. A rejected candidate
+  stays in the registry, tagged with the reason.
+* **Red**: a fault of the data or of a machine; the log names the value, the limit and the fix.
 
 The run or the promotion card in MLflow is linked in each task's log, and by the button **MLflow**
 on its Details tab. Approval by a person: **{approval}**. A backfill trains and judges but does not
-promote, unless `promote_from_backfill` says so.
+promote, unless `promote_from_backfill` is set.
 """
 
 
 @task
-def window(detector: str, *, params: Handed = None) -> Handed:
-    """Read the training window and share it out in blocks."""
+def window(detector: str, *, params: TaskValue = None) -> TaskValue:
+    """Read the training window and split it into blocks."""
     from pipeline.steps.training import fitting
 
     try:
@@ -75,7 +76,7 @@ def window(detector: str, *, params: Handed = None) -> Handed:
 
 
 @task(pool=TRAINING_POOL)
-def train(candidate: Handed) -> Handed:
+def train(candidate: TaskValue) -> TaskValue:
     """Fit the networks on the training block; open the candidate's MLflow run."""
     from pipeline.steps.training import fitting
 
@@ -83,23 +84,23 @@ def train(candidate: Handed) -> Handed:
 
 
 @task
-def calibrate(candidate: Handed) -> Handed:
-    """Draw the threshold on the calibration block and write the bundle."""
+def calibrate(candidate: TaskValue) -> TaskValue:
+    """Estimate the threshold on the calibration block and write the bundle."""
     from pipeline.steps.training import fitting
 
     return _shown(fitting.calibrate(candidate))
 
 
 @task
-def evaluate(candidate: Handed) -> Handed:
-    """Measure the bundle on the untouched test block."""
+def evaluate(candidate: TaskValue) -> TaskValue:
+    """Measure the bundle on the test block."""
     from pipeline.steps.training import judging
 
     return _shown(judging.evaluate(candidate))
 
 
 @task
-def drift(candidate: Handed) -> Handed:
+def drift(candidate: TaskValue) -> TaskValue:
     """Compare the test days with the bundle's references."""
     from pipeline.steps.training import judging
 
@@ -107,8 +108,8 @@ def drift(candidate: Handed) -> Handed:
 
 
 @task
-def gate(candidate: Handed) -> Handed:
-    """Ask every gate question; register the candidate with its card, passed or rejected."""
+def gate(candidate: TaskValue) -> TaskValue:
+    """Run every check; register the candidate with its card, passed or rejected."""
     from pipeline.steps.training import gating
 
     return _shown(gating.gate(candidate, run=this_run()))
@@ -156,8 +157,8 @@ def _params(spec: DetectorSpec) -> dict[str, Param]:
             default=False,
             type="boolean",
             title="Fine-tune the live version",
-            description="Go on from its weights, on the newest normal days and some older ones, in "
-            "a fraction of the steps (section fine_tuning of the detector file). Days that it "
+            description="Start from its weights, on the newest normal days and some older ones, in "
+            "a fraction of the steps (section fine_tuning of the detector file). Rows that it "
             "flags and nobody has labelled are left out. The gate decides as always.",
         ),
         **PROMOTE_FROM_BACKFILL,

@@ -1,8 +1,8 @@
-"""The MLflow button: from any task that made a run or a candidate to exactly that page.
+"""The MLflow button: a link from a task to the MLflow page of its run or version.
 
 A global link, so it needs no operator of our own: tasks leave the address in an XCom, and the API
-server reads it when somebody looks at the task. Kept light, because every Airflow component loads
-the plugins folder.
+server reads it when the task is shown. It imports little, because every Airflow component loads the
+plugins folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class MlflowLink(BaseOperatorLink):
-    """A button that opens the task's MLflow page; greyed out where there is none."""
+    """A button that opens the task's MLflow page; greyed out without one."""
 
     name = "MLflow"
 

@@ -1,11 +1,11 @@
-"""What tasks cost: the processor time of each task's process, added up by detector and DAG.
+"""The cost of tasks: the processor time of each task's process, summed by detector and DAG.
 
 Airflow 3 calls a task's listeners in the process that ran the task, after its end was reported, so
-what the process has used by then is what the task has used: it was forked for this one task, and
-the clock of a fork begins at zero. Processes that the task started count once they were waited for.
-A process that is killed tells nothing; nor does a task that is put off (deferred).
+the processor time of the process is that of the task: it was forked for this one task, and the
+clock of a fork begins at zero. Child processes count once they were waited for. A process that is
+killed records nothing; nor does a deferred task.
 
-Whatever goes wrong here costs a line in the log, never a task.
+An error here is logged and never fails a task.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ log = structlog.get_logger()
 
 
 class TaskCost:
-    """Listens for the end of tasks, whichever end it is."""
+    """Listens for the end of tasks: success, failure or skip."""
 
     @hookimpl
     def on_task_instance_success(self, task_instance: RuntimeTaskInstance) -> None:
-        """Add it up."""
+        """Add the task's processor time."""
         record_cost(task_instance)
 
     @hookimpl
     def on_task_instance_failed(self, task_instance: RuntimeTaskInstance) -> None:
-        """Add it up."""
+        """Add the task's processor time."""
         record_cost(task_instance)
 
     @hookimpl
     def on_task_instance_skipped(self, task_instance: RuntimeTaskInstance) -> None:
-        """Add it up."""
+        """Add the task's processor time."""
         record_cost(task_instance)
 
 
 def record_cost(task_instance: object) -> None:
     """Add the processor time of this process to its DAG's sum; never raises."""
     try:
-        # The API server calls the same hooks when a person marks a task: that is no cost of it.
+        # The API server calls the same hooks when a person marks a task, which costs nothing.
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
         if isinstance(task_instance, RuntimeTaskInstance):
@@ -65,7 +65,7 @@ def _record(dag_id: str) -> None:
 
 
 def cpu_seconds() -> float:
-    """What this process and the children it waited for have used so far."""
+    """Processor seconds of this process and of the children it waited for."""
     own, children = (
         resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )

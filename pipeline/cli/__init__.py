@@ -1,4 +1,4 @@
-"""The command line. A command is one module with HELP, `add_arguments` and `run`, named below.
+"""The command line. A command is a module with HELP, `add_arguments` and `run`, see COMMANDS.
 
 Exit codes: 0 done; 1 the answer is no (`check` found mistakes); 2 it could not be done, with one
 message that says why and what to do.
@@ -21,7 +21,7 @@ COMMANDS = (
 
 
 class Command(Protocol):
-    """What a command's module offers."""
+    """The interface of a command's module."""
 
     HELP: str
 
@@ -29,11 +29,11 @@ class Command(Protocol):
         """Declare its arguments."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do it; the exit code."""
+        """Run the command; return the exit code."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command that `argv` names; the exit code."""
+    """Run the command that `argv` names; return the exit code."""
     parser = _parser(argv)
     arguments = parser.parse_args(argv)
     log_lines.configure(arguments.log)
@@ -41,21 +41,21 @@ def main(argv: Sequence[str]) -> int:
         try:
             return _module(arguments.command).run(arguments)
         except PlimsollError as error:
-            log_lines.tell_failure(arguments.log, str(error))
+            log_lines.report_failure(arguments.log, str(error))
         except OSError as error:
             # A full disk or a forbidden folder; every other failure is a bug and shows its
             # traceback.
             where = f"{error.filename}: " if error.filename else ""
-            log_lines.tell_failure(arguments.log, f"{where}{error.strerror or error}")
+            log_lines.report_failure(arguments.log, f"{where}{error.strerror or error}")
     return 2
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     choices = parser.add_subparsers(dest="command", required=True, metavar="command")
-    # Only the command that is asked for is imported: another one's libraries cost seconds.
-    asked = [name for name in argv[:1] if name in COMMANDS]
-    for name in asked or COMMANDS:
+    # Only the requested command is imported: the libraries of the others cost seconds.
+    requested = [name for name in argv[:1] if name in COMMANDS]
+    for name in requested or COMMANDS:
         module = _module(name)
         command = choices.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(command)

@@ -1,4 +1,4 @@
-"""The two blocks of a `fit`: rows to train on, and other rows to draw the threshold on."""
+"""The two blocks of a `fit`: rows to train on, and other rows to estimate the threshold on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MANY_TWINS = 0.5
 
 @dataclass(frozen=True)
 class FitBlocks:
-    """What `fit` needs: disjoint blocks, their schema, what to tell, and what to write down."""
+    """The input of `fit`: disjoint blocks, their schema, remarks to print, and provenance."""
 
     train: Block
     calibration: Block
@@ -38,10 +38,10 @@ class FitBlocks:
 
 
 def settings_of(spec: DetectorSpec | None, *, timed: bool = True) -> tuple[Model, Score, Threshold]:
-    """The detector file's settings; without one the defaults, and a Hill line for small data.
+    """The settings of the detector file; without one the defaults, with `hill` for small samples.
 
-    Rows with a time are judged by their reconstruction, which carries over to the next season;
-    rows in any order by their nearness to normal ones.
+    Rows with a time are scored by their reconstruction, which generalises to the next season; rows
+    without time by their distance to normal ones.
     """
     if spec is None:
         threshold = Threshold(small_sample="hill")
@@ -54,15 +54,15 @@ def settings_of(spec: DetectorSpec | None, *, timed: bool = True) -> tuple[Model
 def blocks_of(
     train: Path, calibration: Path | None, spec: DetectorSpec | None, *, most: int
 ) -> FitBlocks:
-    """Read, check and share out the rows; of either file `most` at most.
+    """Read, check and split the rows; at most `most` rows of each file.
 
     Raises:
         DataError: the files cannot be used.
         SplitReuseError: the calibration rows are training rows.
     """
     settings, _, threshold = settings_of(spec)
-    draw = Sample(most, settings.seed)
-    rows = by_spec(train, spec, draw) if spec else by_numbers(train, draw)
+    sample = Sample(most, settings.seed)
+    rows = by_spec(train, spec, sample) if spec else by_numbers(train, sample)
     if calibration is None:
         least = max(threshold.minimum_rows, 1)
         kept, held = _held_out(rows, settings.seed, least)
@@ -73,13 +73,15 @@ def blocks_of(
             msg = f"{calibration}: no such file; give normal rows that are not in {train}"
             raise DataError(msg)
         other = (
-            by_spec(calibration, spec, draw) if spec else by_numbers(calibration, draw, rows.schema)
+            by_spec(calibration, spec, sample)
+            if spec
+            else by_numbers(calibration, sample, rows.schema)
         )
         kept, held = rows.frame, other.frame
-        said, told = _file(rows), _file(other)
-        _refuse_same_content(train, said, calibration, told)
+        trained_on, calibrated_on = _file(rows), _file(other)
+        _refuse_same_content(train, trained_on, calibration, calibrated_on)
         remarks = rows.remarks + other.remarks + _shared(rows, held, calibration)
-        files = {"train": said, "calibration": told}
+        files = {"train": trained_on, "calibration": calibrated_on}
     return FitBlocks(Block("train", kept), Block("calibration", held), rows.schema, remarks, files)
 
 
@@ -92,13 +94,13 @@ def _held_out(rows: TrainingData, seed: int, least: int) -> tuple[pd.DataFrame, 
 
 
 def _refuse_same_content(
-    train: Path, said: dict[str, object], calibration: Path, told: dict[str, object]
+    train: Path, trained_on: dict[str, object], calibration: Path, calibrated_on: dict[str, object]
 ) -> None:
-    """Let files pass whose hashes, as the bundle says them, differ."""
-    if said["sha256"] == told["sha256"]:
+    """Raise if both files have the same hash."""
+    if trained_on["sha256"] == calibrated_on["sha256"]:
         msg = (
-            f"{calibration} and {train} have the same content. A threshold drawn on training rows "
-            "is too low: give rows of another time, or leave --calibration out."
+            f"{calibration} and {train} have the same content. A threshold estimated on training "
+            "rows is too low: give rows of another time, or leave --calibration out."
         )
         raise SplitReuseError(msg)
 
@@ -106,7 +108,7 @@ def _refuse_same_content(
 def _shared(rows: TrainingData, calibration: pd.DataFrame, path: Path) -> tuple[str, ...]:
     """Refuse rows of the same time and entity; remark on many identical rows without time.
 
-    Held against all rows that there are to train on, drawn or not.
+    Compared with all training rows, sampled or not.
     """
     schema = rows.schema
     if schema.timestamp is not None:
@@ -118,8 +120,8 @@ def _shared(rows: TrainingData, calibration: pd.DataFrame, path: Path) -> tuple[
         if known.any():
             msg = (
                 f"{path}: {int(known.sum()):,} of {len(calibration):,} rows have the "
-                f"{' and '.join(keys)} of a training row. A threshold drawn on training rows is "
-                "too low: give rows of another time."
+                f"{' and '.join(keys)} of a training row. A threshold estimated on training rows "
+                "is too low: give rows of another time."
             )
             raise SplitReuseError(msg)
         return ()
@@ -134,8 +136,8 @@ def _shared(rows: TrainingData, calibration: pd.DataFrame, path: Path) -> tuple[
 
 
 def _all_rows(rows: TrainingData, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Every row of the training files, a few thousand at a time if they were too many to hold."""
-    if not rows.drawn:
+    """Every row of the training files, in batches if they do not fit into memory."""
+    if not rows.is_sample:
         yield rows.frame
         return
     for table in batches(rows.source, columns):
@@ -160,8 +162,8 @@ def _twins(rows: TrainingData, calibration: pd.DataFrame) -> float:
 
 
 def _file(rows: TrainingData) -> dict[str, object]:
-    """What the bundle says of the rows' origin."""
-    said = {"file": rows.source.path.name, "sha256": content_hash(rows.source)}
-    if rows.drawn:
-        return {**said, "rows": rows.source.rows, "drawn": len(rows.frame)}
-    return {**said, "rows": len(rows.frame)}
+    """The origin of the rows, for the bundle's provenance."""
+    file = {"file": rows.source.path.name, "sha256": content_hash(rows.source)}
+    if rows.is_sample:
+        return {**file, "rows": rows.source.rows, "drawn": len(rows.frame)}
+    return {**file, "rows": len(rows.frame)}

@@ -1,4 +1,4 @@
-"""`check`: is a detector file right?"""
+"""`check`: validate detector files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """One line a file that is right, all mistakes of the others; 1 if there were any.
+    """Print one line per valid file, all mistakes of the others; 1 if there were any.
 
-    A file that is right and does not fit its own past, its tables or its live version, has a line
-    for each thing that does not fit, and is counted as a mistake: something is to be done.
+    A valid file that does not fit its tables or its live version has a line for each difference,
+    and counts as a mistake, as somebody must act.
     """
     from pipeline.config import load_detector, readable_name
     from pipeline.errors import ConfigError
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             past = compared(spec)
             mistaken |= bool(past.misfits)
             for line in past.misfits:
-                print(one_line(f"{path}: does not fit what is there: {line}"), file=sys.stderr)
+                print(one_line(f"{path}: does not fit its past: {line}"), file=sys.stderr)
             for line in past.remarks:
                 print(one_line(f"{path}: {line}"), file=sys.stderr)
             if not past.misfits:

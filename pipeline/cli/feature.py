@@ -11,7 +11,7 @@ HELP = "Accept, mute or un-mute a channel that left its training range, or list 
 _MEANINGS = {
     "accept": "its new level is normal",
     "mute": "leave it out of the score until somebody un-mutes it",
-    "unmute": "judge it, whatever it shows",
+    "unmute": "score it, whatever it shows",
 }
 
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record the decision or show the list; says from when a decision counts."""
+    """Record the decision or show the list; print from when a decision counts."""
     import logging
 
     import structlog
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.steps.people.answers import Author
     from pipeline.steps.people.deciding import decide
 
-    # What the event says is printed below, in words.
+    # The content of the log event is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     if arguments.list:
         _show(arguments.detector)
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.decision is None or arguments.channel is None:
         msg = "no decision about a channel is given; add accept, mute or unmute and the channel, "
         raise DataError(msg + "or use --list.")
-    told = decide(
+    recorded = decide(
         arguments.detector,
         arguments.channel,
         arguments.decision,
@@ -68,10 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
         since=arguments.since,
         note=arguments.note,
     )
-    where = told["entity"] or "every machine"
+    where = recorded["entity"] or "every machine"
     print(
-        f"{told['decision']} {told['channel']} of {where} since {told['since']}, "
-        f"says {told['author']}; counts when these rows are scored, or scored again."
+        f"{recorded['decision']} {recorded['channel']} of {where} since {recorded['since']}, "
+        f"says {recorded['author']}; counts when these rows are scored, or scored again."
     )
     return 0
 

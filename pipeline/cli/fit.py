@@ -20,7 +20,7 @@ HELP = "Fit a detector on the normal rows of a Parquet file and write its bundle
 
 _PROGRESS_S = 2.0
 _MOST_ROWS = 500_000
-"""600 steps of 256 rows look at 153,600 at most; a sixth calibrates; the rest is leeway."""
+"""600 steps of 256 rows use 153,600 at most; a sixth is for calibration; the rest is reserve."""
 _FEWEST_ROWS = 1000
 
 
@@ -40,28 +40,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="FILE.parquet",
-        help="normal rows to draw the threshold on; without it part of --train is held out",
+        help="normal rows to estimate the threshold on; without it part of --train is held out",
     )
     parser.add_argument(
         "--max-rows",
         type=_enough,
         default=_MOST_ROWS,
         metavar="N",
-        help="of more rows this many are drawn, evenly and always the same; the others stay on "
-        "disk (default: %(default)s; a default training looks at 153,600)",
+        help="of more rows this many are sampled, evenly and always the same; the others stay on "
+        "disk (default: %(default)s; a default training uses 153,600)",
     )
 
 
 def _enough(text: str) -> int:
     rows = int(text)
     if rows < _FEWEST_ROWS:
-        msg = f"{rows} rows are too few to train on and to draw a line; at least {_FEWEST_ROWS}"
+        msg = f"{rows} rows are too few to train and to calibrate; at least {_FEWEST_ROWS}"
         raise argparse.ArgumentTypeError(msg)
     return rows
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fit, calibrate, write; says on stderr what it left out and how far to trust the line."""
+    """Fit, calibrate, write; print to stderr which rows were left out and any warnings."""
     out: Path = arguments.out
     _refuse_foreign_folder(out)
     import structlog
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.detector.graph import Graph
     from pipeline.detector.training import fit
 
-    # What the events say is printed below, in words.
+    # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     spec = load_detector(arguments.detector) if arguments.detector else None
     blocks = blocks_of(arguments.train, arguments.calibration, spec, most=arguments.max_rows)
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     model, score, threshold = settings_of(spec, timed=blocks.schema.timestamp is not None)
     print(
         f"Training on {len(blocks.train.frame):,} rows x {len(blocks.schema.features)} features; "
-        f"{len(blocks.calibration.frame):,} rows draw the threshold.\n"
+        f"{len(blocks.calibration.frame):,} rows for the threshold.\n"
         f"Features: {', '.join(blocks.schema.features)}.",
         flush=True,
     )
@@ -97,26 +97,26 @@ def run(arguments: argparse.Namespace) -> int:
         contexts=spec.contexts if spec else Contexts(),
     )
     _write(fitted, calibration, out, spec, blocks.manifest)
-    _tell(fitted, calibration, out)
+    _report(fitted, calibration, out)
     return 0
 
 
 class _Progress:
-    """A line every two seconds: long fits are never silent."""
+    """Prints the progress every two seconds."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.spoke = time.monotonic()
+        self.printed = time.monotonic()
 
     def __call__(self, check: Check) -> None:
-        if time.monotonic() - self.spoke > _PROGRESS_S:
-            self.spoke = time.monotonic()
+        if time.monotonic() - self.printed > _PROGRESS_S:
+            self.printed = time.monotonic()
             progress = f"  step {check.step:,}/{self.steps:,}  validation {check.validation:.4f}"
             print(progress, flush=True)
 
 
 def _refuse_foreign_folder(out: Path) -> None:
-    """Let `out` pass if it can be created or is a bundle that this fit replaces."""
+    """Raise unless `out` can be created or is a bundle that this fit replaces."""
     if out.exists() and not out.is_dir():
         msg = f"{out}: is a file; give a folder for the bundle"
         raise BundleError(msg)
@@ -132,7 +132,7 @@ def _write(
     spec: DetectorSpec | None,
     manifest: dict[str, object],
 ) -> None:
-    """Write the bundle beside `out` and move it there whole."""
+    """Write the bundle beside `out` and move it there when it is complete."""
     import shutil
     import tempfile
 
@@ -152,18 +152,20 @@ def _write(
         draft.rename(out)
 
 
-def _tell(fitted: FittedNetwork, calibration: Calibration, out: Path) -> None:
-    line = calibration.threshold
-    ends = [f"{end:.6g}" if end is not None else "unbounded" for end in line.interval]
-    low, high = line.rate_interval
+def _report(fitted: FittedNetwork, calibration: Calibration, out: Path) -> None:
+    threshold = calibration.threshold
+    ends = [f"{end:.6g}" if end is not None else "unbounded" for end in threshold.interval]
+    low, high = threshold.rate_interval
     if fitted.facts.best_step:
         print(f"Stopped at step {fitted.facts.best_step:,}.")
-    print(f"Threshold {line.value:.6g}, 95 % interval {ends[0]} to {ends[1]} ({line.method}).")
     print(
-        f"Expected false-positive rate {low:.2%} to {high:.2%} (95 %), asked for {line.alpha:.2%}."
+        f"Threshold {threshold.value:.6g}, 95 % interval {ends[0]} to {ends[1]} "
+        f"({threshold.method}).\n"
+        f"Expected false-positive rate {low:.2%} to {high:.2%} (95 %), asked for "
+        f"{threshold.alpha:.2%}."
     )
     for remark in fitted.facts.remarks:
         print(f"note: {remark}", file=sys.stderr)
-    if line.note:
-        print(f"warning: {line.note}", file=sys.stderr)
+    if threshold.note:
+        print(f"warning: {threshold.note}", file=sys.stderr)
     print(f"Bundle: {out}")

@@ -1,4 +1,4 @@
-"""`forget`: take a day back that nobody wanted."""
+"""`forget`: take a day back that was ingested by mistake."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 
 from pipeline.errors import DataError
 
-HELP = "Take a day back that nobody wanted: it counts no more. Shows first what goes."
+HELP = "Take back a day that was ingested by mistake. Shows first what would be removed."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `forget`."""
     parser.add_argument("detector", metavar="DETECTOR", help="name of a detector file")
     parser.add_argument("day", metavar="DAY", help="2026-11-29, a UTC day")
-    parser.add_argument("--reason", default="", help="why; kept for whoever asks later")
-    parser.add_argument("--author", help="who says so; the login name by default")
+    parser.add_argument("--reason", default="", help="why; kept on record")
+    parser.add_argument("--author", help="your name; the login name by default")
     parser.add_argument("--yes", action="store_true", help="do it; without, nothing is changed")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Tell what goes; with --yes and a reason, do it."""
+    """Print what would be removed; with --yes and a reason, remove it."""
     import logging
 
     import structlog
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.shell import this_shell
     from pipeline.steps.oversight.forgetting import forget, plan_forgetting
 
-    # What the events say is printed below, in words.
+    # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     day, now = as_day(arguments.day), datetime.now(UTC)
     planned = plan_forgetting(arguments.detector, day, now=now)
@@ -50,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
     if planned.expected:
         print("The schedule expects this day: it counts as never ingested until it is again.")
     if not arguments.yes:
-        words = (
+        command = (
             "forget",
             planned.detector,
             str(day),
             "--reason",
-            reason or "nobody wanted this day",
+            reason or "ingested by mistake",
             "--yes",
         )
-        print(f"To do it: {this_shell().plimsoll(*words)}")
+        print(f"To do it: {this_shell().plimsoll(*command)}")
     return 0

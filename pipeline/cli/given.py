@@ -1,7 +1,7 @@
-"""Rows of a table as a detector takes them, and which of them no detector can judge.
+"""Rows of a table as a detector's input, and which of them cannot be scored.
 
-What ingestion would put into quarantine is no row of the plant: it has no score, is nobody's peer,
-and ends the windows around it.
+A row that ingestion would put into quarantine has no score, is not a peer of others, and ends the
+windows around it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Given:
     Attributes:
         table: the rows as they came.
         rows: their features, shape (n, d).
-        broken: rows that cannot be judged because of their own values, shape (n,).
-        bad: for the columns that are to blame, in which rows, shape (n,).
-        absent: where a value is absent that must not be, shape (n,).
+        broken: rows that cannot be scored because of their own values, shape (n,).
+        bad: the rows in question by column, shape (n,).
+        absent: rows with a missing value that is not allowed, shape (n,).
     """
 
     table: pa.Table
@@ -53,7 +53,7 @@ def given_rows(table: pa.Table, schema: Schema) -> Given:
         wanted = [*schema.features, *(each.column for each in schema.offsets)]
         columns = {n: to_numpy(table[n]) for n in wanted if n in table.column_names}
         return _given(table, columns, schema, {})
-    from pipeline.config import Columns  # here: what is scored as it came needs no pandas
+    from pipeline.config import Columns  # here: rows without derived features need no pandas
     from pipeline.data.derive import derive
 
     columns_of_file = Columns.model_validate(schema.source_columns)
@@ -68,7 +68,7 @@ def given_rows(table: pa.Table, schema: Schema) -> Given:
 
 
 def _bad(values: dict[str, NDArray[Any]], columns: Columns, *, missing: bool) -> dict[str, Mask]:
-    """Where raw values are infinite in float32, or absent although they must not be."""
+    """Masks by column: raw values that are infinite in float32, or missing but required."""
     from pipeline.data.precision import in_float32
 
     stored = {
@@ -88,7 +88,7 @@ def _given(
     if not before.any() and np.isfinite(rows).all():
         return Given(table, rows, before, {}, before)
     doubtful = np.isinf(rows) if schema.takes_missing else ~np.isfinite(rows)
-    # A row that was broken before lacks all its features now: its own columns are to blame.
+    # A row that was broken before lacks all its features now: its raw columns are the cause.
     own = doubtful & ~before[:, None]
     if schema.takes_missing:
         judged = np.flatnonzero(schema.judged)

@@ -1,4 +1,4 @@
-"""`label`: say what a span of time, or an incident, was."""
+"""`label`: record a verdict on a span of time or an incident."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.printable import one_line
 if TYPE_CHECKING:
     from pipeline.steps.people.labelling import Waiting
 
-HELP = "Label a span of time or an incident, or list what waits for a label."
+HELP = "Label a span of time or an incident, or list the episodes that wait for a label."
 
 _SHOWN = 20
 
@@ -21,18 +21,20 @@ _SHOWN = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `label`."""
     parser.add_argument("detector", metavar="DETECTOR", help="name of a detector file")
-    parser.add_argument("--list", action="store_true", help="show labels and what waits for one")
+    parser.add_argument(
+        "--list", action="store_true", help="show labels and the episodes that wait for one"
+    )
     parser.add_argument("--incident", metavar="ID", help="as its notification shows it")
     parser.add_argument("--start", metavar="TIME", help="2014-05-01T10:20Z, or a day (UTC)")
     parser.add_argument("--end", metavar="TIME", help="included; a day means its last moment")
     parser.add_argument("--entity", metavar="NAME", help="one machine; without it all of them")
     parser.add_argument("--verdict", choices=("incident", "normal"))
     parser.add_argument("--note", default="", help="why; kept with the label")
-    parser.add_argument("--author", help="who says so; the login name by default")
+    parser.add_argument("--author", help="your name; the login name by default")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record the label or show the list; says what the label covers and from when it counts."""
+    """Record the label or show the list; print what the label covers and from when it counts."""
     import logging
 
     import structlog
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.steps.people import labelling
     from pipeline.steps.people.answers import Author, LabelRequest
 
-    # What the events say is printed below, in words.
+    # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     now = datetime.now(UTC)
     if arguments.list:
@@ -62,41 +64,43 @@ def run(arguments: argparse.Namespace) -> int:
         entity=arguments.entity,
     )
     by = Author(arguments.author or getpass.getuser(), now)
-    told = labelling.label(arguments.detector, answer, by)
-    changed = f", {told['overruled']:,} of them against an earlier label" * bool(told["overruled"])
-    line = (
-        f"{told['entity'] or 'every machine'}, {told['start']} to {told['end']}: "
-        f"{told['verdict']}, says {told['author']}; {told['rows']:,} rows{changed}."
+    recorded = labelling.label(arguments.detector, answer, by)
+    changed = f", {recorded['overruled']:,} of them against an earlier label" * bool(
+        recorded["overruled"]
     )
-    print(one_line(line))
-    print(f"Training and recalibration use it with an as-of day from {told['counts_from']} on.")
+    text = (
+        f"{recorded['entity'] or 'every machine'}, {recorded['start']} to {recorded['end']}: "
+        f"{recorded['verdict']}, says {recorded['author']}; {recorded['rows']:,} rows{changed}."
+    )
+    print(one_line(text))
+    print(f"Training and recalibration use it with an as-of day from {recorded['counts_from']} on.")
     return 0
 
 
 def _show(detector: str, found: Waiting) -> None:
     from pipeline.shell import this_shell
 
-    drawn = [f"{a.incident}  {_span(a.start, a.end)}  {a.entity}" for a in found.audits]
+    sampled = [f"{a.incident}  {_span(a.start, a.end)}  {a.entity}" for a in found.audits]
     open_ones = [
         f"{i.id}  {_span(i.start, i.end)}  {i.entity}  {i.rows} rows, peak {i.peak:.1f} x threshold"
         for i in found.incidents
     ]
-    said = [
+    labels = [
         f"{each.verdict:<8}  {_span(each.start, each.end)}  {each.entity or 'every machine'}  "
         f"{each.author}, {each.created_at:%Y-%m-%d %H:%M}  {each.note}".rstrip()
         for each in found.labels
     ]
-    _section("Drawn at random, label these first: each stands for many", drawn)
+    _section("Sampled at random, label these first: each represents many", sampled)
     _section("Incidents without a label", open_ones)
-    _section("Labels; where two overlap the later one counts", said)
-    if drawn or open_ones:
-        # The last line of its section: the newest of those that are to be answered first.
+    _section("Labels; where two overlap the later one counts", labels)
+    if sampled or open_ones:
+        # The last one of its section: the newest of those to be answered first.
         first = found.audits[-1].incident if found.audits else found.incidents[-1].id
         shell = this_shell()
         print(f"Answer, {first} for instance: an incident, or a false alarm (normal)")
         for verdict in ("incident", "normal"):
-            words = ("label", detector, "--incident", first, "--verdict", verdict)
-            print(f"  {shell.plimsoll(*words)}")
+            command = ("label", detector, "--incident", first, "--verdict", verdict)
+            print(f"  {shell.plimsoll(*command)}")
 
 
 def _section(title: str, lines: list[str]) -> None:

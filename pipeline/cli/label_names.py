@@ -1,4 +1,4 @@
-"""Names that say that a column is a label: what an anomaly is, and not what was measured."""
+"""Column names that look like a label rather than a measurement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LABEL = re.compile(
 
 
 def label_names(names: Sequence[str]) -> list[str]:
-    """Those of `names` that tell what is normal, in any case: `is_anomaly`, `Label`, `y`.
+    """Those of `names` that look like a label, case-insensitive: `is_anomaly`, `Label`, `y`.
 
     Beside an `x` a `y` is a coordinate.
     """

@@ -1,4 +1,4 @@
-"""`ledger`: what was live when, who decided it and why; and whether that is proven."""
+"""`ledger`: the history of live versions, with reasons, and whether it is proven."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("detectors", nargs="*", metavar="DETECTOR", help="default: all of them")
     parser.add_argument("--json", action="store_true", help="for machines")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--verify", action="store_true", help="only whether it holds; 1 if not")
-    what.add_argument("--at", metavar="TIME", help="what was live then; 2014-05-01T03:00Z, UTC")
-    what.add_argument("--repair", action="store_true", help="let MLflow's aliases follow it")
+    what.add_argument("--verify", action="store_true", help="show only whether it holds; 1 if not")
+    what.add_argument(
+        "--at", metavar="TIME", help="show what was live then; 2014-05-01T03:00Z, UTC"
+    )
+    what.add_argument("--repair", action="store_true", help="set MLflow's aliases to what it says")
     what.add_argument(
         "--adopt", action="store_true", help="vouch for entries that no trusted key has signed"
     )
@@ -39,14 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--withdraw", action="store_true", help="say that nothing is live any more")
     what.add_argument(
-        "--rotate", action="store_true", help="draw a new key, and sign with it from now on"
+        "--rotate", action="store_true", help="create a new key, and sign with it from now on"
     )
     parser.add_argument("--reason", default="", help="why; kept in the ledger")
-    parser.add_argument("--author", help="who says so; the login name by default")
+    parser.add_argument("--author", help="your name; the login name by default")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked for about each detector; 1 if a ledger does not hold."""
+    """Carry out the request for each detector; 1 if a ledger does not hold."""
     import logging
 
     import structlog
@@ -59,10 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline.registry.connection import answering
 
-    # What the events say is printed below, in words.
+    # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     known = [path.stem for path in detector_files(here.detectors)]
-    _refuse_strangers(here, arguments.detectors, known)
+    _refuse_unknown_names(here, arguments.detectors, known)
     names = arguments.detectors or known
     with answering(here):
         if any(getattr(arguments, name) for name in _VOUCHING):
@@ -80,7 +82,7 @@ def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
         msg = "no reason is given; add --reason with one sentence, it is kept in the ledger."
         raise DataError(msg)
     if (arguments.withdraw or arguments.restored) and not arguments.detectors:
-        msg = "no detector is named; this is said of one detector at a time, so add its name."
+        msg = "no detector is named; this applies to one detector at a time, so add its name."
         raise DataError(msg)
     calls = {
         "rotate": ledger_statements.rotated,
@@ -91,18 +93,23 @@ def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
     if arguments.rotate:
         here = settings.load()
         names = [name for name in names if ledger_state.verified(here, name).entries]
-        _draw_new_keys(here)
-    say = next(call for name, call in calls.items() if getattr(arguments, name))
-    return max((_said_of(name, say, who, why, alone=len(names) == 1) for name in names), default=0)
+        _create_new_keys(here)
+    statement = next(call for name, call in calls.items() if getattr(arguments, name))
+    return max(
+        (_vouch(name, statement, who, why, alone=len(names) == 1) for name in names), default=0
+    )
 
 
-def _said_of(name: str, say: Callable[..., LedgerState], who: str, why: str, *, alone: bool) -> int:
-    """Vouch, and tell what was written; one that fails keeps nobody from the others."""
+def _vouch(
+    name: str, statement: Callable[..., LedgerState], who: str, why: str, *, alone: bool
+) -> int:
+    """Make the statement and print the entry; a failure does not keep others from being made."""
     from pipeline.steps.oversight import ledger_statements
 
-    answers = ledger_statements.unsigned_answers(name) if say is ledger_statements.adopt else []
+    adopts = statement is ledger_statements.adopt
+    answers = ledger_statements.unsigned_answers(name) if adopts else []
     try:
-        made = say(name, who=who, why=why)
+        made = statement(name, who=who, why=why)
     except PlimsollError as error:
         if alone:
             raise
@@ -114,8 +121,8 @@ def _said_of(name: str, say: Callable[..., LedgerState], who: str, why: str, *, 
     return 0
 
 
-def _draw_new_keys(here: Settings) -> None:
-    """New keys of the ledger and of answers, in the home of this deployment."""
+def _create_new_keys(here: Settings) -> None:
+    """Create new keys of the ledger and of answers, in the home of this deployment."""
     from pipeline.ledger import keyring, keys
 
     _refuse_variables()
@@ -123,15 +130,15 @@ def _draw_new_keys(here: Settings) -> None:
     keyring.rotate(here.home, "answers", keys.new_private_key())
 
 
-def _refuse_strangers(here: Settings, asked: list[str], known: list[str]) -> None:
-    """Return if each name that is asked for is of a detector, or of one that had tables."""
+def _refuse_unknown_names(here: Settings, asked: list[str], known: list[str]) -> None:
+    """Raise unless each name is that of a detector, or of a former one with tables."""
     from pipeline import staging
     from pipeline.errors import ConfigError
     from pipeline.steps.oversight.removing import no_such_detector
 
-    strangers = [name for name in asked if name not in known]
-    lake = set(staging.names_at(here.storage)) if strangers else set()
-    if unknown := [name for name in strangers if name not in lake]:
+    without_file = [name for name in asked if name not in known]
+    lake = set(staging.names_at(here.storage)) if without_file else set()
+    if unknown := [name for name in without_file if name not in lake]:
         raise ConfigError(no_such_detector(here, unknown[0]))
 
 
@@ -176,8 +183,8 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
 def _verdict(held: LedgerState, *, broken: bool) -> Iterator[str]:
     live = f"version {held.live.version} is live" if held.live else "nothing is live"
     count = f"{len(held.entries)} entries" if len(held.entries) != 1 else "1 entry"
-    word = "DOES NOT HOLD" if broken else "holds"
-    yield f"{held.detector}: the ledger {word}, {count}; {live}"
+    verdict = "DOES NOT HOLD" if broken else "holds"
+    yield f"{held.detector}: the ledger {verdict}, {count}; {live}"
 
 
 def _at(held: LedgerState, text: str) -> Iterator[str]:
@@ -185,15 +192,15 @@ def _at(held: LedgerState, text: str) -> Iterator[str]:
     from pipeline.steps.people.answers import moment_of
 
     moment = moment_of("at", text)
-    standing = ledger.live_state(held.entries, moment)
-    if standing is None:
+    live = ledger.live_state(held.entries, moment)
+    if live is None:
         yield f"{held.detector}: nothing was live at {moment:%Y-%m-%d %H:%M} UTC"
         return
     known = [e for e in held.entries if datetime.fromisoformat(e.decision.decided_at) <= moment]
-    mine = [e for e in known if e.decision.version == standing.version]
+    mine = [e for e in known if e.decision.version == live.version]
     went_live = [e for e in mine if e.decision.action in ("promotion", "rollback")][-1]
     yield (
-        f"{held.detector}: version {standing.version} was live at {moment:%Y-%m-%d %H:%M} UTC, "
+        f"{held.detector}: version {live.version} was live at {moment:%Y-%m-%d %H:%M} UTC, "
         f"since {_time(went_live)}"
     )
     yield from _entry(went_live)
@@ -206,8 +213,8 @@ def _entry(entry: Entry) -> Iterator[str]:
     decision = entry.decision
     yield f"  {_entry_line(entry)}"
     yield f"     {decision.who}: {decision.why}"
-    if told := ", ".join(_evidence(entry)):
-        yield f"     {told}"
+    if evidence := ", ".join(_evidence(entry)):
+        yield f"     {evidence}"
     if decision.approval:
         yield f"     answered by {_answer(decision.approval)}"
 
@@ -236,7 +243,7 @@ def _evidence(entry: Entry) -> Iterator[str]:
         yield f"bundle {decision.bundle_sha256[:_DIGEST]}"
     if "trained_on" in found:
         yield f"rows of {' to '.join(map(str, found['trained_on']))}"
-    for name, word in (
+    for name, label in (
         ("telemetry_version", "telemetry version"),
         ("code", "code"),
         ("lock", "packages"),
@@ -245,7 +252,7 @@ def _evidence(entry: Entry) -> Iterator[str]:
         if found.get(name) is not None:
             value = found[name]
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            yield f"{word} {shown[:40] if name == 'code' else shown[:_DIGEST]}"
+            yield f"{label} {shown[:40] if name == 'code' else shown[:_DIGEST]}"
 
 
 def _time(entry: Entry) -> str:

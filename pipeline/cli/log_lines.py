@@ -1,4 +1,4 @@
-"""How a command writes its log: for a person, or with --log json for whoever collects logs."""
+"""The log of a command: text for a person, or with --log json for a log collector."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from pipeline.printable import lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what every command takes."""
+    """Declare the arguments that every command has."""
     parser.add_argument(
         "--log",
         choices=("text", "json"),
         default="text",
-        help="form of warnings and errors; json: one object a line, on stderr",
+        help="form of warnings and errors; json: one object per line, on stderr",
     )
 
 
 def about(arguments: argparse.Namespace) -> AbstractContextManager[None]:
-    """Inside, each line says which command wrote it, and about which detector."""
+    """A context in which each log line has the command and the detector."""
     named = getattr(arguments, "detector", None) or ""
     detector = named.stem if isinstance(named, Path) else str(named)
     return log_context.about(detector=detector, run=f"cli/{arguments.command}/{uuid4().hex[:8]}")
 
 
 def configure(form: str) -> None:
-    """Let each line be one JSON object on stderr, those of libraries too, where `form` is json."""
+    """Log JSON objects to stderr, also for libraries, where `form` is json."""
     if form != "json":
         return
     import structlog
@@ -60,8 +60,8 @@ def configure(form: str) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[libraries], force=True)
 
 
-def tell_failure(form: str, text: str) -> None:
-    """Say why the command could not do it."""
+def report_failure(form: str, text: str) -> None:
+    """Print or log why the command failed."""
     if form == "json":
         import structlog
 

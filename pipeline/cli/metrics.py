@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop.
+    """Serve until stopped.
 
     Raises:
         ConfigError: no store is set.

@@ -1,4 +1,4 @@
-"""Parquet files at the edge: read with clear errors, written whole or not at all."""
+"""Parquet files: written completely or not at all, and the column types of features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 
 def write(tables: Iterable[pa.Table], path: Path) -> None:
-    """Write `tables`, all alike, one after the other to `path`, making its folder.
+    """Write `tables`, all with one schema, one after the other to `path`, creating its folder.
 
     An older file is replaced in one move when the last one is written.
     """

@@ -1,4 +1,4 @@
-"""`remove`: a detector that is no longer wanted, with its DAGs and, on a word, its tables."""
+"""`remove`: delete a detector with its DAGs and, on request, its tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from pipeline.steps.oversight.removing import Removal
 
-HELP = "Remove a detector: its file, its DAGs and, on a word, its tables. Shows first what goes."
+HELP = (
+    "Remove a detector: its file, its DAGs and, on request, its tables. Shows first what would be "
+    "removed."
+)
 
 _FATES = {
     "keep": "stay where they are",
@@ -27,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tables",
         choices=tuple(_FATES),
         default="keep",
-        help="what becomes of its tables, the ledger left out; default: %(default)s",
+        help="what happens to its tables, except the ledger; default: %(default)s",
     )
     parser.add_argument("--yes", action="store_true", help="do it; without, nothing is changed")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Tell what goes and what stays; with --yes, do it."""
+    """Print what would be removed and what stays; with --yes, remove it."""
     import logging
 
     import structlog
@@ -41,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline import settings
     from pipeline.steps.oversight.removing import plan_removal, remove
 
-    # What the event says is printed below, in words.
+    # The content of the log event is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     here = settings.load()
     settings.refuse_nowhere(here)
@@ -78,7 +81,7 @@ def _lines(here: Settings, planned: Removal, *, done: bool) -> Iterator[str]:
     stays = "the ledger and " if planned.ledger else ""
     yield f"stays    {stays}the versions in MLflow, under the name {planned.detector}"
     if not done:
-        words = ("remove", planned.detector, "--tables", planned.fate, "--yes")
-        yield f"to do it {shell.plimsoll(*words)}"
+        command = ("remove", planned.detector, "--tables", planned.fate, "--yes")
+        yield f"to do it {shell.plimsoll(*command)}"
         if planned.folders and planned.fate == "keep":
             yield "         or with --tables archive, or --tables delete"

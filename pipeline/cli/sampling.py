@@ -1,4 +1,4 @@
-"""A part of the rows on disk: random rows, or whole stretches of time."""
+"""A sample of the rows on disk: random rows, or whole stretches of time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pipeline.detector.frames import utc_of
 from pipeline.errors import DataError
 
 _LEAST_WINDOWS = 20
-"""Windows that a stretch is long enough for: each costs its first rows, which end no window."""
+"""Windows per stretch, at least: the first rows of a stretch end no full window."""
 
 
 def sampled(
     source: Stored, columns: list[str], time: str | None, *, most: int, seed: int, window_ns: int
 ) -> pa.Table:
-    """At most `most` rows of `source`, in their order; the same ones however the files are cut.
+    """At most `most` rows of `source`, in order; independent of how the files are split.
 
     Raises:
         DataError: a time is absent, or no stretch of time is small enough.
@@ -43,7 +43,7 @@ def few_times(source: Stored, time: str, limit: int) -> bool:
 def _in_stretches(
     source: Stored, time: str, most: int, seed: int, window_ns: int
 ) -> NDArray[np.int64]:
-    """Numbers of the rows in the drawn stretches; the times are read three times, nothing else."""
+    """Numbers of the rows in the sampled stretches; reads only the times, three times over."""
     first, last = np.iinfo(np.int64).max, np.iinfo(np.int64).min
     for moments in _moments(source, time):
         first, last = min(first, int(moments.min())), max(last, int(moments.max()))
@@ -58,7 +58,7 @@ def _in_stretches(
     if not rows[chosen].sum():
         msg = (
             f"No stretch of {length / 1e9:,.0f} s has {most:,} rows or fewer, so none can be "
-            "drawn; raise --max-rows."
+            "sampled; raise --max-rows."
         )
         raise DataError(msg)
     numbers, start = [], 0

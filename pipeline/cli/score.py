@@ -1,4 +1,4 @@
-"""`score`: the rows of a Parquet file by a bundle."""
+"""`score`: score the rows of a Parquet file with a bundle."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ HELP = "Score the rows of a Parquet file with a bundle."
 
 _TIME = "timestamp"
 _MOST_UNUSABLE = 0.2  # of a file's rows may go without a score: as many as ingestion may reject
-_FAR_MORE = 3.0  # times the promised share of flags: then the promise is not kept
-_FEWEST_FLAGS = 10  # of fewer nothing can be said
+_FAR_MORE = 3.0  # times the promised share of flags: then the promise is broken
+_FEWEST_FLAGS = 10  # fewer are not judged
 _WHOLE = (
     "{rows:,} rows are held in memory at once: the detector looks back in time, and they are not "
     "in order of it. Sort the file by time to score it in blocks."
@@ -42,12 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write timestamp and entity where there are any, score, threshold, is_anomaly.
+    """Write score, threshold, is_anomaly, and timestamp and entity where the data have them.
 
-    One row for each row of the data, in the same order. A row that no full window ends at has a
-    null score and a null flag, and so has one whose values are no finite numbers; of these a fifth
-    of the file may be. However many rows there are, a block of them is in memory; only
-    where scores look back and the rows are not in order of time all of them are.
+    One row for each row of the data, in the same order. A row that ends no full window has a null
+    score and a null flag, and so has one with values that are not finite; the latter may be a fifth
+    of the file. Only a block of rows is in memory at a time, except where scores look back and the
+    rows are not in order of time.
     """
     from pipeline.cli import parquet
     from pipeline.cli.given import given_rows
@@ -63,27 +63,27 @@ def run(arguments: argparse.Namespace) -> int:
     log_context.bind_version(bundle.digest[:12])
     source = find(arguments.data)
     columns, deriving = _columns(source.schema.names, bundle)
-    told = _Tally()
+    tally = _Tally()
 
     def answers() -> Iterator[pa.Table]:
         for block in blocks(source, columns, reach_of(bundle, deriving=deriving)):
             if block.table.num_rows > 2 * BATCH:
                 print(_WHOLE.format(rows=block.table.num_rows), file=sys.stderr)
             given = given_rows(block.table, bundle.schema)
-            told.add_unusable(given, block.seen)
+            tally.add_unusable(given, block.seen)
             scored = _scored(given, bundle)
-            told.add(scored, block.seen)
+            tally.add(scored, block.seen)
             yield _answers(block.table, bundle, scored).slice(block.seen)
-        _refuse_unusable(told, source.rows, bundle)
+        _refuse_unusable(tally, source.rows, bundle)
 
     parquet.write(answers(), arguments.out)
-    no_window = source.rows - told.judged - told.unusable
+    no_window = source.rows - tally.judged - tally.unusable
     print(
-        f"{told.flagged:,} of {told.judged:,} rows above the threshold {bundle.threshold:.6g}"
+        f"{tally.flagged:,} of {tally.judged:,} rows above the threshold {bundle.threshold:.6g}"
         + (f"; {no_window:,} rows end no full window" * (no_window > 0))
         + f": {arguments.out}"
     )
-    for warning in (_unusable(told, source.rows), _far_more(told, bundle)):
+    for warning in (_unusable(tally, source.rows), _far_more(tally, bundle)):
         if warning:
             print(f"warning: {warning}", file=sys.stderr)
     return 0
@@ -91,13 +91,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass
 class _Tally:
-    """What is said at the end.
+    """The counts for the summary.
 
     Attributes:
         judged: rows with a score.
         flagged: rows above the threshold.
         unusable: rows without a score because of their own values.
-        by_column: how many of these hold no number in a column.
+        by_column: the number of unusable values by column.
         absent: whether a value was absent.
     """
 
@@ -118,42 +118,42 @@ class _Tally:
             self.by_column[name] = self.by_column.get(name, 0) + int(mask[seen:].sum())
 
 
-def _refuse_unusable(told: _Tally, rows: int, bundle: Bundle) -> None:
-    """Let a file pass of which few rows hold no finite numbers."""
+def _refuse_unusable(tally: _Tally, rows: int, bundle: Bundle) -> None:
+    """Raise if too many rows of the file have no score."""
     from pipeline.detector.inputs import not_finite_message
 
-    if told.unusable <= _MOST_UNUSABLE * rows:
+    if tally.unusable <= _MOST_UNUSABLE * rows:
         return
     missing = bundle.schema.takes_missing
-    said = not_finite_message(
-        told.by_column, told.unusable, rows, missing=missing, absent=told.absent
+    found = not_finite_message(
+        tally.by_column, tally.unusable, rows, missing=missing, absent=tally.absent
     )
-    msg = f"{said} At most {_MOST_UNUSABLE:.0%} of a file's rows may go without a score."
+    msg = f"{found} At most {_MOST_UNUSABLE:.0%} of a file's rows may go without a score."
     raise DataError(msg)
 
 
-def _unusable(told: _Tally, rows: int) -> str:
+def _unusable(tally: _Tally, rows: int) -> str:
     from pipeline.detector.inputs import named
 
-    if not told.unusable:
+    if not tally.unusable:
         return ""
-    counted = [f"{name} ({count:,})" for name, count in told.by_column.items() if count]
+    counted = [f"{name} ({count:,})" for name, count in tally.by_column.items() if count]
     return (
-        f"{told.unusable:,} of {rows:,} rows have no score: their values are missing, infinite or "
+        f"{tally.unusable:,} of {rows:,} rows have no score: their values are missing, infinite or "
         f"beyond 3.4e38, in {named(counted)}"
     )
 
 
-def _far_more(told: _Tally, bundle: Bundle) -> str:
-    """What is said where the promise of the threshold cannot hold on these rows."""
-    line = bundle.description.threshold
-    most = max(_FAR_MORE * line.alpha, line.rate_interval[1])
-    if told.flagged < _FEWEST_FLAGS or told.flagged <= most * told.judged:
+def _far_more(tally: _Tally, bundle: Bundle) -> str:
+    """The warning that far more rows than promised are flagged; empty where they are not."""
+    threshold = bundle.description.threshold
+    most = max(_FAR_MORE * threshold.alpha, threshold.rate_interval[1])
+    if tally.flagged < _FEWEST_FLAGS or tally.flagged <= most * tally.judged:
         return ""
     return (
-        f"{told.flagged / told.judged:.1%} of the rows are above the threshold, which lets pass "
-        f"{line.alpha:.2%} of rows like those that it was drawn on. Either most of these are "
-        "anomalies, or the data have changed since: then fit again on newer normal rows."
+        f"{tally.flagged / tally.judged:.1%} of the rows are above the threshold, which flags "
+        f"{threshold.alpha:.2%} of rows like those that it was estimated on. Either most of these "
+        "are anomalies, or the data have changed since: then fit again on newer normal rows."
     )
 
 
@@ -165,26 +165,26 @@ def _columns(present: list[str], bundle: Bundle) -> tuple[list[str], bool]:
     wanted = {_TIME, schema.timestamp, schema.entity, *schema.features, *raw}
     if deriving:
         wanted |= {*schema.source_columns["features"]} if schema.source_columns else set()
-    # One column at least, so that what is absent is missed by whoever needs it.
+    # One column at least, so that the reader of an absent column raises its own error.
     return [name for name in present if name in wanted] or present[:1], deriving
 
 
 def _scored(given: Given, bundle: Bundle) -> ScoredRows:
-    """The rows scored as if the broken ones had never come: they end the windows around them."""
+    """The rows, scored as if the broken ones were absent: they end the windows around them."""
     from pipeline.scoring import score_values, spread_out
 
-    line = _line(given.table, bundle)
+    timeline = _timeline(given.table, bundle)
     if not given.broken.any():
-        return score_values(bundle, given.rows, line)
+        return score_values(bundle, given.rows, timeline)
     fit = ~given.broken
-    if line is not None:
+    if timeline is not None:
         from pipeline.data.timeline import subset
 
-        line = subset(line, fit)
-    return spread_out(score_values(bundle, given.rows[fit], line), fit)
+        timeline = subset(timeline, fit)
+    return spread_out(score_values(bundle, given.rows[fit], timeline), fit)
 
 
-def _line(table: pa.Table, bundle: Bundle) -> Timeline | None:
+def _timeline(table: pa.Table, bundle: Bundle) -> Timeline | None:
     if not bundle.needs_timeline:
         return None
     from pipeline.detector.frames import timeline_of
@@ -206,8 +206,10 @@ def _answers(table: pa.Table, bundle: Bundle, scored: ScoredRows) -> pa.Table:
         "is_anomaly": from_numpy(scored.flagged, absent=absent),
     }
     names = (_TIME, bundle.schema.timestamp, bundle.schema.entity)
-    taken = {None, *bundle.schema.features, *answers}
+    written = {None, *bundle.schema.features, *answers}
     kept = {
-        str(name): table[name] for name in names if name not in taken and name in table.column_names
+        str(name): table[name]
+        for name in names
+        if name not in written and name in table.column_names
     }
     return pa.table({**kept, **answers})

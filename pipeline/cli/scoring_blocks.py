@@ -1,7 +1,7 @@
-"""The rows of a file in blocks that can be scored one after the other, as if all were there.
+"""The rows of a file in blocks that can be scored one by one with the same result.
 
 A score may look back: a window, a smoothing, a deviation from peers. Then a block begins with the
-rows that its first scores depend on, which are scored with it and not told again. That needs rows
+rows that its first scores depend on, which are scored again but not written again. That needs rows
 in order of time; rows in any other order are one block.
 """
 
@@ -24,7 +24,7 @@ _NS = 1e9
 
 @dataclass(frozen=True)
 class ScoringBlock:
-    """Rows to score; the answers of the first `seen` of them are known already."""
+    """Rows to score; the scores of the first `seen` of them are known already."""
 
     table: pa.Table
     seen: int
@@ -32,11 +32,11 @@ class ScoringBlock:
 
 @dataclass(frozen=True)
 class Reach:
-    """What scores depend on beside their own row.
+    """The other rows that scores depend on.
 
     Attributes:
         time: the column that orders rows.
-        back_ns: how far back.
+        back_ns: how far back, nanoseconds.
         grid_ns: rows of one step of this grid stay together, as peers must; 1: of one moment.
     """
 
@@ -46,7 +46,7 @@ class Reach:
 
 
 def reach_of(bundle: Bundle, *, deriving: bool) -> Reach | None:
-    """How far scores of `bundle` reach; None when each row is scored alone."""
+    """The reach of the scores of `bundle`; None when each row is scored alone."""
     schema = bundle.schema
     if (bundle.reach == 1 and not deriving) or schema.timestamp is None or schema.cadence_s is None:
         return None
@@ -57,7 +57,7 @@ def reach_of(bundle: Bundle, *, deriving: bool) -> Reach | None:
 
 
 def blocks(source: Stored, columns: list[str], reach: Reach | None) -> Iterator[ScoringBlock]:
-    """Every row once among those not seen, in the order of the file."""
+    """Blocks in which every row is new once, in the order of the file."""
     if reach is None:
         return (ScoringBlock(table, 0) for table in batches(source, columns))
     if source.rows <= BATCH or not in_order(source, reach.time):
@@ -66,7 +66,7 @@ def blocks(source: Stored, columns: list[str], reach: Reach | None) -> Iterator[
 
 
 def in_order(source: Stored, time: str) -> bool:
-    """Whether no row is earlier than the row before it; false when that cannot be told."""
+    """Whether no row is earlier than the row before it; false when that is unknown."""
     if time not in source.schema.names or not pa.types.is_timestamp(source.schema.field(time).type):
         return False
     last = np.iinfo(np.int64).min

@@ -1,4 +1,4 @@
-"""`status`: how each detector is doing, on one screen, and what to do next."""
+"""`status`: the health of each detector on one screen, and what to do next."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from pipeline.steps.oversight.health import Health
     from pipeline.steps.oversight.leftovers import Leftover
 
-HELP = "Show how each detector is doing, prove that no day was skipped, say what to do next."
+HELP = "Show the health of each detector, prove that no day was skipped, say what to do next."
 
 _SHOWN = 10
-_TOLD = 3
+_OUTSIDE_SHOWN = 3
 _LABEL_WIDTH = 12
 
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """One screen a detector; 1 if a day was skipped in silence or failed, or a file is wrong."""
+    """Print one screen per detector; 1 if a day was skipped or failed, or a file is wrong."""
     import logging
 
     import structlog
@@ -54,12 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.detectors or [_name_of(path) for path in detector_files(here.detectors)]
     with answering(here):
         dags = _dags(here)
-        found, faults = _looked_at(names, dags, asked_by_name=bool(arguments.detectors))
+        found, faults = _examined(names, dags, asked_by_name=bool(arguments.detectors))
         left = [] if arguments.detectors else leftovers(here, now=datetime.now(UTC))
     if arguments.json:
-        told = [_as_json(health, proof=arguments.proof) for health in found]
-        told += [{"detector": name, "healthy": False, "fault": why} for name, why in faults.items()]
-        print(json.dumps(told, indent=1))
+        records = [_as_json(health, proof=arguments.proof) for health in found]
+        records += [
+            {"detector": name, "healthy": False, "fault": why} for name, why in faults.items()
+        ]
+        print(json.dumps(records, indent=1))
         for each in left:
             print("\n".join(_leftover(each)), file=sys.stderr)
     else:
@@ -74,12 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     return int(bool(faults) or not all(health.healthy for health in found))
 
 
-def _looked_at(
+def _examined(
     names: Sequence[str], dags: list[Dag] | None, *, asked_by_name: bool
 ) -> tuple[list[Health], dict[str, str]]:
-    """How the detectors are doing, and what is wrong with those that cannot be looked at.
+    """The health of the detectors, and the faults of those that cannot be examined.
 
-    One with a wrong file keeps nobody from hearing of the others, unless it was asked for.
+    A wrong file does not hide the others, unless its detector was asked for by name.
     """
     from pipeline.steps.oversight.health import health_of
 
@@ -96,12 +98,12 @@ def _looked_at(
 
 
 def _name_of(path: Path) -> str:
-    """The detector of a file; of one that is called otherwise the file, which is then told."""
+    """The detector of a file; for another suffix the file's name, which is then reported."""
     return path.stem if path.suffix == SUFFIX else path.name
 
 
 def _dags(here: Settings) -> list[Dag] | None:
-    """The DAGs as Airflow has them; None where nobody can ask it, which is no reason to stop."""
+    """The DAGs in Airflow; None where Airflow cannot be asked."""
     from pipeline.scheduler import signed_in
 
     if here.stack is None:
@@ -118,10 +120,9 @@ def _leftover(left: Leftover) -> Iterator[str]:
     from pipeline.shell import this_shell
 
     yield f"{left.detector}: no detector file"
-    told = f"{', '.join(left.tables)}; {left.open_incidents} incidents that nobody has judged"
-    told = left.fault or told
-    yield f"  {'tables':<{_LABEL_WIDTH}}{told}"
-    yield f"  {'next':<{_LABEL_WIDTH}}put its file back, or say what becomes of the tables"
+    text = f"{', '.join(left.tables)}; {left.open_incidents} incidents without a label"
+    yield f"  {'tables':<{_LABEL_WIDTH}}{left.fault or text}"
+    yield f"  {'next':<{_LABEL_WIDTH}}put its file back, or say what to do with the tables"
     yield f"  {'':<{_LABEL_WIDTH}}{this_shell().plimsoll('remove', left.detector)}"
 
 
@@ -164,31 +165,36 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
     drift = health.drift
     yield "drift", f"{drift.kind} on {drift.day}: {drift.reason}" if drift else "not judged yet"
     yield "muted", ", ".join(health.muted) or "no channel"
-    yield "labels", f"{health.labels_waiting} wait, {health.audits_waiting} drawn at random"
+    yield (
+        "labels",
+        f"{health.labels_waiting} wait, {health.audits_waiting} of them sampled at random",
+    )
     if health.dags is not None:
         yield "Airflow", _airflow(health)
     counts = ", ".join(f"{count} {state}" for state, count in health.counts.items())
     skipped = f"{len(health.violations)} VIOLATIONS" if health.violations else "none skipped"
     yield "days", f"{len(health.due)} expected: {counts or 'none'}; {skipped}"
     if health.outside:
-        some = ", ".join(f"{each.day} ({each.reason})" for each in health.outside[:_TOLD])
-        more = f" and {len(health.outside) - _TOLD} more" * (len(health.outside) > _TOLD)
-        yield "", f"{len(health.outside)} outside the schedule, of which nothing is expected:"
+        some = ", ".join(f"{each.day} ({each.reason})" for each in health.outside[:_OUTSIDE_SHOWN])
+        more = f" and {len(health.outside) - _OUTSIDE_SHOWN} more" * (
+            len(health.outside) > _OUTSIDE_SHOWN
+        )
+        yield "", f"{len(health.outside)} outside the schedule, not expected:"
         yield "", f"{some}{more}"
 
 
 def _airflow(health: Health) -> str:
-    """Which DAGs wait for the user, and how many runs wait for their DAG."""
+    """The paused DAGs, and the number of runs that wait for them."""
     paused = health.paused or ()
     if not health.dags:
         return "it has no DAG of this detector yet"
     if not paused:
         return "every DAG is active"
-    told = f"paused: {', '.join(sorted(paused, key=VERBS.index))}"
+    text = f"paused: {', '.join(sorted(paused, key=VERBS.index))}"
     if set(paused) <= set(STARTING):
-        told = f"{told}, until you unpause them; the others are active"
+        text = f"{text}, until you unpause them; the others are active"
     queued = [f"{dag.waiting} of {dag.verb}" for dag in health.dags if dag.paused and dag.waiting]
-    return told + (f"; runs that wait for that: {', '.join(queued)}" if queued else "")
+    return text + (f"; runs that wait for that: {', '.join(queued)}" if queued else "")
 
 
 def _live(health: Health) -> str:
@@ -196,10 +202,10 @@ def _live(health: Health) -> str:
     if live is None:
         return "nothing"
     ends = [f"{end:.4g}" if end is not None else "unbounded" for end in (live.low, live.high)]
-    line = f"{live.threshold:.4g} ({ends[0]} to {ends[1]})" if live.threshold else "unknown"
+    threshold = f"{live.threshold:.4g} ({ends[0]} to {ends[1]})" if live.threshold else "unknown"
     trained = f", on {live.trained_on}" if live.trained_on else ""
     challenger = f"; version {health.challenger} waits" if health.challenger else ""
-    return f"version {live.version}, {live.kind}{trained}, threshold {line}{challenger}"
+    return f"version {live.version}, {live.kind}{trained}, threshold {threshold}{challenger}"
 
 
 def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
@@ -207,9 +213,9 @@ def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
     from pipeline.shell import this_shell
     from pipeline.steps.oversight.next_action import next_action
 
-    told = to_json(health)
-    days = told.pop("partitions")
-    return told | {
+    content = to_json(health)
+    days = content.pop("partitions")
+    return content | {
         "healthy": health.healthy,
         "days": health.counts,
         "violations": [to_json(each) for each in health.violations],

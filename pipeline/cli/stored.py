@@ -18,20 +18,20 @@ from pipeline.detector.sums import file_hash
 from pipeline.errors import DataError
 
 BATCH = 65_536
-"""Rows at a time; a multiple of what the graph takes at once: batches round as a whole does."""
+"""Rows at a time; a multiple of the graph's batch, so that scores round as for the whole file."""
 
 _BUFFER = 1 << 20  # bytes of a column read ahead: a file of one huge row group needs no more
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The rows of one Parquet file, or of all that a folder holds, in the order of their names.
+    """The rows of one Parquet file, or of all files in a folder, in the order of their names.
 
     Attributes:
         path: the file or the folder.
-        files: which files.
-        schema: their columns; without those in which pandas numbered the rows.
-        rows: how many.
+        files: the files.
+        schema: their columns, without pandas' index columns.
+        rows: number of rows.
     """
 
     path: Path
@@ -41,11 +41,11 @@ class Stored:
 
 
 def find(path: Path) -> Stored:
-    """What `path` holds; only its ends are read.
+    """The rows at `path`; only the metadata are read.
 
     Raises:
-        DataError: there is no such file, it is no Parquet file, it holds no rows, a column is
-            there twice, or the files of a folder have different columns.
+        DataError: there is no such file, it is not a Parquet file, it has no rows, a column occurs
+            twice, or the files of a folder have different columns.
     """
     files = tuple(sorted(path.rglob("*.parquet"))) if path.is_dir() else (path,)
     if not files:
@@ -77,7 +77,7 @@ def whole(stored: Stored) -> pa.Table:
 
 
 def batches(stored: Stored, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """All rows in their order, 65,536 at a time and the rest, however the files are cut."""
+    """All rows in order, 65,536 at a time and then the rest, however the files are split."""
     waiting: list[pa.Table] = []
     for file in stored.files:
         with _opened(file) as content:
@@ -91,7 +91,7 @@ def batches(stored: Stored, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def rows_by_number(stored: Stored, columns: Sequence[str], numbers: NDArray[np.int64]) -> pa.Table:
-    """The rows with these numbers, counted from 0 and in order; groups without any are not read."""
+    """The rows with these numbers, from 0 and in order; row groups without any are not read."""
     parts: list[pa.Table] = []
     first = 0
     for file in stored.files:
@@ -146,7 +146,7 @@ def _opened(file: Path, *, memory_map: bool = False) -> Iterator[pq.ParquetFile]
         msg = f"{file}: no such file; give the path of a Parquet file"
         raise DataError(msg)
     try:
-        # What is mapped counts as resident, so a file is only mapped to be held as a whole.
+        # A mapping counts as resident memory, so a file is only mapped to be read as a whole.
         with pq.ParquetFile(
             file, memory_map=memory_map, buffer_size=_BUFFER, pre_buffer=False
         ) as content:
@@ -157,9 +157,9 @@ def _opened(file: Path, *, memory_map: bool = False) -> Iterator[pq.ParquetFile]
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:
-    """`schema` as plain columns: pandas also stores how it once numbered the rows.
+    """`schema` without pandas' metadata and nameless index.
 
-    A nameless index is no measurement and goes; a named one, often the time, is a column.
+    A nameless index is not a measurement; a named one, often the time, stays as a column.
     """
     kept = [field for field in schema if not re.fullmatch(r"__index_level_\d+__", field.name)]
     return pa.schema([field.remove_metadata() for field in kept])

@@ -1,7 +1,7 @@
-"""What `fit` trains on: rows and schema of Parquet files, with or without a detector's file.
+"""The training data of `fit`: rows and schema of Parquet files, with or without a detector file.
 
-Of files with more rows than `most` that many are drawn, evenly and by a seed: whole stretches of
-time where rows have a time. The others stay on disk: no training would see them.
+Of files with more rows than `most` that many are sampled, evenly and by a seed: whole stretches of
+time where rows have a time. The others stay on disk: training would not use them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pipeline.errors import DataError, PlimsollError
 
 _TIME = "timestamp"
 _FEWEST_TIMES = 20
-"""Fewer distinct times than this hold no stretch of time that could be set aside."""
+"""Fewer distinct times than this have no stretch of time that could be held out."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +43,30 @@ class TrainingData:
     """Normal rows to fit on.
 
     Attributes:
-        frame: the rows, checked: every feature is there and finite.
-        schema: what the detector takes.
-        remarks: what a person should know, one sentence each: what was left out and why.
-        source: the files that they are from.
-        drawn: whether they are only a part of those.
+        frame: the rows, checked: every feature is present and finite.
+        schema: the detector's input.
+        remarks: for the user, one sentence each: what was left out and why.
+        source: the files with the rows.
+        is_sample: whether they are only a part of the files' rows.
     """
 
     frame: pd.DataFrame
     schema: Schema
     remarks: tuple[str, ...]
     source: Stored
-    drawn: bool
+    is_sample: bool
 
 
 @dataclass(frozen=True)
 class Sample:
-    """At most `most` rows, by `seed`."""
+    """A sample of at most `most` rows, by `seed`."""
 
     most: int
     seed: int
 
 
-def by_spec(path: Path, spec: DetectorSpec, draw: Sample) -> TrainingData:
-    """The rows of `path` as the detector file sees them, without those known to be abnormal.
+def by_spec(path: Path, spec: DetectorSpec, sample: Sample) -> TrainingData:
+    """The rows of `path` as the detector file describes them, without known abnormal ones.
 
     Raises:
         DataError: a column is absent, or a feature is not finite; the message names the file.
@@ -74,26 +74,28 @@ def by_spec(path: Path, spec: DetectorSpec, draw: Sample) -> TrainingData:
     source = stored.find(path)
     schema = schema_for(spec)
     try:
-        table, remarks = _drawn(source, _needed(source, spec), spec.columns.timestamp, draw, schema)
-        frame, told = _as_specified(_as_frame(table, spec), spec, schema)
-        remarks += told
+        table, remarks = _sampled(
+            source, _needed(source, spec), spec.columns.timestamp, sample, schema
+        )
+        frame, more = _as_specified(_as_frame(table, spec), spec, schema)
+        remarks += more
         if lacking := sorted(spec.columns.marks - set(frame.columns)):
             remarks.append(
                 f"warning: there is no column {named(lacking)}, which marks what is not normal: "
-                "every row is taken for normal"
+                "every row is treated as normal"
             )
         normal = normal_rows(frame, spec.columns)
         if not normal.all():
             reasons = named(sorted(spec.columns.marks))
             remarks.append(f"{int((~normal).sum()):,} rows left out, known abnormal by {reasons}")
         frame = frame.loc[normal].reset_index(drop=True)
-        return _checked(frame, schema, remarks, source, draw)
+        return _checked(frame, schema, remarks, source, sample)
     except DataError as error:
         raise _in_file(path, error) from error
 
 
 def _as_frame(table: pa.Table, spec: DetectorSpec) -> pd.DataFrame:
-    """The rows; whole numbers as machines keep their digits, also where one is absent."""
+    """The rows; integer machine names as text, so that a missing one does not make them floats."""
     entity = spec.columns.entity
     if entity in table.column_names and pa.types.is_integer(table[entity].type):
         place = table.column_names.index(entity)
@@ -122,13 +124,13 @@ def _as_specified(
     return frame, remarks + more
 
 
-def by_numbers(path: Path, draw: Sample, schema: Schema | None = None) -> TrainingData:
-    """The rows of `path` with every numeric column as a feature, or with those of `schema`.
+def by_numbers(path: Path, sample: Sample, schema: Schema | None = None) -> TrainingData:
+    """The rows of `path` with every numeric column as a feature, or with the columns of `schema`.
 
     A datetime column `timestamp` is the time. Booleans are left out (they are labels more often
-    than measurements), and so is what is named like a label or begins with `eval_`. Rows that hold
-    no number are left out; more than a fifth of them are refused. A feature that float32 cannot
-    hold finely enough has a round number subtracted, which `schema.offsets` tells.
+    than measurements), and so are columns that are named like a label or begin with `eval_`. Rows
+    without a number are left out; more than a fifth of them are refused. A feature that float32
+    cannot represent finely enough has a round number subtracted, see `schema.offsets`.
 
     Raises:
         DataError: no numeric column, or one that is not finite in too many rows; the message names
@@ -140,15 +142,15 @@ def by_numbers(path: Path, draw: Sample, schema: Schema | None = None) -> Traini
             raw = (each.column for each in schema.offsets)
             wanted = {schema.timestamp, *schema.features, *raw}
             kept = [name for name in source.schema.names if name in wanted]
-            table, remarks = _drawn(source, kept, schema.timestamp, draw, schema)
-            frame, told = _usable(less_offsets(table.to_pandas(), schema), schema.features)
-            return _checked(frame, schema, remarks + told, source, draw)
+            table, remarks = _sampled(source, kept, schema.timestamp, sample, schema)
+            frame, more = _usable(less_offsets(table.to_pandas(), schema), schema.features)
+            return _checked(frame, schema, remarks + more, source, sample)
         features, remarks = _features(source.schema)
         time = _TIME if _has_time(source.schema) else None
         if time and few_times(source, time, _FEWEST_TIMES):
-            remarks.append(f"{_TIME} hardly changes: the rows are taken as having no time")
+            remarks.append(f"{_TIME} hardly changes: the rows are treated as having no time")
             time = None
-        table, told = _drawn(source, ([time] if time else []) + features, time, draw)
+        table, more = _sampled(source, ([time] if time else []) + features, time, sample)
         frame, unusable = _usable(table.to_pandas(), features)
         found = Schema(
             context=(),
@@ -161,43 +163,43 @@ def by_numbers(path: Path, draw: Sample, schema: Schema | None = None) -> Traini
             source_columns=None,
         )
         frame, found, subtracted = with_offsets(frame, found)
-        return _checked(frame, found, remarks + told + unusable + subtracted, source, draw)
+        return _checked(frame, found, remarks + more + unusable + subtracted, source, sample)
     except DataError as error:
         raise _in_file(path, error) from error
 
 
 def _usable(frame: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that hold numbers, by the limits that ingestion has where none are set."""
+    """The rows with numbers, by ingestion's default limits."""
     offsets = {name: 0.0 for name in features if name in frame}
     limit = Validation().maximum_rejected
     return without_unusable(frame, offsets, missing=False, limit=limit)
 
 
 def _needed(source: Stored, spec: DetectorSpec) -> list[str]:
-    """The columns of the files that the detector's file speaks of."""
+    """The columns of the files that the detector file names."""
     columns = spec.columns
     wanted = {columns.timestamp, columns.entity, LABEL_COLUMN, *columns.features}
     wanted |= {*columns.feature_columns, *columns.evaluation_only}
     return [name for name in source.schema.names if name in wanted]
 
 
-def _drawn(
+def _sampled(
     source: Stored,
     columns: list[str],
     time: str | None,
-    draw: Sample,
+    sample: Sample,
     schema: Schema | None = None,
 ) -> tuple[pa.Table, list[str]]:
-    """The rows to fit on, and a remark if they are not all."""
-    if source.rows <= draw.most:
+    """The rows to fit on, and a remark if they are a sample."""
+    if source.rows <= sample.most:
         return stored.whole(source).select(columns), []
     known = time if time in columns else None
     window_ns = round(schema.window * (schema.cadence_s or 0) * 1e9) if schema else 0
-    table = sampled(source, columns, known, most=draw.most, seed=draw.seed, window_ns=window_ns)
+    table = sampled(source, columns, known, most=sample.most, seed=sample.seed, window_ns=window_ns)
     how = "at random" if known is None else "in whole stretches of time"
     remark = (
-        f"{table.num_rows:,} of {source.rows:,} rows drawn, {how}; the others stay on disk and are "
-        "not checked (--max-rows)"
+        f"{table.num_rows:,} of {source.rows:,} rows sampled, {how}; the others stay on disk and "
+        "are not checked (--max-rows)"
     )
     return table, [remark]
 
@@ -239,7 +241,7 @@ def _remarks(
         remarks.append(f"ignored, only for judging: {', '.join(evaluation)}")
     if _TIME in schema.names and not _has_time(schema):
         remarks.append(
-            f"{_TIME} is {schema.field(_TIME).type}, not a datetime: the rows are taken as "
+            f"{_TIME} is {schema.field(_TIME).type}, not a datetime: the rows are treated as "
             "having no time; convert the column to hold out whole stretches of time"
         )
     if not features:
@@ -260,11 +262,11 @@ def _cadence(time: pd.Series[pd.Timestamp]) -> float:
 
 
 def _checked(
-    frame: pd.DataFrame, schema: Schema, remarks: list[str], source: Stored, draw: Sample
+    frame: pd.DataFrame, schema: Schema, remarks: list[str], source: Stored, sample: Sample
 ) -> TrainingData:
     feature_values(frame, schema)
     timeline_of(frame, schema)
-    return TrainingData(frame, schema, tuple(remarks), source, drawn=source.rows > draw.most)
+    return TrainingData(frame, schema, tuple(remarks), source, is_sample=source.rows > sample.most)
 
 
 def _in_file(path: Path, error: PlimsollError) -> DataError:

@@ -1,4 +1,4 @@
-"""`tune`: other settings for a detector, tried inside its training rows."""
+"""`tune`: try other settings for a detector within its training rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HELP = (
     "Try other settings of the model and its score for a number of seconds. Without labels the aim "
     "is the share of planted faults that is caught: it finds settings that are blind, and hardly "
-    "ranks those that are not. Rows that draw the threshold or judge a candidate are not touched."
+    "ranks those that are not. Calibration and test rows of a candidate are not used."
 )
 
 _SHOWN = 10
@@ -42,27 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         required=True,
         metavar="N",
-        help="no try begins after so long; the last one is finished",
+        help="no try begins later; the last one is completed",
     )
     parser.add_argument(
         "--study",
         type=Path,
         required=True,
         metavar="FILE",
-        help="where the tries are kept; with a file of an earlier call they go on",
+        help="file of the tries; a file of an earlier call is continued",
     )
 
 
 def _positive(text: str) -> float:
     seconds = float(text)
     if not seconds > 0:
-        msg = f"{text} seconds hold no try; give more than 0"
+        msg = f"{text} seconds are too few for a try; give more than 0"
         raise argparse.ArgumentTypeError(msg)
     return seconds
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Try, then tell: a table, the best settings, and whether they gain more than another seed."""
+    """Search, then print the tries, the best settings, and whether they beat another seed."""
     import structlog
 
     from pipeline.cli.blocks import settings_of
@@ -86,22 +86,22 @@ def run(arguments: argparse.Namespace) -> int:
         meaning=meaning,
     )
     print(
-        f"Each try fits on {len(ground.train.frame):,} rows, draws a line on "
+        f"Each try fits on {len(ground.train.frame):,} rows, estimates a threshold on "
         f"{len(ground.calibration.frame):,} and plants faults in {len(ground.test):,}.",
         flush=True,
     )
     try:
-        search(study, how, seconds=arguments.seconds, report=lambda said: print(said, flush=True))
+        search(study, how, seconds=arguments.seconds, report=lambda text: print(text, flush=True))
     except KeyboardInterrupt:
-        print("Interrupted: what was finished is kept.", file=sys.stderr)
-    _tell(study, limit)
+        print("Interrupted: completed tries are kept.", file=sys.stderr)
+    _report(study, limit)
     return 0
 
 
 def _attempt(
     ground: TuningData, model: Model, score: Score, changes: Mapping[str, Value], further: int
 ) -> Tried:
-    """The present settings with `changes`, `further` seeds on."""
+    """Try the present settings with `changes`, with the seed plus `further`."""
     from pipeline.tuning.trying import attempt
 
     new_model, new_score = _changed(model, score, changes)
@@ -131,7 +131,7 @@ def _changed(model: Model, score: Score, changes: Mapping[str, Value]) -> tuple[
 
 
 def _meaning(ground: TuningData, model: Model, score: Score, limit: float) -> dict[str, str]:
-    """What a study's tries have in common: without it they could not be compared."""
+    """The settings that all tries of a study share, so that they are comparable."""
     import hashlib
 
     import pandas as pd
@@ -150,18 +150,18 @@ def _meaning(ground: TuningData, model: Model, score: Score, limit: float) -> di
     }
 
 
-def _tell(study: Study, limit: float) -> None:
+def _report(study: Study, limit: float) -> None:
     from pipeline.tuning.study import noise_of, present, trial_rows
 
     table, now = trial_rows(study), present(study)
     print()
-    for line in table[:_SHOWN]:
-        print(_row(line, limit))
+    for row in table[:_SHOWN]:
+        print(_row(row, limit))
     if len(table) > _SHOWN:
         print(f"and {len(table) - _SHOWN} more in the study")
-    best = next((line for line in table if line.allowed and line.caught is not None), None)
+    best = next((row for row in table if row.allowed and row.caught is not None), None)
     if best is None or best.caught is None:
-        print("No try was finished that the gate would allow; give more --seconds.")
+        print("No completed try would pass the gate; give more --seconds.")
         return
     print("\nBest settings, to paste into the detector's file:\n")
     print(_snippet(best.settings))
@@ -183,17 +183,17 @@ def _tell(study: Study, limit: float) -> None:
     )
 
 
-def _row(line: TrialRow, limit: float) -> str:
+def _row(row: TrialRow, limit: float) -> str:
     settings = "  ".join(
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in line.settings.items()
+        for name, value in row.settings.items()
     )
-    if line.caught is None:
-        return f"try {line.number:3d}  failed        {settings}  ({line.reason})"
-    passed = line.noise_passthrough
+    if row.caught is None:
+        return f"try {row.number:3d}  failed        {settings}  ({row.reason})"
+    passed = row.noise_passthrough
     noise = "no noise test" if passed is None else f"noise {passed:.2f}"
-    refused = "" if line.allowed else f" above {limit:g}: the gate would refuse"
-    return f"try {line.number:3d}  {line.caught:6.1%}  {noise}{refused}  {settings}"
+    refused = "" if row.allowed else f" above {limit:g}: the gate would refuse"
+    return f"try {row.number:3d}  {row.caught:6.1%}  {noise}{refused}  {settings}"
 
 
 def _snippet(settings: Mapping[str, Value]) -> str:

@@ -1,4 +1,4 @@
-"""The rows that `tune` may use: those that every training of this detector would train on."""
+"""The rows that `tune` may use: the train block of every training of this detector."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pipeline.tuning.trying import FixedSettings, TuningData, split_for_tuning
 
 
 def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> TuningData:
-    """The training rows of `path`, shared out for tries.
+    """The training rows of `path`, split for tries.
 
-    Left out are the rows that `fit` would hold out for the threshold and, with a detector's file,
-    the days that its `split` gives to calibration and test.
+    The rows that `fit` would hold out for the threshold are left out, and with a detector file the
+    days that its `split` assigns to calibration and test.
 
     Raises:
         DataError: the file cannot be used, or has too few rows.
@@ -32,11 +32,13 @@ def ground_of(path: Path, spec: DetectorSpec | None, *, most: int) -> TuningData
         frame = frame[pd.MultiIndex.from_frame(frame[keys]).isin(trained)]
         seed = spec.model.seed
     return split_for_tuning(
-        Block("train", frame.reset_index(drop=True)), _asked(blocks.schema, spec), seed=seed
+        Block("train", frame.reset_index(drop=True)),
+        _fixed_settings(blocks.schema, spec),
+        seed=seed,
     )
 
 
-def _asked(schema: Schema, spec: DetectorSpec | None) -> FixedSettings:
+def _fixed_settings(schema: Schema, spec: DetectorSpec | None) -> FixedSettings:
     if spec is None:
         features = {name: {"unit": "1"} for name in schema.features}
         columns = Columns.model_validate({"cadence": "1s", "features": features})

@@ -1,6 +1,6 @@
-"""Which rows `fit` can use: those whose features are numbers that float32 can hold, finely enough.
+"""The rows that `fit` can use: those whose features float32 can represent finely enough.
 
-Ingestion holds the rows of a day to the same limits, in the same words.
+Ingestion has the same limits and the same messages.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from pipeline.detector.schema import UNKNOWN_UNIT, Offset, Schema
 from pipeline.errors import DataError
 
 _DAMPED = 1e-4
-"""Of its level: a feature that moves less would be damped by the scaler, which takes it for one
-that rests (`pipeline.detector.scaling`)."""
+"""Relative to its level: the scaler would damp a feature that moves less, as if it were constant
+(`pipeline.detector.scaling`)."""
 
 
 def without_unusable(
     frame: pd.DataFrame, offsets: Mapping[str, float], *, missing: bool, limit: float
 ) -> tuple[pd.DataFrame, list[str]]:
-    """`frame` without the rows that hold no number in a column, and a remark if there were any.
+    """`frame` without the rows that lack a number in a column, and a remark if there were any.
 
     Args:
         frame: n rows.
-        offsets: the columns that must hold numbers, and what is subtracted from each.
+        offsets: the columns that must hold numbers, and the offset that is subtracted from each.
         missing: whether a value may be absent.
         limit: share of the rows that may be left out.
 
@@ -53,10 +53,16 @@ def without_unusable(
     if not count:
         return frame, []
     if count > limit * len(frame):
-        said = not_finite_message(by_column, count, len(frame), missing=missing, absent=absent)
-        msg = f"{said} Of the rows {limit:.0%} may be left out (validation.maximum_rejected)."
+        found = not_finite_message(by_column, count, len(frame), missing=missing, absent=absent)
+        msg = f"{found} Of the rows {limit:.0%} may be left out (validation.maximum_rejected)."
         raise DataError(msg)
-    held = named([f"{name} ({found:,})" for name, found in by_column.items() if found])
+    held = named(
+        [
+            f"{name} ({unusable_values:,})"
+            for name, unusable_values in by_column.items()
+            if unusable_values
+        ]
+    )
     remark = (
         f"warning: {count:,} of {len(frame):,} rows left out, whose values are "
         f"{'' if missing else 'missing, '}infinite, or too large or too small for float32: {held}"
@@ -65,7 +71,7 @@ def without_unusable(
 
 
 def refuse_lost_precision(frame: pd.DataFrame, columns: Columns) -> None:
-    """Let raw rows pass whose channels float32 holds finely enough, machine by machine.
+    """Raise unless float32 represents the raw channels finely enough, machine by machine.
 
     Raises:
         DataError: names the channel, its spread, float32's resolution and the offset to set.
@@ -86,13 +92,13 @@ def refuse_lost_precision(frame: pd.DataFrame, columns: Columns) -> None:
 
 
 def with_offsets(frame: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Schema, list[str]]:
-    """`frame` as float32 holds it well: where a feature moves little on a large number, less that.
+    """`frame` with an offset subtracted from features that move little around a large number.
 
-    Returns the frame with these features under names of their own, a schema that knows how they
-    are made of raw columns, and a remark on each.
+    Returns the frame with these features under names of their own, a schema with their offsets, and
+    a remark on each.
 
     Raises:
-        DataError: a feature moves less than float32 can tell, whatever is subtracted.
+        DataError: a feature moves less than float32 resolves, whatever is subtracted.
     """
     found = {name: _offset(frame[name], name) for name in schema.features}
     offsets = tuple(
@@ -113,7 +119,7 @@ def less_offsets(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """`frame` with the features of `schema` that are raw columns less an offset."""
     made = [each for each in schema.offsets if each.feature not in frame and each.column in frame]
     if not made:
-        return frame  # as it is: a copy of a large one costs
+        return frame  # not a copy, which is costly for a large frame
     columns = {
         each.feature: in_float32(_numbers(frame[each.column], each.column), each.offset)
         for each in made

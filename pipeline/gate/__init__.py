@@ -1,4 +1,4 @@
-"""May this candidate go live? One question a check, and a decision that a reviewer can defend."""
+"""The gate: checks whether a candidate may go live, and the decision that follows from them."""
 
 from pipeline.gate.checks import CHECKS, Check
 from pipeline.gate.decision import GateVerdict, decide

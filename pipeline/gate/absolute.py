@@ -1,4 +1,4 @@
-"""Checks that a candidate answers alone, whoever is live.
+"""Checks of a candidate alone, without the champion.
 
 Each compares in the direction that lets a candidate pass, so that a NaN fails.
 """
@@ -21,7 +21,7 @@ NOT_APPLICABLE = "skip: not applicable; no reconstruction goes into this family'
 def enough_calibration_rows(
     candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Do enough independent rows stand behind the threshold?"""
+    """Was the threshold estimated from enough independent rows?"""
     rows = candidate.calibration_rows_effective
     return CheckResult(
         "enough_calibration_rows",
@@ -37,7 +37,7 @@ def enough_calibration_rows(
 def realised_rate(
     candidate: CandidateFacts, _champion: ChampionFacts | None, _limits: Gate
 ) -> CheckResult:
-    """Does the threshold keep its promise on test rows?"""
+    """Is the false-positive rate on test rows the promised one?"""
     rate = candidate.rate
     if rate is None:
         return CheckResult(
@@ -45,7 +45,7 @@ def realised_rate(
             "fail",
             value="unknown",
             limit="inside its band",
-            reason="The test block holds no normal row, so nothing shows that the promise holds.",
+            reason="The test block has no normal row, so the realised rate is unknown.",
         )
     low, high = rate.band
     meaning = {
@@ -59,7 +59,7 @@ def realised_rate(
         value=f"{rate.rate:.2%}",
         limit=f"{low:.2%} to {high:.2%}",
         reason=f"{rate.flagged:,} of {rate.rows:,} normal test rows "
-        f"({rate.rows_effective:,.0f} independent) crossed the line: it {meaning}.",
+        f"({rate.rows_effective:,.0f} independent) are above the threshold: it {meaning}.",
         measured=rate.rate,
     )
 
@@ -67,7 +67,7 @@ def realised_rate(
 def not_overpowered(
     candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Does the network remove noise, or copy its input and with it every fault?"""
+    """Does the network remove noise, or does it copy its input and with it every fault?"""
     share, limit = candidate.noise_passthrough, f"<= {limits.maximum_noise_passthrough:g}"
     if share is None:
         return _not_applicable("not_overpowered", limit)
@@ -85,7 +85,7 @@ def not_overpowered(
 def explained_variance(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Has the network learnt anything at all, and about as much as a champion of its kind?"""
+    """Does the network explain normal rows, and about as well as a champion of its kind?"""
     share, floor = candidate.explained_variance, limits.minimum_explained_variance
     limit, before = f"> {floor:g}", None
     if share is None:
@@ -111,7 +111,7 @@ def injected_faults(
 ) -> CheckResult:
     """Are gross faults caught, kind by kind?
 
-    What could not be planted was not judged, and what was not judged has not passed.
+    A kind that could not be planted was not judged, and so has not passed.
     """
     unplanted = [kind for kind in limits.required_faults if kind not in candidate.fault_recall]
     if unplanted:

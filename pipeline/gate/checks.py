@@ -1,6 +1,6 @@
-"""The gate's questions by name, in the order that a reviewer reads them.
+"""The gate's checks by name, in the order that a reviewer reads them.
 
-A new check is a function (in `absolute` or `relative`) and a line here; the contract suite, the
+A new check is a function (in `absolute` or `relative`) and an entry here; the contract suite, the
 card and the metrics pick it up.
 """
 

@@ -1,4 +1,4 @@
-"""All answers, and the decision that follows from them."""
+"""The results of all checks, and the decision that follows from them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class GateVerdict:
     Attributes:
         passed: no check failed; a skipped one does not block.
         reason: one sentence; names the failed checks with value and limit.
-        results: every check's answer, in the order of CHECKS.
-        champion: version that the candidate was compared with; None: there was none.
+        results: of every check, in the order of CHECKS.
+        champion: version that the candidate was compared with; None without one.
     """
 
     passed: bool
@@ -27,13 +27,13 @@ class GateVerdict:
 
 
 def decide(candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate) -> GateVerdict:
-    """Ask every check, also after one failed: a reviewer wants to know all that is wrong."""
+    """Run every check, also after one failed: a reviewer needs all failures."""
     results = tuple(check(candidate, champion, limits) for check in CHECKS.values())
     return conclude(results, champion.version if champion else None)
 
 
 def conclude(results: tuple[CheckResult, ...], champion: int | None) -> GateVerdict:
-    """The decision that follows from all answers."""
+    """The decision that follows from all results."""
     failed = [result for result in results if result.verdict == "fail"]
     return GateVerdict(
         passed=not failed,
@@ -43,14 +43,14 @@ def conclude(results: tuple[CheckResult, ...], champion: int | None) -> GateVerd
     )
 
 
-def _failures(failed: list[CheckResult], asked: int) -> str:
+def _failures(failed: list[CheckResult], checked: int) -> str:
     named = "; ".join(f"{r.name} is {r.value} (limit {r.limit})" for r in failed)
-    return f"{len(failed)} of {asked} checks failed: {named}."
+    return f"{len(failed)} of {checked} checks failed: {named}."
 
 
 def _success(results: tuple[CheckResult, ...]) -> str:
     skipped = [r.name.replace("_", " ") for r in results if r.verdict == "skip"]
-    asked = len(results) - len(skipped)
+    checked = len(results) - len(skipped)
     if not skipped:
-        return f"All {asked} checks passed."
-    return f"All {asked} checks that could be asked passed; skipped: {', '.join(skipped)}."
+        return f"All {checked} checks passed."
+    return f"All {checked} checks that apply passed; skipped: {', '.join(skipped)}."

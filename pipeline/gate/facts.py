@@ -1,4 +1,4 @@
-"""What the gate is told, in plain numbers, and what it answers. Nothing here loads a model."""
+"""The gate's input, in plain numbers, and its results. Nothing here loads a model."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ NOT_PLANTED = (
     "No fault could be planted: too few rows of a machine follow each other at schema.cadence. "
     "Set schema.cadence to the time between two rows, or have the source deliver the rest."
 )
-"""Why nothing is known of injected faults, and what to do."""
+"""Why injected faults could not be judged, and what to do."""
 
 
 @dataclass(frozen=True)
 class CandidateFacts:
-    """What was measured on a candidate.
+    """The measurements of a candidate.
 
     Attributes:
-        calibration_rows: scores that drew the threshold.
+        calibration_rows: scores that the threshold was estimated from.
         calibration_rows_effective: what they are worth as independent rows.
         rate: realised false-positive rate on the test block; None when no row is normal.
-        noise_passthrough: of added noise, on held-out normal rows; None, like the next two: the
-            score is not made of a reconstruction.
+        noise_passthrough: of added noise, on held-out normal rows; None, like the next two, where
+            the score is not made of a reconstruction.
         explained_variance: of held-out normal rows.
         median_error: on the rows that the champion was measured on too.
         rank_agreement: Spearman correlation with the champion's scores on the same recent rows;
-            None: there is no champion, or one of the two scores never changes.
+            None without a champion, or if one of the two scores is constant.
         replayed_days: recent days that both were replayed over.
         alerts_per_day: over those days.
         incidents: past incidents that were replayed.
         incidents_caught: names of those with a flagged row.
         fault_recall: share of injected faults caught at the largest size, by kind.
-        fault_size: smallest detectable size by kind; None: no size is.
+        fault_size: smallest detectable size by kind; None: no size is detectable.
         drift: the drift verdict on the test block, or on the most recent days.
         drift_reason: its sentence.
         bundle_mb: size of the bundle's files, in megabytes.
@@ -65,7 +65,7 @@ class CandidateFacts:
 
 @dataclass(frozen=True)
 class ChampionFacts:
-    """What was measured on the live version, on the same rows, days, incidents and faults.
+    """The measurements of the live version, on the same rows, days, incidents and faults.
 
     Attributes:
         version: its number.
@@ -74,9 +74,9 @@ class ChampionFacts:
         incidents_caught: likewise.
         fault_size: likewise.
         explained_variance: None where its score is not made of a reconstruction.
-        same_kind: whether it has the candidate's family and loss. If not, neither network's
-            reconstruction error is a measure for the other's: a bottleneck that detects well
-            leaves more of a row unexplained than a wide network that detects as well.
+        same_kind: whether it has the candidate's family and loss. If not, the reconstruction
+            errors are not comparable: a bottleneck that detects well leaves more of a row
+            unexplained than a wide network that detects as well.
     """
 
     version: int
@@ -90,16 +90,16 @@ class ChampionFacts:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check's answer.
+    """The result of one check.
 
     Attributes:
         name: key of CHECKS.
         verdict: `skip` when there is nothing to compare with; it does not block.
-        value: what was measured, as a person reads it.
-        limit: what was asked for.
-        reason: one sentence; of a failure, what it means or what to do.
+        value: the measured value, as text.
+        limit: the required value, as text.
+        reason: one sentence; for a failure, what it means or what to do.
         champion: the champion's value, where the check compares.
-        measured: `value` as a number, for charts; None where it is none.
+        measured: `value` as a number, for charts; None where it is not a number.
     """
 
     name: str
@@ -112,5 +112,5 @@ class CheckResult:
 
 
 def verdict(*, passed: bool) -> Verdict:
-    """The word for it."""
+    """The verdict of a check: `pass` or `fail`."""
     return "pass" if passed else "fail"

@@ -1,7 +1,7 @@
-"""May a redrawn line go live? Its own questions: the network is the same, only the line moved.
+"""Checks of a recalibration: the network is the same, only the threshold has changed.
 
-Each compares in the direction that lets a line pass, so that a NaN fails. A bound that was crossed
-fails unless a person has accepted it by name; then the answer says who.
+Each compares in the direction that lets a threshold pass, so that a NaN fails. A bound that was
+crossed fails unless a person has accepted it; then the result says who.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.gate.decision import GateVerdict, conclude
 from pipeline.gate.facts import NOT_JUDGED, NOT_PLANTED, CheckResult, verdict
 from pipeline.recalibration import Stop
 
-MEND = (
+FIX = (
     "Label the held episodes and run again; or run again with accept_beyond_bounds and a reason; "
     "or train, if the machine has changed."
 )
@@ -23,25 +23,25 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class RecalibrationFacts:
-    """What was measured on a redrawn line and on the live one, over the same window.
+    """The measurements of the new threshold and of the live one, over the same window.
 
     Attributes:
         champion: version that is live.
-        rows: rows that drew the line.
+        rows: rows that the new threshold was estimated from.
         rows_effective: what they are worth as independent rows.
-        step: relative move from the line that was redrawn.
+        step: relative move from the recalibrated version's threshold.
         total: relative move from the anchor.
         growth: relative growth of the scores' level a month.
         stops: bounds that were crossed.
-        accepted: who accepted them and why; empty: nobody.
+        accepted: the person who accepted them, and the reason; empty: nobody.
         days: days of the window.
-        alerts_per_day: over the window, with the redrawn line.
+        alerts_per_day: over the window, with the new threshold.
         champion_alerts_per_day: with the live one.
-        incidents: past confirmed incidents that could be looked at.
-        caught: of these, the ones with a row above the redrawn line.
-        champion_caught: above the live line.
-        fault_size: smallest injected fault that is caught, by kind; None: no size is.
-        champion_fault_size: likewise with the live line.
+        incidents: past confirmed incidents with scored rows.
+        caught: of these, the ones with a row above the new threshold.
+        champion_caught: above the live threshold.
+        fault_size: smallest injected fault that is caught, by kind; None: no size is caught.
+        champion_fault_size: likewise with the live threshold.
     """
 
     champion: int
@@ -64,14 +64,14 @@ class RecalibrationFacts:
 
 @dataclass(frozen=True)
 class RecalibrationLimits:
-    """The two sections of a detector file that the checks go by."""
+    """The two sections of a detector file with the limits of the checks."""
 
     gate: Gate
     recalibration: Recalibration
 
 
 def enough_rows(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
-    """Do enough independent rows stand behind the line?"""
+    """Was the threshold estimated from enough independent rows?"""
     least = limits.gate.minimum_calibration_rows
     return CheckResult(
         "enough_rows",
@@ -85,22 +85,22 @@ def enough_rows(facts: RecalibrationFacts, limits: RecalibrationLimits) -> Check
 
 
 def step_bound(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
-    """Has the line moved further in one step than chance and habit explain?"""
+    """Has the threshold moved further in one step than is usual, and than chance explains?"""
     return _bound("step", facts.step, limits.recalibration.maximum_step, facts)
 
 
 def total_bound(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
-    """Has the line moved too far since its training, in however small steps?"""
+    """Has the threshold moved too far since its training, in however small steps?"""
     return _bound("total", facts.total, limits.recalibration.maximum_total, facts)
 
 
 def creep_bound(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
-    """Do ordinary scores grow month by month, so that a line that follows hides a slow fault?"""
+    """Do ordinary scores grow month by month, so that a new threshold would hide a slow fault?"""
     return _bound("creep", facts.growth, limits.recalibration.maximum_growth, facts)
 
 
 def alert_budget(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
-    """How many more alerts a day would people get? One alert over the window is granted."""
+    """Would there be too many more alerts a day? One alert over the window is allowed."""
     ratio = limits.gate.alert_rate_ratio
     allowed = ratio * (facts.champion_alerts_per_day + 1 / max(1, facts.days))
     return CheckResult(
@@ -115,7 +115,7 @@ def alert_budget(facts: RecalibrationFacts, limits: RecalibrationLimits) -> Chec
 
 
 def confirmed_incidents(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
-    """Are the past confirmed incidents that the live line catches still caught?"""
+    """Are the past confirmed incidents that the live threshold catches still caught?"""
     before = set(facts.champion_caught)
     lost = sorted(before - set(facts.caught))
     kept = 1 - len(lost) / len(before) if before else 1.0
@@ -128,7 +128,7 @@ def confirmed_incidents(facts: RecalibrationFacts, limits: RecalibrationLimits) 
             value=value,
             limit=limit,
             champion="0",
-            reason="skip: no confirmed incident that the live line catches.",
+            reason="skip: no confirmed incident that the live threshold catches.",
         )
     named = f"{', '.join(lost[:_NAMED])}{', ...' if len(lost) > _NAMED else ''}"
     return CheckResult(
@@ -137,15 +137,15 @@ def confirmed_incidents(facts: RecalibrationFacts, limits: RecalibrationLimits) 
         value=value,
         limit=limit,
         champion=f"{len(before)} of {facts.incidents}",
-        reason=f"Not caught any more: {named}. Label what raised the line, or train."
+        reason=f"Not caught any more: {named}. Label what raised the threshold, or train."
         if lost
-        else "Every confirmed incident that the live line catches is still caught.",
+        else "Every confirmed incident that the live threshold catches is still caught.",
         measured=kept,
     )
 
 
 def fault_size(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckResult:
-    """Are faults still caught at about the size at which the live line begins to see them?"""
+    """Are faults still caught at about the smallest size that the live threshold catches?"""
     if not facts.fault_size and not facts.champion_fault_size:
         return CheckResult(
             "fault_size",
@@ -163,7 +163,7 @@ def fault_size(facts: RecalibrationFacts, limits: RecalibrationLimits) -> CheckR
         value=_sizes({k: facts.fault_size.get(k) for k in worse}) or "no blinder in any kind",
         limit=f"<= {ratio:g} x champion",
         champion=_sizes({k: before[k] for k in worse}) or "-",
-        reason=f"Blinder than the live line to {', '.join(worse)}. {MEND}"
+        reason=f"Blinder than the live threshold to {', '.join(worse)}. {FIX}"
         if worse
         else "Smallest injected fault that is caught, kind by kind.",
         measured=float(len(worse)),
@@ -179,11 +179,11 @@ CHECKS: dict[str, Callable[[RecalibrationFacts, RecalibrationLimits], CheckResul
     "confirmed_incidents": confirmed_incidents,
     "fault_size": fault_size,
 }
-"""The questions by name, in the order that a reviewer reads them."""
+"""The checks by name, in the order that a reviewer reads them."""
 
 
 def decide_recalibrated(facts: RecalibrationFacts, limits: RecalibrationLimits) -> GateVerdict:
-    """Ask every check, also after one failed."""
+    """Run every check, also after one failed."""
     return conclude(tuple(check(facts, limits) for check in CHECKS.values()), facts.champion)
 
 
@@ -191,11 +191,11 @@ def _bound(name: str, value: float, limit: float, facts: RecalibrationFacts) -> 
     crossed = next((stop for stop in facts.stops if stop.name == name), None)
     reason = "Within the bound, or no more than chance explains."
     if crossed:
-        answer = f"Accepted by {facts.accepted}" if facts.accepted else MEND
+        answer = f"Accepted by {facts.accepted}" if facts.accepted else FIX
         reason = f"{crossed.reason} {answer}"
     return CheckResult(
         f"{name}_bound",
-        # A value that is no number crosses no bound and must not pass for it.
+        # NaN crosses no bound and must not pass because of that.
         verdict(passed=value == value and (crossed is None or bool(facts.accepted))),  # noqa: PLR0124
         value=f"{value:+.1%}",
         limit=f"{limit:.0%}",

@@ -1,4 +1,4 @@
-"""Checks against the champion, on the same rows; without one they skip and the others decide."""
+"""Checks against the champion, on the same rows; without a champion they are skipped."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.gate.facts import (
 
 _OTHER_KIND = (
     "skip: not applicable; the two differ in family or loss, or one has no reconstruction, so "
-    "their errors are no measure for each other."
+    "their errors are not comparable."
 )
 
 
 def reconstruction_vs_champion(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Is its error on the same rows no worse than the champion's, within a margin?"""
+    """Is the error on the same rows no worse than the champion's, within a margin?"""
     name, limit = "reconstruction_vs_champion", f"<= {limits.maximum_error_ratio:g} x champion"
     error = candidate.median_error
     value = "-" if error is None else f"{error:.3g}"
@@ -47,11 +47,11 @@ def reconstruction_vs_champion(
 def rank_agreement(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Does it find about the same rows unusual as the champion does?
+    """Does the candidate rank rows about as the champion does?
 
-    The only comparison that needs neither a threshold nor a reconstruction. It tells that the two
-    look at different things, not which of them is right. Healthy families agree at least twice as
-    well as the limit asks, so it fails only for what is clearly broken.
+    The only comparison that needs neither a threshold nor a reconstruction. It shows that the two
+    rank rows differently, not which of them is right. Healthy families agree at least twice as well
+    as the limit asks, so it fails only for a candidate that is clearly broken.
     """
     found, limit = candidate.rank_agreement, f">= {limits.minimum_rank_agreement:g}"
     value = "-" if found is None else f"{found:.2f}"
@@ -73,14 +73,14 @@ def rank_agreement(
 def alert_budget(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """How many more alerts a day would people get, and if far fewer, is it not blind?
+    """Would there be too many more alerts a day, or far fewer because the candidate is blind?
 
-    A stale champion floods people, and its successor should not: fewer alerts are no failure by
-    themselves, or the gate would refuse the very candidate that is needed. A blind candidate is
-    quiet as well. So one that is quieter by the ratio must be seen to catch something: a kind of
-    injected fault at some size, or a past incident; `fault_size_vs_champion` and the museum then
-    ask whether it is as much as the champion does. One alert over the replayed days is granted,
-    so that a champion without alerts does not forbid the first.
+    A stale champion raises too many alerts, and its successor should not: fewer alerts alone are no
+    failure, or the gate would reject the very candidate that is needed. But a blind candidate has
+    few alerts as well. So a candidate with fewer alerts by the ratio must catch something: a kind
+    of injected fault at some size, or a past incident; `fault_size_vs_champion` and
+    `confirmed_incidents` then compare with the champion. One alert over the replayed days is
+    allowed, so that a champion without alerts does not rule out the first.
     """
     limit = f"<= {limits.alert_rate_ratio:g} x champion"
     value = f"{candidate.alerts_per_day:.2f}"
@@ -89,12 +89,12 @@ def alert_budget(
     grace = 1 / max(1, candidate.replayed_days)
     allowed = limits.alert_rate_ratio * (champion.alerts_per_day + grace)
     quiet = candidate.alerts_per_day + grace < champion.alerts_per_day / limits.alert_rate_ratio
-    blind = quiet and not _sees(candidate)
+    blind = quiet and not _catches_something(candidate)
     reason = f"Alerts a day over the same {candidate.replayed_days} recent days; "
     reason += f"{allowed:.2f} are allowed."
     if quiet:
         reason += " Far fewer than the champion's" + (
-            ", and no injected fault and no past incident is caught: nothing shows that it sees."
+            ", and no injected fault and no past incident is caught: it may detect nothing."
             if blind
             else ": welcome, as injected faults or past incidents are caught."
         )
@@ -144,7 +144,7 @@ def confirmed_incidents(
 def fault_size_vs_champion(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Are faults still caught at the size at which the champion begins to see them?"""
+    """Are faults still caught at about the smallest size that the champion catches?"""
     limit = f"<= {limits.maximum_fault_size_ratio:g} x champion"
     if champion is None:
         caught = sum(size is not None for size in candidate.fault_size.values())
@@ -178,7 +178,7 @@ def fault_size_vs_champion(
     )
 
 
-def _sees(candidate: CandidateFacts) -> bool:
+def _catches_something(candidate: CandidateFacts) -> bool:
     sizes = [size for size in candidate.fault_size.values() if size is not None]
     return bool(candidate.incidents_caught) or any(math.isfinite(size) for size in sizes)
 

@@ -1,1 +1,1 @@
-"""What a reviewer looks at: figures, the drift report and the promotion card."""
+"""The reviewer's material: figures, the drift report and the promotion card."""

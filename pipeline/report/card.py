@@ -1,7 +1,7 @@
-"""The promotion card: the one page that a reviewer reads, as MLflow's Markdown.
+"""The promotion card: one page for the reviewer, as MLflow's Markdown.
 
-It starts with a plain word, because MLflow's list of versions shows the first characters raw.
-Words instead of symbols: a container has no emoji font.
+It starts with plain text, because MLflow's list of versions shows the first characters raw. It has
+no symbols, as a container has no emoji font.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.report.fault_table import Grades, fault_section
 from pipeline.report.markdown import RULE, Markup, escaped, table
 
 _CHANGED_ROWS = 5
-_WORDS = {"pass": "PASS", "fail": Markup("**FAIL**"), "skip": "skip"}
+_VERDICTS = {"pass": "PASS", "fail": Markup("**FAIL**"), "skip": "skip"}
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class TrainedOn:
         end: last UTC day.
         table: name of the table they were read from.
         version: the table's version, which housekeeping keeps.
-        train: rows that trained.
-        calibration: rows that drew the threshold.
-        test: rows that judged.
+        train: rows of the train block.
+        calibration: rows that the threshold was estimated from.
+        test: rows of the test block.
     """
 
     start: str
@@ -46,7 +46,7 @@ class TrainedOn:
 
 @dataclass(frozen=True)
 class Link:
-    """A page or a picture to show: its name and its address."""
+    """A page or an image to show: its name and its address."""
 
     name: str
     url: str
@@ -54,23 +54,23 @@ class Link:
 
 @dataclass(frozen=True)
 class Card:
-    """Everything the card says.
+    """The content of the card.
 
     Attributes:
-        detector: what is watched.
+        detector: its name.
         gate: the decision.
-        threshold: the line.
+        threshold: the estimate.
         evaluation: on the test block.
-        drift: the verdict that the gate saw.
+        drift: the verdict that the gate used.
         trained_on: the rows.
-        remarks: what the network says of its own fit, one sentence each: a collapse, a dead code.
-        changes: what differs from the champion, one phrase each; empty: nothing was compared.
+        remarks: on the fit of the network, one sentence each: a collapse, a dead code.
+        changes: differences from the champion, one phrase each; empty: nothing was compared.
         replay: candidate and champion over the same recent days; None without a champion.
         faults: share of injected faults that is caught, by kind and size.
         champion_faults: likewise by the champion; empty without one.
-        images: pictures, shown below the threshold.
+        images: shown below the threshold.
         links: further pages.
-        next_step: what a person does now, in Markdown; empty: nothing.
+        next_step: the reviewer's next step, in Markdown; empty: none.
     """
 
     detector: str
@@ -109,12 +109,12 @@ def promotion_card(card: Card) -> str:
 
 
 def _headline(card: Card) -> str:
-    word = "Passed" if card.gate.passed else "Rejected"
+    outcome = "Passed" if card.gate.passed else "Rejected"
     champion = card.gate.champion
     against = ", no champion yet" if champion is None else f" against champion {champion}"
     days = f"{card.trained_on.start} to {card.trained_on.end}"
     parts = (
-        f"{word}{against}: {card.detector}, trained on {days}.",
+        f"{outcome}{against}: {card.detector}, trained on {days}.",
         f"**{escaped(card.gate.reason)}**",
         *(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
         card.next_step,
@@ -156,9 +156,9 @@ def changed_rows(replay: Replay | None) -> str:
 
 
 def gate_table(gate: GateVerdict) -> str:
-    """The section that shows every check's answer; what failed comes first, with its reason."""
+    """The section with the result of every check; failures come first, with their reasons."""
     header = ("Check", "This version", "Champion", "Limit", "Verdict")
-    rows = [(_name(r), r.value, r.champion, r.limit, _WORDS[r.verdict]) for r in gate.results]
+    rows = [(_name(r), r.value, r.champion, r.limit, _VERDICTS[r.verdict]) for r in gate.results]
     failed = [f"- **{_name(r)}**: {escaped(r.reason)}" for r in gate.results if r.verdict == "fail"]
     why = "Why it failed:\n\n" + "\n".join(failed) + "\n\n" if failed else ""
     return "### Gate\n\n" + why + table(header, rows)
@@ -172,22 +172,22 @@ def _threshold(threshold: ThresholdEstimate, evaluation: Evaluation) -> str:
     low, high = threshold.interval
     text = (
         f"### Threshold\n\n**{threshold.value:.4g}** (95% interval {_bound(low)} to "
-        f"{_bound(high)}, {threshold.method}), drawn so that at most {threshold.alpha:.2%} of "
-        "normal rows cross it. "
+        f"{_bound(high)}, {threshold.method}), estimated so that at most {threshold.alpha:.2%} of "
+        "normal rows are above it. "
     ) + (
         threshold.note
-        or f"Drawn from {threshold.n:,} calibration rows worth {threshold.n_effective:,.0f} "
+        or f"Estimated from {threshold.n:,} calibration rows worth {threshold.n_effective:,.0f} "
         "independent ones."
     )
     rate = evaluation.rate
     if rate is not None:
         text += (
-            f" On the test block {rate.rate:.2%} of {rate.rows:,} normal rows crossed it "
+            f" On the test block {rate.rate:.2%} of {rate.rows:,} normal rows are above it "
             f"(95% interval {rate.interval[0]:.2%} to {rate.interval[1]:.2%}); the promise allows "
             f"{rate.band[0]:.2%} to {rate.band[1]:.2%}: **{rate.verdict}**."
         )
     if threshold.low_confidence:
-        text += " **Low confidence: drawn from too few rows.**"
+        text += " **Low confidence: estimated from too few rows.**"
     return text
 
 
@@ -223,6 +223,6 @@ def _data(card: Card) -> str:
     rows = card.trained_on
     return (
         f"### Data\n\n{rows.start} to {rows.end}, table `{rows.table}` version {rows.version}: "
-        f"{rows.train:,} rows trained, {rows.calibration:,} drew the threshold, {rows.test:,} "
-        f"judged. Drift: **{card.drift.kind}**. {escaped(card.drift.reason)}"
+        f"{rows.train:,} rows to train, {rows.calibration:,} to estimate the threshold, "
+        f"{rows.test:,} to test. Drift: **{card.drift.kind}**. {escaped(card.drift.reason)}"
     )

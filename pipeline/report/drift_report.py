@@ -1,4 +1,4 @@
-"""The drift report that people know: Evidently's page, with our test and our sample sizes.
+"""The drift report: Evidently's HTML page, with our test and our sample sizes.
 
 Evidently picks its own test and silently changes it above 1,000 rows (KS below, Wasserstein above),
 so Kolmogorov-Smirnov is named for every column. The verdict is ours (`pipeline.drift`), which
@@ -59,7 +59,7 @@ def write_drift_report(
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
-    """Names that cannot be taken for a part of the page, which Evidently writes as they are."""
+    """Names without markup, as Evidently writes names into the page as they are."""
     plain: list[str] = []
     for name in names:
         shown = name.translate(_NO_MARKUP)

@@ -1,4 +1,4 @@
-"""Injected faults on the promotion card: what is caught of each kind, size by size."""
+"""Injected faults on the promotion card: the share that is caught, by kind and size."""
 
 from __future__ import annotations
 

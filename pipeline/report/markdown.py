@@ -1,7 +1,7 @@
 """Markdown as MLflow shows it: a table without any space between its columns or below it.
 
-Names of machines and channels, and what people wrote, are foreign text: `escaped` shows them as
-they are, whatever marks, tags, links or pictures they hold.
+Names of machines and channels, and people's notes, are foreign text: `escaped` shows them as they
+are, whatever markup, tags, links or images they contain.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ RULE = "\n\n---\n\n"
 """Between two sections of a page."""
 
 _GAP = " &emsp; | "
-_MARKS = re.compile(r"[&<>\[\]\\`*|~]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\bwww)\.|^[#+-](?=\s)")
-"""What begins a tag, a link, a picture, an emphasis or a cell; `_` between letters does nothing."""
+_MARKUP = re.compile(r"[&<>\[\]\\`*|~]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\bwww)\.|^[#+-](?=\s)")
+"""Characters that begin a tag, link, image, emphasis or cell; not `_` between letters."""
 
 
 class Markup(str):
@@ -27,7 +27,7 @@ class Markup(str):
 
 def escaped(text: str) -> str:
     """Foreign `text` on one line, to be shown as it is; as entities, which every renderer knows."""
-    return _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", one_line(text))
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", one_line(text))
 
 
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

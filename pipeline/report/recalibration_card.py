@@ -1,6 +1,6 @@
-"""The card of a redrawn line: how far it moves, on which evidence, and what waits for a person.
+"""The card of a recalibration: how far the threshold moves, why, and what a person should label.
 
-It starts with a plain word, because MLflow's list of versions shows the first characters raw.
+It starts with plain text, because MLflow's list of versions shows the first characters raw.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.report.markdown import RULE, escaped, table
 _HELD_SHOWN = 10
 _MEANING = {
     "confirmed": "labelled normal; counted",
-    "presumed": "below the live line; counted",
+    "presumed": "below the live threshold; counted",
     "suspect": "above it, unlabelled; counted as far as audits justify",
     "incident": "labelled so; left out",
     "held": "part of a longer episode than normal rows make; left out until labelled",
@@ -28,14 +28,14 @@ _MEANING = {
 
 @dataclass(frozen=True)
 class HeldEpisode:
-    """An episode left out of the line until a person has labelled it.
+    """An episode left out of the recalibration until a person has labelled it.
 
     Attributes:
-        entity: which machine; empty where there is one.
+        entity: the machine; empty where there is only one.
         start: first row, UTC.
         end: last row.
-        rows: rows above the line.
-        features: channels to blame, worst first, as the incident names them; empty: not known.
+        rows: rows above the threshold.
+        features: channels to blame, worst first, as in the incident; empty: unknown.
     """
 
     entity: str
@@ -47,20 +47,20 @@ class HeldEpisode:
 
 @dataclass(frozen=True)
 class RecalibrationCard:
-    """Everything the card says.
+    """The content of the card.
 
     Attributes:
-        detector: what is watched.
+        detector: its name.
         gate: the decision.
         result: the recalibration.
-        old: the live line.
+        old: the live threshold.
         first_day: first day of the window.
         last_day: last day.
-        replay: both lines over the window.
+        replay: both thresholds over the window.
         labels: labels that were known.
-        accepted: who accepted the bounds that were crossed, and why; empty: nobody.
+        accepted: the person who accepted crossed bounds, and the reason; empty: nobody.
         held: the episodes that were held back, longest first.
-        picture: the window with both lines.
+        picture: the figure of the window with both thresholds.
         links: further pages.
     """
 
@@ -82,7 +82,7 @@ def recalibration_card(card: RecalibrationCard) -> str:
     """The card in Markdown, ready for the description of a model version."""
     sections = (
         _headline(card),
-        _line(card),
+        _threshold(card),
         gate_table(card.gate),
         f"### The window\n\n![{card.picture.name}]({card.picture.url})\n\n{_statuses(card)}",
         _held(card.held),
@@ -91,10 +91,10 @@ def recalibration_card(card: RecalibrationCard) -> str:
 
 
 def _headline(card: RecalibrationCard) -> str:
-    word = "Passed" if card.gate.passed else "Rejected"
-    against = f"{word} against champion {card.gate.champion}"
+    outcome = "Passed" if card.gate.passed else "Rejected"
+    against = f"{outcome} against champion {card.gate.champion}"
     parts = (
-        f"{against}: {card.detector}, line redrawn on {card.first_day} to {card.last_day}.",
+        f"{against}: {card.detector}, recalibrated on {card.first_day} to {card.last_day}.",
         f"**{escaped(card.gate.reason)}**",
         f"Beyond the bounds, accepted by {escaped(card.accepted)}." if card.accepted else "",
         f"**Stale:** {escaped(card.result.stale)}" if card.result.stale else "",
@@ -103,7 +103,7 @@ def _headline(card: RecalibrationCard) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _line(card: RecalibrationCard) -> str:
+def _threshold(card: RecalibrationCard) -> str:
     new, result, replay = card.result.threshold, card.result, card.replay
     rows = [
         ("threshold", f"{card.old.value:.4g}", f"{new.value:.4g}"),
@@ -119,35 +119,37 @@ def _line(card: RecalibrationCard) -> str:
     anchor = result.anchor
     text = (
         f"A step of **{result.step:+.1%}**{_meaning_of_step(card)}; **{result.total:+.1%}** from "
-        f"the line of {anchor.day}, from which moves are counted; ordinary scores move "
+        f"the threshold of {anchor.day}, from which moves are counted; ordinary scores move "
         f"{result.growth:+.1%} a month. {replay.gained:,} rows of the window are newly flagged, "
         f"{replay.lost:,} no longer."
     )
     return (
         f"### What changes\n\n{text}\n\n"
-        + table(("Line", "Live", "Redrawn"), rows)
+        + table(("Threshold", "Live", "Recalibrated"), rows)
         + changed_rows(replay)
     )
 
 
 def _meaning_of_step(card: RecalibrationCard) -> str:
-    """Whether the new line lies where the live one could have been drawn as well."""
+    """A remark if the new threshold lies within the interval of the live one; else empty."""
     low, high = card.old.interval
     inside = (low is None or card.result.threshold.value >= low) and (
         high is None or card.result.threshold.value <= high
     )
-    return ", within the interval of the live line: chance alone may explain it" if inside else ""
+    return (
+        ", within the interval of the live threshold: chance alone may explain it" if inside else ""
+    )
 
 
 def _statuses(card: RecalibrationCard) -> str:
     rows = [
         (name, f"{count:,}", _MEANING.get(name, "")) for name, count in card.result.counts.items()
     ]
-    told = (
+    text = (
         f"{card.result.days} days, {card.labels} labels known by then. Clusters of flags longer "
         f"than {card.result.longest_normal} row(s) are held back: normal rows make none."
     )
-    return f"{told}\n\n" + table(("Rows", "How many", "Meaning"), rows)
+    return f"{text}\n\n" + table(("Rows", "How many", "Meaning"), rows)
 
 
 def _held(held: tuple[HeldEpisode, ...]) -> str:
@@ -171,6 +173,6 @@ def _episode(episode: HeldEpisode) -> tuple[str, ...]:
     return start, end, episode.entity or "-", f"{episode.rows:,}", blamed
 
 
-def _interval(drawn: ThresholdEstimate) -> str:
-    low, high = ("unbounded" if end is None else f"{end:.4g}" for end in drawn.interval)
+def _interval(estimate: ThresholdEstimate) -> str:
+    low, high = ("unbounded" if end is None else f"{end:.4g}" for end in estimate.interval)
     return f"{low} to {high}"

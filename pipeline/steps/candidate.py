@@ -1,4 +1,4 @@
-"""A candidate on its way: what one task hands the next, and where its files are staged."""
+"""A candidate under construction: what one task passes to the next, and where files are staged."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TrainingOrigin:
-    """What a candidate is made of, pinned when it starts: a file edited meanwhile changes nothing.
+    """The inputs of a candidate, pinned when it starts: later edits of the file change nothing.
 
     Attributes:
         spec: the detector file's content.
         window: the rows.
         code: the commit that fits it.
-        start: of a fine-tuning: the version whose weights it goes on from.
+        start: the version whose weights a fine-tuning starts from; None for new weights.
     """
 
     spec: dict[str, Any]
@@ -90,7 +90,7 @@ def name_candidate(origin: TrainingOrigin) -> str:
 
 
 def stage_origin(candidate: Candidate, origin: object) -> Candidate:
-    """The candidate with what it is made of kept beside its folders."""
+    """The candidate, with its origin staged beside its folders."""
     return _with_file(
         candidate, ORIGIN, staging.write_json(_uri(candidate, ORIGIN), to_json(origin))
     )
@@ -103,17 +103,17 @@ def origin_of(candidate: Candidate) -> tuple[DetectorSpec, WindowManifest]:
 
 
 def start_of(candidate: Candidate) -> Start | None:
-    """What a fine-tuned candidate goes on from; None where its weights are new."""
+    """The version that a fine-tuned candidate starts from; None where its weights are new."""
     return staged_origin(candidate, TrainingOrigin).start
 
 
 def staged_origin(candidate: Candidate, kind: type[Record]) -> Record:
-    """What `stage_origin` kept, which is a `kind`."""
+    """The origin that `stage_origin` staged, read as a `kind`."""
     return from_json(kind, staged_json(candidate, ORIGIN))
 
 
 def stage_folder(candidate: Candidate, name: str, folder: Path) -> Candidate:
-    """The candidate with the files of `folder` as its folder `name`, those before taken away."""
+    """The candidate with the files of `folder` as its folder `name`, replacing earlier ones."""
     written = staging.push(folder, candidate.folder(name))
     others = {path: each for path, each in candidate.sums.items() if not _is_in(path, name)}
     return replace(candidate, sums=others | {f"{name}/{path}": s for path, s in written.items()})
@@ -171,12 +171,12 @@ def pin(spec: DetectorSpec, window: WindowManifest, start: Start | None = None) 
 
 
 def uri_of(here: Settings, detector: str, name: str) -> str:
-    """Where a candidate is staged."""
+    """The folder of a candidate's staged files."""
     return f"{candidates_of(here, detector)}/{name}"
 
 
 def candidates_of(here: Settings, detector: str) -> str:
-    """Where the candidates of a detector are staged, one folder each."""
+    """The folder of a detector's candidates, one subfolder each."""
     return f"{here.storage.rstrip('/')}/{detector}/candidates"
 
 
@@ -213,7 +213,7 @@ def _sum(candidate: Candidate, path: str) -> str:
 
 
 def _unbound(candidate: Candidate, path: str) -> str:
-    """Why a file is not read whose sum nobody has kept."""
+    """The message for a file whose SHA-256 is not on record."""
     return (
         f"Candidate {candidate.name} of {candidate.detector} came without the SHA-256 of its "
         f"{path}: the task that makes it has not run, or ran in a release before this one. Clear "

@@ -48,7 +48,7 @@ def decision_about(
 def evidence_text(
     bundle: Bundle, trained_on: tuple[date, date], telemetry_version: int | None, gate: str
 ) -> str:
-    """What a decision about a version rests on, JSON; see `pipeline.ledger.history.evidence_of`."""
+    """The evidence for a decision about a version, JSON; see `pipeline.ledger.history`."""
     provenance = bundle.description.provenance
     return json.dumps(
         {
@@ -65,7 +65,7 @@ def evidence_text(
 def record_rejection(
     here: Settings, judged: JudgedCandidate, *, who: str, why: str, approval: str = ""
 ) -> None:
-    """Write a rejection to the ledger, once; what is live is not touched.
+    """Write a rejection to the ledger, once; the live version does not change.
 
     Raises:
         UnprovenLedger: the ledger does not hold; nothing was written.

@@ -1,4 +1,4 @@
-"""How far the data go that a bundle was made from."""
+"""The days that a bundle was made from."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pipeline.detector.bundle import Bundle
 
 
 def knows_until(bundle: Bundle) -> date:
-    """The first day that the bundle knows nothing of; the first of all where that is not known.
+    """The first day after the data of the bundle; `date.min` where the bundle does not say.
 
-    A recalibrated bundle knows the days that its line was drawn on, too.
+    The data of a recalibrated bundle include its recalibration window.
     """
     data = bundle.description.provenance.data
     if as_of := data.get("as_of"):

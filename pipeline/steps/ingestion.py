@@ -43,7 +43,7 @@ def validate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
 
 @lineage.job("ingest")
 def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str, Any]:
-    """Bring the tables up to date; then raise if a day was blocked, unless told not to `refuse`.
+    """Bring the tables up to date; then raise if a day was blocked, unless `refuse` is false.
 
     Raises:
         PartitionBlocked: names the days and the rules; everything is recorded by then.
@@ -66,7 +66,7 @@ def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str
 
 
 def load(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
-    """All three stages for `days`; what was written.
+    """Run all three stages for `days` and return the counts that `write` returns.
 
     A blocked day is recorded and does not raise: the others go on. See `refuse_blocked`.
     """
@@ -75,19 +75,19 @@ def load(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
 
 
 def refuse_blocked(detector: str, days: list[str]) -> None:
-    """Raise if one of `days` stands blocked, as `write` does for the days of its own.
+    """Raise if one of `days` is blocked, as `write` does for its own days.
 
     Raises:
         PartitionBlocked: names the days and the rules.
     """
     wanted = [as_day(day) for day in days]
     root = settings.load().storage
-    stand = latest_states(root, detector, min(wanted), max(wanted))
-    ingest.refuse_blocked([each for each in stand if each.day in wanted])
+    attempts = latest_states(root, detector, min(wanted), max(wanted))
+    ingest.refuse_blocked([each for each in attempts if each.day in wanted])
 
 
 def rows_at_source(detector: str, day: date) -> int:
-    """How many rows the source has of `day`; nothing is staged or recorded.
+    """The number of rows that the source has for `day`; nothing is staged or recorded.
 
     Raises:
         OutageError: the source did not answer.
@@ -99,7 +99,7 @@ def rows_at_source(detector: str, day: date) -> int:
 
 
 def _refuse_future(days: list[date]) -> None:
-    """Nothing can be on record of a day that has not begun: it would count as settled for ever."""
+    """Reject days that have not begun: a record of such a day would count as final."""
     today = datetime.now(UTC).date()
     if max(days, default=today) > today:
         msg = (
@@ -111,7 +111,7 @@ def _refuse_future(days: list[date]) -> None:
 
 @contextmanager
 def _failure_recorded(spec: DetectorSpec, days: list[date], run: str) -> Iterator[None]:
-    """Whatever goes wrong inside is recorded for each day before it is raised: no silent skip."""
+    """Record any exception for each day before it is raised, so that no day is skipped silently."""
     try:
         yield
     except Exception as error:
@@ -127,7 +127,7 @@ def _failure_recorded(spec: DetectorSpec, days: list[date], run: str) -> Iterato
 
 
 def _source_of(spec: DetectorSpec) -> str:
-    """Where the raw rows come from, for the lineage; a database's address stays a secret."""
+    """The source of the raw rows, for the lineage; a database's address stays a secret."""
     return str(getattr(spec.source, "path", f"{spec.source.kind}://{spec.name}"))
 
 

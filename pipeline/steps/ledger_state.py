@@ -1,7 +1,7 @@
-"""The table `ledger`: read, proven and appended to. What is live is what it says.
+"""The table `ledger`: reading, proving and appending. It alone decides what is live.
 
 An append is a compare-and-set on the head: it is the commit that follows the version of the table
-that was read, or it is nothing. So of any number of promoters one wins, whatever became of locks.
+that was read, or it fails. So one of several concurrent promoters wins, even without a lock.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class LedgerState:
     """A detector's ledger as it was read.
 
     Attributes:
-        detector: whose.
+        detector: its name.
         entries: all of them, oldest first.
-        version: of the table; None: nobody has written it yet.
+        version: of the table; None: the table does not exist yet.
     """
 
     detector: str
@@ -56,7 +56,7 @@ class LedgerState:
 
     @property
     def live(self) -> LiveState | None:
-        """What is live; None: nothing."""
+        """The live version; None without one."""
         return ledger.live_state(self.entries)
 
     @property
@@ -70,7 +70,7 @@ class LedgerState:
 
 
 def read(here: Settings, detector: str) -> LedgerState:
-    """The ledger as it lies there, not proven."""
+    """The ledger as it is stored, not proven."""
     table = Table(here.storage, detector, "ledger")
     version = tables.current_version(table)
     if version is None:
@@ -86,7 +86,7 @@ def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
         return ledger.from_row({str(key): value for key, value in row.items()})
     except (ValueError, TypeError, KeyError) as error:
         msg = (
-            f"The ledger of {detector} does not hold: row {place + 1} is none of a ledger "
+            f"The ledger of {detector} does not hold: row {place + 1} is not a ledger entry "
             f"({str(error)[:100]}): somebody wrote into the table. See docs/runbook.md, 'The "
             "ledger does not hold'."
         )
@@ -94,15 +94,15 @@ def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
 
 
 def verified(here: Settings, detector: str, versions: Iterable[Version] = ()) -> LedgerState:
-    """The ledger, if it is what was written; `versions` as for `fault`.
+    """The ledger, proven; `versions` as for `fault`.
 
     Raises:
         UnprovenLedger: its chain, a signature or its head does not hold.
         OutageError: the store or Postgres does not answer.
     """
-    book = read(here, detector)
-    refuse_unverified(book, fault(here, book, versions))
-    return book
+    state = read(here, detector)
+    refuse_unverified(state, fault(here, state, versions))
+    return state
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Kept:
 
     Attributes:
         heads: those that a trusted key has signed, by where.
-        strange: where the others lie, and what is wrong with each.
+        strange: what is wrong with each of the others, by where.
     """
 
     heads: dict[str, Head]
@@ -139,26 +139,26 @@ def kept(here: Settings, detector: str, versions: Iterable[Version] = ()) -> Kep
 
 
 def on_version(number: int) -> str:
-    """Where the head of a version is kept."""
+    """The name of the place where the head of a version is kept."""
     return f"on version {number} in MLflow"
 
 
 def fault(
-    here: Settings, book: LedgerState, versions: Iterable[Version] = (), *, keys_lost: bool = False
+    here: Settings, state: LedgerState, versions: Iterable[Version] = (), *, keys_lost: bool = False
 ) -> str:
-    """What is wrong with `book`, one sentence; empty: it holds.
+    """The fault of the ledger `state` in one sentence; empty: it holds.
 
     `versions` are registered ones, whose tags hold the head as it was when they went live. A tag
-    that no trusted key has signed is as good as none, for who can write it can take it away; a head
-    in Postgres is not, unless its key is lost for good (`keys_lost`).
+    that no trusted key has signed is ignored, as whoever can write it can also remove it; a head in
+    Postgres is not ignored, unless its key is lost for good (`keys_lost`).
     """
-    found = kept(here, book.detector, versions)
+    found = kept(here, state.detector, versions)
     if IN_POSTGRES in found.strange and not keys_lost:
         return (
             f"{found.strange[IN_POSTGRES]} ({IN_POSTGRES}): this process has other public keys "
             "than the one that signed, or somebody else wrote it."
         )
-    return _fault_of(here, book.detector, book.entries, found.heads)
+    return _fault_of(here, state.detector, state.entries, found.heads)
 
 
 def _fault_of(
@@ -168,73 +168,73 @@ def _fault_of(
     return ledger.fault_of(detector, entries, trusted, known, people)
 
 
-def refuse_unverified(book: LedgerState, found: str) -> None:
+def refuse_unverified(state: LedgerState, found: str) -> None:
     """Return if nothing was `found` to be wrong.
 
     Raises:
-        UnprovenLedger: something was, and what mends it.
+        UnprovenLedger: something was; the message says how to fix it.
     """
     if not found:
         return
-    shell, name = this_shell(), book.detector
+    shell, name = this_shell(), state.detector
     if UNSIGNED in found:
-        mend = (
+        fix = (
             "Ledgers are signed since this release: vouch for it once with `"
             + shell.plimsoll("ledger", name, "--adopt", "--reason", "upgrade")
             + "` (docs/upgrade.md)."
         )
     else:
-        mend = (
+        fix = (
             f"Nothing of {name} is scored or promoted until it is clear why: docs/runbook.md, "
             f"'The ledger does not hold'. `{shell.plimsoll('ledger', name)}` shows all entries."
         )
-    msg = f"The ledger of {name} does not hold: {found} {mend}"
+    msg = f"The ledger of {name} does not hold: {found} {fix}"
     raise UnprovenLedger(msg)
 
 
-def append(here: Settings, book: LedgerState, decision: Decision) -> LedgerState:
-    """`book` with `decision` behind its head, written and signed; its heads are for the caller.
+def append(here: Settings, state: LedgerState, decision: Decision) -> LedgerState:
+    """Sign `decision` and append it to the ledger `state`; the caller keeps the new heads.
 
     Raises:
         PromotionConflict: another decision came first; nothing was written.
-        UnprovenLedger: it would not hold with it; nothing was written.
+        UnprovenLedger: the ledger would not hold with it; nothing was written.
         ConfigError: this process does not hold the private key.
     """
     key = keyring.signer(here, "ledger")
-    table = Table(here.storage, book.detector, "ledger")
+    table = Table(here.storage, state.detector, "ledger")
     day = datetime.fromisoformat(decision.decided_at).date()
     for _ in range(_TRIES):
-        entry = ledger.chain(decision, book.last, key)
+        entry = ledger.chain(decision, state.last, key)
         # Before it is written: an entry of a key that was replaced would stop everything.
-        refuse_unverified(book, _fault_of(here, book.detector, (*book.entries, entry), {}))
+        refuse_unverified(state, _fault_of(here, state.detector, (*state.entries, entry), {}))
         try:
             version = table_append.append_behind(
-                table, [{"date": day, **ledger.to_row(entry)}], book.version
+                table, [{"date": day, **ledger.to_row(entry)}], state.version
             )
         except TableConflict:
-            now = read(here, book.detector)
-            if now.entries[: entry.sequence] == (*book.entries, entry):
-                return now  # it is there: a store took it and was not heard to say so
-            if now.head != book.head:
+            now = read(here, state.detector)
+            if now.entries[: entry.sequence] == (*state.entries, entry):
+                return now  # it was written, and the answer of the store was lost
+            if now.head != state.head:
                 break
-            book = now  # housekeeping made its files one, and decided nothing
+            state = now  # housekeeping compacted the table, and decided nothing
             continue
-        return LedgerState(book.detector, (*book.entries, entry), version)
+        return LedgerState(state.detector, (*state.entries, entry), version)
     msg = (
-        f"Another decision about {book.detector} came first, so version {decision.version} was not "
-        "moved. Run the DAG again, so that it compares with what is live."
+        f"Another decision about {state.detector} came first, so version {decision.version} was "
+        "not moved. Run the DAG again, so that it compares with what is live."
     )
     raise PromotionConflict(msg)
 
 
-def keep_head(here: Settings, book: LedgerState, *, shorter: bool = False) -> None:
+def keep_head(here: Settings, state: LedgerState, *, shorter: bool = False) -> None:
     """Keep the head in Postgres, if there is one; `shorter`: even instead of a longer one."""
     if here.database is not None:
         key = keyring.signer(here, "ledger")
         url = here.ledger_database or here.database
-        heads.keep(url, book.detector, book.head, key, shorter=shorter)
+        heads.keep(url, state.detector, state.head, key, shorter=shorter)
 
 
-def head_text(here: Settings, book: LedgerState) -> str:
+def head_text(here: Settings, state: LedgerState) -> str:
     """The head as the tag of a version keeps it."""
-    return heads.as_text(book.detector, book.head, keyring.signer(here, "ledger"))
+    return heads.as_text(state.detector, state.head, keyring.signer(here, "ledger"))

@@ -1,9 +1,9 @@
-"""The bundles that are live, at hand on this machine.
+"""The live bundles, cached on this machine.
 
-What is live is what the ledger says, and a bundle is the version's if it has the digest that the
-ledger holds; an alias or a file that says otherwise is not obeyed. A version never changes, so what
-was fetched once is kept in the cache, under a name made of its digest. Loading verifies every hash
-and the golden rows; a process does so again only when a file has changed since.
+The ledger says which version is live and which digest its bundle has; an alias or a file that says
+otherwise is ignored. A version never changes, so a bundle that was fetched once stays in the cache,
+under a name made of its digest. Loading verifies every hash and the golden rows; a process does so
+again only when a file has changed since.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def champion(detector: str) -> LoadedVersion:
     """The live version.
 
     Raises:
-        NothingLive: nothing is.
+        NothingLive: no version is live.
         UnprovenLedger: the ledger does not hold.
         UnprovenBundle: its bundle is gone, or is not the one that the ledger names.
     """
@@ -68,46 +68,46 @@ def previous(detector: str) -> LoadedVersion | None:
     """The version to return to from the champion, or None."""
     here = settings.load()
     client, held = connect(here), ledger_state.verified(here, detector)
-    number = way_back(client, held)
+    number = rollback_target(client, held)
     found = versions.by_number(client, detector, number) if number is not None else None
     return None if found is None else opened(found, held)
 
 
 def challenger(detector: str) -> LoadedVersion | None:
-    """The candidate that passed its gate and waits, or None; it decides nothing."""
+    """The candidate that passed its gate and waits for its promotion, or None."""
     here = settings.load()
     found = versions.by_alias(connect(here), detector, promotion.CHALLENGER)
     return None if found is None else opened(found, ledger_state.verified(here, detector))
 
 
 def registered(here: Settings, client: Client, held: LedgerState) -> Version | None:
-    """The version that is live by a ledger, which is proven before it is believed; None: nothing.
+    """The live version by a ledger, which is proven first; None: no version is live.
 
     Raises:
-        UnprovenLedger: the ledger does not hold, or the head kept on the version is not of it.
+        UnprovenLedger: the ledger does not hold, or the head on the version is of another ledger.
         UnprovenBundle: MLflow does not have the version.
     """
-    standing = held.live
-    found = versions.by_number(client, held.detector, standing.version) if standing else None
+    current = held.live
+    found = versions.by_number(client, held.detector, current.version) if current else None
     ledger_state.refuse_unverified(held, ledger_state.fault(here, held, (found,) if found else ()))
-    if standing is not None and found is None:
+    if current is not None and found is None:
         msg = (
-            f"Version {standing.version} of {held.detector} is live by the ledger, and MLflow does "
-            f"not have it: the version or its model was deleted or renamed there. {_way_out(held)}"
+            f"Version {current.version} of {held.detector} is live by the ledger, and MLflow does "
+            f"not have it: the version or its model was deleted or renamed there. {_remedy(held)}"
         )
         raise UnprovenBundle(msg)
     return found
 
 
-def way_back(client: Client, held: LedgerState) -> int | None:
-    """The version to return to from the champion: the newest behind it that still exists.
+def rollback_target(client: Client, held: LedgerState) -> int | None:
+    """The version to return to from the champion: the newest earlier one that still exists.
 
-    What was rolled back is not behind it, see `ledger.line_of_champions`.
+    A version that was rolled back does not count, see `ledger.champions_in_order`.
     """
     gone = ledger.rolled_back(held.entries)
-    behind = [n for n in ledger.champions_in_order(held.changes)[:-1] if n not in gone]
+    earlier = [n for n in ledger.champions_in_order(held.changes)[:-1] if n not in gone]
     there = (
-        n for n in reversed(behind) if versions.by_number(client, held.detector, n) is not None
+        n for n in reversed(earlier) if versions.by_number(client, held.detector, n) is not None
     )
     return next(there, None)
 
@@ -118,10 +118,10 @@ def opened(
     """`version` with its bundle, from the cache or fetched into it.
 
     Args:
-        version: which.
+        version: the version.
         held: the ledger, proven.
-        digest: of the bundle that is meant; empty: the ledger's, else the one of its gate's tag.
-        fresh: fetch it, whatever the cache holds.
+        digest: of the expected bundle; empty: the one in the ledger, else in the gate's tag.
+        fresh: fetch it, even if the cache holds it.
 
     Raises:
         UnprovenBundle: it is gone, damaged, or not the one that the ledger names.
@@ -172,28 +172,28 @@ def _fetched(version: Version, scratch: Path, held: LedgerState) -> Path:
     except versions.FilesGone as error:
         msg = (
             f"The bundle of version {version.number} of {held.detector} is gone from MLflow "
-            f"({error}). {_way_out(held)}"
+            f"({error}). {_remedy(held)}"
         )
         raise UnprovenBundle(msg) from error
 
 
 def _refuse_other(folder: Path, digest: str, version: Version, held: LedgerState) -> None:
-    """Return if the bundle in `folder` is whole, and the one that is meant; empty: any is."""
+    """Return if the bundle in `folder` is whole and has `digest`; empty: any digest."""
     try:
         found = _digest(folder, _state(folder))
     except BundleError as error:
-        msg = f"Version {version.number} of {held.detector}: {error} {_way_out(held)}"
+        msg = f"Version {version.number} of {held.detector}: {error} {_remedy(held)}"
         raise UnprovenBundle(msg) from error
     if digest and found != digest:
         msg = (
             f"The bundle of version {version.number} of {held.detector} has the digest "
             f"{found[:12]}, and was judged and recorded with {digest[:12]}: its files were "
-            f"replaced. {_way_out(held)}"
+            f"replaced. {_remedy(held)}"
         )
         raise UnprovenBundle(msg)
 
 
-def _way_out(held: LedgerState) -> str:
+def _remedy(held: LedgerState) -> str:
     shell, name = this_shell(), held.detector
     back = shell.trigger(f"{name}__rollback", target="previous", reason="its bundle is gone")
     by_rollback = f"`{back}`" if back else f"trigger {name}__rollback"
@@ -217,7 +217,7 @@ def _loaded(kept: Path, _state: tuple[object, ...]) -> Bundle:
 
 
 def _state(kept: Path) -> tuple[object, ...]:
-    """What changes when a file in `kept` is changed."""
+    """A key that changes when a file in `kept` changes."""
     held = sorted((path.name, path.stat()) for path in kept.iterdir())
     return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in held)
 

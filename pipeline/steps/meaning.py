@@ -1,7 +1,7 @@
 """Does a registered version fit the detector file as it is now, and the rows of a day?
 
-A version knows only rows of the meaning that it was trained on. Under a file that says something
-else it is not asked at all: its scores would be those of other numbers.
+A version can score only rows of the meaning that it was trained on. Under a file that says
+something else it scores nothing: its scores would be about other quantities.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.steps.live import LoadedVersion
 
 
 def needs_of(version: LoadedVersion) -> Meaning:
-    """What rows must mean that `version` scores.
+    """The meaning that rows must have for `version` to score them.
 
     Raises:
         DataError: it was fitted without a detector file.
@@ -28,7 +28,7 @@ def needs_of(version: LoadedVersion) -> Meaning:
 
 
 def against_file(version: LoadedVersion, spec: DetectorSpec) -> tuple[Misfit, ...]:
-    """What `version` needs and the detector file does not say; empty when it fits.
+    """The needs of `version` that the detector file does not meet; empty when it fits.
 
     Raises:
         DataError: it was fitted without a detector file.
@@ -37,24 +37,24 @@ def against_file(version: LoadedVersion, spec: DetectorSpec) -> tuple[Misfit, ..
 
 
 def refuse_unfit(version: LoadedVersion, spec: DetectorSpec) -> None:
-    """Let a version pass that reads rows as the detector file describes them.
+    """Raise unless `version` reads rows as the detector file describes them.
 
     Raises:
-        DataError: it needs other columns, units or another cadence; names them and the mend.
+        DataError: it needs other columns, units or another cadence; names them and the fix.
     """
     if lacks := against_file(version, spec):
-        msg = f"{said(version, spec.name, lacks)}: {fix(spec.name)}"
+        msg = f"{misfit_message(version, spec.name, lacks)}: {fix(spec.name)}"
         raise DataError(msg)
 
 
 def refuse_unfit_days(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]) -> None:
-    """Let days pass whose rows mean what `version` needs.
+    """Raise unless the rows of `days` mean what `version` needs.
 
     Raises:
-        DataError: some do not; names them, what they lack and the mend.
+        DataError: some do not; names them, what they lack and the fix.
     """
     if unfit := unfit_for(version, spec, days):
-        raise DataError(days_said(version, unfit))
+        raise DataError(days_message(version, unfit))
 
 
 def unfit_for(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]) -> Unfit:
@@ -62,26 +62,26 @@ def unfit_for(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]
     return unfit_days(settings.load().storage, spec.name, needs_of(version), days)
 
 
-def days_said(version: LoadedVersion, unfit: Unfit) -> str:
-    """What does not fit about days, and what to do."""
+def days_message(version: LoadedVersion, unfit: Unfit) -> str:
+    """The message about days that do not fit: what they lack, and what to do."""
     return (
         f"{misfits_text(unfit)}, as version {version.version.number} needs it. They were ingested "
         "before the detector file said so: ingest those days again with the load DAG."
     )
 
 
-def said(version: LoadedVersion, detector: str, lacks: Collection[Misfit]) -> str:
+def misfit_message(version: LoadedVersion, detector: str, lacks: Collection[Misfit]) -> str:
     """`version 1 of d needs column machine, the file says pump`."""
-    return f"version {version.version.number} of {detector} needs {needs_said(lacks)}"
+    return f"version {version.version.number} of {detector} needs {needs_message(lacks)}"
 
 
-def needs_said(lacks: Collection[Misfit]) -> str:
+def needs_message(lacks: Collection[Misfit]) -> str:
     """`column machine, the file says pump`."""
     return " and ".join(f"{each.needed}, the file says {each.found}" for each in lacks)
 
 
 def fix(detector: str) -> str:
-    """What to do about a version that does not fit the file."""
+    """The instruction for a version that does not fit the file."""
     return (
         f"train first, on days that were ingested under the file as it is ({detector}__load, then "
         f"{detector}__train), or give the file back what it said (source.rename maps what the "

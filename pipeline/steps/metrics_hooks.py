@@ -1,8 +1,8 @@
-"""What the other steps leave behind for Prometheus: one call each, after their own commits.
+"""Readings for Prometheus: one call for each of the other steps, after its own commits.
 
 Without `PLIMSOLL_DATABASE` nothing is recorded. Where the store does not answer the task fails and
-is retried; it then finds its own work done, and records all the same. Each reading holds all there
-is to say of its day, so it does not matter in which order days come, or how often.
+is retried; the retry finds the work done and still records it. Each reading is complete for its
+day, so the order of days and repetition do not matter.
 """
 
 from __future__ import annotations
@@ -34,51 +34,51 @@ from pipeline.tables import Table
 
 if TYPE_CHECKING:
     from pipeline.steps.operation.day_scores import DayScores
-    from pipeline.steps.operation.drift_evidence import Seen
+    from pipeline.steps.operation.drift_evidence import ObservedRows
     from pipeline.steps.operation.drift_table import Period
 
 
 def ingested(spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime) -> None:
-    """Record days that were ingested; and what is open then, unless scoring follows and says so.
+    """Record ingested days, and the open items unless scoring follows, which records them.
 
-    To find out what is open takes a second of a detector with a year of days.
+    Finding the open items takes a second for a detector with a year of days.
     """
     name = spec.name
     readings = [Reading(name, "ingested", each.day, now, build.ingested(each)) for each in attempts]
     follows = any(each.standing == "validated" for each in attempts)
-    _keep(readings if follows else [*readings, *_standing(spec)])
+    _keep(readings if follows else [*readings, *_open_items(spec)])
 
 
-def scored_reading(scored: DayScores, judge: LoadedVersion) -> ScoredReading | None:
-    """What there is to say of a day's scores by the champion; None of a day without rows."""
+def scored_reading(scored: DayScores, champion: LoadedVersion) -> ScoredReading | None:
+    """The reading of a day's scores by the champion, or None for a day without rows."""
     if not scored.rows:
         return None
     scores = scored.scores["score"].slice(0, scored.rows)  # the champion's come first
-    line = judge.bundle.description.threshold
-    return build.scored(scores.to_numpy().astype("f8"), scored.flags, line)
+    threshold = champion.bundle.description.threshold
+    return build.scored(scores.to_numpy().astype("f8"), scored.flags, threshold)
 
 
 def scored(spec: DetectorSpec, days: Mapping[date, ScoredReading | None], *, now: datetime) -> None:
-    """Record days that were scored, what is live, and what is open then.
+    """Record days that were scored, the live version, and the open items.
 
-    `now` is a time before the scores were read or made: who read them later knows better.
+    `now` is a time before the scores were read or made: a later reading replaces this one.
     """
     readings = [Reading(spec.name, "scored", day, now, content) for day, content in days.items()]
-    _keep([*readings, *_live(spec.name), *_trust(spec.name), *_standing(spec)])
+    _keep([*readings, *_live(spec.name), *_trust(spec.name), *_open_items(spec)])
 
 
 def drifted(
     spec: DetectorSpec,
-    judge: LoadedVersion,
+    champion: LoadedVersion,
     verdicts: Mapping[tuple[date, Period], DriftVerdict | None],
-    rows: Seen | None,
+    rows: ObservedRows | None,
     *,
     now: datetime,
 ) -> None:
-    """Record days whose verdicts were made, or made again; `rows` are those they rest on.
+    """Record days whose verdicts were made, or made again; `rows` are the rows behind them.
 
-    The week up to a day speaks for it, as a day is mostly weather; the day alone where the week
-    has no verdict.
+    The verdict of the week up to a day counts, as a day is mostly weather; the day's own where the
+    week has none.
     """
     if settings.load().database is None:
         return
@@ -87,7 +87,9 @@ def drifted(
         verdict = verdicts.get((day, "week")) or verdicts.get((day, "day"))
         content: DriftReading | None = None
         if verdict is not None and rows is not None:
-            content = build.drifted(verdict, latent_distance(judge.bundle, rows.between(day, day)))
+            content = build.drifted(
+                verdict, latent_distance(champion.bundle, rows.between(day, day))
+            )
         readings.append(Reading(spec.name, "drifted", day, now, content))
     _keep(readings)
 
@@ -98,20 +100,20 @@ def trained(detector: str, seconds: float, *, now: datetime) -> None:
 
 
 def went_live(detector: str) -> None:
-    """Record what is live, after a promotion or a rollback, and whether the ledger holds."""
+    """Record the live version after a promotion or a rollback, and whether the ledger holds."""
     _keep([*_live(detector), *_trust(detector)])
 
 
 def ledger_checked(detector: str) -> None:
-    """Record what is not as the ledger says, after scoring has refused it."""
+    """Record the faults of the ledger, after scoring was refused because of them."""
     _keep(_trust(detector))
 
 
 def open_items(detector: str) -> None:
-    """Record what is open, after somebody has answered."""
+    """Record the open items, after a person has answered."""
     if settings.load().database is None:
         return
-    _keep(_standing(detector_named(detector)))
+    _keep(_open_items(detector_named(detector)))
 
 
 def _keep(readings: Sequence[Reading]) -> None:
@@ -120,9 +122,9 @@ def _keep(readings: Sequence[Reading]) -> None:
         store.record(here.database, readings)
 
 
-def _standing(spec: DetectorSpec) -> list[Reading]:
-    """What is open; nothing where nobody keeps it, as it takes many tables to find out."""
-    # Here, because what is open is found with the very steps that record it.
+def _open_items(spec: DetectorSpec) -> list[Reading]:
+    """The reading of open items; none without a store, as finding them reads many tables."""
+    # Here, because `open_points` imports the steps that record the open items.
     from pipeline.steps.oversight.open_points import open_points
 
     here, now = settings.load(), datetime.now(UTC)
@@ -133,7 +135,7 @@ def _standing(spec: DetectorSpec) -> list[Reading]:
         incidents=len(points.incidents),
         labels=points.labels_waiting,
         muted=len(points.muted),
-        unsettled=len(points.unsettled),
+        unsettled=len(points.violations),
         last=spec.schedule.end,
     )
     return [Reading(spec.name, "standing", now.date(), now, content)]
@@ -143,12 +145,12 @@ def _live(detector: str) -> list[Reading]:
     here, now = settings.load(), datetime.now(UTC)
     if here.database is None:
         return []
-    content = build.live(ledger_state.read(here, detector).changes, _lines(here, detector))
+    content = build.live(ledger_state.read(here, detector).changes, _thresholds(here, detector))
     return [Reading(detector, "live", now.date(), now, content)] if content else []
 
 
 def _trust(detector: str) -> list[Reading]:
-    # Here, because what is found is what `status` tells, which records nothing.
+    # Here, because the faults are those that `status` shows, which records nothing.
     from pipeline.steps.oversight.trust import faults_of
 
     here, now = settings.load(), datetime.now(UTC)
@@ -158,7 +160,7 @@ def _trust(detector: str) -> list[Reading]:
     return [Reading(detector, "trust", now.date(), now, LedgerReading(found))]
 
 
-def _lines(here: Settings, detector: str) -> list[dict[str, object]]:
+def _thresholds(here: Settings, detector: str) -> list[dict[str, object]]:
     rows = tables.read(
         Table(here.storage, detector, "thresholds"), columns=["version", "weights_of", "created_at"]
     )

@@ -1,4 +1,4 @@
-"""Lines in the tables `thresholds` and `drift`."""
+"""Rows in the tables `thresholds` and `drift`."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def record_threshold(
     window: tuple[date, date],
     realised_rate: float | None,
 ) -> None:
-    """One line for this version's threshold, unless it is there already.
+    """Append one row for this version's threshold, unless the table has it already.
 
-    `window` is the first and the last day of the rows behind it.
+    `window` is the first and the last day of the rows that it was estimated from.
     """
     table = Table(here.storage, judged.candidate.detector, "thresholds")
     known = tables.read(table, columns=["version"])
     if judged.version in set(known["version"]):
         return
-    drawn, lineage = bundle.description.threshold, bundle.description.lineage
+    estimate, lineage = bundle.description.threshold, bundle.description.lineage
     now = datetime.now(UTC)
     tables.append(
         table,
@@ -42,29 +42,29 @@ def record_threshold(
                 "date": now.date(),
                 "version": judged.version,
                 "run_id": judged.candidate.run_id,
-                "threshold": drawn.value,
-                "threshold_low": drawn.interval[0],
-                "threshold_high": drawn.interval[1],
-                "method": drawn.method,
-                "alpha": drawn.alpha,
-                "n": drawn.n,
-                "n_effective": drawn.n_effective,
-                "rate_low": drawn.rate_interval[0],
-                "rate_high": drawn.rate_interval[1],
+                "threshold": estimate.value,
+                "threshold_low": estimate.interval[0],
+                "threshold_high": estimate.interval[1],
+                "method": estimate.method,
+                "alpha": estimate.alpha,
+                "n": estimate.n,
+                "n_effective": estimate.n_effective,
+                "rate_low": estimate.rate_interval[0],
+                "rate_high": estimate.rate_interval[1],
                 "realised_rate": realised_rate,
                 "window_first": window[0],
                 "window_last": window[1],
                 "created_at": now,
                 "kind": "recalibrated" if lineage else "trained",
                 "weights_of": lineage.weights_of if lineage else judged.version,
-                "anchor": lineage.anchor_threshold if lineage else drawn.value,
+                "anchor": lineage.anchor_threshold if lineage else estimate.value,
             }
         ],
     )
 
 
 def record_drift(here: Settings, candidate: Candidate, day: date, verdict: DriftVerdict) -> None:
-    """One line for each series that was compared, unless this candidate's are there already."""
+    """Append one row for each compared series, unless the table has this candidate's already."""
     table = Table(here.storage, candidate.detector, "drift")
     if candidate.name in set(tables.read(table, columns=["source"])["source"]):
         return

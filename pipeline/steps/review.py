@@ -1,4 +1,4 @@
-"""Looking back: how the live bundle does on days that are in the tables already."""
+"""Evaluation of the live bundle on days that are already in the tables."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class LookBack:
 
     Attributes:
         version: the champion's number.
-        threshold: its line.
-        evaluation: what it did.
+        threshold: its threshold.
+        evaluation: its metrics on the span.
     """
 
     version: int
@@ -48,6 +48,6 @@ def look_back(detector: str, first: date, last: date) -> LookBack:
     if frame.empty:
         msg = f"No validated row of {detector} from {first} to {last}; ingest these days first."
         raise DataError(msg)
-    drawn = champion.bundle.description.threshold
-    evaluation = evaluate(judge(champion.bundle, frame, spec.columns), drawn)
-    return LookBack(champion.version.number, drawn, evaluation)
+    threshold = champion.bundle.description.threshold
+    evaluation = evaluate(judge(champion.bundle, frame, spec.columns), threshold)
+    return LookBack(champion.version.number, threshold, evaluation)

@@ -1,4 +1,4 @@
-"""Versions by number, opened, and which of them share a network."""
+"""Versions by number with their bundles, and the versions that share a network."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def version_of(detector: str, number: int) -> LoadedVersion:
     here = settings.load()
     found = registered.by_number(connect(here), detector, number)
     if found is None:
-        msg = f"Version {number} of {detector} was deleted meanwhile; start the DAG anew."
+        msg = f"Version {number} of {detector} was deleted meanwhile; start the DAG again."
         raise DataError(msg)
     return live.opened(found, ledger_state.verified(here, detector))
 
 
 def same_weights(detector: str, version: Version) -> frozenset[int]:
-    """The versions with the same network; scores of any of them are scores of `version`."""
+    """The versions with the same network as `version`: all of them give the same scores."""
     every = registered.every(connect(settings.load()), detector)
     network = tags.weights_of(version)
     return frozenset(each.number for each in every if tags.weights_of(each) == network)

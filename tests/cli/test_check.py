@@ -5,7 +5,7 @@ from pipeline.cli import main
 SHIPPED = Path(__file__).parents[2] / "detectors" / "la_haute_borne.yaml"
 
 
-def test_a_right_file_gets_one_line(capsys):
+def test_a_valid_file_gets_one_line(capsys):
     code = main(["check", str(SHIPPED)])
 
     assert code == 0
@@ -34,6 +34,6 @@ def test_a_file_that_airflow_would_never_find_is_not_right(tmp_path, capsys):
     assert "rename it to la_haute_borne.yaml" in capsys.readouterr().err
 
 
-def test_a_path_that_is_not_there_is_told_as_a_path(tmp_path, capsys):
+def test_a_missing_path_is_reported_as_a_path(tmp_path, capsys):
     assert main(["check", str(tmp_path / "nosuch.yaml")]) == 1
     assert "give the path of a detector file" in capsys.readouterr().err

@@ -33,9 +33,9 @@ def lake(tmp_path, monkeypatch):
 def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, capsys):
     assert main(["feature", "pumps", "--list"]) == 0
 
-    told = capsys.readouterr().out
-    assert "Muted on the newest scored day: 2" in told
-    commands = [line for line in told.splitlines() if " -m pipeline feature " in line]
+    printed = capsys.readouterr().out
+    assert "Muted on the newest scored day: 2" in printed
+    commands = [line for line in printed.splitlines() if " -m pipeline feature " in line]
     assert len(commands) == 6
     for command in commands[:3]:
         words = shlex.split(command)

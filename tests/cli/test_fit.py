@@ -16,7 +16,7 @@ FEATURES = {name: {"unit": "1"} for name in CHANNELS}
 
 @pytest.fixture(autouse=True)
 def small_default(monkeypatch):
-    """What matters here is what is fitted on what; the default network takes seconds each time."""
+    """A small network: these tests are about the rows, and the default network takes seconds."""
     monkeypatch.setattr("pipeline.cli.blocks.DenoisingModel", lambda: SMALL)
 
 
@@ -68,19 +68,19 @@ def test_a_part_of_the_rows_is_held_out_for_the_threshold(tmp_path):
     assert network.rows_train + network.rows_validation + description.threshold.n == 2000
 
 
-def test_small_data_still_draw_a_conformal_threshold_when_half_of_them_suffice(tmp_path):
+def test_small_data_still_get_a_conformal_threshold_when_half_of_them_suffice(tmp_path):
     fit(tmp_path, normal_rows(220))
 
-    drawn = load_bundle(tmp_path / "bundle").description.threshold
-    assert (drawn.method, drawn.n) == ("conformal", 99)
+    threshold = load_bundle(tmp_path / "bundle").description.threshold
+    assert (threshold.method, threshold.n) == ("conformal", 99)
 
 
-def test_very_small_data_get_a_low_confidence_line_and_a_warning(tmp_path, capsys):
+def test_very_small_data_get_a_low_confidence_threshold_and_a_warning(tmp_path, capsys):
     code = fit(tmp_path, normal_rows(120))
 
-    drawn = load_bundle(tmp_path / "bundle").description.threshold
+    threshold = load_bundle(tmp_path / "bundle").description.threshold
     assert code == 0
-    assert (drawn.method, drawn.low_confidence) == ("hill", True)
+    assert (threshold.method, threshold.low_confidence) == ("hill", True)
     assert "warning: Low confidence" in capsys.readouterr().err
 
 
@@ -171,8 +171,8 @@ def test_a_large_offset_changes_no_judgement(tmp_path, capsys, offset, timed_row
         bundle = str(tmp_path / "bundle")
         assert main(["score", "--bundle", bundle, "--data", data, "--out", out]) == 0
         answers.append(pd.read_parquet(out))
-        told = score_frame(load_bundle(tmp_path / "bundle"), frames[1])
-        pd.testing.assert_series_equal(told["score"], answers[-1]["score"])
+        scored = score_frame(load_bundle(tmp_path / "bundle"), frames[1])
+        pd.testing.assert_series_equal(scored["score"], answers[-1]["score"])
 
     plain, shifted = answers
     assert f"load: moves too little for so large numbers; {offset:.15g} is sub" in (
@@ -203,13 +203,13 @@ def test_a_spec_without_the_offset_is_refused_in_the_words_of_ingestion(tmp_path
 
     code = fit(tmp_path, frame, "--detector", detector)
 
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert code == 2
-    assert "load lies at 1000000000" in told
-    assert "set offset: 1000000000 in schema.features.load" in told
+    assert "load lies at 1000000000" in printed
+    assert "set offset: 1000000000 in schema.features.load" in printed
 
 
-def test_a_spec_with_the_offset_judges_raw_rows(tmp_path):
+def test_a_spec_with_the_offset_scores_raw_rows(tmp_path):
     features = {**FEATURES, "load": {"unit": "1", "offset": 1e9}}
     detector = spec(tmp_path / "plant.yaml", schema={"cadence": "10min", "features": features})
     frame, faulty = timed(normal_rows(900)), timed(normal_rows(200, seed=7))
@@ -278,7 +278,7 @@ def test_a_label_that_the_spec_lists_is_a_feature(tmp_path):
     assert "target" in load_bundle(tmp_path / "bundle").schema.features
 
 
-def test_a_separate_calibration_file_draws_the_threshold(tmp_path):
+def test_a_separate_calibration_file_gives_the_threshold(tmp_path):
     held = save(normal_rows(500, seed=3), tmp_path / "held.parquet")
 
     fit(tmp_path, normal_rows(800), "--calibration", held)
@@ -419,14 +419,14 @@ def test_rows_that_a_spec_excludes_do_not_train(tmp_path, capsys, yes, no):
     assert description.threshold.n + description.network.rows_train < 851
 
 
-def test_a_mark_that_is_neither_true_nor_false_is_refused_by_name(tmp_path, capsys):
+def test_an_evaluation_column_that_is_neither_true_nor_false_is_refused_by_name(tmp_path, capsys):
     frame = timed(normal_rows(900)).assign(eval_down=["outage"] * 50 + ["ok"] * 850)
 
     code = fit(tmp_path, frame, "--detector", marked(tmp_path))
 
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert code == 2
-    assert "eval_down holds 'outage', 'ok' in 900 of 900 rows, which is neither true nor" in told
+    assert "eval_down holds 'outage', 'ok' in 900 of 900 rows, which is neither true nor" in printed
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_detector_json_is_readable_by_anyone(tmp_path):
 
 def test_how_pandas_numbered_the_rows_is_no_feature(tmp_path):
     rows = normal_rows(900)
-    kept = rows[rows["load"] > rows["load"].quantile(0.2)]  # leaves an index with holes
+    kept = rows[rows["load"] > rows["load"].quantile(0.2)]  # leaves an index with gaps
 
     assert fit(tmp_path, kept) == 0
 
@@ -532,7 +532,7 @@ def test_a_time_that_cannot_be_kept_is_named(tmp_path, capsys, stamp):
     assert "1 of 700 rows have no timestamp that can be read" in capsys.readouterr().err
 
 
-def test_a_mark_that_the_file_lacks_is_told(tmp_path, capsys):
+def test_a_missing_evaluation_column_is_reported(tmp_path, capsys):
     schema = {
         "cadence": "10min",
         "features": FEATURES,

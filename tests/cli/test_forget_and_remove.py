@@ -29,22 +29,22 @@ def pumps(tmp_path, monkeypatch):
     return here
 
 
-def stands(here) -> bool:
+def is_on_record(here) -> bool:
     return STRAY in {each.day for each in latest_states(here.storage, "pumps")}
 
 
-def test_a_day_is_taken_back_with_a_word_and_a_reason_only(pumps, capsys):
+def test_a_day_is_taken_back_with_yes_and_a_reason_only(pumps, capsys):
     asked = ["forget", "pumps", str(STRAY)]
 
     assert main(asked) == 0
     assert "nothing is changed yet" in capsys.readouterr().out
     assert main([*asked, "--yes"]) == 2
     assert "no reason is given" in capsys.readouterr().err
-    assert stands(pumps)
+    assert is_on_record(pumps)
 
     assert main([*asked, "--yes", "--reason", "a slip", "--author", "ann"]) == 0
     assert "is taken back" in capsys.readouterr().out
-    assert not stands(pumps)
+    assert not is_on_record(pumps)
 
 
 @pytest.mark.usefixtures("pumps")
@@ -57,10 +57,10 @@ def test_a_detector_is_removed_with_a_word_only(pumps, capsys):
     file = pumps.detectors / "pumps.yaml"
 
     assert main(["remove", "pumps", "--tables", "archive"]) == 0
-    told = capsys.readouterr().out
-    assert "would be removed; nothing is changed yet" in told
-    assert "are moved to" in told
-    assert "pipeline remove pumps --tables archive --yes" in told
+    printed = capsys.readouterr().out
+    assert "would be removed; nothing is changed yet" in printed
+    assert "are moved to" in printed
+    assert "pipeline remove pumps --tables archive --yes" in printed
     assert file.exists()
 
     assert main(["remove", "pumps", "--tables", "archive", "--yes"]) == 0

@@ -18,7 +18,7 @@ FAR = moment(days(1)[0].replace(year=2100))
 
 @pytest.fixture
 def lake(tmp_path, monkeypatch):
-    """One day of telemetry of a detector that the environment leads to."""
+    """One day of telemetry of a detector, in the lake of the environment."""
     spec, root = make_spec(), str(tmp_path / "lake")
     content = spec.model_dump(mode="json", by_alias=True)
     (tmp_path / "pumps.yaml").write_text(yaml.safe_dump(content))
@@ -44,7 +44,7 @@ def test_a_label_is_signed_with_the_login_name(lake, capsys):
     assert "as-of day from" in said
 
 
-def test_an_overruled_label_is_told(lake, capsys):
+def test_an_overruled_label_is_reported(lake, capsys):
     main(["label", "pumps", *SPAN, "--verdict", "incident", "--author", "ann"])
 
     main(["label", "pumps", *SPAN, "--verdict", "normal", "--author", "bob"])
@@ -76,7 +76,7 @@ def test_a_label_without_a_verdict_is_refused(lake, capsys):
 
 
 @pytest.mark.usefixtures("lake")
-def test_an_unknown_detector_is_told_in_one_line(capsys):
+def test_an_unknown_detector_is_reported_in_one_line(capsys):
     code = main(["label", "fans", *SPAN, "--verdict", "normal"])
 
     assert code == 2

@@ -11,11 +11,11 @@ FEATURES = {name: {"unit": "1"} for name in CHANNELS}
 MASKED = {"family": "masked", "members": 2, "width": 16, "steps": 60}
 
 
-def holed(rows, *, seed):
+def with_missing(rows, *, seed):
     frame = normal_rows(rows, seed=seed)
-    holes = np.random.default_rng(seed).random(frame.shape) < 0.05
-    holes[holes.all(axis=1)] = False
-    return timed(frame.mask(holes), start=f"2024-{seed:02}-01")
+    missing = np.random.default_rng(seed).random(frame.shape) < 0.05
+    missing[missing.all(axis=1)] = False
+    return timed(frame.mask(missing), start=f"2024-{seed:02}-01")
 
 
 def spec(folder, **sections):
@@ -32,7 +32,7 @@ def spec(folder, **sections):
 
 
 def fit(folder, *more):
-    holed(900, seed=1).to_parquet(folder / "train.parquet")
+    with_missing(900, seed=1).to_parquet(folder / "train.parquet")
     return main(
         ["fit", "--train", str(folder / "train.parquet"), "--out", str(folder / "bundle"), *more]
     )
@@ -63,7 +63,7 @@ def score(folder, frame):
 
 
 def test_a_file_with_nulls_is_fitted_and_scored(fitted):
-    frame = holed(500, seed=3)
+    frame = with_missing(500, seed=3)
 
     assert score(fitted, frame) == 0
 
@@ -75,7 +75,7 @@ def test_a_file_with_nulls_is_fitted_and_scored(fitted):
 
 
 def test_a_row_with_nothing_in_it_has_no_score_and_is_counted(fitted, capsys):
-    frame = holed(50, seed=3)
+    frame = with_missing(50, seed=3)
     frame.loc[7, list(CHANNELS)] = np.nan
     frame.loc[9, CHANNELS[0]] = np.inf
 

@@ -131,11 +131,9 @@ def test_far_more_flags_than_promised_are_a_warning(bundle, tmp_path, capsys):
     code, out = score(bundle, normal_rows(300, seed=4) * 1.8, tmp_path)
 
     share = pd.read_parquet(out)["is_anomaly"].mean()
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert code == 0
-    assert (
-        f"warning: {share:.1%} of the rows are above the threshold, which lets pass 1.00%" in told
-    )
+    assert f"warning: {share:.1%} of the rows are above the threshold, which flags 1.00%" in printed
 
 
 def test_as_many_flags_as_promised_are_none(bundle, tmp_path, capsys):

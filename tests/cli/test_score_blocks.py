@@ -36,17 +36,17 @@ def single(tmp_path_factory):
 @pytest.fixture(scope="module")
 def windowed(tmp_path_factory):
     """A bundle that looks at three rows of each of two machines."""
-    takes = schema(window=3, timed=True, entity=True)
+    inputs = schema(window=3, timed=True, entity=True)
     blocks = [
         pd.concat([timed(normal_rows(500, seed=s), machine=m) for s, m in [(s, "a"), (s + 1, "b")]])
         for s in (1, 3)
     ]
-    network = fit(Block("train", blocks[0]), takes, SMALL)
-    drawn = calibrate(
-        Block("calibration", blocks[1]), takes, Graph(network.graph).score, Threshold()
+    network = fit(Block("train", blocks[0]), inputs, SMALL)
+    calibration = calibrate(
+        Block("calibration", blocks[1]), inputs, Graph(network.graph).score, Threshold()
     )
     folder = tmp_path_factory.mktemp("windowed") / "bundle"
-    write_bundle(network, drawn, folder, name="w", provenance=Provenance({}, "", ""))
+    write_bundle(network, calibration, folder, name="w", provenance=Provenance({}, "", ""))
     return folder
 
 
@@ -137,7 +137,7 @@ def test_rows_out_of_order_are_scored_at_once_and_that_is_said(windowed, tmp_pat
     assert "11,997 rows are held in memory at once" in capsys.readouterr().err
 
 
-def test_what_is_told_at_the_end_counts_every_row_once(windowed, tmp_path, capsys):
+def test_the_summary_counts_every_row_once(windowed, tmp_path, capsys):
     frame = two_machines(6000)
 
     streamed = answers(windowed, frame, tmp_path)
@@ -157,9 +157,9 @@ def test_too_many_bad_values_leave_no_file_and_are_counted_in_all_blocks(single,
 
     assert main(["score", "--bundle", str(single), "--data", data, "--out", out]) == 2
 
-    told = capsys.readouterr().err
-    assert "6,145 of 10,240 rows hold values that are not finite" in told
-    assert "speed (1), flow (6,144)" in told
+    printed = capsys.readouterr().err
+    assert "6,145 of 10,240 rows hold values that are not finite" in printed
+    assert "speed (1), flow (6,144)" in printed
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -38,8 +38,8 @@ class Plant:
         record([attempt], self.root, "pumps")
 
     def score(self, day: date) -> None:
-        line = {"date": day, "scored_at": datetime.now(UTC), "verdict": "scored", "reason": ""}
-        tables.append(Table(self.root, "pumps", "scorings"), [line])
+        row = {"date": day, "scored_at": datetime.now(UTC), "verdict": "scored", "reason": ""}
+        tables.append(Table(self.root, "pumps", "scorings"), [row])
         shared = {"date": day, "role": "champion", "entity": "a", "score": 1.0}
         rows = [
             {**shared, "flag": hour == 3, "muted": "flow" if hour == 5 else ""}
@@ -63,23 +63,23 @@ def plant(tmp_path, monkeypatch) -> Plant:
     monkeypatch.setattr(health, "connect", lambda _: registry)
     went_live = Decision("promotion", "pumps", 2, None, "ada", "", "m1", "", NOW)
     ledger_book.write(settings.load(), went_live)
-    line = {"date": made.days[0], "version": 2, "threshold": 1.5, "threshold_low": 1.2}
-    tables.append(Table(made.root, "pumps", "thresholds"), [line])
+    row = {"date": made.days[0], "version": 2, "threshold": 1.5, "threshold_low": 1.2}
+    tables.append(Table(made.root, "pumps", "thresholds"), [row])
     return made
 
 
 NOW = datetime.now(UTC).isoformat()
 
 
-def told(capsys, *arguments: str) -> SimpleNamespace:
+def run_status(capsys, *arguments: str) -> SimpleNamespace:
     code = main(["status", *arguments])
     return SimpleNamespace(code=code, text=capsys.readouterr().out)
 
 
-def test_one_screen_tells_how_a_detector_is_doing(plant, capsys):
+def test_one_screen_shows_the_health_of_a_detector(plant, capsys):
     plant.end(YESTERDAY, "quarantined")
 
-    answer = told(capsys)
+    answer = run_status(capsys)
 
     assert answer.code == 0
     assert "pumps: healthy" in answer.text
@@ -93,7 +93,7 @@ def test_one_screen_tells_how_a_detector_is_doing(plant, capsys):
 
 @pytest.mark.usefixtures("plant")
 def test_a_day_that_was_skipped_in_silence_is_named_and_exits_with_1(capsys):
-    answer = told(capsys, "pumps")
+    answer = run_status(capsys, "pumps")
 
     assert answer.code == 1
     assert "NOT HEALTHY" in answer.text
@@ -110,7 +110,7 @@ def test_a_failed_day_exits_with_1(plant):
 def test_the_proof_lists_every_day(plant, capsys):
     plant.end(YESTERDAY, "quarantined")
 
-    text = told(capsys, "--proof").text
+    text = run_status(capsys, "--proof").text
 
     assert f"{plant.days[0]}  scored" in text
     assert f"{YESTERDAY}  quarantined  half came" in text
@@ -118,7 +118,7 @@ def test_the_proof_lists_every_day(plant, capsys):
 
 @pytest.mark.usefixtures("plant")
 def test_machines_read_the_same_as_json(capsys):
-    (found,) = json.loads(told(capsys, "--json", "--proof").text)
+    (found,) = json.loads(run_status(capsys, "--json", "--proof").text)
 
     assert found["days"] == {"scored": 1, "missing": 1}
     assert found["healthy"] is False
@@ -152,7 +152,7 @@ def test_a_wrong_file_does_not_hide_the_other_detectors(tmp_path, capsys):
     (tmp_path / "old.yaml").mkdir()
     (tmp_path / ".#pumps.yaml").symlink_to("user@host.1234")
 
-    shown, for_machines = told(capsys), told(capsys, "--json")
+    shown, for_machines = run_status(capsys), run_status(capsys, "--json")
 
     assert shown.code == for_machines.code == 1
     for text in (
@@ -169,30 +169,30 @@ def test_a_wrong_file_does_not_hide_the_other_detectors(tmp_path, capsys):
     ]
 
 
-def test_tables_without_a_detector_file_are_told_with_what_is_open_in_them(plant, capsys):
+def test_tables_without_a_detector_file_are_shown_with_their_open_incidents(plant, capsys):
     plant.end(YESTERDAY, "quarantined")
     at = datetime.now(UTC)
     incident = {"date": YESTERDAY, "status": "raised", "start": at, "end": at, "entity": "a"}
     tables.append(Table(plant.root, "old", "incidents"), [incident])
 
-    answer = told(capsys)
+    answer = run_status(capsys)
 
     assert answer.code == 0
     assert "old: no detector file" in answer.text
-    assert "tables      incidents; 1 incidents that nobody has judged" in answer.text
+    assert "tables      incidents; 1 incidents without a label" in answer.text
     assert "-m pipeline remove old" in answer.text
-    assert "old:" not in told(capsys, "pumps").text
+    assert "old:" not in run_status(capsys, "pumps").text
 
 
-def test_a_day_outside_the_schedule_is_told_apart_and_harms_nothing(plant, capsys):
+def test_a_day_outside_the_schedule_is_shown_separately_and_harms_nothing(plant, capsys):
     plant.end(YESTERDAY, "quarantined")
     plant.end(YESTERDAY.replace(year=2020), "empty")
 
-    answer = told(capsys)
+    answer = run_status(capsys)
 
     assert answer.code == 0
     assert "2 expected: 1 scored, 1 quarantined; none skipped" in answer.text
-    assert "1 outside the schedule, of which nothing is expected:" in answer.text
+    assert "1 outside the schedule, not expected:" in answer.text
     assert f"{YESTERDAY.replace(year=2020)} (empty: half came)" in answer.text
 
 
@@ -213,24 +213,24 @@ def test_a_day_outside_the_schedule_is_told_apart_and_harms_nothing(plant, capsy
     ],
     ids=["none", "active", "waiting", "promised", "another's"],
 )
-def test_what_waits_in_airflow_is_told(plant, capsys, monkeypatch, dags, line):
+def test_runs_that_wait_in_airflow_are_shown(plant, capsys, monkeypatch, dags, line):
     plant.end(YESTERDAY, "quarantined")
     monkeypatch.setattr(status, "_dags", lambda _: dags)
 
-    assert f"  Airflow     {line}\n" in told(capsys).text
+    assert f"  Airflow     {line}\n" in run_status(capsys).text
 
 
 def test_a_wrong_file_keeps_nobody_from_hearing_of_the_others(plant, capsys, tmp_path):
     plant.end(YESTERDAY, "quarantined")
     (tmp_path / "broken.yaml").write_text("name: broken\ncolour: red\n")
 
-    answer = told(capsys)
+    answer = run_status(capsys)
 
     assert answer.code == 1
     assert "pumps: healthy" in answer.text
     assert "broken: NOT HEALTHY\n" in answer.text
     assert "colour" in answer.text
-    assert told(capsys, "pumps").code == 0
+    assert run_status(capsys, "pumps").code == 0
     assert main(["status", "broken"]) == 2
-    told_to_machines = json.loads(told(capsys, "--json").text)
-    assert [each["healthy"] for each in told_to_machines] == [True, False]
+    printed = json.loads(run_status(capsys, "--json").text)
+    assert [each["healthy"] for each in printed] == [True, False]

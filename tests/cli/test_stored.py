@@ -40,7 +40,7 @@ def test_batches_hold_every_row_once_and_do_not_show_how_files_are_cut(source):
     assert pa.concat_tables(tables)["n"].to_pylist() == list(range(1050))
 
 
-def test_the_rows_asked_for_are_taken(source):
+def test_the_requested_rows_are_read(source):
     numbers = np.array([0, 36, 37, 99, 332, 333, 340, 1049])
 
     table = stored.rows_by_number(source, ["name", "n"], numbers)

@@ -54,7 +54,7 @@ def test_a_file_makes_the_dags_of_its_detector(bundle):
 def test_a_file_shows_the_text_of_the_detector_file(bundle, detectors):
     text = (detectors / "pump.yaml").read_text()
 
-    shown = (bundle.path / "pump.py").read_text().partition("# 'pump.yaml' says:\n#\n")[2]
+    shown = (bundle.path / "pump.py").read_text().partition("# 'pump.yaml':\n#\n")[2]
 
     assert "\n".join(line[2:] for line in shown.splitlines()) == text.rstrip()
 
@@ -63,7 +63,7 @@ def test_only_a_changed_detector_file_is_new_to_airflow(bundle, detectors):
     for name in NAMES:
         os.utime(bundle.path / f"{name}.py", (1, 1))
     with (detectors / "pump.yaml").open("a") as file:
-        file.write("# mended\n")
+        file.write("# fixed\n")
 
     bundle.refresh()
 
@@ -126,11 +126,11 @@ def test_an_odd_entry_stops_no_other(bundle):
 
 @pytest.mark.usefixtures("odd")
 def test_an_odd_entry_is_the_import_error_of_its_own(bundle):
-    told = []
+    errors = []
     for name in sorted(set(files(bundle)) - RIGHT):
         with pytest.raises(ConfigError) as error:
             runpy.run_path(str(bundle.path / name))
-        told.append(str(error.value))
+        errors.append(str(error.value))
 
     for part in (
         "old.yaml: is a folder",
@@ -144,10 +144,10 @@ def test_an_odd_entry_is_the_import_error_of_its_own(bundle):
         "xxx.yaml",
         "\udcff.yaml",
     ):
-        assert sum(part in each for each in told) == 1, part
+        assert sum(part in each for each in errors) == 1, part
 
 
-def test_an_odd_entry_that_is_mended_gets_its_dags(bundle, detectors):
+def test_an_odd_entry_that_is_fixed_gets_its_dags(bundle, detectors):
     (detectors / "fan.yml").write_text((detectors / "pump.yaml").read_text().replace("pump", "fan"))
     bundle.refresh()
     (detectors / "fan.yml").rename(detectors / "fan.yaml")

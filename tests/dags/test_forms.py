@@ -1,4 +1,4 @@
-"""The forms in which a person says something: what they accept, and who is said to have said it."""
+"""The forms for people's answers: accepted input, and the recorded author."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ SPAN = {"start": "2024-01-01T03:00:00.000Z", "end": "2024-01-01T05:00:00.000Z"}
 def test_the_user_who_triggered_the_run_is_the_author(root):
     said = filled_in(LABEL, verdict="incident", entity="a", note="bearing", **SPAN)
 
-    told = label.label.function("pumps", params=said)
+    recorded = label.label.function("pumps", params=said)
 
     (made,) = labels_as_of(root, "pumps", datetime.now(UTC))
     assert (made.author, made.entity, made.note) == ("ann", "a", "bearing")
     assert made.run_id == "pumps__label/manual__1"
-    assert told["rows"] == 3
+    assert recorded["rows"] == 3
 
 
 def test_a_run_without_a_user_says_nothing(root, monkeypatch):
@@ -73,7 +73,7 @@ def test_a_run_without_a_user_says_nothing(root, monkeypatch):
 def test_a_time_that_the_form_lets_through_fails_at_once():
     said = filled_in(LABEL, verdict="normal", start="yesterday", end="today")
 
-    with pytest.raises(DataError, match="start 'yesterday' is no time; write"):
+    with pytest.raises(DataError, match="start 'yesterday' is not a time; write"):
         label.label.function("pumps", params=said)
 
 

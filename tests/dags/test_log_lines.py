@@ -58,7 +58,7 @@ with open(sys.argv[1], "wb") as output:
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
-    """What one run of the task `score` writes to its log, by event."""
+    """The log records of one run of the task `score`, by event."""
     home = tmp_path_factory.mktemp("task")
     folders = {name: home / name.lower() for name in ("STORAGE", "DETECTORS", "DATA", "CACHE")}
     for folder in folders.values():
@@ -76,11 +76,11 @@ def lines(tmp_path_factory):
         capture_output=True,
         text=True,
     )
-    told = map(json.loads, (home / "task.log").read_text().splitlines())
-    return {line["event"]: line for line in told}
+    records = map(json.loads, (home / "task.log").read_text().splitlines())
+    return {line["event"]: line for line in records}
 
 
-def test_a_line_from_deep_inside_a_step_says_detector_partition_run_and_version(lines):
+def test_a_log_line_inside_a_step_has_detector_partition_run_and_version(lines):
     scored = lines["days_scored"]
 
     assert {key: scored[key] for key in log_context.KEYS} == {
@@ -111,7 +111,7 @@ def bound_by(context):
     return {key: carried[key] for key in log_context.KEYS if key in carried}
 
 
-def test_a_range_is_told_from_its_first_to_its_last_day():
+def test_a_range_is_logged_from_its_first_to_its_last_day():
     params = {"from_day": "2014-05-01", "to_day": "2014-06-30"}
 
     assert bound_by(context_of("pumps__load", params=params))["partition"] == (
@@ -119,26 +119,26 @@ def test_a_range_is_told_from_its_first_to_its_last_day():
     )
 
 
-def test_a_group_of_a_range_is_told_by_its_own_days():
+def test_a_group_of_a_range_is_logged_by_its_own_days():
     params = {"from_day": "2014-05-01", "to_day": "2014-06-30"}
     group = ["2014-05-01", "2014-05-02", "2014-05-03"]
 
-    told = bound_by(context_of("pumps__load", params=params, detector="pumps", days=group))
+    fields = bound_by(context_of("pumps__load", params=params, detector="pumps", days=group))
 
-    assert told["partition"] == "2014-05-01/2014-05-03"
+    assert fields["partition"] == "2014-05-01/2014-05-03"
 
 
-def test_a_run_without_a_partition_is_told_without_one():
+def test_a_run_without_a_partition_is_logged_without_one():
     assert bound_by(context_of("pumps__label")) == {
         "detector": "pumps",
         "run": "pumps__label/r1",
     }
 
 
-def test_a_detector_with_a_double_underscore_in_its_name_is_told_whole():
-    told = bound_by(context_of("north__pumps__label"))
+def test_a_detector_with_a_double_underscore_in_its_name_is_logged_completely():
+    fields = bound_by(context_of("north__pumps__label"))
 
-    assert told["detector"] == "north__pumps"
+    assert fields["detector"] == "north__pumps"
 
 
 def test_a_task_that_did_not_end_leaves_nothing_to_the_next():

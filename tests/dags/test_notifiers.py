@@ -22,7 +22,7 @@ MESSAGE = {
 
 @pytest.fixture
 def posted():
-    """What was posted to a web server, and its port."""
+    """The requests posted to a web server, and its port."""
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ def test_a_webhook_gets_the_whole_message_as_json(posted, monkeypatch):
 
 @pytest.fixture
 def slack(posted, monkeypatch):
-    """What Slack got, through the connection `team`."""
+    """The requests to Slack, through the connection `team`."""
     seen, port = posted
     connection = {
         "conn_type": "slackwebhook",

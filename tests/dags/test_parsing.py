@@ -1,4 +1,4 @@
-"""What Airflow sees when it parses our bundle, in a fresh process as Airflow itself would."""
+"""Airflow's parsing of our DAG bundle, in a fresh process as Airflow does it."""
 
 import json
 import os

@@ -49,7 +49,7 @@ def test_a_rollback_can_be_asked_for_by_the_watch(parsed):
     assert params == ["only_if_live", "reason", "target", "who"]
 
 
-def test_approval_of_a_redrawn_line_is_asked_for_where_the_file_wants_it(tmp_path: Path):
+def test_approval_of_a_recalibration_is_asked_for_where_the_file_wants_it(tmp_path: Path):
     detectors = tmp_path / "detectors"
     detectors.mkdir()
     text = (REPOSITORY / "detectors" / "la_haute_borne.yaml").read_text()

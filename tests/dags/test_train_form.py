@@ -20,7 +20,7 @@ def filled_in(**fields):
 
 
 def windows(monkeypatch, **fields):
-    """What the step is asked for."""
+    """The arguments of the step."""
     asked = []
     monkeypatch.setattr(train, "as_of_day", lambda: "2024-02-01")
     monkeypatch.setattr(
@@ -31,7 +31,7 @@ def windows(monkeypatch, **fields):
     return asked
 
 
-def test_a_run_starts_from_new_weights_unless_it_is_told_otherwise(monkeypatch):
+def test_a_run_starts_from_new_weights_by_default(monkeypatch):
     (given, named) = windows(monkeypatch)[0]
 
     assert given == ("pumps", "2024-02-01")

@@ -189,7 +189,7 @@ def test_one_grade_of_fault_size_is_sampling_noise() -> None:
     assert decide(replace(CANDIDATE, fault_size=slightly), CHAMPION, LIMITS).passed
 
 
-def test_the_museum_may_be_told_to_accept_a_loss() -> None:
+def test_the_check_of_confirmed_incidents_can_be_configured_to_accept_a_loss() -> None:
     lossy = replace(CANDIDATE, incidents_caught=("a",))
 
     assert decide(lossy, CHAMPION, Gate(minimum_incident_recall=0.5)).passed

@@ -77,7 +77,7 @@ def attempt(_settings, ensemble, shown, _generator, _progress) -> TrainingOutput
 
 @dataclass(frozen=True)
 class Tried:
-    """ROC-AUC of the unseen character, which only this test knows, and what the gate is told."""
+    """ROC-AUC of the unseen character, which only this test knows, and the facts for the gate."""
 
     roc_auc: float
     diagnosis: Diagnosis

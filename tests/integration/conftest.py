@@ -99,7 +99,7 @@ def stack(start_stack: StartStack) -> Iterator[RunningStack]:
 
 
 def _free_ports() -> list[int]:
-    """One port a service that nothing listens on, all different."""
+    """A free port for each service, all different."""
     sockets = [socket.socket() for _ in DEFAULTS]
     try:
         for listener in sockets:

@@ -65,7 +65,7 @@ def day_after(n: int) -> date:
 
 
 def make_day(n: int) -> pd.DataFrame:
-    """What the station measured on one day, incidents included; the same rows every time."""
+    """The station's measurements of one day, incidents included; the same rows every time."""
     random = np.random.default_rng([7, n])
     time = pd.date_range(day_after(n), periods=STEPS_A_DAY, freq="10min", tz="UTC")
     shape = (STEPS_A_DAY, len(PUMPS))

@@ -97,8 +97,8 @@ class Station:
     def log(self, run: RunResult, task_id: str, map_index: int = -1) -> str:
         """Everything a task's first try logged, stack traces included."""
         path = f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/logs/1"
-        told = self.airflow.request("GET", path, full_content="true", map_index=map_index)
-        return str(told["content"])
+        content = self.airflow.request("GET", path, full_content="true", map_index=map_index)
+        return str(content["content"])
 
     def _table(self, name: TableName) -> Table:
         return Table(settings.load().storage, self.name, name)

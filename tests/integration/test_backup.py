@@ -242,7 +242,7 @@ def open_farm(folder: Path) -> None:
 
 
 def champion_scores() -> pd.DataFrame:
-    """What the live version makes of three days, out of the registry and the lake."""
+    """The live version's scores of three days, from the registry and the lake."""
     where = Table(settings.load().storage, "pumps", "telemetry")
     frame = tables.read(where, first_day=LAST_DAYS[0], last_day=LAST_DAYS[-1])
     ordered = frame.sort_values(["timestamp", "pump"], ignore_index=True)
@@ -324,14 +324,14 @@ def test_a_deployment_in_use_is_replaced_only_when_asked(
     assert database.do("airflow", "SELECT * FROM dag_run") == []
 
 
-def test_a_wrong_password_is_told_and_leaves_no_backup(
+def test_a_wrong_password_is_reported_and_leaves_no_backup(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("PGPASSWORD", "wrong")
 
     assert command.main(["create", f"{deployment.folder}/backup"]) == 1
 
-    told = capsys.readouterr().err
-    assert "airflow was not dumped" in told
-    assert "password authentication failed" in told
+    printed = capsys.readouterr().err
+    assert "airflow was not dumped" in printed
+    assert "password authentication failed" in printed
     assert command.main(["verify", f"{deployment.folder}/backup"]) == 1

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 
 def make_stack(home: Path) -> Stack:
-    """What the first `make up` and `make down` leave, of what a backup is about."""
+    """The state for a backup after the first `make up` and `make down`."""
     layout = find_layout({"PLIMSOLL_HOME": str(home)})
     create_folders(layout)
     stack = Stack(layout, Ports(*_free_ports()), new_secrets())
@@ -98,18 +98,18 @@ def own_key() -> PrivateKey:
 
 def rewrite(backup: Path, key: PrivateKey | None) -> None:
     """List a file of the backup below the lake by a path that leaves it, under another proof."""
-    told = json.loads((backup / NAME).read_text())
-    del told["signature"]
-    path = next(name for name in told["files"] if name.endswith("card.md"))
+    manifest = json.loads((backup / NAME).read_text())
+    del manifest["signature"]
+    path = next(name for name in manifest["files"] if name.endswith("card.md"))
     (backup / "outside.txt").write_bytes((backup / path).read_bytes())
-    told["files"]["stores/lake/../../../../outside.txt"] = told["files"].pop(path)
+    manifest["files"]["stores/lake/../../../../outside.txt"] = manifest["files"].pop(path)
     if key is None:
-        told["format"] = 1
-        text = json.dumps(told, sort_keys=True).encode()
-        told["digest"] = hashlib.sha256(text).hexdigest()
+        manifest["format"] = 1
+        text = json.dumps(manifest, sort_keys=True).encode()
+        manifest["digest"] = hashlib.sha256(text).hexdigest()
     else:
-        told["signature"] = asdict(key.sign(_canonical(told)))
-    (backup / NAME).write_text(json.dumps(told))
+        manifest["signature"] = asdict(key.sign(_canonical(manifest)))
+    (backup / NAME).write_text(json.dumps(manifest))
 
 
 def test_a_stack_comes_back_on_a_host_that_lost_its_home(
@@ -150,13 +150,11 @@ def test_the_keys_that_sign_are_in_it_and_for_its_owner_alone(stack: Stack, back
     assert backup.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("proof", ["a digest made anew", "another key", "our own key"])
+@pytest.mark.parametrize("proof", ["a new digest", "another key", "our own key"])
 def test_a_forged_manifest_writes_nothing_outside_whatever_proves_it(
     proof: str, stack: Stack, backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    key = {"a digest made anew": None, "another key": new_private_key(), "our own key": own_key()}[
-        proof
-    ]
+    key = {"a new digest": None, "another key": new_private_key(), "our own key": own_key()}[proof]
     rewrite(backup, key)
     kept = {name: content(stack.layout.home / name) for name in ("lake", "mlflow", "keys")}
     capsys.readouterr()
@@ -165,12 +163,12 @@ def test_a_forged_manifest_writes_nothing_outside_whatever_proves_it(
         for more in ([], ["--unsigned"]):
             assert command.main([*words[:1], str(backup), *words[1:], *more]) == 1
 
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert {
-        "a digest made anew": "is not signed, as backups of earlier releases are not",
+        "a new digest": "is not signed, as backups of earlier releases are not",
         "another key": "is signed by the key",
         "our own key": "'stores/lake/../../../../outside.txt' has an empty part, . or ..",
-    }[proof] in told
+    }[proof] in printed
     assert not list(tmp_path.parent.glob("outside.txt"))
     assert not list(tmp_path.glob("outside.txt"))
     assert {name: content(stack.layout.home / name) for name in kept} == kept
@@ -180,15 +178,15 @@ def test_a_forged_manifest_writes_nothing_outside_whatever_proves_it(
 def test_a_backup_of_an_earlier_release_has_no_keys_and_leaves_those_that_are_there(
     stack: Stack, backup: Path, capsys: pytest.CaptureFixture[str]
 ):
-    told = json.loads((backup / NAME).read_text())
-    del told["signature"]
-    told["format"] = 1
-    told["stores"].remove("keys")
-    for name in [name for name in told["files"] if name.startswith("stores/keys/")]:
-        del told["files"][name]
+    manifest = json.loads((backup / NAME).read_text())
+    del manifest["signature"]
+    manifest["format"] = 1
+    manifest["stores"].remove("keys")
+    for name in [name for name in manifest["files"] if name.startswith("stores/keys/")]:
+        del manifest["files"][name]
         (backup / name).unlink()
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    (backup / NAME).write_text(json.dumps({**told, "digest": digest}))
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    (backup / NAME).write_text(json.dumps({**manifest, "digest": digest}))
     key = own_key()
 
     assert command.main(["restore", str(backup), "--replace", "--embedded"]) == 1

@@ -154,7 +154,7 @@ def listening(process: psutil.Process) -> set[str]:
 
 @dataclass(frozen=True)
 class Restart:
-    """What was there when the stack was stopped."""
+    """The state when the stack was stopped."""
 
     finished: str
     interrupted: str

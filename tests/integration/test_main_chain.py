@@ -328,7 +328,7 @@ def test_a_candidate_that_a_person_rejects_stays_out(asking: Station):
 
 
 def _question(asking: Station, run: str) -> dict[str, Any]:
-    """What the task `approve` asks, once it does."""
+    """The question of the task `approve`, once it asks."""
     _wait_for_task(asking, "train", run, "approve", "awaiting_input")
     return dict(asking.airflow.request("GET", _question_path(run)))
 

@@ -68,7 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def nothing_has_changed(server: Server) -> Iterator[None]:
-    """Whatever a test tries, alias and artifact are afterwards what they were."""
+    """Check after each test that alias and artifact are unchanged."""
     yield
     with httpx.Client(headers=server.bearer, timeout=60, trust_env=False) as client:
         found = client.get(f"{server.url}{READING[1]}").raise_for_status().json()
@@ -405,7 +405,7 @@ def test_signing_out_takes_the_cookie_away(server: Server):
 
 
 @pytest.mark.parametrize("user", ["admin", "", '"><script>alert(1)</script>', "ä\u202e"])
-def test_a_wrong_login_is_told_so_and_shows_its_user_harmlessly(server: Server, user: str):
+def test_a_wrong_login_is_reported_and_shows_its_user_harmlessly(server: Server, user: str):
     body = urlencode({"user": user, "password": "wrong"})
 
     answer = ask(server, "POST", "/login", body=body, headers=FORM | own(server))
@@ -466,18 +466,18 @@ def test_mlflows_own_client_comes_in_by_its_variables(
 
 @pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("token", ["", "not-the-token-of-it"])
-def test_a_missing_and_a_wrong_token_are_told_as_such_and_never_shown(
+def test_a_missing_and_a_wrong_token_are_reported_and_never_shown(
     monkeypatch: pytest.MonkeyPatch, token: str
 ):
     monkeypatch.setenv(TOKEN, token)
 
     with (
-        pytest.raises(ConfigError, match="set MLFLOW_TRACKING_TOKEN") as told,
+        pytest.raises(ConfigError, match="set MLFLOW_TRACKING_TOKEN") as refused,
         answering(settings.load()),
     ):
         pass
 
-    assert not token or token not in str(told.value)
+    assert not token or token not in str(refused.value)
 
 
 def test_the_log_holds_no_token_password_or_cookie(server: Server):

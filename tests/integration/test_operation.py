@@ -1,6 +1,6 @@
 """A station in production through the real scheduler: days are scored as they come, a person
-answers, the line is drawn anew, a version is rolled back. The tests share one stack and one story,
-each asks for the chapter that it is about."""
+answers, a version is recalibrated, another is rolled back. The tests share one stack and one story;
+each asks for its own chapter."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def backfilled(plant: Station, loaded: RunResult) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def scheduled(plant: Station, backfilled: dict[str, str]) -> RunResult:
-    """A day with an incident, as the schedule would bring it: its scoring run."""
+    """The scoring run of a day with an incident, as the schedule starts it."""
     assert set(backfilled.values()) == {"success"}
     return scored(plant, SCHEDULED)
 
@@ -139,7 +139,7 @@ def test_a_blocked_day_makes_its_group_red_by_name_and_spares_the_others(plant, 
     assert f"{day_after(SPOILT)}: " in plant.log(loaded, "group.score", red)
 
 
-def test_a_backfill_carries_scoring_with_it_and_tells_nobody(plant, backfilled):
+def test_a_backfill_includes_scoring_and_sends_no_message(plant, backfilled):
     scores = plant.table("scores", first_day=day_after(DAILY[0]))
 
     assert set(backfilled.values()) == {"success"}
@@ -147,7 +147,7 @@ def test_a_backfill_carries_scoring_with_it_and_tells_nobody(plant, backfilled):
     assert plant.table("notices").empty
 
 
-def test_an_incident_is_told_once_with_its_cause(plant, scheduled):
+def test_an_incident_is_notified_once_with_its_cause(plant, scheduled):
     day = day_after(SCHEDULED)
     again = plant.run("score", partition_key=str(day))
 
@@ -156,8 +156,8 @@ def test_an_incident_is_told_once_with_its_cause(plant, scheduled):
 
     assert states(scheduled)["notify"] == "success"
     assert again.succeeded
-    told = notices[notices["entity"] == pump]
-    assert len(told) == 1
+    sent = notices[notices["entity"] == pump]
+    assert len(sent) == 1
     assert f"plant: {pump} is anomalous" in plant.log(scheduled, "notify")
 
 
@@ -193,16 +193,16 @@ def test_an_answer_by_the_form_is_kept_with_its_author(plant):
 
 
 @pytest.fixture(scope="module")
-def redrawn(plant: Station, scheduled: RunResult) -> RunResult:
-    """The line drawn anew on the days that were scored."""
+def recalibrated(plant: Station, scheduled: RunResult) -> RunResult:
+    """A recalibration on the days that were scored."""
     assert scheduled.succeeded
     return plant.run("recalibrate", conf={"as_of": str(REDRAWN)})
 
 
-def test_recalibration_keeps_the_weights_and_moves_the_line(plant, live, redrawn):
+def test_recalibration_keeps_the_weights_and_moves_the_threshold(plant, live, recalibrated):
     champion = plant.champion()
 
-    assert redrawn.succeeded
+    assert recalibrated.succeeded
     assert champion is not None
     assert champion.number != live
     assert champion.tags["kind"] == "recalibrated"
@@ -210,17 +210,17 @@ def test_recalibration_keeps_the_weights_and_moves_the_line(plant, live, redrawn
 
 
 @pytest.fixture(scope="module")
-def rolled_back(plant: Station, redrawn: RunResult) -> RunResult:
-    """The redrawn line scores a day and is taken back."""
-    assert redrawn.succeeded
-    # What drift may ask for now would move the line once more, at a time of its own.
+def rolled_back(plant: Station, recalibrated: RunResult) -> RunResult:
+    """The recalibrated version scores a day and is rolled back."""
+    assert recalibrated.succeeded
+    # A request by drift would move the threshold once more, at an unknown time.
     plant.airflow.request("PATCH", "dags/plant__recalibrate", {"is_paused": True})
     assert scored(plant, SCHEDULED + 1).succeeded
     conf = {"target": "previous", "reason": "a test of the way back"}
     return plant.run("rollback", conf=conf)
 
 
-def test_a_rollback_moves_weights_and_line_together_and_rescores(plant, live, rolled_back):
+def test_a_rollback_moves_weights_and_threshold_together_and_rescores(plant, live, rolled_back):
     champion = plant.champion()
     scores = plant.table("scores", first_day=day_after(SCHEDULED + 1))
 
@@ -245,7 +245,7 @@ def test_housekeeping_leaves_what_is_live(plant, live):
 
 @pytest.fixture(scope="module")
 def tripped(plant: Station, rolled_back: RunResult, detectors: Path) -> RunResult:
-    """A line drawn far too low goes live past its gate: the scoring run of its first day."""
+    """A threshold far too low goes live past its gate: the scoring run of its first day."""
     assert rolled_back.succeeded
     write_detector(detectors, "plant", **SECTIONS, threshold={"alpha": 0.4})
     window = recalibrating.window("plant", str(REDRAWN))
@@ -255,14 +255,14 @@ def tripped(plant: Station, rolled_back: RunResult, detectors: Path) -> RunResul
     return scored(plant, SCHEDULED + 3)
 
 
-def test_a_promotion_that_misbehaves_is_taken_back_by_itself(plant, live, tripped):
+def test_a_promotion_outside_its_limits_is_rolled_back_automatically(plant, live, tripped):
     (run,) = [r for r in plant.airflow.runs("plant__rollback") if r["conf"].get("only_if_live")]
-    taken_back = plant.airflow.wait_for_run("plant__rollback", run["dag_run_id"])
+    returned = plant.airflow.wait_for_run("plant__rollback", run["dag_run_id"])
 
     champion = plant.champion()
     decision = plant.ledger()[-1].decision
     assert states(tripped)["roll_back"] == "success"
-    assert taken_back.succeeded
+    assert returned.succeeded
     assert champion is not None
     assert champion.number == live
     assert decision.action == "rollback"

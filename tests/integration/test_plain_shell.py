@@ -56,10 +56,10 @@ def plimsoll(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_status_finds_the_stack_and_what_it_prints_can_be_pasted(stack: RunningStack):
     home = stack.stack.layout.home
 
-    told = plimsoll(home, "status", "--json")
+    status = plimsoll(home, "status", "--json")
 
-    (found,) = json.loads(told.stdout)
-    assert (told.returncode, found["live"]) == (1, None)  # asked and answered: nothing is live
+    (found,) = json.loads(status.stdout)
+    assert (status.returncode, found["live"]) == (1, None)  # asked and answered: nothing is live
     paused = {dag["dag_id"] for dag in found["dags"] if dag["paused"]}
     assert paused == {dag_id("pumps", verb) for verb in STARTING}
     # Pasted in a shell of its own, which knows nothing of the stack.

@@ -94,7 +94,7 @@ def promote(settings, model: str, to: int, *, expected: int | None) -> int | Non
     return change_champion(settings, decided(model, to, expected))
 
 
-def test_a_promotion_keeps_the_way_back(client, settings, model, tmp_path):
+def test_a_promotion_keeps_the_previous_alias(client, settings, model, tmp_path):
     first = registered(client, model, tmp_path, "c1")
     second = registered(client, model, tmp_path, "c2")
 

@@ -29,12 +29,12 @@ def threshold() -> ThresholdEstimate:
 @pytest.fixture
 def rows() -> EvaluatedRows:
     """Two machines, two days, one incident on machine B."""
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     n = 288
     timeline = Timeline(
         np.tile(START + np.arange(n) * CADENCE, 2), np.repeat([0, 1], n), ("A", "B"), CADENCE
     )
-    score = np.exp(draw.standard_normal(2 * n)).astype(np.float32)
+    score = np.exp(rng.standard_normal(2 * n)).astype(np.float32)
     incident = np.zeros(2 * n, dtype=bool)
     incident[400:420] = True
     score[400:415] *= 50

@@ -47,7 +47,7 @@ def card(rows: EvaluatedRows, threshold: ThresholdEstimate) -> Card:
     )
 
 
-def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: Card) -> None:
+def test_it_starts_with_plain_text_for_the_list_of_versions(card: Card) -> None:
     passed = replace(card, gate=replace(card.gate, passed=True))
 
     assert promotion_card(card).startswith("Rejected, no champion yet: la_haute_borne")
@@ -80,14 +80,14 @@ def test_a_failed_check_is_explained_below_the_table(card: Card) -> None:
     assert "no normal row" in text
 
 
-def test_what_the_network_says_of_its_own_fit_stands_at_the_top(card: Card) -> None:
+def test_remarks_on_the_fit_are_at_the_top(card: Card) -> None:
     text = promotion_card(replace(card, remarks=("The code has collapsed: 0 of 8 units vary.",)))
 
     assert "Of the fit: The code has collapsed" in text.partition("### ")[0]
     assert "Of the fit" not in promotion_card(card)
 
 
-def test_a_picture_stands_with_the_threshold_that_it_shows(card: Card) -> None:
+def test_an_image_follows_the_threshold_that_it_shows(card: Card) -> None:
     text = promotion_card(replace(card, images=(Link("scores", "a.png"),)))
 
     assert text.index("### Threshold") < text.index("![scores](a.png)") < text.index("### Test")

@@ -17,12 +17,12 @@ COLUMNS = Columns(cadence="10min", features={"a": Feature(unit="1"), "b": Featur
 
 
 def sample(n: int, seed: int) -> Sample:
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     timeline = Timeline(
         np.arange(n) * 600_000_000_000, np.zeros(n, dtype=np.intp), ("",), 600_000_000_000
     )
     return Sample(
-        timeline, draw.standard_normal((n, 2)).astype("f4"), draw.exponential(size=n).astype("f4")
+        timeline, rng.standard_normal((n, 2)).astype("f4"), rng.exponential(size=n).astype("f4")
     )
 
 

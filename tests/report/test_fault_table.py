@@ -21,7 +21,7 @@ def test_a_fault_without_a_size_shows_a_share_alone() -> None:
     assert "| swap | 50% | - |" in fault_section(GRADES, {})
 
 
-def test_the_champion_stands_beside_it() -> None:
+def test_the_champion_is_in_the_next_column() -> None:
     text = fault_section(GRADES, {"swap": {1.0: 0.75}})
 
     assert "| swap | 50% | 75% |" in text

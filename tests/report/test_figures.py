@@ -27,13 +27,13 @@ def size(png: bytes) -> tuple[int, int]:
 def test_score_figures_are_as_wide_as_the_review_page(
     rows: EvaluatedRows, threshold: ThresholdEstimate
 ) -> None:
-    drawn = (
+    figures_made = (
         figures.score_distribution(rows, threshold),
         figures.score_timeline(rows, threshold),
         figures.precision_recall(rows, threshold) or b"",
     )
 
-    assert {size(png)[0] for png in drawn} == {WIDTH}
+    assert {size(png)[0] for png in figures_made} == {WIDTH}
 
 
 def test_the_same_rows_give_the_same_picture(
@@ -54,7 +54,7 @@ def test_without_incidents_there_is_no_precision_recall_curve(
 
 
 @pytest.mark.parametrize("score", [0.0, 5.0])
-def test_scores_that_are_all_alike_can_be_drawn(
+def test_scores_that_are_all_alike_can_be_plotted(
     rows: EvaluatedRows, threshold: ThresholdEstimate, score: float
 ) -> None:
     flat = replace(rows, score=np.full_like(rows.score, score))
@@ -77,14 +77,14 @@ def test_a_fleet_of_many_entities_stays_one_readable_page(threshold: ThresholdEs
     assert size(figures.score_timeline(fleet, threshold))[1] < 1600
 
 
-def test_a_training_history_without_validation_can_be_drawn() -> None:
+def test_a_training_history_without_validation_can_be_plotted() -> None:
     points = [(step, 1.0 / (step + 1)) for step in range(50)]
 
     assert size(figures.training_history(points, []))[0] == WIDTH
     assert size(figures.training_history(points, points[::10]))[0] == WIDTH
 
 
-def test_of_many_channels_only_those_caught_least_are_drawn() -> None:
+def test_of_many_channels_only_those_caught_least_are_plotted() -> None:
     outcomes = [FaultOutcome("spike", 2.0, "sd", f"m{i:02}", 20, i % 21) for i in range(60)] + [
         FaultOutcome("swap", 1.0, "", "m01", 20, 5)
     ]
@@ -92,7 +92,7 @@ def test_of_many_channels_only_those_caught_least_are_drawn() -> None:
     assert size(figures.fault_recall(outcomes, share=0.5))[1] < 1200
 
 
-def test_no_planted_fault_can_be_drawn() -> None:
+def test_no_planted_fault_can_be_plotted() -> None:
     assert size(figures.fault_recall([], share=0.5))[1] > 100
 
 
@@ -100,19 +100,19 @@ ODD = ("$x_{$", r"$\frac$", "w" * 300, "a\nb", "</b>", "%s {0}", "\\")
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_name_is_drawn_as_it_is_and_leaves_room(rows: EvaluatedRows, name: str) -> None:
+def test_a_name_is_plotted_as_it_is_and_leaves_room(rows: EvaluatedRows, name: str) -> None:
     result = DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level="warn")
     verdict = DriftVerdict("none", "none", "nothing", (result,), ())
     outcomes = [FaultOutcome("spike", 2.0, "sd", name, 20, 5)]
     timeline = replace(rows.timeline, names=(name, "B"))
-    threshold = ThresholdEstimate(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003 - as it stands
+    threshold = ThresholdEstimate(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003
 
     assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH
     assert size(figures.fault_recall(outcomes, share=0.5))[0] > WIDTH
     assert size(figures.score_timeline(replace(rows, timeline=timeline), threshold))[0] == WIDTH
 
 
-def test_every_level_of_drift_can_be_drawn() -> None:
+def test_every_level_of_drift_can_be_plotted() -> None:
     results = tuple(
         DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level=level)
         for name, level in [

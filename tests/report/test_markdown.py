@@ -20,7 +20,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_mark_is_left_and_the_text_is_the_same_to_a_reader(text):
+def test_no_markup_is_left_and_the_text_reads_the_same(text):
     shown = escaped(text)
 
     assert unescape(shown) == text

@@ -28,7 +28,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Health:
-    """The command that tells whether a service is healthy; a list is run without a shell."""
+    """The command that checks whether a service is healthy; a list is run without a shell."""
 
     test: tuple[str, ...]
     timeout_s: float
@@ -88,53 +88,53 @@ def render(env_file: Path, *, profiles: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def services_of(content: dict[str, Any]) -> dict[str, Service]:
     """The services by name."""
-    return {name: _service(name, told) for name, told in content["services"].items()}
+    return {name: _service(name, config) for name, config in content["services"].items()}
 
 
-def _service(name: str, told: dict[str, Any]) -> Service:
-    options = [each.partition(":") for each in told.get("tmpfs", [])]
-    entrypoint = told.get("entrypoint")
+def _service(name: str, config: dict[str, Any]) -> Service:
+    options = [each.partition(":") for each in config.get("tmpfs", [])]
+    entrypoint = config.get("entrypoint")
     return Service(
         name=name,
-        image=told["image"],
-        user=told.get("user", ""),
+        image=config["image"],
+        user=config.get("user", ""),
         entrypoint=None if entrypoint is None else tuple(map(_plain, entrypoint)),
-        command=tuple(map(_plain, told.get("command") or ())),
-        environment={key: _plain(value) for key, value in told.get("environment", {}).items()},
-        needs={key: how["condition"] for key, how in told.get("depends_on", {}).items()},
-        health=_health(told.get("healthcheck")),
-        mounts=tuple(_mount(each) for each in told.get("volumes", [])),
+        command=tuple(map(_plain, config.get("command") or ())),
+        environment={key: _plain(value) for key, value in config.get("environment", {}).items()},
+        needs={key: how["condition"] for key, how in config.get("depends_on", {}).items()},
+        health=_health(config.get("healthcheck")),
+        mounts=tuple(_mount(each) for each in config.get("volumes", [])),
         scratch={path: how for path, _, how in options},
-        replicas=told.get("deploy", {}).get("replicas", 1),
-        init=told.get("init", False),
-        read_only=told.get("read_only", False),
-        capless="ALL" in told.get("cap_drop", []) and not told.get("cap_add"),
-        grows_no_rights="no-new-privileges:true" in told.get("security_opt", []),
-        processes=told["deploy"]["resources"]["limits"]["pids"],
-        stop_signal=told.get("stop_signal", "SIGTERM"),
-        stop_grace_s=_seconds(told.get("stop_grace_period", "10s")),
-        restarts=told.get("restart", "no") != "no",
+        replicas=config.get("deploy", {}).get("replicas", 1),
+        init=config.get("init", False),
+        read_only=config.get("read_only", False),
+        capless="ALL" in config.get("cap_drop", []) and not config.get("cap_add"),
+        grows_no_rights="no-new-privileges:true" in config.get("security_opt", []),
+        processes=config["deploy"]["resources"]["limits"]["pids"],
+        stop_signal=config.get("stop_signal", "SIGTERM"),
+        stop_grace_s=_seconds(config.get("stop_grace_period", "10s")),
+        restarts=config.get("restart", "no") != "no",
     )
 
 
-def _mount(told: dict[str, Any]) -> Mount:
-    return Mount(told["type"], told["source"], told["target"], told.get("read_only", False))
+def _mount(config: dict[str, Any]) -> Mount:
+    return Mount(config["type"], config["source"], config["target"], config.get("read_only", False))
 
 
-def _health(told: dict[str, Any] | None) -> Health | None:
-    if told is None:
+def _health(config: dict[str, Any] | None) -> Health | None:
+    if config is None:
         return None
-    how, *words = (_plain(word) for word in told["test"])
+    how, *words = (_plain(word) for word in config["test"])
     test = ("/bin/sh", "-c", *words) if how == "CMD-SHELL" else tuple(words)
-    interval = told.get("start_interval", told.get("interval", "30s"))
-    return Health(test, _seconds(told.get("timeout", "30s")), _seconds(interval))
+    interval = config.get("start_interval", config.get("interval", "30s"))
+    return Health(test, _seconds(config.get("timeout", "30s")), _seconds(interval))
 
 
-def _seconds(told: str) -> float:
-    parts = re.findall(r"([0-9.]+)(ms|h|m|s)", told)
+def _seconds(config: str) -> float:
+    parts = re.findall(r"([0-9.]+)(ms|h|m|s)", config)
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _plain(told: str) -> str:
+def _plain(config: str) -> str:
     """Compose writes a dollar sign as two, so that its output could be its input."""
-    return str(told).replace("$$", "$")
+    return str(config).replace("$$", "$")

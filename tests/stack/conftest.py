@@ -41,7 +41,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def secrets(deployment: Path) -> dict[str, str]:
-    """What the deployment's `.env` says, by variable."""
+    """The values of the deployment's `.env`, by variable."""
     own = {name: str(deployment / name.lower()) for name in ("DETECTORS", "BACKUPS")}
     return write_env(deployment / ".env", own)
 
@@ -82,7 +82,7 @@ def station(stack: Stack, airflow: AirflowApi) -> CloudStation:
 
 
 def refused() -> str:
-    """Why this machine does not let us make namespaces and overlays; empty if it does."""
+    """Why namespaces and overlays cannot be created on this machine; empty if they can."""
     layers = "lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work"
     steps = "mount -t tmpfs t /mnt && mkdir /mnt/upper /mnt/work /mnt/root && "
     steps += f"mount -t overlay o -o {layers} /mnt/root"

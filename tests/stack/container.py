@@ -1,4 +1,4 @@
-"""One service as a process in namespaces of its own: what an engine would make of it, natively.
+"""One service as a process in namespaces of its own, as a container engine would run it.
 
 The file system is the machine's, seen through an overlay that takes every write, with the image's
 folders and the service's mounts at the paths that the file names. Processes, host name and mounts
@@ -218,18 +218,18 @@ def _as_user(container: Container) -> list[str]:
 
 def _environment(container: Container) -> list[str]:
     """`env` that starts with nothing: the image's variables, then the file's, and the host name."""
-    told = {
+    variables = {
         **container.image.environment,
         "HOSTNAME": container.name,
         **container.service.environment,
     }
-    return ["env", "-i", *(f"{name}={value}" for name, value in told.items())]
+    return ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
 
 
 def children_of(pid: int) -> list[int]:
     """Numbers of the processes that `pid` has started."""
-    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in told.split()]
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
 
 
 def _descendants(pid: int) -> list[int]:
@@ -251,8 +251,8 @@ def _threads(pid: int) -> int:
 
 def _share(pid: int) -> int:
     try:
-        told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    [line] = [line for line in told.splitlines() if line.startswith("Pss:")] or ["Pss: 0 kB"]
+    [line] = [line for line in text.splitlines() if line.startswith("Pss:")] or ["Pss: 0 kB"]
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""What a deployment of the stack has of its own: its `.env`, and how to reach its stores."""
+"""The settings of a deployment of the stack: its `.env`, and the addresses of its stores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.settings import REPOSITORY
 
 QUEUED_AGAIN_S = 20
-"""A third of what the file says, so that nobody waits for minutes for tasks to be queued again."""
+"""A third of the value in the file, so that tasks are queued again within a minute."""
 
 # Debian's Prometheus takes no pushed metrics.
 _HERE = {
@@ -29,8 +29,8 @@ def write_env(path: Path, own: Mapping[str, str]) -> dict[str, str]:
         stdout=subprocess.DEVNULL,
     )
     lines = [line for line in path.read_text().splitlines() if "=" in line and line[0] != "#"]
-    drawn = {name: value for name, _, value in (line.partition("=") for line in lines)}
-    found = {**drawn, **_HERE, **own}
+    generated = {name: value for name, _, value in (line.partition("=") for line in lines)}
+    found = {**generated, **_HERE, **own}
     path.write_text("".join(f"{name}={value}\n" for name, value in found.items()))
     return found
 

@@ -1,4 +1,4 @@
-"""What each image of the file is, natively: its user, its programs, what its entrypoint does.
+"""Each image of the file, natively: its user, its programs, the effect of its entrypoint.
 
 This is the part of the proof that rests on our word: that an image has these programs at these
 places, runs as this user and treats its command so. Everything else is read from the file.
@@ -51,7 +51,7 @@ class Image:
         user: number of the user that its processes run as, here always.
         account: that user's name, where the file may choose it.
         environment: what the image itself sets.
-        entrypoint: what stands before a service's command.
+        entrypoint: the prefix of a service's command.
         programs: where programs lie natively, by their path in the image.
         folders: native folders by their path in the image.
         owned: folders that the image makes for its user; a new volume there looks like them.
@@ -68,7 +68,7 @@ class Image:
 
 
 def image_of(reference: str) -> Image:
-    """What the reference stands for, whatever its tag and digest."""
+    """The repository of the reference, without tag and digest."""
     name = reference.partition("@")[0].rpartition(":")[0].rpartition("/")[2]
     return {
         "plimsoll": _application,

@@ -33,7 +33,7 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True)
 class Attempt:
-    """One task instance as Airflow describes it; `worker` is the container that runs it."""
+    """A task instance by Airflow's API; `worker` is the container that runs it."""
 
     task_id: str
     map_index: int

@@ -1,4 +1,4 @@
-"""What the kernel lets the processes of each service do, read from the kernel."""
+"""The permissions of each service's processes, read from the kernel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def root_options(pid: int) -> list[str]:
-    """How the root of the process is mounted."""
+    """The mount options of the root of the process."""
     mounts = [line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
     [options] = [mount[5] for mount in mounts if mount[4] == "/"]
     return options.split(",")
@@ -33,10 +33,10 @@ def test_no_service_is_root_has_a_right_or_may_get_one(stack: Stack):
     }
 
     assert {"postgres", "seaweedfs", "valkey", "prometheus", "mlflow"} <= set(found)
-    assert [name for name, told in found.items() if "0" in told["Uid"].split()] == []
+    assert [name for name, status in found.items() if "0" in status["Uid"].split()] == []
     for field in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        assert {int(told[field], 16) for told in found.values()} == {0}, field
-    assert {told["NoNewPrivs"] for told in found.values()} == {"1"}
+        assert {int(status[field], 16) for status in found.values()} == {0}, field
+    assert {status["NoNewPrivs"] for status in found.values()} == {"1"}
 
 
 def test_no_service_writes_its_root(stack: Stack):

@@ -1,5 +1,5 @@
 """The main job on the full stack: history loaded by two workers, a detector trained and live, its
-line drawn anew, taken back. Tables on S3, artifacts behind MLflow, tasks on Celery."""
+threshold recalibrated, rolled back. Tables on S3, artifacts behind MLflow, tasks on Celery."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_what_is_there_is_scored_again_by_groups(station: CloudStation, trained)
     }
 
 
-def test_a_second_version_goes_live_and_is_taken_back(station: CloudStation, trained):
+def test_a_second_version_goes_live_and_is_rolled_back(station: CloudStation, trained):
     assert trained.succeeded
     first = station.champion()
     assert first is not None
@@ -127,14 +127,14 @@ def test_a_second_version_goes_live_and_is_taken_back(station: CloudStation, tra
     assert station.ledger()
 
 
-def test_the_line_is_drawn_anew_from_what_was_scored(station: CloudStation, trained):
+def test_the_threshold_is_recalibrated_on_scored_rows(station: CloudStation, trained):
     assert trained.succeeded
     before = station.numbers()
     assert station.load(37, 47).succeeded
 
-    redrawn = station.run("recalibrate", conf={"as_of": str(day_after(48))})
+    recalibrated = station.run("recalibrate", conf={"as_of": str(day_after(48))})
 
-    assert states(redrawn)["gate"] == "success", states(redrawn)
+    assert states(recalibrated)["gate"] == "success", states(recalibrated)
     assert len(station.numbers()) == len(before) + 1
     assert "recalibrated" in set(station.table("thresholds")["kind"])
 
@@ -149,26 +149,26 @@ def test_prometheus_sees_the_detector_and_what_its_tasks_cost(stack: Stack, trai
     assert samples('plimsoll_cpu_seconds_total{detector="station",dag="train"} > 1') != []
 
 
-def test_the_status_is_told_by_the_command_line_of_the_stack(stack: Stack, trained):
+def test_the_command_line_of_the_stack_shows_the_status(stack: Stack, trained):
     assert trained.succeeded
-    _, told = stack.run_tool("cli", "status", limit_s=120)
+    _, output = stack.run_tool("cli", "status", limit_s=120)
 
-    assert "station: " in told, told
-    assert "live        version" in told, told
+    assert "station: " in output, output
+    assert "live        version" in output, output
 
 
 def test_the_running_stack_is_backed_up_and_the_copy_is_whole(stack: Stack, trained):
     assert trained.succeeded
-    made, told = stack.run_tool("backup", "create", "/backups/one", limit_s=240)
-    assert made == 0, told
+    made, output = stack.run_tool("backup", "create", "/backups/one", limit_s=240)
+    assert made == 0, output
 
-    whole, told = stack.run_tool("backup", "verify", "/backups/one", limit_s=240)
+    whole, output = stack.run_tool("backup", "verify", "/backups/one", limit_s=240)
 
-    assert whole == 0, told
+    assert whole == 0, output
 
 
 def samples(query: str) -> list[float]:
-    """What Prometheus answers, as soon as it has scraped anything at all."""
+    """Prometheus' answer, as soon as it has scraped anything."""
     limit = time.monotonic() + 90
     while True:
         answer = httpx.get(

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.stack
 
 LOAD = "group.load"
 AGAIN_S = 75.0
-# Airflow, which looks every ten seconds, gives up what has waited three times unless told not to.
+# Airflow checks every ten seconds, and by default gives up a task that has waited three times.
 AWAY_S = 3 * (QUEUED_AGAIN_S + 10) + 5.0
 HEALTHY_S = 180.0
 
@@ -41,7 +41,7 @@ def wide(station: CloudStation, stack: Stack, airflow: AirflowApi) -> CloudStati
 
 @pytest.fixture(autouse=True)
 def whole_again(stack: Stack):
-    """Whatever a test broke is mended for the next."""
+    """Repairs the stack after each test."""
     yield
     for name, container in stack.containers.items():
         if container.service.restarts and container.status is not None:

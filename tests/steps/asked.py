@@ -48,6 +48,6 @@ def put_incident(
         **part,
     }
     (found,) = joined([IncidentPart(**made, features=(Blame("flow", 3.0),))], HOUR, HOUR)
-    line = {**made, "features": as_json([Blame("flow", 3.0)]), "date": begin.date()}
-    tables.append(Table(here.storage, "pumps", "incidents"), [line])
+    row = {**made, "features": as_json([Blame("flow", 3.0)]), "date": begin.date()}
+    tables.append(Table(here.storage, "pumps", "incidents"), [row])
     return found.id

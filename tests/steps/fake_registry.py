@@ -13,7 +13,7 @@ class Killed(BaseException):
 
 
 class Page(list):
-    """What a search returns when all fits on one page."""
+    """The result of a search that fits on one page."""
 
     token = None
 

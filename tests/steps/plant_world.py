@@ -41,7 +41,7 @@ SMALL = {"family": "denoising", "members": 2, "width": 16, "steps": 120}
 
 @dataclass(frozen=True)
 class World:
-    """Where it all is."""
+    """The settings, and the detector."""
 
     here: Settings
     spec: DetectorSpec

@@ -56,12 +56,12 @@ class PumpHouse:
     def by_alias(self, _detector: str, alias: str) -> LoadedVersion | None:
         return self.live.get(alias)
 
-    def promote(self, number: int, *, line: float = 1.0, alias: str = "champion") -> LoadedVersion:
-        """Make a bundle live whose threshold is `line` times the honest one."""
+    def promote(self, number: int, *, scale: float = 1.0, alias: str = "champion") -> LoadedVersion:
+        """Make a bundle live whose threshold is `scale` times the calibrated one."""
         folder = Path(self.here.cache) / f"bundle-{number}"
         made = LoadedVersion(
             Version(number, f"run-{number}", "", {}, ""),
-            _bundle(folder, line, self.spec),
+            _bundle(folder, scale, self.spec),
         )
         self.live[alias] = made
         return made
@@ -141,10 +141,10 @@ def _fitted(
     )
 
 
-def _bundle(folder: Path, line: float, spec: DetectorSpec) -> Bundle:
+def _bundle(folder: Path, scale: float, spec: DetectorSpec) -> Bundle:
     model = SMALL if spec.model == DenoisingModel() else spec.model
     fitted, honest = _fitted(spec.window, spec.smoothing.rows, spec.contexts.by, model)
-    threshold = replace(honest.threshold, value=line * honest.threshold.value)
-    drawn = replace(honest, threshold=threshold)
-    write_bundle(fitted, drawn, folder, name="pumps", provenance=Provenance({}, "", ""))
+    threshold = replace(honest.threshold, value=scale * honest.threshold.value)
+    calibration = replace(honest, threshold=threshold)
+    write_bundle(fitted, calibration, folder, name="pumps", provenance=Provenance({}, "", ""))
     return load_bundle(folder)

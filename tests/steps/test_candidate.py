@@ -63,7 +63,7 @@ def test_a_run_may_ask_for_another_training_window(here):
     assert staged.detector_named("pumps", training_days=12).split.training_days == 12
 
 
-def test_an_unknown_detector_is_told_with_the_nearest(here):
+def test_an_unknown_detector_is_reported_with_the_nearest(here):
     (here.detectors / "pumps.yaml").touch()
 
     with pytest.raises(ConfigError, match=r"no detector 'pmups' in .*; did you mean 'pumps'\?"):

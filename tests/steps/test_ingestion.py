@@ -40,10 +40,10 @@ def through_airflow(payload):
 def test_three_tasks_bring_a_day_into_the_tables(here, pumps):
     make_frame(2).to_parquet(pumps)
 
-    told = ingest([DAY])
+    result = ingest([DAY])
 
     telemetry = tables.read(Table(here.storage, "pumps", "telemetry"), keep_date=True)
-    assert told == {
+    assert result == {
         "days": 1,
         "accepted": ROWS_A_DAY,
         "rejected": 0,

@@ -1,4 +1,4 @@
-"""What the main chain tells an OpenLineage backend, step by step, on real tables and MLflow."""
+"""The OpenLineage events of the main chain, step by step, on real tables and MLflow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def chain(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         frame = make_frame(HISTORY + 1)
         world = make_world(home, patch, frame)
-        # Evidently takes ten seconds to import, and tells no lineage.
+        # Evidently takes ten seconds to import, and emits no lineage.
         patch.setattr(judging, "write_drift_report", lambda *_, path, **__: path.touch())
         with lineage_in(home / "lineage") as folder:
             with log_context.about(detector="pumps", partition=NEW_DAY.isoformat()):
@@ -61,8 +61,8 @@ def chain(tmp_path_factory):
             promotion.promote(passed, answer=None, run="pumps__train/r1")
             rollback.move(rollback.check("pumps", target="previous", reason="a test", who="ada"))
             rows = recalibrating.window("pumps", AS_OF)
-            redrawn = recalibrating.recalibrate(rows, run="pumps__recalibrate/r1")
-            recalibration_gate.gate(redrawn, run="pumps__recalibrate/r1")
+            recalibrated = recalibrating.recalibrate(rows, run="pumps__recalibrate/r1")
+            recalibration_gate.gate(recalibrated, run="pumps__recalibrate/r1")
         yield world, told_in(folder)
 
 
@@ -80,10 +80,10 @@ def version(chain, name):
 
 
 def test_every_job_of_the_chain_starts_and_completes_in_order(chain):
-    told = [(event["job"]["name"], event["eventType"]) for event in chain[1]]
+    states = [(event["job"]["name"], event["eventType"]) for event in chain[1]]
 
     jobs = ["ingest", "score", "train", "gate", "promote", "rollback", "recalibrate", "gate"]
-    assert told == [(f"pumps.{verb}", state) for verb in jobs for state in ("START", "COMPLETE")]
+    assert states == [(f"pumps.{verb}", state) for verb in jobs for state in ("START", "COMPLETE")]
 
 
 def test_both_events_of_a_job_are_of_one_run_and_no_two_jobs_share_one(chain):
@@ -104,11 +104,11 @@ def test_a_job_names_the_dag_run_it_is_part_of(chain):
     assert gated["run"]["facets"]["parent"]["run"]["runId"] == parent_id("pumps__train/r1")
 
 
-def test_ingest_tells_its_source_the_version_it_made_and_how_many_rows(chain):
-    told = of(chain, "ingest")
+def test_ingest_emits_its_source_the_version_it_made_and_the_number_of_rows(chain):
+    event = of(chain, "ingest")
 
-    telemetry = next(each for each in told["outputs"] if each["name"].endswith("telemetry"))
-    assert names(told, "inputs")["pumps.parquet"] == ""
+    telemetry = next(each for each in event["outputs"] if each["name"].endswith("telemetry"))
+    assert names(event, "inputs")["pumps.parquet"] == ""
     assert telemetry["namespace"] == "file"
     assert telemetry["name"] == f"{chain[0].here.storage}/pumps/telemetry"
     assert telemetry["facets"]["version"]["datasetVersion"] == version(chain, "telemetry")
@@ -116,7 +116,7 @@ def test_ingest_tells_its_source_the_version_it_made_and_how_many_rows(chain):
     assert telemetry["outputFacets"]["outputStatistics"]["rowCount"] == len(rows)
 
 
-def test_ingest_tells_its_partition_as_the_nominal_time(chain):
+def test_ingest_emits_its_partition_as_the_nominal_time(chain):
     nominal = of(chain, "ingest")["run"]["facets"]["nominalTime"]
 
     assert nominal["nominalStartTime"] == f"{NEW_DAY}T00:00:00+00:00"
@@ -124,12 +124,12 @@ def test_ingest_tells_its_partition_as_the_nominal_time(chain):
 
 
 def test_score_goes_from_telemetry_and_champion_to_scores(chain):
-    told = of(chain, "score")
+    event = of(chain, "score")
 
-    assert names(told, "inputs")["telemetry"] == version(chain, "telemetry")
-    assert names(told, "inputs")["pumps@champion"] == "1"
-    assert {"scores", "incidents", "scorings"} >= names(told, "outputs").keys()
-    scores = next(each for each in told["outputs"] if each["name"].endswith("/scores"))
+    assert names(event, "inputs")["telemetry"] == version(chain, "telemetry")
+    assert names(event, "inputs")["pumps@champion"] == "1"
+    assert {"scores", "incidents", "scorings"} >= names(event, "outputs").keys()
+    scores = next(each for each in event["outputs"] if each["name"].endswith("/scores"))
     assert scores["outputFacets"]["outputStatistics"]["rowCount"] == len(make_frame(HISTORY + 1))
 
 
@@ -143,7 +143,7 @@ def test_training_can_be_followed_from_telemetry_to_the_registered_version(chain
     assert names(gated, "outputs")["pumps"] == "2"
 
 
-def test_promotion_and_rollback_tell_where_the_champion_points(chain):
+def test_promotion_and_rollback_emit_where_the_champion_points(chain):
     promoted, back = of(chain, "promote"), of(chain, "rollback")
 
     assert names(promoted, "inputs")["pumps"] == "2"
@@ -153,11 +153,11 @@ def test_promotion_and_rollback_tell_where_the_champion_points(chain):
 
 
 def test_recalibration_goes_from_scored_rows_and_a_version_to_a_new_version(chain):
-    redrawn, gated = of(chain, "recalibrate"), of(chain, "gate", nth=1)
+    recalibrated, gated = of(chain, "recalibrate"), of(chain, "gate", nth=1)
 
-    assert names(redrawn, "inputs").keys() >= {"telemetry", "scores", "pumps"}
-    assert names(redrawn, "inputs")["pumps"] == "1"
-    (candidate,) = redrawn["outputs"]
+    assert names(recalibrated, "inputs").keys() >= {"telemetry", "scores", "pumps"}
+    assert names(recalibrated, "inputs")["pumps"] == "1"
+    (candidate,) = recalibrated["outputs"]
     assert candidate["name"] in {each["name"] for each in gated["inputs"]}
     assert names(gated, "outputs")["pumps"] == "3"
 

@@ -72,8 +72,8 @@ def test_scoring_refuses_a_live_version_that_needs_other_rows(filled, schema, sa
     with pytest.raises(DataError, match=f"version 1 of pumps needs {said}.*: train first"):
         filled.score(D[1])
 
-    line = filled.rows("scorings", D[1]).iloc[-1]
-    assert (line["verdict"], said in line["reason"]) == ("failed", True)
+    row = filled.rows("scorings", D[1]).iloc[-1]
+    assert (row["verdict"], said in row["reason"]) == ("failed", True)
     assert filled.rows("scores", D[1]).empty
 
 
@@ -99,10 +99,10 @@ def test_a_day_of_another_meaning_is_refused_by_name_and_the_others_are_scored(f
     with pytest.raises(DataError) as refused:
         filled.score(*D[2:5])
 
-    told = str(refused.value)
-    assert "1 of 3 days of pumps have no scores" in told
-    assert f"rows of {D[3]} have pressure in Pa instead of bar, as version 1 needs it" in told
-    assert "ingest those days again" in told
+    message = str(refused.value)
+    assert "1 of 3 days of pumps have no scores" in message
+    assert f"rows of {D[3]} have pressure in Pa instead of bar, as version 1 needs it" in message
+    assert "ingest those days again" in message
     assert set(filled.rows("scores")["date"]) == {D[2], D[4]}
 
     filled.ingest(D[3])
@@ -148,15 +148,15 @@ def test_a_challenger_that_needs_other_rows_costs_its_shadow(filled):
     columns = make_spec(schema=PASCAL).columns.model_dump(mode="json")
     filled.live["challenger"] = fitted_under(filled.promote(2, alias="challenger"), columns)
 
-    told = filled.score(D[1])
+    result = filled.score(D[1])
 
-    assert told["rows"] == ROWS_A_DAY
+    assert result["rows"] == ROWS_A_DAY
     assert set(filled.rows("scores", D[1])["role"]) == {"champion"}
     reason = filled.rows("scorings", D[1]).iloc[-1]["reason"]
     assert "no shadow: version 2 of pumps needs pressure in Pa, the file says bar" in reason
 
 
-def test_drift_judges_no_version_that_needs_other_rows(filled):
+def test_drift_is_not_judged_for_a_version_that_needs_other_rows(filled):
     filled.score(*D)
     says(filled, **PASCAL)
 
@@ -242,7 +242,7 @@ def test_a_label_on_rows_from_before_the_machine_column_says_so(filled):
     assert labelling.label("pumps", answer, by)["rows"] == 24
 
 
-def test_a_version_that_was_fitted_without_a_file_is_told_as_such(house):
+def test_a_version_that_was_fitted_without_a_file_is_reported(house):
     version = fitted_under(house.live["champion"], None)
 
     with pytest.raises(DataError, match="was fitted without a detector file"):

@@ -1,4 +1,4 @@
-"""What each step leaves behind for Prometheus."""
+"""The readings that each step records for Prometheus."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def ingest(*days: date) -> None:
     ingestion.write(ingestion.validate(fetched, run=run), run=run)
 
 
-def test_an_ingested_day_tells_its_rows(house, kept):
+def test_an_ingested_day_records_its_rows(house, kept):
     frame = make_frame(2)
     frame.loc[[5, 6], "pressure"] = 99.0
     house.deliver(frame)
@@ -75,7 +75,7 @@ def test_an_ingested_day_tells_its_rows(house, kept):
     }
 
 
-def test_a_blocked_day_is_told_before_it_is_refused(house, kept):
+def test_a_blocked_day_is_recorded_before_it_is_refused(house, kept):
     frame = make_frame(1)
     frame["pressure"] += 90
     house.deliver(frame)
@@ -88,12 +88,12 @@ def test_a_blocked_day_is_told_before_it_is_refused(house, kept):
     assert kept.of("standing")  # nothing is scored now that would tell what is open
 
 
-def test_each_day_of_a_range_tells_its_own_scores(filled, kept):
+def test_each_day_of_a_range_records_its_own_scores(filled, kept):
     filled.score(*EIGHT_DAYS)
 
-    told, rows = kept.of("scored"), filled.rows("scores")
-    assert sorted(told) == EIGHT_DAYS
-    for day, content in told.items():
+    readings, rows = kept.of("scored"), filled.rows("scores")
+    assert sorted(readings) == EIGHT_DAYS
+    for day, content in readings.items():
         mine = rows[(rows["date"] == day) & (rows["role"] == CHAMPION)]
         assert isinstance(content, ScoredReading)
         assert (content.rows, content.flags) == (len(mine), mine["flag"].sum())
@@ -111,14 +111,14 @@ def test_a_rerun_that_writes_nothing_records_again(filled, kept):
     assert kept.of("scored") == first
 
 
-def test_days_that_could_be_scored_are_told_although_another_failed(filled, kept, monkeypatch):
+def test_days_that_could_be_scored_are_recorded_although_another_failed(filled, kept, monkeypatch):
     score_day = scoring.score_day
 
-    def broken(spec, basis, day):
+    def broken(spec, inputs, day):
         if day.day == EIGHT_DAYS[1]:
             msg = "broken"
             raise DataError(msg)
-        return score_day(spec, basis, day)
+        return score_day(spec, inputs, day)
 
     monkeypatch.setattr(scoring, "score_day", broken)
 
@@ -136,30 +136,32 @@ def test_a_day_that_lost_its_rows_is_shown_no_more(filled, kept):
     assert kept.of("scored")[empty] is None
 
 
-def test_judged_days_tell_distances_and_how_far_they_lie(filled, kept):
+def test_judged_days_record_distances_and_the_latent_distance(filled, kept):
     filled.score(*EIGHT_DAYS)
     drifting.judge_days("pumps", [day.isoformat() for day in EIGHT_DAYS], run="r")
 
-    told = kept.of("drifted")
-    assert all(isinstance(told[day], DriftReading) for day in EIGHT_DAYS)
-    assert told[EIGHT_DAYS[0]].moved[0].feature == "score"
+    readings = kept.of("drifted")
+    assert all(isinstance(readings[day], DriftReading) for day in EIGHT_DAYS)
+    assert readings[EIGHT_DAYS[0]].moved[0].feature == "score"
     stored = filled.rows("drift", EIGHT_DAYS[-1])
     week = stored[stored["source"] == "week"].set_index("feature")["distance"]
-    assert {each.feature: each.distance for each in told[EIGHT_DAYS[-1]].moved} == week.to_dict()
+    assert {
+        each.feature: each.distance for each in readings[EIGHT_DAYS[-1]].moved
+    } == week.to_dict()
 
 
-def test_what_is_open_is_what_status_tells(filled, kept):
+def test_recorded_open_items_are_those_that_status_shows(filled, kept):
     filled.score(*EIGHT_DAYS)
 
-    standing = kept.newest("standing")
+    open_items = kept.newest("standing")
 
-    assert isinstance(standing, OpenItemsReading)
-    assert standing.incidents > 0
-    assert standing.labels > 0
-    assert standing.muted == 1  # pressure of pump c
+    assert isinstance(open_items, OpenItemsReading)
+    assert open_items.incidents > 0
+    assert open_items.labels > 0
+    assert open_items.muted == 1  # pressure of pump c
     # Nobody ingested what was due since.
     today = datetime.now(UTC).date()
-    assert standing.unsettled == (today - EIGHT_DAYS[-1]).days - 1
+    assert open_items.unsettled == (today - EIGHT_DAYS[-1]).days - 1
 
 
 def test_an_answer_is_one_label_less_that_waits(filled, kept):

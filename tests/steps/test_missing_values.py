@@ -37,7 +37,7 @@ SMALL = {"family": "masked", "members": 2, "width": 24, "steps": 250, "batch_row
 
 
 def delivered(n_days, *, first_day=None, seed=0) -> pd.DataFrame:
-    """The farm's rows with 8 % holes, and two rows that lack too much."""
+    """The farm's rows with 8 % missing values, and two rows that lack too much."""
     frame = make_frame(n_days, seed=seed, **({"first_day": first_day} if first_day else {}))
     random = np.random.default_rng(seed)
     column = random.integers(0, 3, len(frame))
@@ -76,8 +76,10 @@ def plant(tmp_path_factory) -> Plant:
     blocks = split(read_training_window(str(folder), spec, LAST).frame, spec)
     schema = schema_for(spec)
     fitted = fit(blocks.train, schema, spec.model)
-    drawn = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)
-    write_bundle(fitted, drawn, folder / "bundle", name="pumps", provenance=Provenance({}, "", ""))
+    calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)
+    write_bundle(
+        fitted, calibration, folder / "bundle", name="pumps", provenance=Provenance({}, "", "")
+    )
     bundle = load_bundle(folder / "bundle")
     return Plant(spec, str(folder), bundle, blocks.test.frame.reset_index(drop=True))
 
@@ -140,14 +142,14 @@ def test_gaps_are_no_drift_and_a_sensor_that_goes_silent_is_named(plant):
     silent = fresh.copy()
     silent.loc[on(silent, "b"), ["pressure", "pressure_vs_peers"]] = np.nan
     sample = sample_of(plant.bundle, silent, columns)
-    told = judge_drift(reference, sample, columns=columns, limits=limits)
+    verdict = judge_drift(reference, sample, columns=columns, limits=limits)
 
     assert not quiet.broken
     assert quiet.kind in ("none", "input drift")
-    assert [(broken.channel, broken.entity, broken.sign) for broken in told.broken] == [
+    assert [(broken.channel, broken.entity, broken.sign) for broken in verdict.broken] == [
         ("pressure", "b", "absent")
     ]
-    assert told.kind == "data fault"
+    assert verdict.kind == "data fault"
 
 
 def test_a_missing_value_is_neither_in_nor_out_of_range(plant):
@@ -166,8 +168,10 @@ def test_a_champion_that_takes_no_gaps_is_compared_on_the_rows_without_any(plant
     model = DenoisingModel(members=1, width=16, steps=60, batch_rows=64)
     fitted = fit(Block("train", train), schema, model)
     held = Block("calibration", derive(make_frame(10, seed=8), columns))
-    drawn = calibrate(held, schema, Graph(fitted.graph).score, plant.spec.threshold)
-    write_bundle(fitted, drawn, tmp_path / "old", name="pumps", provenance=Provenance({}, "", ""))
+    calibration = calibrate(held, schema, Graph(fitted.graph).score, plant.spec.threshold)
+    write_bundle(
+        fitted, calibration, tmp_path / "old", name="pumps", provenance=Provenance({}, "", "")
+    )
     whole = plant.test[list(schema.features)].notna().all(axis=1)
 
     compared = compare(

@@ -1,4 +1,4 @@
-"""What is live is what the ledger says: attacked in MLflow, in the lake and in the cache.
+"""The ledger decides what is live: attacks in MLflow, in the lake and in the cache.
 
 MLflow is a real one on SQLite, the tables and bundles are real: swapped bundles, forged and cut
 ledgers, aliases and versions that somebody moved or deleted by hand.
@@ -57,7 +57,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The farm with version 1 live, and version 2 behind which it stands."""
+    """The farm with version 2 live, after version 1."""
     folder = tmp_path_factory.mktemp("farm") / "world"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -135,7 +135,7 @@ def test_a_bundle_swapped_in_the_cache_is_fetched_again(plant):
     assert live.champion("pumps").bundle.threshold == honest
 
 
-def test_the_way_back_to_a_swapped_bundle_is_refused(plant):
+def test_a_rollback_to_a_swapped_bundle_is_refused(plant):
     from pipeline.steps.going_live import rollback
 
     swap(artifacts(plant)[0])
@@ -154,7 +154,7 @@ def test_files_that_are_gone_are_named(plant):
 
 
 @pytest.mark.parametrize("alias", [1, None])
-def test_an_alias_moved_by_hand_is_not_obeyed_and_told(plant, alias):
+def test_an_alias_moved_by_hand_is_ignored_and_reported(plant, alias):
     if alias:
         plant.client.set_registered_model_alias("pumps", promotion.CHAMPION, str(alias))
     else:
@@ -285,7 +285,7 @@ def test_a_forged_promotion_fails_the_day(plant):
         score()
 
     assert scorings(plant)[-1][0] == "failed"
-    assert health_of("pumps", now=NOW).live.version == 1  # told with its fault, and not obeyed
+    assert health_of("pumps", now=NOW).live.version == 1  # shown with its fault, and not obeyed
     assert not health_of("pumps", now=NOW).healthy
 
 
@@ -479,10 +479,10 @@ def test_the_ledger_answers_what_was_live_then_by_whom_and_on_what(plant, monkey
     middle = datetime.fromisoformat(second.decision.decided_at) - timedelta(microseconds=1)
 
     assert main(["ledger", "pumps", "--at", middle.isoformat()]) == 0
-    told = capsys.readouterr().out
-    assert "version 1 was live" in told
-    assert f"bundle {first.decision.bundle_sha256[:12]}" in told
-    assert "test: made for a test" in told
+    printed = capsys.readouterr().out
+    assert "version 1 was live" in printed
+    assert f"bundle {first.decision.bundle_sha256[:12]}" in printed
+    assert "test: made for a test" in printed
     assert main(["ledger", "pumps", "--at", "2001-01-01"]) == 0
     assert "nothing was live at 2001-01-01 00:00 UTC" in capsys.readouterr().out
     assert main(["ledger", "pumps"]) == 0
@@ -493,8 +493,8 @@ def test_the_ledger_answers_what_was_live_then_by_whom_and_on_what(plant, monkey
 def test_a_tag_names_no_folder_that_is_removed(plant, word):
     """The digest becomes a folder of the cache, and a damaged folder of the cache is removed."""
     plant.client.set_registered_model_alias("pumps", "challenger", "2")
-    told = word.format(storage=plant.here.storage)
-    plant.client.set_model_version_tag("pumps", "1", "bundle_sha256", told)
+    digest = word.format(storage=plant.here.storage)
+    plant.client.set_model_version_tag("pumps", "1", "bundle_sha256", digest)
     held = ledger_state.verified(plant.here, "pumps")
     version = live.versions.by_number(plant.client, "pumps", 1)
 
@@ -516,7 +516,7 @@ def test_a_bundle_that_is_swapped_while_it_is_loaded_is_not_served(plant, monkey
     live._loaded.cache_clear()
 
 
-def test_all_keys_lost_is_mended_by_one_command(plant, monkeypatch):
+def test_all_keys_lost_is_repaired_by_one_command(plant, monkeypatch):
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
     shutil.rmtree(plant.here.home / "keys")
     with pytest.raises(UnprovenLedger, match="not proven by any key that is trusted here"):
@@ -553,7 +553,7 @@ def test_a_head_that_was_missed_is_kept_by_the_next_run(plant):
     assert "ledger.head" in plant.client.get_model_version("pumps", "2").tags
 
 
-def test_a_junk_head_on_a_version_stops_nobody_and_is_told(plant):
+def test_a_junk_head_on_a_version_stops_nobody_and_is_reported(plant):
     plant.client.set_model_version_tag("pumps", "1", "ledger.head", "junk")
 
     assert score()["version"] == 2
@@ -565,10 +565,10 @@ def test_a_junk_head_on_a_version_stops_nobody_and_is_told(plant):
 
 
 @pytest.mark.parametrize("column", ["sequence", "version", "decided_at"])
-def test_a_row_that_is_none_of_a_ledger_is_told_as_such(plant, column):
+def test_a_row_that_is_not_a_ledger_entry_is_reported(plant, column):
     tables.append(ledger_table(plant), [{**strange_row(plant), column: None}])
 
-    with pytest.raises(UnprovenLedger, match="is none of a ledger"):
+    with pytest.raises(UnprovenLedger, match="is not a ledger entry"):
         score()
     assert scorings(plant)[-1][0] == "failed"
 
@@ -578,7 +578,7 @@ def strange_row(plant) -> dict[str, object]:
     return {"date": DAY, **ledger.to_row(last), "sequence": 3}
 
 
-def test_a_name_that_is_no_detectors_is_told(plant, monkeypatch, capsys):
+def test_an_unknown_name_is_reported(plant, monkeypatch, capsys):
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
 
     assert main(["ledger", "pres", "--verify"]) == 2

@@ -1,4 +1,4 @@
-"""Panels over time, one an entity: what the figures of scores and of a redrawn line share."""
+"""Panels over time, one per entity: shared by the figures of scores and of a recalibration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 8
 
 
 def course_sheet(title: str, names: Sequence[str], *, frame: float) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel for each of `names`; `frame` is the height of what is around them."""
+    """A figure with a panel for each of `names`; `frame` is the height of the space around them."""
     figure = sheet(title, height=frame + 1.6 * max(2, len(names)))
     panels = list(figure.subplots(len(names), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
     for axes, name in zip(panels, names, strict=True):
@@ -32,7 +32,7 @@ def shade(panels: Sequence[Axes], names: Sequence[str], marked: Iterable[Episode
 
 
 def date_axis(axes: Axes, label: str) -> None:
-    """Dates that say no more than they must, and what is shaded."""
+    """Concise dates, and a label that explains the shading."""
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(

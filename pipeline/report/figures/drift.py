@@ -1,4 +1,4 @@
-"""How far each series moved, and how far would matter."""
+"""The drift distance of each series, with the limits."""
 
 from __future__ import annotations
 

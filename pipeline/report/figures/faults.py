@@ -1,4 +1,4 @@
-"""Which injected faults were caught, by kind, size and channel."""
+"""The share of injected faults that was caught, by kind, size and channel."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _WIDTH = 12.0  # wider than a page, for the numbers; MLflow shrinks it where it 
 
 
 def fault_recall(outcomes: Sequence[FaultOutcome], *, share: float) -> bytes:
-    """One map a kind: per cent of episodes caught, by channel and size; the last row is all.
+    """One heat map per kind: % of episodes caught, by channel and size; last row: all channels.
 
-    Where no fault could be planted the figure says that.
+    Where no fault could be planted the figure says so.
     """
     kinds = recall(tuple(outcomes))
     if not kinds:
         with look():
             return png(sheet("Injected faults: none could be planted", height=1.5, width=_WIDTH))
     smallest = minimum_detectable(tuple(outcomes), share=share)
-    seen = [kind for kind in kinds if smallest[kind] is not None]
+    caught_kinds = [kind for kind in kinds if smallest[kind] is not None]
     names = _least_caught(outcomes)
     with look():
         figure = sheet(
-            f"Injected faults: {len(seen)} of {len(kinds)} kinds are caught "
+            f"Injected faults: {len(caught_kinds)} of {len(kinds)} kinds are caught "
             f"at least {share:.0%} of the time",
             height=2.1 + 0.42 * (len(names) + 1),
             width=_WIDTH,
@@ -39,7 +39,7 @@ def fault_recall(outcomes: Sequence[FaultOutcome], *, share: float) -> bytes:
         panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False, width_ratios=widths)[0]
         for axes, (kind, by_size) in zip(panels, kinds.items(), strict=True):
             cells = _cells(outcomes, kind, names, list(by_size))
-            _draw(axes, np.vstack([cells, list(by_size.values())]), [*names, "all channels"])
+            _plot(axes, np.vstack([cells, list(by_size.values())]), [*names, "all channels"])
             unit = _unit(outcomes, kind)
             size = smallest[kind]
             onset = "not caught" if size is None else f"from {size:g} {unit}" if unit else "caught"
@@ -79,7 +79,7 @@ def _cells(
     return cells
 
 
-def _draw(axes: Axes, cells: np.ndarray, names: list[str]) -> None:
+def _plot(axes: Axes, cells: np.ndarray, names: list[str]) -> None:
     axes.imshow(cells, cmap=_SHADES, vmin=0, vmax=1, aspect="auto")
     for row, column in np.argwhere(~np.isnan(cells)):
         value = cells[row, column]

@@ -1,4 +1,4 @@
-"""A rolling window of scores, the line it was judged by, and the line redrawn on it."""
+"""A rolling window of scores with the live threshold and the recalibrated one."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _SMALL, _LARGE = 2.0, 5.0
 
 @dataclass(frozen=True)
 class WindowPicture:
-    """What the figure shows.
+    """The content of the figure.
 
     Attributes:
-        line: when and where each row was measured.
+        timeline: time and entity of each row.
         score: shape (n,).
-        status: place in STATUSES of each row, shape (n,).
-        old: the line that is live.
-        new: the line redrawn.
-        held: episodes left out of the new line.
+        status: index into STATUSES of each row, shape (n,).
+        old: the live threshold.
+        new: the recalibrated threshold.
+        held: episodes left out of the recalibration.
     """
 
     timeline: Timeline
@@ -57,23 +57,23 @@ class WindowPicture:
 
 
 def recalibration_window(picture: WindowPicture) -> bytes:
-    """Scores by time in units of the live line, one panel an entity, coloured by status."""
+    """Scores by time in units of the live threshold, one panel per entity, coloured by status."""
     shown = picture.timeline.names[:MOST]
     move = picture.new / picture.old - 1
-    title = f"The line moves {move:+.1%}; long episodes held back: {len(picture.held)}"
+    title = f"The threshold moves {move:+.1%}; long episodes held back: {len(picture.held)}"
     with look():
         figure, panels = course_sheet(title, shown, frame=1.8)
         for code, axes in enumerate(panels):
-            _draw(axes, picture, picture.timeline.entity == code)
+            _plot(axes, picture, picture.timeline.entity == code)
         shade(panels, shown, picture.held)
         date_axis(panels[-1], "time, UTC (shaded: held back)")
-        figure.supylabel("score / live line (log scale)", fontsize=12.5)
+        figure.supylabel("score / live threshold (log scale)", fontsize=12.5)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, markerscale=3)
         return png(figure)
 
 
-def _draw(axes: Axes, picture: WindowPicture, own: NDArray[np.bool_]) -> None:
+def _plot(axes: Axes, picture: WindowPicture, own: NDArray[np.bool_]) -> None:
     time = pd.DatetimeIndex(picture.timeline.time_ns, tz="UTC")
     floor = np.finfo(np.float32).tiny
     relative = np.maximum(picture.score, floor) / picture.old
@@ -83,7 +83,9 @@ def _draw(axes: Axes, picture: WindowPicture, own: NDArray[np.bool_]) -> None:
         axes.plot(
             time[of_status], relative[of_status], ".", color=colour, markersize=size, label=name
         )
-    axes.axhline(1.0, color=QUIET, linewidth=1.4, linestyle="--", label="live line")
-    axes.axhline(picture.new / picture.old, color=INK, linewidth=1.6, label="redrawn line")
+    axes.axhline(1.0, color=QUIET, linewidth=1.4, linestyle="--", label="live threshold")
+    axes.axhline(
+        picture.new / picture.old, color=INK, linewidth=1.6, label="recalibrated threshold"
+    )
     axes.set_yscale("log")
     grid(axes, "x")

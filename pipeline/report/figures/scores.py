@@ -1,4 +1,4 @@
-"""Scores against the threshold: their distribution, the trade they allow, and their course."""
+"""Scores against the threshold: distribution, precision and recall, and course over time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def score_distribution(rows: EvaluatedRows, threshold: ThresholdEstimate) -> byt
             axes.hist(score, bins, weights=share, color=colour, alpha=0.45, label=label)
             axes.hist(score, bins, weights=share, color=colour, histtype="step", linewidth=1.6)
         axes.margins(y=0.16)  # room for the threshold's name above the bars
-        _draw_threshold(axes, threshold)
+        _plot_threshold(axes, threshold)
         axes.set(xscale="log", xlabel="score (log scale)", ylabel="% of the rows of a kind")
         axes.legend(loc="upper left")
         grid(axes)
@@ -54,7 +54,7 @@ def score_distribution(rows: EvaluatedRows, threshold: ThresholdEstimate) -> byt
 
 
 def precision_recall(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes | None:
-    """Precision against recall for every line that could be drawn; None without incidents."""
+    """Precision against recall for every possible threshold; None without incidents."""
     if rows.incident is None or not rows.incident.any() or not rows.normal.any():
         return None
     known = rows.normal | rows.incident
@@ -91,7 +91,7 @@ def precision_recall(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes
 
 
 def score_timeline(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes:
-    """Score over threshold by time, one panel an entity; incidents shaded, flags coloured."""
+    """Score over threshold by time, one panel per entity; incidents shaded, flags coloured."""
     timeline, excess = rows.timeline, rows.score / threshold.value
     shown = timeline.names[:MOST]
     flagged = rows.score > threshold.value
@@ -102,7 +102,7 @@ def score_timeline(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes:
         figure, panels = course_sheet(title, shown, frame=1.5)
         for code, axes in enumerate(panels):
             own = timeline.entity == code
-            _draw_course(axes, timeline.time_ns[own], excess[own])
+            _plot_course(axes, timeline.time_ns[own], excess[own])
         known = () if rows.incident is None else episodes(rows.incident, timeline)
         shade(panels, shown, known)
         date_axis(panels[-1], "time, UTC (shaded: known incidents)")
@@ -110,7 +110,7 @@ def score_timeline(rows: EvaluatedRows, threshold: ThresholdEstimate) -> bytes:
         return png(figure)
 
 
-def _draw_course(axes: Axes, time_ns: NDArray[np.int64], excess: NDArray[np.floating]) -> None:
+def _plot_course(axes: Axes, time_ns: NDArray[np.int64], excess: NDArray[np.floating]) -> None:
     time = pd.DatetimeIndex(time_ns, tz="UTC")
     over = excess > 1
     axes.plot(time[~over], excess[~over], ".", color=NORMAL, markersize=2.5, alpha=0.5)
@@ -120,7 +120,7 @@ def _draw_course(axes: Axes, time_ns: NDArray[np.int64], excess: NDArray[np.floa
     grid(axes, "x")
 
 
-def _draw_threshold(axes: Axes, threshold: ThresholdEstimate) -> None:
+def _plot_threshold(axes: Axes, threshold: ThresholdEstimate) -> None:
     low, high = threshold.interval
     axes.axvline(threshold.value, color=INK, linewidth=2)
     axes.axvspan(

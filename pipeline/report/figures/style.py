@@ -1,4 +1,4 @@
-"""How every figure looks: one palette, one frame, one size."""
+"""The style of all figures: one palette, one frame, one size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pipeline.printable import one_line
 
-# Okabe & Ito (2008): told apart by people of every colour vision, and in grey.
+# Okabe & Ito (2008): distinguishable with every colour vision, and in grey.
 INK = "#1f2933"
 QUIET = "#8a94a0"
 NORMAL = "#0072B2"
@@ -43,7 +43,7 @@ _LOOK: Any = {
 
 
 def look() -> Any:
-    """A context in which figures have our look; draw and save inside it."""
+    """A context in which figures have our style; plot and save inside it."""
     return mpl.rc_context(_LOOK)
 
 
@@ -56,7 +56,7 @@ def sheet(title: str, *, height: float = 5.2, width: float = _WIDTH) -> Figure:
 
 
 def label(name: str) -> str:
-    """A name beside an axis, which leaves room for what is drawn."""
+    """A name beside an axis, cut so that it leaves room for the plot."""
     return one_line(name, most=_LONGEST_LABEL)
 
 

@@ -1,4 +1,4 @@
-"""How the network learnt."""
+"""The training history of a network."""
 
 from __future__ import annotations
 

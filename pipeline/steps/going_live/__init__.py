@@ -1,1 +1,1 @@
-"""Where what is live changes: promotion, rollback, and nothing else."""
+"""Changes of the live version: promotion, rollback, and nothing else."""

@@ -1,8 +1,8 @@
-"""Changing what is live, in a way that any later run can finish.
+"""Changing the live version so that any later run can complete an interrupted change.
 
-A change is one append to the ledger, and that alone. Aliases and tags in MLflow follow from it
-(`settle`). Whatever kills the process in between, the next run calls `settle` first and finds from
-the ledger what was left to do; a version that only an alias calls the champion is not live.
+A change is one append to the ledger and nothing else. Aliases and tags in MLflow follow from it
+(`sync_aliases`). If the process is killed in between, the next run calls `sync_aliases` first and
+does what the ledger says is left; a version that only an alias calls the champion is not live.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
 from pipeline.steps import ledger_state
 from pipeline.steps.ledger_state import LedgerState
-from pipeline.steps.live import way_back
+from pipeline.steps.live import rollback_target
 
 log = structlog.get_logger()
 
 
 def change_champion(here: Settings, decision: Decision) -> int | None:
-    """Carry out a promotion or a rollback; the version that was replaced.
+    """Carry out a promotion or a rollback; return the version that was replaced.
 
-    `decision.replaced` is the champion that was decided about. Called again after success, or
-    after a crash anywhere, it changes nothing or finishes what was begun.
+    `decision.replaced` is the champion that was decided about. Called again after success it
+    changes nothing; after a crash it completes the change.
 
     Raises:
         PromotionConflict: another version is live by now; nothing was moved.
@@ -34,21 +34,21 @@ def change_champion(here: Settings, decision: Decision) -> int | None:
         ConfigError: this process does not hold the private key.
     """
     client, model = connect(here), decision.detector
-    # The append decides who is first; the lock lets the others wait, and aliases follow in order.
+    # The append decides who is first; the lock makes the others wait, and aliases follow in order.
     with promotion_lock(here, model):
-        held = settle(here, client, model)
+        held = sync_aliases(here, client, model)
         current = held.live.version if held.live else None
         if current != decision.version:
             promotion.refuse_other_champion(current, decision.replaced, decision.version, model)
             held = ledger_state.append(here, held, decision)
         keep_heads(here, client, held)
         if current != decision.version:
-            promotion.follow(client, decision, previous=way_back(client, held))
+            promotion.follow(client, decision, previous=rollback_target(client, held))
         return held.changes[-1].replaced
 
 
 def keep_heads(here: Settings, client: Client, held: LedgerState, *, shorter: bool = False) -> None:
-    """Keep the head of a proven ledger in Postgres and on the live version, as it is now.
+    """Keep the current head of a proven ledger in Postgres and on the live version.
 
     Also after a crash between an entry and its heads. `shorter`: a person has vouched for it.
 
@@ -70,10 +70,10 @@ def keep_heads(here: Settings, client: Client, held: LedgerState, *, shorter: bo
             tags.forget_ledger_head(client, held.detector, version.number)
 
 
-def settle(here: Settings, client: Client, model: str) -> LedgerState:
-    """Let aliases and tags say what is live by the ledger; the ledger, proven.
+def sync_aliases(here: Settings, client: Client, model: str) -> LedgerState:
+    """Set aliases and tags to what the ledger says is live; return the ledger, proven.
 
-    The caller holds the promotion lock. Where all is right it only reads.
+    The caller holds the promotion lock. Where nothing differs it only reads.
 
     Raises:
         UnprovenLedger: the ledger does not hold; nothing is changed.
@@ -90,17 +90,17 @@ def settle(here: Settings, client: Client, model: str) -> LedgerState:
         log.warning("champion_is_gone_from_mlflow", detector=model, version=live)
     elif alias != live:
         log.warning("alias_follows_ledger", detector=model, alias=alias, version=live)
-        promotion.follow(client, held.changes[-1], previous=way_back(client, held))
+        promotion.follow(client, held.changes[-1], previous=rollback_target(client, held))
     else:
-        promotion.point_previous(client, model, way_back(client, held))
+        promotion.point_previous(client, model, rollback_target(client, held))
     return held
 
 
 def repaired(detector: str) -> LedgerState:
-    """Let aliases, tags and the kept heads follow the ledger, under the promotion lock."""
+    """Set aliases, tags and the kept heads to what the ledger says, under the promotion lock."""
     here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
-        held = settle(here, client, detector)
+        held = sync_aliases(here, client, detector)
         keep_heads(here, client, held)
         return held

@@ -1,4 +1,4 @@
-"""Task `promote`: the one place where what is live changes."""
+"""Task `promote`: a candidate goes live, or its rejection is written to the ledger."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
 
 
 def _refuse_other_bundle(held: LedgerState, client: Client, judged: JudgedCandidate) -> None:
-    """Return if what is registered is, byte for byte and by its run, what the gate has judged."""
+    """Return if the registered bundle is the one that the gate judged: same run, same bytes."""
     model, number = judged.candidate.detector, judged.version
     found = versions.by_number(client, model, number)
     if found is None or found.run_id != judged.candidate.run_id:
-        told = f"comes from run {found.run_id or '-'}" if found else "was deleted"
+        fault = f"comes from run {found.run_id or '-'}" if found else "was deleted"
         msg = (
-            f"Version {number} of {model} {told} in MLflow, and the gate judged the one of run "
+            f"Version {number} of {model} {fault} in MLflow, and the gate judged the one of run "
             f"{judged.candidate.run_id}. Nothing was moved; delete the version in MLflow if it is "
             "there, and run the DAG again."
         )
@@ -91,7 +91,7 @@ def _refuse_other_bundle(held: LedgerState, client: Client, judged: JudgedCandid
 
 
 def _approval(here: Settings, judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
-    """What a person answered about this card, signed; empty where nobody was asked."""
+    """A person's answer about this card, signed; empty where nobody was asked."""
     if answer is None:
         return ""
     content = {
@@ -107,12 +107,12 @@ def _approval(here: Settings, judged: JudgedCandidate, answer: dict[str, Any] | 
 
 
 def _rolled_back(held: LedgerState, judged: JudgedCandidate) -> str:
-    """Why a version that was live and had to go does not come back by a rerun."""
+    """Why a version that was rolled back does not go live again by a rerun; empty otherwise."""
     reason = ledger.rolled_back(held.entries).get(judged.version)
     if reason is None:
         return ""
     return (
-        f"Version {judged.version} was taken back ({reason}) and comes back by the rollback DAG "
+        f"Version {judged.version} was rolled back ({reason}) and comes back by the rollback DAG "
         f"only, with target {judged.version}; or train on other rows."
     )
 
@@ -135,7 +135,7 @@ def _why(judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
 
 
 def _person(answer: dict[str, Any]) -> str:
-    """The name of who answered; a question that nobody answered is answered by its time limit."""
+    """The name of the person who answered, or "The time limit" where nobody did."""
     person = answer.get("responded_by_user") or {}
     return str(person.get("name") or "The time limit")
 

@@ -1,8 +1,8 @@
-"""Tasks of a rollback, `check` to `finish`: back to a version that was good before.
+"""Tasks of a rollback, `check` to `finish`: back to an earlier version.
 
 A version is a bundle, so weights and threshold go back together. Each task may be killed at any
-point and run again, by itself or in another run: what was begun is finished before anything new is
-decided, so that a rollback triggered twice goes back once.
+point and run again, by itself or in another run: an interrupted rollback is completed before
+anything new is decided, so that a rollback triggered twice goes back once.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from pipeline.registry.versions import Version
 from pipeline.settings import Settings
 from pipeline.steps import ledger_state, metrics_hooks
 from pipeline.steps.candidate import BUNDLE, GATE, candidates_of, detector_named
-from pipeline.steps.going_live.champion import change_champion, settle
+from pipeline.steps.going_live.champion import change_champion, sync_aliases
 from pipeline.steps.ledger_state import LedgerState
-from pipeline.steps.live import opened, way_back
-from pipeline.steps.meaning import against_file, needs_said
+from pipeline.steps.live import opened, rollback_target
+from pipeline.steps.meaning import against_file, needs_message
 
 PREVIOUS = promotion.PREVIOUS
 
@@ -41,14 +41,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Return:
-    """A rollback that was found possible.
+    """A rollback that is possible.
 
     Attributes:
-        detector: whose.
-        leave: the live version that has to go; None: nothing is to be moved.
+        detector: its name.
+        leave: the live version that is rolled back; None: nothing is moved.
         target: the version to return to; None likewise.
-        reason: one sentence; why, or why nothing is to be moved.
-        who: the person or the watch that wants it.
+        reason: one sentence: why, or why nothing is moved.
+        who: the person or the watch that asked for it.
         page: MLflow's page of the version that is live afterwards.
     """
 
@@ -69,14 +69,14 @@ def check(
     who: str,
     only_if_live: int | None = None,
 ) -> dict[str, Any]:
-    """May the champion be rolled back to `target`? Nothing changes, but what was begun is finished.
+    """Check whether the champion may be rolled back to `target`; complete interrupted changes.
 
     Args:
         detector: its name.
         target: a version number, or `previous`.
-        reason: one sentence, for the ledger and the version that has to go.
-        who: the person or the watch that wants it.
-        only_if_live: the version that has to go; if another is live by now, nothing is moved.
+        reason: one sentence, for the ledger and the version that is rolled back.
+        who: the person or the watch that asked for it.
+        only_if_live: the version to roll back; if another is live by now, nothing is moved.
 
     Raises:
         DataError: the target does not exist, does not load, is live already, or was never live and
@@ -88,7 +88,7 @@ def check(
     here, spec = settings.load(), detector_named(detector)
     client = connect(here)
     with promotion_lock(here, detector):
-        held = settle(here, client, detector)
+        held = sync_aliases(here, client, detector)
     live = held.live.version if held.live else None
     if live is None:
         msg = f"{detector} has no champion, so there is nothing to roll back; run its train DAG."
@@ -102,7 +102,7 @@ def check(
 
 @lineage.job("rollback")
 def move(payload: dict[str, Any]) -> dict[str, Any]:
-    """Let `champion` point to the target, and write the ledger.
+    """Write the rollback to the ledger and point `champion` to the target.
 
     Raises:
         PromotionConflict: another version went live since `check`; nothing was moved.
@@ -138,9 +138,9 @@ def move(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan(payload: dict[str, Any]) -> list[dict[str, Any]]:
-    """What `rescore` is mapped over: groups of days that versions scored which were rolled back.
+    """Arguments that `rescore` is mapped over: groups of days that rolled-back versions scored.
 
-    Covers every rollback that is not finished, not this run's alone.
+    Covers every unfinished rollback, not only this run's.
     """
     from pipeline.steps.operation import fan_out, incidents
 
@@ -161,7 +161,7 @@ def rescore(detector: str, version: int, days: list[str], *, run: str) -> dict[s
 
 
 def finish(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
-    """Do what is left of every unfinished rollback, as a rule nothing, and tag it as done."""
+    """Complete every unfinished rollback (normally nothing is left), and tag it as done."""
     from pipeline.steps.operation import incidents
 
     detector = str(payload["detector"])
@@ -184,10 +184,10 @@ def unfinished(client: Client, detector: str) -> tuple[int, ...]:
 def _why_nothing_is_moved(
     client: Client, live: int, detector: str, target: str, only_if_live: int | None
 ) -> str:
-    """Why a rollback that was asked for moves nothing; empty when it shall move."""
+    """Why a requested rollback moves nothing; empty when it moves the champion."""
     if only_if_live is not None and live != only_if_live:
         return (
-            f"Version {only_if_live} was to be left, but version {live} of {detector} is "
+            f"Version {only_if_live} was to be rolled back, but version {live} of {detector} is "
             "live; nothing was moved."
         )
     if begun := unfinished(client, detector):
@@ -209,7 +209,7 @@ def _wanted(
 ) -> Version:
     """The version that `target` names, if it may go live."""
     live = held.live.version if held.live else None
-    number = way_back(client, held) if target == PREVIOUS else _number(target)
+    number = rollback_target(client, held) if target == PREVIOUS else _number(target)
     if number is None:
         msg = (
             f"{spec.name} has no previous version behind champion {live}; name a version by "
@@ -236,10 +236,10 @@ def _wanted(
 
 
 def _why_no_gate(here: Settings, found: Version, held: LedgerState, digest: str) -> str:
-    """Why it is not proven that a version passed its gate; empty when it is.
+    """Why nothing proves that a version passed its gate; empty when it did.
 
-    By what the gate has left in the lake, where nobody can write who merely reaches MLflow: a tag
-    is no proof.
+    The proof is the gate's verdict in the lake, where access to MLflow does not suffice to write;
+    a tag proves nothing.
     """
     rejected = [e.decision for e in held.entries if e.decision.action == "rejection"]
     if refused := next((made for made in rejected if made.version == found.number), None):
@@ -248,7 +248,7 @@ def _why_no_gate(here: Settings, found: Version, held: LedgerState, digest: str)
         return found.tags.get("reason", "not judged")
     name, place = found.tags.get("candidate", ""), candidates_of(here, held.detector)
     if name not in staging.names_at(place):
-        return "what its gate has left in the lake is gone"
+        return "the verdict of its gate is gone from the lake"
     verdict = from_json(GateVerdict, staging.read_json(f"{place}/{name}/{GATE}/verdict.json"))
     if not verdict.passed:
         return "its verdict in the lake says so"
@@ -268,7 +268,7 @@ def _usable(found: Version, spec: DetectorSpec, held: LedgerState) -> Bundle:
         raise DataError(msg) from error
     if lacks:
         msg = (
-            f"Version {found.number} of {spec.name} needs {needs_said(lacks)}; choose a "
+            f"Version {found.number} of {spec.name} needs {needs_message(lacks)}; choose a "
             "later version, or give the file back what it said."
         )
         raise DataError(msg)
@@ -277,7 +277,7 @@ def _usable(found: Version, spec: DetectorSpec, held: LedgerState) -> Bundle:
 
 def _number(target: str) -> int:
     if not target.isdecimal():
-        msg = f"{target!r} is no version; give a version number, or {PREVIOUS!r}."
+        msg = f"{target!r} is not a version; give a version number, or {PREVIOUS!r}."
         raise DataError(msg)
     return int(target)
 

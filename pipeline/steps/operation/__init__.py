@@ -1,1 +1,1 @@
-"""What the score DAG does with a day: scores, incidents, notices, drift, and what follows."""
+"""The steps of the score DAG for a day: scores, incidents, notices, drift, and their follow-ups."""

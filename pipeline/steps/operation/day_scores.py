@@ -1,4 +1,4 @@
-"""One day scored: rows of `scores` and parts of incidents, a pure function of its basis."""
+"""One day scored: rows of `scores` and parts of incidents, a pure function of the inputs."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _DIGITS = 4
 
 @dataclass(frozen=True)
 class DayScores:
-    """What the tables shall hold of one day.
+    """The content of the tables for one day.
 
     Attributes:
         day: the UTC day.
         scores: rows of `scores`, champion before challenger, by time and entity; empty for a day
             without telemetry.
         rows: how many of them are the champion's.
-        parts: what the champion shows of incidents.
+        parts: the day's parts of incidents, by the champion.
         flags: rows that the champion flags.
         median_score: of the champion; None without scores.
-        remark: why the challenger did not score; empty when it did, or when there is none.
+        remark: why the challenger did not score; empty when it did, or without a challenger.
     """
 
     day: date
@@ -55,34 +55,34 @@ class DayScores:
     remark: str
 
 
-def score_day(spec: DetectorSpec, basis: ScoringInputs, day: DayInputs) -> DayScores:
-    """Score `day`. A challenger that cannot score it costs its shadow, not the day.
+def score_day(spec: DetectorSpec, inputs: ScoringInputs, day: DayInputs) -> DayScores:
+    """Score `day`. If the challenger cannot score it, only the challenger's scores are missing.
 
     Raises:
         DataError: the champion lacks a column, the rows mean something else than it needs, or a
             value is not a finite number.
     """
-    judges = basis.judges
+    bundles = inputs.bundles
     if day.misfit:
         raise DataError(day.misfit)
     if not day.own:
-        return DayScores(day.day, _SCHEMA.empty_table(), 0, (), 0, None, judges.remark)
-    champion = _judged(spec, basis, day, judges.champion)
-    scores, remark = [_rows(spec, day, judges.champion, champion, CHAMPION)], judges.remark
-    if judges.challenger is not None:
+        return DayScores(day.day, _SCHEMA.empty_table(), 0, (), 0, None, bundles.remark)
+    champion = _judged(spec, inputs, day, bundles.champion)
+    scores, remark = [_rows(spec, day, bundles.champion, champion, CHAMPION)], bundles.remark
+    if bundles.challenger is not None:
         try:
-            refuse_unfit(judges.challenger, spec)
-            shadow = _judged(spec, basis, day, judges.challenger)
+            refuse_unfit(bundles.challenger, spec)
+            shadow = _judged(spec, inputs, day, bundles.challenger)
         except (DataError, BundleError) as error:
             remark = f"no shadow: {error}"
         else:
-            scores.append(_rows(spec, day, judges.challenger, shadow, CHALLENGER))
+            scores.append(_rows(spec, day, bundles.challenger, shadow, CHALLENGER))
     complete = np.isfinite(champion.score)
     return DayScores(
         day=day.day,
         scores=pa.concat_tables(scores),
         rows=day.own,
-        parts=tuple(_parts(spec, day, judges.champion, champion)),
+        parts=tuple(_parts(spec, day, bundles.champion, champion)),
         flags=int(champion.flagged.sum()),
         median_score=float(np.median(champion.score[complete])) if complete.any() else None,
         remark=remark,
@@ -90,9 +90,9 @@ def score_day(spec: DetectorSpec, basis: ScoringInputs, day: DayInputs) -> DaySc
 
 
 def _judged(
-    spec: DetectorSpec, basis: ScoringInputs, day: DayInputs, by: LoadedVersion
+    spec: DetectorSpec, inputs: ScoringInputs, day: DayInputs, by: LoadedVersion
 ) -> FlaggedRows:
-    return judge(by.bundle, day.frame, day.own, spec.shifts, basis.decisions)
+    return judge(by.bundle, day.frame, day.own, spec.shifts, inputs.decisions)
 
 
 def _rows(
@@ -131,18 +131,18 @@ def _parts(
 
 
 def as_json(features: Sequence[Blame]) -> str:
-    """`[[channel, times usual], ...]`, four digits: no more are known, and text stays the same."""
+    """`[[channel, times usual], ...]` with four digits, so that the text is reproducible."""
     return json.dumps([[name, float(f"{times:.{_DIGITS}g}")] for name, times in features])
 
 
 def from_json(text: Any) -> tuple[Blame, ...]:
-    """What `as_json` wrote; nothing for a null."""
+    """The inverse of `as_json`; empty for a null."""
     held = json.loads(text) if isinstance(text, str) else []
     return tuple(Blame(str(name), float(times)) for name, times in held)
 
 
 def within(spec: DetectorSpec) -> tuple[pd.Timedelta, pd.Timedelta]:
-    """How far apart flags, and rows in which a channel has moved, may lie in one incident."""
+    """The largest gaps within one incident: between flags, and between rows with a shift."""
     flags = reach(spec.incidents.join, spec.columns)
     return flags, max(flags, pd.Timedelta(spec.shifts.lasting))
 
@@ -151,7 +151,7 @@ def _muted(shifts: Shifted) -> pa.Array:
     """The channels left out of each row's score, comma-separated."""
     rows = np.flatnonzero(shifts.muted.any(axis=1))
     sets, which = np.unique(shifts.muted[rows], axis=0, return_inverse=True)
-    told = ["", *(as_cell(np.array(shifts.channels)[held]) for held in sets)]
+    texts = ["", *(as_cell(np.array(shifts.channels)[held]) for held in sets)]
     place = np.zeros(len(shifts.muted), dtype=np.int32)
     place[rows] = 1 + which.reshape(-1)
-    return pa.DictionaryArray.from_arrays(place, pa.array(told)).dictionary_decode()
+    return pa.DictionaryArray.from_arrays(place, pa.array(texts)).dictionary_decode()

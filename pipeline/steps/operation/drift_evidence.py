@@ -1,11 +1,11 @@
-"""What a drift verdict may be built on: rows, their scores by the live version, and labels.
+"""The evidence for a drift verdict: rows, their scores by the live version, and labels.
 
 - Scores come from the table `scores` where the live version has scored the day, so that the
   verdict is about what was served; other days are scored here.
-- A channel that was muted in a row says nothing there, and neither does that row's score: it was
-  made without the channel. That the sensor is broken is still told.
-- Rows that somebody labelled an incident by the end of the judged day are left out. Evaluation
-  columns are not read at all: they judge a detector, and a live verdict must not know them.
+- A channel that was muted in a row is not used there, nor is that row's score: it was computed
+  without the channel. That the sensor is broken is still reported.
+- Rows that were labelled an incident by the end of the judged day are left out. Evaluation columns
+  are not read at all: a live verdict must not know them.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Rows of several days as the live version sees them.
+class ObservedRows:
+    """Rows of several days with their scores by the live version.
 
     Attributes:
         sample: the rows, by time.
@@ -51,7 +51,7 @@ class Seen:
     labels: tuple[Label, ...]
 
     def between(self, first: date, last: date) -> Sample:
-        """What is evidence of these days, both included, at the end of `last`."""
+        """The evidence on these days, both included, at the end of `last`."""
         begin = np.searchsorted(self.day, day_number(first), "left")
         end = np.searchsorted(self.day, day_number(last), "right")
         rows = np.arange(begin, end)
@@ -63,36 +63,38 @@ class Seen:
         return some(self.sample, rows)
 
     def days_between(self, first: date, last: date) -> int:
-        """On how many of these days there are rows."""
+        """The number of these days with rows."""
         present = np.unique(self.day)
         return int(((present >= day_number(first)) & (present <= day_number(last))).sum())
 
 
-def seen(spec: DetectorSpec, judge: LoadedVersion, first: date, last: date) -> Seen | None:
-    """The rows of `first` to `last` with their scores; None when there are none.
+def observed_rows(
+    spec: DetectorSpec, loaded: LoadedVersion, first: date, last: date
+) -> ObservedRows | None:
+    """The rows of `first` to `last` with their scores; None without rows.
 
-    Rows that do not mean what `judge` needs are none: nothing can be compared with them.
+    Rows that do not mean what `loaded` needs are left out: they cannot be compared.
     """
     here, columns = settings.load(), spec.columns
     frame = tables.read(
         Table(here.storage, spec.name, "telemetry"),
-        columns=[*columns.row_key, *judge.bundle.schema.features],
+        columns=[*columns.row_key, *loaded.bundle.schema.features],
         first_day=first - _ONE_DAY,  # so that the first window of the first day is whole
         last_day=last,
     ).dropna(subset=columns.row_key)
-    unfit = unfit_for(judge, spec, days_between(first - _ONE_DAY, last))
+    unfit = unfit_for(loaded, spec, days_between(first - _ONE_DAY, last))
     if unfit:
         frame = frame[~frame[columns.timestamp].dt.date.isin(set(unfit))]
     frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
     own = frame[columns.timestamp] >= pd.Timestamp(datetime.combine(first, time(), UTC))
     if not own.any():
         return None
-    score, muted = _served(spec, judge, frame, own.to_numpy(), first, last)
+    score, muted = _served(spec, loaded, frame, own.to_numpy(), first, last)
     frame = frame[own].reset_index(drop=True)
     timeline = timeline_from(frame, columns)
     labels = labels_as_of(here.storage, spec.name, end_of(last), first=first, last=last)
-    sample = Sample(timeline, feature_values(frame, judge.bundle.schema), score, muted)
-    return Seen(sample, timeline.time_ns // DAY_NS, labels)
+    sample = Sample(timeline, feature_values(frame, loaded.bundle.schema), score, muted)
+    return ObservedRows(sample, timeline.time_ns // DAY_NS, labels)
 
 
 def end_of(day: date) -> datetime:
@@ -102,13 +104,13 @@ def end_of(day: date) -> datetime:
 
 def _served(
     spec: DetectorSpec,
-    judge: LoadedVersion,
+    loaded: LoadedVersion,
     frame: pd.DataFrame,
     own: Mask,
     first: date,
     last: date,
 ) -> tuple[NDArray[np.float32], Mask | None]:
-    """Scores of the `own` rows and which features they lack: served ones, or made here."""
+    """Scores of the `own` rows and the features they lack: as served, or computed here."""
     table = Table(settings.load().storage, spec.name, "scores")
     served = tables.read(
         table,
@@ -116,13 +118,13 @@ def _served(
         first_day=first,
         last_day=last,
     )
-    mine = served["role"].eq("champion") & served["version"].eq(judge.version.number)
+    mine = served["role"].eq("champion") & served["version"].eq(loaded.version.number)
     served = served[mine]
     day = _day_of(frame[spec.columns.timestamp])[own]
     absent = ~np.isin(day, np.unique(_day_of(served["timestamp"])))
     score = np.full(int(own.sum()), np.nan, dtype=np.float32)
     for each in np.unique(day[absent]):
-        score[day == each] = _scored_alone(judge, frame, each, spec.columns)
+        score[day == each] = _scored_alone(loaded, frame, each, spec.columns)
     if absent.all():
         return score, None
     found = _joined(frame[own], served, spec.columns)
@@ -131,13 +133,13 @@ def _served(
 
 
 def _scored_alone(
-    judge: LoadedVersion, frame: pd.DataFrame, day: int, columns: Columns
+    loaded: LoadedVersion, frame: pd.DataFrame, day: int, columns: Columns
 ) -> NDArray[np.float64]:
     """Scores of one day's rows. Not with other days: the last bits depend on the batch."""
     days = _day_of(frame[columns.timestamp])
-    longer = judge.bundle.reach > 1
+    longer = loaded.bundle.reach > 1
     batch = (days == day) | ((days == day - 1) & longer)
-    score: NDArray[np.float64] = score_rows(judge.bundle, frame[batch]).score[days[batch] == day]
+    score: NDArray[np.float64] = score_rows(loaded.bundle, frame[batch]).score[days[batch] == day]
     return score
 
 
@@ -155,7 +157,7 @@ def _joined(frame: pd.DataFrame, served: pd.DataFrame, columns: Columns) -> pd.D
 
 
 def _muted(named: pd.Series, columns: Columns) -> Mask | None:
-    """Which features the channels named in each row (comma-separated) take along."""
+    """The features of the channels that are named in each row, comma-separated."""
     codes, texts = pd.factorize(named.fillna(""))
     if not any(texts):
         return None

@@ -1,4 +1,4 @@
-"""The verdicts of days and weeks in the table `drift`, and how they stand when they are read."""
+"""The verdicts of days and weeks in the table `drift`, with repeated warnings escalated."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class DriftState:
 
     @property
     def ruling(self) -> DriftVerdict:
-        """The one to act on: the week's, as a day is mostly weather. But a sensor dies on a day."""
+        """The verdict to act on: the week's, but the day's for a data fault or without a week."""
         if self.of_day is not None and (self.of_week is None or self.of_day.kind == "data fault"):
             return self.of_day
         if self.of_week is None:
-            msg = f"A standing verdict of {self.day} holds neither a day nor a week."
+            msg = f"The drift state of {self.day} has neither a verdict of a day nor of a week."
             raise ValueError(msg)
         return self.of_week
 
 
-def standing_verdict(root: str, spec: DetectorSpec, day: date) -> DriftState | None:
-    """How the newest day up to `day` stands; None if nothing was judged yet.
+def drift_state(root: str, spec: DetectorSpec, day: date) -> DriftState | None:
+    """The drift state of the newest day up to `day`; None if nothing was judged yet.
 
     A warning after a warning (of the day before; of the week before, which shares no day with it)
-    is an alarm, if the same version was asked.
+    is an alarm, if both are about the same version.
     """
     table = Table(root, spec.name, "drift")
     present = [each for each in tables.days_in(table) if each <= day][-_LOOK_BACK:]
@@ -77,7 +77,7 @@ Verdicts = dict[tuple[date, Period], tuple[int, DriftVerdict]]
 
 
 def verdicts_between(root: str, spec: DetectorSpec, first: date, last: date) -> Verdicts:
-    """What is stored, without memory: by day and period, the version asked and its verdict."""
+    """The stored verdicts, not escalated: by day and period, the version and its verdict."""
     rows = _rows(tables.read(Table(root, spec.name, "drift"), first_day=first, last_day=last,
                              keep_date=True))  # fmt: skip
     grouped: dict[tuple[date, Period], list[dict[str, Any]]] = {}
@@ -97,9 +97,9 @@ def replace_verdicts(
     based_on: int | None,
     run: str,
 ) -> int:
-    """Make `fresh` the verdicts of its days and periods (None: there is none); days changed.
+    """Make `fresh` the verdicts of its days and periods (None: no verdict); return days changed.
 
-    The rows of candidates on the same days stay, and days that hold all this already are not
+    The rows of candidates on the same days stay, and days that already have these verdicts are not
     written.
 
     Raises:
@@ -133,12 +133,12 @@ def _after(
         return None
     version, verdict = found[day, period]
     before = found.get((day - back, period))
-    asked_before = before[1] if before is not None and before[0] == version else None
-    return escalated(verdict, asked_before, spec.columns)
+    previous = before[1] if before is not None and before[0] == version else None
+    return escalated(verdict, previous, spec.columns)
 
 
 def _rows(frame: Any) -> list[dict[str, Any]]:
-    """Rows of the table as plain values; what a frame calls NaN is None."""
+    """Rows of the table as plain values, with None for NaN."""
     plain = frame.astype(object).where(frame.notna(), None)
     return _laid_out(plain.to_dict("records"))
 

@@ -1,4 +1,4 @@
-"""Which groups of days the tasks of a load, a replay or a rollback are mapped over."""
+"""The groups of days that the tasks of a load, a replay or a rollback are mapped over."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def plan(
 
     Raises:
         DataError: the range runs backwards, or `days_a_group` makes more groups than can be mapped.
-        OutageError: the source had to be asked how many rows a day has, and did not answer.
+        OutageError: the source was asked for the number of rows of a day, and did not answer.
     """
     days = days_between(as_day(first), as_day(last))
     if not days:
@@ -57,19 +57,19 @@ def plan(
             "leave it empty."
         )
         raise DataError(msg)
-    return _told(detector, made)
+    return _iso_groups(detector, made)
 
 
 def grouped(detector: str, days: Sequence[date], work: Work) -> list[list[str]]:
-    """`days` in groups that are worth a task each, as ISO dates; none for no days."""
+    """`days` in groups large enough for a task each, as ISO dates; empty without days."""
     if not days:
         return []
     spec = detector_named(detector)
-    return _told(detector, groups(days, _shape(spec, days, work), _PACES[work]))
+    return _iso_groups(detector, groups(days, _shape(spec, days, work), _PACES[work]))
 
 
 def _shape(spec: DetectorSpec, days: Sequence[date], work: Work) -> DayShape:
-    """A day by its cadence where the machines are known; else as past days, or the source, say."""
+    """The size of a day: by cadence where the machines are known, else by past days or source."""
     columns = spec.columns
     if columns.entity is None or columns.entities:
         return expected_shape(columns, max(1, len(columns.entities)))
@@ -87,7 +87,7 @@ def _largest_delivery(detector: str) -> int:
     return int(delivered.max()) if len(delivered) else 0
 
 
-def _told(detector: str, made: Sequence[Sequence[date]]) -> list[list[str]]:
+def _iso_groups(detector: str, made: Sequence[Sequence[date]]) -> list[list[str]]:
     longest = max(map(len, made), default=0)
     log.info("days_grouped", detector=detector, groups=len(made), longest_days=longest)
     return [[day.isoformat() for day in group] for group in made]

@@ -1,4 +1,4 @@
-"""Incidents as people read them, and what becomes of those that a bad version raised."""
+"""Incidents joined across days, and the withdrawal of those that a bad version raised."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIRST_REACH = timedelta(days=8)
 
 
 def incidents_between(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
-    """Incidents that touch the days `first` to `last`, by start, and nothing after `last`.
+    """Incidents that touch the days `first` to `last`, by start; days after `last` are not read.
 
     One that began before `first` is followed back to its start, so that its id is always the same.
     """
@@ -48,12 +48,12 @@ def _nothing_before(table: Table, day: date) -> bool:
 def withdraw_and_rescore(
     detector: str, bad_version: int, *, run: str, days: Sequence[date] | None = None
 ) -> dict[str, Any]:
-    """Score anew, with the present champion, each day that holds scores of `bad_version`.
+    """Score again, with the present champion, each day that has scores of `bad_version`.
 
     With `days`, only these of them: several tasks share the work.
 
     Its incidents stay in the table as withdrawn; one that the champion raises too is read as
-    raised. Doing it again finds nothing left to do, also after it died half-way.
+    raised. A repetition, also after an interruption, does only what is left.
 
     Returns:
         as `score_days`; `days` is 0 when nothing was left.
@@ -62,15 +62,15 @@ def withdraw_and_rescore(
         DataError: `bad_version` still is the champion, or a day cannot be scored.
         OutageError: a store or server did not answer.
     """
-    judges = scoring_bundles_of(detector)
-    if judges is not None and judges.versions[0] == bad_version:
+    bundles = scoring_bundles_of(detector)
+    if bundles is not None and bundles.versions[0] == bad_version:
         msg = (
             f"Version {bad_version} is the champion of {detector}: its scores cannot be withdrawn "
             "while it is live. Move the alias first."
         )
         raise DataError(msg)
     left = days_of(detector, bad_version, among=days)
-    if judges is None or not left:
+    if bundles is None or not left:
         return {"days": 0, "rows": 0, "flags": 0, "incidents": 0, "written": 0}
     return score(detector, left, run=run, withdrawn=bad_version)
 

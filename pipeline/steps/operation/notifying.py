@@ -1,8 +1,8 @@
-"""One message for one incident: which are due, and the record of those that went out.
+"""One message per incident: the notices that are due, and the record of those that were sent.
 
-A message goes out when an incident is first seen on a day that is still news, and never again,
-however long the incident lasts. The record is written after the message was handed over, so a
-worker that dies between the two sends it twice rather than never.
+A message is sent when an incident is first seen on a recent day, and never again, however long the
+incident lasts. The record is written after the message was sent, so a worker that dies between the
+two sends it twice rather than never.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.operation.incidents import incidents_between
 from pipeline.tables import Table
 
-_TOLD = 3
+_MOST_FEATURES = 3
 _LONGEST_NAME = 120
 _KINDS = {
     "anomaly": "is anomalous",
@@ -39,17 +39,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Notice:
-    """What a person is told about one incident.
+    """The message about one incident.
 
     Attributes:
-        detector: whose incident.
+        detector: the detector's name.
         incident: its id, by which it can be labelled.
-        kind: what kind of incident.
-        entity: which machine; empty where there is one.
+        kind: the kind of incident.
+        entity: the machine; empty where there is only one.
         day: the day it was seen on, ISO.
         version: the live version that raised it.
         subject: one line.
-        text: what is known, and how to answer.
+        text: the facts, and the commands to answer.
     """
 
     detector: str
@@ -63,17 +63,17 @@ class Notice:
 
 
 def due(detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]]:
-    """Notices of the incidents on `days` that nobody was told of, oldest first.
+    """Notices of the incidents on `days` without a message so far, oldest first.
 
-    Days further back than `notify.horizon_days` are history and tell nobody.
+    Days further back than `notify.horizon_days` are history and get no message.
     """
     spec, here = detector_named(detector), settings.load()
     oldest = now.date() - timedelta(days=spec.notify.horizon_days)
     news = sorted(day for day in map(as_day, days) if day >= oldest)
     if not news:
         return []
-    told = tables.read(Table(here.storage, detector, "notices"), columns=["incident"])
-    known = set(told["incident"])
+    sent = tables.read(Table(here.storage, detector, "notices"), columns=["incident"])
+    known = set(sent["incident"])
     found = incidents_between(spec, news[0], news[-1], root=here.storage)
     return [
         to_json(notice_of(spec, incident, _day_seen(incident, news)))
@@ -82,30 +82,30 @@ def due(detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]
     ]
 
 
-def tell(
+def send_notices(
     notices: Sequence[dict[str, Any]],
     send: Callable[[dict[str, Any]], None],
     *,
     channel: str,
     run: str,
 ) -> int:
-    """`send` each notice and record it; how many there were.
+    """`send` each notice and record it; return their number.
 
-    One that cannot be sent keeps none of the others from going out.
+    A failure does not keep the others from being sent.
 
     Raises:
-        OutageError: some did not go out; the next call finds these due again.
+        OutageError: some were not sent; the next call finds these due again.
     """
     failed: list[tuple[str, Exception]] = []
     for notice in notices:
         try:
             send(notice)
             record_sent(notice, channel=channel, run=run)
-        except Exception as error:  # noqa: BLE001 - channels raise what they like; all are told below
+        except Exception as error:  # noqa: BLE001 - channels raise anything; all are reported below
             failed.append((str(notice["incident"]), error))
             log.warning("message_not_sent", incident=notice["incident"], error=type(error).__name__)
     if failed:
-        # Not what the channel said: it may quote the address of a webhook, which is its password.
+        # Not the channel's text: it may quote the address of a webhook, which is its password.
         kinds = ", ".join(sorted({type(error).__name__ for _, error in failed}))
         msg = (
             f"{len(failed)} of {len(notices)} messages did not go out by {channel} ({kinds}): "
@@ -117,7 +117,7 @@ def tell(
 
 
 def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
-    """Note that a notice went out, so that it goes out once."""
+    """Record that a notice was sent, so that it is sent once."""
     notice = from_json(Notice, payload)
     tables.append(
         Table(settings.load().storage, notice.detector, "notices"),
@@ -138,7 +138,7 @@ def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
 
 
 def notice_of(spec: DetectorSpec, incident: Incident, day: date) -> Notice:
-    """The message of one incident: what, since when, how bad, which features, how to answer.
+    """The message about one incident: kind, span, peak, blamed features, and how to answer.
 
     Names of machines and channels are foreign text: subject and text hold them printable, and cut
     where they are very long; `entity` holds the name as it is.
@@ -157,7 +157,7 @@ def notice_of(spec: DetectorSpec, incident: Incident, day: date) -> Notice:
     lines = [
         f"From {span}, {incident.rows} rows.",
         f"Peak: {peak}." if incident.kind == "anomaly" else "",
-        f"To blame: {'; '.join(blamed[:_TOLD])}." if blamed else "",
+        f"To blame: {'; '.join(blamed[:_MOST_FEATURES])}." if blamed else "",
         f"Seen by version {incident.version}.",
         "Answer, and the answer is used. Something was wrong:",
         shell.plimsoll(*answer, "incident"),

@@ -1,10 +1,10 @@
-"""The watch after a promotion: does the new version behave, or must it be taken back?
+"""The watch after a promotion: is the new version inside its limits, or must it be rolled back?
 
-A gate judges a candidate on the past. The first days that it serves are the first that nobody could
-know, so they are watched: too many flags, or scores of another size than it was calibrated on, in
-several partitions in a row, trip the watch, and the rollback that follows is automatic. That is
-safe only where it helps: the version behind the champion must be inside its own limits on the very
-same rows. If it is not, the plant has changed and not the model, and drift has the word.
+A gate judges a candidate on the past. Its first live days are the first new data, so they are
+watched: too many flags, or scores of another size than it was calibrated on, in several partitions
+in a row, trip the watch, and the rollback that follows is automatic. That is safe only where it
+helps: the version behind the champion must be inside its own limits on the very same rows. If it is
+not, the plant has changed and not the model, and the drift verdict decides what to do.
 
 Partitions count by their own days and not by the clock, so history behaves like the present.
 """
@@ -29,18 +29,18 @@ from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.operation.drift_evidence import seen
+from pipeline.steps.operation.drift_evidence import observed_rows
 from pipeline.tables import Table
 
 _MEDIAN = "0.5"  # among the calibration quantiles of a bundle
-_ENOUGH = 0.5  # of a partition's rows must be scored with every channel, or it says nothing
+_ENOUGH = 0.5  # of a partition's rows must be scored with every channel, or it does not count
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Partition:
-    """How one version behaves on one day.
+    """The flags and scores of one version on one day.
 
     Attributes:
         day: the UTC day.
@@ -53,7 +53,7 @@ class Partition:
     level: float
 
     def fault(self, limits: Promotion) -> str:
-        """What is outside the limits; empty when nothing is."""
+        """The limit that is exceeded; empty when none is."""
         if self.flagged > limits.watch_alert_rate:
             return f"{self.flagged:.0%} of rows flagged (limit {limits.watch_alert_rate:.0%})"
         ratio = limits.watch_score_ratio
@@ -63,41 +63,43 @@ class Partition:
 
 
 def watch(detector: str, day: str, *, run: str) -> dict[str, Any]:
-    """Whether the newest promotion must be taken back after `day`.
+    """Whether the newest promotion must be rolled back after `day`.
 
     Returns tripped, reason, version and previous. Trips when the last `promotion.watch_partitions`
     partitions up to `day`, all of them among the first `watch_days` that the version served, are
     outside the limits and the version behind it is inside on each of them. Only the newest change
     of champion is watched, and only a promotion: a version that was rolled back, or rolled back
-    to, never trips.
+    to, never trips the watch.
     """
     spec, here = detector_named(detector), settings.load()
     done = ledger_state.verified(here, detector).changes
     champion = live.champion_or_none(detector)
     excuse = _not_watched(spec, done, champion)
     if champion is None or excuse:
-        return _told(champion, None, "", excuse)
+        return _result(champion, None, "", excuse)
     behind = live.previous(detector)
     if behind is None:
-        return _told(champion, None, "", "there is no version to return to")
+        return _result(champion, None, "", "there is no version to return to")
     served = _served(spec, champion, as_day(day))
     faults = [partition.fault(spec.promotion) for partition in served]
     if len(served) < spec.promotion.watch_partitions or not all(faults):
-        return _told(champion, behind, "", "inside the limits, or not yet watched for long enough")
+        return _result(
+            champion, behind, "", "inside the limits, or not yet watched for long enough"
+        )
     would_be = [_instead(spec, behind, partition.day) for partition in served]
     if not all(each is not None and not each.fault(spec.promotion) for each in would_be):
         excuse = f"version {behind.version.number} would do no better, so the plant changed"
-        return _told(champion, behind, "", excuse)
+        return _result(champion, behind, "", excuse)
     reason = (
         f"Version {champion.version.number} left its limits on {served[0].day} to {served[-1].day} "
         f"({faults[-1]} on the last day); version {behind.version.number} would not have."
     )
     log.warning("watch_tripped", detector=detector, day=day, run=run, reason=reason)
-    return _told(champion, behind, reason, "")
+    return _result(champion, behind, reason, "")
 
 
 def behaviour(bundle: Bundle, day: date, score: NDArray[np.floating], flag: int) -> Partition:
-    """How a version behaves on a day, from its finite scores and how many of them are flagged."""
+    """The partition of a version on a day, from its finite scores and the number of flags."""
     usual = bundle.description.calibration.quantiles[_MEDIAN]
     level = float(np.median(score)) / usual if usual > 0 else 1.0
     return Partition(day, flag / len(score), level)
@@ -115,14 +117,14 @@ def _not_watched(
     if not done or (done[-1].action, done[-1].version) != ("promotion", number):
         return f"version {number} did not go live by the newest promotion"
     if any(each.action == "rollback" and each.replaced == number for each in done):
-        return f"version {number} was rolled back once; who brought it back knows"
+        return f"version {number} was rolled back before, and a person brought it back"
     return ""
 
 
 def _served(spec: DetectorSpec, champion: LoadedVersion, day: date) -> list[Partition]:
-    """The newest partitions up to `day` that decide; none once the watch is over.
+    """The newest partitions up to `day` that count; none once the watch is over.
 
-    Served means scored as the champion, on days that the version does not know.
+    Served means scored as the champion, on days after the version's own data.
     """
     first = knows_until(champion.bundle)
     rows = tables.read(
@@ -150,20 +152,20 @@ def _partition(bundle: Bundle, day: date, rows: pd.DataFrame) -> Partition:
 
 
 def _instead(spec: DetectorSpec, behind: LoadedVersion, day: date) -> Partition | None:
-    """How the version behind the champion would have behaved on the same rows; None: it cannot.
+    """The partition of the version behind the champion on the same rows; None: it cannot score.
 
-    It is given no muting, so a sensor that moved speaks against a rollback: to be safe.
+    It scores without muting, so that a sensor that moved counts against a rollback: to be safe.
     """
     if not set(behind.bundle.schema.features) <= set(spec.columns.feature_columns):
         return None
-    rows = seen(spec, behind, day, day)
+    rows = observed_rows(spec, behind, day, day)
     score = rows.sample.score[np.isfinite(rows.sample.score)] if rows else np.empty(0)
     if not len(score):
         return None
     return behaviour(behind.bundle, day, score, int((score > behind.bundle.threshold).sum()))
 
 
-def _told(
+def _result(
     champion: LoadedVersion | None, behind: LoadedVersion | None, reason: str, excuse: str
 ) -> dict[str, Any]:
     return {

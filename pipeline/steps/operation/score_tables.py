@@ -1,4 +1,4 @@
-"""Scored days into the tables `scores`, `incidents` and `scorings`, and what these hold by now."""
+"""Writing scored days to the tables `scores`, `incidents` and `scorings`, and reading them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from pipeline.tables import Table
 
 @dataclass(frozen=True)
 class Held:
-    """What two tables held of some days, each read at one version.
+    """The rows of two tables on some days, each read at one version.
 
     Attributes:
-        scores_version: of the table `scores`; 0 while there is none.
+        scores_version: of the table `scores`; 0 while it does not exist.
         incidents_version: of the table `incidents`; likewise.
         scores: rows with the column `date`, as `pipeline.table_scan` reads them.
         incidents: rows with the column `date`.
@@ -40,7 +40,7 @@ class Held:
 
 
 def held(root: str, detector: str, days: Sequence[date]) -> Held:
-    """What the tables hold of `days`."""
+    """The rows of the tables on `days`."""
     scores_version, scores = _scores(Table(root, detector, "scores"), days)
     incidents_version, incidents = _incidents(Table(root, detector, "incidents"), days)
     return Held(scores_version, incidents_version, scores, incidents)
@@ -55,10 +55,10 @@ def commit(
     withdrawn: int | None,
     run: str,
 ) -> set[date]:
-    """Make the tables hold `scored`; the days on which something changed.
+    """Write `scored` to the tables; return the days on which something changed.
 
-    Incidents come first: a rollback that dies between the two tables finds the day again by its
-    scores, and what it has withdrawn is in the table by then. Incident parts of version
+    Incidents come first: a rollback that is interrupted between the two tables finds the day again
+    by its scores, and its withdrawals are in the table by then. Incident parts of version
     `withdrawn`, and those withdrawn before, are kept as withdrawn.
 
     Raises:
@@ -94,8 +94,8 @@ def record(
     *,
     about: dict[str, Any],
 ) -> None:
-    """One line in `scorings` for each scored day; `about` is what they share."""
-    lines = [
+    """Append a row to `scorings` for each scored day; `about` has the columns they share."""
+    rows = [
         {
             "date": scores.day,
             "verdict": "scored" if scores.rows else "empty",
@@ -104,19 +104,19 @@ def record(
             "flags": scores.flags,
             "incidents": len(scores.parts),
             "median_score": scores.median_score,
-            "basis": basis.name,
+            "basis": inputs.name,
             **about,
         }
-        for scores, basis in scored
+        for scores, inputs in scored
     ]
-    if lines:
-        tables.append(Table(root, detector, "scorings"), lines)
+    if rows:
+        tables.append(Table(root, detector, "scorings"), rows)
 
 
 def record_failure(
     root: str, detector: str, failures: dict[date, str], *, now: datetime, run: str
 ) -> None:
-    """One line in `scorings` for each day that could not be scored."""
+    """Append a row to `scorings` for each day that could not be scored."""
     tables.append(
         Table(root, detector, "scorings"),
         [
@@ -126,16 +126,16 @@ def record_failure(
     )
 
 
-def last_bases(root: str, detector: str, days: Sequence[date]) -> dict[date, str]:
-    """The basis of the latest scoring of each of `days` that did not fail."""
-    lines = tables.read(
+def last_input_names(root: str, detector: str, days: Sequence[date]) -> dict[date, str]:
+    """The name of the inputs of the latest scoring of each of `days` that did not fail."""
+    rows = tables.read(
         Table(root, detector, "scorings"),
         first_day=min(days),
         last_day=max(days),
         columns=["scored_at", COMMIT, "verdict", "basis"],
         keep_date=True,
     )
-    done = tables.in_order(lines[lines["verdict"] != "failed"], "scored_at")
+    done = tables.in_order(rows[rows["verdict"] != "failed"], "scored_at")
     known = dict(zip(done["date"], done["basis"], strict=True))
     return {day: known[day] for day in days if day in known}
 
@@ -174,7 +174,7 @@ def _part_rows(scored: DayScores) -> pd.DataFrame:
 
 
 def _withdrawn(before: pd.DataFrame, days: Sequence[date], version: int | None) -> pd.DataFrame:
-    """Parts that stay behind as withdrawn."""
+    """Incident parts that stay in the table as withdrawn."""
     mine = before[before["date"].isin(list(days))]
     gone = mine["status"].eq("withdrawn")
     if version is not None:
@@ -195,7 +195,7 @@ def _stacked(name: TableName, frames: Sequence[pd.DataFrame]) -> pa.Table:
 
 
 def _replace(table: Table, rows: pa.Table, old: pa.Table, version: int, run: str) -> set[date]:
-    """Commit the days whose rows differ from the `old` ones; these days."""
+    """Commit the days whose rows differ from the `old` ones; return these days."""
     before, after = (set(held["date"].unique().to_pylist()) for held in (old, rows))
     changed, both = before ^ after, before & after  # only days on both sides need a look
     if both:

@@ -1,9 +1,9 @@
 """Task `score`: days of telemetry through the live bundle, and through its challenger in shadow.
 
 A day's rows in `scores` and `incidents` follow from the telemetry of that day and of a look-back
-span of at most a day, from the bundles and from what persons decided: never from the order in
-which days are scored, alone or by the hundred. So when a day's telemetry changes, the day after it
-is due again as well. Doing it again writes nothing.
+span of at most a day, from the bundles and from people's decisions: never from the order in which
+days are scored, alone or by the hundred. So when a day's telemetry changes, the day after it is due
+again as well. Scoring the same inputs again writes nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ log = structlog.get_logger()
 
 @dataclass
 class _Work:
-    """One call: for whom, and what came of it."""
+    """The state of one call: its arguments and its results so far."""
 
     spec: DetectorSpec
     run: str
@@ -66,7 +66,7 @@ class _Work:
     written: set[date] = field(default_factory=set)
     failures: dict[date, str] = field(default_factory=dict)
     done: set[date] = field(default_factory=set)
-    taken: dict[date, ScoredReading | None] = field(default_factory=dict)
+    readings: dict[date, ScoredReading | None] = field(default_factory=dict)
 
     def counts(self, days: Sequence[date]) -> dict[str, int]:
         """Rows, flags and parts of incidents of `days`, and all days that were written."""
@@ -76,11 +76,11 @@ class _Work:
 
 
 def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any]:
-    """Make `scores` and `incidents` hold what the live bundle says of `days`.
+    """Write the live bundle's scores and incidents of `days` to the tables.
 
-    One day or two years: the same tables, in commits of what fits into memory, two months at most.
-    A day without telemetry ends without scores. While nothing is live, nothing is written and the
-    answer says so.
+    Long ranges give the same tables as single days, in commits that fit into memory, two months at
+    most. A day without telemetry gets no scores. While nothing is live, nothing is written and the
+    result says so.
 
     Returns:
         days, rows, flags and incidents (parts of them on these days); `written`, the days whose
@@ -97,40 +97,40 @@ def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any
 def score(
     detector: str, days: Sequence[date], *, run: str, withdrawn: int | None = None
 ) -> dict[str, Any]:
-    """As `score_days`; incidents that version `withdrawn` raised stay behind as withdrawn."""
+    """As `score_days`; incidents that version `withdrawn` raised stay in the table as withdrawn."""
     work, began = _Work(detector_named(detector), run, withdrawn), datetime.now(UTC)
     wanted = sorted(set(days))
     if not wanted:
         msg = f"{detector}: no day to score; name at least one."
         raise DataError(msg)
     try:
-        judges = scoring_bundles_of(detector)
-        if judges is None:
+        bundles = scoring_bundles_of(detector)
+        if bundles is None:
             return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
         for chunk in _parts(work.spec, wanted):
-            judges = _settle(work, chunk, judges)
+            bundles = _score_until_stable(work, chunk, bundles)
     except Exception as error:
         left = [day for day in wanted if day not in work.done]
         _record_failures(work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
         if isinstance(error, (UnprovenLedger, UnprovenBundle)):
-            metrics_hooks.ledger_checked(detector)  # so that an alert tells of it
+            metrics_hooks.ledger_checked(detector)  # so that an alert reports it
         raise
     if work.failures:
         _record_failures(work, work.failures)
-    metrics_hooks.scored(work.spec, work.taken, now=began)
+    metrics_hooks.scored(work.spec, work.readings, now=began)
     if work.failures:
         why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))
         msg = f"{len(work.failures)} of {len(wanted)} days of {detector} have no scores: {why}"
         raise DataError(msg)
-    told = {"days": len(wanted), **work.counts(wanted), "version": judges.versions[0]}
-    log.info("days_scored", detector=detector, **told)
-    return {**told, "challenger": judges.shadow}
+    summary = {"days": len(wanted), **work.counts(wanted), "version": bundles.versions[0]}
+    log.info("days_scored", detector=detector, **summary)
+    return {**summary, "challenger": bundles.shadow}
 
 
 def _parts(spec: DetectorSpec, days: Sequence[date]) -> Iterator[tuple[date, ...]]:
-    """Neighbouring days that fit into memory together; a day is never cut.
+    """Neighbouring days that fit into memory together; a day is never split.
 
-    How many rows they hold is known before they are read. What is delivered meanwhile is more.
+    The numbers of rows are known before they are read; rows delivered meanwhile come on top.
     """
     if len(days) == 1:
         return iter([tuple(days)])
@@ -139,21 +139,23 @@ def _parts(spec: DetectorSpec, days: Sequence[date]) -> Iterator[tuple[date, ...
     return portions(days, rows, most_days=_MOST_DAYS, most_rows=most)
 
 
-def _settle(work: _Work, chunk: Sequence[date], judges: ScoringBundles) -> ScoringBundles:
-    """Score `chunk`, and whatever became due by it or meanwhile, until all of it holds."""
+def _score_until_stable(
+    work: _Work, chunk: Sequence[date], bundles: ScoringBundles
+) -> ScoringBundles:
+    """Score `chunk`, and days that became due by it or meanwhile, until none is due."""
     todo = set(chunk)
     for attempt in range(_ATTEMPTS):
         try:
-            basis = _score_once(work, sorted(todo), judges)
+            inputs = _score_once(work, sorted(todo), bundles)
         except TableConflict:
-            # Spreads the runs that want the same days.
+            # Spreads concurrent runs of the same days.
             time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311
         else:
             work.done |= todo
-            judges = scoring_bundles_of(work.spec.name) or judges
-            todo = _due_again(work, todo, basis, judges)
+            bundles = scoring_bundles_of(work.spec.name) or bundles
+            todo = _due_again(work, todo, inputs, bundles)
         if not todo:
-            return judges
+            return bundles
     msg = (
         f"{work.spec.name}: other runs changed {chunk[0]} to {chunk[-1]} {_ATTEMPTS} times in a "
         "row; retry, or let fewer runs score the same days at once."
@@ -161,38 +163,38 @@ def _settle(work: _Work, chunk: Sequence[date], judges: ScoringBundles) -> Scori
     raise OutageError(msg)
 
 
-def _score_once(work: _Work, days: Sequence[date], judges: ScoringBundles) -> ScoringInputs:
-    """Write what follows from the input as it is now; that input."""
+def _score_once(work: _Work, days: Sequence[date], bundles: ScoringBundles) -> ScoringInputs:
+    """Score the present inputs of `days` and write the results; return the inputs."""
     root, name = settings.load().storage, work.spec.name
-    before = score_tables.held(root, name, days)  # first: who changes it later is noticed
-    known = score_tables.last_bases(root, name, days)
-    basis = scoring_inputs_of(work.spec, days, judges)
-    scored = list(_scored(work, basis))
+    before = score_tables.held(root, name, days)  # first, so that a later change is noticed
+    known = score_tables.last_input_names(root, name, days)
+    inputs = scoring_inputs_of(work.spec, days, bundles)
+    scored = list(_scored(work, inputs))
     changed = score_tables.commit(
         root, name, scored, before, withdrawn=work.withdrawn, run=work.run
     )
-    lines = [
-        (each, basis.days[each.day])
+    rows = [
+        (each, inputs.days[each.day])
         for each in scored
-        if each.day in changed or known.get(each.day) != basis.days[each.day].name
+        if each.day in changed or known.get(each.day) != inputs.days[each.day].name
     ]
     about = {
         "scored_at": datetime.now(UTC),
         "run_id": work.run,
-        "version": judges.versions[0],
-        "challenger": judges.shadow,
-        "threshold": judges.champion.bundle.threshold,
-        "telemetry_version": basis.telemetry,
+        "version": bundles.versions[0],
+        "challenger": bundles.shadow,
+        "threshold": bundles.champion.bundle.threshold,
+        "telemetry_version": inputs.telemetry,
     }
-    score_tables.record(root, name, lines, about=about)
+    score_tables.record(root, name, rows, about=about)
     work.written |= changed
-    return basis
+    return inputs
 
 
-def _scored(work: _Work, basis: ScoringInputs) -> Iterator[DayScores]:
-    for day in basis.days.values():
+def _scored(work: _Work, inputs: ScoringInputs) -> Iterator[DayScores]:
+    for day in inputs.days.values():
         try:
-            scored = score_day(work.spec, basis, day)
+            scored = score_day(work.spec, inputs, day)
         except DataError as error:
             work.failures[day.day] = str(error)
             continue
@@ -200,26 +202,26 @@ def _scored(work: _Work, basis: ScoringInputs) -> Iterator[DayScores]:
         work.scored[day.day] = Counter(
             rows=scored.rows, flags=scored.flags, incidents=len(scored.parts)
         )
-        work.taken[day.day] = metrics_hooks.scored_reading(scored, basis.judges.champion)
+        work.readings[day.day] = metrics_hooks.scored_reading(scored, inputs.bundles.champion)
         yield scored
 
 
 def _due_again(
-    work: _Work, days: set[date], basis: ScoringInputs, judges: ScoringBundles
+    work: _Work, days: set[date], inputs: ScoringInputs, bundles: ScoringBundles
 ) -> set[date]:
     """Days whose input changed while they were scored, and days after them that looked back on it.
 
-    Each run looks after it has written, so of two runs that cross at least one sees the other.
+    Each run checks after it has written, so at least one of two concurrent runs sees the other.
     """
     root, name = settings.load().storage, work.spec.name
     after = {day + _ONE_DAY for day in days} - days
-    known = score_tables.last_bases(root, name, sorted(after)) if after else {}
-    moved = judges.versions != basis.judges.versions
-    own = days if moved or telemetry_version(work.spec) != basis.telemetry else set()
+    known = score_tables.last_input_names(root, name, sorted(after)) if after else {}
+    moved = bundles.versions != inputs.bundles.versions
+    own = days if moved or telemetry_version(work.spec) != inputs.telemetry else set()
     if not known and not own:
         return set()
-    now = scoring_inputs_of(work.spec, sorted(own | set(known)), judges)
-    due = {day for day in own if now.days[day].name != basis.days[day].name}
+    now = scoring_inputs_of(work.spec, sorted(own | set(known)), bundles)
+    due = {day for day in own if now.days[day].name != inputs.days[day].name}
     return due | {day for day, name in known.items() if not name.startswith(now.days[day].rows)}
 
 

@@ -1,4 +1,4 @@
-"""All that the scores of a day are computed from, read at one moment and named by a hash."""
+"""The inputs of a day's scores, read at one moment and named by a hash."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
 
 _METHOD = "1"
-"""Raise it when a release scores the same rows differently: then days are due again."""
+"""Raise it when a release scores the same rows differently: all days are then due again."""
 _ONE_DAY = timedelta(days=1)
 _LOST = (
     "the newest commits of its log were lost. Ingest that day again with the load DAG, or restore "
@@ -43,12 +43,12 @@ _GAP = 1.5  # cadences at most between two rows of one window; see `pipeline.dat
 
 @dataclass(frozen=True)
 class ScoringBundles:
-    """Who scores: the champion, and the challenger in its shadow.
+    """The bundles that score: the champion, and the challenger in shadow.
 
     Attributes:
         champion: the live bundle.
-        challenger: the bundle that waits; None where none does, or where it cannot be read.
-        remark: why it cannot be read; empty otherwise. It costs the shadow, never the scores.
+        challenger: the bundle that waits; None without one, or where it cannot be read.
+        remark: why it cannot be read; empty otherwise. The champion scores all the same.
     """
 
     champion: LoadedVersion
@@ -66,22 +66,22 @@ class ScoringBundles:
         return self.challenger.version.number if self.challenger else None
 
     @property
-    def bundles(self) -> tuple[LoadedVersion, ...]:
-        """Those there are."""
+    def loaded(self) -> tuple[LoadedVersion, ...]:
+        """The champion, and the challenger if there is one."""
         return (self.champion, *([self.challenger] if self.challenger else []))
 
 
 @dataclass(frozen=True)
 class DayInputs:
-    """One day's input.
+    """One day's inputs.
 
     Attributes:
         day: the UTC day.
-        frame: its rows behind those of the look-back span, in order of time and entity.
+        frame: rows of the look-back span and then its own, in order of time and entity.
         own: how many rows at the end of `frame` are the day's own.
-        misfit: why the champion cannot score its rows; empty when it can, and when there are none.
+        misfit: why the champion cannot score its rows; empty when it can, and without rows.
         rows: hash of all these rows.
-        judgement: hash of the bundles, decisions and settings that judge them.
+        judgement: hash of the bundles, decisions and settings that score them.
     """
 
     day: date
@@ -93,29 +93,29 @@ class DayInputs:
 
     @property
     def name(self) -> str:
-        """What the table `scorings` keeps."""
+        """The name of these inputs in the table `scorings`."""
         return f"{self.rows}-{self.judgement}"
 
 
 @dataclass(frozen=True)
 class ScoringInputs:
-    """The input of several days.
+    """The inputs of several days.
 
     Attributes:
-        judges: who scores.
-        decisions: what persons decided about channels, oldest first.
-        telemetry: version of the table; None while there is none.
+        bundles: the bundles that score.
+        decisions: people's decisions about channels, oldest first.
+        telemetry: version of the table; None while it does not exist.
         days: by day, in order.
     """
 
-    judges: ScoringBundles
+    bundles: ScoringBundles
     decisions: tuple[ChannelDecision, ...]
     telemetry: int | None
     days: dict[date, DayInputs]
 
 
 def scoring_bundles_of(detector: str) -> ScoringBundles | None:
-    """Who scores now; None while nothing is live."""
+    """The bundles that score now; None while nothing is live."""
     champion = live.champion_or_none(detector)
     if champion is None:
         return None
@@ -126,75 +126,74 @@ def scoring_bundles_of(detector: str) -> ScoringBundles | None:
     if challenger is not None and challenger.version.number == champion.version.number:
         challenger = None  # somebody set the alias by hand: the champion needs no shadow
     log_context.bind_version(champion.version.number)
-    judges = ScoringBundles(champion, challenger, remark)
+    bundles = ScoringBundles(champion, challenger, remark)
     lineage.note_model(detector, champion.version.number, alias=promotion.CHAMPION)
-    if judges.shadow is not None:
-        lineage.note_model(detector, judges.shadow, alias=promotion.CHALLENGER)
-    return judges
+    if bundles.shadow is not None:
+        lineage.note_model(detector, bundles.shadow, alias=promotion.CHALLENGER)
+    return bundles
 
 
 def scoring_inputs_of(
-    spec: DetectorSpec, days: Sequence[date], judges: ScoringBundles
+    spec: DetectorSpec, days: Sequence[date], bundles: ScoringBundles
 ) -> ScoringInputs:
-    """The input of `days`, as the tables hold it now.
+    """The inputs of `days`, as the tables are now.
 
-    Rows that do not mean what the champion needs are no input, neither of their own day, whose
-    `misfit` says why, nor of the day behind them.
+    Rows that do not mean what the champion needs are left out, both from their own day, whose
+    `misfit` says why, and from the day after it.
 
     Raises:
         DataError: the champion needs rows of another meaning than the detector file says by now.
     """
-    meaning.refuse_unfit(judges.champion, spec)
+    meaning.refuse_unfit(bundles.champion, spec)
     here, wanted = settings.load(), sorted(days)
-    # Before the table: what is on record by now is in it.
+    # Before the table is read, so that all days on record are in it.
     record = on_record(here.storage, spec.name, wanted[0] - _ONE_DAY, wanted[-1])
     version = telemetry_version(spec)
     decisions = decisions_as_of(here.storage, spec.name, datetime.now(UTC))
-    telemetry = _telemetry(spec, wanted, judges, version, record)
-    span = lookback_of(spec, judges)
+    telemetry = _telemetry(spec, wanted, bundles, version, record)
+    span = lookback_of(spec, bundles)
     found = {}
     for day in wanted:
         start = datetime.combine(day, time(), UTC)
         known = [each for each in decisions if each.since < start + _ONE_DAY]
         frame, own, rows = _cut(telemetry, start, span)
         misfit = telemetry.misfits.get(day, "")
-        judgement = _judgement(spec, judges, known)
+        judgement = _judgement(spec, bundles, known)
         found[day] = DayInputs(day, frame, own, misfit, rows, judgement)
-    return ScoringInputs(judges, decisions, version, found)
+    return ScoringInputs(bundles, decisions, version, found)
 
 
 def telemetry_version(spec: DetectorSpec) -> int | None:
-    """The newest version of the telemetry; None while there is none."""
+    """The newest version of the telemetry; None while the table does not exist."""
     return tables.current_version(Table(settings.load().storage, spec.name, "telemetry"))
 
 
-def lookback_of(spec: DetectorSpec, judges: ScoringBundles) -> timedelta:
-    """How far before a row its answer may reach; at most a day.
+def lookback_of(spec: DetectorSpec, bundles: ScoringBundles) -> timedelta:
+    """The look-back span before a row that its score depends on; at most a day.
 
-    A window and a smoothed score reach over rows before their own, and each of these looks back
-    for shifts.
+    A window and a smoothed score use earlier rows, and each of these looks back for shifts.
     """
     spans = [
         lookback(spec.shifts, bundle.schema) + _GAP * (bundle.reach - 1) * spec.columns.cadence
-        for bundle in (judge.bundle for judge in judges.bundles)
+        for bundle in (each.bundle for each in bundles.loaded)
     ]
     return min(max(spans), _ONE_DAY)
 
 
-def columns_of(judge: LoadedVersion) -> Columns:
-    """The columns that a bundle was fitted with, whatever the detector file says by now.
+def columns_of(loaded: LoadedVersion) -> Columns:
+    """The columns that a bundle was fitted with, even if the detector file has changed since.
 
     Raises:
         DataError: it was fitted without a detector file.
     """
-    return fitted_columns(judge.bundle)
+    return fitted_columns(loaded.bundle)
 
 
 @dataclass(frozen=True)
 class _Telemetry:
-    """Rows in order of time and entity, their times, their hashes and what these are made of.
+    """Rows in order of time and entity, their times, their hashes and the hashed columns.
 
-    Without those of days that do not fit, of which `misfits` says why.
+    Rows of days that do not fit are left out; `misfits` says why.
     """
 
     frame: pd.DataFrame
@@ -207,26 +206,26 @@ class _Telemetry:
 def _telemetry(
     spec: DetectorSpec,
     days: Sequence[date],
-    judges: ScoringBundles,
+    bundles: ScoringBundles,
     version: int | None,
     record: OnRecord,
 ) -> _Telemetry:
-    """The rows of neighbouring `days` and of the day before that mean what the champion needs."""
+    """The rows of `days` and of the day before that mean what the champion needs."""
     key = spec.columns.row_key
     # Evaluation columns never decide a score.
-    features = {name for judge in judges.bundles for name in judge.bundle.schema.features}
+    features = {name for each in bundles.loaded for name in each.bundle.schema.features}
     table = Table(settings.load().storage, spec.name, "telemetry")
     rows = pa.table({})
     if version is not None:
         wanted = {*key, *features, "date"}
         rows = scan(table, days[0] - _ONE_DAY, days[-1], columns=wanted, version=version)[1]
-    unfit = unfit_of(record, meaning.needs_of(judges.champion), record.meanings.keys())
-    misfits = {day: meaning.days_said(judges.champion, {day: unfit[day]}) for day in unfit}
+    unfit = unfit_of(record, meaning.needs_of(bundles.champion), record.meanings.keys())
+    misfits = {day: meaning.days_message(bundles.champion, {day: unfit[day]}) for day in unfit}
     present = set(rows["date"].unique().to_pylist()) if rows.num_rows else set[date]()
     for day, lost in lost_days(record, present, days).items():
         misfits[day] = f"{misfits_text({day: lost})}: {_LOST}"
     if rows.num_rows:
-        misfits |= _without_a_key(rows, key, judges.champion, set(unfit))
+        misfits |= _without_a_key(rows, key, bundles.champion, set(unfit))
         rows = _on_other_days(rows, misfits.keys()).drop_columns("date")
     frame = frame_of(rows)
     if frame.empty:
@@ -253,7 +252,7 @@ def _without_a_key(
             lacking = rows.filter(pc.field(name).is_null())["date"]
         days = set(lacking.unique().to_pylist()) - set(known) - found.keys()
         lack = Misfit(f"column {name}", "none", f"have no {name}")
-        found |= {day: meaning.days_said(champion, {day: (lack,)}) for day in days}
+        found |= {day: meaning.days_message(champion, {day: (lack,)}) for day in days}
     return found
 
 
@@ -264,14 +263,14 @@ def _on_other_days(rows: pa.Table, days: Collection[date]) -> pa.Table:
 
 
 def _in_order(frame: pd.DataFrame, columns: Columns) -> bool:
-    """Whether the rows are sorted as they shall be: to sort them anew takes as long as to read."""
+    """Whether the rows are sorted already: sorting them takes as long as reading them."""
     step = np.diff(pd.DatetimeIndex(frame[columns.timestamp]).asi8)
     entity = np.diff(machines(frame, columns.entity)[0])
     return bool(((step > 0) | ((step == 0) & (entity >= 0))).all())
 
 
 def _cut(telemetry: _Telemetry, start: datetime, span: timedelta) -> tuple[pd.DataFrame, int, str]:
-    """The rows that one day's scores depend on, how many are its own, and a hash of them all."""
+    """The rows that one day's scores depend on, the number of its own, and a hash of them all."""
     begin, end = telemetry.time.searchsorted([start, start + _ONE_DAY])
     if begin == end:
         return telemetry.frame.iloc[:0], 0, ""
@@ -282,11 +281,11 @@ def _cut(telemetry: _Telemetry, start: datetime, span: timedelta) -> tuple[pd.Da
 
 
 def _judgement(
-    spec: DetectorSpec, judges: ScoringBundles, decisions: Sequence[ChannelDecision]
+    spec: DetectorSpec, bundles: ScoringBundles, decisions: Sequence[ChannelDecision]
 ) -> str:
     content = {
         "method": _METHOD,
-        "bundles": [[judge.version.number, judge.bundle.digest] for judge in judges.bundles],
+        "bundles": [[each.version.number, each.bundle.digest] for each in bundles.loaded],
         "shifts": spec.shifts.model_dump(mode="json"),
         "join": spec.incidents.model_dump(mode="json")["join"],
         "decisions": [[d.channel, d.entity, d.decision, d.since.isoformat()] for d in decisions],

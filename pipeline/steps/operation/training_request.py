@@ -1,8 +1,8 @@
-"""Asking for a training run, or for a recalibration, when the data call for it.
+"""Requests for a training or a recalibration when the data call for it.
 
 `model stale`, or an incident that says the plant is in a new regime, asks for training;
-`threshold stale` asks for a recalibration. The week decides and not the day, whose rows are mostly
-its weather. Whether a backfill may ask is for the caller to say: it may not.
+`threshold stale` asks for a recalibration. The verdict of the week decides and not of the day,
+which is mostly weather. The caller makes sure that a backfill does not ask.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.operation.drift_table import standing_verdict
+from pipeline.steps.operation.drift_table import drift_state
 from pipeline.tables import Table
 
 Ask = Literal["retrain", "recalibrate"]
@@ -35,11 +35,11 @@ log = structlog.get_logger()
 
 
 def ask(detector: str, day: str, *, action: Ask, run: str, now: datetime) -> dict[str, Any] | None:
-    """What `action` is asked for with, if the verdict of `day` calls for it; None otherwise.
+    """The payload of a request for `action` if the verdict of `day` calls for it; None otherwise.
 
-    At most once in `drift.cooldown_days` days of data, and not where the live version knows this
-    day already. The same run gets the same answer again. The payload holds action, detector, day,
-    `as_of` (the day behind it: nothing later may be read) and the reason.
+    At most once in `drift.cooldown_days` days of data, and not where the live version's data
+    include this day. The same run gets the same answer again. The payload holds action, detector,
+    day, `as_of` (the day after it: nothing later may be read) and the reason.
     """
     spec, here, judged = detector_named(detector), settings.load(), as_day(day)
     champion = live.champion_or_none(detector)
@@ -55,8 +55,8 @@ def ask(detector: str, day: str, *, action: Ask, run: str, now: datetime) -> dic
             log.info("asked_not_long_ago", detector=detector, action=action, day=day)
             return None
         if not asked:
-            line = {"action": action, "reason": reason, "run_id": run, "asked_at": now}
-            tables.append(Table(here.storage, detector, "requests"), [{"date": judged, **line}])
+            row = {"action": action, "reason": reason, "run_id": run, "asked_at": now}
+            tables.append(Table(here.storage, detector, "requests"), [{"date": judged, **row}])
     log.info("asked", detector=detector, action=action, day=day, reason=reason)
     return {
         "action": action,
@@ -72,13 +72,13 @@ def _reason(
 ) -> str:
     """Why `action` is called for; empty when it is not."""
     if regime := _regime(spec, here, champion, day):
-        return regime if action == "retrain" else ""  # a new line would only hide it
-    standing = standing_verdict(here.storage, spec, day)
-    if standing is None or standing.day != day or standing.of_week is None:
+        return regime if action == "retrain" else ""  # a new threshold would only hide it
+    state = drift_state(here.storage, spec, day)
+    if state is None or state.day != day or state.of_week is None:
         return ""
-    if standing.version != champion.version.number:
+    if state.version != champion.version.number:
         return ""  # about another model than the one that would be replaced
-    week = standing.of_week
+    week = state.of_week
     return f"{week.kind}: {week.reason}" if _CALLS_FOR.get(week.kind) == action else ""
 
 

@@ -1,1 +1,1 @@
-"""What keeps a deployment in order: housekeeping, and the proof that nothing was skipped."""
+"""Housekeeping, the state of each day, and checks of the ledger."""

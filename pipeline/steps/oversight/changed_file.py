@@ -1,7 +1,7 @@
-"""What a detector file that changed says of its own past: its tables, and the version that is live.
+"""A changed detector file compared with its tables and with the live version.
 
-For `check`, which is used without any server: who does not answer soon is told as not compared,
-and nothing is made where nothing is.
+For `check`, which must work without any server: what does not answer soon is reported as not
+compared, and nothing is created.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Compared:
-    """How a detector file fits its past.
+    """The differences between a detector file and its past.
 
     Attributes:
-        misfits: what does not fit and what to do, a sentence each.
-        remarks: what was not compared, and what takes effect later, a sentence each.
+        misfits: differences that do not fit, and what to do, a sentence each.
+        remarks: comparisons that were not made, and changes that take effect later, likewise.
     """
 
     misfits: tuple[str, ...] = ()
@@ -42,9 +42,9 @@ class Compared:
 
 
 def compared(spec: DetectorSpec, *, wait_s: float = WAIT_S) -> Compared:
-    """`spec` beside its tables and its live version, as far as they answer within `wait_s` seconds.
+    """`spec` compared with its tables and its live version, if they answer within `wait_s` seconds.
 
-    A detector without tables has no past. Never raises because somebody does not answer.
+    A detector without tables has no past. Never raises because a server does not answer.
     """
     here = settings.load()
     try:
@@ -79,7 +79,7 @@ def _beside_tables(spec: DetectorSpec, here: Settings) -> Compared | None:
 
 
 def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
-    """Columns that the table cannot take, as their name or type is another there."""
+    """Columns that the table cannot take, because it has another name or type for them."""
     lower = {name.lower(): name for name in held}
     for field in telemetry_table(None, spec.columns).schema:
         known = lower.get(field.name.lower())
@@ -100,21 +100,21 @@ def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
 def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     # Here, because the registry's libraries take seconds, and a file without a past needs none.
     from pipeline.steps import live
-    from pipeline.steps.meaning import against_file, fix, needs_of, said
+    from pipeline.steps.meaning import against_file, fix, misfit_message, needs_of
 
     settings.refuse_nowhere(here)
     if here.mlflow_uri is None:
         raise settings.nobody_said(here)
     path = here.mlflow_uri.removeprefix(_SQLITE)
     if path != here.mlflow_uri and not Path(path).exists():
-        # To ask would make it.
+        # Connecting would create it.
         msg = "MLFLOW_TRACKING_URI names no server, and there is no file of MLflow's own either."
         raise OutageError(msg)
     version = live.champion_or_none(spec.name)
     if version is None:
         return Compared()
     if lacks := against_file(version, spec):
-        return Compared(misfits=(f"{said(version, spec.name, lacks)}: {fix(spec.name)}",))
+        return Compared(misfits=(f"{misfit_message(version, spec.name, lacks)}: {fix(spec.name)}",))
     needs, has = needs_of(version), meaning_of(spec.columns)
     new = sorted(set(has.units) - set(needs.units))
     new += [f"{name}_vs_peers" for name in sorted(set(has.compared) - set(needs.compared))]
@@ -124,19 +124,19 @@ def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
     if not changed:
         return Compared()
     number = version.version.number
-    remark = f"version {number} is live and goes on as it was trained; the next training takes up: "
+    remark = f"version {number} is live and goes on as it was trained; the next training will use: "
     return Compared(remarks=(f"{remark}{', '.join(changed)}.",))
 
 
 def _within(wait_s: float, call: Callable[[], Result]) -> Result:
-    """`call()`, or an OutageError; one that hangs is left behind and ends with the process."""
+    """`call()`, or an OutageError; a call that hangs is abandoned and ends with the process."""
     outcome: list[Result] = []
     failure: list[Exception] = []
 
     def work() -> None:
         try:
             outcome.append(call())
-        except Exception as error:  # noqa: BLE001 - it is raised below, or told as what it is
+        except Exception as error:  # noqa: BLE001 - it is raised or reported below
             failure.append(error)
 
     thread = threading.Thread(target=work, daemon=True)

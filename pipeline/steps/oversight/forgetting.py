@@ -1,7 +1,7 @@
-"""A day that nobody wanted, taken back: it counts no more, and its rows leave the tables.
+"""Forgetting a day that was ingested by mistake: its rows are removed from the tables.
 
-A schedule that was unpaused late, or a slip in a form, brings a day that is not there to be judged.
-Nothing is erased: the record of it grows by one line, and earlier versions of the tables keep its
+A schedule that was unpaused late, or a typing error in a form, brings such a day. Nothing is
+erased: a row on record says that it was taken back, and earlier versions of the tables keep its
 rows.
 """
 
@@ -24,14 +24,14 @@ from pipeline.table_upkeep import remove_days
 from pipeline.tables import Table
 
 EMPTIED: tuple[TableName, ...] = ("incidents", "scores", "telemetry", "quarantine")
-"""Tables that lose the day's rows: what was told of it goes first, what it was told from last."""
+"""Tables that lose the day's rows: derived tables first, their sources last."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Forgetting:
-    """What taking a day back means.
+    """The plan for forgetting a day.
 
     Attributes:
         detector: its name.
@@ -47,24 +47,24 @@ class Forgetting:
 
 
 def plan_forgetting(detector: str, day: date, *, now: datetime) -> Forgetting:
-    """What would go. Changes nothing.
+    """The plan of what would be removed. Changes nothing.
 
     Raises:
-        DataError: nothing is on record of the day, or a person has said what it was: a verdict
-            stays true, so the rows that it is about stay.
+        DataError: nothing is on record of the day, or a person has labelled it: rows with a label
+            stay.
     """
     spec, root = detector_named(detector), settings.load().storage
     held = {name: _rows(Table(root, detector, name), day) for name in EMPTIED}
     if not latest_states(root, detector, day, day) and not any(held.values()):
         msg = f"{detector} has nothing on record of {day}, so there is nothing to take back."
         raise DataError(msg)
-    said = labels_as_of(root, detector, now, first=day, last=day)
-    if said and held["telemetry"]:
-        first = said[0]
+    labels = labels_as_of(root, detector, now, first=day, last=day)
+    if labels and held["telemetry"]:
+        first = labels[0]
         msg = (
-            f"{len(said)} labels are about {day}, the first by {first.author} on {first.start} to "
-            f"{first.end}. What a person has judged stays: training and the gate rest on it. "
-            "Nothing was changed."
+            f"{len(labels)} labels are about {day}, the first by {first.author} on {first.start} "
+            f"to {first.end}. Rows with a label stay: training and the gate use them. Nothing was "
+            "changed."
         )
         raise DataError(msg)
     due = within(spec, day) and day < now.astimezone(UTC).date()
@@ -72,18 +72,19 @@ def plan_forgetting(detector: str, day: date, *, now: datetime) -> Forgetting:
 
 
 def forget(planned: Forgetting, reason: str, author: str, *, now: datetime) -> None:
-    """Take the day back, and say so in `ingestions` and `scorings`; again does no harm.
+    """Remove the day's rows, and record it in `ingestions` and `scorings`; may be repeated.
 
     Raises:
-        OutageError: the store does not answer; what was begun is finished by doing it again.
+        OutageError: the store does not answer; a repetition completes it.
     """
     root, detector, day = settings.load().storage, planned.detector, planned.day
-    told = f"taken back by {author}: {reason}"
+    note = f"taken back by {author}: {reason}"
     for name in EMPTIED:
-        remove_days(Table(root, detector, name), [day], metadata={"why": told})
-    line = {"date": day, "scored_at": now, "run_id": author, "verdict": WITHDRAWN, "reason": told}
-    tables.append(Table(root, detector, "scorings"), [line])
-    record([Attempt(day, now, author, "withdrawn", WITHDRAWN, told)], root, detector)
+        remove_days(Table(root, detector, name), [day], metadata={"why": note})
+    row = {"date": day, "scored_at": now, "run_id": author, "verdict": WITHDRAWN}
+    row["reason"] = note
+    tables.append(Table(root, detector, "scorings"), [row])
+    record([Attempt(day, now, author, "withdrawn", WITHDRAWN, note)], root, detector)
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
     metrics_hooks.open_items(detector)
 

@@ -1,4 +1,4 @@
-"""How a detector is doing: all that the command `status` shows, read from the tables."""
+"""The health of a detector: all that the command `status` shows, read from the tables."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from pipeline.settings import Settings
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.rollback import unfinished
-from pipeline.steps.operation.drift_table import standing_verdict
+from pipeline.steps.operation.drift_table import drift_state
 from pipeline.steps.oversight.open_points import open_points
 from pipeline.steps.oversight.status import PartitionState, State
 from pipeline.steps.oversight.trust import LedgerFault, faults_of
 from pipeline.tables import Table
 
 SPANS = (7, 30)
-"""Scored days over which the alert rate is told."""
+"""Numbers of scored days over which the alert rate is shown."""
 
 _NEWEST = 3
 
 
 @dataclass(frozen=True)
 class LiveVersion:
-    """The champion and its line, with the 95 % interval of the threshold; None: unbounded."""
+    """The champion and its threshold, with the 95 % interval; None: unbounded."""
 
     version: int
     kind: str
@@ -57,8 +57,8 @@ class OpenIncident:
 
 
 @dataclass(frozen=True)
-class DriftLine:
-    """The newest drift verdict that stands."""
+class LatestDrift:
+    """The newest drift verdict."""
 
     day: date
     kind: str
@@ -68,28 +68,28 @@ class DriftLine:
 
 @dataclass(frozen=True)
 class Health:
-    """One detector on one screen.
+    """The state of one detector.
 
     Attributes:
         detector: its name.
-        last_scored: newest day with scores; None: there is none.
+        last_scored: newest day with scores; None without one.
         live: what the ledger says is live; None: nothing.
-        faults: what is not as the ledger says.
-        challenger: version that waits; None: none does.
+        faults: differences from the ledger.
+        challenger: version that waits; None without one.
         approval: who lets a challenger go live.
-        budget: share of normal rows that may cross the line, `threshold.alpha`.
+        budget: share of normal rows that may be flagged, `threshold.alpha`.
         alert_rate: share of flagged rows over the newest so many scored days.
         open_incidents: incidents of the newest 30 days that nobody has judged.
         newest: the latest of them.
-        drift: the verdict that stands; None: nothing was judged yet.
+        drift: the newest verdict; None: nothing was judged yet.
         labels_waiting: episodes without a label, of all times.
-        audits_waiting: those that were drawn at random and wait.
+        audits_waiting: those of them that were sampled for an audit.
         muted: channels left out of the newest scored day's scores, with their machine.
         unfinished_rollback: versions that were rolled back and whose days await new scores.
         partitions: every expected day, and days on record that the schedule does not expect.
         not_loaded: first and last day of an ended history that nobody has loaded yet.
-        ended: whether the schedule has come to its end: nothing starts by itself any more.
-        dags: its DAGs as Airflow has them; None: nobody could ask Airflow.
+        ended: whether `schedule.end` has passed: nothing starts by itself any more.
+        dags: its DAGs as Airflow has them; None: Airflow could not be asked.
     """
 
     detector: str
@@ -101,7 +101,7 @@ class Health:
     alert_rate: dict[int, float | None]
     open_incidents: int
     newest: tuple[OpenIncident, ...]
-    drift: DriftLine | None
+    drift: LatestDrift | None
     labels_waiting: int
     audits_waiting: int
     muted: tuple[str, ...]
@@ -124,7 +124,7 @@ class Health:
 
     @property
     def paused(self) -> tuple[str, ...] | None:
-        """Verbs of the DAGs whose runs wait because somebody has yet to unpause them."""
+        """Verbs of the DAGs that are paused; None: unknown."""
         if self.dags is None:
             return None
         return tuple(dag.verb for dag in self.dags if dag.paused)
@@ -136,17 +136,17 @@ class Health:
 
     @property
     def violations(self) -> tuple[PartitionState, ...]:
-        """Days that ended in none of the four ways."""
-        return tuple(each for each in self.partitions if not each.settled)
+        """Days without a final state."""
+        return tuple(each for each in self.partitions if not each.is_final)
 
     @property
     def healthy(self) -> bool:
-        """Whether no day was skipped in silence, none failed, and the ledger is obeyed."""
+        """Whether no day was skipped silently, none failed, and the ledger has no fault."""
         return not (self.violations or self.counts.get("failed") or self.faults)
 
 
 def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None) -> Health:
-    """How `detector` is doing at `now`; `dags` are those of Airflow, None: nobody knows them.
+    """The health of `detector` at `now`; `dags` are those of Airflow, None: unknown.
 
     Raises:
         OutageError: the store or MLflow does not answer.
@@ -166,7 +166,7 @@ def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None
         budget=spec.threshold.alpha,
         alert_rate={span: _rate(rows, scored[-span:]) for span in SPANS},
         open_incidents=len(points.incidents),
-        newest=tuple(_told(each) for each in points.incidents[-_NEWEST:][::-1]),
+        newest=tuple(_open_incident(each) for each in points.incidents[-_NEWEST:][::-1]),
         drift=_drift(root, spec, scored),
         labels_waiting=points.labels_waiting,
         audits_waiting=points.audits_waiting,
@@ -194,7 +194,7 @@ def _rate(rows: pd.DataFrame, days: list[date]) -> float | None:
     return float(judged["flag"].mean()) if len(judged) else None
 
 
-def _told(incident: Incident) -> OpenIncident:
+def _open_incident(incident: Incident) -> OpenIncident:
     return OpenIncident(
         id=incident.id,
         kind=incident.kind,
@@ -206,32 +206,32 @@ def _told(incident: Incident) -> OpenIncident:
 
 
 def _live(client: Client, here: Settings, detector: str) -> LiveVersion | None:
-    standing = ledger_state.read(here, detector).live
-    if standing is None:
+    current = ledger_state.read(here, detector).live
+    if current is None:
         return None
-    found = versions.by_number(client, detector, standing.version)
-    return _with_line(standing.version, found, here.storage, detector)
+    found = versions.by_number(client, detector, current.version)
+    return _with_threshold(current.version, found, here.storage, detector)
 
 
-def _with_line(number: int, found: Version | None, root: str, detector: str) -> LiveVersion:
-    lines = tables.read(Table(root, detector, "thresholds"))
-    lines = lines[lines["version"] == number] if len(lines) else lines
-    line = lines.iloc[-1].to_dict() if len(lines) else {}
+def _with_threshold(number: int, found: Version | None, root: str, detector: str) -> LiveVersion:
+    rows = tables.read(Table(root, detector, "thresholds"))
+    rows = rows[rows["version"] == number] if len(rows) else rows
+    row = rows.iloc[-1].to_dict() if len(rows) else {}
     value, low, high = (
-        None if pd.isna(line.get(name)) else float(line[name])
+        None if pd.isna(row.get(name)) else float(row[name])
         for name in ("threshold", "threshold_low", "threshold_high")
     )
-    told = found.tags if found else {}
-    kind = told.get(tags.KIND, "trained")
-    return LiveVersion(number, kind, value, low, high, told.get("trained_on", ""))
+    known = found.tags if found else {}
+    kind = known.get(tags.KIND, "trained")
+    return LiveVersion(number, kind, value, low, high, known.get("trained_on", ""))
 
 
-def _drift(root: str, spec: DetectorSpec, scored: list[date]) -> DriftLine | None:
-    standing = standing_verdict(root, spec, scored[-1]) if scored else None
-    if standing is None:
+def _drift(root: str, spec: DetectorSpec, scored: list[date]) -> LatestDrift | None:
+    state = drift_state(root, spec, scored[-1]) if scored else None
+    if state is None:
         return None
-    ruling = standing.ruling
-    return DriftLine(standing.day, ruling.kind, ruling.action, ruling.reason)
+    ruling = state.ruling
+    return LatestDrift(state.day, ruling.kind, ruling.action, ruling.reason)
 
 
 def _not_loaded(
@@ -242,7 +242,7 @@ def _not_loaded(
     due = [each.day for each in states if each.due]
     for day in due:
         if day not in (due[0], loaded + one):
-            break  # a stray day; what lies before it was not loaded
+            break  # a stray day; the days before it were not loaded
         loaded = day
     if end is None or end >= today or loaded >= end:
         return None

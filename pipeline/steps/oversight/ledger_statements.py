@@ -1,4 +1,4 @@
-"""What a person says about a ledger as a whole, signed: that it is adopted, restored, withdrawn."""
+"""Signed statements of a person about a whole ledger: adoption, restoration, withdrawal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
 from pipeline.steps import ledger_state, metrics_hooks
-from pipeline.steps.going_live.champion import keep_heads, settle
+from pipeline.steps.going_live.champion import keep_heads, sync_aliases
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
 from pipeline.tables import Table
@@ -28,14 +28,14 @@ log = structlog.get_logger()
 
 
 def adopt(detector: str, *, who: str, why: str) -> LedgerState:
-    """Vouch for entries and answers that nobody has signed, and for the bundles of their versions.
+    """Vouch for unsigned entries and answers, and for the bundles of their versions.
 
-    That is how a ledger of an earlier release is signed, or one whose keys are lost for good. The
-    chain must hold, and the live version's bundle be the one that its gate has tagged. Where all is
-    signed, nothing is done.
+    Signs the ledger of an earlier release, or one whose keys are lost for good. The chain must
+    hold, and the live version's bundle must be the one that its gate has tagged. Does nothing where
+    all is signed.
 
     Raises:
-        UnprovenLedger: the ledger would not hold even so.
+        UnprovenLedger: the ledger would still not hold.
         UnprovenBundle: the live version's bundle is gone, or is another one.
     """
     here = settings.load()
@@ -46,14 +46,14 @@ def adopt(detector: str, *, who: str, why: str) -> LedgerState:
         strange = ledger_state.kept(here, detector, every).strange
         if held.entries and (strange or ledger_state.fault(here, held, every)):
             decision = _about(held, "adoption", who, why, {"bundles": _bundles(client, held)})
-            held = _said(here, client, held, decision, every, keys_lost=True)
+            held = _stated(here, client, held, decision, every, keys_lost=True)
         for table in _answers_of(here, detector):
             answered.adopt(table)
         return held
 
 
 def unsigned_answers(detector: str) -> list[str]:
-    """What an adoption would sign beside the ledger: how many answers, of whom."""
+    """The answers that an adoption would sign beside the ledger: counts by author."""
     return [
         f"{count} {table.name if count > 1 else table.name.removesuffix('s')} of {author}"
         for table in _answers_of(settings.load(), detector)
@@ -62,10 +62,10 @@ def unsigned_answers(detector: str) -> list[str]:
 
 
 def restored(detector: str, *, who: str, why: str) -> LedgerState:
-    """Vouch that an older ledger is the right one: it came back from a backup.
+    """Vouch for an older ledger that was restored from a backup.
 
     Raises:
-        UnprovenLedger: the ledger would not hold even so.
+        UnprovenLedger: the ledger would still not hold.
     """
     here = settings.load()
     client = connect(here)
@@ -76,11 +76,11 @@ def restored(detector: str, *, who: str, why: str) -> LedgerState:
         newer = [head for head in heads if not _is_of(held, head)]
         replaced = {"instead_of": [[head.length, head.hash] for head in newer]}
         decision = _about(held, "restoration", who, why, replaced)
-        return _said(here, client, held, decision, every, shorter=True)
+        return _stated(here, client, held, decision, every, shorter=True)
 
 
 def withdraw(detector: str, *, who: str, why: str) -> LedgerState:
-    """Say that nothing is live any more: the next candidate is judged against nothing.
+    """Withdraw the live version: the next candidate is compared with nothing.
 
     Raises:
         DataError: nothing is live.
@@ -107,7 +107,7 @@ def withdraw(detector: str, *, who: str, why: str) -> LedgerState:
 
 
 def rotated(detector: str, *, who: str, why: str) -> LedgerState:
-    """Begin to sign with the newest key: what an older one signs from now on does not count.
+    """Switch to the newest key: later signatures by an older key do not count.
 
     Raises:
         UnprovenLedger: the ledger does not hold.
@@ -118,11 +118,11 @@ def rotated(detector: str, *, who: str, why: str) -> LedgerState:
         held = ledger_state.verified(here, detector)
         key = keyring.signer(here, "ledger").public.id
         decision = _about(held, "rotation", who, why, {"key": key})
-        return _said(here, client, held, decision, versions.every(client, detector))
+        return _stated(here, client, held, decision, versions.every(client, detector))
 
 
 def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> LedgerState:
-    """As `restored`, while nothing but the lake is there: heads that came back with it fit it.
+    """As `restored`, while only the lake is reachable: the restored heads fit the ledger.
 
     Raises:
         UnprovenLedger: the ledger does not hold.
@@ -134,7 +134,7 @@ def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> Le
     return ledger_state.append(here, held, decision)
 
 
-def _said(
+def _stated(
     here: Settings,
     client: Client,
     held: LedgerState,
@@ -144,7 +144,7 @@ def _said(
     keys_lost: bool = False,
     shorter: bool = False,
 ) -> LedgerState:
-    """Append what was said, if the ledger holds with it; aliases follow."""
+    """Append `decision` if the ledger holds with it, and sync the aliases."""
     key = keyring.signer(here, "ledger")
     would_be = replace(held, entries=(*held.entries, ledger.chain(decision, held.last, key)))
     ledger_state.refuse_unverified(
@@ -152,7 +152,7 @@ def _said(
     )
     made = ledger_state.append(here, held, decision)
     keep_heads(here, client, made, shorter=shorter or keys_lost)
-    settle(here, client, made.detector)
+    sync_aliases(here, client, made.detector)
     metrics_hooks.ledger_checked(made.detector)
     log.info("ledger_vouched_for", detector=made.detector, action=decision.action)
     return made
@@ -161,7 +161,7 @@ def _said(
 def _about(
     held: LedgerState, action: Action, who: str, why: str, evidence: dict[str, Any]
 ) -> Decision:
-    """A decision about the ledger; what is live stays live."""
+    """A decision about the ledger; the live version stays."""
     if not why.strip():
         msg = f"The {action} of a ledger needs a reason, one sentence: add --reason."
         raise DataError(msg)
@@ -194,7 +194,7 @@ def _bundles(client: Client, held: LedgerState) -> dict[str, str]:
         except BundleError as error:
             if held.live is not None and version.number == held.live.version:
                 raise
-            # It can be no way back any more; what is live does not depend on it.
+            # It cannot be a rollback target any more; the live version does not depend on it.
             log.warning("not_vouched_for", version=version.number, reason=str(error))
     return found
 

@@ -1,4 +1,4 @@
-"""Tables in the lake of detectors that have no file any more."""
+"""Tables in the lake of detectors that no longer have a file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pipeline.table_schemas import TABLES, TableName
 from pipeline.tables import Table
 
 KEPT: TableName = "ledger"
-"""The table that outlives its detector: what was live when, and who decided it."""
+"""The table that outlives its detector."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """What a detector without a file has left.
+    """The tables of a detector without a file.
 
     Attributes:
         detector: its name.
-        tables: those that hold something, the ledger left out.
+        tables: its tables, the ledger left out.
         open_incidents: parts of incidents, one a day and machine, that no label touches.
         fault: why its tables cannot be read; empty where they can.
     """
@@ -49,7 +49,7 @@ def leftovers(here: Settings, *, now: datetime) -> list[Leftover]:
             held = tables_of(here, name)
             if held:
                 found.append(Leftover(name, held, _unanswered(here, name, now)))
-        except DataError as error:  # a damaged table of one keeps nobody from hearing of others
+        except DataError as error:  # a damaged table of one must not hide the others
             found.append(Leftover(name, (), 0, fault=str(error)))
     return found
 
@@ -70,14 +70,14 @@ def _unanswered(here: Settings, detector: str, now: datetime) -> int:
     rows = tables.read(
         Table(here.storage, detector, "incidents"), columns=["status", "start", "end", "entity"]
     )
-    said = labels_as_of(here.storage, detector, now.astimezone(UTC))
+    labels = labels_as_of(here.storage, detector, now.astimezone(UTC))
     return sum(
         row["status"] == "raised"
         and not any(
             label.start <= row["end"]
             and label.end >= row["start"]
             and label.entity in (None, row["entity"])
-            for label in said
+            for label in labels
         )
         for row in rows.to_dict("records")
     )

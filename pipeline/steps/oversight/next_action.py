@@ -1,4 +1,4 @@
-"""The one thing to do next about a detector: what is most urgent, as a command. Pure."""
+"""The most urgent next action for a detector, as a command. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.steps.oversight.status import PartitionState
 
 Run = tuple[str, Mapping[str, str]]
-"""A run of a DAG: its verb, and what its form is filled in with."""
+"""A run of a DAG: its verb and its parameters."""
 
 _LONG = timedelta(days=31)
 
@@ -24,19 +24,19 @@ NOTHING = "nothing: all is well"
 
 @dataclass(frozen=True)
 class NextAction:
-    """What to do, why, and how; `command` is empty where there is nothing to run."""
+    """An action and its reason; `command` is empty where there is nothing to run."""
 
     what: str
     command: str = ""
 
 
 def next_action(health: Health, shell: Shell) -> NextAction:
-    """The most urgent of all that `health` asks for, as it is typed in `shell`."""
+    """The most urgent action that `health` asks for, as a command for `shell`."""
     return next(_wanted(health, shell), NextAction(NOTHING))
 
 
 def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
-    """All that there is to do, most urgent first: what is live, what was lost, what is open."""
+    """All actions, most urgent first: the live version, lost days, open items."""
     for fault in health.faults:
         yield NextAction(fault.mend or "look into the ledger", fault.command)
     yield from _promised(health, shell)
@@ -65,7 +65,7 @@ def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
 
 
 def _promised(health: Health, shell: Shell) -> Iterator[NextAction]:
-    """DAGs that a promise depends on, where somebody has paused them."""
+    """Required DAGs that are paused."""
     paused = [verb for verb in PROMISED if verb in (health.paused or ())]
     if paused:
         what = f"unpause {', '.join(paused)}: while they are paused, their runs wait unseen"
@@ -73,22 +73,22 @@ def _promised(health: Health, shell: Shell) -> Iterator[NextAction]:
 
 
 def _starting(health: Health, shell: Shell) -> Iterator[NextAction]:
-    """DAGs that start work by themselves, where nobody has switched them on yet."""
+    """Scheduled DAGs that are still paused."""
     paused = [verb for verb in STARTING if verb in (health.paused or ())]
     if paused and not health.ended:
-        what = f"unpause {', '.join(paused)}, if they shall run by themselves from now on"
+        what = f"unpause {', '.join(paused)}, if they are to run automatically from now on"
         yield NextAction(what, _unpause(health.detector, paused, shell) or "")
 
 
 def _days(health: Health, shell: Shell) -> Iterator[NextAction]:
-    """What days without a settled state, and failed days, ask for."""
+    """Actions for days without a final state, and for failed days."""
     name, states = health.detector, health.due
     missing = [each for each in states if each.state == "missing"]
     if missing:
         yield _run(
             health,
             shell,
-            f"ingest {_span(missing)}, which nobody ever tried{_or_never(missing)}",
+            f"ingest {_span(missing)}, which were never attempted{_or_never(missing)}",
             _load(missing),
         )
     odd = [each for each in states if each.state == "contradictory"]
@@ -106,13 +106,13 @@ def _days(health: Health, shell: Shell) -> Iterator[NextAction]:
         yield _run(
             health,
             shell,
-            f"mend and run again {_span(chosen)}: {chosen[-1].reason}",
+            f"fix and run again {_span(chosen)}: {chosen[-1].reason}",
             again(chosen),
         )
 
 
 def _or_never(missing: Sequence[PartitionState]) -> str:
-    """The other way out of a long hole: the source may never have had these days."""
+    """The alternative for a long gap: the source may never have had these days."""
     first, last = _run_of(missing)
     if last - first < _LONG:
         return ""
@@ -120,7 +120,7 @@ def _or_never(missing: Sequence[PartitionState]) -> str:
 
 
 def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
-    """What the drift verdict, a waiting challenger and shifted channels ask for."""
+    """Actions for the drift verdict, a waiting challenger and shifted channels."""
     name = health.detector
     if health.drift is not None and health.drift.action in ("retrain", "recalibrate"):
         verb = {"retrain": "train"}.get(health.drift.action, health.drift.action)
@@ -138,14 +138,14 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
 
 
 def _answers(health: Health, shell: Shell) -> Iterator[NextAction]:
-    """What waits for a person's verdict, drawn episodes first: each of them stands for many."""
+    """Episodes that wait for a label, audits first: each of them represents many."""
     listed = shell.plimsoll("label", health.detector, "--list")
     if health.audits_waiting:
-        yield NextAction(f"label the {health.audits_waiting} episodes drawn at random", listed)
+        yield NextAction(f"label the {health.audits_waiting} episodes sampled at random", listed)
     if health.open_incidents:
         yield NextAction(f"say what the {health.open_incidents} open incidents were", listed)
     if health.drift is not None and health.drift.action == "quarantine":
-        yield NextAction(f"mend the source: {health.drift.reason}")
+        yield NextAction(f"fix the source: {health.drift.reason}")
 
 
 def _span(states: Sequence[PartitionState]) -> str:
@@ -156,7 +156,7 @@ def _span(states: Sequence[PartitionState]) -> str:
 
 
 def _run_of(states: Sequence[PartitionState]) -> tuple[date, date]:
-    """The newest unbroken run of days: what is run again first is what matters most today."""
+    """The newest unbroken run of days, which matters most."""
     days = [each.day for each in states]
     first = days[-1]
     for day in reversed(days[:-1]):
@@ -172,7 +172,7 @@ def _load(states: Sequence[PartitionState], **how: str) -> Run:
 
 
 def _score(states: Sequence[PartitionState]) -> Run:
-    """A single day as its schedule would, with drift and messages; more of them at once."""
+    """A single day as its schedule runs it, with drift and messages; several at once."""
     first, last = _run_of(states)
     if first == last:
         return "score", {"partition": str(first)}
@@ -180,7 +180,7 @@ def _score(states: Sequence[PartitionState]) -> Run:
 
 
 def _run(health: Health, shell: Shell, what: str, run: Run) -> NextAction:
-    """`what`, by a run of a DAG: as a command, or in words where no command reaches Airflow."""
+    """`what`, by a run of a DAG: as a command, or as text where no command reaches Airflow."""
     verb, conf = run
     name = dag_id(health.detector, verb)
     if any(dag.verb == verb and dag.running for dag in health.dags or ()):
@@ -189,7 +189,7 @@ def _run(health: Health, shell: Shell, what: str, run: Run) -> NextAction:
     if command is None:
         given = f" with {', '.join(f'{key} {value}' for key, value in conf.items())}" * bool(conf)
         return NextAction(f"{what}: trigger {name} in Airflow{given}")
-    # A run of a paused DAG waits in silence. Where nobody could look, unpausing does no harm.
+    # A run of a paused DAG waits silently. Where its state is unknown, unpausing does no harm.
     if verb in (STARTING if health.paused is None else health.paused):
         what = f"{what}; this lets {verb} run by itself, too"
         command = f"{_unpause(health.detector, [verb], shell)} && {command}"
@@ -200,5 +200,5 @@ def _unpause(detector: str, verbs: Sequence[str], shell: Shell) -> str | None:
     if len(verbs) == 1:
         return shell.in_airflow("dags", "unpause", dag_id(detector, verbs[0]))
     every = dag_id(detector, f"({'|'.join(verbs)})")
-    words = ("dags", "unpause", "--yes", "--treat-dag-id-as-regex", f"^{every}$")
-    return shell.in_airflow(*words)
+    arguments = ("dags", "unpause", "--yes", "--treat-dag-id-as-regex", f"^{every}$")
+    return shell.in_airflow(*arguments)

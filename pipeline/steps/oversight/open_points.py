@@ -1,4 +1,4 @@
-"""What is open about a detector: days without verdict, incidents, labels, muted channels."""
+"""Open items of a detector: days without a final state, incidents, labels, muted channels."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SPAN = timedelta(days=30)
 
 @dataclass(frozen=True)
 class OpenPoints:
-    """What waits for somebody or something.
+    """The open items of a detector.
 
     Attributes:
         partitions: every expected day, and days on record that the schedule does not expect.
         scored: days with scores, oldest first.
         incidents: those of the newest 30 scored days that nobody has judged, by start.
         labels_waiting: episodes without a label, of all times.
-        audits_waiting: those that were drawn at random and wait.
+        audits_waiting: those of them that were sampled for an audit.
         muted: channels left out of the newest scored day's scores, with their machine.
     """
 
@@ -41,13 +41,13 @@ class OpenPoints:
     muted: tuple[str, ...]
 
     @property
-    def unsettled(self) -> tuple[PartitionState, ...]:
-        """Days that ended in none of the four ways."""
-        return tuple(each for each in self.partitions if not each.settled)
+    def violations(self) -> tuple[PartitionState, ...]:
+        """Days without a final state."""
+        return tuple(each for each in self.partitions if not each.is_final)
 
 
 def open_points(spec: DetectorSpec, *, root: str, now: datetime) -> OpenPoints:
-    """What is open at `now`.
+    """The open items at `now`.
 
     Raises:
         OutageError: the store does not answer.
@@ -62,14 +62,14 @@ def open_points(spec: DetectorSpec, *, root: str, now: datetime) -> OpenPoints:
         incidents=tuple(_open(spec, scored, ids, root)),
         labels_waiting=len(ids),
         audits_waiting=len(unanswered.audits),
-        muted=tuple(_in_words(*each) for each in _muted(root, spec.name, scored)),
+        muted=tuple(_described(*each) for each in _muted(root, spec.name, scored)),
     )
 
 
 def _open(
     spec: DetectorSpec, scored: list[date], unanswered: set[str], root: str
 ) -> list[Incident]:
-    """Incidents of the newest 30 days that wait: for a label, or, a shift, for its end."""
+    """Incidents of the newest 30 days without a label, and shifts that have not ended."""
     if not scored:
         return []
     last = pd.Timestamp(scored[-1], tz="UTC")
@@ -97,10 +97,10 @@ def _muted(root: str, detector: str, scored: list[date]) -> tuple[tuple[str, str
         first_day=scored[-1],
         last_day=scored[-1],
     )
-    told = rows[rows["role"].eq(promotion.CHAMPION) & rows["muted"].fillna("").ne("")]
-    pairs = told[["entity", "muted"]].drop_duplicates().itertuples(index=False)
+    muted_rows = rows[rows["role"].eq(promotion.CHAMPION) & rows["muted"].fillna("").ne("")]
+    pairs = muted_rows[["entity", "muted"]].drop_duplicates().itertuples(index=False)
     return tuple(sorted({(name, entity) for entity, muted in pairs for name in of_cell(muted)}))
 
 
-def _in_words(channel: str, entity: str) -> str:
+def _described(channel: str, entity: str) -> str:
     return f"{channel} on {entity}" if entity else channel

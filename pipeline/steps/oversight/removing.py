@@ -1,8 +1,8 @@
-"""A detector that is no longer wanted: what goes, in which order, and what stays.
+"""Removing a detector: what is deleted, in which order, and what stays.
 
 First its file, so that nothing starts any more; then its DAGs and readings; then its tables. Each
-step finds its own work done, so a removal that died half-way is begun again. The ledger stays
-where it is, and so do the registered versions: they prove what was live.
+step may be repeated, so an interrupted removal is simply run again. The ledger stays where it is,
+and so do the registered versions: they prove what was live.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from pipeline.table_schemas import TABLES
 Fate = Literal["keep", "archive", "delete"]
 
 ARCHIVE = "_archive"
-"""Folder beside the detectors' own, which no detector can be called."""
+"""Folder beside those of the detectors; no detector can have this name."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What a removal is about.
+    """The plan of a removal.
 
     Attributes:
         detector: its name.
-        file: its detector file; None: that is gone already.
-        dags: what Airflow has of it; None: Airflow cannot be asked from here.
-        folders: what lies in its folder of the lake, the ledger left out.
-        fate: what becomes of these.
-        archive: where they go, and a copy of the file.
+        file: its detector file; None: it is gone already.
+        dags: its DAGs in Airflow; None: Airflow cannot be asked from here.
+        folders: folders in its part of the lake, the ledger left out.
+        fate: what happens to these.
+        archive: where they and a copy of the file go.
         ledger: whether it has one.
     """
 
@@ -59,10 +59,10 @@ class Removal:
 
 
 def plan_removal(here: Settings, detector: str, fate: Fate, *, now: datetime) -> Removal:
-    """What would go, and where to. Changes nothing.
+    """The plan of a removal. Changes nothing.
 
     Raises:
-        ConfigError: nothing is known of such a detector.
+        ConfigError: there is no such detector.
         DataError: runs of it are at work.
         OutageError: the store or Airflow does not answer.
     """
@@ -84,7 +84,7 @@ def plan_removal(here: Settings, detector: str, fate: Fate, *, now: datetime) ->
 
 
 def remove(here: Settings, planned: Removal) -> None:
-    """Do what was planned, under the promotion lock.
+    """Carry out the plan, under the promotion lock.
 
     Raises:
         ConfigError: the detector file cannot be taken away; nothing was changed.
@@ -109,12 +109,12 @@ def remove(here: Settings, planned: Removal) -> None:
 
 
 def orphan_dags(detector: str) -> list[str]:
-    """What Airflow may have of a detector, where it cannot be asked."""
+    """DAGs that Airflow may have of a detector, where it cannot be asked."""
     return [dag_id(detector, verb) for verb in VERBS]
 
 
 def _take_file(planned: Removal) -> None:
-    """Keep the file's text in the archive, then take it away: nothing starts any more."""
+    """Copy the file to the archive, then delete it: nothing starts any more."""
     if planned.file is None:
         return
     staging.write_text(f"{planned.archive}/{planned.file.name}", planned.file.read_text())
@@ -143,10 +143,10 @@ def _dags(here: Settings, detector: str) -> tuple[str, ...] | None:
 
 
 def _held(here: Settings, detector: str) -> list[str]:
-    """What Plimsoll has put into the folder of `detector`: other people's files are not ours."""
+    """The folders that Plimsoll has written for `detector`; foreign files are left alone."""
     if detector.startswith("_") or detector not in staging.names_at(here.storage):
         return []
-    # Tables, and what runs stage there; a folder without a table is no detector's.
+    # Tables and staged files; a folder without a table does not belong to a detector.
     there = staging.names_at(_home(here, detector))
     staged = (folder_of(here.storage, detector), candidates_of(here, detector))
     home = f"{_home(here, detector)}/"
@@ -159,7 +159,7 @@ def _home(here: Settings, detector: str) -> str:
 
 
 def no_such_detector(here: Settings, detector: str) -> str:
-    """That nothing is known of a detector, and what is called nearly so."""
+    """The message that a detector does not exist, with similar names."""
     files = {path.stem for path in here.detectors.glob("*.yaml")}
     lake = {name for name in staging.names_at(here.storage) if not name.startswith("_")}
     close = difflib.get_close_matches(detector, sorted(files | lake), n=3)

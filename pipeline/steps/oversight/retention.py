@@ -1,4 +1,4 @@
-"""What housekeeping must keep, and why. Pure."""
+"""The versions that housekeeping must keep, and why. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.registry.versions import Version
 
 @dataclass(frozen=True)
 class VersionUses:
-    """All that may need a version.
+    """The uses of versions.
 
     Attributes:
         aliases: version by alias.
@@ -22,7 +22,7 @@ class VersionUses:
         scored: versions that scored, or shadowed, a day of the audit window.
         weights: version -> the version whose network it has, for each that the tables know.
         since: where the audit window begins, UTC.
-        newest: so many versions are kept whatever became of them.
+        newest: number of newest versions that are kept in any case.
     """
 
     aliases: Mapping[str, int]
@@ -34,7 +34,7 @@ class VersionUses:
 
 
 def reasons_to_keep(versions: Sequence[Version], evidence: VersionUses) -> dict[int, str]:
-    """Version number -> why it stays; one that is absent may go.
+    """Version number -> why it is kept; a version that is absent may be deleted.
 
     A version that has the network of another needs that other, however old.
     """
@@ -65,13 +65,13 @@ def needed_telemetry(versions: Sequence[Version]) -> set[int]:
     """
     needed = set()
     for version in versions:
-        told = version.tags.get("telemetry_version", "")
-        if told.isdigit():
-            needed.add(int(told))
+        value = version.tags.get("telemetry_version", "")
+        if value.isdigit():
+            needed.add(int(value))
         elif tags.weights_of(version) == version.number:
             msg = (
                 f"Version {version.number} does not say which version of telemetry it was trained "
-                "on, so none can be given up. Set its tag telemetry_version (the bundle's "
+                "on, so none can be deleted. Set its tag telemetry_version (the bundle's "
                 "detector.json has it), or delete the version."
             )
             raise DataError(msg)
@@ -84,6 +84,6 @@ def _lived_through(decisions: Sequence[Decision], since: datetime) -> dict[int, 
     for decision in decisions:
         if datetime.fromisoformat(decision.decided_at) >= since:
             numbers = [decision.version, decision.replaced]
-            told = "the ledger has it live in the audit window"
-            found |= {number: told for number in numbers if number is not None}
+            reason = "the ledger has it live in the audit window"
+            found |= {number: reason for number in numbers if number is not None}
     return found

@@ -1,6 +1,6 @@
-"""How each expected day ended: the proof that none was skipped in silence.
+"""The state of each expected day, which proves that none was skipped silently.
 
-The truth is in three tables: `ingestions` says how a day stands after its latest attempt,
+It is read from three tables: `ingestions` has the state of a day after its latest attempt,
 `scores` whether it has scores, `scorings` when, and why not.
 """
 
@@ -23,20 +23,20 @@ from pipeline.tables import Table
 State = Literal[
     "scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory", "outside"
 ]
-SETTLED: tuple[State, ...] = ("scored", "quarantined", "failed", "empty")
-"""The four ways a day may end. Any other state is a violation: nobody decided that it be so."""
+FINAL: tuple[State, ...] = ("scored", "quarantined", "failed", "empty")
+"""The four final states. Any other state of an expected day is a violation."""
 
 
 @dataclass(frozen=True)
 class PartitionState:
-    """How one day stands.
+    """The state of one day.
 
     Attributes:
         day: the UTC day.
-        state: one of SETTLED, or `waiting` (validated, and not scored as it is now), `missing`
+        state: one of FINAL, or `waiting` (validated, and not scored as it is now), `missing`
             (never attempted), `contradictory` (the tables disagree about it), `outside` (on record,
-            and not within the schedule as the detector file has it now: nothing is expected of it).
-        reason: why, where it is not simply scored.
+            but not within the schedule of the present detector file, so not expected).
+        reason: why, where it is not scored.
     """
 
     day: date
@@ -44,9 +44,9 @@ class PartitionState:
     reason: str = ""
 
     @property
-    def settled(self) -> bool:
-        """Whether the day ended in one of the four ways, or need not end in any."""
-        return self.state in SETTLED or not self.due
+    def is_final(self) -> bool:
+        """Whether the day has a final state, or does not need one."""
+        return self.state in FINAL or not self.due
 
     @property
     def due(self) -> bool:
@@ -56,13 +56,13 @@ class PartitionState:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What `ingestions` says of one day.
+    """The state of one day in `ingestions`.
 
     Attributes:
         standing: after the latest attempt.
         reason: of that attempt.
         accepted: whether an attempt ever let rows through to `telemetry`.
-        changed_at: when an attempt last changed the day's telemetry; None: none ever did.
+        changed_at: when an attempt last changed the day's telemetry; None: never.
         changed_in: the version of `telemetry` that this made; None where it is not on record.
     """
 
@@ -74,17 +74,17 @@ class Delivery:
 
     @property
     def had_rows(self) -> bool:
-        """Whether the source ever had anything for the day."""
+        """Whether the source ever had rows for the day."""
         return self.accepted or self.standing in ("validated", "quarantined")
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What `scores` and `scorings` say of one day.
+    """The state of one day in `scores` and `scorings`.
 
     Attributes:
-        held: whether `scores` holds rows of it.
-        verdict: of the latest scoring; None: there is no record of one.
+        held: whether `scores` has rows of it.
+        verdict: of the latest scoring; None without one on record.
         reason: of the latest scoring.
         scored_at: when a scoring last succeeded; None: none is on record.
         read: the newest version of `telemetry` that one has read; None likewise.
@@ -97,12 +97,12 @@ class Scoring:
     read: int | None = None
 
 
-def settle(
+def states_of(
     days: Sequence[date],
     deliveries: Mapping[date, Delivery],
     scorings: Mapping[date, Scoring],
 ) -> tuple[PartitionState, ...]:
-    """The one state of each of `days`. A day outside both mappings was never attempted."""
+    """The state of each of `days`. A day outside both mappings was never attempted."""
     return tuple(
         PartitionState(day, *_state(deliveries.get(day), scorings.get(day, Scoring(held=False))))
         for day in days
@@ -115,26 +115,26 @@ def partition_states(spec: DetectorSpec, *, root: str, today: date) -> tuple[Par
     scored = {day for day, scoring in scorings.items() if scoring.held}
     with_rows = {day for day, each in deliveries.items() if each.had_rows} | scored
     known = deliveries.keys() | scored
-    # A day that is not over is not due, and what was found too early settles nothing.
+    # A day that is not over is not due, and a result from before its end is not final.
     inside = {day for day in known if within(spec, day) and (day < today or day in with_rows)}
     due = {*expected(spec, sorted(with_rows & inside), today), *inside}
-    states = settle(sorted(due), deliveries, scorings)
-    strangers = settle(sorted(known - inside), deliveries, scorings)
-    return tuple(sorted((*states, *map(_outside, strangers)), key=lambda each: each.day))
+    states = states_of(sorted(due), deliveries, scorings)
+    others = states_of(sorted(known - inside), deliveries, scorings)
+    return tuple(sorted((*states, *map(_outside, others)), key=lambda each: each.day))
 
 
 def within(spec: DetectorSpec, day: date) -> bool:
-    """Whether `day` lies within the schedule as the detector file has it now."""
+    """Whether `day` lies within the schedule of the present detector file."""
     start, end = spec.schedule.start, spec.schedule.end
     return start <= day and (end is None or day <= end)
 
 
 def expected(spec: DetectorSpec, with_rows: Sequence[date], today: date) -> list[date]:
-    """The days that must be there: from `schedule.start` to yesterday or `schedule.end`.
+    """The expected days: from `schedule.start` to yesterday or `schedule.end`.
 
-    A history that has ended is loaded by hand and has no clock to be measured by, so nothing is
-    expected outside the days `with_rows` that were loaded; a hole between them is. A day on which
-    the source had nothing bounds no hole: a scheduled run may have asked for it years later.
+    A history that has ended is loaded by hand, so only the days between the first and the last of
+    the loaded days `with_rows` are expected. A day on which the source had nothing does not extend
+    that range: a scheduled run may have asked for it years later.
     """
     start, end = spec.schedule.start, spec.schedule.end
     yesterday = today - timedelta(days=1)
@@ -143,9 +143,9 @@ def expected(spec: DetectorSpec, with_rows: Sequence[date], today: date) -> list
     return days_between(start, yesterday)
 
 
-def _outside(stranger: PartitionState) -> PartitionState:
-    told = f"{stranger.state}: {stranger.reason}" if stranger.reason else stranger.state
-    return PartitionState(stranger.day, "outside", told)
+def _outside(found: PartitionState) -> PartitionState:
+    reason = f"{found.state}: {found.reason}" if found.reason else found.state
+    return PartitionState(found.day, "outside", reason)
 
 
 def _state(delivery: Delivery | None, scoring: Scoring) -> tuple[State, str]:
@@ -166,7 +166,7 @@ def _not_scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
         return "contradictory", "it is on record as scored, and `scores` holds no row of it"
     if scoring.verdict == "empty" or not delivery.accepted:
         return "empty", "no row of it was fit for use"
-    return "waiting", "it is validated, and nobody ever scored it"
+    return "waiting", "it is validated, and was never scored"
 
 
 def _scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
@@ -190,22 +190,22 @@ def _changed_since(delivery: Delivery, scoring: Scoring) -> bool:
 def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
     names = ("verdict", "standing", "reasons", "accepted", "difference", "telemetry_version")
     table = Table(root, detector, "ingestions")
-    lines = tables.read(table, columns=["attempted_at", COMMIT, *names], keep_date=True)
-    lines = since_withdrawn(tables.in_order(lines, "attempted_at"))
+    rows = tables.read(table, columns=["attempted_at", COMMIT, *names], keep_date=True)
+    rows = since_withdrawn(tables.in_order(rows, "attempted_at"))
     # The same rows judged by another contract are validated anew and change nothing.
-    let_in = lines[lines["verdict"].eq("validated") & lines["accepted"].gt(0)]
+    let_in = rows[rows["verdict"].eq("validated") & rows["accepted"].gt(0)]
     changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
     changed_at = dict(zip(changed["date"], changed["attempted_at"], strict=True))
     changed_in = _versions(changed.drop_duplicates("date", keep="last"))
     return {
-        line["date"]: Delivery(
-            standing=line["standing"],
-            reason=line["reasons"] or "",
-            accepted=line["date"] in changed_at,
-            changed_at=changed_at.get(line["date"]),
-            changed_in=changed_in.get(line["date"]),
+        row["date"]: Delivery(
+            standing=row["standing"],
+            reason=row["reasons"] or "",
+            accepted=row["date"] in changed_at,
+            changed_at=changed_at.get(row["date"]),
+            changed_in=changed_in.get(row["date"]),
         )
-        for line in _latest(lines)
+        for row in _latest(rows)
     }
 
 
@@ -213,31 +213,31 @@ def _scorings(root: str, detector: str) -> dict[date, Scoring]:
     held = set(tables.days_in(Table(root, detector, "scores")))
     names = ("verdict", "reason", "telemetry_version")
     table = Table(root, detector, "scorings")
-    lines = tables.read(table, columns=["scored_at", COMMIT, *names], keep_date=True)
-    lines = tables.in_order(lines, "scored_at")
-    done = lines[lines["verdict"] == "scored"]
+    rows = tables.read(table, columns=["scored_at", COMMIT, *names], keep_date=True)
+    rows = tables.in_order(rows, "scored_at")
+    done = rows[rows["verdict"] == "scored"]
     scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
     # Of two runs that crossed, the one that read more may be on record first.
     read = _versions(done.sort_values("telemetry_version", na_position="first"))
     latest = {
-        line["date"]: Scoring(
-            held=line["date"] in held,
-            verdict=line["verdict"],
-            reason=line["reason"] or "",
-            scored_at=scored_at.get(line["date"]),
-            read=read.get(line["date"]),
+        row["date"]: Scoring(
+            held=row["date"] in held,
+            verdict=row["verdict"],
+            reason=row["reason"] or "",
+            scored_at=scored_at.get(row["date"]),
+            read=read.get(row["date"]),
         )
-        for line in _latest(lines)
+        for row in _latest(rows)
     }
     return {day: Scoring(held=True) for day in held} | latest
 
 
-def _latest(lines: pd.DataFrame) -> list[dict[Any, Any]]:
-    """The last line of each day; `lines` are in order."""
-    return lines.drop_duplicates("date", keep="last").to_dict("records")
+def _latest(rows: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The last row of each day; `rows` are in order."""
+    return rows.drop_duplicates("date", keep="last").to_dict("records")
 
 
-def _versions(lines: pd.DataFrame) -> dict[date, int]:
-    """The version of telemetry that the last line of each day names; absent where it names none."""
-    known = lines[lines["telemetry_version"].notna()]
+def _versions(rows: pd.DataFrame) -> dict[date, int]:
+    """The version of telemetry that the last row of each day names; absent where it names none."""
+    known = rows[rows["telemetry_version"].notna()]
     return dict(zip(known["date"], known["telemetry_version"].astype(int), strict=True))

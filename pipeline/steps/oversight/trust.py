@@ -1,4 +1,4 @@
-"""Whether what is live is what the ledger says, and whether the ledger holds."""
+"""Checks that MLflow and the kept heads agree with the ledger, and that the ledger holds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pipeline.steps.ledger_state import LedgerState
 
 @dataclass(frozen=True)
 class LedgerFault:
-    """Something that is not as the ledger says.
+    """A difference from the ledger.
 
     Attributes:
         what: one or two sentences.
         mend: what to do, a clause; empty: `what` says it.
-        command: what does it; empty: nothing that can be typed.
+        command: the command that does it; empty: there is none.
     """
 
     what: str
@@ -30,7 +30,7 @@ class LedgerFault:
 
 
 def faults_of(here: Settings, client: Client, detector: str) -> tuple[LedgerFault, ...]:
-    """All that is not as the ledger of `detector` says, the gravest first; changes nothing.
+    """All differences from the ledger of `detector`, the gravest first; changes nothing.
 
     Raises:
         OutageError: the store, Postgres or MLflow does not answer.
@@ -57,10 +57,10 @@ def _found(here: Settings, client: Client, held: LedgerState) -> Iterator[Ledger
         )
     elif alias != live:
         points = f"points to version {alias}" if alias else "is gone"
-        said = f"version {live} is live by the ledger and goes on scoring"
-        said = said if live else "nothing is live by the ledger"
+        by_ledger = f"version {live} is live by the ledger and goes on scoring"
+        by_ledger = by_ledger if live else "nothing is live by the ledger"
         yield LedgerFault(
-            f"The alias champion {points}, but {said}: somebody moved the alias by hand.",
+            f"The alias champion {points}, but {by_ledger}: somebody moved the alias by hand.",
             "let MLflow's aliases follow the ledger",
             repair,
         )
@@ -74,7 +74,7 @@ def _found(here: Settings, client: Client, held: LedgerState) -> Iterator[Ledger
     if here.database is not None and held.entries:
         head = found.heads.get(ledger_state.IN_POSTGRES)
         behind = held.entries[head.length :] if head else held.entries
-        # What a restoration says is kept with the next decision: nothing is lost with it.
+        # The head of a restoration is kept with the next decision: nothing is lost with it.
         if any(entry.decision.action != "restoration" for entry in behind):
             yield LedgerFault(
                 "The head of the ledger is not kept in Postgres as it is now, so entries that are "

@@ -1,6 +1,6 @@
-"""Tasks `prune`, `clear` and `tidy` of housekeeping: what nothing needs any more goes, by name.
+"""Tasks `prune`, `clear` and `tidy` of housekeeping: they delete what nothing needs any more.
 
-Each says what it removed, or with `dry_run` what it would remove, in the log and as its answer.
+Each logs and returns what it removed, or with `dry_run` what it would remove.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 def housekeeping(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
-    """All three tasks; what each of them says."""
+    """Run all three tasks; return the result of each."""
     return {
         "pruned": prune(detector, now=now, dry_run=dry_run),
         "cleared": clear(detector, now=now, dry_run=dry_run),
@@ -63,7 +63,7 @@ def prune(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, A
 
 
 def clear(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
-    """Delete staged files of ingestion runs and candidates that are old and done with.
+    """Delete old staged files of ended ingestion runs and unused candidates.
 
     A candidate stays as long as its version is registered or its run has not ended.
     """
@@ -90,7 +90,7 @@ def clear(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, A
 
 
 def tidy(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
-    """Make small files of the tables one, and delete the files that no needed version refers to.
+    """Compact small files of the tables, and delete files that no needed version refers to.
 
     Returns:
         for each table that changes, `compacted` and `deleted`: files.
@@ -100,7 +100,7 @@ def tidy(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, An
             the files of `telemetry` stay.
     """
     here, spec = settings.load(), detector_named(detector)
-    # After `prune`, so that a version that is gone holds nothing back.
+    # After `prune`, so that a deleted version keeps no files.
     needed = needed_telemetry(versions.every(connect(here), detector))
     before = now - timedelta(days=spec.housekeeping.history_days)
     found: dict[str, Any] = {}
@@ -141,22 +141,22 @@ def _scored_since(here: Settings, spec: DetectorSpec, since: datetime) -> set[in
 
     The window of days ends at the newest scored day: a history that has ended has an audit too.
     """
-    lines = tables.read(
+    rows = tables.read(
         Table(here.storage, spec.name, "scorings"),
         columns=["scored_at", "version", "challenger"],
         keep_date=True,
     )
-    if lines.empty:
+    if rows.empty:
         return set()
-    first: date = max(lines["date"]) - timedelta(days=spec.housekeeping.history_days)
-    inside = lines[(lines["date"] >= first) | (lines["scored_at"] >= pd.Timestamp(since))]
+    first: date = max(rows["date"]) - timedelta(days=spec.housekeeping.history_days)
+    inside = rows[(rows["date"] >= first) | (rows["scored_at"] >= pd.Timestamp(since))]
     numbers = pd.concat([inside["version"], inside["challenger"]]).dropna()
     return {int(number) for number in numbers}
 
 
 def _weights(here: Settings, spec: DetectorSpec) -> dict[int, int]:
-    lines = tables.read(Table(here.storage, spec.name, "thresholds"))
-    if "weights_of" not in lines:
+    rows = tables.read(Table(here.storage, spec.name, "thresholds"))
+    if "weights_of" not in rows:
         return {}
-    known = lines.dropna(subset=["version", "weights_of"])
+    known = rows.dropna(subset=["version", "weights_of"])
     return dict(zip(known["version"].astype(int), known["weights_of"].astype(int), strict=True))

@@ -1,1 +1,1 @@
-"""What people say: labels, audits, and decisions about channels."""
+"""People's answers: labels, audits, and decisions about channels."""

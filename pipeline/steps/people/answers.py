@@ -1,4 +1,4 @@
-"""What a person typed, turned into what it means, or refused with the reason and the mend."""
+"""A person's input, parsed into a label, or rejected with the reason and the fix."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from pipeline.tables import Table
 _OFFERED = 3
 
 LONGEST = timedelta(days=31)
-"""A slip in the month or the year must not give a verdict on a season; two labels still can."""
+"""A typing error in month or year must not label a whole season; two labels still can."""
 
 Span = tuple[datetime, datetime, str | None]
 
 
 @dataclass(frozen=True)
 class LabelRequest:
-    """What a person says, as it was typed: about an incident by its id, or about a span.
+    """A person's verdict as it was typed: about an incident by its id, or about a span.
 
     Attributes:
-        verdict: what it was.
-        note: why.
+        verdict: `incident` or `normal`.
+        note: the reason.
         incident: id of an incident, as its notification shows it.
         start: first moment, ISO 8601 with a zone; a plain day means its first moment, UTC.
         end: last moment, included; a plain day means its last moment.
@@ -51,12 +51,12 @@ class LabelRequest:
 
 @dataclass(frozen=True)
 class Author:
-    """Who says it, and when.
+    """The author of an answer, and its time.
 
     Attributes:
-        author: who.
-        at: when, with a zone.
-        run: the Airflow run, which says a thing once however often it is run; empty from the
+        author: the name.
+        at: the time, with a zone.
+        run: the Airflow run, which records an answer once however often it is run; empty from the
             command line.
     """
 
@@ -65,12 +65,12 @@ class Author:
     run: str = ""
 
 
-def label_meant(spec: DetectorSpec, answer: LabelRequest, by: Author, root: str) -> Label:
-    """The label that `answer` means.
+def label_from_request(spec: DetectorSpec, answer: LabelRequest, by: Author, root: str) -> Label:
+    """The label for `answer`.
 
     Raises:
-        DataError: it cannot be meant: the span ends before it starts or in the future, is longer
-            than LONGEST, names an unknown machine, or holds no telemetry.
+        DataError: it is not a valid label: the span ends before it starts or in the future, is
+            longer than LONGEST, names an unknown machine, or holds no telemetry.
     """
     if answer.incident:
         start, end, entity = _span_of(spec, answer, root)
@@ -82,7 +82,7 @@ def label_meant(spec: DetectorSpec, answer: LabelRequest, by: Author, root: str)
         held = f"{days[0]} to {days[-1]}" if days else "nothing yet"
         msg = (
             f"{spec.name} has no telemetry of {entity or 'any machine'} from {start} to {end}, so "
-            f"the label would say nothing; the table holds {held}. Correct the span, or ingest "
+            f"the label would cover no row; the table holds {held}. Correct the span, or ingest "
             "these days first."
         )
         raise DataError(msg)
@@ -93,14 +93,16 @@ def moment_of(name: str, given: str, *, last: bool = False) -> datetime:
     """`given` as a time with a zone; a plain day is its first (or `last`) moment, UTC.
 
     Raises:
-        DataError: it is no time, or could mean several.
+        DataError: it is not a time, or has no time zone.
     """
     try:
         moment = datetime.fromisoformat(given.strip())
         require_day(moment.date())
         is_day = len(given.strip()) == len("2014-05-01")
     except ValueError:
-        msg = f"{name} {given!r} is no time; write 2014-05-01T10:20Z, or 2014-05-01 for that day."
+        msg = (
+            f"{name} {given!r} is not a time; write 2014-05-01T10:20Z, or 2014-05-01 for that day."
+        )
         raise DataError(msg) from None
     if is_day:
         return datetime.combine(moment, time.max if last else time(), UTC)
@@ -114,7 +116,7 @@ def known_machine(spec: DetectorSpec, entity: str | None) -> str | None:
     """`entity`, or None for all machines.
 
     Raises:
-        DataError: the detector file lists its machines and this is none, or there is only one.
+        DataError: the detector file does not list this machine, or there is only one machine.
     """
     known = spec.columns.entities
     if entity and (spec.columns.entity is None or (known and entity not in known)):
@@ -125,8 +127,8 @@ def known_machine(spec: DetectorSpec, entity: str | None) -> str | None:
 
 
 def all_incidents(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
-    """Incidents with rows on these days, and every episode of flags that is too short to be one."""
-    # Here, because the registry's libraries come with it, and a span is labelled without them.
+    """Incidents with rows on these days, and every flagged episode too short to be an incident."""
+    # Here, because it imports the registry's libraries, and labelling a span does not need them.
     from pipeline.steps.operation.incidents import incidents_between
 
     counted = spec.incidents.model_copy(update={"minimum_rows": 1})
@@ -138,7 +140,7 @@ def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
     """Time and entity of the telemetry rows that `span` covers.
 
     Raises:
-        DataError: these rows were ingested when time or machine had another column.
+        DataError: these rows were ingested when the time or the machine had another column.
     """
     columns = spec.columns
     table = Table(root, spec.name, "telemetry")
@@ -148,7 +150,7 @@ def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
         if len(rows) and (name not in rows or rows[name].isna().any()):
             msg = (
                 f"{table.uri}: rows of {spans([first, last])} have no column {name}; they were "
-                "ingested before the detector file had it, so nobody can tell which of them the "
+                "ingested before the detector file had it, so it is unknown which of them the "
                 "label means. Ingest these days again with the load DAG, then label them."
             )
             raise DataError(msg)
@@ -180,7 +182,7 @@ def _span_of(spec: DetectorSpec, answer: LabelRequest, root: str) -> Span:
 
 
 def _choice(given: str, found: Sequence[Incident]) -> str:
-    """The ids that `given` may have been meant for; without one the newest."""
+    """The ids nearest to `given`; without a near one the newest."""
     newest_first = [each.id for each in reversed(found)]
     begins = [each for each in newest_first if given.strip() and each.startswith(given.strip())]
     near = begins[:_OFFERED] or difflib.get_close_matches(given, newest_first, n=_OFFERED)

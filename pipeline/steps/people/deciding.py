@@ -1,4 +1,4 @@
-"""Decisions: what a person made of a channel that left its training range."""
+"""People's decisions about channels that left their training range."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def decide(
     since: str | None = None,
     note: str = "",
 ) -> dict[str, Any]:
-    """Record a decision about a channel, and say what was recorded.
+    """Record a decision about a channel, and return what was recorded.
 
     Without `since` it counts from the first moment of today, UTC: days that are scored already
     stay as they are, and the next day to be scored is treated alike from end to end.
 
     Raises:
-        DataError: there is no such channel or machine, or `since` is no time; nothing was recorded.
+        DataError: no such channel or machine, or `since` is not a time; nothing was recorded.
     """
     spec, root = detector_named(detector), settings.load().storage
     today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
@@ -49,15 +49,15 @@ def decide(
         created_at=by.at,
         run_id=by.run,
     )
-    taken = [each for each in decisions_as_of(root, detector, by.at) if each.run_id == by.run]
-    made = taken[0] if by.run and taken else decision
-    told = {"detector": detector, **to_json(made), "new": add_decision(root, spec, made)}
-    log.info("decision_recorded", **told)
-    return told
+    same_run = [each for each in decisions_as_of(root, detector, by.at) if each.run_id == by.run]
+    made = same_run[0] if by.run and same_run else decision
+    recorded = {"detector": detector, **to_json(made), "new": add_decision(root, spec, made)}
+    log.info("decision_recorded", **recorded)
+    return recorded
 
 
-def days_to_rescore(told: dict[str, Any]) -> list[list[str]]:
-    """The days since a decision that hold scores already, in groups for a task each."""
-    detector, since = str(told["detector"]), datetime.fromisoformat(told["since"]).date()
+def days_to_rescore(recorded: dict[str, Any]) -> list[list[str]]:
+    """The days since a decision that already have scores, in groups for one task each."""
+    detector, since = str(recorded["detector"]), datetime.fromisoformat(recorded["since"]).date()
     held = tables.days_in(Table(settings.load().storage, detector, "scores"))
     return grouped(detector, [day for day in held if day >= since], "score again")

@@ -1,4 +1,4 @@
-"""Labels and audits: what people say about spans of time, and which spans they are asked about."""
+"""Labels of spans of time by people, and audits: the episodes that people are asked to label."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.steps.people.answers import (
     Author,
     LabelRequest,
     all_incidents,
-    label_meant,
+    label_from_request,
     telemetry_in,
 )
 from pipeline.tables import Table
@@ -35,12 +35,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Waiting:
-    """What people said, and what they are asked.
+    """The labels so far, and the episodes that wait for a label.
 
     Attributes:
         labels: all of them, oldest first.
-        audits: drawn episodes without a verdict, oldest first; these come first.
-        incidents: anomalies without a verdict, oldest first, the drawn ones left out.
+        audits: sampled episodes without a verdict, oldest first; these come first.
+        incidents: anomalies without a verdict, oldest first, the sampled ones left out.
     """
 
     labels: tuple[Label, ...]
@@ -49,22 +49,22 @@ class Waiting:
 
 
 def label(detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
-    """Record a verdict; says what it covers, what it overrules and from when it counts.
+    """Record a verdict; return what it covers, what it overrules and from when it counts.
 
     Raises:
-        DataError: the answer cannot be meant; nothing was recorded.
+        DataError: the answer is not a valid label; nothing was recorded.
     """
     spec, here = detector_named(detector), settings.load()
     earlier = labels_as_of(here.storage, detector, by.at)
     said = [each for each in earlier if by.run and each.run_id == by.run]
-    made = said[0] if said else label_meant(spec, answer, by, here.storage)
+    made = said[0] if said else label_from_request(spec, answer, by, here.storage)
     rows = telemetry_in(spec, made, here.storage)
     timeline = timeline_from(rows, spec.columns)
     before, after = (
         verdicts(timeline, [e for e in earlier if e != made]),
         verdicts(timeline, [made]),
     )
-    told = {
+    recorded = {
         **to_json(made),
         "rows": len(rows),
         "overruled": int(((before != NO_VERDICT) & (before != after)).sum()),
@@ -72,9 +72,9 @@ def label(detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
         "counts_from": (made.created_at.astimezone(UTC).date() + timedelta(days=1)).isoformat(),
         "new": bool(add_labels(here.storage, detector, [made])),
     }
-    log.info("label_recorded", detector=detector, **told)
+    log.info("label_recorded", detector=detector, **recorded)
     metrics_hooks.open_items(detector)
-    return told
+    return recorded
 
 
 def waiting(detector: str, *, now: datetime) -> Waiting:
@@ -86,18 +86,18 @@ def waiting(detector: str, *, now: datetime) -> Waiting:
     labels = labels_as_of(root, detector, now)
     days = tables.days_in(Table(root, detector, "incidents"))
     found = flagged_episodes(spec, days[0], days[-1], root=root) if days else []
-    drawn = (
+    sampled = (
         {a.incident: a for a in audits_between(root, detector, days[0], days[-1])} if days else {}
     )
     open_ones = [each for each in found if not _answered(each, labels)]
     unanswered = {each.id for each in open_ones}
     return Waiting(
         labels=labels,
-        audits=tuple(each for each in drawn.values() if each.incident in unanswered),
+        audits=tuple(each for each in sampled.values() if each.incident in unanswered),
         incidents=tuple(
             each
             for each in open_ones
-            if each.id not in drawn and each.rows >= spec.incidents.minimum_rows
+            if each.id not in sampled and each.rows >= spec.incidents.minimum_rows
         ),
     )
 
@@ -105,24 +105,24 @@ def waiting(detector: str, *, now: datetime) -> Waiting:
 def propose_audits(
     detector: str, first: date, last: date, *, run: str, now: datetime
 ) -> dict[str, Any]:
-    """Put a random share of the episodes that start on `first` to `last` up for labelling.
+    """Sample episodes that start on `first` to `last`, and ask for their labels.
 
-    Every episode of flags takes part, also one with too few to be an incident. A rerun proposes
-    the same and writes nothing.
+    Every flagged episode can be sampled, also one too short to be an incident. A rerun proposes the
+    same ones and writes nothing.
     """
     spec, here = detector_named(detector), settings.load()
     found = flagged_episodes(spec, first, last, root=here.storage)
     starting = [each for each in found if first <= each.start.date() <= last]
     share = spec.recalibration.audit_share
-    drawn = sample_audits(detector, starting, share, now=now)
-    new = add_audits(here.storage, detector, drawn)
-    told = {"episodes": len(starting), "drawn": len(drawn), "new": new, "share": share}
-    log.info("audits_proposed", run=run, first=str(first), last=str(last), **told)
-    return told
+    sampled = sample_audits(detector, starting, share, now=now)
+    new = add_audits(here.storage, detector, sampled)
+    recorded = {"episodes": len(starting), "drawn": len(sampled), "new": new, "share": share}
+    log.info("audits_proposed", run=run, first=str(first), last=str(last), **recorded)
+    return recorded
 
 
 def flagged_episodes(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
-    """Every episode of flags with rows on these days, the short ones that are no incident too."""
+    """Every flagged episode with rows on these days, including those too short for an incident."""
     found = all_incidents(spec, first, last, root=root)
     return [each for each in found if each.kind == "anomaly" and each.status == "raised"]
 

@@ -1,1 +1,1 @@
-"""What the recalibrate DAG does: the line of the live version drawn anew."""
+"""The steps of the recalibrate DAG: a new threshold for the weights of the live version."""

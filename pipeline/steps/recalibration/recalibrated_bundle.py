@@ -1,7 +1,7 @@
-"""The bundle of a redrawn line: the parent's network and golden rows, everything else new.
+"""The bundle of a recalibration: the parent's network and golden rows, everything else new.
 
 Smoothing and the factors of the contexts stay the parent's: they make the score, and a score that
-any version with the same weights has given must stay comparable. Only the line moves.
+any version with the same weights has given must stay comparable. Only the threshold changes.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _LEAST = float(np.finfo(np.float32).tiny)
 def write_recalibrated(
     candidate: Candidate, parent: Bundle, result: Recalibrated, lineage: Lineage, folder: Path
 ) -> str:
-    """Write the bundle into `folder`; its digest.
+    """Write the bundle into `folder`; return its digest.
 
-    What a feature's error usually is stays as the training measured it: it belongs to the weights,
-    and the blame for an incident should not change from one month to the next.
+    The usual error of each feature stays as the training measured it: it belongs to the weights,
+    and the features blamed for an incident should not change from one month to the next.
     """
     spec, origin = recalibration_origin.origin_of(candidate)
     rows = recalibration_origin.rows_of(candidate)
@@ -73,10 +73,10 @@ def write_recalibrated(
 def _reference(
     used: pd.DataFrame, parent: Bundle, spec: DetectorSpec, window: RecalibrationWindow
 ) -> Reference:
-    """A sample of the rows that the line was drawn from, with their features.
+    """A sample of the rows that the threshold was estimated from, with their features.
 
     Raises:
-        DataError: a row of the window is not in telemetry any more.
+        DataError: a row of the window is no longer in the telemetry.
     """
     key = {"timestamp": spec.columns.timestamp}
     key |= {"entity": spec.columns.entity} if spec.columns.entity else {}

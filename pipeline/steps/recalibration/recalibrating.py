@@ -1,7 +1,7 @@
-"""Tasks `audit`, `window` and `recalibrate`: a rolling window of scored rows to a redrawn line.
+"""Tasks `audit`, `window` and `recalibrate`: from a rolling window of scored rows to a threshold.
 
-The weights stay. What comes out is a bundle like any other, with the same network and golden rows,
-another threshold, and the rows that it was drawn from as its reference.
+The weights stay. The result is a bundle like any other, with the same network and golden rows,
+another threshold, and a sample of the rows that it was estimated from as its reference.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ log = structlog.get_logger()
 
 @stage("recalibrate")
 def audit(detector: str, as_of: str, *, run: str) -> dict[str, Any]:
-    """Put a random share of the window's flagged episodes up for labelling."""
+    """Sample flagged episodes of the window, and ask for their labels."""
     here, spec = settings.load(), detector_named(detector)
     days = _scored_days(here, spec, as_day(as_of), after=None)
     if not days:
@@ -63,13 +63,13 @@ def audit(detector: str, as_of: str, *, run: str) -> dict[str, Any]:
 
 @stage("recalibrate")
 def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -> dict[str, Any]:
-    """The rows of the rolling window before `as_of`, and what was known of them by then.
+    """Stage the rows of the rolling window before `as_of`, with the labels known by then.
 
-    Nothing of that day or later is read, and no label made on it. Days that the network learnt
-    from are left out: it knows them, and their scores are too low.
+    Nothing of that day or later is read, and no label made on it. Days that the network was trained
+    on are left out: their scores are too low.
 
     Returns:
-        the candidate, or `skipped` with the reason while the champion is too young to be redrawn.
+        the candidate, or `skipped` with the reason while the champion is too new to recalibrate.
 
     Raises:
         DataError: nothing is live, it needs rows of another meaning than the detector file says, or
@@ -78,7 +78,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
     here, spec, day = settings.load(), detector_named(detector), as_day(as_of)
     champion = live.champion(detector)
     refuse_unfit(champion, spec)
-    parent = _line_to_redraw(champion, day)
+    parent = _version_to_recalibrate(champion, day)
     until = recalibration_origin.trained_until(parent.bundle)
     days = _scored_days(here, spec, day, after=until)
     if skipped := _too_few(days, spec, day, until, parent.version.number):
@@ -100,7 +100,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
 
 @job("recalibrate")
 def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
-    """Draw the line anew, write the bundle and open the MLflow run of this recalibration.
+    """Estimate the new threshold, write the bundle and open the MLflow run of this recalibration.
 
     Raises:
         CalibrationError: too few rows, or a score that is not a finite number.
@@ -126,10 +126,10 @@ def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
 
 
 def recalibrated(candidate: Candidate) -> Recalibrated:
-    """The recalibration of the candidate's rows: the same every time it is asked for."""
+    """The recalibration on the candidate's rows: deterministic."""
     spec, origin = recalibration_origin.origin_of(candidate)
     bundle = version_of(candidate.detector, origin.window.drawn_from).bundle
-    # How long normal rows stay above a line is measured where none were held back for it.
+    # How long normal rows stay above a threshold is measured on rows of which none were held back.
     reference = bundle.trained_reference()
     return recalibration.recalibrate(
         window_rows(recalibration_origin.rows_of(candidate), spec),
@@ -143,7 +143,7 @@ def recalibrated(candidate: Candidate) -> Recalibrated:
 
 
 def _note_inputs(candidate: Candidate, origin: RecalibrationOrigin) -> None:
-    """What the staged rows and the weights come from, for the lineage."""
+    """Note the sources of the staged rows and of the weights for the lineage."""
     root = settings.load().storage
     telemetry = Table(root, candidate.detector, "telemetry").uri
     note_read(telemetry, version=origin.window.telemetry_version)
@@ -151,10 +151,10 @@ def _note_inputs(candidate: Candidate, origin: RecalibrationOrigin) -> None:
     note_model(candidate.detector, origin.window.drawn_from)
 
 
-def _line_to_redraw(champion: LoadedVersion, day: date) -> LoadedVersion:
-    """The champion, or what it was drawn from when it was drawn for `day`: a rerun repeats itself.
+def _version_to_recalibrate(champion: LoadedVersion, day: date) -> LoadedVersion:
+    """The champion, or its parent if it is itself the recalibration for `day`.
 
-    Otherwise the second run of a month would start from the line of the first.
+    Otherwise the second run of a month would start from the threshold of the first.
     """
     lineage = champion.bundle.description.lineage
     if lineage is None or champion.bundle.description.provenance.data["as_of"] != day.isoformat():
@@ -176,7 +176,7 @@ def _scored_days(
 
 
 def _too_few(days: list[date], spec: DetectorSpec, as_of: date, until: date, version: int) -> str:
-    """Why there is nothing to redraw yet; empty when there is.
+    """Why there is nothing to recalibrate on yet; empty when there is.
 
     Raises:
         DataError: enough days have passed, but too few of them were validated.
@@ -186,9 +186,9 @@ def _too_few(days: list[date], spec: DetectorSpec, as_of: date, until: date, ver
         return ""
     if as_of - until <= timedelta(days=least):
         return (
-            f"Version {version} learnt from days up to {until}, and {len(days)} days before "
-            f"{as_of} are new to it; {least} are needed (recalibration.minimum_days). Its own line "
-            "still holds."
+            f"Version {version} was trained on days up to {until}, and {len(days)} days before "
+            f"{as_of} are new to it; {least} are needed (recalibration.minimum_days). Its "
+            "threshold stays."
         )
     msg = (
         f"{len(days)} validated days of {spec.name} after {until} and before {as_of}; "

@@ -1,4 +1,4 @@
-"""What the gate is told of a redrawn line: both lines on the same rows, incidents and faults."""
+"""The facts for the gate of a recalibration: both thresholds on the same rows and incidents."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from pipeline.tables import Table
 def compare_thresholds(
     candidate: Candidate, result: Recalibrated, champion: LoadedVersion
 ) -> tuple[RecalibrationFacts, Replay]:
-    """The redrawn line of `candidate` and that of `champion`, measured on the same rows."""
+    """The thresholds of `candidate` and of `champion`, measured on the same rows."""
     spec, origin = recalibration_origin.origin_of(candidate)
     rows = window_rows(recalibration_origin.rows_of(candidate), spec)
     judged = ~rows.excluded
     timeline, score = subset(rows.timeline, judged), rows.score[judged]
     new, old = result.threshold.value, champion.bundle.threshold
     days = max(1, timeline.days)
-    museum = _confirmed_incidents(spec, origin, champion)
+    incidents = _confirmed_incidents(spec, origin, champion)
     accepted = origin.acceptance
     facts = RecalibrationFacts(
         champion=champion.version.number,
@@ -59,9 +59,9 @@ def compare_thresholds(
         days=timeline.days,
         alerts_per_day=alerts(score > new, timeline) / days,
         champion_alerts_per_day=alerts(score > old, timeline) / days,
-        incidents=len(museum),
-        caught=tuple(name for name, peak in museum if peak > new),
-        champion_caught=tuple(name for name, peak in museum if peak > old),
+        incidents=len(incidents),
+        caught=tuple(name for name, peak in incidents if peak > new),
+        champion_caught=tuple(name for name, peak in incidents if peak > old),
         fault_size=_fault_size(champion, new, spec),
         champion_fault_size=_fault_size(champion, old, spec),
     )
@@ -93,9 +93,9 @@ def _confirmed_incidents(
         same_weights=same_weights(spec.name, champion.version),
     )
     timeline, score = timeline_of_rows(read.frame, spec), read.frame["score"].to_numpy(np.float64)
-    marked = read.frame["verdict"].to_numpy() == INCIDENT
+    confirmed_at = read.frame["verdict"].to_numpy() == INCIDENT
     return tuple(
-        (_name(found), float(score[found.rows].max())) for found in episodes(marked, timeline)
+        (_name(found), float(score[found.rows].max())) for found in episodes(confirmed_at, timeline)
     )
 
 

@@ -1,4 +1,4 @@
-"""Task `gate` of a recalibration: ask its questions, register the version, passed or rejected."""
+"""Task `gate` of a recalibration: run its checks, register the version, passed or rejected."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from pipeline.steps.recalibration.recalibration_facts import compare_thresholds
 from pipeline.steps.recalibration.recalibration_origin import RecalibrationOrigin
 from pipeline.steps.recalibration.recalibration_run import FIGURE, described, held_episodes
 from pipeline.steps.records import record_threshold
-from pipeline.steps.training.gating import JudgedCandidate, log_verdict, settle
+from pipeline.steps.training.gating import JudgedCandidate, log_verdict, tag_outcome
 
 log = structlog.get_logger()
 
 
 @lineage.job("gate")
 def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
-    """Decide about a redrawn line and write down why; nothing that is live changes.
+    """Decide about a recalibrated candidate and record why; the live version does not change.
 
     Returns:
-        what `promote` takes, as the gate of a training does.
+        the payload of `promote`, as the gate of a training does.
 
     Raises:
-        PromotionConflict: another version went live since the window was read: its network is not
-            the one whose line was redrawn.
+        PromotionConflict: another version went live since the window was read: the recalibration
+            may be of another network.
     """
     candidate = from_json(Candidate, payload)
     spec, origin = recalibration_origin.origin_of(candidate)
@@ -105,7 +105,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         window=window,
         realised_rate=None,
     )
-    settle(judged)
+    tag_outcome(judged)
     event = "line_passed" if judged.passed else "line_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}
@@ -114,7 +114,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
 def _refuse_other_champion(number: int, origin: RecalibrationOrigin) -> None:
     if number != origin.window.champion:
         msg = (
-            f"The line of version {origin.window.drawn_from} was redrawn while version "
+            f"Version {origin.window.drawn_from} was recalibrated while version "
             f"{origin.window.champion} was live, but version {number} is live now. Nothing was "
             "registered; run the recalibrate DAG again."
         )
@@ -122,21 +122,21 @@ def _refuse_other_champion(number: int, origin: RecalibrationOrigin) -> None:
 
 
 def _reason(verdict: GateVerdict, accepted: str, result: Recalibrated) -> str:
-    """One sentence for the ledger: the checks, the mend of a stop, or who has accepted it."""
+    """The reason for the ledger: the checks, the fix of a stop, or who has accepted it."""
     if not result.stops:
         return verdict.reason
     stopped = " ".join(stop.reason for stop in result.stops)
     if accepted:
         return f"{verdict.reason} Beyond the bounds, accepted by {accepted}. {stopped}"
-    mends = [check.reason for check in verdict.results if check.verdict == "fail"]
-    return " ".join((verdict.reason, *mends))
+    fixes = [check.reason for check in verdict.results if check.verdict == "fail"]
+    return " ".join((verdict.reason, *fixes))
 
 
 def _note(origin: RecalibrationOrigin, verdict: GateVerdict, page: str) -> str:
-    word = "Passed" if verdict.passed else "Rejected"
+    outcome = "Passed" if verdict.passed else "Rejected"
     return "\n\n".join(
         (
-            f"**{word}.** {escaped(verdict.reason)}",
+            f"**{outcome}.** {escaped(verdict.reason)}",
             f"[Card]({pages.inside_mlflow(page)})",
             described(origin),
         )

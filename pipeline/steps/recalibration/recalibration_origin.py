@@ -1,4 +1,4 @@
-"""A redrawn line on its way: what one task of a recalibration hands the next, and where it lies."""
+"""A recalibration under way: what one task passes to the next, and where files are staged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KIND = "recalibrated"
 
 @dataclass(frozen=True)
 class Acceptance:
-    """A person lets a line go live beyond the bounds, and moves count from it."""
+    """A person lets a threshold go live beyond the bounds; later moves are measured from it."""
 
     who: str
     reason: str
@@ -33,10 +33,10 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class RecalibrationWindow:
-    """Where the rows of a rolling window came from; part of the bundle's provenance.
+    """The origin of the rows of a rolling window; part of the bundle's provenance.
 
     Attributes:
-        kind: `recalibrated`: how a reader tells it from the manifest of a training.
+        kind: `recalibrated`, which distinguishes it from the manifest of a training.
         as_of: the day before which the window ends, and labels were made.
         first_day: first day of the window.
         last_day: last day.
@@ -48,8 +48,8 @@ class RecalibrationWindow:
         labels: labels that were known and touch the window.
         labels_until: when the newest of them was made, ISO 8601; empty without labels.
         champion: version that was live.
-        drawn_from: version whose line is redrawn; the champion, or the one before it when the
-            champion itself was drawn for this as-of day.
+        drawn_from: version that is recalibrated: the champion, or its parent when the champion
+            itself is the recalibration for this as-of day.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class RecalibrationWindow:
 
 @dataclass(frozen=True)
 class RecalibrationOrigin:
-    """What a redrawn line is made of, pinned when it starts."""
+    """The inputs of a recalibration, pinned when it starts."""
 
     spec: dict[str, Any]
     window: RecalibrationWindow
@@ -78,16 +78,16 @@ class RecalibrationOrigin:
 
 
 def name_of(origin: RecalibrationOrigin) -> str:
-    """A name that two redrawn lines share only if all their input is the same."""
+    """A name that two recalibrations share only if all their inputs are the same."""
     content = {**to_json(origin), "window": given(origin.window)}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{origin.window.as_of}-redrawn-{digest[:8]}"
 
 
 def given(window: RecalibrationWindow) -> dict[str, Any]:
-    """What decides a redrawn line, and stays the same when a month is run again.
+    """The inputs that decide the new threshold, and are the same when a month is run again.
 
-    Table versions and the champion do not decide it; the rows and the line that is redrawn do.
+    Table versions and the champion do not decide it; the rows and the recalibrated version do.
     """
     happened = {"telemetry_version", "rescored", "champion"}
     return {name: value for name, value in to_json(window).items() if name not in happened}
@@ -99,7 +99,7 @@ def stage(candidate: Candidate, origin: RecalibrationOrigin, rows: pd.DataFrame)
 
 
 def origin_of(candidate: Candidate) -> tuple[DetectorSpec, RecalibrationOrigin]:
-    """The detector as it was when the recalibration started, and all else that it is made of."""
+    """The detector as it was when the recalibration started, and the recalibration's origin."""
     origin = staged.staged_origin(candidate, RecalibrationOrigin)
     return DetectorSpec.model_validate(origin.spec), origin
 
@@ -110,7 +110,7 @@ def rows_of(candidate: Candidate) -> pd.DataFrame:
 
 
 def trained_until(bundle: Bundle) -> date:
-    """The last day that the network of `bundle` may have learnt from.
+    """The last day that the network of `bundle` may have been trained on.
 
     Raises:
         DataError: its description does not say.
@@ -120,15 +120,15 @@ def trained_until(bundle: Bundle) -> date:
         return lineage.trained_until
     if "last_day" not in known:
         msg = (
-            f"{bundle.folder}: does not say until when its network was trained, so nobody can tell "
-            "which days it has never seen; train a version with the train DAG."
+            f"{bundle.folder}: does not say until when its network was trained, so it is unknown "
+            "which days are new to it; train a version with the train DAG."
         )
         raise DataError(msg)
     return date.fromisoformat(str(known["last_day"]))
 
 
 def anchor_of(bundle: Bundle) -> Anchor:
-    """Where the moves of this bundle's line are measured from."""
+    """The anchor from which the moves of this bundle's threshold are measured."""
     lineage = bundle.description.lineage
     if lineage is not None:
         return Anchor(
@@ -141,7 +141,7 @@ def anchor_of(bundle: Bundle) -> Anchor:
 def lineage_of(
     bundle: Bundle, origin: RecalibrationOrigin, anchor: Anchor, counts: dict[str, int]
 ) -> Lineage:
-    """The lineage of a line redrawn from that of `bundle`."""
+    """The lineage of a recalibration of `bundle`."""
     parent = bundle.description.lineage
     return Lineage(
         weights_of=parent.weights_of if parent else origin.window.drawn_from,

@@ -1,4 +1,4 @@
-"""The MLflow run of a recalibration: what it was given, what it found, and its picture."""
+"""The MLflow run of a recalibration: its parameters, its metrics and its figure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_run(
     *,
     run: str,
 ) -> Candidate:
-    """The candidate with its MLflow run, which holds parameters, metrics and the picture."""
+    """The candidate with its MLflow run, which holds parameters, metrics and the figure."""
     here = settings.load()
     client = connect(here)
     about = runs.job_tags(candidate.detector, run) | {
@@ -72,17 +72,17 @@ def held_episodes(
 
 
 def described(origin: RecalibrationOrigin) -> str:
-    """What a redrawn line is, for the description of its run."""
+    """The text about a recalibration for the description of its run."""
     window = origin.window
     return (
-        f"The line of version {window.drawn_from} redrawn on {window.first_day} to "
-        f"{window.last_day}: {window.days} validated days before {window.as_of}, same weights."
+        f"Version {window.drawn_from} recalibrated on {window.first_day} to {window.last_day}: "
+        f"{window.days} validated days before {window.as_of}, same weights."
     )
 
 
 def _parameters(spec: DetectorSpec, origin: RecalibrationOrigin) -> dict[str, object]:
     sections = {"recalibration": spec.recalibration, "threshold": spec.threshold}
-    settled = {
+    values = {
         f"{section}.{key}": value
         for section, model in sections.items()
         for key, value in model.model_dump(mode="json").items()
@@ -92,7 +92,7 @@ def _parameters(spec: DetectorSpec, origin: RecalibrationOrigin) -> dict[str, ob
     }
     accepted = origin.acceptance
     return {
-        **settled,
+        **values,
         **window,
         "accepted_beyond_bounds": f"{accepted.who}: {accepted.reason}" if accepted else "",
     }
@@ -116,7 +116,7 @@ def _log_evidence(
     old: float,
     held: tuple[HeldEpisode, ...],
 ) -> None:
-    """The picture of the window, and the held episodes for whoever labels them."""
+    """Log the figure of the window, and the held episodes for whoever labels them."""
     picture = WindowPicture(
         timeline=rows.timeline,
         score=rows.score,
@@ -127,8 +127,8 @@ def _log_evidence(
     )
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / FIGURE).write_bytes(recalibration_window(picture))
-        told = [to_json(episode) for episode in held]
-        (Path(scratch) / "held.json").write_text(json.dumps(told, indent=1))
+        records = [to_json(episode) for episode in held]
+        (Path(scratch) / "held.json").write_text(json.dumps(records, indent=1))
         folder = recalibration_origin.RECALIBRATION
         staging.push(Path(scratch), candidate.folder(folder))
         runs.log_folder(client, candidate.run_id, Path(scratch), folder)

@@ -1,8 +1,8 @@
-"""The scored rows of a span of days under one network, and what persons have said about them.
+"""The scored rows of a span of days under one network, and their labels.
 
 A score depends on the weights alone, so rows that any version with the same weights has scored are
-taken as they are, each with the line that was in force then. Days that other weights scored, or
-nobody yet, are scored here; the tables are left alone.
+used as they are, each with the threshold of that time. Days that other weights scored, or that
+nobody has scored yet, are scored here; the tables do not change.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted")
 
 @dataclass(frozen=True)
 class ScoredWindow:
-    """Scored rows by time and entity, with everything that a recalibration asks of them.
+    """Scored rows by time and entity, with all inputs of a recalibration.
 
     Attributes:
         frame: columns `timestamp`, `entity`, `version`, `score`, `threshold`, `verdict`,
             `excluded`, `audit`; see `WindowRows`.
         telemetry_version: of the table, as it was read.
         rescored: days that were scored here, because other weights scored them or nobody did.
-        labels: those that were known and touch the days, oldest first.
+        labels: the known labels that touch the days, oldest first.
         digest: hash of the frame.
     """
 
@@ -96,7 +96,7 @@ def read_window(
 
 
 def timeline_of_rows(rows: pd.DataFrame, spec: DetectorSpec) -> Timeline:
-    """Where the rows of a window stand in time."""
+    """The timeline of the rows of a window."""
     columns = spec.columns
     named = {
         "timestamp": columns.timestamp,
@@ -106,7 +106,7 @@ def timeline_of_rows(rows: pd.DataFrame, spec: DetectorSpec) -> Timeline:
 
 
 def window_rows(rows: pd.DataFrame, spec: DetectorSpec) -> WindowRows:
-    """The rows as the recalibration takes them."""
+    """The rows as the input of a recalibration."""
     return WindowRows(
         timeline=timeline_of_rows(rows, spec),
         score=rows["score"].to_numpy(np.float64),
@@ -125,7 +125,7 @@ def midnight(day: date) -> datetime:
 def _stored(
     here: Settings, spec: DetectorSpec, days: Sequence[date], same_weights: frozenset[int]
 ) -> pd.DataFrame:
-    """What the champion's role scored on `days` with these weights."""
+    """The rows that the champion scored on `days` with these weights."""
     rows = tables.read(
         Table(here.storage, spec.name, "scores"),
         columns=[*_COLUMNS, "role"],
@@ -144,7 +144,7 @@ def _not_covered(
     days: Sequence[date],
     spec: DetectorSpec,
 ) -> list[date]:
-    """The days of which not every row is stored."""
+    """The days with rows that have no stored score."""
     rows = tables.read(
         telemetry,
         columns=[spec.columns.timestamp],
@@ -163,8 +163,8 @@ def _rescored(
     if not days:
         return []
     known = decisions_as_of(here.storage, spec.name, as_of)
-    basis = replace(scoring_inputs_of(spec, days, ScoringBundles(live, None, "")), decisions=known)
-    return [tables.as_frame(score_day(spec, basis, day).scores) for day in basis.days.values()]
+    inputs = replace(scoring_inputs_of(spec, days, ScoringBundles(live, None, "")), decisions=known)
+    return [tables.as_frame(score_day(spec, inputs, day).scores) for day in inputs.days.values()]
 
 
 def _in_a_shift(

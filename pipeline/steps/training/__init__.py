@@ -1,1 +1,1 @@
-"""What the train DAG does: from a window of telemetry to a judged candidate."""
+"""The steps of the train DAG: from a window of telemetry to a judged candidate."""

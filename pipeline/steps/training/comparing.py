@@ -1,4 +1,4 @@
-"""The live version on a candidate's test rows: what the gate's relative checks go by."""
+"""The live version on a candidate's test rows: the facts for the gate's relative checks."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class ChampionComparison:
     """The live version on the candidate's test rows.
 
     Attributes:
-        facts: what the gate asks.
-        replayed: both over the same rows.
-        threshold: the live line.
-        grades: share of injected faults that it catches, by kind and size.
+        facts: for the gate.
+        replayed: candidate and champion on the same rows.
+        threshold: of the champion.
+        grades: share of injected faults that the champion catches, by kind and size.
     """
 
     facts: ChampionFacts
@@ -53,11 +53,11 @@ class ChampionComparison:
 def readable(version: Version, held: LedgerState) -> Bundle | None:
     """The champion's bundle; None if this release cannot read it.
 
-    A champion that nothing can load any more must not forbid its successor.
+    A champion that cannot be loaded any more must not block its successor.
 
     Raises:
-        UnprovenBundle: it is gone, or not the one that the ledger names: that is no release's
-            matter, and whoever did it would have its successor compared with nothing.
+        UnprovenBundle: it is gone, or not the one that the ledger names: that is not a matter of
+            releases, and ignoring it would let an attacker skip the comparison.
     """
     try:
         return opened(version, held).bundle
@@ -73,19 +73,19 @@ def compare(
     live: Bundle,
     bundle: Bundle,
     frame: pd.DataFrame,
-    museum: pd.DataFrame,
+    incidents: pd.DataFrame,
     spec: DetectorSpec,
 ) -> ChampionComparison | None:
     """Champion and candidate on the same rows; None where the champion cannot read them.
 
-    Of a champion that takes no missing values these are the rows without any.
+    For a champion that takes no missing values these are the rows without any.
     """
     if set(live.schema.features) - set(frame.columns) or _means_otherwise(live, spec):
         return None
-    frame, museum = _readable_rows(live, frame), _readable_rows(live, museum)
+    frame, incidents = _readable_rows(live, frame), _readable_rows(live, incidents)
     if frame.empty:
         return None
-    tried = try_out(live, frame, spec.columns, judge(live, frame, spec.columns), museum)
+    tried = try_out(live, frame, spec.columns, judge(live, frame, spec.columns), incidents)
     was, now = live.description.network, bundle.description.network
     facts = ChampionFacts(
         version=number,
@@ -115,7 +115,7 @@ def _readable_rows(live: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _replayed(live: Bundle, bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Replay:
-    """Both over the rows that end a full window of either: their windows may differ in length."""
+    """Both on the rows that end a full window of each: their windows may differ in length."""
     new, old = score_rows(bundle, frame), score_rows(live, frame)
     both = np.flatnonzero(new.complete & old.complete)
     return replay(

@@ -19,7 +19,7 @@ from pipeline.data.split import Block, Role, split
 from pipeline.data.window import WindowManifest, read_training_window
 from pipeline.detector.bundle import write_bundle
 from pipeline.detector.calibrated import Calibration
-from pipeline.detector.calibration import calibrate as draw
+from pipeline.detector.calibration import calibrate as calibrated_on
 from pipeline.detector.description import Provenance
 from pipeline.detector.fitted import FittedNetwork, load_fitted, save_fitted
 from pipeline.detector.graph import Graph
@@ -35,14 +35,14 @@ from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.training.warm_start import Prepared, prepare, roles
 
-MUSEUM, OLDER = "museum", "older"
+CONFIRMED, OLDER = "museum", "older"  # file names in the lake
 
 
 @lineage.stage("train")
 def window(
     detector: str, as_of: str, *, training_days: int | None = None, warm_start: bool = False
 ) -> dict[str, Any]:
-    """Read the training window before `as_of` and share it out in three blocks.
+    """Read the training window before `as_of` and split it into three blocks.
 
     With `warm_start` the train block shrinks to its recent normal rows, and the live version's
     weights and older rows are staged beside it; calibration and test stay as they are.
@@ -62,8 +62,8 @@ def window(
     for block in (blocks.train, blocks.calibration, blocks.test):
         candidate = staged.stage_table(candidate, _path(block.role), block.frame)
     tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
-    museum = read_confirmed_incidents(here.storage, spec, read.manifest, without=tested)
-    return to_json(staged.stage_table(candidate, _path(MUSEUM), museum))
+    confirmed = read_confirmed_incidents(here.storage, spec, read.manifest, without=tested)
+    return to_json(staged.stage_table(candidate, _path(CONFIRMED), confirmed))
 
 
 @lineage.job("train")
@@ -75,8 +75,8 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     candidate, began = from_json(Candidate, payload), time.monotonic()
     spec, manifest = staged.origin_of(candidate)
     lineage.note_read(manifest.table, version=manifest.table_version)
-    # One thread: networks this small spend more on waiting for each other than they save (7 times
-    # the CPU with two), and the same seed gives the same weights however many cores there are.
+    # One thread: for networks this small, threads wait longer than they save (7 times the CPU with
+    # two), and the same seed gives the same weights on any number of cores.
     fitted = fit(
         block_of(candidate, "train"),
         schema_for(spec),
@@ -96,13 +96,13 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
 
 @lineage.stage("train")
 def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
-    """Draw the threshold on the calibration block and write the bundle."""
+    """Estimate the threshold on the calibration block and write the bundle."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
     with staged.pulled(candidate, staged.FIT) as folder:
         fitted = load_fitted(folder)
     scorer = Graph(fitted.graph).score
-    drawn = draw(
+    calibration = calibrated_on(
         block_of(candidate, "calibration"),
         fitted.facts.schema,
         scorer,
@@ -110,24 +110,24 @@ def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
         smoothing=spec.smoothing,
         contexts=spec.contexts,
     )
-    candidate = _stage_bundle(candidate, fitted, drawn, manifest)
-    metrics = runs.threshold_metrics(drawn.threshold)
+    candidate = _stage_bundle(candidate, fitted, calibration, manifest)
+    metrics = runs.threshold_metrics(calibration.threshold)
     runs.log_metrics(connect(settings.load()), candidate.run_id, metrics)
     return to_json(candidate)
 
 
 def block_of(candidate: Candidate, role: Role) -> Block:
-    """One staged block, as `window` shared it out."""
+    """One staged block of `window`."""
     return Block(role, staged.staged_table(candidate, _path(role)))
 
 
 def confirmed_incidents_of(candidate: Candidate) -> pd.DataFrame:
     """Other days with confirmed incidents, as `window` staged them; may be empty."""
-    return staged.staged_table(candidate, _path(MUSEUM))
+    return staged.staged_table(candidate, _path(CONFIRMED))
 
 
 def described(candidate: Candidate, manifest: WindowManifest) -> str:
-    """What a candidate is, for the description of its run."""
+    """The text about a candidate for the description of its run."""
     start = staged.start_of(candidate)
     return (
         f"Candidate of `{candidate.detector}`, trained on {manifest.first_day} to "
@@ -136,7 +136,7 @@ def described(candidate: Candidate, manifest: WindowManifest) -> str:
 
 
 def _path(rows: str) -> str:
-    """Where staged rows lie in a candidate."""
+    """The path of staged rows in a candidate."""
     return f"{staged.BLOCKS}/{rows}.parquet"
 
 
@@ -148,7 +148,7 @@ def _stage_tuning(candidate: Candidate, tuning: Prepared) -> Candidate:
 
 
 def _model_of(candidate: Candidate, spec: DetectorSpec) -> Model:
-    """The model section, gentler for a fine-tuning."""
+    """The model section, with the fine-tuning's settings where there is one."""
     if staged.start_of(candidate) is None:
         return spec.model
     return tuned(spec.model, spec.fine_tuning)
@@ -164,14 +164,14 @@ def _warm_start_of(candidate: Candidate, spec: DetectorSpec) -> WarmStart | None
 
 
 def _stage_bundle(
-    candidate: Candidate, fitted: FittedNetwork, drawn: Calibration, manifest: WindowManifest
+    candidate: Candidate, fitted: FittedNetwork, calibration: Calibration, manifest: WindowManifest
 ) -> Candidate:
     spec, _ = staged.origin_of(candidate)
     data = to_json(manifest) | roles(spec)
     provenance = Provenance(data, code_version(), lock_hash(), staged.start_of(candidate))
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch)
-        write_bundle(fitted, drawn, bundle, name=candidate.detector, provenance=provenance)
+        write_bundle(fitted, calibration, bundle, name=candidate.detector, provenance=provenance)
         return staged.stage_folder(candidate, staged.BUNDLE, bundle)
 
 
@@ -182,7 +182,7 @@ def _opened(
     fitted: FittedNetwork,
     run: str,
 ) -> Candidate:
-    """The candidate with its MLflow run, which knows how it was fitted."""
+    """The candidate with its MLflow run, which records the fit."""
     here = settings.load()
     client = connect(here)
     opened = runs.find_or_start(
@@ -234,13 +234,13 @@ def _parameters(
         "split": spec.split,
         **({"fine_tuning": spec.fine_tuning} if start else {}),
     }
-    settled = {
+    values = {
         f"{section}.{key}": value
         for section, settings_of in sections.items()
         for key, value in settings_of.model_dump(mode="json").items()
     }
     return {
-        **settled,
+        **values,
         **({"data.warm_start_of": start.version} if start else {}),
         "window.length": spec.window.length,
         "data.as_of": manifest.as_of,

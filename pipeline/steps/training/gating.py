@@ -1,4 +1,4 @@
-"""Task `gate`: ask every question, register the candidate with its card, passed or rejected."""
+"""Task `gate`: run every check, register the candidate with its card, passed or rejected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class JudgedCandidate:
-    """A candidate after its gate: what `promote`, and a person who approves, go by.
+    """A candidate after its gate: the input of `promote` and of a person's approval.
 
     Attributes:
         candidate: its handle.
@@ -47,7 +47,7 @@ class JudgedCandidate:
         reason: one sentence.
         champion: the live version that it was compared with, or None.
         card: the promotion card, Markdown.
-        bundle_sha256, evidence: for the ledger; what was judged, and what it rests on.
+        bundle_sha256, evidence: for the ledger: what was judged, and on which evidence.
     """
 
     candidate: Candidate
@@ -62,7 +62,7 @@ class JudgedCandidate:
 
 @lineage.job("gate")
 def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
-    """Decide about a candidate and write down why; nothing that is live changes."""
+    """Decide about a candidate and record why; the live version does not change."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
     lineage.note_read(candidate.uri)
@@ -78,8 +78,8 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         if champion is not None and champion.run_id != candidate.run_id:
             theirs = readable(champion, held)
             if theirs is not None:
-                museum = confirmed_incidents_of(candidate)
-                compared = compare(champion.number, theirs, bundle, frame, museum, spec)
+                confirmed = confirmed_incidents_of(candidate)
+                compared = compare(champion.number, theirs, bundle, frame, confirmed, spec)
             blind = "" if compared else NOT_COMPARED.format(champion.number)
         verdict = decide(
             _facts(candidate, bundle, spec, compared),
@@ -125,22 +125,22 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         window=window,
         realised_rate=rate.rate if rate else None,
     )
-    settle(judged)
+    tag_outcome(judged)
     event = "candidate_passed" if judged.passed else "candidate_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}
 
 
 def verdict_of(candidate: Candidate) -> GateVerdict:
-    """What `gate` decided."""
+    """The verdict of `gate`."""
     content = staging.read_json(f"{candidate.folder(staged.GATE)}/verdict.json")
     return from_json(GateVerdict, content)
 
 
-def settle(judged: JudgedCandidate) -> None:
-    """Tag the version as challenger or as rejected; what is live already stays what it is.
+def tag_outcome(judged: JudgedCandidate) -> None:
+    """Tag the version as challenger or as rejected; a version that is live stays as it is.
 
-    The ledger hears of a rejection from `promote`, which holds the key.
+    `promote` writes a rejection to the ledger, as it holds the key.
     """
     if judged.version == judged.champion:
         return
@@ -225,21 +225,21 @@ def _card(
 def _changes(bundle: Bundle, compared: ChampionComparison | None, blind: str) -> tuple[str, ...]:
     if compared is None:
         return (blind,) if blind else ()
-    line = f"threshold {bundle.threshold:.4g} instead of {compared.threshold:.4g}"
-    return (f"{line}, on scores of another network",)
+    change = f"threshold {bundle.threshold:.4g} instead of {compared.threshold:.4g}"
+    return (f"{change}, on scores of another network",)
 
 
 def _tuned_from(bundle: Bundle) -> Iterator[str]:
-    """Where the weights of a fine-tuned candidate come from, and what it was shown."""
+    """The origin of the weights of a fine-tuned candidate, and the rows of its fine-tuning."""
     start = bundle.description.provenance.start
     if start is None:
         return
-    learnt = (
+    text = (
         f"**fine-tuned from version {start.version}** on {start.recent_rows:,} normal rows of the "
         f"newest {start.recent_days} train days, beside {start.replay_days} older days since "
         f"{start.since}"
     )
-    yield learnt + (
+    yield text + (
         f"; {start.suspects:,} rows that version {start.version} flags and nobody has judged were "
         "left out"
         if start.suspects
@@ -248,7 +248,7 @@ def _tuned_from(bundle: Bundle) -> Iterator[str]:
 
 
 def _further(candidate: Candidate) -> Iterator[Link]:
-    """The artifacts of the run that a reviewer is likely to want next."""
+    """Links to the artifacts of the run that a reviewer needs next."""
     for name, path in (
         ("Scores over time", f"{staged.EVALUATION}/score_timeline.png"),
         ("Injected faults", f"{staged.EVALUATION}/fault_recall.png"),
@@ -259,12 +259,12 @@ def _further(candidate: Candidate) -> Iterator[Link]:
 
 
 def _note(candidate: Candidate, manifest: WindowManifest, verdict: GateVerdict, page: str) -> str:
-    """The description of the run: the decision first, and where its reasons are."""
-    word = "Passed" if verdict.passed else "Rejected"
+    """The description of the run: the decision first, then links to its reasons."""
+    outcome = "Passed" if verdict.passed else "Rejected"
     links = (Link("Promotion card", pages.inside_mlflow(page)), *_further(candidate))
     return "\n\n".join(
         (
-            f"**{word}.** {escaped(verdict.reason)}",
+            f"**{outcome}.** {escaped(verdict.reason)}",
             " | ".join(f"[{link.name}]({link.url})" for link in links),
             described(candidate, manifest),
         )
@@ -272,7 +272,7 @@ def _note(candidate: Candidate, manifest: WindowManifest, verdict: GateVerdict, 
 
 
 def log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
-    """Put every answer and the card into the candidate's run."""
+    """Log every check and the card to the candidate's run."""
     client = connect(settings.load())
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))

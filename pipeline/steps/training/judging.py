@@ -1,4 +1,4 @@
-"""Tasks `evaluate` and `drift`: what a reviewer, and the gate, will want to know."""
+"""Tasks `evaluate` and `drift`: measurements for the gate and for a reviewer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pipeline.steps.training.fitting import block_of, confirmed_incidents_of
 
 @lineage.stage("train")
 def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
-    """Try the bundle out on the test block; figures and numbers go to the MLflow run."""
+    """Evaluate the bundle on the test block; figures and metrics go to the MLflow run."""
     candidate = from_json(Candidate, payload)
     spec, _ = staged.origin_of(candidate)
     frame = rows_for(block_of(candidate, "test"), "test")
@@ -54,7 +54,7 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
 
 @lineage.stage("train")
 def drift(payload: dict[str, Any]) -> dict[str, Any]:
-    """Compare the test days with the reference that the bundle will carry into production."""
+    """Compare the test days with the reference rows of the bundle."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
     frame = rows_for(block_of(candidate, "test"), "test")
@@ -92,12 +92,12 @@ def drift(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def tryout_of(candidate: Candidate) -> Tryout:
-    """What `evaluate` measured."""
+    """The result of `evaluate`."""
     return from_json(Tryout, staged.staged_json(candidate, f"{staged.EVALUATION}/tryout.json"))
 
 
 def drift_of(candidate: Candidate) -> DriftVerdict:
-    """What `drift` found."""
+    """The verdict of `drift`."""
     return from_json(DriftVerdict, staged.staged_json(candidate, f"{staged.DRIFT}/verdict.json"))
 
 

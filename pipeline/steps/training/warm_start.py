@@ -1,18 +1,19 @@
-"""What a fine-tuning is made of: the champion's weights, recent normal rows, and older ones.
+"""The inputs of a fine-tuning: the champion's weights, recent normal rows, and older ones.
 
-Which recent rows count as normal. What a person has labelled normal does in any case; what a
-person or the source calls abnormal never does; and of the others those that the champion flags are
-left out until somebody has judged them. A new training keeps such rows, as one flagged row in a
-hundred is what a threshold means, and hundreds of days outvote a fault. A fine-tuning hears only
-the last weeks, and hears them again next month from its own successor: a fault that has begun
-would be a large share of what it learns, and would be normal a month later.
+Which recent rows count as normal: rows that a person has labelled normal always do; rows that a
+person or the source calls abnormal never do; of the others, those that the champion flags are left
+out until somebody has labelled them. A new training keeps such rows, as a threshold flags one
+normal row in a hundred, and hundreds of days outweigh a fault. A fine-tuning sees only the last
+weeks, and its successor sees them again next month: a fault that has begun would be a large share
+of its training rows, and would count as normal a month later.
 
-Leaving flagged rows out is itself a danger where a line is drawn: rows below the old line alone
-would give a lower one, and that a lower one still. The line of a fine-tuned candidate is therefore
-not drawn on these rows but as any candidate's, on the calibration block, which keeps every row that
-nobody calls an incident, flagged or not. So the rate stays what was promised however often a
-detector is fine-tuned. What is left: where normal has moved so far that most of it is flagged,
-a fine-tuning follows only as far as the old line. Label those days normal, or train anew.
+Leaving flagged rows out would bias a threshold: rows below the old threshold alone would give a
+lower one, and that one a lower one still. The threshold of a fine-tuned candidate is therefore not
+estimated on these rows but like any candidate's, on the calibration block, which keeps every row
+that is not labelled an incident, flagged or not. So the rate stays as promised however often a
+detector is fine-tuned. One limit remains: where normal has moved so far that most of it is flagged,
+a fine-tuning follows only as far as the old threshold. Label those days normal, or train without
+warm_start.
 """
 
 from __future__ import annotations
@@ -49,18 +50,18 @@ from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.versions import version_of
 from pipeline.tables import Table, days_in
 
-_MEND = "Train without warm_start."
+_FIX = "Train without warm_start."
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a fine-tuning needs.
+    """The inputs of a fine-tuning.
 
     Attributes:
-        start: where it goes on from.
+        start: the version it starts from.
         network: the champion's.
-        recent: rows to learn, which replace the train block.
-        older: rows to rehearse.
+        recent: rows to train on, which replace the train block.
+        older: rows to replay.
     """
 
     start: Start
@@ -70,11 +71,11 @@ class Prepared:
 
 
 def prepare(root: str, spec: DetectorSpec, manifest: WindowManifest, blocks: Blocks) -> Prepared:
-    """Everything that a fine-tuning of the live version on a training window starts with.
+    """The inputs of a fine-tuning of the live version on a training window.
 
     Raises:
         DataError: nothing is live, the live version needs rows of another meaning than the
-            detector file says, days have no role of their own, or nothing is left to rehearse.
+            detector file says, days have no role of their own, or no row is left to replay.
         BundleError: the live version has another family, loss or input than the detector file.
     """
     champion = live.champion(spec.name)
@@ -83,10 +84,10 @@ def prepare(root: str, spec: DetectorSpec, manifest: WindowManifest, blocks: Blo
     schema = schema_for(spec)
     refuse_other(bundle.description.network, schema, spec.model)
     refuse_unfit(champion, spec)
-    learnt = _learnt_in(champion, spec)
-    _refuse_other_roles(learnt, champion.version.number, spec)
+    training = _training_of(champion, spec)
+    _refuse_other_roles(training, champion.version.number, spec)
     recent, suspects = _recent(blocks.train.frame, bundle, spec)
-    since, until = _span(learnt)
+    since, until = _span(training)
     older = _older(root, spec, manifest, (since, until), without=_days(recent, spec))
     start = Start(
         version=champion.version.number,
@@ -103,13 +104,13 @@ def prepare(root: str, spec: DetectorSpec, manifest: WindowManifest, blocks: Blo
 
 
 def roles(spec: DetectorSpec) -> dict[str, object]:
-    """What decides which days train: kept in the bundle for a later fine-tuning."""
+    """The settings that decide which days train: kept in the bundle for a later fine-tuning."""
     parts = ("method", "train", "calibration", "test")
     shares = to_json(spec.split.model_dump(mode="json", include=set(parts)))
     return {"split": {**shares, "counted_from": spec.schedule.start.isoformat()}}
 
 
-def _learnt_in(champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
+def _training_of(champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
     """The provenance of the training that made the champion's weights."""
     trained = tags.weights_of(champion.version)
     same = trained == champion.version.number
@@ -117,35 +118,36 @@ def _learnt_in(champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
     return bundle.description.provenance
 
 
-def _refuse_other_roles(learnt: Provenance, version: int, spec: DetectorSpec) -> None:
-    """Let a fine-tuning pass whose weights cannot have learnt from days that are to judge it."""
+def _refuse_other_roles(training: Provenance, version: int, spec: DetectorSpec) -> None:
+    """Raise unless the weights cannot have been trained on calibration or test days."""
     if spec.split.method != "interleaved_days":
         msg = (
             f"split.method is {spec.split.method}: which days train moves with the window, so the "
-            f"weights of version {version} may know the days that are to judge. {_MEND}"
+            f"weights of version {version} may have been trained on calibration or test days. "
+            f"{_FIX}"
         )
         raise DataError(msg)
-    was, now = learnt.data.get("split"), roles(spec)["split"]
+    was, now = training.data.get("split"), roles(spec)["split"]
     if was is not None and was != now:
         msg = (
-            f"Days were shared out by {was} when version {version} learnt, and by {now} today, so "
-            f"its weights may know the days that are to judge. {_MEND}"
+            f"Days were split by {was} when version {version} was trained, and by {now} today, so "
+            f"its weights may have been trained on calibration or test days. {_FIX}"
         )
         raise DataError(msg)
 
 
-def _span(learnt: Provenance) -> tuple[date, date]:
-    """First and last day that the weights have learnt from.
+def _span(training: Provenance) -> tuple[date, date]:
+    """First and last day that the weights were trained on.
 
     Raises:
         DataError: the bundle does not say.
     """
     try:
-        first, last = (date.fromisoformat(learnt.data[key]) for key in ("first_day", "last_day"))
+        first, last = (date.fromisoformat(training.data[key]) for key in ("first_day", "last_day"))
     except KeyError as error:
-        msg = f"The live version does not say which days it learnt from ({error}). {_MEND}"
+        msg = f"The live version does not say which days it was trained on ({error}). {_FIX}"
         raise DataError(msg) from error
-    return min(first, learnt.start.since) if learnt.start else first, last
+    return min(first, training.start.since) if training.start else first, last
 
 
 def _recent(frame: pd.DataFrame, bundle: Bundle, spec: DetectorSpec) -> tuple[pd.DataFrame, int]:
@@ -174,8 +176,8 @@ def _older(
 ) -> pd.DataFrame:
     """Normal rows of train days in `span`, spread evenly over it.
 
-    Flagged or not: the champion has learnt them, and its line was drawn beside such rows. By what
-    is known today: what has been labelled an incident since is not rehearsed.
+    Flagged or not: the champion was trained and its threshold estimated with such rows. Labels are
+    those of today: rows that have been labelled an incident since are left out.
 
     Raises:
         DataError: no such row is left.
@@ -192,9 +194,9 @@ def _older(
     frame = _normal_rows(table, spec, manifest, chosen) if held else pd.DataFrame()
     if frame.empty:
         msg = (
-            f"No normal row of the days {span[0]} to {span[1]}, which the live version learnt "
-            f"from, is left in {table.uri} beside the recent days: fine-tuned on the recent days "
-            f"alone it would forget them. {_MEND}"
+            f"No normal row of the days {span[0]} to {span[1]}, which the live version was trained "
+            f"on, is left in {table.uri} beside the recent days: fine-tuned on the recent days "
+            f"alone it would forget them. {_FIX}"
         )
         raise DataError(msg)
     return frame
@@ -203,7 +205,7 @@ def _older(
 def _normal_rows(
     table: Table, spec: DetectorSpec, manifest: WindowManifest, days: list[date]
 ) -> pd.DataFrame:
-    """As the training window would have read them on its as-of day."""
+    """The rows as the training window would have read them on its as-of day."""
     columns = spec.columns
     frame = read_days(table, columns, days, version=manifest.table_version)
     frame = frame.dropna(subset=columns.row_key, ignore_index=True)

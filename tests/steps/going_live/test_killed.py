@@ -100,7 +100,7 @@ def changes(world):
     return [(d.action, d.version, d.replaced) for d in ledger.changes(entries)[2:]]
 
 
-def test_a_promotion_is_finished_by_the_next_run(drill):
+def test_a_promotion_is_completed_by_the_next_run(drill):
     payload = to_json(replace(PASSED, version=3, champion=2))
 
     worlds = list(drill(lambda: promotion.promote(payload, answer=None, run="r")))
@@ -127,7 +127,7 @@ def test_a_promotion_that_nobody_runs_again_is_written_down_by_the_next_change(d
         assert changes(world) == [("promotion", 3, 2)]
 
 
-def test_a_rollback_is_finished_by_the_next_run(drill):
+def test_a_rollback_is_completed_by_the_next_run(drill):
     def change():
         checked = rollback.check("pumps", target="previous", reason="bad", who="ada")
         rollback.finish(rollback.move(checked), run="r")

@@ -64,7 +64,7 @@ def promote(judged=PASSED, given=None):
 
 
 def decisions(here):
-    """What was decided after the first champion went live."""
+    """The decisions after the first champion went live."""
     entries = ledger_book.entries(here, "pumps")
     return [entry.decision for entry in entries[1:]]
 
@@ -79,7 +79,7 @@ def test_a_candidate_that_passed_goes_live(here, registry):
     assert [(d.action, d.replaced, d.who) for d in decisions(here)] == [("promotion", 1, RUN)]
 
 
-def test_promoting_again_writes_no_second_line(here):
+def test_promoting_again_writes_no_second_entry(here):
     promote()
 
     again = promote()
@@ -151,7 +151,7 @@ def test_an_alias_that_was_set_by_hand_is_not_obeyed_and_follows_the_ledger(here
 def test_a_version_that_an_alias_makes_champion_before_any_promotion_is_not_live(here, registry):
     registry.aliases = {"champion": 3}
 
-    champion.settle(here, registry, "fans")
+    champion.sync_aliases(here, registry, "fans")
 
     assert registry.aliases == {}
 
@@ -189,7 +189,7 @@ def test_an_announcement_in_mlflow_writes_nothing_into_the_ledger(here, registry
     registry.tags[3]["decision.announced"] = json.dumps(forged)
     registry.aliases["champion"] = 3
 
-    champion.settle(here, registry, "pumps")
+    champion.sync_aliases(here, registry, "pumps")
 
     assert registry.aliases["champion"] == 1
     assert decisions(here) == []
@@ -199,12 +199,12 @@ def test_an_approval_is_signed_by_the_key_of_answers(here):
     promote(given=answer("Approve", comment="looks right"))
 
     (decision,) = decisions(here)
-    told = json.loads(decision.approval)
+    approval = json.loads(decision.approval)
     trusted = keyring.trusted(here, "answers")
-    assert (told["who"], told["answer"], told["version"]) == ("ada", "Approve", "2")
+    assert (approval["who"], approval["answer"], approval["version"]) == ("ada", "Approve", "2")
     assert answers.text_holds(decision.approval, trusted)
     assert not answers.text_holds(decision.approval.replace("ada", "eve"), trusted)
-    assert told["key"] not in {key.id for key in keyring.trusted(here, "ledger")}
+    assert approval["key"] not in {key.id for key in keyring.trusted(here, "ledger")}
 
 
 def test_a_process_that_only_proves_does_not_promote(here, registry, monkeypatch):
@@ -229,11 +229,11 @@ def test_a_version_that_was_rolled_back_does_not_come_back_by_a_rerun(here):
     outcome = promote()
 
     assert not outcome["promoted"]
-    assert "taken back (It flagged half.)" in outcome["reason"]
+    assert "rolled back (It flagged half.)" in outcome["reason"]
     assert ledger_book.entries(here, "pumps")[-1].decision.action == "rejection"
 
 
-def test_the_way_back_is_what_was_live_before(registry):
+def test_the_rollback_target_is_the_previous_live_version(registry):
     promote()
     promote(replace(PASSED, version=3, champion=2))
 

@@ -111,7 +111,7 @@ def test_the_previous_version_is_live_again_and_the_ledger_says_why(here, regist
 
 
 @pytest.mark.usefixtures("rescored")
-def test_what_was_rolled_back_is_tagged_and_not_the_way_back(registry):
+def test_a_rolled_back_version_is_tagged_and_no_rollback_target(registry):
     roll_back()
 
     assert registry.aliases["previous"] == 1
@@ -133,7 +133,7 @@ def test_two_rollbacks_go_back_two_versions_and_a_third_has_nowhere_to_go(regist
         check()
 
 
-def test_a_version_that_was_pruned_is_skipped_on_the_way_back(registry):
+def test_a_version_that_was_pruned_is_no_rollback_target(registry):
     del registry.tags[2]
 
     assert check()["target"] == 1
@@ -161,7 +161,7 @@ def test_a_candidate_that_passed_its_gate_may_be_a_target(here, registry):
 
 
 def judged(here, registry, *, passed, content="the bundle"):
-    """What the gate leaves in the lake of candidate c5, which became version 5."""
+    """The gate's files in the lake of candidate c5, which became version 5."""
     folder = Path(here.storage) / "pumps" / "candidates" / "c5"
     (folder / "gate").mkdir(parents=True)
     verdict = to_json(GateVerdict(passed=passed, reason="because", results=(), champion=3))
@@ -173,32 +173,32 @@ def judged(here, registry, *, passed, content="the bundle"):
 
 
 @pytest.mark.parametrize(
-    ("left", "told"),
+    ("left", "message"),
     [
-        (None, "what its gate has left in the lake is gone"),
+        (None, "the verdict of its gate is gone from the lake"),
         ({"passed": False}, "its verdict in the lake says so"),
         ({"passed": True, "content": "another bundle"}, "its gate judged another bundle"),
     ],
 )
-def test_a_tag_does_not_prove_that_a_version_passed_its_gate(here, registry, left, told):
+def test_a_tag_does_not_prove_that_a_version_passed_its_gate(here, registry, left, message):
     if left is not None:
         judged(here, registry, **left)
 
-    with pytest.raises(DataError, match=rf"did not pass its gate \({told}\)"):
+    with pytest.raises(DataError, match=rf"did not pass its gate \({message}\)"):
         check("5")
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "message"),
     [
         ("3", "live already"),
         ("4", r"never live and did not pass its gate \(latency is 2 s\)"),
         ("7", "no version 7; there are 1, 2, 3, 4, 5"),
-        ("best", "'best' is no version"),
+        ("best", "'best' is not a version"),
     ],
 )
-def test_an_impossible_target_is_refused_before_anything_moves(here, registry, target, told):
-    with pytest.raises(DataError, match=told):
+def test_an_impossible_target_is_refused_before_anything_moves(here, registry, target, message):
+    with pytest.raises(DataError, match=message):
         check(target)
 
     assert registry.aliases["champion"] == 3
@@ -224,18 +224,20 @@ def test_a_version_that_does_not_load_is_refused(monkeypatch):
 
 @pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize(
-    ("schema", "told"),
+    ("schema", "message"),
     [
         ({"features": {**FEATURES, "noise": {"unit": "dB"}}}, "column noise, the file says none"),
         ({"entity": "machine"}, "column machine, the file says pump"),
         ({"cadence": "10min"}, "rows 0:10:00 apart, the file says 1:00:00"),
     ],
 )
-def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, schema, told):
+def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, schema, message):
     older = make_spec(schema=schema)
     monkeypatch.setattr(rollback, "opened", lambda version, _held, **__: fitted_on(older, version))
 
-    with pytest.raises(DataError, match=f"Version 2 of pumps needs {told}; choose a later version"):
+    with pytest.raises(
+        DataError, match=f"Version 2 of pumps needs {message}; choose a later version"
+    ):
         check()
 
 
@@ -269,7 +271,7 @@ def test_a_champion_that_is_gone_from_mlflow_can_be_left(here, registry, rescore
     assert rescored == []
 
 
-def test_a_rollback_that_lost_its_rescoring_is_finished_and_goes_no_further(registry, rescored):
+def test_a_rollback_that_lost_its_rescoring_is_completed_and_goes_no_further(registry, rescored):
     rollback.move(check())  # and the run died here
 
     outcome = roll_back()

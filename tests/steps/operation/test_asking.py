@@ -129,7 +129,7 @@ def test_a_new_regime_asks_for_training_before_the_week_notices(house):
     assert asked["reason"].startswith("new regime: many channels of b")
 
 
-def test_a_new_regime_is_not_hidden_behind_a_new_line(house):
+def test_a_new_regime_is_not_hidden_behind_a_new_threshold(house):
     ruled(house, "threshold stale")
     incident(house, "new regime")
 

@@ -21,8 +21,8 @@ A_DAY = 144
 def test_the_first_smoothed_scores_of_a_day_look_back_on_the_day_before(tmp_path):
     bundle = plant_bundle(tmp_path / "bundle")
     network = replace(bundle.description.network, schema=schema(timed=True))
-    told = replace(bundle.description, network=network, finish=ScorePostprocessing(rows=4))
-    smoothing = replace(bundle, description=told)
+    description = replace(bundle.description, network=network, finish=ScorePostprocessing(rows=4))
+    smoothing = replace(bundle, description=description)
     frame = timed(normal_rows(2 * A_DAY))
     day = int(frame["timestamp"].iloc[-1].value // DAY_NS)
 

@@ -14,8 +14,8 @@ from pipeline.data.telemetry import telemetry_table
 from pipeline.scoring import score_rows
 from pipeline.steps.operation import drifting
 from pipeline.steps.operation.drift_table import (
+    drift_state,
     replace_verdicts,
-    standing_verdict,
     verdicts_between,
 )
 from pipeline.table_schemas import SCHEMAS
@@ -53,7 +53,7 @@ def hot(frame: pd.DataFrame, *, by: float) -> pd.DataFrame:
 
 
 def usual_scores(house: PumpHouse, n_days: int) -> Any:
-    """What the live version says of quiet days."""
+    """The live version's scores of quiet days."""
     rows = derive(make_frame(n_days), house.spec.columns)
     return score_rows(house.live["champion"].bundle, rows).score
 
@@ -61,20 +61,20 @@ def usual_scores(house: PumpHouse, n_days: int) -> Any:
 def test_a_quiet_week_is_judged_quiet_and_names_the_version_asked(house):
     hold(house, make_frame(8))
 
-    told = judge(house, *days(8))
+    result = judge(house, *days(8))
 
-    assert (told["week"]["kind"], told["week"]["action"]) == ("none", "none")
+    assert (result["week"]["kind"], result["week"]["action"]) == ("none", "none")
     assert set(house.rows("drift")["version"]) == {1}
 
 
 def test_a_plant_that_follows_another_law_makes_the_model_stale(house):
     hold(house, hot(make_frame(7), by=2.0))
 
-    told = judge(house, *days(7))
+    result = judge(house, *days(7))
 
-    assert told["week"]["kind"] == "model stale"
-    assert told["week"]["action"] == "retrain"
-    assert "% of rows are flagged" in told["week"]["reason"]
+    assert result["week"]["kind"] == "model stale"
+    assert result["week"]["action"] == "retrain"
+    assert "% of rows are flagged" in result["week"]["reason"]
 
 
 def test_any_order_of_days_leaves_the_same_table(house):
@@ -147,9 +147,9 @@ def test_judging_again_writes_nothing(house):
     table = Table(house.here.storage, "pumps", "drift")
     version = current_version(table)
 
-    told = judge(house, *days(7))
+    result = judge(house, *days(7))
 
-    assert told["changed"] == 0
+    assert result["changed"] == 0
     assert current_version(table) == version
 
 
@@ -168,23 +168,23 @@ def test_rows_that_somebody_labelled_an_incident_by_then_are_no_evidence(house):
     assert kinds(house, "day")[fifth] != "none", "nobody knew at the end of that day"
 
 
-def test_a_score_without_a_muted_channel_is_no_evidence_but_its_sensor_is_told(house):
+def test_a_score_without_a_muted_channel_is_no_evidence_but_its_sensor_is_reported(house):
     frame = hot(make_frame(7), by=40.0)
     frame["pressure"] = frame["pressure"].where(frame["pump"] == "a", frame["pressure"] - 40.0)
     hold(house, frame)
     usual = usual_scores(house, 7)
     _serve(house, frame, usual, muted=np.where(frame["pump"] == "a", "pressure", ""))
 
-    told = judge(house, *days(7))
+    result = judge(house, *days(7))
 
-    assert told["day"]["kind"] == "data fault"
+    assert result["day"]["kind"] == "data fault"
     assert (
         "pressure of a is outside its reference range in 100% of its rows (muted)"
-        in (told["day"]["reason"])
+        in (result["day"]["reason"])
     )
 
 
-def test_scores_of_another_version_are_not_taken_for_those_of_the_live_one(house):
+def test_scores_of_another_version_are_not_used_as_those_of_the_live_one(house):
     frame = make_frame(7)
     hold(house, frame)
     _serve(house, frame, 1e6 * usual_scores(house, 7), version=7)
@@ -229,9 +229,9 @@ def test_a_run_that_another_one_overtakes_judges_again(house, monkeypatch):
 
     judge(house, FIRST_DAY + timedelta(days=1))  # so that the table is there
     monkeypatch.setattr(drifting, "replace_verdicts", overtake)
-    told = judge(house, FIRST_DAY)
+    result = judge(house, FIRST_DAY)
 
-    assert told["changed"] == 0
+    assert result["changed"] == 0
     assert set(kinds(house, "day")) == set(days(2))
 
 
@@ -265,20 +265,20 @@ class TestStanding:
 
         return warn
 
-    def standing(self, house: PumpHouse, day: date) -> Any:
-        return standing_verdict(house.here.storage, house.spec, day)
+    def state_on(self, house: PumpHouse, day: date) -> Any:
+        return drift_state(house.here.storage, house.spec, day)
 
     def test_a_first_warning_is_none(self, house, warned):
         warned(FIRST_DAY)
 
-        assert self.standing(house, FIRST_DAY).ruling.level == "warn"
+        assert self.state_on(house, FIRST_DAY).ruling.level == "warn"
 
     def test_a_warning_a_week_later_is_an_alarm_with_its_action(self, house, warned):
         later = FIRST_DAY + timedelta(days=7)
         warned(FIRST_DAY)
         warned(later)
 
-        ruling = self.standing(house, later).ruling
+        ruling = self.state_on(house, later).ruling
 
         assert (ruling.kind, ruling.action, ruling.level) == (
             "threshold stale",
@@ -290,21 +290,21 @@ class TestStanding:
         warned(FIRST_DAY)
         warned(FIRST_DAY + timedelta(days=1))
 
-        assert self.standing(house, FIRST_DAY + timedelta(days=1)).ruling.kind == "none"
+        assert self.state_on(house, FIRST_DAY + timedelta(days=1)).ruling.kind == "none"
 
     def test_a_warning_about_another_version_does_not_count(self, house, warned):
         warned(FIRST_DAY, version=9)
         warned(FIRST_DAY + timedelta(days=7))
 
-        assert self.standing(house, FIRST_DAY + timedelta(days=7)).ruling.kind == "none"
+        assert self.state_on(house, FIRST_DAY + timedelta(days=7)).ruling.kind == "none"
 
-    def test_the_newest_day_up_to_the_one_asked_about_stands(self, house):
+    def test_the_newest_day_up_to_the_requested_one_counts(self, house):
         hold(house, make_frame(3))
         judge(house, *days(3))
 
-        assert self.standing(house, FIRST_DAY + timedelta(days=1)).day == days(2)[1]
-        assert self.standing(house, FIRST_DAY + timedelta(days=9)).day == days(3)[2]
-        assert self.standing(house, FIRST_DAY - timedelta(days=1)) is None
+        assert self.state_on(house, FIRST_DAY + timedelta(days=1)).day == days(2)[1]
+        assert self.state_on(house, FIRST_DAY + timedelta(days=9)).day == days(3)[2]
+        assert self.state_on(house, FIRST_DAY - timedelta(days=1)) is None
 
 
 _DAY = timedelta(days=1)

@@ -54,7 +54,7 @@ def spoilt():
 
 @pytest.fixture
 def at_once(here, monkeypatch):
-    """What one run over all days leaves in the tables."""
+    """The tables after one run over all days."""
     house = another_house(here, monkeypatch, "at-once")
     house.deliver(station())
     both([str(day) for day in D])
@@ -104,8 +104,8 @@ def test_a_blocked_day_spares_its_group_and_is_named(here, monkeypatch):
     assert set(house.rows("quarantine")["date"]) == {D[3]}
 
 
-def test_a_group_that_is_run_again_replaces_what_was_mended(here, monkeypatch, at_once):
-    house = another_house(here, monkeypatch, "mended")
+def test_a_group_that_is_run_again_replaces_what_was_fixed(here, monkeypatch, at_once):
+    house = another_house(here, monkeypatch, "fixed")
     house.deliver(spoilt())
     for group in planned(4):
         both(group)
@@ -117,9 +117,9 @@ def test_a_group_that_is_run_again_replaces_what_was_mended(here, monkeypatch, a
     assert {**content(house), "quarantine": {}} == {**at_once, "quarantine": {}}
 
 
-def test_a_rollback_shares_out_the_days_and_finishes_when_all_are_done(filled, monkeypatch):
+def test_a_rollback_groups_the_days_and_completes_when_all_are_done(filled, monkeypatch):
     good = filled.live["champion"]
-    filled.promote(2, line=0.5)
+    filled.promote(2, scale=0.5)
     filled.score(*D)
     filled.live["champion"] = good
     undone = {2}
@@ -130,11 +130,11 @@ def test_a_rollback_shares_out_the_days_and_finishes_when_all_are_done(filled, m
     halves = [{**whole, "days": whole["days"][:4]}, {**whole, "days": whole["days"][4:]}]
 
     shared = [rollback.rescore(**half, run="r")["days"] for half in reversed(halves)]
-    told = rollback.finish({"detector": "pumps"}, run="r")
+    result = rollback.finish({"detector": "pumps"}, run="r")
 
     assert whole == {"detector": "pumps", "version": 2, "days": [str(day) for day in D]}
     assert shared == [4, 4]
-    assert told["rescored"]["2"]["days"] == 0
+    assert result["rescored"]["2"]["days"] == 0
     assert set(filled.rows("scores")["version"]) == {1}
     assert undone == set()
     assert withdraw_and_rescore("pumps", 2, run="r")["days"] == 0
@@ -148,7 +148,7 @@ def test_days_of_a_known_station_are_planned_without_asking_the_source(here):
     assert made == [[str(day) for day in D]]
 
 
-def test_where_machines_are_unknown_the_source_tells_how_many_rows_there_are(here, monkeypatch):
+def test_where_machines_are_unknown_the_source_gives_the_number_of_rows(here, monkeypatch):
     house = open_house(here, **MACHINES_UNKNOWN)
     house.deliver(station())
     asked = []

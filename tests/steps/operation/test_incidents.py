@@ -1,4 +1,4 @@
-"""Incidents over midnight, and what becomes of those that a bad version raised."""
+"""Incidents over midnight, and the withdrawal of those that a bad version raised."""
 
 from datetime import timedelta
 
@@ -88,9 +88,9 @@ def test_an_incident_is_followed_back_to_its_start_however_long_ago(house):
 def test_incidents_that_only_the_bad_version_saw_are_withdrawn(filled):
     replace_bad_version(filled)
 
-    told = withdraw_and_rescore("pumps", 2, run="rollback")
+    result = withdraw_and_rescore("pumps", 2, run="rollback")
 
-    assert told["days"] == len(D)
+    assert result["days"] == len(D)
     assert set(filled.rows("scores")["version"]) == {1}
     found = between(filled, D[0], D[4])
     assert {i.version for i in found if i.status == "raised"} == {1}
@@ -114,7 +114,7 @@ def test_what_was_withdrawn_stays_so_when_the_day_is_scored_again(filled):
     replace_bad_version(filled)
     withdraw_and_rescore("pumps", 2, run="rollback")
     before = [i.id for i in between(filled, D[0], D[4]) if i.status == "withdrawn"]
-    filled.promote(3, line=0.9)
+    filled.promote(3, scale=0.9)
 
     filled.score(*D)
 
@@ -124,7 +124,7 @@ def test_what_was_withdrawn_stays_so_when_the_day_is_scored_again(filled):
 
 
 @pytest.mark.parametrize("dies_at", ["incidents", "scores", "scorings"])
-def test_a_withdrawal_that_dies_half_way_is_finished_by_the_next(filled, monkeypatch, dies_at):
+def test_an_interrupted_withdrawal_is_completed_by_the_next(filled, monkeypatch, dies_at):
     replace_bad_version(filled)
     whole = tables.replace_days, tables.append
 
@@ -174,8 +174,8 @@ def test_no_table_yet_means_no_incidents(house):
 
 
 def replace_bad_version(house):
-    """Version 2, which alarms at a third of the honest line, scores all days; then 1 is back."""
+    """Version 2, with a third of the right threshold, scores all days; then 1 is back."""
     good = house.live["champion"]
-    house.promote(2, line=1 / 3)
+    house.promote(2, scale=1 / 3)
     house.score(*D)
     house.live["champion"] = good

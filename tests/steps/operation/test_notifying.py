@@ -1,4 +1,4 @@
-"""One message for one incident: when it is due, what it says, and that it goes out once."""
+"""One message per incident: when it is due, its content, and that it is sent once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def found(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("found")
-def test_a_new_incident_is_told_with_cause_and_way_to_answer():
+def test_a_new_incident_is_notified_with_cause_and_how_to_answer():
     (notice,) = notifying.due(NAME, [DAY], now=NOW)
 
     assert notice["subject"] == "la_haute_borne: R80711 is anomalous, first of all power"
@@ -58,7 +58,7 @@ def test_a_new_incident_is_told_with_cause_and_way_to_answer():
     ]  # each on a line of its own, to be pasted
 
 
-def test_an_incident_is_told_once_however_long_it_lasts(found):
+def test_an_incident_is_notified_once_however_long_it_lasts(found):
     (notice,) = notifying.due(NAME, [DAY], now=NOW)
     notifying.record_sent(notice, channel="log", run="r1")
     found[:] = [replace(INCIDENT, end=START + pd.Timedelta(days=1))]
@@ -69,12 +69,12 @@ def test_an_incident_is_told_once_however_long_it_lasts(found):
 
 
 @pytest.mark.usefixtures("found")
-def test_history_is_told_to_nobody():
+def test_history_is_not_notified():
     assert notifying.due(NAME, [DAY], now=NOW + timedelta(days=3)) == []
     assert len(notifying.due(NAME, [DAY], now=NOW + timedelta(days=2))) == 1
 
 
-def test_a_withdrawn_incident_is_told_to_nobody(found):
+def test_a_withdrawn_incident_is_not_notified(found):
     found[:] = [replace(INCIDENT, status="withdrawn")]
 
     assert notifying.due(NAME, [DAY], now=NOW) == []
@@ -124,14 +124,14 @@ def test_one_message_that_does_not_go_out_keeps_none_of_the_others_back(found):
         sent.append(notice["entity"])
 
     with pytest.raises(OutageError) as failed:
-        notifying.tell(notifying.due(NAME, [DAY], now=NOW), send, channel="slack", run="r1")
+        notifying.send_notices(notifying.due(NAME, [DAY], now=NOW), send, channel="slack", run="r1")
 
     assert sent == ["a", "c"]
-    told = str(failed.value)
-    assert "1 of 3 messages did not go out by slack (ConnectionError): incidents id-b" in told
-    assert "secret" not in told
+    message = str(failed.value)
+    assert "1 of 3 messages did not go out by slack (ConnectionError): incidents id-b" in message
+    assert "secret" not in message
 
     (left,) = notifying.due(NAME, [DAY], now=NOW)
     assert left["entity"] == "b"
-    assert notifying.tell([left], lambda _: None, channel="slack", run="r2") == 1
+    assert notifying.send_notices([left], lambda _: None, channel="slack", run="r2") == 1
     assert notifying.due(NAME, [DAY], now=NOW) == []

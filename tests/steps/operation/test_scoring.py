@@ -22,11 +22,11 @@ from tests.steps.pump_house import another_house, station
 FINISHED = {"smoothing": {"rows": 4}, "contexts": {"by": "entity"}}
 
 
-def test_every_row_gets_its_score_and_a_flag_where_it_crosses_the_line(filled):
-    told = filled.score(D[2])
+def test_every_row_gets_its_score_and_a_flag_where_it_is_above_the_threshold(filled):
+    result = filled.score(D[2])
 
     rows = filled.rows("scores", D[2])
-    assert len(rows) == ROWS_A_DAY == told["rows"]
+    assert len(rows) == ROWS_A_DAY == result["rows"]
     assert (rows["flag"] == (rows["score"] > rows["threshold"])).all()
     assert set(rows["role"]) == {"champion"}
     assert set(rows["version"]) == {1}
@@ -39,12 +39,12 @@ def test_every_row_gets_its_score_and_a_flag_where_it_crosses_the_line(filled):
 def test_a_day_is_recorded_with_what_it_was_scored_from(filled):
     filled.score(D[2], run="pumps__score/r1")
 
-    (line,) = filled.rows("scorings").to_dict("records")
-    assert (line["verdict"], line["run_id"], line["version"]) == ("scored", "pumps__score/r1", 1)
-    assert line["rows"] == ROWS_A_DAY
-    assert line["flags"] == filled.rows("scores", D[2])["flag"].sum()
-    assert line["incidents"] == len(filled.rows("incidents", D[2]))
-    assert line["median_score"] == filled.rows("scores", D[2])["score"].median()
+    (row,) = filled.rows("scorings").to_dict("records")
+    assert (row["verdict"], row["run_id"], row["version"]) == ("scored", "pumps__score/r1", 1)
+    assert row["rows"] == ROWS_A_DAY
+    assert row["flags"] == filled.rows("scores", D[2])["flag"].sum()
+    assert row["incidents"] == len(filled.rows("incidents", D[2]))
+    assert row["median_score"] == filled.rows("scores", D[2])["score"].median()
 
 
 @pytest.mark.parametrize("how", [{}, {"window": {"length": 3}}, FINISHED], ids=str)
@@ -96,7 +96,7 @@ def test_a_smoothed_flag_is_blamed_on_the_rows_that_it_comes_from(here, monkeypa
     assert after["features"].str.startswith('[["pressure"').all()
 
 
-def test_late_data_score_the_next_day_anew(filled, here, monkeypatch):
+def test_late_data_score_the_next_day_again(filled, here, monkeypatch):
     filled.score(*D)
     late = another_house(here, monkeypatch, "late")
     late.deliver(station())
@@ -124,10 +124,10 @@ def test_doing_it_again_writes_nothing(filled):
     filled.score(*D)
     before = {name: version(filled, name) for name in ("scores", "incidents", "scorings")}
 
-    told = filled.score(*D)
+    result = filled.score(*D)
 
-    assert told["written"] == 0
-    assert told["rows"] == len(D) * ROWS_A_DAY
+    assert result["written"] == 0
+    assert result["rows"] == len(D) * ROWS_A_DAY
     assert before == {name: version(filled, name) for name in before}
 
 
@@ -147,15 +147,15 @@ def test_parts_that_fit_into_little_memory_give_the_same_tables(filled, here, mo
 def test_a_challenger_scores_in_shadow_and_raises_nothing(filled):
     filled.score(D[2])
     before = filled.content()["incidents"]
-    filled.promote(2, line=0.15, alias="challenger")
+    filled.promote(2, scale=0.15, alias="challenger")
 
-    told = filled.score(D[2])
+    result = filled.score(D[2])
 
     rows = filled.rows("scores", D[2]).groupby("role")["version"].agg(["size", "max"])
     assert rows.loc["challenger"].tolist() == [ROWS_A_DAY, 2]
     assert rows.loc["champion"].tolist() == [ROWS_A_DAY, 1]
     assert filled.content()["incidents"] == before
-    assert told["challenger"] == 2
+    assert result["challenger"] == 2
 
 
 def test_a_challenger_that_cannot_be_read_costs_only_its_shadow(filled, monkeypatch):
@@ -175,9 +175,9 @@ def test_a_challenger_that_cannot_be_read_costs_only_its_shadow(filled, monkeypa
 def test_without_a_champion_nothing_is_written_and_the_answer_says_so(filled):
     filled.live.clear()
 
-    told = filled.score(*D)
+    result = filled.score(*D)
 
-    assert "no champion yet" in told["skipped"]
+    assert "no champion yet" in result["skipped"]
     assert filled.rows("scores").empty
     assert filled.rows("scorings").empty
 
@@ -187,16 +187,16 @@ def test_a_day_without_telemetry_ends_without_scores(filled):
     table = Table(filled.here.storage, "pumps", "telemetry")
     nothing = pa.Table.from_pandas(filled.rows("telemetry").iloc[:0], preserve_index=False)
     tables.replace_days(table, [D[2]], nothing, metadata={})
-    taken_back = Attempt(D[2], datetime.now(UTC), "r", "empty", "empty")
-    record([taken_back], filled.here.storage, "pumps")
+    withdrawal = Attempt(D[2], datetime.now(UTC), "r", "empty", "empty")
+    record([withdrawal], filled.here.storage, "pumps")
 
-    told = filled.score(D[2])
+    result = filled.score(D[2])
 
-    assert told["rows"] == 0
+    assert result["rows"] == 0
     assert filled.rows("scores", D[2]).empty
     assert filled.rows("incidents", D[2]).empty
-    lines = filled.rows("scorings").sort_values("scored_at")
-    assert list(lines["verdict"]) == ["scored", "empty"]
+    scorings = filled.rows("scorings").sort_values("scored_at")
+    assert list(scorings["verdict"]) == ["scored", "empty"]
 
 
 def test_an_outage_is_recorded_before_it_is_raised(filled, monkeypatch):
@@ -208,9 +208,9 @@ def test_an_outage_is_recorded_before_it_is_raised(filled, monkeypatch):
     with pytest.raises(OutageError):
         filled.score(D[0], D[1])
 
-    lines = filled.rows("scorings")
-    assert list(lines["verdict"]) == ["failed", "failed"]
-    assert lines["reason"].eq("OutageError: the registry does not answer").all()
+    scorings = filled.rows("scorings")
+    assert list(scorings["verdict"]) == ["failed", "failed"]
+    assert scorings["reason"].eq("OutageError: the registry does not answer").all()
 
 
 def test_a_day_that_cannot_be_scored_is_named_and_the_others_are_scored(filled):
@@ -220,9 +220,9 @@ def test_a_day_that_cannot_be_scored_is_named_and_the_others_are_scored(filled):
         filled.score(*D)
 
     assert set(filled.rows("scores")["date"]) == set(D) - {D[3]}
-    lines = filled.rows("scorings").set_index("date")["verdict"]
-    assert lines[D[3]] == "failed"
-    assert lines.drop(D[3]).eq("scored").all()
+    scorings = filled.rows("scorings").set_index("date")["verdict"]
+    assert scorings[D[3]] == "failed"
+    assert scorings.drop(D[3]).eq("scored").all()
 
 
 def test_no_day_at_all_is_refused(house):

@@ -35,16 +35,16 @@ def test_two_runs_of_one_day_end_with_the_newer_data(filled, monkeypatch):
 
 
 def test_a_champion_that_moves_meanwhile_has_the_last_word(filled, monkeypatch):
-    meanwhile(monkeypatch, lambda: filled.promote(2, line=0.5))
+    meanwhile(monkeypatch, lambda: filled.promote(2, scale=0.5))
 
-    told = filled.score(D[1])
+    result = filled.score(D[1])
 
-    assert told["version"] == 2
+    assert result["version"] == 2
     assert set(filled.rows("scores", D[1])["version"]) == {2}
 
 
 @pytest.mark.parametrize("dies_at", ["incidents", "scores", "scorings"])
-def test_a_run_that_dies_half_way_is_finished_by_the_next(filled, monkeypatch, dies_at):
+def test_an_interrupted_run_is_completed_by_the_next(filled, monkeypatch, dies_at):
     whole = {"replace_days": tables.replace_days, "append": tables.append}
 
     def dying(name):
@@ -63,10 +63,10 @@ def test_a_run_that_dies_half_way_is_finished_by_the_next(filled, monkeypatch, d
         monkeypatch.setattr(tables, name, function)
     filled.score(D[2])
 
-    lines = filled.rows("scorings")
-    assert list(lines["verdict"]) == ["scored"]
+    scorings = filled.rows("scorings")
+    assert list(scorings["verdict"]) == ["scored"]
     assert len(filled.rows("scores", D[2])) == ROWS_A_DAY
-    assert len(filled.rows("incidents", D[2])) == lines["incidents"].sum() > 0
+    assert len(filled.rows("incidents", D[2])) == scorings["incidents"].sum() > 0
 
 
 def meanwhile(monkeypatch, other):

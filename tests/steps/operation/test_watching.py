@@ -18,14 +18,14 @@ from tests.builders import days, make_frame
 from tests.steps.pump_house import PumpHouse
 
 BAD = 0.3
-"""A line so low that half of the rows cross it."""
+"""Scale of a threshold so low that half of the rows are above it."""
 
 
 @pytest.fixture
 def promoted(house: PumpHouse) -> PumpHouse:
-    """Version 2 with a line that is far too low was promoted over version 1."""
+    """Version 2 with a threshold that is far too low was promoted over version 1."""
     house.live["previous"] = house.live["champion"]
-    house.promote(2, line=BAD)
+    house.promote(2, scale=BAD)
     decide(house, "promotion", 1, None)
     decide(house, "promotion", 2, 1)
     return house
@@ -64,14 +64,14 @@ def watch(day: date) -> dict[str, Any]:
     return promotion_watch.watch("pumps", day.isoformat(), run="test")
 
 
-def test_a_line_that_is_too_low_trips_on_the_third_day_and_says_why(promoted):
+def test_a_threshold_that_is_too_low_trips_on_the_third_day_and_says_why(promoted):
     serve(promoted, make_frame(3))
 
-    told = [watch(day) for day in days(3)]
+    result = [watch(day) for day in days(3)]
 
-    assert [each["tripped"] for each in told] == [False, False, True]
-    assert (told[2]["version"], told[2]["previous"]) == (2, 1)
-    assert "rows flagged (limit 20%)" in told[2]["reason"]
+    assert [each["tripped"] for each in result] == [False, False, True]
+    assert (result[2]["version"], result[2]["previous"]) == (2, 1)
+    assert "rows flagged (limit 20%)" in result[2]["reason"]
 
 
 def test_it_trips_in_any_order_of_days_for_the_same_days(promoted):
@@ -95,10 +95,10 @@ def test_a_plant_that_changed_is_no_fault_of_the_new_version(promoted):
     frame = make_frame(3)
     serve(promoted, frame.assign(pressure=frame["pressure"] + 3))
 
-    told = watch(days(3)[2])
+    result = watch(days(3)[2])
 
-    assert not told["tripped"]
-    assert "the plant changed" in told["reason"]
+    assert not result["tripped"]
+    assert "the plant changed" in result["reason"]
 
 
 def test_the_watch_ends_after_its_days(promoted):
@@ -128,10 +128,10 @@ def test_a_version_that_was_rolled_back_never_trips_again(promoted):
     decide(promoted, "rollback", 1, 2)
     decide(promoted, "promotion", 2, 1)
 
-    told = watch(days(3)[2])
+    result = watch(days(3)[2])
 
-    assert not told["tripped"]
-    assert "rolled back once" in told["reason"]
+    assert not result["tripped"]
+    assert "rolled back before" in result["reason"]
 
 
 def test_a_version_that_was_rolled_back_to_is_not_watched(promoted):
@@ -141,7 +141,7 @@ def test_a_version_that_was_rolled_back_to_is_not_watched(promoted):
     assert not watch(days(3)[2])["tripped"]
 
 
-def test_without_a_way_back_nothing_trips(promoted):
+def test_without_a_rollback_target_nothing_trips(promoted):
     serve(promoted, make_frame(3))
     del promoted.live["previous"]
 

@@ -1,4 +1,4 @@
-"""Windows of several rows through all steps: training, the gate, scoring, drift, a new line."""
+"""Windows of several rows through all steps: training, the gate, scoring, drift, recalibration."""
 
 import json
 from datetime import timedelta
@@ -62,15 +62,15 @@ def assert_faults_are_seen(house: PumpHouse):
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Evidently reaches into numpy.core
-def test_a_candidate_is_trained_judged_scored_with_and_its_line_redrawn(tmp_path, monkeypatch, how):
+def test_a_candidate_is_trained_judged_scored_with_and_recalibrated(tmp_path, monkeypatch, how):
     world = make_world(tmp_path, monkeypatch, **how)
 
     scored = days(HISTORY)[TRAINED : TRAINED + 25]
-    told = scoring.score_days("pumps", [day.isoformat() for day in scored], run="score")
+    result = scoring.score_days("pumps", [day.isoformat() for day in scored], run="score")
     drifting.judge_days("pumps", [scored[-1].isoformat()], run="drift")
     as_of = (scored[-1] + timedelta(days=1)).isoformat()
     window = through(recalibrating.window("pumps", as_of))
-    redrawn = through(
+    recalibrated = through(
         recalibration_gate.gate(through(recalibrating.recalibrate(window, run="r")), run="r")
     )
     fresh = fitting.train(fitting.window("pumps", as_of), run="pumps__train/r2")
@@ -78,9 +78,9 @@ def test_a_candidate_is_trained_judged_scored_with_and_its_line_redrawn(tmp_path
     tried = judging.tryout_of(from_json(Candidate, judged))
     decided = gating.gate(through(judged), run="pumps__train/r2")
 
-    assert told["rows"] == 25 * ROWS_A_DAY
+    assert result["rows"] == 25 * ROWS_A_DAY
     assert 0.001 < tried.evaluation.rate.rate < 0.05
     assert tried.faults
-    assert redrawn["version"] == 2
+    assert recalibrated["version"] == 2
     assert decided["version"] == 3
     assert "champion" in world.aliases()

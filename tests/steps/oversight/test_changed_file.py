@@ -1,4 +1,4 @@
-"""A detector file beside its tables and its live version, as `check` tells it."""
+"""A detector file compared with its tables and its live version, for `check`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.steps.pump_house import EIGHT_DAYS as D
 
 FEATURES = make_spec().columns.model_dump(mode="json")["features"]
 ELSEWHERE = "http://127.0.0.1:9"
-"""Where no MLflow is; what is live comes from the pump house."""
+"""An address without MLflow; the live version comes from the pump house."""
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_switch_of_context_is_no_misfit():
     found = compared(changed(features={**FEATURES, "flow": flow}))
 
     assert found.misfits == ()
-    assert "the next training takes up: context of flow changed" in found.remarks[0]
+    assert "the next training will use: context of flow changed" in found.remarks[0]
 
 
 @pytest.mark.usefixtures("past")
@@ -83,10 +83,10 @@ def test_harmless_changes_are_no_misfit():
 def test_columns_that_the_table_cannot_take_are_named():
     spec = changed(entity="Pump", evaluation_only=["eval_incident"], incident=None,
                    exclude_from_training=[])  # fmt: skip
-    told = " ".join(compared(spec).misfits)
+    misfits = " ".join(compared(spec).misfits)
 
-    assert "the table has a column pump, and Pump differs only in which letters" in told
-    assert "column eval_incident holds true or false in the table and would hold numbers" in told
+    assert "the table has a column pump, and Pump differs only in which letters" in misfits
+    assert "column eval_incident holds true or false in the table and would hold numbers" in misfits
 
 
 def test_days_before_the_training_window_are_past_caring(past):
@@ -98,7 +98,7 @@ def test_days_before_the_training_window_are_past_caring(past):
     assert len(compared(past.spec.model_copy(update={"split": split})).misfits) == 1
 
 
-def test_an_mlflow_that_does_not_answer_is_told_and_stops_nothing(past, monkeypatch):
+def test_an_mlflow_that_does_not_answer_is_reported_and_stops_nothing(past, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("PLIMSOLL_STORAGE", past.here.storage)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
@@ -113,7 +113,7 @@ def test_an_mlflow_that_does_not_answer_is_told_and_stops_nothing(past, monkeypa
     assert found.remarks[0].startswith("not compared with the live version: no answer within 3 s")
 
 
-def test_a_store_that_does_not_answer_is_told_and_stops_nothing(monkeypatch):
+def test_a_store_that_does_not_answer_is_reported_and_stops_nothing(monkeypatch):
     monkeypatch.setenv("PLIMSOLL_STORAGE", "s3://nowhere/lake")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -147,5 +147,5 @@ def test_check_prints_what_does_not_fit_and_counts_it_as_a_mistake(past, capsys,
 
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert f"{path}: does not fit what is there: rows of 2024-01-01 to 2024-01-08" in shown.err
+    assert f"{path}: does not fit its past: rows of 2024-01-01 to 2024-01-08" in shown.err
     assert "version 1 of pumps needs column pump" in shown.err

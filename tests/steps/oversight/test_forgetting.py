@@ -1,4 +1,4 @@
-"""A day that nobody wanted is taken back: it counts no more, and its rows are gone."""
+"""A day that was ingested by mistake is taken back: its rows are gone."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_a_stray_day_counts_no_more_and_what_happened_stays_on_record(pumps):
     take_back(STRAY)
 
     assert STRAY not in standings(pumps)
-    lines = tables.read(Table(pumps.storage, "pumps", "ingestions"), first_day=STRAY)
-    assert sorted(lines["standing"]) == ["empty", "withdrawn"]
-    assert set(lines["reasons"]) == {"", "taken back by ann: a slip"}
+    rows = tables.read(Table(pumps.storage, "pumps", "ingestions"), first_day=STRAY)
+    assert sorted(rows["standing"]) == ["empty", "withdrawn"]
+    assert set(rows["reasons"]) == {"", "taken back by ann: a slip"}
 
 
 def test_its_rows_leave_every_table_and_those_of_other_days_stay(pumps):
@@ -101,8 +101,8 @@ def test_whether_the_schedule_still_expects_the_day_is_said():
 
 
 def test_a_scored_day_that_comes_again_afterwards_waits_for_new_scores(pumps):
-    line = {"date": NEXT, "scored_at": BEFORE, "verdict": "scored", "reason": ""}
-    tables.append(Table(pumps.storage, "pumps", "scorings"), [line])
+    row = {"date": NEXT, "scored_at": BEFORE, "verdict": "scored", "reason": ""}
+    tables.append(Table(pumps.storage, "pumps", "scorings"), [row])
     tables.append(Table(pumps.storage, "pumps", "scores"), [{"date": NEXT, "role": "champion"}])
     take_back(NEXT)
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.scheduler import Dag
 from pipeline.shell import Shell
-from pipeline.steps.oversight.health import DriftLine, Health, LiveVersion
+from pipeline.steps.oversight.health import Health, LatestDrift, LiveVersion
 from pipeline.steps.oversight.next_action import NOTHING, NextAction
 from pipeline.steps.oversight.next_action import next_action as asked_for
 from pipeline.steps.oversight.status import PartitionState, State
@@ -42,7 +42,7 @@ def with_days(*states: State, reason: str = "") -> Health:
 
 
 def drifting(action: str) -> Health:
-    return replace(WELL, drift=DriftLine(FIRST_DAY, "some drift", action, "D is 0.4"))
+    return replace(WELL, drift=LatestDrift(FIRST_DAY, "some drift", action, "D is 0.4"))
 
 
 def test_where_all_is_well_there_is_nothing_to_do():
@@ -52,7 +52,9 @@ def test_where_all_is_well_there_is_nothing_to_do():
 def test_skipped_days_are_ingested_newest_run_of_days_first():
     todo = next_action(with_days("missing", "scored", "missing", "missing", "scored"))
 
-    assert todo.what == "ingest 2024-01-03 to 2024-01-04 and 1 more days, which nobody ever tried"
+    assert (
+        todo.what == "ingest 2024-01-03 to 2024-01-04 and 1 more days, which were never attempted"
+    )
     assert todo.command == (
         "run airflow dags trigger pumps__load --conf "
         '\'{"from_day": "2024-01-03", "to_day": "2024-01-04"}\''
@@ -83,7 +85,7 @@ def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
 
 
 @pytest.mark.parametrize(
-    ("health", "told"),
+    ("health", "expected"),
     [
         (replace(WELL, unfinished_rollback=(4,)), "pumps__rollback"),
         (drifting("retrain"), "pumps__train"),
@@ -96,8 +98,8 @@ def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
     ],
     ids=["rollback", "retrain", "recalibrate", "muted", "audits", "incidents", "history", "odd"],
 )
-def test_each_state_has_its_command(health, told):
-    assert told in next_action(health).command
+def test_each_state_has_its_command(health, expected):
+    assert expected in next_action(health).command
 
 
 def test_what_is_live_comes_before_what_is_open():

@@ -72,7 +72,7 @@ def test_deleted_tables_are_gone_and_the_ledger_stays(pumps):
     assert staging.names_at(f"{pumps.storage}/pumps") == ["ledger"]
 
 
-def test_kept_tables_are_told_of_as_left_over_with_their_open_incidents(pumps):
+def test_kept_tables_are_shown_as_left_over_with_their_open_incidents(pumps):
     assert leftovers(pumps, now=NOW) == []
 
     take(pumps, "keep")
@@ -122,7 +122,7 @@ class ReadOnly(type(Path())):
         raise OSError(30, "Read-only file system")
 
 
-def test_a_file_that_cannot_be_taken_away_stops_the_removal_before_anything_is_changed(pumps):
+def test_a_file_that_cannot_be_deleted_stops_the_removal_before_anything_is_changed(pumps):
     planned = plan_removal(pumps, "pumps", "delete", now=NOW)
     before = staging.names_at(f"{pumps.storage}/pumps")
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline import tables
 from pipeline.data.attempts import Attempt, record
 from pipeline.data.telemetry import Difference
-from pipeline.steps.oversight.status import Delivery, Scoring, expected, partition_states, settle
+from pipeline.steps.oversight.status import Delivery, Scoring, expected, partition_states, states_of
 from pipeline.table_schemas import SCHEMAS
 from pipeline.table_upkeep import remove_days
 from pipeline.tables import Table
@@ -22,14 +22,14 @@ DONE = Scoring(held=True, verdict="scored", scored_at=LATER)
 def state(delivery=None, scoring=None) -> str:
     deliveries = {FIRST_DAY: delivery} if delivery else {}
     scorings = {FIRST_DAY: scoring} if scoring else {}
-    (found,) = settle([FIRST_DAY], deliveries, scorings)
-    assert found.settled == (found.state in {"scored", "quarantined", "failed", "empty"})
+    (found,) = states_of([FIRST_DAY], deliveries, scorings)
+    assert found.is_final == (found.state in {"scored", "quarantined", "failed", "empty"})
     assert found.reason or found.state == "scored" or delivery.reason == ""
     return found.state
 
 
 @pytest.mark.parametrize(
-    ("delivery", "scoring", "told"),
+    ("delivery", "scoring", "wanted"),
     [
         (GOOD, DONE, "scored"),
         (Delivery("quarantined", accepted=False), None, "quarantined"),
@@ -44,8 +44,8 @@ def state(delivery=None, scoring=None) -> str:
         "no row to score",
     ],
 )  # fmt: skip
-def test_a_day_ends_in_one_of_four_ways(delivery, scoring, told):
-    assert state(delivery, scoring) == told
+def test_a_day_ends_in_one_of_four_ways(delivery, scoring, wanted):
+    assert state(delivery, scoring) == wanted
 
 
 def test_a_day_that_nobody_tried_is_missing():
@@ -62,12 +62,12 @@ def test_a_day_whose_rows_changed_after_its_scores_waits():
     assert state(late, DONE) == "waiting"
 
 
-@pytest.mark.parametrize(("changed", "read", "told"), [(7, 7, "scored"), (8, 7, "waiting")])
-def test_what_came_later_is_told_by_versions_of_the_table_not_by_clocks(changed, read, told):
+@pytest.mark.parametrize(("changed", "read", "wanted"), [(7, 7, "scored"), (8, 7, "waiting")])
+def test_order_is_decided_by_versions_of_the_table_not_by_clocks(changed, read, wanted):
     for skew in (timedelta(days=1), -timedelta(days=1)):
         delivery = replace(GOOD, changed_at=LATER + skew, changed_in=changed)
 
-        assert state(delivery, replace(DONE, read=read)) == told
+        assert state(delivery, replace(DONE, read=read)) == wanted
 
 
 def test_a_day_that_changed_and_then_could_not_be_scored_failed():
@@ -90,12 +90,12 @@ def test_a_blocked_redelivery_of_a_scored_day_is_quarantined():
     ],
     ids=["scored without rows", "blocked and scored", "on record and not there"],
 )
-def test_tables_that_disagree_are_told(delivery, scoring):
+def test_tables_that_disagree_are_reported(delivery, scoring):
     assert state(delivery, scoring) == "contradictory"
 
 
 def test_every_day_has_exactly_one_state():
-    found = settle(days(3), {days(3)[1]: GOOD}, {days(3)[1]: DONE})
+    found = states_of(days(3), {days(3)[1]: GOOD}, {days(3)[1]: DONE})
 
     assert [(each.day, each.state) for each in found] == list(
         zip(days(3), ["missing", "scored", "missing"], strict=True)
@@ -132,16 +132,16 @@ class Lake:
         record([Attempt(day, at, "r", verdict, **made)], self.root, "pumps")
 
     def score(self, day: date, at=LATER, verdict: str = "scored", **more) -> None:
-        line = {"date": day, "scored_at": at, "verdict": verdict, "reason": "", **more}
-        tables.append(Table(self.root, "pumps", "scorings"), [line])
+        row = {"date": day, "scored_at": at, "verdict": verdict, "reason": "", **more}
+        tables.append(Table(self.root, "pumps", "scorings"), [row])
         rows = [{"date": day, "role": "champion"}] if verdict == "scored" else []
         content = pa.Table.from_pylist(rows, schema=SCHEMAS["scores"])
         tables.replace_days(Table(self.root, "pumps", "scores"), [day], content, metadata={})
 
     def take_back(self, day: date, at=LATER) -> None:
         self.attempt(day, "withdrawn", at)
-        line = {"date": day, "scored_at": at, "verdict": "withdrawn", "reason": ""}
-        tables.append(Table(self.root, "pumps", "scorings"), [line])
+        row = {"date": day, "scored_at": at, "verdict": "withdrawn", "reason": ""}
+        tables.append(Table(self.root, "pumps", "scorings"), [row])
 
     def states(self) -> list[str]:
         found = partition_states(make_spec(), root=self.root, today=date(2024, 1, 6))
@@ -207,7 +207,7 @@ def test_nothing_at_all_leaves_every_day_missing(lake):
 STRAY = date(2026, 11, 29)
 
 
-def test_an_empty_day_years_later_makes_no_hole_of_the_days_between(lake):
+def test_an_empty_day_years_later_makes_no_gap_of_the_days_between(lake):
     lake.attempt(FIRST_DAY, "validated")
     lake.score(FIRST_DAY)
     lake.attempt(STRAY, "empty")
@@ -219,7 +219,7 @@ def test_an_empty_day_years_later_makes_no_hole_of_the_days_between(lake):
 
 
 @pytest.mark.parametrize("verdict", ["empty", "failed"])
-def test_a_stray_day_within_an_ended_history_bounds_no_hole(lake, verdict):
+def test_a_stray_day_within_an_ended_history_bounds_no_gap(lake, verdict):
     lake.attempt(FIRST_DAY, "validated")
     lake.score(FIRST_DAY)
     lake.attempt(STRAY, verdict)
@@ -229,7 +229,7 @@ def test_a_stray_day_within_an_ended_history_bounds_no_hole(lake, verdict):
     assert found == {FIRST_DAY: "scored", STRAY: verdict}
 
 
-def test_days_before_a_start_that_was_moved_are_told_and_are_no_violation(lake):
+def test_days_before_a_start_that_was_moved_are_shown_and_are_no_violation(lake):
     first, second, third = days(3)
     for day in (first, third):
         lake.attempt(day, "validated")
@@ -238,7 +238,7 @@ def test_days_before_a_start_that_was_moved_are_told_and_are_no_violation(lake):
     spec = make_spec(schedule={"start": str(third)})
     found = partition_states(spec, root=lake.root, today=date(2024, 1, 4))
 
-    assert [(each.day, each.state, each.settled) for each in found] == [
+    assert [(each.day, each.state, each.is_final) for each in found] == [
         (first, "outside", True), (third, "waiting", False),
     ]  # fmt: skip
     assert second not in {each.day for each in found}

@@ -70,8 +70,8 @@ class Registry:
         made = versions.register(
             self.client, model="pumps", run_id=run.info.run_id, bundle=bundle, features=CHANNELS
         ).number
-        told = {"telemetry_version": str(number), "candidate": name, **given}
-        versions.describe(self.client, "pumps", made, card="card", tags=told)
+        about = {"telemetry_version": str(number), "candidate": name, **given}
+        versions.describe(self.client, "pumps", made, card="card", tags=about)
         runs.end(self.client, run.info.run_id, passed=True)
         self.telemetry[made] = self.rows(number)
         return made
@@ -114,10 +114,10 @@ def test_an_old_champion_keeps_its_telemetry_and_still_loads(registry):
     for _ in range(4):
         registry.train()
 
-    told = upkeep.housekeeping("pumps", now=NEXT_YEAR)
+    result = upkeep.housekeeping("pumps", now=NEXT_YEAR)
 
-    assert told["pruned"]["deleted"] == [2, 3]
-    assert told["tidied"]["telemetry"]["deleted"] == 2 * 2
+    assert result["pruned"]["deleted"] == [2, 3]
+    assert result["tidied"]["telemetry"]["deleted"] == 2 * 2
     pinned = int(versions.by_number(registry.client, "pumps", champion).tags["telemetry_version"])
     pd.testing.assert_frame_equal(registry.rows(pinned), registry.telemetry[champion])
     assert live.champion("pumps").version.number == champion
@@ -154,8 +154,8 @@ def test_what_was_live_in_the_audit_window_stays_until_it_is_past(registry):
 def test_a_version_that_scored_the_newest_days_stays_even_of_an_old_history(registry):
     for _ in range(4):
         registry.train()
-    line = {"date": FIRST_DAY, "scored_at": NOW, "verdict": "scored", "version": 1}
-    tables.append(Table(registry.here.storage, "pumps", "scorings"), [line])
+    row = {"date": FIRST_DAY, "scored_at": NOW, "verdict": "scored", "version": 1}
+    tables.append(Table(registry.here.storage, "pumps", "scorings"), [row])
 
     assert upkeep.prune("pumps", now=NEXT_YEAR)["deleted"] == [2]
 
@@ -163,15 +163,15 @@ def test_a_version_that_scored_the_newest_days_stays_even_of_an_old_history(regi
 def test_the_network_of_a_recalibrated_champion_stays(registry):
     trained = registry.train()
     registry.train()
-    redrawn = registry.train(**{tags.WEIGHTS_OF: str(trained), tags.KIND: "recalibrated"})
-    registry.promote(redrawn)
+    recalibrated = registry.train(**{tags.WEIGHTS_OF: str(trained), tags.KIND: "recalibrated"})
+    registry.promote(recalibrated)
     for _ in range(2):
         registry.train()
 
-    told = upkeep.prune("pumps", now=NEXT_YEAR)
+    result = upkeep.prune("pumps", now=NEXT_YEAR)
 
-    assert told["deleted"] == [2]
-    assert told["kept"][str(trained)] == f"version {redrawn} has its network"
+    assert result["deleted"] == [2]
+    assert result["kept"][str(trained)] == f"version {recalibrated} has its network"
 
 
 def test_a_dry_run_says_the_same_and_removes_nothing(registry, tmp_path):
@@ -179,9 +179,9 @@ def test_a_dry_run_says_the_same_and_removes_nothing(registry, tmp_path):
         registry.train()
     state = registry.numbers, artifacts(tmp_path), tables.current_version(registry.table)
 
-    told = upkeep.housekeeping("pumps", now=NEXT_YEAR, dry_run=True)
+    result = upkeep.housekeeping("pumps", now=NEXT_YEAR, dry_run=True)
 
-    assert told["pruned"]["deleted"] == [1, 2]
+    assert result["pruned"]["deleted"] == [1, 2]
     assert (registry.numbers, artifacts(tmp_path), tables.current_version(registry.table)) == state
 
 
@@ -190,10 +190,10 @@ def test_housekeeping_again_finds_nothing_to_do(registry):
         registry.train()
     upkeep.housekeeping("pumps", now=NEXT_YEAR)
 
-    told = upkeep.housekeeping("pumps", now=NEXT_YEAR)
+    result = upkeep.housekeeping("pumps", now=NEXT_YEAR)
 
-    assert (told["pruned"]["deleted"], told["tidied"]) == ([], {})
-    assert told["cleared"] == {"ingestions": [], "candidates": []}
+    assert (result["pruned"]["deleted"], result["tidied"]) == ([], {})
+    assert result["cleared"] == {"ingestions": [], "candidates": []}
 
 
 def test_a_version_without_its_telemetry_version_stops_the_vacuum(registry):
@@ -233,8 +233,8 @@ def test_old_staged_files_go_unless_a_version_or_a_running_candidate_has_them(re
     for name, age in (("candidate-1", old), ("running", old), ("gone", old), ("fresh", young)):
         put_staged(f"{candidates}/{name}", age=age)
 
-    told = upkeep.clear("pumps", now=NOW)
+    result = upkeep.clear("pumps", now=NOW)
 
-    assert told == {"ingestions": ["a"], "candidates": ["gone"]}
+    assert result == {"ingestions": ["a"], "candidates": ["gone"]}
     assert set(staging.folders_at(ingests)) == {"b"}
     assert set(staging.folders_at(candidates)) == {"candidate-1", "running", "fresh"}

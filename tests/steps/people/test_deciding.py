@@ -1,4 +1,4 @@
-"""What a person decides about a channel that left its training range."""
+"""People's decisions about a channel that left its training range."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def decisions(here, at=NOW):
 
 
 def test_a_decision_counts_from_the_start_of_today_by_default(pumps):
-    told = decide("pumps", "flow", "mute", ANN, note="loose")
+    recorded = decide("pumps", "flow", "mute", ANN, note="loose")
 
     (made,) = decisions(pumps)
     assert (made.channel, made.entity, made.decision) == ("flow", None, "mute")
     assert (made.since, made.author, made.created_at) == (moment(TODAY), "ann", NOW)
-    assert told["new"]
+    assert recorded["new"]
 
 
 def test_a_decision_may_be_about_one_machine_and_another_time(pumps):
@@ -62,10 +62,10 @@ def test_a_run_that_is_repeated_decides_nothing_again(pumps):
     [
         ({"channel": "flw"}, "no channel 'flw'; choose from angle, flow, pressure"),
         ({"entity": "z"}, "no machine 'z'; choose from a, b, c"),
-        ({"since": "soon"}, "since 'soon' is no time; write"),
+        ({"since": "soon"}, "since 'soon' is not a time; write"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_nothing_is_recorded(pumps, about, message):
+def test_invalid_input_is_refused_and_nothing_is_recorded(pumps, about, message):
     said = {"channel": "flow", **about}
 
     with pytest.raises(DataError, match=message):
@@ -79,8 +79,8 @@ def test_the_days_since_a_decision_are_scored_again(filled):
     before = tables.read(Table(filled.here.storage, "pumps", "scores"), keep_date=True)
     day = sorted(set(before["date"]))[1]
 
-    told = decide("pumps", "flow", "mute", ANN, since=day.isoformat())
-    (group,) = days_to_rescore(told)
+    recorded = decide("pumps", "flow", "mute", ANN, since=day.isoformat())
+    (group,) = days_to_rescore(recorded)
     rescored = score_days("pumps", group, run="r1")
 
     after = tables.read(Table(filled.here.storage, "pumps", "scores"), keep_date=True)

@@ -1,4 +1,4 @@
-"""What a person says about a span or an incident, and what people are asked."""
+"""Labels of spans and incidents, and the episodes that people are asked to label."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ def say(verdict="incident", by=ANN, **about):
 
 
 def test_a_span_of_one_machine_is_labelled(pumps):
-    told = say(start="2024-01-01T03:00Z", end="2024-01-01T06:30+01:00", entity="a", note="bearing")
+    recorded = say(
+        start="2024-01-01T03:00Z", end="2024-01-01T06:30+01:00", entity="a", note="bearing"
+    )
 
     (label,) = labels(pumps)
     assert (label.start, label.end) == (moment(DAY, 3), moment(DAY, 5) + timedelta(minutes=30))
     assert (label.entity, label.verdict, label.note) == ("a", "incident", "bearing")
     assert (label.author, label.created_at) == ("ann", NOW)
-    assert (told["rows"], told["overruled"], told["new"]) == (3, 0, True)
-    assert json.dumps(told)
+    assert (recorded["rows"], recorded["overruled"], recorded["new"]) == (3, 0, True)
+    assert json.dumps(recorded)
 
 
 @pytest.mark.usefixtures("pumps")
@@ -51,7 +53,7 @@ def test_plain_days_are_whole_days():
 
 
 @pytest.mark.usefixtures("pumps")
-def test_whoever_labels_is_told_from_when_it_counts():
+def test_a_label_says_from_when_it_counts():
     assert say(start="2024-01-01", end="2024-01-01")["counts_from"] == "2024-01-11"
 
 
@@ -68,20 +70,22 @@ def test_an_unknown_incident_suggests_the_nearest(pumps):
 def test_an_incident_is_labelled_by_the_id_of_its_notification(pumps):
     name = put_incident(pumps, moment(DAY, 3), entity="b", rows=4)
 
-    told = say("normal", incident=name)
+    recorded = say("normal", incident=name)
 
     (label,) = labels(pumps)
     assert (label.start, label.end, label.entity) == (moment(DAY, 3), moment(DAY, 6), "b")
-    assert told["rows"] == 4
+    assert recorded["rows"] == 4
 
 
 def test_an_overruled_verdict_is_counted_and_stays(pumps):
     say(start="2024-01-01T03:00Z", end="2024-01-01T05:00Z", entity="a")
 
     later = Author("bob", NOW + timedelta(hours=1))
-    told = say("normal", by=later, start="2024-01-01T05:00Z", end="2024-01-01T08:00Z", entity="a")
+    recorded = say(
+        "normal", by=later, start="2024-01-01T05:00Z", end="2024-01-01T08:00Z", entity="a"
+    )
 
-    assert (told["rows"], told["overruled"]) == (4, 1)
+    assert (recorded["rows"], recorded["overruled"]) == (4, 1)
     assert [each.author for each in labels(pumps, later.at)] == ["ann", "bob"]
 
 
@@ -105,7 +109,10 @@ def test_a_run_that_is_repeated_says_nothing_again(pumps):
         ({}, r"start is None, end is None and no incident is named; give both ends"),
         ({"start": "2024-01-01"}, r"start is '2024-01-01', end is None"),
         ({"start": "2024-01-01T10:00", "end": "2024-01-02"}, r"no time zone; write 2024.*10:00Z"),
-        ({"start": "1.5.2024", "end": "2024-01-02"}, r"start '1\.5\.2024' is no time; write 2014"),
+        (
+            {"start": "1.5.2024", "end": "2024-01-02"},
+            r"start '1\.5\.2024' is not a time; write 2014",
+        ),
         ({"start": "2024-01-02", "end": "2024-01-01"}, r"end .* before start .*; swap them"),
         ({"start": "2024-01-01", "end": "2024-01-10"}, r"end .* after 2024-01-10 .* End the span"),
         ({"start": "2023-12-01", "end": "2024-01-02"}, r"are 32 days; one label covers 31"),
@@ -118,7 +125,7 @@ def test_a_run_that_is_repeated_says_nothing_again(pumps):
         ({"incident": "feed", "end": "2024-01-01"}, r"give either the incident or start, end"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_nothing_is_recorded(pumps, about, message):
+def test_invalid_input_is_refused_and_nothing_is_recorded(pumps, about, message):
     with pytest.raises(DataError, match=message):
         say(**about)
 
@@ -155,21 +162,21 @@ def test_nothing_waits_where_nothing_was_scored():
     assert (waiting.labels, waiting.audits, waiting.incidents) == ((), (), ())
 
 
-def test_drawn_episodes_wait_first_and_short_ones_are_drawn_too(here):
+def test_sampled_episodes_wait_first_and_short_ones_are_sampled_too(here):
     put_detector(here, incidents={"minimum_rows": 3}, recalibration={"audit_share": 1.0})
     short = put_incident(here, moment(DAY, 3), rows=1)
 
-    told = labelling.propose_audits("pumps", DAY, LATER, run="r1", now=NOW)
+    recorded = labelling.propose_audits("pumps", DAY, LATER, run="r1", now=NOW)
 
     waiting = labelling.waiting("pumps", now=NOW)
-    assert (told["episodes"], told["drawn"], told["new"]) == (1, 1, 1)
+    assert (recorded["episodes"], recorded["drawn"], recorded["new"]) == (1, 1, 1)
     assert [each.incident for each in waiting.audits] == [short]
     assert waiting.incidents == ()
     say("normal", incident=short)
     assert labelling.waiting("pumps", now=NOW).audits == ()
 
 
-def test_a_month_is_drawn_once_however_often_and_in_which_window(here):
+def test_a_month_is_sampled_once_however_often_and_in_which_window(here):
     put_detector(here, recalibration={"audit_share": 0.5})
     for day in days(3):
         for hour in range(0, 24, 4):
@@ -189,7 +196,7 @@ def test_an_episode_belongs_to_the_day_it_begins_on(here):
     put_incident(here, moment(DAY, 22), rows=2)
     put_incident(here, moment(NEXT, 0), rows=2)
 
-    told = labelling.propose_audits("pumps", NEXT, LATER, run="r1", now=NOW)
+    recorded = labelling.propose_audits("pumps", NEXT, LATER, run="r1", now=NOW)
 
-    assert told["episodes"] == 0
+    assert recorded["episodes"] == 0
     assert labelling.propose_audits("pumps", DAY, DAY, run="r1", now=NOW)["episodes"] == 1

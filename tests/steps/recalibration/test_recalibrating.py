@@ -54,11 +54,11 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(made):  # noqa: ARG001 - redraws in its environment
-    """The first recalibration, promoted: what `promote` told."""
-    told = redraw()
-    assert told["promoted"]
-    return told
+def first(made):  # noqa: ARG001 - recalibrates in its environment
+    """The first recalibration, promoted: the result of `promote`."""
+    outcome = recalibrate()
+    assert outcome["promoted"]
+    return outcome
 
 
 @pytest.fixture
@@ -92,11 +92,11 @@ def window(as_of=AS_OF, **how):
 
 
 def judge(as_of=AS_OF, **how):
-    drawn = through(recalibrating.recalibrate(window(as_of, **how), run=RUN))
-    return through(recalibration_gate.gate(drawn, run=RUN))
+    candidate = through(recalibrating.recalibrate(window(as_of, **how), run=RUN))
+    return through(recalibration_gate.gate(candidate, run=RUN))
 
 
-def redraw(as_of=AS_OF, **how):
+def recalibrate(as_of=AS_OF, **how):
     return promotion.promote(judge(as_of, **how), answer=None, run=RUN)
 
 
@@ -108,27 +108,27 @@ def origin_of(payload):
     return recalibration_origin.origin_of(from_json(Candidate, payload))[1].window
 
 
-def test_a_redrawn_version_has_the_same_network_and_another_line(first):
-    trained, redrawn = bundle_of(1), bundle_of(first["version"])
+def test_a_recalibrated_version_has_the_same_network_and_another_threshold(first):
+    trained, recalibrated = bundle_of(1), bundle_of(first["version"])
 
     for name in ("model.onnx", "weights.safetensors", "golden.parquet"):
-        assert (redrawn.folder / name).read_bytes() == (trained.folder / name).read_bytes()
-    assert redrawn.threshold != trained.threshold
+        assert (recalibrated.folder / name).read_bytes() == (trained.folder / name).read_bytes()
+    assert recalibrated.threshold != trained.threshold
 
 
-def test_a_redrawn_version_gives_every_row_the_score_that_it_had(first):
-    trained, redrawn = bundle_of(1), bundle_of(first["version"])
+def test_a_recalibrated_version_gives_every_row_the_score_that_it_had(first):
+    trained, recalibrated = bundle_of(1), bundle_of(first["version"])
     rows = make_telemetry(2, seed=9)
 
-    assert redrawn.postprocessing == trained.postprocessing
-    assert redrawn.postprocessing.rows == SMOOTHED
-    assert set(redrawn.postprocessing.contexts.factors) == {"a", "b", "c"}
+    assert recalibrated.postprocessing == trained.postprocessing
+    assert recalibrated.postprocessing.rows == SMOOTHED
+    assert set(recalibrated.postprocessing.contexts.factors) == {"a", "b", "c"}
     np.testing.assert_array_equal(
-        score_frame(redrawn, rows)["score"], score_frame(trained, rows)["score"]
+        score_frame(recalibrated, rows)["score"], score_frame(trained, rows)["score"]
     )
 
 
-def test_a_redrawn_version_knows_where_it_comes_from(first):
+def test_a_recalibrated_version_has_its_lineage(first):
     trained, lineage = bundle_of(1), bundle_of(first["version"]).description.lineage
 
     assert (lineage.weights_of, lineage.drawn_from) == (1, 1)
@@ -141,12 +141,12 @@ def test_a_redrawn_version_knows_where_it_comes_from(first):
 
 
 def test_drift_is_measured_against_the_window_and_clusters_against_the_training(first):
-    trained, redrawn = bundle_of(1), bundle_of(first["version"])
+    trained, recalibrated = bundle_of(1), bundle_of(first["version"])
 
-    window, kept = redrawn.reference(), redrawn.trained_reference()
+    window, kept = recalibrated.reference(), recalibrated.trained_reference()
 
     assert window.timeline.time_ns.min() > trained.reference().timeline.time_ns.max()
-    served = score_values(redrawn, window.features, window.timeline)
+    served = score_values(recalibrated, window.features, window.timeline)
     # When they were scored, the first rows were averaged with rows from before the window.
     alike = np.isclose(served.score, window.score, rtol=1e-5)
     began = window.timeline.time_ns < window.timeline.time_ns.min() + (SMOOTHED - 1) * STEP_NS
@@ -154,13 +154,13 @@ def test_drift_is_measured_against_the_window_and_clusters_against_the_training(
     np.testing.assert_array_equal(kept.score, trained.reference().score)
 
 
-def test_its_line_stands_in_the_table_of_thresholds(farm, first):
+def test_its_threshold_is_in_the_table_of_thresholds(farm, first):
     number = first["version"]
 
-    lines = tables.read(Table(farm.here.storage, "pumps", "thresholds")).set_index("version")
-    assert list(lines.loc[[1, number], "kind"]) == ["trained", "recalibrated"]
-    assert list(lines.loc[[1, number], "weights_of"]) == [1, 1]
-    assert set(lines.loc[[1, number], "anchor"]) == {bundle_of(1).threshold}
+    rows = tables.read(Table(farm.here.storage, "pumps", "thresholds")).set_index("version")
+    assert list(rows.loc[[1, number], "kind"]) == ["trained", "recalibrated"]
+    assert list(rows.loc[[1, number], "weights_of"]) == [1, 1]
+    assert set(rows.loc[[1, number], "anchor"]) == {bundle_of(1).threshold}
 
 
 def test_the_run_in_mlflow_shows_what_was_done(farm, first):
@@ -173,7 +173,7 @@ def test_the_run_in_mlflow_shows_what_was_done(farm, first):
     assert run.data.tags["kind"] == "recalibrated"
 
 
-def test_a_redrawn_version_went_live_and_the_ledger_holds(farm, first):
+def test_a_recalibrated_version_went_live_and_the_ledger_holds(farm, first):
     decisions = ledger.changes(ledger_book.entries(farm.here, "pumps"))
 
     assert (decisions[1].action, decisions[1].version) == ("promotion", first["version"])
@@ -201,7 +201,7 @@ def test_the_next_month_starts_from_this_month_and_measures_from_the_training(fa
 
 
 @pytest.mark.usefixtures("farm")
-def test_rows_that_the_same_weights_scored_are_taken_as_they_are():
+def test_rows_that_the_same_weights_scored_are_used_as_they_are():
     scoring.score_days("pumps", [str(day) for day in SCORED[:20]], run="r")
 
     known = origin_of(window())
@@ -263,7 +263,7 @@ def test_a_label_counts_from_the_day_after_it_was_made(farm):
 
 
 @pytest.mark.usefixtures("farm")
-def test_days_that_the_network_learnt_from_are_not_in_the_window():
+def test_days_that_the_network_was_trained_on_are_not_in_the_window():
     assert origin_of(window(SCORED[8])).first_day == SCORED[0]
 
 
@@ -281,12 +281,12 @@ def test_days_that_were_never_validated_are_an_error(farm):
         window(days(HISTORY)[-1] + timedelta(days=9))
 
 
-def test_a_line_whose_network_is_not_live_any_more_is_not_judged(farm, first):
-    drawn = recalibrating.recalibrate(window(acceptance=ADA), run=RUN)
+def test_a_recalibration_whose_network_is_not_live_any_more_is_not_judged(farm, first):
+    candidate = recalibrating.recalibrate(window(acceptance=ADA), run=RUN)
     ledger_book.write(farm.here, went_live(first["version"], replaced=1))
 
     with pytest.raises(PromotionConflict, match=r"while version 1 was live, but version 2 is live"):
-        recalibration_gate.gate(drawn, run=RUN)
+        recalibration_gate.gate(candidate, run=RUN)
 
 
 def went_live(version: int, *, replaced: int, action="promotion") -> Decision:
@@ -294,7 +294,7 @@ def went_live(version: int, *, replaced: int, action="promotion") -> Decision:
     return Decision(action, "pumps", version, replaced, "ada", "why", "m", "", now)
 
 
-def test_a_line_beyond_its_bounds_is_rejected_with_the_mend_and_nothing_moves(farm):
+def test_a_threshold_beyond_its_bounds_is_rejected_with_the_fix_and_nothing_moves(farm):
     tightened(farm, maximum_total=0.001)
 
     judged = judge()
@@ -312,13 +312,13 @@ def test_a_line_beyond_its_bounds_is_rejected_with_the_mend_and_nothing_moves(fa
 def test_a_person_may_accept_the_move_and_is_named(farm):
     tightened(farm, maximum_total=0.001)
 
-    number = redraw(acceptance=ADA)["version"]
+    number = recalibrate(acceptance=ADA)["version"]
 
     decision = ledger_book.entries(farm.here, "pumps")[-1].decision
-    redrawn = bundle_of(number)
+    recalibrated = bundle_of(number)
     assert (decision.action, decision.version) == ("promotion", number)
     assert "accepted by ada: The gearbox is new." in decision.why
-    assert redrawn.description.lineage.anchor_threshold == redrawn.threshold
+    assert recalibrated.description.lineage.anchor_threshold == recalibrated.threshold
 
 
 @pytest.mark.usefixtures("farm")
@@ -334,6 +334,6 @@ def test_flagged_episodes_are_put_up_for_labelling(farm):
     scoring.score_days("pumps", [str(day) for day in SCORED], run="r")
     tightened(farm, audit_share=1.0)
 
-    told = recalibrating.audit("pumps", AS_OF.isoformat(), run=RUN)
+    audited = recalibrating.audit("pumps", AS_OF.isoformat(), run=RUN)
 
-    assert told["drawn"] == told["episodes"] > 0
+    assert audited["drawn"] == audited["episodes"] > 0

@@ -25,7 +25,7 @@ def bundles(here) -> dict[int, Bundle]:
     }
 
 
-def test_windows_of_another_length_are_compared_on_the_rows_that_both_judge(here, bundles):
+def test_windows_of_another_length_are_compared_on_the_rows_that_both_score(here, bundles):
     spec = open_house(here, window={"length": 3}).spec
 
     found = compare(1, bundles[1], bundles[3], FRAME, NO_MUSEUM, spec)

@@ -37,7 +37,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def judged(world) -> dict:  # noqa: ARG001 - must be there
-    """What `drift` hands to the gate."""
+    """The payload of `drift` for the gate."""
     payload = fitting.window("pumps", days(HISTORY + 1)[-1].isoformat())
     payload = fitting.calibrate(fitting.train(payload, run="pumps__train/r2"))
     return judging.drift(judging.evaluate(payload))
@@ -45,7 +45,7 @@ def judged(world) -> dict:  # noqa: ARG001 - must be there
 
 @pytest.fixture
 def lake(judged) -> Path:
-    """Where the candidate's files lie; what a test changes is put back after it."""
+    """The folder of the candidate's files; changes by a test are undone after it."""
     folder = Path(judged["uri"])
     before = {each: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
     yield folder
@@ -57,8 +57,8 @@ def lake(judged) -> Path:
 
 
 def better(path: Path) -> None:
-    told = json.loads(path.read_text())
-    path.write_text(json.dumps(told) + "\n")
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content) + "\n")
 
 
 def other_rows(path: Path) -> None:

@@ -89,7 +89,7 @@ def rows_of(candidate: Candidate, name: str) -> pd.DataFrame:
     return staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{name}.parquet").to_pandas()
 
 
-def test_the_train_block_is_recent_and_the_replay_is_what_the_champion_learnt():
+def test_the_train_block_is_recent_and_the_replay_is_the_champions_training_rows():
     candidate = tune()
     start = staged.start_of(candidate)
     recent, older = (set(rows_of(candidate, n)["timestamp"].dt.date) for n in ("train", "older"))
@@ -101,24 +101,24 @@ def test_the_train_block_is_recent_and_the_replay_is_what_the_champion_learnt():
     assert start.replay_rows == len(rows_of(candidate, "older"))
 
 
-def test_no_row_that_is_learnt_or_replayed_is_one_that_judges_or_draws_the_line():
+def test_no_row_that_is_trained_on_or_replayed_is_a_calibration_or_test_row():
     candidate = tune()
-    learnt = {d for n in ("train", "older") for d in rows_of(candidate, n)["timestamp"].dt.date}
+    trained = {d for n in ("train", "older") for d in rows_of(candidate, n)["timestamp"].dt.date}
     kept = {d for n in ("calibration", "test") for d in rows_of(candidate, n)["timestamp"].dt.date}
 
-    assert not learnt & kept
+    assert not trained & kept
 
 
 def test_calibration_and_test_rows_are_those_of_any_candidate():
-    tuned, anew = tune(), from_json(Candidate, fitting.window("pumps", AS_OF.isoformat()))
+    tuned, untuned = tune(), from_json(Candidate, fitting.window("pumps", AS_OF.isoformat()))
 
     for name in ("calibration", "test"):
-        pd.testing.assert_frame_equal(rows_of(tuned, name), rows_of(anew, name))
-    assert tuned.name != anew.name
-    assert staged.start_of(anew) is None
+        pd.testing.assert_frame_equal(rows_of(tuned, name), rows_of(untuned, name))
+    assert tuned.name != untuned.name
+    assert staged.start_of(untuned) is None
 
 
-def test_flagged_rows_that_nobody_has_judged_are_not_learnt():
+def test_flagged_rows_without_a_label_are_not_trained_on():
     candidate = tune()
     rows = rows_of(candidate, "train")
     fault = rows["timestamp"].between(FAULT, FAULT + timedelta(hours=5)) & (rows["pump"] == "a")
@@ -127,7 +127,7 @@ def test_flagged_rows_that_nobody_has_judged_are_not_learnt():
     assert staged.start_of(candidate).suspects >= 6
 
 
-def test_what_a_person_has_called_normal_is_learnt_though_it_was_flagged(world):
+def test_rows_labelled_normal_are_trained_on_though_they_were_flagged(world):
     said = Label(
         start=FAULT.to_pydatetime(),
         end=(FAULT + timedelta(hours=5)).to_pydatetime(),
@@ -139,11 +139,11 @@ def test_what_a_person_has_called_normal_is_learnt_though_it_was_flagged(world):
     )
     before = staged.start_of(tune())
     add_labels(world.here.storage, "pumps", [said])
-    taken_back = {**said.__dict__, "verdict": "incident", "created_at": moment(days(70)[-1])}
+    overruling = {**said.__dict__, "verdict": "incident", "created_at": moment(days(70)[-1])}
     try:
         after = staged.start_of(tune())
     finally:
-        add_labels(world.here.storage, "pumps", [Label(**taken_back)])
+        add_labels(world.here.storage, "pumps", [Label(**overruling)])
 
     assert (before.confirmed, after.confirmed) == (0, 6)
     assert after.suspects == before.suspects - 6
@@ -225,7 +225,7 @@ def test_other_features_are_refused(world):
 def test_days_that_changed_their_role_are_refused(world, change):
     with_file(world, split=change)
 
-    with pytest.raises(DataError, match="may know the days that are to judge"):
+    with pytest.raises(DataError, match="may have been trained on calibration or test days"):
         tune()
 
 

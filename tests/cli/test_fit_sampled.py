@@ -26,17 +26,17 @@ def save(frame, path, *, group=None):
     return path
 
 
-def test_rows_without_time_are_drawn_at_random_however_the_file_is_cut(tmp_path):
+def test_rows_without_time_are_sampled_at_random_however_the_file_is_split(tmp_path):
     rows = normal_rows(5000)
     one = by_numbers(save(rows, tmp_path / "one.parquet"), DRAW)
     many = by_numbers(save(rows, tmp_path / "many.parquet", group=97), DRAW)
 
     assert len(one.frame) == 1000
     pd.testing.assert_frame_equal(one.frame, many.frame)
-    assert one.remarks[-1].startswith("1,000 of 5,000 rows drawn, at random")
+    assert one.remarks[-1].startswith("1,000 of 5,000 rows sampled, at random")
 
 
-def test_rows_with_time_are_drawn_in_whole_stretches(tmp_path):
+def test_rows_with_time_are_sampled_in_whole_stretches(tmp_path):
     rows = timed(normal_rows(50_000))
     data = by_numbers(save(rows, tmp_path / "rows.parquet", group=999), Sample(most=10_000, seed=0))
 
@@ -59,17 +59,17 @@ def _tenths(frame, rows):
     return rows["timestamp"].searchsorted(frame["timestamp"]) * 10 // len(rows)
 
 
-def test_a_file_below_the_limit_is_taken_whole(tmp_path):
+def test_a_file_below_the_limit_is_used_as_a_whole(tmp_path):
     rows = normal_rows(1000)
 
     data = by_numbers(save(rows, tmp_path / "rows.parquet"), DRAW)
 
     pd.testing.assert_frame_equal(data.frame, rows)
-    assert not data.drawn
+    assert not data.is_sample
     assert data.remarks == ()
 
 
-def test_a_bundle_says_how_many_rows_there_were_and_how_many_were_drawn(tmp_path, capsys):
+def test_a_bundle_records_the_numbers_of_all_rows_and_of_sampled_rows(tmp_path, capsys):
     path = str(save(normal_rows(5000), tmp_path / "rows.parquet"))
     out = str(tmp_path / "bundle")
 
@@ -77,7 +77,7 @@ def test_a_bundle_says_how_many_rows_there_were_and_how_many_were_drawn(tmp_path
 
     origin = load_bundle(tmp_path / "bundle").description.provenance.data["train"]
     assert (origin["rows"], origin["drawn"]) == (5000, 1200)
-    assert "1,200 of 5,000 rows drawn" in capsys.readouterr().err
+    assert "1,200 of 5,000 rows sampled" in capsys.readouterr().err
 
 
 def test_a_folder_is_fitted_like_the_file_that_it_is_cut_from(tmp_path):
@@ -93,18 +93,18 @@ def test_a_folder_is_fitted_like_the_file_that_it_is_cut_from(tmp_path):
     pd.testing.assert_frame_equal(folder.frame, file.frame)
 
 
-def test_a_calibration_row_of_a_training_time_that_was_not_drawn_is_refused_too(tmp_path):
+def test_a_calibration_row_of_a_training_time_that_was_not_sampled_is_refused_too(tmp_path):
     rows = timed(normal_rows(20_000))
     train = save(rows, tmp_path / "train.parquet")
-    drawn = set(by_numbers(train, Sample(2000, SMALL.seed)).frame["timestamp"])
-    other = rows[~rows["timestamp"].isin(drawn)].iloc[:300].assign(load=1.0)
+    sampled_times = set(by_numbers(train, Sample(2000, SMALL.seed)).frame["timestamp"])
+    other = rows[~rows["timestamp"].isin(sampled_times)].iloc[:300].assign(load=1.0)
     held = save(other.reset_index(drop=True), tmp_path / "held.parquet")
 
     with pytest.raises(SplitReuseError, match="300 of 300 rows have the timestamp"):
         blocks_of(train, held, None, most=2000)
 
 
-def test_identical_rows_that_were_not_drawn_are_warned_about(tmp_path):
+def test_identical_rows_that_were_not_sampled_are_warned_about(tmp_path):
     rows = normal_rows(5000)
     train = save(rows, tmp_path / "train.parquet")
     held = save(rows.iloc[::10].reset_index(drop=True), tmp_path / "held.parquet")
@@ -114,7 +114,7 @@ def test_identical_rows_that_were_not_drawn_are_warned_about(tmp_path):
     assert "100% of the calibration rows are identical" in blocks.remarks[-1]
 
 
-def test_too_few_rows_to_draw_are_one_message(tmp_path, capsys):
+def test_too_few_rows_to_sample_are_one_message(tmp_path, capsys):
     path = str(save(normal_rows(2000), tmp_path / "rows.parquet"))
 
     with pytest.raises(SystemExit):

@@ -32,7 +32,7 @@ FIT = RecalibrationFacts(
     fault_size={"spike": 3.0, "drift": 2.0},
     champion_fault_size={"spike": 3.0, "drift": 2.0},
 )
-TOTAL = Stop("total", 0.62, 0.5, "The line lies +62% from the one of 2024-01-31.")
+TOTAL = Stop("total", 0.62, 0.5, "The threshold lies +62% from the one of 2024-01-31.")
 
 
 def failed(facts: RecalibrationFacts) -> list[str]:
@@ -46,7 +46,7 @@ def test_faults_that_could_not_be_planted_are_not_judged() -> None:
     assert (found.verdict, found.value) == ("skip", "not judged")
 
 
-def test_a_line_that_hardly_moved_passes_every_check() -> None:
+def test_a_threshold_that_hardly_moved_passes_every_check() -> None:
     verdict = decide_recalibrated(FIT, LIMITS)
 
     assert verdict.passed
@@ -74,7 +74,7 @@ def test_each_check_can_fail_alone(change: dict[str, object], check: str) -> Non
     assert failed(replace(FIT, **change)) == [check]  # type: ignore[arg-type]
 
 
-def test_a_stop_names_its_value_its_limit_and_the_mend() -> None:
+def test_a_stop_names_its_value_its_limit_and_the_fix() -> None:
     verdict = decide_recalibrated(replace(FIT, stops=(TOTAL,), total=0.62), LIMITS)
 
     bound = next(r for r in verdict.results if r.name == "total_bound")
@@ -98,14 +98,14 @@ def test_acceptance_of_a_bound_is_no_pass_for_a_lost_incident() -> None:
     assert failed(facts) == ["confirmed_incidents"]
 
 
-def test_without_a_confirmed_incident_the_museum_is_skipped() -> None:
+def test_without_a_confirmed_incident_their_check_is_skipped() -> None:
     facts = replace(FIT, incidents=0, caught=(), champion_caught=())
 
-    museum = next(
+    check = next(
         r for r in decide_recalibrated(facts, LIMITS).results if r.name == "confirmed_incidents"
     )
 
-    assert museum.verdict == "skip"
+    assert check.verdict == "skip"
 
 
 def test_the_first_alert_of_a_quiet_window_is_granted() -> None:

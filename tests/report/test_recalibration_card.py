@@ -60,20 +60,22 @@ def card(threshold: ThresholdEstimate) -> RecalibrationCard:
     )
 
 
-def test_it_starts_with_a_plain_word_for_the_list_of_versions(card: RecalibrationCard) -> None:
+def test_it_starts_with_plain_text_for_the_list_of_versions(card: RecalibrationCard) -> None:
     rejected = replace(card, gate=replace(card.gate, passed=False))
 
     assert recalibration_card(card).startswith(
-        "Passed against champion 3: la_haute_borne, line redrawn"
+        "Passed against champion 3: la_haute_borne, recalibrated"
     )
     assert recalibration_card(rejected).startswith("Rejected against champion 3")
 
 
-def test_the_move_is_told_from_the_live_line_and_from_the_anchor(card: RecalibrationCard) -> None:
+def test_the_move_is_shown_from_the_live_threshold_and_from_the_anchor(
+    card: RecalibrationCard,
+) -> None:
     text = recalibration_card(card)
 
-    assert "A step of **+5.0%**, within the interval of the live line" in text
-    assert "**+16.7%** from the line of 2014-03-31" in text
+    assert "A step of **+5.0%**, within the interval of the live threshold" in text
+    assert "**+16.7%** from the threshold of 2014-03-31" in text
     assert "1.00 &emsp; | 1.20" in text
 
 
@@ -96,20 +98,20 @@ def test_more_held_episodes_than_fit_are_counted(card: RecalibrationCard) -> Non
     )
 
 
-def test_who_accepted_and_what_is_stale_stand_at_the_top(card: RecalibrationCard) -> None:
+def test_acceptance_and_staleness_are_at_the_top(card: RecalibrationCard) -> None:
     changed = replace(
         card,
         accepted="ada: the gearbox is new",
-        result=replace(card.result, stale="The live line has not moved for 120 days."),
+        result=replace(card.result, stale="The live threshold has not moved for 120 days."),
     )
 
     head = recalibration_card(changed).split("---")[0]
 
     assert "accepted by ada: the gearbox is new" in head
-    assert "**Stale:** The live line has not moved for 120 days." in head
+    assert "**Stale:** The live threshold has not moved for 120 days." in head
 
 
-def test_the_picture_says_how_far_the_line_moves(rows: EvaluatedRows) -> None:
+def test_the_figure_says_how_far_the_threshold_moves(rows: EvaluatedRows) -> None:
     status = np.where(rows.score > 10, 2, 1).astype(np.int8)
     picture = WindowPicture(rows.timeline, rows.score.astype(float), status, 10.0, 10.5, ())
 
