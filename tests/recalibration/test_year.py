@@ -25,4 +25,4 @@ def test_refitting_on_unflagged_rows_lowers_the_threshold_month_by_month():
 def test_poison_never_moves_the_live_threshold_beyond_the_bound():
     year = live(Setting(poison=0.02, rows=5000), 0, LIMITS, answer=False)
 
-    assert year.line.max() <= 1 + LIMITS.maximum_total
+    assert year.threshold.max() <= 1 + LIMITS.maximum_total
