@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, TriggerRule, task
 
+from dags.approval import approval_of
 from dags.context import TaskValue, leave_mlflow_page, skip, started_by_backfill, this_run
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE
 from pipeline.config import DetectorSpec
@@ -55,15 +53,7 @@ def _approval(spec: DetectorSpec, judged: TaskValue) -> TaskValue:
     def passed_gate(candidate: TaskValue, *, params: TaskValue = None) -> bool:
         return bool(candidate["passed"]) and _may_promote(params)
 
-    approve = HITLOperator(
-        task_id="approve",
-        subject=f"Promote a new {spec.name}?",
-        body="{{ ti.xcom_pull(task_ids='gate')['card'] }}",
-        options=["Approve", "Reject"],
-        defaults=["Reject"],
-        response_timeout=timedelta(hours=spec.promotion.approval_hours),
-        params={"comment": Param("", type="string", description="Goes into the ledger.")},
-    )
+    approve = approval_of(spec)
     passed_gate(judged) >> approve
     return approve.output
 

@@ -24,6 +24,7 @@ from pipeline.steps.going_live import promotion
 from pipeline.steps.going_live import rollback as rolling_back
 from pipeline.steps.operation import drifting, fan_out, promotion_watch, scoring
 from pipeline.steps.oversight import upkeep
+from pipeline.steps.people import approval
 from pipeline.steps.recalibration import recalibrating, recalibration_gate
 from pipeline.steps.recalibration.recalibration_origin import Acceptance
 from pipeline.steps.training import fitting, gating, judging
@@ -160,15 +161,17 @@ def promote(job: Job, *, approve: bool, comment: str) -> int:
     asked_at = datetime.fromisoformat(judged.pop("asked_at"))
     limit = timedelta(hours=detector_named(job.detector).promotion.approval_hours)
     in_time = job.started - asked_at <= limit
-    # Airflow's time limit answers in the name of nobody, and so does this one.
-    person = {"responded_by_user": {"name": job.author}} if in_time else {}
-    answer = {
-        "chosen_options": ["Approve" if approve and in_time else "Reject"],
-        "params_input": {"comment": comment if in_time else ""},
-        "responded_at": job.started.isoformat(),
-        **person,
-    }
-    outcome = _promoted(job, judged, answer)
+    # After Airflow's time limit nobody has answered, and so it is here.
+    run = str(judged.pop("run"))
+    answer = approval.signed(
+        settings.load(),
+        approval.question(judged, run=run),
+        who=job.author if in_time else "",
+        answer=approval.APPROVE if approve and in_time else approval.REJECT,
+        comment=comment if in_time else "",
+        at=job.started.isoformat(),
+    )
+    outcome = _promoted(job, judged, answer, run=run)
     waiting.unlink()
     return outcome
 
@@ -203,10 +206,10 @@ def _go_live(job: Job, judged: dict[str, Any]) -> int:
     job.say(f"version {judged['version']} {word}: {judged['reason']}")
     job.say(f"its card: {judged['page']}")
     if not judged["passed"] or detector_named(job.detector).promotion.approval == "none":
-        return _promoted(job, judged, None)
+        return _promoted(job, judged, None, run=job.run)
     waiting = _waiting(job.detector)
     waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asked = judged | {"asked_at": datetime.now(UTC).isoformat()}
+    asked = judged | {"asked_at": datetime.now(UTC).isoformat(), "run": job.run}
     write_private(waiting, json.dumps(asked))
     approve, reject = (
         this_shell().plimsoll("run", "promote", job.detector, answer)
@@ -218,8 +221,8 @@ def _go_live(job: Job, judged: dict[str, Any]) -> int:
     return NO
 
 
-def _promoted(job: Job, judged: dict[str, Any], answer: dict[str, Any] | None) -> int:
-    outcome = promotion.promote(judged, answer=answer, run=job.run)
+def _promoted(job: Job, judged: dict[str, Any], answer: str | None, *, run: str) -> int:
+    outcome = promotion.promote(judged, answer=answer, run=run)
     if not outcome["promoted"]:
         job.say(f"version {judged['version']} stays out: {outcome['reason']}")
         return NO

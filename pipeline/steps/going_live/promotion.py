@@ -5,29 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import ledger, lineage, log_context, settings
-from pipeline.errors import UnprovenBundle
-from pipeline.ledger import answers, keyring
+from pipeline.errors import UnprovenAnswer, UnprovenBundle
 from pipeline.records import from_json
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
 from pipeline.steps import ledger_state, metrics_hooks
+from pipeline.steps.candidate import detector_named
 from pipeline.steps.decisions import decision_about, record_rejection
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
+from pipeline.steps.people import approval
+from pipeline.steps.people.approval import Answer
 from pipeline.steps.training.gating import JudgedCandidate
-
-APPROVE = "Approve"
 
 
 @lineage.job("promote")
-def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str) -> dict[str, Any]:
+def promote(payload: dict[str, Any], *, answer: str | None, run: str) -> dict[str, Any]:
     """Move `champion` to a version that passed its gate and that nobody refused.
 
     Args:
         payload: what `gate` returned.
-        answer: what a person answered, or None where no person is asked.
+        answer: a person's signed answer, or None where no person is asked.
         run: the DAG run, for the ledger.
 
     What the gate rejected, or a person, is written to the ledger as rejected.
@@ -35,6 +35,8 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     Raises:
         PromotionConflict: the champion is another than the gate compared with.
         UnprovenBundle: the registered version is not the one that was judged.
+        UnprovenAnswer: the answer is not signed, is about another candidate, or is missing though
+            the detector file asks for one.
     """
     judged = from_json(JudgedCandidate, {k: v for k, v in payload.items() if k != "page"})
     here = settings.load()
@@ -43,24 +45,25 @@ def promote(payload: dict[str, Any], *, answer: dict[str, Any] | None, run: str)
     log_context.bind_version(judged.version)
     lineage.note_model(model, judged.version)
     held = ledger_state.verified(here, model)
-    refusal = _refusal(judged, answer) or _rolled_back(held, judged)
-    approval = _approval(here, judged, answer)
+    given = _given(here, payload, judged, answer, run)
+    refusal = _refusal(judged, given) or _rolled_back(held, judged)
+    text = given.text if given else ""
     if refusal:
         if judged.passed:
             promotion.reject(client, model, judged.version, reason=refusal)
             runs.end(client, judged.candidate.run_id, passed=False)
         if held.live is None or judged.version != held.live.version:
-            who = _who(answer if judged.passed else None, run)
-            record_rejection(here, judged, who=who, why=refusal, approval=approval)
+            who = _who(given if judged.passed else None, run)
+            record_rejection(here, judged, who=who, why=refusal, approval=text)
         return payload | {"promoted": False, "reason": refusal}
     _refuse_other_bundle(held, client, judged)
     decision = decision_about(
         judged,
         "promotion",
         replaced=judged.champion,
-        who=_who(answer, run),
-        why=_why(judged, answer),
-        approval=approval,
+        who=_who(given, run),
+        why=_why(judged, given),
+        approval=text,
     )
     replaced = change_champion(here, decision)
     lineage.note_model(model, judged.version, alias=promotion.CHAMPION, written=True)
@@ -90,20 +93,23 @@ def _refuse_other_bundle(held: LedgerState, client: Client, judged: JudgedCandid
     opened(found, held, digest=judged.bundle_sha256)
 
 
-def _approval(here: Settings, judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
-    """A person's answer about this card, signed; empty where nobody was asked."""
-    if answer is None:
-        return ""
-    content = {
-        "who": _person(answer),
-        "answer": ", ".join(answer["chosen_options"]),
-        "comment": str((answer.get("params_input") or {}).get("comment") or ""),
-        "at": str(answer.get("responded_at") or ""),
-        "detector": judged.candidate.detector,
-        "version": str(judged.version),
-        "card_sha256": ledger.card_hash(judged.card),
-    }
-    return answers.as_text(content, keyring.signer(here, "answers"))
+def _given(
+    here: Settings,
+    payload: dict[str, Any],
+    judged: JudgedCandidate,
+    answer: str | None,
+    run: str,
+) -> Answer | None:
+    """The person's answer, proven; None where nobody had to be asked."""
+    if answer is not None:
+        return approval.proven(here, answer, approval.question(payload, run=run))
+    if judged.passed and detector_named(judged.candidate.detector).promotion.approval != "none":
+        msg = (
+            f"Version {judged.version} of {judged.candidate.detector} needs a person's approval "
+            "(promotion.approval), and nobody was asked. Nothing was promoted; run the DAG again."
+        )
+        raise UnprovenAnswer(msg)
+    return None
 
 
 def _rolled_back(held: LedgerState, judged: JudgedCandidate) -> str:
@@ -117,29 +123,22 @@ def _rolled_back(held: LedgerState, judged: JudgedCandidate) -> str:
     )
 
 
-def _refusal(judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
+def _refusal(judged: JudgedCandidate, given: Answer | None) -> str:
     """Why the candidate does not go live; empty when it does."""
     if not judged.passed:
         return judged.reason
-    if answer is not None and APPROVE not in answer["chosen_options"]:
-        return f"{_person(answer)} rejected it{_comment(answer)}."
+    if given is not None and not given.is_approval:
+        return f"{given.who} rejected it{_comment(given)}."
     return ""
 
 
-def _who(answer: dict[str, Any] | None, run: str) -> str:
-    return run if answer is None else f"{_person(answer)} in {run}"
+def _who(given: Answer | None, run: str) -> str:
+    return run if given is None else f"{given.who} in {run}"
 
 
-def _why(judged: JudgedCandidate, answer: dict[str, Any] | None) -> str:
-    return judged.reason if answer is None else f"{judged.reason} Approved{_comment(answer)}."
+def _why(judged: JudgedCandidate, given: Answer | None) -> str:
+    return judged.reason if given is None else f"{judged.reason} Approved{_comment(given)}."
 
 
-def _person(answer: dict[str, Any]) -> str:
-    """The name of the person who answered, or "The time limit" where nobody did."""
-    person = answer.get("responded_by_user") or {}
-    return str(person.get("name") or "The time limit")
-
-
-def _comment(answer: dict[str, Any]) -> str:
-    comment = (answer.get("params_input") or {}).get("comment")
-    return f" ({comment})" if comment else ""
+def _comment(given: Answer) -> str:
+    return f" ({given.comment})" if given.comment else ""
