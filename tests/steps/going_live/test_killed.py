@@ -113,7 +113,7 @@ def test_a_promotion_is_completed_by_the_next_run(drill):
         assert changes(world) == [("promotion", 3, 2)]
 
 
-def test_a_promotion_that_nobody_runs_again_is_written_down_by_the_next_change(drill):
+def test_an_interrupted_promotion_is_recorded_by_the_next_change(drill):
     payload = to_json(replace(PASSED, version=3, champion=2))
 
     def change():

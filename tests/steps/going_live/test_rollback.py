@@ -140,7 +140,7 @@ def test_a_version_that_was_pruned_is_no_rollback_target(registry):
 
 
 @pytest.mark.usefixtures("rescored")
-def test_a_person_may_bring_back_by_number_what_was_rolled_back(here, registry):
+def test_a_person_may_bring_back_a_rolled_back_version_by_number(here, registry):
     roll_back()
 
     roll_back("3", reason="The sensor was at fault, not version 3.")
@@ -241,7 +241,7 @@ def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, sc
         check()
 
 
-def test_the_watch_leaves_alone_what_went_live_meanwhile(registry, rescored):
+def test_the_watch_does_not_roll_back_a_version_that_went_live_meanwhile(registry, rescored):
     outcome = roll_back(only_if_live=2)
 
     assert not outcome["moved"]
