@@ -48,11 +48,13 @@ def check(detector: str, *, params: TaskValue = None) -> TaskValue:
 
 
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE)
-def move(checked: TaskValue) -> TaskValue:
+def move(checked: TaskValue, *, params: TaskValue = None) -> TaskValue:
     """Write the ledger, which makes the target live, and move `champion` to it."""
     from pipeline.steps.going_live import rollback
 
-    return rollback.move(checked)
+    return rollback.move(
+        checked, target=params["target"], reason=params["reason"], who=_who(params)
+    )
 
 
 @task

@@ -178,9 +178,8 @@ def promote(job: Job, *, approve: bool, comment: str) -> int:
 
 def rollback(job: Job, target: str, reason: str) -> int:
     """Make an earlier version live, and score the days of the one that goes once more."""
-    moved = rolling_back.move(
-        rolling_back.check(job.detector, target=target, reason=reason, who=job.who)
-    )
+    checked = rolling_back.check(job.detector, target=target, reason=reason, who=job.who)
+    moved = rolling_back.move(checked, target=target, reason=reason, who=job.who)
     if not moved["moved"]:
         job.say(moved["reason"])
     else:

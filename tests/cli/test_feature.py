@@ -49,6 +49,6 @@ def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, caps
 
 @pytest.mark.usefixtures("lake")
 @pytest.mark.parametrize("words", [[], ["accept"]])
-def test_half_a_decision_is_refused_with_what_is_missing(words, capsys):
+def test_an_incomplete_decision_is_refused_naming_the_missing_part(words, capsys):
     assert main(["feature", "pumps", *words]) == 2
     assert "no decision about a channel is given" in capsys.readouterr().err

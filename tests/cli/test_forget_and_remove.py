@@ -48,7 +48,7 @@ def test_a_day_is_taken_back_with_yes_and_a_reason_only(pumps, capsys):
 
 
 @pytest.mark.usefixtures("pumps")
-def test_what_is_no_day_is_refused(capsys):
+def test_an_invalid_day_is_refused(capsys):
     assert main(["forget", "pumps", "29.11.2026"]) == 2
     assert "'29.11.2026' is no day; write 2026-11-29" in capsys.readouterr().err
 

@@ -54,7 +54,7 @@ def test_an_overruled_label_is_reported(lake, capsys):
 
 
 @pytest.mark.usefixtures("lake")
-def test_the_list_shows_what_was_said(capsys):
+def test_the_list_shows_earlier_labels(capsys):
     main(["label", "pumps", *SPAN, "--verdict", "normal", "--author", "ann", "--note", "test run"])
     capsys.readouterr()
 

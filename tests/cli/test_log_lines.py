@@ -64,7 +64,7 @@ def test_a_failed_command_says_so_in_the_same_form(tmp_path):
     assert "none" in line["reason"]
 
 
-def test_nothing_of_a_command_sticks_to_what_comes_after_it(tmp_path):
+def test_the_log_context_of_a_command_ends_with_it(tmp_path):
     main(["fit", "--train", str(tmp_path / "no.parquet"), "--out", str(tmp_path / "bundle")])
 
     assert not set(log_context.KEYS) & get_contextvars().keys()
@@ -81,7 +81,7 @@ def test_what_was_bound_outside_is_bound_again_afterwards():
     assert outside == {"detector": "pumps", "partition": "2014-05-01", "run": "r1", "version": 7}
 
 
-def test_a_version_that_nobody_would_unbind_is_not_bound():
+def test_a_version_outside_a_context_is_not_bound():
     with capture_logs():
         log_context.bind_version(7)
 

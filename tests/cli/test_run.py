@@ -126,7 +126,7 @@ def test_a_candidate_waits_for_a_person_where_the_file_says_so(asking):
 
     decision = ledger_state.verified(asking, "pumps").entries[-1].decision
     assert live(asking) == 1
-    assert decision.who.startswith("ada in pumps__promote/cli__")
+    assert decision.who.startswith("ada in pumps__train/cli__")
     assert "looks right" in decision.why
     assert json.loads(decision.approval)["who"] == "ada"
 

@@ -220,7 +220,7 @@ def test_runs_that_wait_in_airflow_are_shown(plant, capsys, monkeypatch, dags, l
     assert f"  Airflow     {line}\n" in run_status(capsys).text
 
 
-def test_a_wrong_file_keeps_nobody_from_hearing_of_the_others(plant, capsys, tmp_path):
+def test_a_wrong_file_does_not_hide_the_others(plant, capsys, tmp_path):
     plant.end(YESTERDAY, "quarantined")
     (tmp_path / "broken.yaml").write_text("name: broken\ncolour: red\n")
 

@@ -49,7 +49,7 @@ def test_the_requested_rows_are_read(source):
     assert table["name"].to_pylist() == [str(n) for n in numbers]
 
 
-def test_the_whole_is_what_the_batches_are(source):
+def test_the_whole_equals_its_batches(source):
     table = stored.whole(source)
 
     assert source.rows == table.num_rows == 1050

@@ -91,7 +91,7 @@ def test_a_log_line_inside_a_step_has_detector_partition_run_and_version(lines):
     }
 
 
-def test_nothing_of_a_task_sticks_to_what_comes_after_it(lines):
+def test_the_log_context_of_a_task_ends_with_it(lines):
     assert not set(log_context.KEYS) & lines["after_the_task"].keys()
 
 

@@ -86,7 +86,7 @@ def test_every_detector_has_its_dags(parsed):
     assert set(parsed["tasks"]) == {f"{name}__{verb}" for name in detectors for verb in VERBS}
 
 
-def test_only_what_starts_work_by_itself_waits_for_the_user(parsed):
+def test_only_scheduled_dags_are_paused_for_the_user(parsed):
     waits = {name.rpartition("__")[2] for name, paused in parsed["paused"].items() if paused}
 
     assert waits == {"ingest", "train", "recalibrate"}
@@ -139,7 +139,7 @@ def test_only_a_load_takes_a_range_of_days(parsed):
     assert ranged == {dag_id for dag_id in parsed["tasks"] if dag_id.endswith("__load")}
 
 
-def test_what_follows_from_a_scored_day_is_visible(parsed):
+def test_the_tasks_after_a_scored_day_are_visible(parsed):
     tasks = parsed["tasks"]["la_haute_borne__score"]
 
     assert {name: task["downstream"] for name, task in tasks.items()} == {

@@ -207,7 +207,7 @@ def test_a_service_that_is_killed_is_started_again(stack: RunningStack):
     assert (supervision.program_states(layout) or {})["mlflow"].pid != before
 
 
-def test_nobody_changes_or_reads_anything_in_mlflow_without_the_login(stack: RunningStack):
+def test_mlflow_cannot_be_changed_or_read_without_the_login(stack: RunningStack):
     body = {"name": "strangers"}
     url = f"{stack.mlflow_url}/api/2.0/mlflow/experiments"
 

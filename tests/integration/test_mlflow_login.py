@@ -425,7 +425,7 @@ def test_a_wrong_login_is_reported_and_shows_its_user_harmlessly(server: Server,
         (FORM, "&&&==&%zz=%", 401),
     ],
 )
-def test_a_form_that_is_none_is_refused(
+def test_an_invalid_form_is_refused(
     server: Server, headers: dict[str, str], body: str, status: int
 ):
     assert ask(server, "POST", "/login", body=body, headers=headers | own(server)).status == status

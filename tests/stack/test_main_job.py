@@ -94,7 +94,7 @@ def test_a_day_is_ingested_and_scored_by_its_own_dags(station: CloudStation, tra
     assert (station.table("scores", first_day=day)["role"] == "champion").all()
 
 
-def test_what_is_there_is_scored_again_by_groups(station: CloudStation, trained):
+def test_stored_days_are_scored_again_by_groups(station: CloudStation, trained):
     assert trained.succeeded
     span = {"from_day": str(day_after(37)), "to_day": str(day_after(44))}
 

@@ -59,7 +59,8 @@ def chain(tmp_path_factory):
             judged = judging.drift(judging.evaluate(fitting.calibrate(fitted)))
             passed = gating.gate(judged, run="pumps__train/r1") | {"passed": True}
             promotion.promote(passed, answer=None, run="pumps__train/r1")
-            rollback.move(rollback.check("pumps", target="previous", reason="a test", who="ada"))
+            how = {"target": "previous", "reason": "a test", "who": "ada"}
+            rollback.move(rollback.check("pumps", **how), **how)
             rows = recalibrating.window("pumps", AS_OF)
             recalibrated = recalibrating.recalibrate(rows, run="pumps__recalibrate/r1")
             recalibration_gate.gate(recalibrated, run="pumps__recalibrate/r1")

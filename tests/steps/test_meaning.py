@@ -85,7 +85,7 @@ def test_scoring_refuses_a_live_version_that_needs_other_rows(filled, schema, sa
         {"evaluation_only": [], "incident": None, "exclude_from_training": []},
     ],
 )
-def test_what_the_live_version_does_not_need_is_harmless(filled, schema):
+def test_a_change_that_the_live_version_does_not_need_is_harmless(filled, schema):
     says(filled, **schema)
 
     assert filled.score(D[1])["rows"] == ROWS_A_DAY

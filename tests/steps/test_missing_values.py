@@ -84,7 +84,7 @@ def plant(tmp_path_factory) -> Plant:
     return Plant(spec, str(folder), bundle, blocks.test.frame.reset_index(drop=True))
 
 
-def test_the_table_holds_the_gaps_and_the_quarantine_what_lacked_too_much(plant):
+def test_missing_values_stay_in_the_table_and_rows_with_too_many_go_to_quarantine(plant):
     held = tables.read(Table(plant.root, "pumps", "telemetry"))
     away = tables.read(Table(plant.root, "pumps", "quarantine"))
 

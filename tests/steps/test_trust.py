@@ -420,7 +420,7 @@ def test_an_adoption_does_not_vouch_for_a_broken_chain(plant):
         ledger_statements.adopt("pumps", who="ada", why="upgrade")
 
 
-def test_a_label_that_nobody_gave_stops_whoever_reads_it(plant):
+def test_a_forged_label_is_refused_by_its_readers(plant):
     add_labels(plant.here.storage, "pumps", LABELS[:1])
     table = Table(plant.here.storage, "pumps", "labels")
     forged = {
@@ -435,7 +435,7 @@ def test_a_label_that_nobody_gave_stops_whoever_reads_it(plant):
         labels_as_of(plant.here.storage, "pumps", NOW)
 
 
-def test_the_label_of_one_detector_is_none_of_another(plant):
+def test_the_label_of_one_detector_is_not_valid_for_another(plant):
     add_labels(plant.here.storage, "fans", LABELS[:1])
     rows = tables.read(Table(plant.here.storage, "fans", "labels"), keep_date=True)
     tables.append(Table(plant.here.storage, "pumps", "labels"), rows.to_dict("records"))
@@ -445,7 +445,7 @@ def test_the_label_of_one_detector_is_none_of_another(plant):
         labels_as_of(plant.here.storage, "pumps", NOW)
 
 
-def test_what_is_withdrawn_is_not_live_and_the_next_is_judged_against_nothing(plant):
+def test_a_withdrawn_version_is_not_live_and_the_next_is_compared_with_nothing(plant):
     ledger_statements.withdraw("pumps", who="ada", why="its bundle is lost")
 
     with pytest.raises(NothingLive):
@@ -553,7 +553,7 @@ def test_a_head_that_was_missed_is_kept_by_the_next_run(plant):
     assert "ledger.head" in plant.client.get_model_version("pumps", "2").tags
 
 
-def test_a_junk_head_on_a_version_stops_nobody_and_is_reported(plant):
+def test_a_junk_head_on_a_version_blocks_nothing_and_is_reported(plant):
     plant.client.set_model_version_tag("pumps", "1", "ledger.head", "junk")
 
     assert score()["version"] == 2

@@ -13,26 +13,19 @@ from typing import Any
 
 import structlog
 
-from pipeline import ledger, lineage, log_context, settings, staging
-from pipeline.config import DetectorSpec
+from pipeline import ledger, lineage, log_context, settings
 from pipeline.data.grid import as_day
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.sums import verify_sums
-from pipeline.errors import BundleError, DataError
-from pipeline.gate import GateVerdict
+from pipeline.errors import DataError, PromotionConflict
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.records import from_json, to_json
 from pipeline.registry import pages, promotion, tags, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.registry.versions import Version
 from pipeline.settings import Settings
 from pipeline.steps import ledger_state, metrics_hooks
-from pipeline.steps.candidate import BUNDLE, GATE, candidates_of, detector_named
+from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.champion import change_champion, sync_aliases
-from pipeline.steps.ledger_state import LedgerState
-from pipeline.steps.live import opened, rollback_target
-from pipeline.steps.meaning import against_file, needs_message
+from pipeline.steps.going_live.rollback_target import ledger_record, wanted_version
 
 PREVIOUS = promotion.PREVIOUS
 
@@ -95,45 +88,58 @@ def check(
         raise DataError(msg)
     if stays := _why_nothing_is_moved(client, live, detector, target, only_if_live):
         return to_json(Return(detector, None, None, stays, who, _page(here, detector, live)))
-    wanted = _wanted(here, client, spec, held, target)
-    page = _page(here, detector, wanted.number)
-    return to_json(Return(detector, live, wanted.number, reason.strip(), who, page))
+    wanted = wanted_version(here, client, spec, held, target)
+    number = wanted.version.number
+    page = _page(here, detector, number)
+    return to_json(Return(detector, live, number, reason.strip(), who, page))
 
 
 @lineage.job("rollback")
-def move(payload: dict[str, Any]) -> dict[str, Any]:
+def move(payload: dict[str, Any], *, target: str, reason: str, who: str) -> dict[str, Any]:
     """Write the rollback to the ledger and point `champion` to the target.
 
+    `payload` comes from `check` through Airflow, where any task may write it, and only says whether
+    to go on. What goes live is asked for once more here, where the key is.
+
     Raises:
-        PromotionConflict: another version went live since `check`; nothing was moved.
+        DataError: the target may not go live.
+        PromotionConflict: another version went live since `check`, or `payload` names another
+            target; nothing was moved.
     """
-    wanted = from_json(Return, payload)
-    if wanted.target is None:
-        log.info("nothing_moved", reason=wanted.reason)
+    checked = from_json(Return, payload)
+    if checked.target is None:
+        log.info("nothing_moved", reason=checked.reason)
         return payload | {"moved": False}
-    here = settings.load()
-    log_context.bind_version(wanted.target)
-    lineage.note_model(wanted.detector, wanted.target)
-    target = versions.by_number(connect(here), wanted.detector, wanted.target)
-    if target is None:
-        msg = f"Version {wanted.target} of {wanted.detector} was deleted meanwhile; choose another."
-        raise DataError(msg)
+    here, spec = settings.load(), detector_named(checked.detector)
+    held = ledger_state.verified(here, spec.name)
+    wanted = wanted_version(here, connect(here), spec, held, target)
+    number, live = wanted.version.number, held.live.version if held.live else None
+    if (live, number) != (checked.leave, checked.target):
+        msg = (
+            f"The check was about a rollback of {spec.name} from version {checked.leave} to "
+            f"{checked.target}, and it would be from {live} to {number} now. Nothing was moved; "
+            "look again, then trigger the rollback again."
+        )
+        raise PromotionConflict(msg)
+    log_context.bind_version(number)
+    lineage.note_model(spec.name, number)
+    run_id, card_sha256 = ledger_record(held, wanted.version)
     decision = Decision(
         action="rollback",
-        detector=wanted.detector,
-        version=wanted.target,
-        replaced=wanted.leave,
-        who=wanted.who,
-        why=wanted.reason,
-        run_id=target.run_id,
-        card_sha256=ledger.card_hash(target.description),
+        detector=spec.name,
+        version=number,
+        replaced=live,
+        who=who,
+        why=reason.strip(),
+        run_id=run_id,
+        card_sha256=card_sha256,
         decided_at=datetime.now(UTC).isoformat(),
-        bundle_sha256=opened(target, ledger_state.verified(here, wanted.detector)).bundle.digest,
+        bundle_sha256=wanted.bundle.digest,
     )
     change_champion(here, decision)
-    lineage.note_model(wanted.detector, wanted.target, alias=promotion.CHAMPION, written=True)
-    metrics_hooks.went_live(wanted.detector)
-    log.info("rolled_back", left=wanted.leave, to=wanted.target, reason=wanted.reason)
+    lineage.note_model(spec.name, number, alias=promotion.CHAMPION, written=True)
+    metrics_hooks.went_live(spec.name)
+    log.info("rolled_back", left=live, to=number, reason=reason)
     return payload | {"moved": True}
 
 
@@ -202,84 +208,6 @@ def _finishing(begun: tuple[int, ...], live: int) -> str:
         f"A rollback from version {left} to {live} was interrupted before its days were scored "
         "again; this run finishes it and moves nothing. Trigger again to go further back."
     )
-
-
-def _wanted(
-    here: Settings, client: Client, spec: DetectorSpec, held: LedgerState, target: str
-) -> Version:
-    """The version that `target` names, if it may go live."""
-    live = held.live.version if held.live else None
-    number = rollback_target(client, held) if target == PREVIOUS else _number(target)
-    if number is None:
-        msg = (
-            f"{spec.name} has no previous version behind champion {live}; name a version by "
-            "its number, or train a new one."
-        )
-        raise DataError(msg)
-    found = versions.by_number(client, spec.name, number)
-    if found is None:
-        known = ", ".join(str(version.number) for version in versions.every(client, spec.name))
-        msg = f"{spec.name} has no version {number}; there are {known}. Choose one of them."
-        raise DataError(msg)
-    if number == live:
-        msg = f"Version {number} of {spec.name} is live already; choose another one to return to."
-        raise DataError(msg)
-    bundle = _usable(found, spec, held)
-    was_live = number in {decision.version for decision in held.changes}
-    if not was_live and (unproven := _why_no_gate(here, found, held, bundle.digest)):
-        msg = (
-            f"Version {number} of {spec.name} was never live and did not pass its gate "
-            f"({unproven}); choose one that did."
-        )
-        raise DataError(msg)
-    return found
-
-
-def _why_no_gate(here: Settings, found: Version, held: LedgerState, digest: str) -> str:
-    """Why nothing proves that a version passed its gate; empty when it did.
-
-    The proof is the gate's verdict in the lake, where access to MLflow does not suffice to write;
-    a tag proves nothing.
-    """
-    rejected = [e.decision for e in held.entries if e.decision.action == "rejection"]
-    if refused := next((made for made in rejected if made.version == found.number), None):
-        return refused.why
-    if found.tags.get("gate") != "passed":
-        return found.tags.get("reason", "not judged")
-    name, place = found.tags.get("candidate", ""), candidates_of(here, held.detector)
-    if name not in staging.names_at(place):
-        return "the verdict of its gate is gone from the lake"
-    verdict = from_json(GateVerdict, staging.read_json(f"{place}/{name}/{GATE}/verdict.json"))
-    if not verdict.passed:
-        return "its verdict in the lake says so"
-    with staging.pulled(f"{place}/{name}/{BUNDLE}") as judged:
-        return "" if verify_sums(judged) == digest else "its gate judged another bundle"
-
-
-def _usable(found: Version, spec: DetectorSpec, held: LedgerState) -> Bundle:
-    """The bundle of a version, if it loads and reads rows as the detector file describes them."""
-    try:
-        version = opened(found, held)
-        lacks = against_file(version, spec)
-    except BundleError as error:
-        msg = (
-            f"Version {found.number} of {spec.name} cannot serve ({error}); choose another version."
-        )
-        raise DataError(msg) from error
-    if lacks:
-        msg = (
-            f"Version {found.number} of {spec.name} needs {needs_message(lacks)}; choose a "
-            "later version, or give the file back what it said."
-        )
-        raise DataError(msg)
-    return version.bundle
-
-
-def _number(target: str) -> int:
-    if not target.isdecimal():
-        msg = f"{target!r} is not a version; give a version number, or {PREVIOUS!r}."
-        raise DataError(msg)
-    return int(target)
 
 
 def _page(here: Settings, detector: str, number: int) -> str:

@@ -78,8 +78,8 @@ def proven(here: Settings, text: str, asked: Mapping[str, str]) -> Answer:
     if not answers.text_holds(text, keyring.trusted(here, "answers")):
         msg = (
             f"The answer about version {asked['version']} of {asked['detector']} is not signed by "
-            "a key of answers that is trusted here. Nothing was promoted; clear the task `approve`, "
-            "so that it is asked again."
+            "a key of answers that is trusted here. Nothing was promoted; clear the task "
+            "`approve`, so that it is asked again."
         )
         raise UnprovenAnswer(msg)
     content = json.loads(text)

@@ -16,7 +16,7 @@ import yaml
 from pipeline import ledger, table_append
 from pipeline.records import to_json
 from pipeline.steps import ledger_state
-from pipeline.steps.going_live import champion, promotion, rollback
+from pipeline.steps.going_live import champion, promotion, rollback, rollback_target
 from pipeline.steps.operation import incidents
 from tests import ledger_book
 from tests.builders import make_spec
@@ -34,7 +34,9 @@ def drill(here, tmp_path, monkeypatch):
     content = make_spec().model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest(PASSED.bundle_sha256))
-    monkeypatch.setattr(rollback, "opened", lambda version, _held: fitted_on(make_spec(), version))
+    monkeypatch.setattr(
+        rollback_target, "opened", lambda version, _held: fitted_on(make_spec(), version)
+    )
 
     def ground(n):
         monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path / f"kill-{n}"))
@@ -113,7 +115,7 @@ def test_a_promotion_is_completed_by_the_next_run(drill):
         assert changes(world) == [("promotion", 3, 2)]
 
 
-def test_a_promotion_that_nobody_runs_again_is_written_down_by_the_next_change(drill):
+def test_an_interrupted_promotion_is_recorded_by_the_next_change(drill):
     payload = to_json(replace(PASSED, version=3, champion=2))
 
     def change():
@@ -129,8 +131,9 @@ def test_a_promotion_that_nobody_runs_again_is_written_down_by_the_next_change(d
 
 def test_a_rollback_is_completed_by_the_next_run(drill):
     def change():
-        checked = rollback.check("pumps", target="previous", reason="bad", who="ada")
-        rollback.finish(rollback.move(checked), run="r")
+        how = {"target": "previous", "reason": "bad", "who": "ada"}
+        checked = rollback.check("pumps", **how)
+        rollback.finish(rollback.move(checked, **how), run="r")
 
     for world in drill(change):
         finished = {"status": "rolled_back", "rolled_back": "bad", "rescoring": "done"}

@@ -5,20 +5,24 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
-from pipeline.errors import ConfigError, PromotionConflict, UnprovenBundle
+from pipeline import settings
+from pipeline.errors import ConfigError, PromotionConflict, UnprovenAnswer, UnprovenBundle
 from pipeline.ledger import Decision, answers, keyring
 from pipeline.records import to_json
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live import champion, promotion
+from pipeline.steps.people import approval
 from pipeline.steps.training.gating import JudgedCandidate
 from tests import ledger_book
+from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry
 
 pytestmark = pytest.mark.usefixtures("registry")
 
-RUN = "pumps__train/r1"
+RUN, AT = "pumps__train/r1", "2024-02-01T10:00:00Z"
 PASSED = JudgedCandidate(
     candidate=Candidate("pumps", "2024-02-01-abc", "lake/pumps/candidates/c", run_id="m1"),
     version=2,
@@ -31,14 +35,11 @@ PASSED = JudgedCandidate(
 )
 
 
-def answer(option, *, comment="", name="ada"):
-    """A person's answer as Airflow 3.3 delivers it."""
-    return {
-        "chosen_options": [option],
-        "params_input": {"comment": comment},
-        "responded_at": "2024-02-01T10:00:00Z",
-        "responded_by_user": {"id": name, "name": name} if name else None,
-    }
+def answer(option, *, comment="", name="ada", judged=PASSED, run=RUN):
+    """A person's answer about a candidate, as the task `approve` signs it."""
+    asked = approval.question(to_json(judged), run=run)
+    here = settings.load()
+    return approval.signed(here, asked, who=name, answer=option, comment=comment, at=AT)
 
 
 @pytest.fixture
@@ -47,11 +48,17 @@ def registry(here, monkeypatch):
     fake.aliases = {"champion": 1, "challenger": 2}
     for module in (promotion, champion):
         monkeypatch.setattr(module, "connect", {here: fake}.get)
+    described(here)
     monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest("d" * 64))
     first = replace(PASSED, version=1, champion=None)
     decision = decision_about(first, "promotion", replaced=None, who="ada", why="the first")
     ledger_book.write(here, decision)
     return fake
+
+
+def described(here, **promotion):
+    content = make_spec(promotion=promotion).model_dump(mode="json", by_alias=True)
+    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
 
 
 def with_digest(digest):
@@ -199,12 +206,12 @@ def test_an_approval_is_signed_by_the_key_of_answers(here):
     promote(given=answer("Approve", comment="looks right"))
 
     (decision,) = decisions(here)
-    approval = json.loads(decision.approval)
+    kept = json.loads(decision.approval)
     trusted = keyring.trusted(here, "answers")
-    assert (approval["who"], approval["answer"], approval["version"]) == ("ada", "Approve", "2")
+    assert (kept["who"], kept["answer"], kept["version"]) == ("ada", "Approve", "2")
     assert answers.text_holds(decision.approval, trusted)
     assert not answers.text_holds(decision.approval.replace("ada", "eve"), trusted)
-    assert approval["key"] not in {key.id for key in keyring.trusted(here, "ledger")}
+    assert kept["key"] not in {key.id for key in keyring.trusted(here, "ledger")}
 
 
 def test_a_process_that_only_proves_does_not_promote(here, registry, monkeypatch):
@@ -239,3 +246,38 @@ def test_the_rollback_target_is_the_previous_live_version(registry):
 
     assert registry.aliases == {"champion": 3, "previous": 2}
     assert [registry.tags[n]["status"] for n in (1, 2, 3)] == ["retired", "previous", "champion"]
+
+
+@pytest.mark.parametrize(
+    ("forged", "told"),
+    [
+        (lambda: answer("Reject").replace("Reject", "Approve"), "is not signed by a key"),
+        (lambda: answer("Approve").replace("ada", "Alice the reviewer"), "is not signed by a key"),
+        (lambda: json.dumps({"who": "Alice", "answer": "Approve"}), "is not signed by a key"),
+        (lambda: "Approve", "is not signed by a key"),
+        (lambda: answer("Approve", run="pumps__train/r0"), "its run is 'pumps__train/r0'"),
+        (lambda: answer("Approve", judged=replace(PASSED, version=3)), "its version is '3'"),
+        (lambda: answer("Approve", judged=replace(PASSED, card="nicer")), "its card_sha256 is"),
+        (lambda: answer("Approve", judged=replace(PASSED, bundle_sha256="e")), "its bundle_sha256"),
+    ],
+    ids=["no to yes", "name", "no signature", "no JSON", "run", "version", "card", "bundle"],
+)
+def test_an_answer_that_nobody_gave_about_this_candidate_promotes_nothing(
+    here, registry, forged, told
+):
+    """Any task of a deployment may write the values that tasks hand each other."""
+    with pytest.raises(UnprovenAnswer, match=told):
+        promote(given=forged())
+
+    assert registry.aliases == {"champion": 1, "challenger": 2}
+    assert decisions(here) == []
+
+
+def test_a_question_that_was_left_out_promotes_nothing(here, registry):
+    described(here, approval="human")
+
+    with pytest.raises(UnprovenAnswer, match="needs a person's approval"):
+        promote()
+
+    assert registry.aliases == {"champion": 1, "challenger": 2}
+    assert decisions(here) == []

@@ -16,7 +16,7 @@ from pipeline.gate import GateVerdict
 from pipeline.ledger import Decision
 from pipeline.records import to_json
 from pipeline.registry import tags
-from pipeline.steps.going_live import champion, rollback
+from pipeline.steps.going_live import champion, rollback, rollback_target
 from pipeline.steps.operation import incidents
 from tests import ledger_book
 from tests.builders import make_spec
@@ -76,7 +76,7 @@ def rescored(monkeypatch):
 def loads(monkeypatch):
     """Every version loads and reads the detector's features."""
     monkeypatch.setattr(
-        rollback, "opened", lambda version, _held, **__: fitted_on(make_spec(), version)
+        rollback_target, "opened", lambda version, _held, **__: fitted_on(make_spec(), version)
     )
 
 
@@ -90,8 +90,12 @@ def check(target="previous", *, reason="It flags half of all rows.", **how):
     return rollback.check("pumps", target=target, reason=reason, who="ada", **how)
 
 
+def move(checked, target="previous", *, reason="It flags half of all rows.", who="ada"):
+    return rollback.move(checked, target=target, reason=reason, who=who)
+
+
 def roll_back(target="previous", **how):
-    return rollback.finish(rollback.move(check(target, **how)), run="pumps__rollback/r1")
+    return rollback.finish(move(check(target, **how), target), run="pumps__rollback/r1")
 
 
 def last_decision(here):
@@ -140,7 +144,7 @@ def test_a_version_that_was_pruned_is_no_rollback_target(registry):
 
 
 @pytest.mark.usefixtures("rescored")
-def test_a_person_may_bring_back_by_number_what_was_rolled_back(here, registry):
+def test_a_person_may_bring_back_a_rolled_back_version_by_number(here, registry):
     roll_back()
 
     roll_back("3", reason="The sensor was at fault, not version 3.")
@@ -216,7 +220,7 @@ def test_a_version_that_does_not_load_is_refused(monkeypatch):
     def damaged(_version, _held):
         raise BundleError("model.onnx: is damaged")
 
-    monkeypatch.setattr(rollback, "opened", damaged)
+    monkeypatch.setattr(rollback_target, "opened", damaged)
 
     with pytest.raises(DataError, match="Version 2 of pumps cannot serve"):
         check()
@@ -233,7 +237,9 @@ def test_a_version_that_does_not_load_is_refused(monkeypatch):
 )
 def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, schema, message):
     older = make_spec(schema=schema)
-    monkeypatch.setattr(rollback, "opened", lambda version, _held, **__: fitted_on(older, version))
+    monkeypatch.setattr(
+        rollback_target, "opened", lambda version, _held, **__: fitted_on(older, version)
+    )
 
     with pytest.raises(
         DataError, match=f"Version 2 of pumps needs {message}; choose a later version"
@@ -241,7 +247,7 @@ def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, sc
         check()
 
 
-def test_the_watch_leaves_alone_what_went_live_meanwhile(registry, rescored):
+def test_the_watch_does_not_roll_back_a_version_that_went_live_meanwhile(registry, rescored):
     outcome = roll_back(only_if_live=2)
 
     assert not outcome["moved"]
@@ -254,8 +260,8 @@ def test_a_promotion_between_check_and_move_is_not_undone(here, registry):
     checked = check()
     ledger_book.write(here, decided(5, replaced=3))
 
-    with pytest.raises(PromotionConflict, match="now version 5"):
-        rollback.move(checked)
+    with pytest.raises(PromotionConflict, match="it would be from 5 to 3 now"):
+        move(checked)
 
     assert registry.aliases["champion"] == 5
     assert last_decision(here).version == 5
@@ -272,7 +278,7 @@ def test_a_champion_that_is_gone_from_mlflow_can_be_left(here, registry, rescore
 
 
 def test_a_rollback_that_lost_its_rescoring_is_completed_and_goes_no_further(registry, rescored):
-    rollback.move(check())  # and the run died here
+    move(check())  # and the run died here
 
     outcome = roll_back()
 
@@ -284,9 +290,41 @@ def test_a_rollback_that_lost_its_rescoring_is_completed_and_goes_no_further(reg
 
 def test_a_version_stays_due_until_its_days_are_scored(registry, monkeypatch):
     monkeypatch.setattr(incidents, "withdraw_and_rescore", lambda *_, **__: 1 / 0)
-    moved = rollback.move(check())
+    moved = move(check())
 
     with pytest.raises(ZeroDivisionError):
         rollback.finish(moved, run="r")
 
     assert registry.tags[3][tags.RESCORING] == "due"
+
+
+@pytest.mark.parametrize("target", [1, 4, 5])
+def test_a_target_that_another_task_put_into_the_check_is_not_moved_to(here, registry, target):
+    """Any task of a deployment may write the values that tasks hand each other."""
+    forged = check() | {"target": target, "who": "Alice the reviewer", "reason": "it is fine"}
+
+    with pytest.raises(PromotionConflict, match="Nothing was moved"):
+        move(forged)
+
+    assert registry.aliases["champion"] == 3
+    assert last_decision(here).version == 3
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_version_that_failed_its_gate_is_not_moved_to_whoever_says_it_was_checked(here):
+    forged = check() | {"target": 4}
+
+    with pytest.raises(DataError, match="did not pass its gate"):
+        move(forged, "4")
+
+    assert last_decision(here).version == 3
+
+
+@pytest.mark.usefixtures("registry")
+def test_the_ledger_names_who_asked_for_it_and_not_who_the_check_says(here):
+    move(check() | {"who": "Alice the reviewer", "reason": "it is fine"})
+
+    assert (last_decision(here).who, last_decision(here).why) == (
+        "ada",
+        "It flags half of all rows.",
+    )

@@ -69,7 +69,7 @@ def at_once(here, monkeypatch):
         "load1 score1 load3 load0 score3 load2 score2 score0",
     ],
 )
-def test_groups_in_any_order_leave_what_one_run_leaves(here, monkeypatch, at_once, order):
+def test_groups_in_any_order_give_the_tables_of_one_run(here, monkeypatch, at_once, order):
     house = another_house(here, monkeypatch, "mixed")
     house.deliver(station())
     groups = planned(2)
@@ -80,7 +80,7 @@ def test_groups_in_any_order_leave_what_one_run_leaves(here, monkeypatch, at_onc
     assert content(house) == at_once
 
 
-def test_groups_at_the_same_time_leave_what_one_run_leaves(here, monkeypatch, at_once):
+def test_groups_at_the_same_time_give_the_tables_of_one_run(here, monkeypatch, at_once):
     house = another_house(here, monkeypatch, "crossing")
     house.deliver(station())
 

@@ -48,7 +48,7 @@ def test_an_incident_over_midnight_is_one_incident_with_one_id(filled):
     assert whole.start <= whole.peak_at <= whole.end
 
 
-def test_what_comes_after_the_last_day_asked_for_is_not_known(filled):
+def test_days_after_the_last_requested_one_are_not_read(filled):
     filled.score(*D)
 
     (evening,) = [i for i in between(filled, D[1], D[1]) if i.entity == "b" and i.rows > 1]
@@ -110,7 +110,7 @@ def test_withdrawing_again_changes_nothing(filled):
     assert filled.content() == before
 
 
-def test_what_was_withdrawn_stays_so_when_the_day_is_scored_again(filled):
+def test_a_withdrawn_incident_stays_so_when_the_day_is_scored_again(filled):
     replace_bad_version(filled)
     withdraw_and_rescore("pumps", 2, run="rollback")
     before = [i.id for i in between(filled, D[0], D[4]) if i.status == "withdrawn"]

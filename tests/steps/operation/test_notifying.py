@@ -113,7 +113,7 @@ def named(*names):
     return [replace(INCIDENT, id=f"id-{name}", entity=name) for name in names]
 
 
-def test_one_message_that_does_not_go_out_keeps_none_of_the_others_back(found):
+def test_one_message_that_is_not_sent_does_not_stop_the_others(found):
     found[:] = named("a", "b", "c")
     sent = []
 

@@ -36,7 +36,7 @@ def test_every_row_gets_its_score_and_a_flag_where_it_is_above_the_threshold(fil
     assert rows.loc[~rows["flag"], "features"].isna().all()
 
 
-def test_a_day_is_recorded_with_what_it_was_scored_from(filled):
+def test_a_day_is_recorded_with_its_inputs(filled):
     filled.score(D[2], run="pumps__score/r1")
 
     (row,) = filled.rows("scorings").to_dict("records")

@@ -32,7 +32,7 @@ def changed(**schema):
 
 
 @pytest.mark.usefixtures("past")
-def test_a_file_that_says_what_it_said_fits_its_past():
+def test_an_unchanged_file_fits_its_past():
     found = compared(changed())
 
     assert (found.misfits, found.remarks) == ((), ())

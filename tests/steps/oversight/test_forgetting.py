@@ -41,7 +41,7 @@ def standings(here) -> dict[date, str]:
     return {each.day: each.standing for each in latest_states(here.storage, "pumps")}
 
 
-def test_a_stray_day_counts_no_more_and_what_happened_stays_on_record(pumps):
+def test_a_forgotten_day_does_not_count_and_stays_on_record(pumps):
     take_back(STRAY)
 
     assert STRAY not in standings(pumps)
@@ -81,7 +81,7 @@ def test_a_day_that_a_person_has_judged_stays(pumps):
 
 
 @pytest.mark.usefixtures("pumps")
-def test_what_is_not_on_record_cannot_be_taken_back():
+def test_a_day_that_is_not_on_record_cannot_be_taken_back():
     with pytest.raises(DataError, match="nothing on record of 2025-05-05"):
         plan_forgetting("pumps", date(2025, 5, 5), now=NOW)
 

@@ -102,7 +102,7 @@ def test_each_state_has_its_command(health, expected):
     assert expected in next_action(health).command
 
 
-def test_what_is_live_comes_before_what_is_open():
+def test_an_unfinished_rollback_comes_before_open_items():
     health = replace(drifting("retrain"), open_incidents=9, unfinished_rollback=(4,))
 
     assert "rollback" in next_action(health).what
@@ -116,7 +116,7 @@ def test_a_challenger_waits_for_a_person_only_where_one_is_asked():
     assert "approve or reject version 4" in next_action(replace(waiting, approval="human")).what
 
 
-def test_what_a_promise_depends_on_is_unpaused_before_anything_else():
+def test_required_dags_are_unpaused_before_anything_else():
     dags = tuple(Dag(f"pumps__{verb}", paused=True) for verb in ("ask", "ingest", "rollback"))
     health = replace(WELL, dags=dags, unfinished_rollback=(4,))
 
@@ -128,7 +128,7 @@ def test_what_a_promise_depends_on_is_unpaused_before_anything_else():
     )
 
 
-def test_what_starts_by_itself_waits_for_the_user_and_comes_last():
+def test_scheduled_dags_wait_for_the_user_and_come_last():
     health = replace(WELL, dags=(Dag("pumps__ingest", paused=True),))
 
     assert next_action(health).command == "run airflow dags unpause pumps__ingest"

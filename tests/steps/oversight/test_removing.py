@@ -86,7 +86,7 @@ def test_kept_tables_are_shown_as_left_over_with_their_open_incidents(pumps):
 
 
 @pytest.mark.parametrize("fate", ["archive", "delete"])
-def test_nothing_is_left_over_of_what_was_archived_or_deleted(pumps, fate):
+def test_archived_or_deleted_tables_are_not_left_over(pumps, fate):
     take(pumps, fate)
 
     assert leftovers(pumps, now=NOW) == []

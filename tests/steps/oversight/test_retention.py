@@ -24,15 +24,15 @@ def kept(versions=None, **evidence) -> dict[int, str]:
     return reasons_to_keep(every, VersionUses(**{**nothing, "since": SINCE, **evidence}))
 
 
-def test_the_newest_stay_whatever_became_of_them():
+def test_the_newest_versions_stay_in_any_case():
     assert set(kept(newest=3)) == {7, 8, 9}
 
 
-def test_what_an_alias_points_to_stays_with_that_reason():
+def test_a_version_with_an_alias_stays_with_that_reason():
     assert kept(aliases={"champion": 2})[2] == "is champion"
 
 
-def test_what_was_live_in_the_audit_window_stays():
+def test_a_version_that_was_live_in_the_audit_window_stays():
     found = kept(
         decisions=[
             decided(1, "2023-03-01T00:00:00+00:00"),
@@ -50,7 +50,7 @@ def test_a_rollback_in_the_window_keeps_both_ends():
     assert {3, 5} <= set(kept(decisions=[back]))
 
 
-def test_what_scored_a_day_of_the_window_stays():
+def test_a_version_that_scored_a_day_of_the_window_stays():
     assert 5 in kept(scored={5})
 
 

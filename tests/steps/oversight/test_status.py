@@ -48,11 +48,11 @@ def test_a_day_ends_in_one_of_four_ways(delivery, scoring, wanted):
     assert state(delivery, scoring) == wanted
 
 
-def test_a_day_that_nobody_tried_is_missing():
+def test_a_day_that_was_never_attempted_is_missing():
     assert state() == "missing"
 
 
-def test_a_validated_day_that_nobody_scored_waits():
+def test_a_validated_day_without_scores_waits():
     assert state(GOOD) == "waiting"
 
 
@@ -158,7 +158,7 @@ def lake(tmp_path) -> Lake:
     return Lake(str(tmp_path))
 
 
-def test_the_tables_prove_what_became_of_each_day(lake):
+def test_the_tables_prove_the_state_of_each_day(lake):
     first, second, third, fourth, _ = days(5)
     lake.attempt(first, "validated")
     lake.score(first)
@@ -177,7 +177,7 @@ def test_only_the_latest_attempt_counts(lake):
     assert lake.states()[0] == "scored"
 
 
-def test_the_latest_attempt_is_the_last_that_was_written_whatever_its_clock_said(lake):
+def test_the_latest_attempt_is_the_last_one_written_not_by_clock(lake):
     lake.attempt(FIRST_DAY, "validated")
     lake.score(FIRST_DAY)
     lake.attempt(FIRST_DAY, "quarantined", NOON - timedelta(days=1), reasons="half came")

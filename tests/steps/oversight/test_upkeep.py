@@ -136,7 +136,7 @@ def test_a_rejected_old_version_goes_with_its_files(registry, tmp_path):
     assert (before, artifacts(tmp_path / "mlruns")) == (3, 2)
 
 
-def test_what_was_live_in_the_audit_window_stays_until_it_is_past(registry):
+def test_a_version_that_was_live_in_the_audit_window_stays_until_it_is_past(registry):
     first, second = registry.train(), registry.train()
     registry.promote(first)
     registry.promote(second, replaced=first)

@@ -141,7 +141,7 @@ def test_a_detector_of_one_machine_knows_no_other(here):
     assert say(start="2024-01-01", end="2024-01-01")["rows"] == 72
 
 
-def test_what_waits_is_every_episode_without_a_verdict(pumps):
+def test_every_episode_without_a_verdict_waits(pumps):
     answered = put_incident(pumps, moment(DAY, 3), entity="b")
     half = put_incident(pumps, moment(DAY, 10), entity="b")
     put_incident(pumps, moment(NEXT), kind="shifted feature")

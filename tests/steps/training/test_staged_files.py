@@ -78,7 +78,7 @@ def other_rows(path: Path) -> None:
         ("origin.json", better),
     ],
 )
-def test_the_gate_refuses_a_file_that_is_not_what_its_task_left(
+def test_the_gate_refuses_a_file_that_was_changed_after_its_task(
     judged, lake, file: str, attack: Attack
 ):
     attack(lake / file)
@@ -95,7 +95,7 @@ def test_the_calibration_refuses_another_network_and_other_rows(judged, lake, fi
         fitting.calibrate(judged)
 
 
-def test_a_candidate_whose_files_nobody_bound_is_not_judged(judged):
+def test_a_candidate_without_sums_is_not_judged(judged):
     unbound = to_json(replace(from_json(Candidate, judged), sums={}))
 
     with pytest.raises(DataError, match=r"came without the SHA-256 of its origin\.json"):
@@ -103,7 +103,7 @@ def test_a_candidate_whose_files_nobody_bound_is_not_judged(judged):
 
 
 @pytest.mark.usefixtures("lake")
-def test_a_task_that_runs_again_binds_what_it_leaves_the_second_time(judged):
+def test_a_task_that_runs_again_renews_its_sums(judged):
     again = judging.drift(judging.evaluate(judged))
 
     assert again["sums"].keys() == judged["sums"].keys()
@@ -112,5 +112,5 @@ def test_a_task_that_runs_again_binds_what_it_leaves_the_second_time(judged):
         assert (folder / "tryout.json").exists()
 
 
-def test_what_was_left_is_what_is_judged(judged):
+def test_staged_files_are_the_ones_judged(judged):
     assert gating.gate(judged, run="pumps__train/r2")["version"] == 2
