@@ -68,6 +68,6 @@ def pushed_by_airflow(name: str) -> bool:
     """Whether the list in docker-compose.yml lets Airflow push what becomes the metric `name`."""
     settings = compose()["x-airflow-metrics"]
     allowed = settings["AIRFLOW__METRICS__METRICS_ALLOW_LIST"].replace("$$", "$").split(",")
-    # Dots have become underscores; as a pattern, a dot stands for either.
+    # Dots have become underscores; as a pattern, a dot matches either.
     plain = name.removeprefix("airflow_").removesuffix("_total")
     return any(re.findall(pattern.replace(r"\.", "."), plain) for pattern in allowed)
