@@ -1,4 +1,4 @@
-"""Where a command finds its deployment: the environment first, then what the stack left."""
+"""The settings of a command: the environment first, then the record of the stack."""
 
 import json
 import socket

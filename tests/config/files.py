@@ -44,7 +44,7 @@ def put_changed(folder: Path, **changes: Any) -> Path:
 
 
 def refusal(path: Path) -> str:
-    """What is said of a wrong file, without its path."""
+    """The message about a wrong file, without its path."""
     with pytest.raises(ConfigError) as refused:
         load_detector(path)
     lines = str(refused.value).splitlines()

@@ -1,4 +1,4 @@
-"""What no section can see alone: sections that do not go together."""
+"""Checks across sections: sections that do not fit together."""
 
 import pytest
 from pydantic import ValidationError

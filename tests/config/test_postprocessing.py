@@ -1,4 +1,4 @@
-"""What may be asked of scores after the network."""
+"""Settings of score postprocessing."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""What is refused before any section is looked at: encodings, sizes, depth, YAML's readings."""
+"""Refusals before any section is parsed: encodings, sizes, depth, YAML's conversions."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ COLUMNS = Columns.model_validate(
 
 
 def slowly(rows: pd.DataFrame) -> dict[int, str]:
-    """Row -> what is said of it, one run after the other."""
+    """Row -> its detail, one run after the other."""
     found = {}
     ordered = rows.sort_values(["machine", "slot"])
     run: list[int] = []

@@ -1,4 +1,4 @@
-"""What a backup refuses, what it notices, and how it keeps secrets; without a server."""
+"""Refusals and checks of a backup, and its secrets; without a server."""
 
 from __future__ import annotations
 

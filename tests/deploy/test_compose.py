@@ -1,4 +1,4 @@
-"""What `docker-compose.yml` promises, read from it as the real Compose renders it."""
+"""The promises of `docker-compose.yml`, as the real Compose renders it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def services(content):
 
 @pytest.fixture(scope="module")
 def lasting(services):
-    """The services that are there to stay."""
+    """The services that run permanently."""
     return {name: definition for name, definition in services.items() if name not in ONCE}
 
 

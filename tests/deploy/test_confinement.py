@@ -1,4 +1,4 @@
-"""What every service of `docker-compose.yml` may not do, and which image it is, to the digit."""
+"""The confinement of every service of `docker-compose.yml`, and its exact image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents of the full stack say, held against the files that they describe."""
+"""The documents of the full stack, compared with the files that they describe."""
 
 from __future__ import annotations
 

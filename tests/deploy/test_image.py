@@ -1,4 +1,4 @@
-"""What can be known of the application image without building it."""
+"""Checks of the application image without building it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def image_environment() -> dict[str, str]:
 
 
 def copied() -> set[str]:
-    """What the build takes from the repository."""
+    """The files that the build copies from the repository."""
     sources = [text.split()[:-1] for text in of("COPY") if not text.startswith("--from")]
     return {source for each in sources for source in each}
 

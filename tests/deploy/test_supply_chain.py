@@ -1,4 +1,4 @@
-"""Every package is the file that the lock names by its hash, and is listed for whoever asks."""
+"""Every package is the file that the lock names by its hash, and is listed in the SBOM."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_package_that_is_not_the_locked_one_is_not_installed(
 
 @pytest.fixture(scope="module")
 def lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make sbom` writes, from the environment that runs the tests."""
+    """The output of `make sbom`, from the environment that runs the tests."""
     folder = tmp_path_factory.mktemp("sbom")
     for name in ("Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, folder)

@@ -1,4 +1,4 @@
-"""Rows judged by one bundle: who is to blame where the score is a mean over several rows."""
+"""Rows scored by one bundle: the blame where the score is a mean over several rows."""
 
 from dataclasses import replace
 

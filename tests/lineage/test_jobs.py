@@ -1,4 +1,4 @@
-"""Steps as jobs, whatever becomes of their events."""
+"""Steps as jobs, even if their events cannot be sent."""
 
 import json
 import threading
@@ -142,7 +142,7 @@ def test_a_backend_that_does_not_answer_costs_a_moment_once(tmp_path, monkeypatc
 
 @pytest.fixture
 def backend():
-    """What an OpenLineage backend receives by HTTP."""
+    """The requests to an OpenLineage backend."""
     received = []
 
     class Backend(BaseHTTPRequestHandler):

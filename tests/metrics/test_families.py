@@ -1,4 +1,4 @@
-"""What a scrape shows of readings."""
+"""The metrics of a scrape from readings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether MLflow is there: every kind of silence ends soon, with a word of what is wrong."""
+"""Whether MLflow answers: every kind of silence ends soon, with a message that says why."""
 
 import json
 import socket

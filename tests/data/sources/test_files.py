@@ -1,4 +1,4 @@
-"""Sources `csv` and `parquet`: which files they find, and what they say when one is wrong."""
+"""Sources `csv` and `parquet`: which files they find, and the errors when one is wrong."""
 
 from datetime import timedelta
 from pathlib import Path

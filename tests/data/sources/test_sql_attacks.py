@@ -1,4 +1,4 @@
-"""A detector file is data: what its query is not able to do, against real databases."""
+"""A detector file is data: its query cannot harm real databases."""
 
 from __future__ import annotations
 
@@ -491,7 +491,7 @@ def test_a_file_that_another_program_is_writing_is_read(
 
 
 class Recorded:
-    """A connection that keeps what is asked of it."""
+    """A connection that records its statements."""
 
     def __init__(self, answer: list[tuple[str, str]] | None = None, **dialect: bool):
         self.sent: list[str] = []

@@ -1,4 +1,4 @@
-"""What PromQL asks for, and which metrics there are."""
+"""The metrics in PromQL expressions, and those that exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names_in(expression: str) -> set[str]:
 
 @functools.cache
 def exported() -> set[str]:
-    """Names of all that the exporter can serve."""
+    """Names of all metrics of the exporter."""
     found = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in families(Newest((), ()), now=_AT)
@@ -52,7 +52,7 @@ def rules(kind: str = "alert") -> list[dict[str, Any]]:
 
 
 def recorded() -> set[str]:
-    """Names that recording rules make."""
+    """Names of the metrics of recording rules."""
     return {rule["record"] for rule in rules("record")}
 
 
