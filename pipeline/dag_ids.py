@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 PROMISED = ("load", "score", "rollback", "ask", "label", "feature", "housekeeping")
-"""DAGs that are active from the moment that a detector is known."""
+"""DAGs that are active from the moment that Airflow knows the detector."""
 
 STARTING = ("ingest", "train", "recalibrate")
-"""DAGs with a schedule of their own: they are paused until the user switches them on."""
+"""DAGs that load, train and recalibrate by schedule: paused until the user unpauses them."""
 
 VERBS = (*STARTING, *PROMISED)
 

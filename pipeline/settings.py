@@ -67,7 +67,7 @@ class EmbeddedStack:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the tables, the registry and the detector files are.
+    """The places of the tables, the registry and the detector files.
 
     Attributes:
         storage: root of the Delta tables, a local path or an `s3://` URI.
@@ -276,8 +276,8 @@ def _recorded(home: Path) -> dict[str, Any]:
         why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         msg = (
             f"{path}, in which the embedded stack says where it is, cannot be read ({why}). Start "
-            f"the stack with `{home_prefix(home)}make up`, which writes it anew, as the user that "
-            f"it belongs to; or set {_MLFLOW} and PLIMSOLL_HOME to the deployment that you mean."
+            f"the stack with `{home_prefix(home)}make up`, which writes it again, as the user that "
+            f"owns it; or set {_MLFLOW} and PLIMSOLL_HOME to the deployment that you mean."
         )
         raise ConfigError(msg) from error
     return record

@@ -38,7 +38,7 @@ class Damage:
 
 
 def log_is_gone(uri: str) -> bool:
-    """Whether days of data lie at `uri` beside no log; asked when the library finds no table."""
+    """Whether days of data lie at `uri` without a log; called when the library finds no table."""
     source, path = filesystem_at(uri)
     if not _holds_days(source, path):
         return False

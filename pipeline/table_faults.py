@@ -131,7 +131,7 @@ def _damaged(uri: str, damage: Damage, version: int | None) -> DataError:
         )
     return DataError(
         f"{uri}: the log of the table is damaged: {damage.what}. Nothing was written. Restore the "
-        f"table from a backup, or remove its folder and make it anew: {RUNBOOK}."
+        f"table from a backup, or remove its folder and create it again: {RUNBOOK}."
     )
 
 

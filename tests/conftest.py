@@ -1,4 +1,4 @@
-"""What every test may use: hypothesis profiles, a real S3 server and a real PostgreSQL."""
+"""Fixtures of every test: hypothesis profiles, a real S3 server and a real PostgreSQL."""
 
 from __future__ import annotations
 

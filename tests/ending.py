@@ -1,4 +1,4 @@
-"""How a server that a test has started ends."""
+"""The end of a server that a test has started."""
 
 from __future__ import annotations
 

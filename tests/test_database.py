@@ -1,4 +1,4 @@
-"""The URL in PLIMSOLL_DATABASE: read in every usual form, and never told."""
+"""The URL in PLIMSOLL_DATABASE: read in every usual form, and never shown."""
 
 import logging
 
@@ -71,11 +71,11 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_variable_and_quoted_nowhe
     ):
         with pytest.raises(ConfigError) as refused:
             use()
-        told = str(refused.value)
-        assert "PLIMSOLL_DATABASE" in told
-        assert "postgresql://user:password@host:5432/database" in told
-        assert SECRET not in told
-        assert "ann" not in told
+        message = str(refused.value)
+        assert "PLIMSOLL_DATABASE" in message
+        assert "postgresql://user:password@host:5432/database" in message
+        assert SECRET not in message
+        assert "ann" not in message
         assert refused.value.__cause__ is None
     assert SECRET not in repr(found)
 

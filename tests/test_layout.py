@@ -1,4 +1,4 @@
-"""The listing is the architecture: what neither the linter nor the import contracts see."""
+"""Rules for the modules that neither the linter nor the import contracts check."""
 
 import subprocess
 import sys

@@ -135,9 +135,9 @@ def test_an_unsigned_entry_behind_signed_ones_is_refused():
 
 
 def test_a_ledger_of_another_detector_is_none_of_this_one():
-    told = fault_of("fan", three(), TRUSTED, {}, ())
+    message = fault_of("fan", three(), TRUSTED, {}, ())
 
-    assert "entry 1 (promotion of version 1) is of pump, another detector" in told
+    assert "entry 1 (promotion of version 1) is of pump, another detector" in message
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,9 @@ def test_what_was_rolled_back_is_so_until_a_person_brings_it_back():
 def test_a_ledger_whose_end_was_cut_off_does_not_fit_its_kept_head(left):
     entries = three()
 
-    told = fault(entries[:left], kept={"in Postgres": head_of(entries[-1])})
+    message = fault(entries[:left], kept={"in Postgres": head_of(entries[-1])})
 
-    assert told.startswith(f"the ledger has {left} entries, but had 3 when its head")
+    assert message.startswith(f"the ledger has {left} entries, but had 3 when its head")
 
 
 def test_a_ledger_that_went_on_otherwise_from_an_older_one_does_not_fit_its_kept_head():
@@ -234,8 +234,8 @@ def test_an_approval_that_nobody_gave_is_found():
     forged = answers.as_text({"who": "ada", "answer": "Approve"}, STRANGER)
 
     assert fault(ledger(decision(1, approval=given)), people=(people.public,)) == ""
-    told = fault(ledger(decision(1, approval=forged)), people=(people.public,))
-    assert "rests on an approval that no trusted key of answers proves" in told
+    message = fault(ledger(decision(1, approval=forged)), people=(people.public,))
+    assert "rests on an approval that no trusted key of answers proves" in message
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -300,8 +300,8 @@ def test_a_list_of_public_keys_is_read_in_its_order():
     assert KEY.written not in repr(KEY)
 
 
-def line_after(*steps: int) -> tuple[int, ...]:
-    """The line of champions after promotions (positive) and rollbacks to a version (negative)."""
+def path_after(*steps: int) -> tuple[int, ...]:
+    """The path of champions after promotions (positive) and rollbacks to a version (negative)."""
     return champions_in_order(
         [
             replace(decision(abs(step)), action="promotion" if step > 0 else "rollback")
@@ -311,7 +311,7 @@ def line_after(*steps: int) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize(
-    ("steps", "line"),
+    ("steps", "path"),
     [
         ((), ()),
         ((1, 2, 3), (1, 2, 3)),
@@ -324,8 +324,8 @@ def line_after(*steps: int) -> tuple[int, ...]:
         ((1, 2, 3, 2), (1, 3, 2)),
     ],
 )
-def test_what_was_rolled_back_is_not_on_the_way_back(steps, line):
-    assert line_after(*steps) == line
+def test_what_was_rolled_back_is_not_on_the_way_back(steps, path):
+    assert path_after(*steps) == path
 
 
 def test_rejections_change_nothing_that_is_live():

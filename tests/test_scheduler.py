@@ -1,4 +1,4 @@
-"""What Airflow is asked, and that its silence is an outage."""
+"""Requests to Airflow, and that its silence is an outage."""
 
 from __future__ import annotations
 

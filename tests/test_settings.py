@@ -1,4 +1,4 @@
-"""Where a command finds its deployment: the environment first, then what the stack left."""
+"""The settings of a command: the environment first, then the record of the stack."""
 
 import json
 import socket
@@ -39,10 +39,10 @@ def write(home: Path) -> None:
 
 
 def listening(home: Path) -> socket.socket:
-    line = socket.socket(socket.AF_UNIX)
-    line.bind(str(home / "run" / "supervisor.sock"))
-    line.listen()
-    return line
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(home / "run" / "supervisor.sock"))
+    listener.listen()
+    return listener
 
 
 def test_a_shell_that_sets_nothing_has_the_settings_of_the_stack(home):
@@ -152,7 +152,7 @@ def test_a_record_of_another_user_is_an_error_with_its_fix(monkeypatch):
 
     monkeypatch.setattr(Path, "read_text", forbidden)  # tests may run as root, who may read all
 
-    with pytest.raises(ConfigError, match=r"Permission denied.*the user that it belongs to"):
+    with pytest.raises(ConfigError, match=r"Permission denied.*the user that owns it"):
         settings.load()
 
 

@@ -52,10 +52,10 @@ def test_a_stack_elsewhere_is_named_in_every_command(here):
 
 
 def test_a_deployment_says_how_its_commands_are_typed(here):
-    told = replace(here, command="docker compose run --rm cli", airflow_command="kubectl airflow")
+    typed = replace(here, command="docker compose run --rm cli", airflow_command="kubectl airflow")
 
-    assert this_shell(told).plimsoll("status") == "docker compose run --rm cli status"
-    assert this_shell(told).in_airflow("dags", "list") == "kubectl airflow dags list"
+    assert this_shell(typed).plimsoll("status") == "docker compose run --rm cli status"
+    assert this_shell(typed).in_airflow("dags", "list") == "kubectl airflow dags list"
 
 
 def test_airflow_is_typed_as_it_is_where_its_database_is_known(here, monkeypatch):

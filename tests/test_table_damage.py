@@ -122,11 +122,11 @@ def test_a_damaged_log_is_a_fault_of_the_table_named_by_its_file(table, name):
         rows_by_day,
         lambda t: replace_days(t, DAYS[:1], rows(DAYS[0], 9), metadata={}),
     ):
-        with pytest.raises(DataError, match=said) as told:
+        with pytest.raises(DataError, match=said) as refused:
             call(table)
-        assert table.uri in str(told.value)
-        assert "docs/runbook.md, 'A damaged table'" in str(told.value)
-        assert not isinstance(told.value, DamagedFile)
+        assert table.uri in str(refused.value)
+        assert "docs/runbook.md, 'A damaged table'" in str(refused.value)
+        assert not isinstance(refused.value, DamagedFile)
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -136,10 +136,10 @@ def test_a_damaged_data_file_is_named_and_its_day_can_be_written_anew(table, nam
     damage(path)
 
     for call in READS.values():
-        with pytest.raises(DamagedFile, match=said) as told:
+        with pytest.raises(DamagedFile, match=said) as refused:
             call(table)
-        assert f"{path.parent.name}/{path.name}" in str(told.value)
-        assert "Ingest that day again" in str(told.value)
+        assert f"{path.parent.name}/{path.name}" in str(refused.value)
+        assert "Ingest that day again" in str(refused.value)
     assert len(read(table, first_day=DAYS[1])) == 4  # the other days can be read
 
     replace_days(table, DAYS[:1], rows(DAYS[0], 9), metadata={})
@@ -174,9 +174,9 @@ def test_a_file_that_housekeeping_deleted_is_reported_of_an_old_version(table):
     assert len(read(table)) == 6
     with pytest.raises(
         DataError, match=r"version 1 cannot be read \(data file .* is gone\)"
-    ) as told:
+    ) as refused:
         read(table, version=1)
-    assert not isinstance(told.value, DamagedFile)
+    assert not isinstance(refused.value, DamagedFile)
 
 
 def oldest(table: Table) -> Path:

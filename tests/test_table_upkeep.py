@@ -67,9 +67,9 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(table):
     replace_days(table, [TUESDAY], rows(4, day=TUESDAY), metadata={})
     before = current_version(table), files(table)
 
-    told = compact(table, dry_run=True), given_up(table, dry_run=True)
+    counts = compact(table, dry_run=True), given_up(table, dry_run=True)
 
-    assert told == (2, 1)
+    assert counts == (2, 1)
     assert (current_version(table), files(table)) == before
 
 

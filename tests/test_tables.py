@@ -246,8 +246,8 @@ def test_rows_of_an_earlier_release_come_first_by_their_time(tmp_path):
     table, clock = attempts(str(tmp_path)), datetime(2024, 1, 9, tzinfo=UTC)
     schema = pa.schema([f for f in SCHEMAS["scorings"] if f.name != "commit"])
     for day, name in ((8, "second"), (7, "first")):
-        line = {"date": MONDAY, "scored_at": clock.replace(day=day), "run_id": name}
-        append(table, pa.Table.from_pylist([line], schema=schema))
+        row = {"date": MONDAY, "scored_at": clock.replace(day=day), "run_id": name}
+        append(table, pa.Table.from_pylist([row], schema=schema))
     assert read(table, columns=["commit"])["commit"].isna().all()
 
     append(table, [{"date": MONDAY, "scored_at": clock.replace(day=1), "run_id": "third"}])

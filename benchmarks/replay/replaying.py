@@ -73,7 +73,7 @@ def _tallies(
     trained = version_of(spec.name, int(rows.version[0])).bundle.trained_reference()
     found = [tally(PLIMSOLL, rows, rows.threshold, ours, months)]
     for name, policy in POLICIES.items():
-        lines = play(
+        dated = play(
             policy,
             rows,
             months,
@@ -82,7 +82,7 @@ def _tallies(
             alpha=spec.threshold.alpha,
             window_days=spec.recalibration.window_days,
         )
-        found.append(tally(name, rows, thresholds(lines, rows.timeline.time_ns), lines, months))
+        found.append(tally(name, rows, thresholds(dated, rows.timeline.time_ns), dated, months))
     return tuple(found)
 
 

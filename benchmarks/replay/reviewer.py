@@ -54,7 +54,7 @@ def answers(
 
 
 def known_by(labels: Sequence[Label], moment: datetime) -> list[Label]:
-    """Those that the reviewer has made by `moment`."""
+    """The labels that the reviewer has made by `moment`."""
     return [label for label in labels if label.created_at <= moment]
 
 

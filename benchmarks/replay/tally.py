@@ -67,12 +67,12 @@ class Tally:
 
     @property
     def outages(self) -> int:
-        """All of them."""
+        """Number of outages."""
         return sum(month.outages for month in self.months)
 
     @property
     def hit(self) -> int:
-        """Those with a flagged row."""
+        """Number of outages with a flagged row."""
         return sum(month.hit for month in self.months)
 
 

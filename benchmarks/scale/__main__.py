@@ -4,7 +4,7 @@
     python -m benchmarks.scale --rows 2000000 --workers 2
 
 About 150 bytes a row are written twice, into a folder of their own, and deleted again. One plain
-process takes the days from local files; then so many processes take the same groups of days, as
+process reads the days from local files; then so many processes share the same groups of days, as
 the DAGs plan them, from an S3 server on this machine. Both call the function of the task `score`.
 Their tables must be equal. Beside them: the bare engine (files, graph and nothing else) and the
 read speed of the files. Times begin when a process has imported its libraries.
@@ -53,22 +53,22 @@ class Measured:
 
     @property
     def rows(self) -> int:
-        """Of all processes."""
+        """Rows of all processes."""
         return sum(each.rows for each in self.took)
 
     @property
     def wall_s(self) -> float:
-        """From the first that began to the last that ended."""
+        """Seconds from the first start to the last end."""
         return max(each.ended for each in self.took) - min(each.began for each in self.took)
 
     @property
     def rows_a_second(self) -> float:
-        """Of all processes together."""
+        """Rows a second of all processes together."""
         return self.rows / self.wall_s
 
     @property
     def processor_s(self) -> float:
-        """Of all processes; the server's is not among it."""
+        """Processor seconds of all processes, without those of the server."""
         return sum(each.processor_s for each in self.took)
 
 

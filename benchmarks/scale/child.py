@@ -106,7 +106,7 @@ def _table(day: str) -> pa.Table:
 
 
 def _peak_mib() -> float:
-    """Of this program alone: `ru_maxrss` remembers what started it, too."""
+    """The peak of this program alone: `ru_maxrss` includes its parent's."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

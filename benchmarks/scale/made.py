@@ -34,14 +34,14 @@ FEATURES = [f"c{n:02}" for n in range(CHANNELS)]
 _CAUSES, _RHO, _NOISE = 8, 0.9, 0.1
 _WRITTEN_AT_ONCE = 7  # days
 _TRAINED, _CALIBRATED = (-40, -26), (-20, -13)  # days before the first
-_THINNED = 20  # of the training and calibration rows one in so many: the default takes no more
+_THINNED = 20  # of the training and calibration rows one in so many: the default needs no more
 _FAULT_EVERY, _FAULT_MINUTES, _FAULT = 3, 90, 2.5  # days, minutes, units of a channel
 _SHIFT_EVERY, _SHIFT = 10, 4.0  # days; for eighteen hours, so that it is recognised
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one deployment keeps its things.
+    """The places of one deployment.
 
     Attributes:
         storage: root of the tables, a folder or `s3://`.

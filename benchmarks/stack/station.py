@@ -40,7 +40,7 @@ def started(home: Path) -> Iterator[Started]:
     content = factory().model_dump(mode="json", by_alias=True)
     (detectors / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
     secrets = write_env(
-        home / ".env", {"DETECTORS": str(detectors), "WORKER_CONCURRENCY": str(_each_takes())}
+        home / ".env", {"DETECTORS": str(detectors), "WORKER_CONCURRENCY": str(_tasks_at_once())}
     )
     services = services_of(render(home / ".env"))
     running = make_stack(services, home / "stack", tools=set())
@@ -59,7 +59,7 @@ def started(home: Path) -> Iterator[Started]:
         running.take_down()
 
 
-def _each_takes() -> int:
+def _tasks_at_once() -> int:
     """Tasks at once in each of the two workers, as in docs/deploy.md: one for each processor."""
     return max(1, (os.cpu_count() or 1) // 2)
 

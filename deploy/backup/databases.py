@@ -40,7 +40,7 @@ class Server:
         return parts._replace(netloc=place, path=f"/{database}").geturl()
 
     def environment(self) -> dict[str, str]:
-        """What its client programs run in; a password that the URL lacks may be in PGPASSWORD."""
+        """The environment of its client programs; PGPASSWORD may have the password of the URL."""
         password = urlsplit(self.url).password
         return {**os.environ, **({"PGPASSWORD": unquote(password)} if password else {})}
 

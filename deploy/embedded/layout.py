@@ -74,12 +74,12 @@ class Layout:
 
     @property
     def data(self) -> Path:
-        """Where relative source paths of detector files begin; filled by its owner."""
+        """The root of relative source paths in detector files; filled by its owner."""
         return self.home / "data"
 
     @property
     def logs(self) -> Path:
-        """One log a service, and Airflow's task logs."""
+        """One log for each service, and Airflow's task logs."""
         return self.home / "logs"
 
     @property

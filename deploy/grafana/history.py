@@ -57,7 +57,7 @@ HISTORY = PanelSection(
                 _by_day("scored", _field("quantiles", "0.5"), "median", GREY),
                 _by_day("scored", _field("quantiles", "0.95"), "95 %", SKY),
                 _by_day("scored", _field("quantiles", "0.99"), "99 %", ORANGE),
-                _by_day("scored", _field("threshold"), "line", VERMILION),
+                _by_day("scored", _field("threshold"), "threshold", VERMILION),
             ),
         ),
         Panel(

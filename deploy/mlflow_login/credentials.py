@@ -66,7 +66,7 @@ def read_credentials(environment: Mapping[str, str]) -> Credentials:
             )
     user, password, token = (environment[name] for name in (USER, PASSWORD, TOKEN))
     if ":" in user:
-        raise NoLoginError(f"{USER} holds a colon, which HTTP takes for its end: leave it out.")
+        raise NoLoginError(f"{USER} holds a colon, which HTTP reads as its end: leave it out.")
     for name, value in ((PASSWORD, password), (TOKEN, token)):
         if len(value) < SHORTEST:
             raise NoLoginError(

@@ -35,7 +35,7 @@ class RequestOrigin:
     destination: str = ""
 
     def is_own_page(self) -> bool:
-        """Whether the browser says that a page of this server, or the person, asks."""
+        """Whether the request comes from a page of this server or from the user, by its headers."""
         if self.site:
             return self.site in ("same-origin", "none")
         return bool(self.origin) and urlsplit(self.origin).netloc == self.host

@@ -54,7 +54,7 @@ class Feature(Section):
     )
     day_median: tuple[float, float] | None = Field(
         None,
-        description="Where the median of one entity's day may lie; outside, the channel is taken "
+        description="Where the median of one entity's day may lie; outside, the channel is assumed "
         "to have changed its unit, which no single value may betray.",
     )
 

@@ -56,7 +56,7 @@ class DetectorSpec(Section):
     housekeeping: Housekeeping = Housekeeping()
 
     @model_validator(mode="after")
-    def _missing_values_need_a_family_that_takes_them(self) -> Self:
+    def _missing_values_need_a_family_that_accepts_them(self) -> Self:
         share = self.validation.missing_cells
         if share and not self.model.takes_missing:
             msg = (

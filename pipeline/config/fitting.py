@@ -42,7 +42,7 @@ class Window(Section):
 
 
 class Split(Section):
-    """How the rows of a training window are shared out: by blocks of time, each used once."""
+    """How the rows of a training window are split: by blocks of time, each used once."""
 
     method: Literal["interleaved_days", "contiguous"] = Field(
         "interleaved_days",

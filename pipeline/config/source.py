@@ -141,7 +141,7 @@ class LaHauteBorneSource(Section):
     replaced_days: str | None = Field(
         None,
         pattern=r"\{date\}",
-        description="Parquet path with {date}; a file there stands in for that day of the sample. "
+        description="Parquet path with {date}; a file there replaces that day of the sample. "
         "The demo plants faults this way.",
     )
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from pipeline.config.shown import shown
 
 _NO_PLACE = frozenset({"localtime", "Factory"})
-"""What each machine sets as it likes."""
+"""Names whose meaning depends on the machine."""
 
 _ABBREVIATIONS = {
     **dict.fromkeys(("cest", "mez", "mesz", "met dst"), "Europe/Berlin"),

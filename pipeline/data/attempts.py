@@ -17,9 +17,9 @@ from pipeline.data.telemetry import Difference
 from pipeline.table_schemas import COMMIT
 from pipeline.tables import Table, append, in_order, read
 
-Standing = Literal["validated", "quarantined", "empty", "failed", "withdrawn"]
+DayState = Literal["validated", "quarantined", "empty", "failed", "withdrawn"]
 
-WITHDRAWN: Standing = "withdrawn"
+WITHDRAWN: DayState = "withdrawn"
 """A person withdrew the day: earlier records of it no longer count."""
 
 
@@ -51,7 +51,7 @@ class Attempt:
     attempted_at: datetime
     run_id: str
     verdict: Literal["validated", "quarantined", "empty", "unchanged", "failed", "withdrawn"]
-    standing: Standing
+    standing: DayState
     reasons: str = ""
     expected: int = 0
     delivered: int = 0
@@ -71,7 +71,7 @@ class LatestState:
     """The state of a day after its latest attempt, and the reasons if it is not validated."""
 
     day: date
-    standing: Standing
+    standing: DayState
     reasons: str
 
 
@@ -123,8 +123,8 @@ def latest_states(
     columns = ["attempted_at", COMMIT, "standing", "reasons"]
     table = Table(root, detector, "ingestions")
     rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    standing = since_withdrawn(in_order(rows, "attempted_at"))
-    newest = standing.drop_duplicates("date", keep="last")
+    counting = since_withdrawn(in_order(rows, "attempted_at"))
+    newest = counting.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((LatestState(*row) for row in found), key=lambda state: state.day)
 

@@ -5,7 +5,7 @@ Features come in groups. An angle enters as sine and cosine; `power` comes with
 
 - what is added to `power` is added to `power_vs_peers` too, because the deviation is own value
   minus the median of the others, and the others are left as they are;
-- an angle is turned, and its sine and cosine are computed anew;
+- an angle is turned, and its sine and cosine are computed again;
 - a channel that is stored without its offset is read and written with it.
 """
 

@@ -78,9 +78,9 @@ def _name_hashes(values: pd.Series) -> NDArray[np.uint64]:
 
 
 def _number_hashes(values: NDArray[Any], kind: type[np.generic] = np.float64) -> NDArray[np.uint64]:
-    """What `pandas.util.hash_array` gives for float64 (times: int64), block by block.
+    """The hashes of `pandas.util.hash_array` for float64 (times: int64), block by block.
 
-    A block stays in the processor's cache, which takes a third of the time.
+    A block stays in the processor's cache, so it takes a third of the time.
     """
     hashes = np.empty(len(values), dtype=np.uint64)
     for first in range(0, len(values), _BLOCK):

@@ -30,7 +30,7 @@ def _keys(values: pd.Series) -> list[str]:
     """Times and entities: few of them in many rows."""
     codes, distinct = pd.factorize(values)
     texts = np.array([*map(_one, distinct), _NOTHING], dtype=object)
-    laid: list[str] = texts[codes].tolist()  # code -1, an absent value, takes the last
+    laid: list[str] = texts[codes].tolist()  # code -1, an absent value, indexes the last
     return laid
 
 

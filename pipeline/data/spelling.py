@@ -57,7 +57,7 @@ def read_marks(values: pd.Series) -> Marks:
     said = [_meaning(spelling) for spelling in spellings]
     true = np.array([*(meaning is True for meaning in said), False])
     unreadable = np.array([*(meaning is None for meaning in said), False])
-    return Marks(true[codes], unreadable[codes])  # code -1, an absent value, takes the last
+    return Marks(true[codes], unreadable[codes])  # code -1, an absent value, indexes the last
 
 
 def truth(values: pd.Series, name: str) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""From the faults of a day's rows to the verdict on the day, in words. Pure."""
+"""The verdict on a day from the faults of its rows, in words. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CAUSES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Report:
-    """What validation found in one day.
+    """The result of validation for one day.
 
     Attributes:
         day: the UTC day.

@@ -103,14 +103,14 @@ def _accused(
     limits = {_ABSENT: usual.absent, _FROZEN: usual.frozen, _OUTSIDE: _MOST_ROWS}
     for name, rows in rows_of.items():
         for sign in sorted(shares):
-            if _stands_out(shares[sign], name, limits[sign]):
+            if _differs_from_others(shares[sign], name, limits[sign]):
                 yield BrokenChannel(
                     channel.name, name, sign, shares[sign][name], muted=_mostly(muted, rows)
                 )
                 break  # a channel frozen outside of its range is one fault
 
 
-def _stands_out(shares: dict[str, float], name: str, limit: float) -> bool:
+def _differs_from_others(shares: dict[str, float], name: str, limit: float) -> bool:
     others = [share for other, share in shares.items() if other != name]
     return shares[name] > limit and (not others or shares[name] > _ALONE * float(np.median(others)))
 

@@ -34,7 +34,7 @@ def _diagnosis(
     n_channels: int,
     rate: RealisedRate | None,
 ) -> tuple[Kind, str]:
-    """What happened, from three observations: the features, the score, and the flag rate.
+    """The kind of drift from three observations: the features, the score, and the flag rate.
 
     1. A few channels broke and the rest did not: *data fault*. First, because a broken sensor
        drags the score along and retraining on it would teach the fault. A channel that the score

@@ -48,7 +48,7 @@ class DriftResult:
 
 @dataclass(frozen=True)
 class DriftVerdict:
-    """What happened to the data, and the one thing to do about it.
+    """The verdict on the data, and the one action.
 
     Attributes:
         kind: what happened.

@@ -76,7 +76,7 @@ def judge(
     limits: Shifts,
     decisions: Sequence[ChannelDecision] = (),
 ) -> FlaggedRows:
-    """Score the last `own` rows of `frame`; the rows before them are only context.
+    """Score the last `own` rows of `frame`; the rows before them are only looked back on.
 
     The network gets the same rows in the same order whether a day is scored alone or with others,
     so that scores are equal to the last bit.

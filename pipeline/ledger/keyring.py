@@ -48,7 +48,7 @@ def signer(here: Settings, purpose: Purpose) -> PrivateKey:
         raise ConfigError(_without(here, purpose))
     if found.public not in trusted(here, purpose):
         msg = (
-            f"The private key {found.public.id} of {purpose} is none of those that are trusted "
+            f"The private key {found.public.id} of {purpose} is not among the trusted ones "
             f"({', '.join(key.id for key in trusted(here, purpose))}): what it signs would prove "
             f"nothing. Add its public half to {_variable(purpose, 'PUBLIC_KEYS')} or "
             f"{_file(here.home, purpose, 'public')}; docs/security.md, 'Keys'."

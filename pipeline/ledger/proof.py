@@ -1,7 +1,7 @@
 """Whether a ledger is what was written: chain, signatures, and the heads kept elsewhere. Pure.
 
 The chain finds an entry that was changed, removed or slipped in. The signatures find a chain that
-was computed anew. The heads find a ledger whose end was cut off, or that is an older one.
+was computed again. The heads find a ledger whose end was cut off, or that is an older one.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _heads(entries: Sequence[Entry], heads: Mapping[str, Head]) -> str:
         if entries[head.length - 1].hash != head.hash:
             return (
                 f"entry {head.length} is another than the one whose head was kept {where}: the "
-                "ledger was written anew."
+                "ledger was written again."
             )
     return ""
 

@@ -21,7 +21,7 @@ Verb = Literal["ingest", "train", "gate", "recalibrate", "promote", "rollback", 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_MESSAGE_CHARACTERS = 4_000  # of an error; a day's report can be longer than a backend takes
+_MESSAGE_CHARACTERS = 4_000  # of an error; a day's report can be longer than a backend accepts
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def live(
 ) -> LiveReading | None:
     """The version that the newest of `changes` made live; None: no version was ever live.
 
-    `lines` are rows of the table `thresholds`, one a version.
+    `thresholds` are rows of the table of that name, one for each version.
     """
     if not changes:
         return None

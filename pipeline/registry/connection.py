@@ -181,7 +181,7 @@ def _login_fix(settings: Settings) -> str:
             f"token that the stack in {settings.home} left for its commands"
         )
     start = f"{home_prefix(settings.home)}make up"
-    return f"unset MLFLOW_TRACKING_TOKEN if it is set; `{start}` writes the stack's own anew"
+    return f"unset MLFLOW_TRACKING_TOKEN if it is set; `{start}` writes the stack's own again"
 
 
 def _shown(uri: str) -> str:

@@ -10,7 +10,7 @@ no longer differ from normal rows. So, entity by entity:
 - it has **moved** where it is muted and was so for a third of the last sixteen hours (`lasting`):
   it is reported by name. Incidents and nightly jobs are over by then;
 - where so much holds for more than `regime_share` of the channels (and at least three), it is the
-  plant and not a sensor: a new **regime**. No channel is named then; what helps is training anew.
+  plant and not a sensor: a new **regime**. No channel is named then; what helps is a new training.
   Until then they stay muted, as otherwise the score would say nothing.
 
 A row's answer depends on the rows of its entity within `lookback`, seventeen hours, and on what
@@ -115,7 +115,7 @@ def _ns(span: timedelta) -> int:
 
 
 def _movable(channel: Channel, columns: Columns) -> bool:
-    """Whether the channel is a judged measurement whose own value has an outside."""
+    """Whether the channel is scored itself and its values have a range that they can leave."""
     feature = columns.features[channel.name]
     return not (channel.angle or feature.context or feature.may_be_constant)
 

@@ -44,9 +44,9 @@ def put_changed(folder: Path, **changes: Any) -> Path:
 
 
 def refusal(path: Path) -> str:
-    """What is said of a wrong file, without its path."""
-    with pytest.raises(ConfigError) as told:
+    """The message about a wrong file, without its path."""
+    with pytest.raises(ConfigError) as refused:
         load_detector(path)
-    lines = str(told.value).splitlines()
+    lines = str(refused.value).splitlines()
     assert all(line.startswith(str(path)) for line in lines)
     return "\n".join(line.removeprefix(f"{path}:") for line in lines)

@@ -1,4 +1,4 @@
-"""Whatever a detector file says, `check` answers: right, or a line a mistake."""
+"""Whatever a detector file says, `check` answers: right, or one line for each mistake."""
 
 from __future__ import annotations
 

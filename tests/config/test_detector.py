@@ -1,4 +1,4 @@
-"""What no section can see alone: sections that do not go together."""
+"""Checks across sections: sections that do not fit together."""
 
 import pytest
 from pydantic import ValidationError
@@ -23,12 +23,12 @@ def test_context_without_a_forest_and_a_forest_without_context_pass():
 
 @pytest.mark.parametrize("loss", ["huber", "bce", "poisson"])
 def test_residuals_of_another_loss_cannot_be_measured_together(loss):
-    told = (
+    message = (
         rf"score\.error is mahalanobis.* model\.loss is {loss}; "
         r"set model\.loss to mse, or score\.error to standardised"
     )
 
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=message):
         make_spec(score={"error": "mahalanobis"}, model={"loss": loss})
 
 

@@ -49,7 +49,7 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"thresold": {}}, r"pump\.yaml:\d+: thresold: unknown key .*did you mean `threshold`"),
         ({"threshold": {"alpha": 2}}, r"threshold\.alpha: got 2; .*less than 0\.5"),
@@ -112,8 +112,8 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
         ({"name": "pmup"}, r"name: got 'pmup' in a file called 'pump'"),
     ],
 )
-def test_a_mistake_is_reported_with_its_key_its_value_and_the_fix(tmp_path, changes, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_mistake_is_reported_with_its_key_its_value_and_the_fix(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
         load_detector(written(tmp_path, **changes))
 
 
@@ -129,10 +129,10 @@ def test_a_family_that_accepts_missing_values_may_have_a_limit_for_them(tmp_path
 def test_every_mistake_of_a_file_is_reported_at_once(tmp_path):
     path = written(tmp_path, threshold={"alpha": 2}, window={"length": 0})
 
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as message:
         load_detector(path)
 
-    assert len(str(told.value).splitlines()) == 2
+    assert len(str(message.value).splitlines()) == 2
 
 
 def test_the_line_of_a_mistake_is_its_line_in_the_file(tmp_path):
@@ -153,13 +153,13 @@ def test_a_key_written_twice_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a: [", "is not valid YAML"), ("- 1", "holds a list, not the sections")]
+    ("text", "message"), [("a: [", "is not valid YAML"), ("- 1", "holds a list, not the sections")]
 )
-def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, told):
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, message):
     path = tmp_path / "pump.yaml"
     path.write_text(text)
 
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         load_detector(path)
 
 
@@ -183,7 +183,7 @@ def test_a_detector_is_found_by_its_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("pmup", r"there is no detector 'pmup' in .*; did you mean 'pump'\? Known: fan, pump"),
         ("pump.yaml", r"there is no detector 'pump\.yaml' in .*; did you mean 'pump'\?"),
@@ -196,11 +196,11 @@ def test_a_detector_is_found_by_its_name(tmp_path):
         ("fan", r"a detector file ends in \.yaml, and this one in '\.yml'; rename it to fan\.yaml"),
     ],
 )
-def test_a_detector_that_is_not_there_is_reported_with_the_nearest(tmp_path, name, told):
+def test_a_detector_that_is_not_there_is_reported_with_the_nearest(tmp_path, name, message):
     written(tmp_path)
     (tmp_path / "fan.yml").touch()
 
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         find_detector(tmp_path, name)
 
 
@@ -208,9 +208,9 @@ def test_of_very_many_detectors_some_are_named(tmp_path):
     for number in range(500):
         (tmp_path / f"pump_{number}.yaml").touch()
 
-    with pytest.raises(ConfigError, match="and 488 more") as told:
+    with pytest.raises(ConfigError, match="and 488 more") as message:
         find_detector(tmp_path, "turbine")
-    assert len(str(told.value)) < 400
+    assert len(str(message.value)) < 400
 
 
 def test_an_absent_folder_is_named_with_the_setting(tmp_path):

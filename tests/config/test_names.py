@@ -1,4 +1,4 @@
-"""Names that cannot be kept: reserved, clashing, repeated, invisible; each with line and mend."""
+"""Names that cannot be kept: reserved, clashing, repeated, invisible; each with line and fix."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANGLE = {"unit": "deg", "circular": True}
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         # The partition column of the tables.
         (schema(timestamp="date"), r"6: schema\.timestamp: got 'date'; .*rename: \{date: time\}"),
@@ -85,7 +85,7 @@ ANGLE = {"unit": "deg", "circular": True}
             schema(evaluation_only=["eval_x"], exclude_from_training=["eval_x"] * 2),
             r"exclude_from_training\.1: got 'eval_x' a second time",
         ),
-        # Names that nobody can see or tell apart.
+        # Names that are invisible or look alike.
         (schema(timestamp=""), r"schema\.timestamp: got an empty name"),
         (schema(entity="  "), r"schema\.entity: got an empty name"),
         (features("a", ""), r"got an empty name"),
@@ -103,15 +103,15 @@ ANGLE = {"unit": "deg", "circular": True}
         ),
     ],
 )
-def test_a_name_that_cannot_be_kept_is_refused(tmp_path, changes, told):
+def test_a_name_that_cannot_be_kept_is_refused(tmp_path, changes, message):
     said = refusal(put_changed(tmp_path, **changes))
 
-    assert len(said.splitlines()) == (2 if "yaw" in told and "Yaw" in told else 1), said
-    assert re.search(told, said), said
+    assert len(said.splitlines()) == (2 if "yaw" in message and "Yaw" in message else 1), said
+    assert re.search(message, said), said
 
 
 @pytest.mark.parametrize(
-    ("rename", "told"),
+    ("rename", "message"),
     [
         ({"p": "flow", "q": "flow"}, r"maps 'q' onto 'flow', as it does 'p'; one column has one"),
         ({"": "flow"}, r"got an empty name of a source's column"),
@@ -119,10 +119,10 @@ def test_a_name_that_cannot_be_kept_is_refused(tmp_path, changes, told):
         ({"T1": "flwo"}, r"onto 'flwo', which schema lacks; did you mean 'flow'\?"),
     ],
 )
-def test_a_renaming_that_cannot_be_meant_is_refused(tmp_path, rename, told):
+def test_a_renaming_that_cannot_be_meant_is_refused(tmp_path, rename, message):
     source = {"kind": "csv", "path": "pump.csv", "rename": rename}
 
-    assert re.search(told, refusal(put_changed(tmp_path, source=source)))
+    assert re.search(message, refusal(put_changed(tmp_path, source=source)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What may be asked of scores after the network."""
+"""Settings of score postprocessing."""
 
 import pytest
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ def test_nothing_is_smoothed_and_nothing_grouped_unless_asked():
 
 
 @pytest.mark.parametrize(
-    ("sections", "told"),
+    ("sections", "message"),
     [
         ({"smoothing": {"rows": 0}}, "greater than or equal to 1"),
         ({"smoothing": {"rows": 18}}, "looks back 17 rows; .* holds 16 .*Lower smoothing.rows"),
@@ -34,8 +34,8 @@ def test_nothing_is_smoothed_and_nothing_grouped_unless_asked():
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_the_fix(sections, told):
-    with pytest.raises(ValidationError, match=told):
+def test_what_cannot_be_done_is_refused_with_the_fix(sections, message):
+    with pytest.raises(ValidationError, match=message):
         make_spec(**sections)
 
 

@@ -1,4 +1,4 @@
-"""What is refused before any section is looked at: encodings, sizes, depth, YAML's readings."""
+"""Refusals before any section is parsed: encodings, sizes, depth, YAML's conversions."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ def test_latin_1_is_named_with_its_line(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
 def test_another_unicode_is_refused(tmp_path, encoding):
-    told = refusal(put(tmp_path, TEXT.encode(encoding)))
+    message = refusal(put(tmp_path, TEXT.encode(encoding)))
 
     assert (
-        "save the file as UTF-8" in told or "save it as UTF-8" in told or "not valid YAML" in told
+        "save the file as UTF-8" in message
+        or "save it as UTF-8" in message
+        or "not valid YAML" in message
     )
 
 
@@ -129,7 +131,7 @@ def test_a_few_repeated_values_are_no_mistake(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("? [a, b]\n: 1", "?: a list or a mapping cannot be a key"),
         ("? {a: b}\n: 1", "?: a list or a mapping cannot be a key"),
@@ -157,16 +159,16 @@ def test_a_few_repeated_values_are_no_mistake(tmp_path):
         ("x: \x01", "the file: is not valid YAML"),
     ],
 )
-def test_what_yaml_reads_in_its_own_way_is_reported_with_its_line(tmp_path, line, told):
+def test_what_yaml_reads_in_its_own_way_is_reported_with_its_line(tmp_path, line, message):
     said = refusal(put(tmp_path, after(line)))
 
     number, _, problem = said.partition(": ")
-    assert told in problem
+    assert message in problem
     assert int(number) in (LAST, LAST + 1)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("l/s", "1", "8: schema.features.flow.unit: got 1, which YAML reads as a number"),
         ("l/s", "1", 'write it in quotes: unit: "1"'),
@@ -189,8 +191,8 @@ def test_what_yaml_reads_in_its_own_way_is_reported_with_its_line(tmp_path, line
         ("1min", "yes", "schema.cadence: got True, which is no number and no span of time"),
     ],
 )
-def test_what_a_person_meant_as_text_must_be_quoted(tmp_path, old, new, told):
-    assert told in refusal(put(tmp_path, TEXT.replace(old, new)))
+def test_what_a_person_meant_as_text_must_be_quoted(tmp_path, old, new, message):
+    assert message in refusal(put(tmp_path, TEXT.replace(old, new)))
 
 
 @pytest.mark.parametrize("digits", [400, 4_299, 10_000])
@@ -247,13 +249,13 @@ def test_what_is_no_readable_file_is_reported_and_awaited_by_nobody(tmp_path, ki
     asking.start()
     asking.join(10)
 
-    told = {
+    message = {
         "folder": "is a folder",
         "link": "is a link to what is not there",
         "pipe": "is no regular file",
         "secret": "cannot be read",
     }
-    assert told[kind] in said[0]
+    assert message[kind] in said[0]
 
 
 def test_leading_zeros_are_no_octal_number(tmp_path):

@@ -58,7 +58,7 @@ def test_every_zone_of_the_list_passes(tmp_path, zone):
 
 @pytest.mark.parametrize("key", ["train", "recalibrate", "housekeeping"])
 @pytest.mark.parametrize(
-    ("cron", "told"),
+    ("cron", "message"),
     [
         ("99 3 1 * *", "'99 3 1 * *' is no cron line; its fields are minute 0-59"),
         ("0 24 1 * *", "is no cron line; its fields"),
@@ -79,12 +79,12 @@ def test_every_zone_of_the_list_passes(tmp_path, zone):
         ("1," * 5000 + "1 3 * * *", "is no cron line; write five fields"),
     ],
 )
-def test_a_cron_line_that_never_comes_is_refused(tmp_path, key, cron, told):
+def test_a_cron_line_that_never_comes_is_refused(tmp_path, key, cron, message):
     schedule = content()["schedule"] | {key: cron}
     said = refusal(put_changed(tmp_path, schedule=schedule))
 
     assert f"schedule.{key}: " in said
-    assert told in said
+    assert message in said
     assert len(said) < 400
 
 
@@ -98,7 +98,7 @@ def test_a_cron_line_that_comes_round_passes(tmp_path, cron):
 
 
 @pytest.mark.parametrize(
-    ("delimiter", "told"),
+    ("delimiter", "message"),
     [
         ("\\t", 'a tabulator is written in double quotes: delimiter: "\\t"'),
         ("TAB", 'a tabulator is written in double quotes: delimiter: "\\t"'),
@@ -112,10 +112,10 @@ def test_a_cron_line_that_comes_round_passes(tmp_path, cron):
         ("§", "cannot separate columns"),
     ],
 )
-def test_a_delimiter_that_separates_nothing_is_refused(tmp_path, delimiter, told):
+def test_a_delimiter_that_separates_nothing_is_refused(tmp_path, delimiter, message):
     source = SOURCES["csv"] | {"delimiter": delimiter}
 
-    assert told in refusal(put_changed(tmp_path, source=source))
+    assert message in refusal(put_changed(tmp_path, source=source))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " ", "~"])
@@ -126,7 +126,7 @@ def test_a_character_that_separates_passes(tmp_path, delimiter):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (schema(cadence="10000000000d"), "schema.cadence: got '10000000000d'; limit 36,500 days"),
         (schema(cadence="999999999999d"), "schema.cadence: got '999999999999d'; limit 36,500"),
@@ -155,10 +155,10 @@ def test_a_character_that_separates_passes(tmp_path, delimiter):
         ),
     ],
 )
-def test_a_value_that_no_day_could_be_run_with_is_refused(tmp_path, changes, told):
+def test_a_value_that_no_day_could_be_run_with_is_refused(tmp_path, changes, message):
     said = refusal(put_changed(tmp_path, **changes))
 
-    assert told in said
+    assert message in said
     assert len(said) < 400
 
 

@@ -105,9 +105,9 @@ def test_a_window_over_the_change_is_refused_and_fits_once_its_days_are_ingested
 
     with pytest.raises(DataError) as refused:
         plant.window()
-    told = str(refused.value)
-    assert f"rows of 2024-01-01 to 2024-01-06 {said}; they were ingested before" in told
-    assert "Ingest those days again with the load DAG" in told
+    message = str(refused.value)
+    assert f"rows of 2024-01-01 to 2024-01-06 {said}; they were ingested before" in message
+    assert "Ingest those days again with the load DAG" in message
 
     plant.ingest(*DAYS[:6], change=change)
     frame = plant.window().frame
@@ -176,8 +176,8 @@ def test_ingestion_says_that_the_days_before_mean_something_else(plant):
     with capture_logs() as logs:
         plant.ingest(DAYS[6], change=machine_for_pump)
 
-    (told,) = [each for each in logs if each["event"] == "other_days_mean_otherwise"]
-    assert told["why"] == (
+    (message,) = [each for each in logs if each["event"] == "other_days_mean_otherwise"]
+    assert message["why"] == (
         "rows of 2024-01-01 to 2024-01-06 have no column machine (theirs is pump)"
     )
 

@@ -30,7 +30,7 @@ def confirm(lake, day, verdict="incident", *, at=moment(DAYS[-1], 12)):  # noqa:
     add_labels(lake, SPEC.name, [said])
 
 
-def museum(lake, as_of=AS_OF, without=()):
+def incidents_of(lake, as_of=AS_OF, without=()):
     window = read_training_window(lake, SPEC, as_of).manifest
     return read_confirmed_incidents(lake, SPEC, window, without=without)
 
@@ -43,7 +43,7 @@ def test_confirmed_incidents_are_shown_also_from_before_the_window(lake):
     confirm(lake, DAYS[1])
     confirm(lake, DAYS[8])
 
-    frame = museum(lake)
+    frame = incidents_of(lake)
 
     assert shown(frame) == [DAYS[1], DAYS[8]]
     assert len(frame) == 2 * 72
@@ -54,22 +54,22 @@ def test_the_days_of_the_test_block_are_left_to_it(lake):
     confirm(lake, DAYS[7])
     confirm(lake, DAYS[8])
 
-    assert shown(museum(lake, without=[DAYS[7]])) == [DAYS[8]]
+    assert shown(incidents_of(lake, without=[DAYS[7]])) == [DAYS[8]]
 
 
 def test_a_verdict_that_was_withdrawn_is_no_incident(lake):
     confirm(lake, DAYS[8])
     confirm(lake, DAYS[8], "normal", at=moment(DAYS[-1], 13))
 
-    assert shown(museum(lake)) == []
+    assert shown(incidents_of(lake)) == []
 
 
 def test_nothing_of_the_as_of_day_or_later_is_shown(lake):
     confirm(lake, DAYS[4])
     confirm(lake, DAYS[9])
 
-    assert shown(museum(lake, as_of=DAYS[-1])) == []
-    assert shown(museum(lake, as_of=AS_OF)) == [DAYS[4], DAYS[9]]
+    assert shown(incidents_of(lake, as_of=DAYS[-1])) == []
+    assert shown(incidents_of(lake, as_of=AS_OF)) == [DAYS[4], DAYS[9]]
 
 
 def test_rows_from_before_a_feature_existed_are_left_out(lake):
@@ -79,8 +79,8 @@ def test_rows_from_before_a_feature_existed_are_left_out(lake):
     rows = telemetry_table(old, SPEC.columns)
     replace_days(Table(lake, SPEC.name, "telemetry"), DAYS[:3], rows, metadata={})
 
-    assert shown(museum(lake)) == [DAYS[8]]
+    assert shown(incidents_of(lake)) == [DAYS[8]]
 
 
 def test_without_labels_there_are_no_confirmed_incidents(lake):
-    pd.testing.assert_frame_equal(museum(lake), pd.DataFrame())
+    pd.testing.assert_frame_equal(incidents_of(lake), pd.DataFrame())

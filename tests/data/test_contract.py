@@ -49,7 +49,7 @@ def broken(column: str, value: object, hours=(3, 4)) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "rule", "told"),
+    ("column", "value", "rule", "detail"),
     [
         ("flow", "off", "wrong_type:flow", "flow is 'off'; a number is needed"),
         ("flow", None, "missing_value:flow", "flow is missing"),
@@ -62,11 +62,11 @@ def broken(column: str, value: object, hours=(3, 4)) -> pd.DataFrame:
         ("pump", None, "unknown_entity", "pump is None; known: a, b, c"),
     ],
 )
-def test_a_bad_value_rejects_its_row_and_no_other(column, value, rule, told):
+def test_a_bad_value_rejects_its_row_and_no_other(column, value, rule, detail):
     result = judge(broken(column, value))
 
     assert rules(result) == {rule: 2}
-    assert told in details(result)
+    assert detail in details(result)
     assert result.report.verdict == "validated"
     assert len(result.accepted) == ROWS_A_DAY - 2
 
@@ -369,7 +369,7 @@ def test_days_in_any_order_each_get_their_own_rows():
 
 
 def test_every_rule_has_a_fix():
-    assert all(mend.strip() for mend in RULES.values())
+    assert all(fix.strip() for fix in RULES.values())
 
 
 @given(

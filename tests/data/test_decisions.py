@@ -12,7 +12,7 @@ DAY, NEXT, LATER = days(3)
 
 
 def make_decision(**changes):
-    taken = {
+    default = {
         "channel": "flow",
         "entity": "a",
         "decision": "mute",
@@ -21,7 +21,7 @@ def make_decision(**changes):
         "author": "ann",
         "created_at": moment(NEXT, 9),
     }
-    return ChannelDecision(**{**taken, **changes})
+    return ChannelDecision(**{**default, **changes})
 
 
 def test_decisions_are_read_oldest_first_and_none_is_erased(root):

@@ -1,4 +1,4 @@
-"""Hashes of rows stay what they were: every stored basis and fingerprint depends on them."""
+"""Hashes of rows stay what they were: stored fingerprints and scoring inputs depend on them."""
 
 import numpy as np
 import pandas as pd

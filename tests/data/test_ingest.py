@@ -128,9 +128,9 @@ def test_bad_times_and_cells_go_to_quarantine_and_nothing_is_lost(plant):
 
     assert (attempt.delivered, attempt.accepted) == (ROWS_A_DAY, ROWS_A_DAY - 4)
     assert attempt.rules == {"unusable_time": 2, "outside_day": 1, "wrong_type:flow": 1}
-    told = [json.loads(row) for row in plant.table("quarantine")["row"]]
-    assert {row["timestamp"] for row in told} >= {None, "9999-12-31T00:00:00Z"}
-    assert "broken" in {row["flow"] for row in told}
+    rejected = [json.loads(row) for row in plant.table("quarantine")["row"]]
+    assert {row["timestamp"] for row in rejected} >= {None, "9999-12-31T00:00:00Z"}
+    assert "broken" in {row["flow"] for row in rejected}
     (again,) = plant.ingest()
     assert again.verdict == "unchanged"
 
@@ -211,10 +211,10 @@ def test_a_day_that_was_blocked_last_is_blocked_whatever_the_clock_of_that_worke
     plant.deliver(stuck())
     plant.ingest()
 
-    (stands,) = latest_states(plant.root, "pumps")
-    assert stands.standing == "quarantined"
+    (state,) = latest_states(plant.root, "pumps")
+    assert state.standing == "quarantined"
     with pytest.raises(PartitionBlocked):
-        ingest.refuse_blocked([stands])
+        ingest.refuse_blocked([state])
     (again,) = plant.ingest()
     assert again.verdict == "unchanged"  # it is compared with the last attempt, not the latest time
 

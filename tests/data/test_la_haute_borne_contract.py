@@ -68,7 +68,7 @@ def one_anemometer_stuck(rows):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reason"),
     [
         (in_watts, "implausible day power .*check the unit of power"),
         (in_fahrenheit, "implausible day outside_temperature .*check the unit"),
@@ -76,9 +76,9 @@ def one_anemometer_stuck(rows):
         (one_anemometer_stuck, r"25%.*stuck sensor wind_speed on R80711 \(144 rows\).*limit 20%"),
     ],
 )
-def test_a_planted_fault_blocks_its_day_by_name(real_cache, fault, told):
+def test_a_planted_fault_blocks_its_day_by_name(real_cache, fault, reason):
     results = judged(real_cache, date(2014, 5, 10), date(2014, 5, 12), fault)
 
     for result in results.values():
         assert result.report.verdict == "quarantined"
-        assert pd.Series(result.report.reasons).str.contains(told).any()
+        assert pd.Series(result.report.reasons).str.contains(reason).any()

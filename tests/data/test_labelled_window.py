@@ -1,4 +1,4 @@
-"""People's verdicts in a training window: what they take out, what they cannot, and when."""
+"""People's verdicts in a training window: which rows they exclude, and from when on."""
 
 import json
 from datetime import timedelta

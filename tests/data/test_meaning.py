@@ -1,4 +1,4 @@
-"""What rows mean, and what of a change in a detector file makes them unfit."""
+"""The meaning of rows, and the changes in a detector file that make them unfit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rows with missing values on their way into the table, and out of it into a training window."""
+"""Rows with missing values, from validation into the table and a training window."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What number a value is."""
+"""Numbers from values."""
 
 import math
 from decimal import Decimal

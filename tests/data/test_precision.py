@@ -30,13 +30,13 @@ def test_a_small_signal_on_a_large_number_is_refused_with_the_offset_to_set(leve
     day = validate(raised(level), pumps(), FIRST_DAY)
 
     assert day.report.rejected == {"lost_precision:flow": ROWS_A_DAY}
-    told = day.report.reasons[0]
-    assert "flow lies at" in told
-    assert "float32 holds one number in" in told
-    assert "set offset: " in told
-    offset = float(told.split("set offset: ")[1].split(" ")[0])
-    mended = validate(raised(level), pumps(offset=offset), FIRST_DAY)
-    assert mended.report.rejected == {}
+    message = day.report.reasons[0]
+    assert "flow lies at" in message
+    assert "float32 holds one number in" in message
+    assert "set offset: " in message
+    offset = float(message.split("set offset: ")[1].split(" ")[0])
+    fixed = validate(raised(level), pumps(offset=offset), FIRST_DAY)
+    assert fixed.report.rejected == {}
 
 
 @pytest.mark.parametrize("level", [1e9, -1e9, 0.0])
@@ -90,7 +90,7 @@ def test_a_row_that_is_rejected_anyway_has_no_say():
 
 
 @pytest.mark.parametrize(
-    ("value", "rule", "told"),
+    ("value", "rule", "message"),
     [
         (1e300, "not_finite:flow", "flow is 1e+300 l/s; limit 3.4e+38"),
         (-4e38, "not_finite:flow", "flow is -4e+38 l/s; limit 3.4e+38"),
@@ -98,14 +98,14 @@ def test_a_row_that_is_rejected_anyway_has_no_say():
         (-1e-46, "too_small:flow", "flow is -1e-46 l/s; limit 1.2e-38 or 0"),
     ],
 )
-def test_a_value_that_float32_cannot_hold_is_quarantined_and_not_stored(value, rule, told):
+def test_a_value_that_float32_cannot_hold_is_quarantined_and_not_stored(value, rule, message):
     frame = make_frame()
     frame.loc[on(frame, "a", [3]), "flow"] = value
 
     day = validate(frame, pumps(), FIRST_DAY)
 
     assert day.report.rejected == {rule: 1}
-    assert told in day.rejected["detail"].iloc[0]
+    assert message in day.rejected["detail"].iloc[0]
     held = derive(day.accepted, pumps().columns)["flow"]
     assert np.isfinite(held).all()
     assert (held != 0).all()
@@ -166,14 +166,14 @@ def test_an_angle_and_an_infinite_number_are_no_offset():
 
 
 def test_many_machines_are_looked_at_together():
-    """Groups are summed up in one pass; each that is refused is told by its own numbers."""
+    """Groups are summed up in one pass; each that is refused is reported with its own numbers."""
     frame = make_frame()
     levels = {"a": 1e9, "b": 0.0, "c": 5e9}
     frame["flow"] = frame["flow"] + frame["pump"].map(levels)
 
     rejected = validate(frame, pumps(), FIRST_DAY).rejected
 
-    told = rejected[rejected["rule"] == "lost_precision"].groupby("entity")["detail"].first()
-    assert list(told.index) == ["a", "c"]
-    assert "lies at 10000000" in told["a"]
-    assert "lies at 50000000" in told["c"]
+    message = rejected[rejected["rule"] == "lost_precision"].groupby("entity")["detail"].first()
+    assert list(message.index) == ["a", "c"]
+    assert "lies at 10000000" in message["a"]
+    assert "lies at 50000000" in message["c"]

@@ -15,7 +15,7 @@ KEYS = {"time", "machine"}
 
 
 def rows_of(frame):
-    return [json.loads(line) for line in as_json(frame, KEYS)]
+    return [json.loads(text) for text in as_json(frame, KEYS)]
 
 
 def test_every_kind_of_value_comes_back():

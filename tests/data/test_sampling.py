@@ -6,12 +6,12 @@ from pipeline.data.sampling import sample_rows, sample_stretches, stretch_ns
 
 
 def test_exactly_as_many_rows_as_asked_for_are_sampled_each_once_and_in_order():
-    drawn = sample_rows(3_000_000, 5_000, seed=1)
+    sampled = sample_rows(3_000_000, 5_000, seed=1)
 
-    assert len(drawn) == 5_000
-    assert (np.diff(drawn) > 0).all()
-    assert drawn[0] >= 0
-    assert drawn[-1] < 3_000_000
+    assert len(sampled) == 5_000
+    assert (np.diff(sampled) > 0).all()
+    assert sampled[0] >= 0
+    assert sampled[-1] < 3_000_000
 
 
 def test_all_rows_are_sampled_when_they_are_few_enough():
@@ -24,10 +24,10 @@ def test_nearly_none_and_nearly_all_can_be_sampled(most):
 
 
 def test_every_part_of_the_rows_is_sampled_alike():
-    drawn = sample_rows(1_000_000, 100_000, seed=3)
+    sampled = sample_rows(1_000_000, 100_000, seed=3)
 
-    parts = np.bincount(drawn // 10_000, minlength=100)
-    lasts = np.bincount(drawn % 10, minlength=10)
+    parts = np.bincount(sampled // 10_000, minlength=100)
+    lasts = np.bincount(sampled % 10, minlength=10)
     # Five standard deviations of a draw without replacement.
     assert np.abs(parts - 1_000).max() < 5 * np.sqrt(1_000 * 0.9)
     assert np.abs(lasts - 10_000).max() < 5 * np.sqrt(10_000 * 0.9)
@@ -43,9 +43,9 @@ def test_the_seed_decides_which_rows():
 def test_stretches_never_hold_more_rows_than_asked_for():
     rows = np.random.default_rng(0).integers(0, 100, size=1_000)
 
-    drawn = sample_stretches(rows, 5_000, seed=1)
+    sampled = sample_stretches(rows, 5_000, seed=1)
 
-    assert 4_900 < rows[drawn].sum() <= 5_000
+    assert 4_900 < rows[sampled].sum() <= 5_000
 
 
 def test_a_stretch_that_is_too_large_is_passed_over():

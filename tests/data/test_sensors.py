@@ -23,7 +23,7 @@ COLUMNS = Columns.model_validate(
 
 
 def slowly(rows: pd.DataFrame) -> dict[int, str]:
-    """Row -> what is said of it, one run after the other."""
+    """Row -> its detail, one run after the other."""
     found = {}
     ordered = rows.sort_values(["machine", "slot"])
     run: list[int] = []
@@ -56,8 +56,8 @@ def slowly(rows: pd.DataFrame) -> dict[int, str]:
         max_size=80,
     )
 )
-def test_each_run_is_reported_as_if_it_were_alone(drawn):
-    rows = pd.DataFrame(drawn, columns=["machine", "hour", "a"]).astype({"a": float})
+def test_each_run_is_reported_as_if_it_were_alone(example):
+    rows = pd.DataFrame(example, columns=["machine", "hour", "a"]).astype({"a": float})
     rows["slot"] = rows["hour"].astype("int64") * HOUR
     rows["day"] = rows["slot"] // DAY_NS
     rows["machine"] = rows["machine"].astype(np.intp)

@@ -33,11 +33,11 @@ def ticks(times: list[int], entities: list[int] | None = None) -> Timeline:
 
 
 def wave(rho: float, n: int, seed: int, columns: int = 1) -> np.ndarray:
-    draw = np.random.default_rng(seed).standard_normal((n, columns)) * np.sqrt(1 - rho**2)
-    values = np.empty_like(draw)
-    values[0] = draw[0] / np.sqrt(1 - rho**2)
+    noise = np.random.default_rng(seed).standard_normal((n, columns)) * np.sqrt(1 - rho**2)
+    values = np.empty_like(noise)
+    values[0] = noise[0] / np.sqrt(1 - rho**2)
     for row in range(1, n):
-        values[row] = rho * values[row - 1] + draw[row]
+        values[row] = rho * values[row - 1] + noise[row]
     return values
 
 
@@ -58,20 +58,20 @@ def test_a_timeline_reads_time_and_entity_from_a_frame() -> None:
 
 
 def test_a_run_ends_at_a_gap_and_at_another_entity() -> None:
-    line = ticks([0, 1, 3, 4, 5, 0], [0, 0, 0, 0, 1, 1])
+    timeline = ticks([0, 1, 3, 4, 5, 0], [0, 0, 0, 0, 1, 1])
 
-    order, run = runs(line)
+    order, run = runs(timeline)
 
     assert order.tolist() == [0, 1, 2, 3, 5, 4]
     assert run.tolist() == [0, 0, 1, 1, 2, 3]
 
 
 def test_episodes_join_marked_rows_across_the_allowed_gap_only() -> None:
-    line = ticks([0, 1, 2, 3, 4, 5, 6, 7])
+    timeline = ticks([0, 1, 2, 3, 4, 5, 6, 7])
     marked = np.array([1, 0, 1, 0, 0, 0, 1, 1], dtype=bool)
 
-    apart = [len(e.rows) for e in episodes(marked, line)]
-    joined = [len(e.rows) for e in episodes(marked, line, join_rows=1)]
+    apart = [len(e.rows) for e in episodes(marked, timeline)]
+    joined = [len(e.rows) for e in episodes(marked, timeline, join_rows=1)]
 
     assert apart == [1, 1, 2]
     assert joined == [2, 2]
@@ -79,13 +79,15 @@ def test_episodes_join_marked_rows_across_the_allowed_gap_only() -> None:
 
 @given(st.permutations(range(8)))
 def test_the_order_of_rows_does_not_change_the_episodes(order: list[int]) -> None:
-    line = ticks([0, 1, 2, 5, 0, 1, 2, 3], [0, 0, 0, 0, 1, 1, 1, 1])
+    timeline = ticks([0, 1, 2, 5, 0, 1, 2, 3], [0, 0, 0, 0, 1, 1, 1, 1])
     marked = np.array([1, 1, 0, 1, 0, 1, 1, 0], dtype=bool)
-    shuffled = Timeline(line.time_ns[order], line.entity[order], line.names, line.cadence_ns)
+    shuffled = Timeline(
+        timeline.time_ns[order], timeline.entity[order], timeline.names, timeline.cadence_ns
+    )
 
     spans = [(e.entity, e.start, e.end) for e in episodes(marked[order], shuffled)]
 
-    assert spans == [(e.entity, e.start, e.end) for e in episodes(marked, line)]
+    assert spans == [(e.entity, e.start, e.end) for e in episodes(marked, timeline)]
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
@@ -103,19 +105,19 @@ def test_rows_too_far_apart_have_no_neighbours_to_correlate_with() -> None:
 
 def test_entities_that_move_together_are_worth_one() -> None:
     common = np.repeat(np.random.default_rng(3).standard_normal(1000), 4)
-    line = ticks([i // 4 for i in range(4000)], [i % 4 for i in range(4000)])
+    timeline = ticks([i // 4 for i in range(4000)], [i % 4 for i in range(4000)])
 
-    assert between_entities(common, line) == pytest.approx(1.0)
-    assert effective_rows(common, line) == pytest.approx(1000, rel=0.1)
+    assert between_entities(common, timeline) == pytest.approx(1.0)
+    assert effective_rows(common, timeline) == pytest.approx(1000, rel=0.1)
 
 
 def test_effective_rows_predict_how_much_a_share_scatters() -> None:
-    line = ticks([i // 4 for i in range(8000)], [i % 4 for i in range(8000)])
+    timeline = ticks([i // 4 for i in range(8000)], [i % 4 for i in range(8000)])
     shares, worth = [], []
     for seed in range(60):
         values = (wave(0.8, 2000, seed, columns=4) + wave(0.8, 2000, 1000 + seed)).ravel()
         shares.append(float((values > 0).mean()))
-        worth.append(effective_rows(values, line))
+        worth.append(effective_rows(values, timeline))
 
     independent = 0.25 / np.var(shares)
 
@@ -124,9 +126,9 @@ def test_effective_rows_predict_how_much_a_share_scatters() -> None:
 
 def test_thinning_keeps_every_kth_row_and_does_not_thin_twice() -> None:
     step = thinning_step(0.5)
-    line = ticks(list(range(12)))
+    timeline = ticks(list(range(12)))
 
-    kept = spaced(line, step)
+    kept = spaced(timeline, step)
     again = spaced(ticks([int(i) for i in kept]), step)
 
     assert step == 3

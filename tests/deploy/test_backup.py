@@ -1,4 +1,4 @@
-"""What a backup refuses, what it notices, and how it keeps secrets; without a server."""
+"""Refusals and checks of a backup, and its secrets; without a server."""
 
 from __future__ import annotations
 
@@ -319,14 +319,14 @@ def test_each_place_may_have_its_own_key():
 
 
 @pytest.mark.parametrize(
-    ("uri", "environment", "told"),
+    ("uri", "environment", "message"),
     [
         ("gs://bucket", {}, "neither a path nor s3"),
         ("s3://b", {"X_ACCESS_KEY_ID": "k"}, "key without its secret"),
     ],
 )
-def test_a_place_that_cannot_be_reached_is_named(uri, environment, told):
-    with pytest.raises(BackupError, match=told):
+def test_a_place_that_cannot_be_reached_is_named(uri, environment, message):
+    with pytest.raises(BackupError, match=message):
         place_at(uri, environment, "X")
 
 
@@ -336,7 +336,7 @@ def test_the_command_ends_with_one_and_the_fix(tmp_path, capsys):
 
 
 def rewritten(backup, change, key=KEY):
-    """The manifest changed and signed anew."""
+    """The manifest changed and signed again."""
     content = json.loads(backup.read(NAME))
     del content["signature"]
     change(content)
@@ -437,7 +437,7 @@ def test_a_backup_whose_files_clash_is_not_made(tmp_path, sources):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda c: c["files"].update({"elsewhere/x": {"size": 1, "sha256": "0"}}), "neither a dum"),
         (lambda c: c["files"].pop("databases/mlflow.dump"), "lists no databases/mlflow.dump"),
@@ -448,10 +448,10 @@ def test_a_backup_whose_files_clash_is_not_made(tmp_path, sources):
     ],
     ids=["file of nothing", "no dump", "odd store", "odd database", "tables", "entry"],
 )
-def test_a_signed_manifest_of_what_no_backup_holds_is_refused(change, told, backup):
+def test_a_signed_manifest_of_what_no_backup_holds_is_refused(change, message, backup):
     rewritten(backup, change)
 
-    with pytest.raises(BackupError, match=told):
+    with pytest.raises(BackupError, match=message):
         verify(backup, OURS)
 
 
@@ -470,10 +470,10 @@ def test_a_manifest_of_another_key_is_refused_by_name(sources, backup, server):
     with pytest.raises(BackupError) as refused:
         quietly_restore(sources, backup)
 
-    told = str(refused.value)
-    assert f"signed by the key {STRANGER.public.id}, and the keys known here are:" in told
-    assert f" {KEY.public.id}. On a new host" in told
-    assert "--public-key ed25519:" in told
+    message = str(refused.value)
+    assert f"signed by the key {STRANGER.public.id}, and the keys known here are:" in message
+    assert f" {KEY.public.id}. On a new host" in message
+    assert "--public-key ed25519:" in message
     assert server.restored == []
 
 
@@ -518,13 +518,13 @@ def test_saying_so_does_not_let_a_signed_one_pass_unproven(backup):
 
 
 def test_whoever_makes_a_backup_is_shown_the_key(tmp_path, sources):
-    told: list[str] = []
+    message: list[str] = []
 
-    create(sources, place_at(str(tmp_path / "b"), {}, "X"), now=NOW, say=told.append, key=KEY)
+    create(sources, place_at(str(tmp_path / "b"), {}, "X"), now=NOW, say=message.append, key=KEY)
 
-    assert told[-1].startswith(f"signed by the key {KEY.public.id}; keep its public half apart")
-    assert told[-1].endswith(KEY.public.written)
-    assert KEY.written not in "".join(told)
+    assert message[-1].startswith(f"signed by the key {KEY.public.id}; keep its public half apart")
+    assert message[-1].endswith(KEY.public.written)
+    assert KEY.written not in "".join(message)
 
 
 def test_the_key_that_was_kept_proves_a_backup_on_a_host_without_keys(
@@ -539,7 +539,7 @@ def test_the_key_that_was_kept_proves_a_backup_on_a_host_without_keys(
     assert command.main(["verify", backup.root, "--public-key", "ed25519:short"]) == 1
     assert "--public-key holds no public key" in capsys.readouterr().err
     assert command.main(["verify", backup.root, "--public-key", KEY.public.written]) == 0
-    assert not (tmp_path / "new host").exists()  # reading draws no keys
+    assert not (tmp_path / "new host").exists()  # reading creates no keys
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -35,7 +35,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 class Writer:
     """Replaces all days of a table by rows that carry one number; the next call, the next number.
 
-    So a reader can tell: at any version every row has the same number, and every day has a row.
+    So a reader can check: at any version every row has the same number, and every day has a row.
     """
 
     table: Table

@@ -1,4 +1,4 @@
-"""What a worker does besides its tasks, with Celery's own timer and a real result database."""
+"""The hooks of a worker, with Celery's own timer and a real result database."""
 
 from __future__ import annotations
 

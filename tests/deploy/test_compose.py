@@ -1,4 +1,4 @@
-"""What `docker-compose.yml` promises, read from it as the real Compose renders it."""
+"""The promises of `docker-compose.yml`, as the real Compose renders it."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def services(content):
 
 @pytest.fixture(scope="module")
 def lasting(services):
-    """The services that are there to stay."""
-    return {name: told for name, told in services.items() if name not in ONCE}
+    """The services that run permanently."""
+    return {name: definition for name, definition in services.items() if name not in ONCE}
 
 
 def test_every_secret_reaches_only_the_services_that_need_it(env_file, content):
@@ -81,8 +81,8 @@ def test_every_secret_reaches_only_the_services_that_need_it(env_file, content):
     values = {name: value for name, _, value in (line.partition("=") for line in lines)}
 
     seen = {name: set() for name in WHO_HAS}
-    for service, told in content["services"].items():
-        everything = json.dumps(told)
+    for service, definition in content["services"].items():
+        everything = json.dumps(definition)
         for name, services in seen.items():
             if values[name] in everything:
                 services.add(service)
@@ -106,7 +106,9 @@ def test_a_missing_secret_stops_compose_by_name(secret, env_file, tmp_path):
 
 def test_ports_are_published_on_loopback_only_and_only_for_people(services):
     published = {
-        (name, port["host_ip"]) for name, told in services.items() for port in told.get("ports", [])
+        (name, port["host_ip"])
+        for name, definition in services.items()
+        for port in definition.get("ports", [])
     }
 
     people = {"airflow-api-server", "mlflow", "prometheus", "grafana"}
@@ -122,18 +124,18 @@ def test_stores_cannot_be_reached_from_outside(content):
 
 
 def test_whatever_stays_is_checked_and_restarted(lasting):
-    for name, told in lasting.items():
-        assert told["healthcheck"]["test"], name
-        assert told["restart"] == "unless-stopped", name
+    for name, definition in lasting.items():
+        assert definition["healthcheck"]["test"], name
+        assert definition["restart"] == "unless-stopped", name
 
 
 def test_every_python_service_is_the_one_image(services):
-    ours = {name: told for name, told in services.items() if "build" in told}
+    ours = {name: definition for name, definition in services.items() if "build" in definition}
 
     assert set(ours) >= AIRFLOW | {"mlflow", "mlflow-init", "metrics", "cli"}
-    for name, told in ours.items():
-        assert told["image"] == "plimsoll:latest", name
-        assert told["init"] is True, name
+    for name, definition in ours.items():
+        assert definition["image"] == "plimsoll:latest", name
+        assert definition["init"] is True, name
 
 
 def test_workers_outlast_their_tasks_and_the_broker_outwaits_them(content):
@@ -157,6 +159,8 @@ def test_a_service_starts_after_what_it_needs(content):
 
 def test_airflow_makes_its_dags_of_the_same_bundle_everywhere(services):
     name = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
-    told = {service: json.loads(services[service]["environment"][name]) for service in AIRFLOW}
+    definition = {
+        service: json.loads(services[service]["environment"][name]) for service in AIRFLOW
+    }
 
-    assert told == {service: [DETECTOR_BUNDLE] for service in AIRFLOW}
+    assert definition == {service: [DETECTOR_BUNDLE] for service in AIRFLOW}

@@ -1,4 +1,4 @@
-"""What every service of `docker-compose.yml` may not do, and which image it is, to the digit."""
+"""The confinement of every service of `docker-compose.yml`, and its exact image."""
 
 from __future__ import annotations
 
@@ -20,29 +20,37 @@ EVERYTHING = ("monitoring", "tools")
 Service = dict[str, Any]
 
 RULES: dict[str, Callable[[Service], bool]] = {
-    "has a read-only root": lambda told: told.get("read_only") is True,
-    "has no capability": lambda told: (
-        told.get("cap_drop") == ["ALL"] and not told.get("cap_add") and not told.get("privileged")
+    "has a read-only root": lambda service: service.get("read_only") is True,
+    "has no capability": lambda service: (
+        service.get("cap_drop") == ["ALL"]
+        and not service.get("cap_add")
+        and not service.get("privileged")
     ),
-    "gets no new privileges": lambda told: told.get("security_opt") == ["no-new-privileges:true"],
-    "is not root": lambda told: told.get("user", "").split(":")[0] not in {"0", "root"},
-    "has a limit of processes": lambda told: 0 < limits(told).get("pids", 0) <= 4000,
-    "has a limit of memory": lambda told: int(limits(told).get("memory", 0)) > 0,
-    "has a bounded log": lambda told: bool(told["logging"]["options"].get("max-size")),
-    "shares no namespace of the host": lambda told: (
-        not ({"network_mode", "pid", "ipc", "uts", "userns_mode", "devices"} & set(told))
+    "gets no new privileges": lambda service: (
+        service.get("security_opt") == ["no-new-privileges:true"]
     ),
-    "does not hold the engine": lambda told: "docker.sock" not in str(told.get("volumes", "")),
+    "is not root": lambda service: service.get("user", "").split(":")[0] not in {"0", "root"},
+    "has a limit of processes": lambda service: 0 < limits(service).get("pids", 0) <= 4000,
+    "has a limit of memory": lambda service: int(limits(service).get("memory", 0)) > 0,
+    "has a bounded log": lambda service: bool(service["logging"]["options"].get("max-size")),
+    "shares no namespace of the host": lambda service: (
+        not ({"network_mode", "pid", "ipc", "uts", "userns_mode", "devices"} & set(service))
+    ),
+    "does not hold the engine": lambda service: (
+        "docker.sock" not in str(service.get("volumes", ""))
+    ),
     # Compose copies these into the root, and refuses: "`file` is the sole supported option".
-    "needs no file copied into its root": lambda told: (
-        not told.get("configs") and not told.get("secrets")
+    "needs no file copied into its root": lambda service: (
+        not service.get("configs") and not service.get("secrets")
     ),
-    "is an image of one version": lambda told: bool(
-        re.fullmatch(r"plimsoll:latest|[\w/]+:v?\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", told["image"])
+    "is an image of one version": lambda service: bool(
+        re.fullmatch(
+            r"plimsoll:latest|[\w/]+:v?\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", service["image"]
+        )
     ),
 }
 
-# What a careless line would make of a service, and the rule that it breaks.
+# Changes of a service by a careless line, and the rule that each breaks.
 BREAKAGES: list[tuple[str, Service]] = [
     ("has a read-only root", {"read_only": False}),
     ("has no capability", {"cap_drop": None}),
@@ -64,8 +72,8 @@ BREAKAGES: list[tuple[str, Service]] = [
 ]
 
 
-def limits(told: Service) -> dict[str, Any]:
-    found: dict[str, Any] = told.get("deploy", {}).get("resources", {}).get("limits", {})
+def limits(service: Service) -> dict[str, Any]:
+    found: dict[str, Any] = service.get("deploy", {}).get("resources", {}).get("limits", {})
     return found
 
 
@@ -73,9 +81,9 @@ def broken(services: dict[str, Service]) -> list[tuple[str, str]]:
     """Each service and rule that do not go together."""
     return [
         (name, rule)
-        for name, told in services.items()
+        for name, service in services.items()
         for rule, holds in RULES.items()
-        if not holds(told)
+        if not holds(service)
     ]
 
 
@@ -130,12 +138,12 @@ def test_no_password_is_in_a_command_line(services: dict[str, Service]):
     # Every process of the host may read those.
     passwords = {
         value
-        for told in services.values()
-        for name, value in told.get("environment", {}).items()
+        for service in services.values()
+        for name, value in service.get("environment", {}).items()
         if re.search("PASSWORD|SECRET|AUTH$", name) and len(value) > 15
     }
 
     assert len(passwords) > 5
-    for name, told in services.items():
-        words = str([told.get("entrypoint"), told.get("command")])
+    for name, service in services.items():
+        words = str([service.get("entrypoint"), service.get("command")])
         assert not [password for password in passwords if password in words], name

@@ -1,4 +1,4 @@
-"""What a person reads while the demo runs."""
+"""The output of the demo while it runs."""
 
 from __future__ import annotations
 

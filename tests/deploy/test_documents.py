@@ -1,4 +1,4 @@
-"""What the documents of the full stack say, held against the files that they describe."""
+"""The documents of the full stack, compared with the files that they describe."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def secrets_of(service: dict[str, Any]) -> set[str]:
 
 def test_the_table_of_secrets_is_what_compose_hands_out():
     rows = re.findall(r"(?m)^\| `([\w-]+)` \| ((?:`[A-Z_]+` ?)*)\|", text_of("security.md"))
-    told = {service: set(re.findall(r"[A-Z_]+", secrets)) for service, secrets in rows}
+    documented = {service: set(re.findall(r"[A-Z_]+", secrets)) for service, secrets in rows}
 
-    assert told == {name: secrets_of(each) for name, each in compose()["services"].items()}
+    assert documented == {name: secrets_of(each) for name, each in compose()["services"].items()}
 
 
 def test_workers_get_neither_airflows_database_nor_what_signs_and_decrypts():
@@ -47,14 +47,14 @@ def test_the_memory_limits_are_those_of_compose():
     rows = re.findall(
         r"(?m)^\| `([\w-]+)`[^|]*\|[^|]*\|[^|]*\| ([\d.]+) ([GM])iB", text_of("sizing.md")
     )
-    told = {service: f"{number}{unit.lower()}" for service, number, unit in rows}
+    documented = {service: f"{number}{unit.lower()}" for service, number, unit in rows}
     limits = {
         name: re.sub(r"\$\{\w+:-(\w+)\}", r"\1", each["deploy"]["resources"]["limits"]["memory"])
         for name, each in compose()["services"].items()
         if "deploy" in each and each.get("restart") != "no"
     }
 
-    assert told == limits
+    assert documented == limits
 
 
 @pytest.mark.parametrize("name", ["deploy.md", "upgrade.md", "security.md", "runbook.md"])

@@ -32,9 +32,9 @@ def word(content: bytes) -> str:
 
 @pytest.mark.parametrize("private", VECTORS)
 def test_it_is_that_of_the_rfc(private: str):
-    told = ed25519.public_of(word(bytes.fromhex(private)))
+    public = ed25519.public_of(word(bytes.fromhex(private)))
 
-    assert told == word(bytes.fromhex(VECTORS[private]))
+    assert public == word(bytes.fromhex(VECTORS[private]))
 
 
 @given(st.binary(min_size=32, max_size=32))

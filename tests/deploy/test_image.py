@@ -1,4 +1,4 @@
-"""What can be known of the application image without building it."""
+"""Checks of the application image without building it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CODE, STATE, VENV, OWNER = "/opt/plimsoll", "/var/lib/plimsoll", "/opt/venv", "5
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction of the Dockerfile and the stage that it stands in."""
+    """One instruction of the Dockerfile and its stage."""
 
     stage: str
     name: str
@@ -58,7 +58,7 @@ def image_environment() -> dict[str, str]:
 
 
 def copied() -> set[str]:
-    """What the build takes from the repository."""
+    """The files that the build copies from the repository."""
     sources = [text.split()[:-1] for text in of("COPY") if not text.startswith("--from")]
     return {source for each in sources for source in each}
 
@@ -185,17 +185,17 @@ def test_what_the_image_says_and_what_compose_says_agree():
 
 def test_the_proof_without_an_engine_recognises_it():
     reference = compose()["x-application"]["image"].split(":-")[1].rstrip("}")
-    taken = image_of(reference)
+    image = image_of(reference)
     made = " ".join(of("RUN", "runtime")).split()
     said = image_environment()
 
-    assert str(taken.user) == OWNER
-    assert [taken.workdir] == of("WORKDIR", "runtime") == [CODE]
-    assert set(taken.folders) == {CODE, VENV}
-    assert set(taken.owned) <= set(made)
-    assert taken.environment["HOME"] == said["HOME"]
-    assert taken.environment["PATH"].split(":")[0] == said["PATH"].split(":")[0]
-    assert set(taken.environment) <= set(said)
+    assert str(image.user) == OWNER
+    assert [image.workdir] == of("WORKDIR", "runtime") == [CODE]
+    assert set(image.folders) == {CODE, VENV}
+    assert set(image.owned) <= set(made)
+    assert image.environment["HOME"] == said["HOME"]
+    assert image.environment["PATH"].split(":")[0] == said["PATH"].split(":")[0]
+    assert set(image.environment) <= set(said)
 
 
 def test_every_module_that_compose_starts_is_in_the_image():

@@ -52,7 +52,7 @@ def anchors_of(page: Path) -> frozenset[str]:
 
 
 def why_not(page: Path, link: str) -> str | None:
-    """What is wrong with a link of a page; None: it leads somewhere."""
+    """The fault of a link of a page; None: its target exists."""
     place, _, anchor = link.partition("#")
     target = (page.parent / place).resolve() if place else page
     if not target.exists():

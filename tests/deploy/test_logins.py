@@ -1,4 +1,4 @@
-"""Where a person finds the login, and that nothing else tells it."""
+"""The file with the login, and that nothing else shows it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_the_file_names_both_addresses_and_the_one_login_for_both(stack: Stack):
     leave_logins(stack)
 
     text = stack.layout.logins.read_text()
-    for told in (stack.airflow_url, stack.mlflow_page, "admin", stack.secrets.airflow_password):
-        assert told in text
+    for shown in (stack.airflow_url, stack.mlflow_page, "admin", stack.secrets.airflow_password):
+        assert shown in text
     assert f"MLFLOW_TRACKING_TOKEN={stack.secrets.mlflow_token}\n" in text
 
 
@@ -34,11 +34,11 @@ def test_it_is_readable_by_its_owner_only_whoever_made_it_before(stack: Stack):
 
 
 def test_what_is_printed_names_the_file_and_no_secret(stack: Stack):
-    told = describe(stack)
+    shown = describe(stack)
 
-    assert str(stack.layout.logins) in told
+    assert str(stack.layout.logins) in shown
     for secret in (stack.secrets.airflow_password, stack.secrets.mlflow_token):
-        assert secret not in told
+        assert secret not in shown
 
 
 @pytest.mark.parametrize("name", ["airflow", "mlflow", "lake", "cache", "data", "logs", "run"])

@@ -48,18 +48,18 @@ def test_root_without_an_unprivileged_user_is_asked_to_create_one(monkeypatch: p
 
 @needs_root
 def test_root_gives_up_its_user_its_groups_and_every_capability(tmp_path: Path):
-    shown = ["grep", "-E", "^(Uid|Groups|Cap...|NoNewPrivs):", "/proc/self/status"]
+    command = ["grep", "-E", "^(Uid|Groups|Cap...|NoNewPrivs):", "/proc/self/status"]
     for reached in ((), (tmp_path,)):
         done = subprocess.run(
-            as_unprivileged(shown, *reached), capture_output=True, text=True, check=True
+            as_unprivileged(command, *reached), capture_output=True, text=True, check=True
         )
 
-        told = {name: value.split() for name, value in map(split, done.stdout.splitlines())}
-        assert set(told["Uid"]) == {str(unprivileged.unprivileged_user().pw_uid)}
-        assert told["Groups"] == []
-        assert told["NoNewPrivs"] == ["1"]
+        shown = {name: value.split() for name, value in map(split, done.stdout.splitlines())}
+        assert set(shown["Uid"]) == {str(unprivileged.unprivileged_user().pw_uid)}
+        assert shown["Groups"] == []
+        assert shown["NoNewPrivs"] == ["1"]
         for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-            assert int(told[kind][0], 16) == 0, kind
+            assert int(shown[kind][0], 16) == 0, kind
 
 
 def split(line: str) -> tuple[str, str]:
@@ -140,17 +140,17 @@ def test_a_program_that_the_administrator_has_the_server_run_may_do_nothing_of_r
     with serving(stack) as server:
         with closing(psycopg2.connect(stack.administrator_dsn("postgres"))) as connection:
             cursor = connection.cursor()
-            cursor.execute("CREATE TEMP TABLE told (line text)")
-            cursor.execute("COPY told FROM PROGRAM %s", (program,))
-            cursor.execute("SELECT line FROM told")
-            [(told,)] = cursor.fetchall()
+            cursor.execute("CREATE TEMP TABLE output (line text)")
+            cursor.execute("COPY output FROM PROGRAM %s", (program,))
+            cursor.execute("SELECT line FROM output")
+            [(shown,)] = cursor.fetchall()
         status = Path(f"/proc/{server.pid}/status").read_text()
 
     for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-        assert f"{kind}:0000000000000000" in told
+        assert f"{kind}:0000000000000000" in shown
         assert f"{kind}:\t0000000000000000" in status
-    assert "/etc/shadow: Permission denied" in told
-    assert told.endswith("nobody")
+    assert "/etc/shadow: Permission denied" in shown
+    assert shown.endswith("nobody")
 
 
 @needs_root

@@ -248,8 +248,8 @@ def test_a_file_of_an_earlier_release_gets_the_pairs_that_it_lacks(
 
     assert main([str(env)]) == 0
 
-    told = capsys.readouterr().out
-    assert [name for name in ALL - set(SECRETS) if name not in told] == []
+    output = capsys.readouterr().out
+    assert [name for name in ALL - set(SECRETS) if name not in output] == []
     assert all(read(env)[name] for name in ALL)
 
 
@@ -282,9 +282,9 @@ def test_a_pair_that_does_not_match_is_a_fault_by_name(
 
     assert main([str(env)]) == 1
 
-    told = capsys.readouterr().err
-    assert reason in told
-    assert not [name for name in PAIRS if read(env)[name] and read(env)[name] in told]
+    output = capsys.readouterr().err
+    assert reason in output
+    assert not [name for name in PAIRS if read(env)[name] and read(env)[name] in output]
     assert env.read_text() == before
 
 

@@ -1,4 +1,4 @@
-"""Every package is the file that the lock names by its hash, and is listed for whoever asks."""
+"""Every package is the file that the lock names by its hash, and is listed in the SBOM."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def lock(name: str) -> dict[str, list[str]]:
 
 def checked() -> list[str]:
     """The arguments with which make installs everything but torch."""
-    [told] = re.findall(r"(?m)^CHECKED := (.+)$", MAKEFILE)
-    return str(told).split()
+    [options] = re.findall(r"(?m)^CHECKED := (.+)$", MAKEFILE)
+    return str(options).split()
 
 
 def without_hash(text: str) -> list[str]:
@@ -101,10 +101,10 @@ def test_every_install_of_make_but_that_of_torch_asks_for_hashes():
 def wheel(folder: Path) -> tuple[Path, str]:
     """A package `sample`, as an index would deliver it, and its hash."""
     path = folder / "sample-1.0-py3-none-any.whl"
-    told = "Metadata-Version: 2.1\nName: sample\nVersion: 1.0\n"
+    content = "Metadata-Version: 2.1\nName: sample\nVersion: 1.0\n"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("sample.py", "")
-        archive.writestr("sample-1.0.dist-info/METADATA", told)
+        archive.writestr("sample-1.0.dist-info/METADATA", content)
         archive.writestr("sample-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr("sample-1.0.dist-info/RECORD", "")
     return path, hashlib.sha256(path.read_bytes()).hexdigest()
@@ -145,7 +145,7 @@ def test_a_package_that_is_not_the_locked_one_is_not_installed(
 
 @pytest.fixture(scope="module")
 def lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make sbom` writes, from the environment that runs the tests."""
+    """The output of `make sbom`, from the environment that runs the tests."""
     folder = tmp_path_factory.mktemp("sbom")
     for name in ("Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, folder)
@@ -164,19 +164,19 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_bill_of_materials_names_every_locked_package_with_its_hashes(lists: Path):
-    told = json.loads((lists / "plimsoll.cdx.json").read_text())
+    content = json.loads((lists / "plimsoll.cdx.json").read_text())
     found = {
         f"{each['name']}=={each['version']}": {
             f"--hash=sha256:{digest['content']}"
             for place in each.get("externalReferences", [])
             for digest in place.get("hashes", [])
         }
-        for each in told["components"]
+        for each in content["components"]
     }
     locked = {re.sub(r"\[.*\]", "", name): set(all_) for name, all_ in lock(LOCKS[-1]).items()}
 
-    assert told["bomFormat"] == "CycloneDX"
-    assert told["metadata"]["component"]["name"] == "plimsoll"
+    assert content["bomFormat"] == "CycloneDX"
+    assert content["metadata"]["component"]["name"] == "plimsoll"
     assert found == locked
 
 
@@ -187,7 +187,7 @@ def test_every_locked_package_has_a_licence_or_is_named_in_the_documents(lists: 
     security = (REPOSITORY / "docs" / "security.md").read_text()
 
     assert {re.sub(r"[-_.]+", "-", name) for name in licences} == locked
-    unclear = [n for n, told in licences.items() if re.search("UNKNOWN|GPL|General Public", told)]
+    unclear = [n for n, text in licences.items() if re.search("UNKNOWN|GPL|General Public", text)]
     assert [name for name in unclear if f"`{name}`" not in security] == []
 
 

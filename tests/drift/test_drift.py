@@ -25,8 +25,8 @@ LIMITS = Drift()
 HONEST = RealisedRate(1000, 1000, 10, 0.01, (0.005, 0.02), (0.005, 0.02), (0.003, 0.02), "inside")
 
 
-def wave(rho: float, shape: tuple[int, ...], draw: np.random.Generator) -> np.ndarray:
-    noise = draw.standard_normal(shape) * np.sqrt(1 - rho**2)
+def wave(rho: float, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    noise = rng.standard_normal(shape) * np.sqrt(1 - rho**2)
     noise[0] /= np.sqrt(1 - rho**2)
     return lfilter([1], [1, -rho], noise, axis=0)
 
@@ -35,9 +35,9 @@ def sample(
     n: int, *, seed: int, rho: float = 0.0, start: int = 0, machines: int = 1, alike: bool = False
 ) -> Sample:
     """Normal rows of `machines` machines; `alike`: all see the same weather."""
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     steps = n // machines
-    values = [wave(rho, (steps, len(NAMES) + 1), draw) for _ in range(machines)]
+    values = [wave(rho, (steps, len(NAMES) + 1), rng) for _ in range(machines)]
     if alike:
         values = [values[0] + 0.1 * own for own in values]
     joined = np.concatenate(values)

@@ -1,4 +1,4 @@
-"""How far a day lies from normal as the network rebuilds it."""
+"""The distance of a day's reconstructions from normal ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sample(bundle: Bundle, *, lift: float = 0.0, n_days: int = DAYS) -> Sample:
 
 @pytest.fixture(params=["denoising", "windows", "isolation_forest"])
 def of_kind(request, tmp_path) -> Bundle:
-    """A live detector that rebuilds rows, one that rebuilds windows, one that rebuilds nothing."""
+    """A detector that reconstructs rows, one that reconstructs windows, one that does neither."""
     sections = {
         "denoising": {},
         "windows": {"window": Window(length=4)},

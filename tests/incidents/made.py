@@ -19,7 +19,7 @@ DAY = pd.Timestamp("2024-03-01", tz="UTC")
 CHANNELS = ("flow", "pressure", "angle")
 
 
-def line_of(times: Sequence[pd.Timestamp], entities: Sequence[str] | None = None) -> Timeline:
+def timeline_of(times: Sequence[pd.Timestamp], entities: Sequence[str] | None = None) -> Timeline:
     """A timeline of ten-minute rows."""
     names, codes = np.unique(list(entities or [""] * len(times)), return_inverse=True)
     time_ns = pd.DatetimeIndex(times).as_unit("ns").asi8

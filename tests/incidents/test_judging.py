@@ -1,4 +1,4 @@
-"""Rows judged by one bundle: who is to blame where the score is a mean over several rows."""
+"""Rows scored by one bundle: the blame where the score is a mean over several rows."""
 
 from dataclasses import replace
 
@@ -23,11 +23,11 @@ def smoothing(tmp_path_factory):
     bundle = plant_bundle(tmp_path_factory.mktemp("judging") / "bundle")
     described = replace(schema(timed=True), source_columns=COLUMNS.model_dump(mode="json"))
     network = replace(bundle.description.network, schema=described)
-    told = replace(bundle.description, network=network, finish=ScorePostprocessing(rows=4))
-    return replace(bundle, description=told)
+    description = replace(bundle.description, network=network, finish=ScorePostprocessing(rows=4))
+    return replace(bundle, description=description)
 
 
-def with_line(bundle, value):
+def with_threshold(bundle, value):
     threshold = replace(bundle.description.threshold, value=value)
     return replace(bundle, description=replace(bundle.description, threshold=threshold))
 
@@ -37,7 +37,7 @@ def test_a_smoothed_flag_is_blamed_on_all_the_rows_that_it_averages(smoothing):
     frame.loc[20:LAST, list(CHANNELS)] = frame.loc[20, list(CHANNELS)].to_numpy()
     frame.loc[20:LAST, "speed"] += 3000
     score = score_rows(smoothing, frame).score
-    strict = with_line(smoothing, float(np.sort(score)[-2:].mean()))
+    strict = with_threshold(smoothing, float(np.sort(score)[-2:].mean()))
 
     found = judge(strict, frame, len(frame), Shifts(share=0.9)).found  # no mute
 

@@ -5,13 +5,13 @@ import pandas as pd
 
 from pipeline.incidents.parts import day_parts, reach
 from tests.builders import make_spec
-from tests.incidents.made import DAY, judged, line_of
+from tests.incidents.made import DAY, judged, timeline_of
 
 HOUR, EIGHT_HOURS = pd.Timedelta("1h"), pd.Timedelta("8h")
 
 
-def parts_of(rows, line):
-    return day_parts(rows, line, 7, HOUR, EIGHT_HOURS)
+def parts_of(rows, timeline):
+    return day_parts(rows, timeline, 7, HOUR, EIGHT_HOURS)
 
 
 def every(minutes, n):
@@ -21,14 +21,14 @@ def every(minutes, n):
 def test_five_hundred_flags_within_ten_minutes_are_one_part():
     times = [DAY + pd.Timedelta(seconds=1.2 * k) for k in range(500)]
 
-    (part,) = parts_of(judged(np.linspace(1.1, 3, 500)), line_of(times))
+    (part,) = parts_of(judged(np.linspace(1.1, 3, 500)), timeline_of(times))
 
     assert (part.kind, part.rows, part.version) == ("anomaly", 500, 7)
     assert part.end - part.start < pd.Timedelta("10min")
 
 
 def test_flags_of_two_machines_are_two_parts():
-    timeline = line_of([DAY, DAY], ["a", "b"])
+    timeline = timeline_of([DAY, DAY], ["a", "b"])
 
     parts = parts_of(judged([2.0, 2.0]), timeline)
 
@@ -38,7 +38,7 @@ def test_flags_of_two_machines_are_two_parts():
 def test_flags_further_apart_than_the_gap_are_two_parts():
     times = [DAY, DAY + HOUR, DAY + 2 * HOUR + pd.Timedelta("1s")]
 
-    parts = parts_of(judged([2.0, 2.0, 2.0]), line_of(times))
+    parts = parts_of(judged([2.0, 2.0, 2.0]), timeline_of(times))
 
     assert [part.rows for part in parts] == [2, 1]
 
@@ -47,13 +47,13 @@ def test_the_order_of_rows_does_not_matter():
     times, excess = every(10, 12), np.array([2, 0, 3, 0, 0, 0, 0, 0, 0, 0, 2, 2.0])
     order = np.random.default_rng(0).permutation(12)
 
-    shuffled = parts_of(judged(excess[order]), line_of([times[k] for k in order]))
+    shuffled = parts_of(judged(excess[order]), timeline_of([times[k] for k in order]))
 
-    assert shuffled == parts_of(judged(excess), line_of(times))
+    assert shuffled == parts_of(judged(excess), timeline_of(times))
 
 
 def test_the_peak_is_the_highest_score_over_its_threshold_and_when():
-    (part,) = parts_of(judged([1.5, 4.0, 4.0, 2.0]), line_of(every(10, 4)))
+    (part,) = parts_of(judged([1.5, 4.0, 4.0, 2.0]), timeline_of(every(10, 4)))
 
     assert part.peak == 4.0
     assert part.peak_at == DAY + pd.Timedelta("10min")
@@ -62,7 +62,7 @@ def test_the_peak_is_the_highest_score_over_its_threshold_and_when():
 def test_the_whole_episode_says_which_channel_is_to_blame():
     found = np.array([[1.0, 9.0, 0.0], [8.0, 1.0, 0.0], [8.0, 1.0, 0.0]])
 
-    (part,) = parts_of(judged([2.0, 2.0, 2.0], found=found), line_of(every(10, 3)))
+    (part,) = parts_of(judged([2.0, 2.0, 2.0], found=found), timeline_of(every(10, 3)))
 
     assert [each.feature for each in part.features] == ["flow", "pressure", "angle"]
     assert part.features[0].times_usual == 17 / 3
@@ -73,7 +73,7 @@ def test_a_moved_channel_is_a_part_of_its_own_that_names_it():
     moved[2:, 1] = True
     strength = np.where(moved, 30.0, 1.0)
 
-    (part,) = parts_of(judged([0.5] * 6, moved=moved, strength=strength), line_of(every(10, 6)))
+    (part,) = parts_of(judged([0.5] * 6, moved=moved, strength=strength), timeline_of(every(10, 6)))
 
     assert (part.kind, part.rows) == ("shifted feature", 4)
     assert part.features == (("pressure", 30.0),)
@@ -84,7 +84,9 @@ def test_a_new_regime_is_one_part_however_many_channels_moved():
     regime = np.array([False, True, True, True])
     strength = np.tile([3.0, 9.0, 0.0], (4, 1))
 
-    (part,) = parts_of(judged([0.5] * 4, regime=regime, strength=strength), line_of(every(10, 4)))
+    (part,) = parts_of(
+        judged([0.5] * 4, regime=regime, strength=strength), timeline_of(every(10, 4))
+    )
 
     assert (part.kind, part.rows) == ("new regime", 3)
     assert part.features[0].feature == "pressure"
@@ -93,7 +95,7 @@ def test_a_new_regime_is_one_part_however_many_channels_moved():
 def test_rows_without_a_score_can_be_in_a_shift_and_have_no_peak():
     moved = np.ones((2, 3), dtype=bool)
 
-    parts = parts_of(judged([np.nan, np.nan], moved=moved), line_of(every(10, 2)))
+    parts = parts_of(judged([np.nan, np.nan], moved=moved), timeline_of(every(10, 2)))
 
     assert [part.peak for part in parts] == [0.0] * 3
 

@@ -28,13 +28,13 @@ def lineage_in(folder: Path, **variables: str) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            # What is still on its way would be told in the next test, to whom that one listens.
+            # Events that are still queued would be sent in the next test.
             sender = sending._sender
             assert sender is None or sender.wait(_LAST_EVENT_S), "events are still on their way"
     events.forget_client()
 
 
-def told_in(folder: Path) -> list[dict[str, Any]]:
+def events_in(folder: Path) -> list[dict[str, Any]]:
     """The events in `folder`, in the order in which they were written."""
     files = [*sorted(folder.glob("events-*.jsonl")), folder / "events.jsonl"]
     lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]

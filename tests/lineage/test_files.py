@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pipeline.lineage.files import LineageFiles
-from tests.lineage.reading import told_in
+from tests.lineage.reading import events_in
 
 WRITERS, EACH = 4, 50
 
@@ -28,11 +28,11 @@ def test_lines_of_processes_that_write_at_once_do_not_mix(tmp_path):
     for writer in writers:
         writer.join()
 
-    told = told_in(tmp_path)
+    events = events_in(tmp_path)
 
-    assert len(told) == WRITERS * EACH
+    assert len(events) == WRITERS * EACH
     for number in range(WRITERS):
-        assert [e["number"] for e in told if e["writer"] == number] == list(range(EACH))
+        assert [e["number"] for e in events if e["writer"] == number] == list(range(EACH))
 
 
 def test_the_folder_stays_bounded_and_keeps_the_newest(tmp_path):
@@ -42,7 +42,7 @@ def test_the_folder_stays_bounded_and_keeps_the_newest(tmp_path):
         files.append(json.dumps({"number": number, "padding": "x" * 80}))
 
     held = sum(path.stat().st_size for path in tmp_path.iterdir())
-    numbers = [event["number"] for event in told_in(tmp_path)]
+    numbers = [event["number"] for event in events_in(tmp_path)]
     assert held < (3 + 1) * (1_000 + 120)  # a file is full once it has crossed its limit
     assert numbers == list(range(numbers[0], 200))
 

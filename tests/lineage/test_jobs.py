@@ -1,4 +1,4 @@
-"""Steps as jobs, whatever becomes of their events."""
+"""Steps as jobs, even if their events cannot be sent."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from pipeline import lineage
 from pipeline.errors import DataError
 from pipeline.lineage import sending
-from tests.lineage.reading import lineage_in, names, told_in
+from tests.lineage.reading import events_in, lineage_in, names
 
 
 @lineage.job("score")
@@ -44,7 +44,7 @@ def folder(tmp_path):
 def test_a_step_returns_its_result_and_reports_its_datasets(folder):
     assert make("pumps", run="pumps__score/r1") == "pumps__score/r1"
 
-    _, done = told_in(folder)
+    _, done = events_in(folder)
     assert done["job"] == {
         "namespace": "plimsoll",
         "name": "pumps.score",
@@ -59,16 +59,16 @@ def test_a_step_returns_its_result_and_reports_its_datasets(folder):
 def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_shown(folder):
     make("pumps", run="pumps__score/r1")
 
-    _, done = told_in(folder)
+    _, done = events_in(folder)
     assert names(done, "inputs") == {"pumps@champion": "4", "telemetry": "3"}
-    assert "secret" not in json.dumps(told_in(folder))
+    assert "secret" not in json.dumps(events_in(folder))
 
 
 def test_a_failure_is_reported_and_raised_as_it_was(folder):
     with pytest.raises(DataError, match="the day is empty"):
         make("pumps", run="pumps__score/r1", fails=True)
 
-    _, failed = told_in(folder)
+    _, failed = events_in(folder)
     error = failed["run"]["facets"]["errorMessage"]
     assert failed["eventType"] == "FAIL"
     assert error["message"] == "DataError: the day is empty"
@@ -83,25 +83,25 @@ def test_a_task_that_is_stopped_is_reported_as_failed(folder):
     with pytest.raises(SystemExit):
         stopped("pumps")
 
-    assert [event["eventType"] for event in told_in(folder)] == ["START", "FAIL"]
+    assert [event["eventType"] for event in events_in(folder)] == ["START", "FAIL"]
 
 
 def test_a_step_on_the_way_is_silent_unless_it_fails(folder):
     prepare({"detector": "pumps"})
-    assert told_in(folder) == []
+    assert events_in(folder) == []
 
     with pytest.raises(DataError):
         prepare({"candidate": {"detector": "pumps"}}, fails=True)
 
-    told = [(event["job"]["name"], event["eventType"]) for event in told_in(folder)]
-    assert told == [("pumps.train", "START"), ("pumps.train", "FAIL")]
+    events = [(event["job"]["name"], event["eventType"]) for event in events_in(folder)]
+    assert events == [("pumps.train", "START"), ("pumps.train", "FAIL")]
 
 
 def test_a_retry_is_a_run_of_its_own(folder):
     for _ in range(2):
         make("pumps", run="pumps__score/r1")
 
-    runs = [event["run"] for event in told_in(folder)]
+    runs = [event["run"] for event in events_in(folder)]
     assert len({run["runId"] for run in runs}) == 2
     assert len({run["facets"]["parent"]["run"]["runId"] for run in runs}) == 1
 
@@ -142,7 +142,7 @@ def test_a_backend_that_does_not_answer_costs_a_moment_once(tmp_path, monkeypatc
 
 @pytest.fixture
 def backend():
-    """What an OpenLineage backend receives by HTTP."""
+    """The requests to an OpenLineage backend."""
     received = []
 
     class Backend(BaseHTTPRequestHandler):
@@ -186,4 +186,4 @@ def test_openlineages_own_variables_send_the_events_elsewhere(
 
     assert [event["eventType"] for _, event in received] == ["START", "COMPLETE"]
     assert {path for path, _ in received} == {"/api/v1/lineage"}
-    assert told_in(folder) == []
+    assert events_in(folder) == []

@@ -13,7 +13,7 @@ from pipeline.ledger import Decision
 from pipeline.metrics import build
 from pipeline.metrics.readings import IngestedReading
 
-LINE = ThresholdEstimate(
+THRESHOLD = ThresholdEstimate(
     value=4.0, method="conformal", alpha=0.01, n=100, n_effective=50.0, interval=(3.0, None),
     rate_interval=(0.0, 0.03), low_confidence=False, note="",
 )  # fmt: skip
@@ -28,9 +28,9 @@ def decision(version: int, action: str = "promotion") -> Decision:
     return Decision(action, "pumps", version, None, "w", "y", "r", "c", at)
 
 
-def line(version: int, *, weights_of: int) -> dict[str, object]:
-    drawn = pd.Timestamp(2025, 12, version, tz="UTC")
-    return {"version": version, "weights_of": weights_of, "created_at": drawn}
+def threshold_row(version: int, *, weights_of: int) -> dict[str, object]:
+    created = pd.Timestamp(2025, 12, version, tz="UTC")
+    return {"version": version, "weights_of": weights_of, "created_at": created}
 
 
 def test_rules_of_all_features_are_added_up():
@@ -46,7 +46,7 @@ def test_rules_of_all_features_are_added_up():
 def test_scores_are_summed_up_without_the_rows_that_have_none():
     scores = np.array([np.nan, 1.0, 2.0, 3.0, 9.0])
 
-    found = build.scored(scores, 1, LINE)
+    found = build.scored(scores, 1, THRESHOLD)
 
     assert (found.rows, found.flags) == (4, 1)
     assert found.quantiles["0.5"] == 2.5
@@ -56,7 +56,7 @@ def test_scores_are_summed_up_without_the_rows_that_have_none():
 
 
 def test_a_day_whose_rows_all_lack_a_score_has_no_figures():
-    found = build.scored(np.array([np.nan]), 0, LINE)
+    found = build.scored(np.array([np.nan]), 0, THRESHOLD)
 
     assert (found.rows, found.quantiles, found.mean, found.stddev) == (0, {}, None, None)
 
@@ -74,16 +74,18 @@ def test_the_score_and_the_twenty_features_furthest_moved_are_shown():
 
 def test_what_is_live_is_what_the_last_change_says():
     changes = [decision(1), decision(2), decision(1, "rollback")]
-    lines = [line(1, weights_of=1), line(2, weights_of=2)]
+    thresholds = [threshold_row(1, weights_of=1), threshold_row(2, weights_of=2)]
 
-    found = build.live(changes, lines)
+    found = build.live(changes, thresholds)
 
     assert found is not None
     assert (found.version, found.drawn_at) == (1, datetime(2025, 12, 1, tzinfo=UTC))
 
 
 def test_a_recalibrated_threshold_and_its_weights_have_ages_of_their_own():
-    found = build.live([decision(1), decision(2)], [line(1, weights_of=1), line(2, weights_of=1)])
+    found = build.live(
+        [decision(1), decision(2)], [threshold_row(1, weights_of=1), threshold_row(2, weights_of=1)]
+    )
 
     assert found is not None
     assert found.promoted_at == datetime(2026, 1, 2, tzinfo=UTC)
@@ -91,9 +93,9 @@ def test_a_recalibrated_threshold_and_its_weights_have_ages_of_their_own():
     assert found.trained_at == datetime(2025, 12, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("lines", [[], [line(7, weights_of=7)]])
-def test_a_version_without_a_threshold_on_record_has_no_ages(lines):
-    found = build.live([decision(1)], lines)
+@pytest.mark.parametrize("thresholds", [[], [threshold_row(7, weights_of=7)]])
+def test_a_version_without_a_threshold_on_record_has_no_ages(thresholds):
+    found = build.live([decision(1)], thresholds)
 
     assert found is not None
     assert (found.version, found.drawn_at, found.trained_at) == (1, None, None)

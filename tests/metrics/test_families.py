@@ -1,4 +1,4 @@
-"""What a scrape shows of readings."""
+"""The metrics of a scrape from readings."""
 
 from __future__ import annotations
 
@@ -119,9 +119,9 @@ def test_rules_beyond_twenty_are_shown_together():
 )
 def test_days_without_verdict_grow_while_nothing_runs(unsettled, last_after, days_later, expected):
     last = None if last_after is None else DAY + timedelta(days=last_after)
-    standing = reading("standing", OpenItemsReading(0, 0, 0, unsettled, last))
+    open_items = reading("standing", OpenItemsReading(0, 0, 0, unsettled, last))
 
-    assert days_without_verdict(standing, DAY + timedelta(days=days_later)) == expected
+    assert days_without_verdict(open_items, DAY + timedelta(days=days_later)) == expected
 
 
 def test_what_is_shown_can_be_parsed_by_prometheus():

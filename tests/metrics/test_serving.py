@@ -63,10 +63,10 @@ def test_health_is_a_query_that_works(database):
 @pytest.mark.parametrize("path", ["metrics", "health"])
 def test_without_its_store_the_exporter_is_down(path):
     with serving(NOWHERE) as url:
-        status, told = ask(f"{url}/{path}")
+        status, body = ask(f"{url}/{path}")
 
     assert status == 503
-    assert "nobody" not in told  # the reason goes to the log: it may name hosts and roles
+    assert "nobody" not in body  # the reason goes to the log: it may name hosts and roles
 
 
 def test_another_path_gets_the_list_of_paths():

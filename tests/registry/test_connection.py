@@ -1,4 +1,4 @@
-"""Whether MLflow is there: every kind of silence ends soon, with a word of what is wrong."""
+"""Whether MLflow answers: every kind of silence ends soon, with a message that says why."""
 
 import json
 import socket
@@ -75,7 +75,7 @@ def test_an_mlflow_that_knows_nothing_yet_has_answered():
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "message"),
     [
         (200, "OK", "something else than MLflow"),
         (200, "<html>", "something else than MLflow"),
@@ -88,8 +88,8 @@ def test_an_mlflow_that_knows_nothing_yet_has_answered():
         (403, '{"error_code": "PERMISSION_DENIED", "message": "not you"}', "not you"),
     ],
 )
-def test_what_is_no_mlflow_does_not_count_as_one(status, body, told):
-    with server(saying(status, body)) as uri, pytest.raises(OutageError, match=told):
+def test_what_is_no_mlflow_does_not_count_as_one(status, body, message):
+    with server(saying(status, body)) as uri, pytest.raises(OutageError, match=message):
         asked(uri)
 
 
@@ -108,7 +108,7 @@ def test_a_login_that_is_refused_is_reported_as_such_and_not_retried(body, monke
 
 
 @pytest.mark.parametrize(
-    ("foreign", "mend"),
+    ("foreign", "fix"),
     [
         ({}, r"unset MLFLOW_TRACKING_TOKEN if it is set; `PLIMSOLL_HOME=.* make up` writes"),
         (
@@ -118,7 +118,7 @@ def test_a_login_that_is_refused_is_reported_as_such_and_not_retried(body, monke
     ],
 )
 def test_the_embedded_stack_names_the_variable_that_hides_its_token(
-    foreign, mend, monkeypatch, tmp_path
+    foreign, fix, monkeypatch, tmp_path
 ):
     for name, value in foreign.items():
         monkeypatch.setenv(name, value)
@@ -127,7 +127,7 @@ def test_the_embedded_stack_names_the_variable_that_hides_its_token(
         supervisor.listen()
         stack = EmbeddedStack(tmp_path / "s", Login("", "", ""))
         here = replace(settings.load(), mlflow_uri=uri, stack=stack, home=tmp_path)
-        with pytest.raises(ConfigError, match=mend) as error, answering(here):
+        with pytest.raises(ConfigError, match=fix) as error, answering(here):
             pass
 
     assert "hidden" not in str(error.value)
@@ -160,7 +160,7 @@ def test_a_server_that_trickles_is_not_waited_for():
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [
         ("http://u:hidden@", "no connection"),
         ("https://u:hidden@", "no connection"),
@@ -168,11 +168,11 @@ def test_a_server_that_trickles_is_not_waited_for():
         ("ftp://u:hidden@", "MLflow knows no such kind of address"),
     ],
 )
-def test_what_is_not_there_is_named_without_the_password(kind, told):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers
-        uri = f"{kind}127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(OutageError, match=told) as error:
+def test_what_is_not_there_is_named_without_the_password(kind, message):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers
+        uri = f"{kind}127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(OutageError, match=message) as error:
             asked(uri)
 
     assert "hidden" not in str(error.value)

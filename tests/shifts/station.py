@@ -23,7 +23,7 @@ PLAIN = Columns.model_validate(
     }
 )
 BRIEF, THIRD = 6, 32  # rows in an hour, and in a third of sixteen hours
-TOLD = 3  # rows out of range of which the next one is most of an hour
+RECOGNISED = 3  # rows out of range of which the next one is most of an hour
 
 
 @dataclass(frozen=True)
@@ -59,5 +59,5 @@ def decision(channel: str, what: str, *, row: int = 0, day: int = 1, machine: st
 
 def column(shifted: Shifted, channel: str, kind: str = "muted") -> list[int]:
     """The rows in which `channel` is so."""
-    marks = getattr(shifted, kind)[:, shifted.channels.index(channel)]
-    return np.flatnonzero(marks).tolist()
+    marked = getattr(shifted, kind)[:, shifted.channels.index(channel)]
+    return np.flatnonzero(marked).tolist()

@@ -2,7 +2,7 @@ import numpy as np
 
 from pipeline.config import Columns, Shifts
 from pipeline.shifts import left_out, shifted
-from tests.shifts.station import PLAIN, TOLD, column, decision, ranged, station
+from tests.shifts.station import PLAIN, RECOGNISED, column, decision, ranged, station
 
 LIMITS = Shifts()
 
@@ -31,7 +31,7 @@ def test_what_a_person_muted_is_not_reported_as_moved():
 def test_what_a_person_accepts_is_scored_again_and_not_reported():
     found = judge(away(), decision("pressure", "accept", row=100))
 
-    assert column(found, "pressure") == list(range(20 + TOLD, 100))
+    assert column(found, "pressure") == list(range(20 + RECOGNISED, 100))
     assert max(column(found, "pressure", "moved")) == 99
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.config import Columns, Shifts
 from pipeline.shifts import lookback, rows_of, shifted
-from tests.shifts.station import BRIEF, PLAIN, THIRD, TOLD, column, ranged, station
+from tests.shifts.station import BRIEF, PLAIN, RECOGNISED, THIRD, column, ranged, station
 
 LIMITS = Shifts()
 
@@ -27,7 +27,7 @@ def out(frame, channel, first, last=None, value=9.0):
 def test_a_channel_is_muted_once_it_is_out_of_range_for_most_of_an_hour():
     found = judge(out(station(60), "pressure", 20))
 
-    assert column(found, "pressure") == list(range(20 + TOLD, 60))
+    assert column(found, "pressure") == list(range(20 + RECOGNISED, 60))
     assert found.muted.sum() == len(column(found, "pressure"))
 
 
@@ -62,14 +62,14 @@ def test_three_odd_rows_in_an_hour_mute_nothing():
 def test_a_channel_that_returns_is_judged_again_by_itself():
     found = judge(out(station(200), "pressure", 20, 150))
 
-    assert column(found, "pressure")[-1] == 150 + BRIEF - TOLD - 2
+    assert column(found, "pressure")[-1] == 150 + BRIEF - RECOGNISED - 2
 
 
 def test_a_channel_that_stays_away_is_reported_and_a_brief_one_is_not():
     away = judge(out(station(200), "pressure", 20))
     brief = judge(out(station(200), "pressure", 20, 20 + THIRD - BRIEF))
 
-    assert column(away, "pressure", "moved")[0] == 20 + TOLD + THIRD
+    assert column(away, "pressure", "moved")[0] == 20 + RECOGNISED + THIRD
     assert brief.muted.any()
     assert not brief.moved.any()
 
@@ -94,9 +94,9 @@ def test_three_channels_at_once_are_a_new_regime_that_names_none_and_mutes_on():
 
     found = judge(frame)
 
-    assert np.flatnonzero(found.regime).tolist() == list(range(20 + TOLD + THIRD, 200))
+    assert np.flatnonzero(found.regime).tolist() == list(range(20 + RECOGNISED + THIRD, 200))
     assert not found.moved.any()
-    assert len(column(found, "load")) == 180 - TOLD
+    assert len(column(found, "load")) == 180 - RECOGNISED
 
 
 def test_a_larger_machine_needs_more_channels_for_a_regime():
@@ -142,7 +142,7 @@ def test_rows_from_before_a_gap_speak_for_no_row_after_it():
 
     found = judge(frame)
 
-    assert column(found, "pressure") == [*range(20 + TOLD, 40), *range(40 + TOLD, 80)]
+    assert column(found, "pressure") == [*range(20 + RECOGNISED, 40), *range(40 + RECOGNISED, 80)]
 
 
 @pytest.mark.parametrize(("cadence", "muted"), [("1min", 30), ("10min", 3), ("1h", 3)])
@@ -212,4 +212,4 @@ def test_a_missing_value_is_neither_in_range_nor_out_of_it():
     found = shifted(frame, gappy, PLAIN, Shifts())
 
     assert not column(found, "flow")
-    assert column(found, "pressure") == list(range(20 + TOLD, 40 + BRIEF - TOLD - 1))
+    assert column(found, "pressure") == list(range(20 + RECOGNISED, 40 + BRIEF - RECOGNISED - 1))

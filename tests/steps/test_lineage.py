@@ -18,7 +18,7 @@ from pipeline.steps.recalibration import recalibrating, recalibration_gate
 from pipeline.steps.training import fitting, gating, judging
 from pipeline.tables import Table
 from tests.builders import days, make_frame
-from tests.lineage.reading import lineage_in, names, told_in
+from tests.lineage.reading import events_in, lineage_in, names
 from tests.steps.plant_world import HISTORY, make_world
 
 pytestmark = [
@@ -64,7 +64,7 @@ def chain(tmp_path_factory):
             rows = recalibrating.window("pumps", AS_OF)
             recalibrated = recalibrating.recalibrate(rows, run="pumps__recalibrate/r1")
             recalibration_gate.gate(recalibrated, run="pumps__recalibrate/r1")
-        yield world, told_in(folder)
+        yield world, events_in(folder)
 
 
 def of(chain, verb, state="COMPLETE", nth=0):
@@ -171,7 +171,7 @@ def test_a_blocked_day_is_a_failed_ingestion_with_the_reason(house, tmp_path):
     with lineage_in(tmp_path / "lineage") as folder, pytest.raises(PartitionBlocked):
         ingest(days(1)[0].isoformat())
 
-    began, failed = told_in(folder)
+    began, failed = events_in(folder)
     assert (began["eventType"], failed["eventType"]) == ("START", "FAIL")
     message = failed["run"]["facets"]["errorMessage"]
     assert message["message"].startswith("PartitionBlocked: ")
@@ -184,7 +184,7 @@ def test_a_source_that_cannot_be_read_is_a_failed_ingestion_that_began(tmp_path)
     with lineage_in(tmp_path / "lineage") as folder, pytest.raises(Exception, match=r"pumps"):
         ingestion.fetch("pumps", ["2024-01-01"], run="pumps__ingest/r1")
 
-    began, failed = told_in(folder)
+    began, failed = events_in(folder)
     assert (began["eventType"], failed["eventType"]) == ("START", "FAIL")
     assert began["run"]["runId"] == failed["run"]["runId"]
     assert began["eventTime"] < failed["eventTime"]
@@ -195,4 +195,4 @@ def test_days_that_cannot_be_scored_are_a_failed_scoring(tmp_path):
     with lineage_in(tmp_path / "lineage") as folder, pytest.raises(DataError):
         scoring.score_days("pumps", [], run="s/r1")
 
-    assert [event["eventType"] for event in told_in(folder)] == ["START", "FAIL"]
+    assert [event["eventType"] for event in events_in(folder)] == ["START", "FAIL"]

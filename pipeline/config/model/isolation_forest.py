@@ -10,7 +10,7 @@ from pipeline.config.model.fitted import Fitted
 
 
 class IsolationForestModel(Fitted):
-    """Random trees in which odd rows stand alone early, for comparison.
+    """Random trees in which odd rows are isolated early, for comparison.
 
     `pipeline/detector/models/isolation_forest.py` has the rule. The section `score` does not apply:
     the score is the forest's own, between 0 and 1.

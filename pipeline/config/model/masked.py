@@ -12,7 +12,7 @@ from pipeline.config.model.fitted import TrainedModel
 class MaskedModel(TrainedModel):
     """Autoencoders that guess hidden features from the others (`detector/models/masked.py`).
 
-    The one family that also takes rows with missing values: see `validation.missing_cells`.
+    The only family that also accepts rows with missing values: see `validation.missing_cells`.
     """
 
     takes_missing: ClassVar[bool] = True

@@ -121,7 +121,7 @@ def _opened(file: Location) -> dataset.Dataset:
 
 
 def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """`values` in a type that every version of pandas takes."""
+    """`values` in a type that every version of pandas accepts."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return _decoded(values.cast(kind.value_type))

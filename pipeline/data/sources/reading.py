@@ -20,7 +20,7 @@ def read_all(
     start: datetime,
     end: datetime,
 ) -> list[SourceRows]:
-    """What `files` hold. A file of a day outside [`start`, `end`) is left out if it is faulty.
+    """The rows of `files`. A file of a day outside [`start`, `end`) is left out if it is faulty.
 
     Such a file is read for the few rows that a local day shares with its neighbour; its own day
     reports the fault. If it holds rows of the interval, the completeness check counts what is

@@ -40,7 +40,7 @@ NOTES = (TIME_FAULT, TIME_TEXT, FILED_DAY, ABSENT)
 """The columns above: notes about a row, not part of its content."""
 
 MARGIN = timedelta(hours=14)
-"""How far a local day may begin before, or end after, the UTC day of the same date."""
+"""Longest time by which a local day begins before, or ends after, the UTC day of its date."""
 
 _OTHER_DELIMITERS = ";\t|,"
 

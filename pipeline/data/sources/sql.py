@@ -53,7 +53,7 @@ def fetch(
     PostgreSQL the session takes the same zone, so that they compare with both kinds of timestamp.
 
     Raises:
-        ConfigError: the variable with the URL is none of a source's, not set, or holds no URL; the
+        ConfigError: the variable with the URL is not one for sources, not set, or holds no URL; the
             query has other parameters than the two; the role may do more than read.
     """
     url = _url(config)
@@ -99,7 +99,7 @@ def _query(config: SqlSource) -> sqlalchemy.TextClause:
     if strangers := sorted(bound - _BOUND):
         msg = (
             f"source.query has the parameter :{strangers[0]}; only :start and :end are bound: "
-            "write its value into the query, and a colon that is none as `\\:`."
+            "write its value into the query, and a literal colon as `\\:`."
         )
         raise ConfigError(msg)
     if absent := sorted(_BOUND - bound):

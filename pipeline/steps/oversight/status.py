@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.config import DetectorSpec
-from pipeline.data.attempts import Standing, since_withdrawn
+from pipeline.data.attempts import DayState, since_withdrawn
 from pipeline.data.grid import days_between
 from pipeline.table_schemas import COMMIT
 from pipeline.tables import Table
@@ -66,7 +66,7 @@ class Delivery:
         changed_in: the version of `telemetry` that this made; None where it is not on record.
     """
 
-    standing: Standing
+    standing: DayState
     reason: str = ""
     accepted: bool = True
     changed_at: datetime | None = None

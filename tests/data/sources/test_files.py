@@ -1,4 +1,4 @@
-"""Sources `csv` and `parquet`: which files they find, and what they say when one is wrong."""
+"""Sources `csv` and `parquet`: which files they find, and the errors when one is wrong."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -126,14 +126,14 @@ def test_files_with_different_columns_are_joined_by_name(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "fault"),
     [("broken.csv", "no CSV with delimiter ',' in UTF-8"), ("broken.parquet", "no Parquet file")],
 )
-def test_a_file_of_another_format_is_named_with_the_fix(tmp_path, name, told):
+def test_a_file_of_another_format_is_named_with_the_fix(tmp_path, name, fault):
     (tmp_path / name).write_bytes(b"\xff\xfebroken")
     kind = name.rpartition(".")[2]
 
-    with pytest.raises(DataError, match=rf"{name} is {told}"):
+    with pytest.raises(DataError, match=rf"{name} is {fault}"):
         fetch(config(kind, str(tmp_path / name)))
 
 

@@ -43,7 +43,7 @@ def test_the_bounds_are_local_times_of_the_declared_zone():
 
 @pytest.mark.usefixtures("plant")
 @pytest.mark.parametrize(
-    ("query", "error", "told"),
+    ("query", "error", "message"),
     [
         (QUERY.replace("rows", "rowz"), DataError, "no such table: rowz"),
         (QUERY.replace("SELECT *", "SELECT humidity"), DataError, "no such column: humidity"),
@@ -54,8 +54,8 @@ def test_the_bounds_are_local_times_of_the_declared_zone():
         (QUERY.replace("SELECT *", "DELETE"), ConfigError, "begins with DELETE; a source only"),
     ],
 )
-def test_what_is_wrong_with_a_query_is_reported_and_is_no_outage(query, error, told):
-    with pytest.raises(error, match=told):
+def test_what_is_wrong_with_a_query_is_reported_and_is_no_outage(query, error, message):
+    with pytest.raises(error, match=message):
         read(query)
 
 

@@ -1,4 +1,4 @@
-"""A detector file is data: what its query is not able to do, against real databases."""
+"""A detector file is data: its query cannot harm real databases."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ def test_a_superuser_is_refused_before_its_query_is_asked(
 
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    ("role", "made", "told"),
+    ("role", "made", "expected"),
     [
         ("runs", "GRANT pg_execute_server_program TO runs", "may run programs"),
         ("reads", "GRANT pg_read_server_files TO reads", "may read files"),
@@ -321,7 +321,7 @@ def test_a_superuser_is_refused_before_its_query_is_asked(
     ],
 )
 def test_a_role_that_may_do_more_than_read_is_refused_by_name(
-    server: str, as_role: Callable[[str], None], role: str, made: str, told: str
+    server: str, as_role: Callable[[str], None], role: str, made: str, expected: str
 ):
     execute(f"{server}/plant", *reader_of(role), *made.split("; "))
     as_role(role)
@@ -330,7 +330,7 @@ def test_a_role_that_may_do_more_than_read_is_refused_by_name(
         read(ROWS)
 
     assert f"The role {role} in {VARIABLE} " in str(caught.value)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert "CREATE ROLE plimsoll_source" in str(caught.value)
 
 
@@ -491,7 +491,7 @@ def test_a_file_that_another_program_is_writing_is_read(
 
 
 class Recorded:
-    """A connection that keeps what is asked of it."""
+    """A connection that records its statements."""
 
     def __init__(self, answer: list[tuple[str, str]] | None = None, **dialect: bool):
         self.sent: list[str] = []
@@ -532,15 +532,15 @@ def test_an_account_of_mysql_that_may_write_files_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("mysql+mysqldb://h/d", {"multi_statements": False, "local_infile": 0}),
         ("mariadb+mysqlconnector://h/d", {"allow_local_infile": False}),
         ("mysql+pymysql://h/d", {}),
     ],
 )
-def test_drivers_of_mysql_accept_one_statement(url: str, told: dict[str, Any]):
-    assert DATABASES["mysql"].opened(sqlalchemy.make_url(url))[1] == told
+def test_drivers_of_mysql_accept_one_statement(url: str, expected: dict[str, Any]):
+    assert DATABASES["mysql"].opened(sqlalchemy.make_url(url))[1] == expected
 
 
 def test_oracle_and_sql_server_get_the_limits_they_have():

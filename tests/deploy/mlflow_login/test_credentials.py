@@ -11,11 +11,11 @@ from deploy.mlflow_login.credentials import (
     read_credentials,
 )
 
-TOLD = {USER: "admin", PASSWORD: "with:colon and ü", TOKEN: "0123456789-0123456789"}
+GIVEN = {USER: "admin", PASSWORD: "with:colon and ü", TOKEN: "0123456789-0123456789"}
 
 
 def test_login_and_token_are_accepted_and_nothing_near_them():
-    found = read_credentials(TOLD)
+    found = read_credentials(GIVEN)
 
     assert found.accepts_login("admin:with:colon and ü".encode())
     assert found.accepts_token(b"0123456789-0123456789")
@@ -25,21 +25,21 @@ def test_login_and_token_are_accepted_and_nothing_near_them():
         assert not found.accepts_login(near)
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", GIVEN)
 def test_a_change_of_any_of_them_ends_every_session(name: str):
-    changed = read_credentials(TOLD | {name: "something else here"})
+    changed = read_credentials(GIVEN | {name: "something else here"})
 
-    assert changed.key != read_credentials(TOLD).key
+    assert changed.key != read_credentials(GIVEN).key
 
 
 def test_neither_shows_when_it_is_printed():
-    shown = repr(read_credentials(TOLD))
+    shown = repr(read_credentials(GIVEN))
 
     assert shown == "Credentials()"
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         (USER, "", f"{USER} is not set"),
         (PASSWORD, "", f"{PASSWORD} is not set"),
@@ -49,9 +49,9 @@ def test_neither_shows_when_it_is_printed():
         (TOKEN, "short", f"{TOKEN} has 5 characters; at least 12"),
     ],
 )
-def test_what_is_no_login_is_refused_by_name_and_not_shown(name: str, value: str, told: str):
-    with pytest.raises(NoLoginError, match=told) as error:
-        read_credentials(TOLD | {name: value})
+def test_what_is_no_login_is_refused_by_name_and_not_shown(name: str, value: str, message: str):
+    with pytest.raises(NoLoginError, match=message) as error:
+        read_credentials(GIVEN | {name: value})
 
     assert "with:colon" not in str(error.value)
 

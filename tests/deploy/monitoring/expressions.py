@@ -1,4 +1,4 @@
-"""What PromQL asks for, and which metrics there are."""
+"""The metrics in PromQL expressions, and those that exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names_in(expression: str) -> set[str]:
 
 @functools.cache
 def exported() -> set[str]:
-    """Names of all that the exporter can serve."""
+    """Names of all metrics of the exporter."""
     found = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in families(Newest((), ()), now=_AT)
@@ -52,7 +52,7 @@ def rules(kind: str = "alert") -> list[dict[str, Any]]:
 
 
 def recorded() -> set[str]:
-    """Names that recording rules make."""
+    """Names of the metrics of recording rules."""
     return {rule["record"] for rule in rules("record")}
 
 
@@ -68,6 +68,6 @@ def pushed_by_airflow(name: str) -> bool:
     """Whether the list in docker-compose.yml lets Airflow push what becomes the metric `name`."""
     settings = compose()["x-airflow-metrics"]
     allowed = settings["AIRFLOW__METRICS__METRICS_ALLOW_LIST"].replace("$$", "$").split(",")
-    # Dots have become underscores; as a pattern, a dot stands for either.
+    # Dots have become underscores; as a pattern, a dot matches either.
     plain = name.removeprefix("airflow_").removesuffix("_total")
     return any(re.findall(pattern.replace(r"\.", "."), plain) for pattern in allowed)

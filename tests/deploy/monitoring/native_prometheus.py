@@ -32,7 +32,7 @@ class Prometheus:
     address: str
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
-        """What `/api/v1/query` answers.
+        """The answer of `/api/v1/query`.
 
         Raises:
             urllib.error.HTTPError: the expression is none.

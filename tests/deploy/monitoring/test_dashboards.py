@@ -73,7 +73,7 @@ def test_every_metric_of_the_exporter_is_on_a_dashboard():
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.uid)
 def test_panels_lie_beside_each_other_and_never_over_each_other(dashboard):
-    taken: set[tuple[int, int]] = set()
+    occupied: set[tuple[int, int]] = set()
     rendered = json.loads(as_json(dashboard))["panels"]
 
     for place in (panel["gridPos"] for panel in rendered):
@@ -83,8 +83,8 @@ def test_panels_lie_beside_each_other_and_never_over_each_other(dashboard):
             for y in range(place["y"], place["y"] + place["h"])
         }
         assert max(x for x, _ in cells) < 24
-        assert not cells & taken
-        taken |= cells
+        assert not cells & occupied
+        occupied |= cells
 
     assert len({panel["id"] for panel in rendered}) == len(rendered)
 

@@ -1,4 +1,4 @@
-"""Alerts: each fires and keeps quiet as it should, and tells a person where to read on."""
+"""Alerts: each fires and keeps quiet as it should, and names the page of the runbook."""
 
 from __future__ import annotations
 
