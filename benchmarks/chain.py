@@ -79,7 +79,7 @@ with DAG(
 
 
 @dataclass(frozen=True)
-class Bench:
+class ChainBench:
     """The running stack.
 
     Attributes:
@@ -110,7 +110,7 @@ def main() -> int:
     return 0
 
 
-def _report_train(bench: Bench) -> None:
+def _report_train(bench: ChainBench) -> None:
     """Wall time of the train DAG, its tasks' own work, and the floor of an empty chain."""
     _say(f"an empty chain of {len(STEPS)} tasks, {REPEATS} times after a first one")
     empty = [_run(bench, "empty") for _ in range(1 + REPEATS)][1:]
@@ -134,7 +134,7 @@ def _report_train(bench: Bench) -> None:
     print(f"load average                    {os.getloadavg()[0]:7.1f}\n")
 
 
-def _report_backfill(bench: Bench, loaded: tuple[RunResult, float]) -> None:
+def _report_backfill(bench: ChainBench, loaded: tuple[RunResult, float]) -> None:
     """Every day exactly once, and what a day costs."""
     _say(f"airflow backfill create --from-date {BACKFILLED[0]} --to-date {BACKFILLED[1]}")
     dag_id = f"{DETECTOR}__ingest"
@@ -170,7 +170,7 @@ def _report_backfill(bench: Bench, loaded: tuple[RunResult, float]) -> None:
     print(f"load average                    {os.getloadavg()[0]:7.1f}\n")
 
 
-def _empty_days(bench: Bench) -> float:
+def _empty_days(bench: ChainBench) -> float:
     """Wall time in seconds of a backfill of as many days whose runs do nothing, in two tasks."""
     _say(f"the floor: {DAYS} empty runs of two tasks by one backfill")
     began = time.monotonic()
@@ -182,7 +182,7 @@ def _empty_days(bench: Bench) -> float:
     return time.monotonic() - began
 
 
-def _in_one_process(bench: Bench) -> dict[str, float]:
+def _in_one_process(bench: ChainBench) -> dict[str, float]:
     """Seconds of each step on the same rows, for a detector that is the same but for its name."""
     # Before the clock starts: imports are no work of the tasks.
     import evidently  # noqa: F401
@@ -210,7 +210,7 @@ def _in_one_process(bench: Bench) -> dict[str, float]:
 
 
 def _run(
-    bench: Bench, dag_id: str, *, conf: dict[str, Any] | None = None
+    bench: ChainBench, dag_id: str, *, conf: dict[str, Any] | None = None
 ) -> tuple[RunResult, float]:
     """A finished run and its wall time in seconds, as Airflow clocked it."""
     run_id = bench.airflow.trigger(dag_id, conf=conf)
@@ -226,7 +226,7 @@ def _duration(run: RunResult, task_id: str) -> float:
 
 
 @contextmanager
-def _stack(cache: Path | None) -> Iterator[Bench]:
+def _stack(cache: Path | None) -> Iterator[ChainBench]:
     """A stack of its own on free ports, with an empty chain beside the real DAGs."""
     home = Path(tempfile.mkdtemp(prefix="plimsoll-bench-"))
     dags, detectors = home / "dags", home / "detectors"
@@ -254,7 +254,7 @@ def _stack(cache: Path | None) -> Iterator[Bench]:
             for dag_id in (*(f"{DETECTOR}__{verb}" for verb in verbs), "empty", "empty_days"):
                 airflow.wait_for_dag(dag_id)
                 airflow.unpause(dag_id)
-            yield Bench(airflow, layout.lake)
+            yield ChainBench(airflow, layout.lake)
     finally:
         lifecycle.down(layout, _say)
         shutil.rmtree(home, ignore_errors=True)

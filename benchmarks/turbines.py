@@ -50,7 +50,7 @@ Fit = Callable[[Blocks, DetectorSpec, int], Scorer]
 
 
 @dataclass(frozen=True)
-class Result:
+class TurbineResult:
     """One detector, one seed. Rates and scores as fractions.
 
     Attributes:
@@ -161,7 +161,7 @@ def telemetry(spec: DetectorSpec, first: date, last: date) -> pd.DataFrame:
 
 def measure(
     method: str, seed: int, blocks: Blocks, judged: pd.DataFrame, spec: DetectorSpec
-) -> Result:
+) -> TurbineResult:
     """Fit on the train block, threshold from the calibration block, evaluate on the rest."""
     began = time.perf_counter()
     scorer = METHODS[method](blocks, spec, seed)
@@ -178,7 +178,7 @@ def measure(
     flagged = rows.score > threshold.value
     month = judged[spec.columns.timestamp].dt.strftime("%Y-%m")
     monthly = pd.Series(flagged[rows.normal]).groupby(month[rows.normal].to_numpy()).mean()
-    return Result(
+    return TurbineResult(
         method=method,
         seed=seed,
         test_rate=test.rate.rate,
@@ -201,7 +201,7 @@ def _judged(scorer: Scorer, frame: pd.DataFrame, spec: DetectorSpec) -> Any:
     return evaluated_rows(frame, scorer(rows).score, spec.columns)
 
 
-def table(results: list[Result]) -> Iterator[str]:
+def table(results: list[TurbineResult]) -> Iterator[str]:
     """The results as aligned lines, percentages throughout."""
     yield (
         f"{'method':<18} {'seed':>4} {'test rate (band)':>22} {'false al.':>9} {'worst m.':>8} "
@@ -217,7 +217,7 @@ def table(results: list[Result]) -> Iterator[str]:
         )
 
 
-def monthly_table(results: list[Result]) -> Iterator[str]:
+def monthly_table(results: list[TurbineResult]) -> Iterator[str]:
     """False-alarm rate by month, a column for each method's first seed."""
     first = {r.method: r for r in reversed(results)}
     chosen = [first[name] for name in METHODS if name in first]
@@ -226,7 +226,7 @@ def monthly_table(results: list[Result]) -> Iterator[str]:
         yield f"{month}  " + "".join(f"{r.months[month]:>19.2%}" for r in chosen)
 
 
-def _rotated(judged: pd.DataFrame, spec: DetectorSpec) -> Iterator[Result]:
+def _rotated(judged: pd.DataFrame, spec: DetectorSpec) -> Iterator[TurbineResult]:
     """The shipped detector with every assignment of days to blocks that the cycle allows."""
     window = telemetry(spec, *TRAINED)
     for days in range(spec.split.train + spec.split.calibration + spec.split.test):
@@ -253,7 +253,7 @@ def main(arguments: list[str]) -> None:
     print(f"{la_haute_borne.ATTRIBUTION}: trained {TRAINED}, judged {JUDGED}", flush=True)
     blocks = split(telemetry(spec, *TRAINED), spec)
     judged = telemetry(spec, *JUDGED)
-    results: list[Result] = []
+    results: list[TurbineResult] = []
     for method in parsed.methods:
         for seed in range(parsed.seeds if method == "plimsoll" else 1):
             results.append(measure(method, seed, blocks, judged, spec))

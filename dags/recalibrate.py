@@ -84,9 +84,9 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
     except NothingLive as error:
         if not started_by_schedule():
             raise
-        skip("not_redrawn", str(error))
+        skip("not_recalibrated", str(error))
     if reason := outcome.get("skipped"):
-        skip("not_redrawn", reason)
+        skip("not_recalibrated", reason)
     return outcome
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.memory.child import Cost, run
+from benchmarks.memory.child import MemoryCost, run
 from benchmarks.speed.contenders import FEATURES, made_rows, names
 from pipeline import settings
 
@@ -55,7 +55,7 @@ def _table(first: int, rows: int, *, timed: bool) -> pa.Table:
     return pa.table({"timestamp": time, **columns})
 
 
-def measure(rows: int, groups: int, folder: Path, *, timed: bool) -> dict[str, Cost]:
+def measure(rows: int, groups: int, folder: Path, *, timed: bool) -> dict[str, MemoryCost]:
     """Fit on few rows and on all, and score all with the latter."""
     few, many, bundle = folder / "few.parquet", folder / "many.parquet", folder / "bundle"
     write(few, FEW, 1, timed=timed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Cost:
+class MemoryCost:
     """The cost of one command.
 
     Attributes:
@@ -24,7 +24,7 @@ class Cost:
     peak_mib: float
 
 
-def run(*arguments: str) -> Cost:
+def run(*arguments: str) -> MemoryCost:
     """Run `python -m pipeline ...`; raises if it fails."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "pipeline", *arguments]
@@ -34,4 +34,4 @@ def run(*arguments: str) -> Cost:
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, command)
     took = time.perf_counter() - began
-    return Cost(took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return MemoryCost(took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)

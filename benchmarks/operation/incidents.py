@@ -49,7 +49,7 @@ _SEED = 42
 
 
 @dataclass(frozen=True)
-class Bench:
+class IncidentBench:
     """A fitted detector and held-out normal rows of its plant."""
 
     name: str
@@ -69,7 +69,7 @@ def measure() -> list[Row]:
     return [*rows, Row(_PART, f"turbines: named first in {_SHARE:.0%}", "-", None, note)]
 
 
-def _burst(bench: Bench) -> Row:
+def _burst(bench: IncidentBench) -> Row:
     """Anomalous rows of one machine, 1.2 s apart, through scoring and grouping."""
     columns, limits = bench.spec.columns, bench.spec.shifts
     frame = pd.concat([bench.normal] * 4, ignore_index=True)
@@ -93,7 +93,7 @@ def _burst(bench: Bench) -> Row:
     )
 
 
-def _named(bench: Bench) -> Iterator[Row]:
+def _named(bench: IncidentBench) -> Iterator[Row]:
     """How often the struck channel is named first: overall, then by kind of fault."""
     right, seen = Counter[str](), Counter[str]()
     for struck in faulty_episodes(_trial(bench)):
@@ -114,7 +114,7 @@ def _named(bench: Bench) -> Iterator[Row]:
         yield Row(_PART, f"{bench.name}: {kind}", got, None, f"{episodes} episodes")
 
 
-def _right(bench: Bench, struck: FaultyEpisodes) -> tuple[int, int]:
+def _right(bench: IncidentBench, struck: FaultyEpisodes) -> tuple[int, int]:
     """Episodes of `struck` whose blame begins with its channel, and all that were flagged."""
     new = struck.after.any(axis=1) & struck.changed & ~struck.before.any(axis=1)
     flagged = struck.after[new]
@@ -130,7 +130,7 @@ def _right(bench: Bench, struck: FaultyEpisodes) -> tuple[int, int]:
     return first.count(struck.channel.name), len(flagged)
 
 
-def _trial(bench: Bench) -> Trial:
+def _trial(bench: IncidentBench) -> Trial:
     return Trial(
         scorer=bench.bundle.score,
         threshold=bench.bundle.threshold,
@@ -143,18 +143,18 @@ def _trial(bench: Bench) -> Trial:
     )
 
 
-def _station(folder: Path) -> Bench:
+def _station(folder: Path) -> IncidentBench:
     spec = load_detector(plant.write_detector(folder, "station"))
     raw = pd.concat([plant.make_day(n) for n in range(_STATION_DAYS)], ignore_index=True)
     return _fitted("station", spec, derive(raw, spec.columns), folder)
 
 
-def _turbines(folder: Path) -> Bench:
+def _turbines(folder: Path) -> IncidentBench:
     spec = load_detector(settings.REPOSITORY / "detectors" / "la_haute_borne.yaml")
     return _fitted("turbines", spec, telemetry(spec, *TRAINED), folder)
 
 
-def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) -> Bench:
+def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) -> IncidentBench:
     blocks, schema = split(frame, spec), schema_for(spec)
     network = fit(blocks.train, schema, spec.model, spec.score)
     calibrated = calibrate(
@@ -168,4 +168,4 @@ def _fitted(name: str, spec: DetectorSpec, frame: pd.DataFrame, folder: Path) ->
     write_bundle(network, calibrated, folder / name, name=name, provenance=Provenance({}, "", ""))
     test = blocks.test.frame
     normal = test[normal_rows(test, spec.columns)].reset_index(drop=True)
-    return Bench(name, spec, load_bundle(folder / name), normal)
+    return IncidentBench(name, spec, load_bundle(folder / name), normal)

@@ -42,7 +42,7 @@ _PAUSE_S = 0.1  # SQLite lets nobody write while somebody reads
 
 
 @dataclass
-class Tally:
+class PromotionTally:
     """The results of one drill.
 
     Attributes:
@@ -97,9 +97,9 @@ class Drill:
         self._do(two, _promote_2, two.folder)
         self.known.append(self._answered(two, victim.look))
 
-    def run(self, name: str, start: str, change: Callable[[Path], None]) -> Tally:
+    def run(self, name: str, start: str, change: Callable[[Path], None]) -> PromotionTally:
         """Kill `change` before each write, starting from a copy of the state `start`."""
-        tally = Tally(name)
+        tally = PromotionTally(name)
         whole = self._copy(start, "undisturbed")
         self._do(whole, change, whole.folder)
         wanted = self._answered(whole, victim.state)
@@ -142,7 +142,7 @@ class Drill:
         return Ground(folder, self.home)
 
     @contextmanager
-    def _reader(self, ground: Ground, tally: Tally) -> Iterator[None]:
+    def _reader(self, ground: Ground, tally: PromotionTally) -> Iterator[None]:
         """A process that loads the champion again and again."""
         answers, stop = self.context.Queue(), self.context.Event()
         reader = self.context.Process(target=_read, args=(ground, stop, answers), daemon=True)
@@ -247,7 +247,7 @@ def _differences(n: int, wanted: Answer, got: Answer) -> list[str]:
     return [f"kill {n}: {key} is {got[key]}" for key in wanted if got[key] != wanted[key]]
 
 
-def _row(tally: Tally) -> Row:
+def _row(tally: PromotionTally) -> Row:
     got = f"{tally.kills} kills, {len(tally.broken)} not repaired; {tally.reads} reads, "
     return Row(
         "promotion",

@@ -25,7 +25,7 @@ _MOST_HELD = 2_000
 
 
 @dataclass(frozen=True)
-class Split:
+class BenchmarkSplit:
     """One set, shared out."""
 
     train: Rows
@@ -39,7 +39,7 @@ def paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_size)
 
 
-def share_out(path: Path, seed: int) -> Split:
+def share_out(path: Path, seed: int) -> BenchmarkSplit:
     """The rows of a set by the protocol."""
     with np.load(path) as content:
         rows, label = content["X"].astype(np.float32), content["y"].astype(bool)
@@ -51,7 +51,7 @@ def share_out(path: Path, seed: int) -> Split:
     train = rows[normal[:half]][:_MOST_TRAIN]
     held = min(_MOST_HELD, len(train) // 10)
     tested = np.concatenate([normal[half:], abnormal])
-    return Split(train[held:], train[:held], rows[tested], label[tested])
+    return BenchmarkSplit(train[held:], train[:held], rows[tested], label[tested])
 
 
 def measure(path: Path, contender: Contender, seed: int, *, withheld: bool) -> Result:

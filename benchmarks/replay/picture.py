@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.replay.replaying import Replayed
+from benchmarks.replay.replaying import ReplayedPolicy
 from benchmarks.replay.tally import Tally
 from pipeline.report.figures.style import (
     GOOD,
@@ -31,7 +31,7 @@ _PROMISED = 1.0
 _TICKS = (0.1, 1, 10)
 
 
-def figure(replayed: Replayed) -> bytes:
+def figure(replayed: ReplayedPolicy) -> bytes:
     """PNG. Small multiples share their axes, so that heights can be compared."""
     ours = replayed.tallies[0]
     with look():

@@ -23,7 +23,7 @@ PLIMSOLL = "Plimsoll"
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayedPolicy:
     """Two years, counted.
 
     Attributes:
@@ -45,7 +45,7 @@ class Replayed:
     took_s: float
 
 
-def replay(folder: Path | None, say: Say) -> Replayed:
+def replay(folder: Path | None, say: Say) -> ReplayedPolicy:
     """Ingest, train, promote, then live through the months; nothing outside `folder` is changed."""
     began = time.perf_counter()
     with deployed(folder):
@@ -55,7 +55,7 @@ def replay(folder: Path | None, say: Say) -> Replayed:
         telemetry = story.telemetry(spec)
         months = story.live_through(spec, telemetry, say)
         rows = judged(spec, telemetry)
-        return Replayed(
+        return ReplayedPolicy(
             window_days=spec.recalibration.window_days,
             months=tuple(months),
             tallies=_tallies(spec, rows, [(month.first, month.last) for month in months]),

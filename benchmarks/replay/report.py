@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from benchmarks.replay.policies import PolicyThreshold
-from benchmarks.replay.replaying import Replayed
+from benchmarks.replay.replaying import ReplayedPolicy
 from benchmarks.replay.tally import Tally
 from pipeline.data.sources.la_haute_borne import ATTRIBUTION
 
@@ -26,7 +26,7 @@ LOOKED_AT = {"2014-12-28": _ICE, "2015-02-01": _ICE}
 """Days that were inspected by hand, and the findings."""
 
 
-def markdown(replayed: Replayed) -> str:
+def markdown(replayed: ReplayedPolicy) -> str:
     """Summary, months, and the fate of each recalibration."""
     parts = (
         _head(replayed),
@@ -38,7 +38,7 @@ def markdown(replayed: Replayed) -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def as_json(replayed: Replayed) -> str:
+def as_json(replayed: ReplayedPolicy) -> str:
     """All numbers of the table and the figure."""
     content = {
         "window_days": replayed.window_days,
@@ -63,7 +63,7 @@ def as_json(replayed: Replayed) -> str:
     return json.dumps(content, indent=1, default=str)
 
 
-def _head(replayed: Replayed) -> Iterator[str]:
+def _head(replayed: ReplayedPolicy) -> Iterator[str]:
     first, last = replayed.months[0].first, replayed.months[-1].last
     yield "# Two years of La Haute Borne, replayed"
     yield ""
@@ -74,7 +74,7 @@ def _head(replayed: Replayed) -> Iterator[str]:
     )
 
 
-def _summary(replayed: Replayed) -> Iterator[str]:
+def _summary(replayed: ReplayedPolicy) -> Iterator[str]:
     yield "| policy | false alarms | worst month | outages hit |"
     yield "|---|---|---|---|"
     for each in replayed.tallies:
@@ -87,7 +87,7 @@ def _summary(replayed: Replayed) -> Iterator[str]:
     yield from _remarks(replayed)
 
 
-def _remarks(replayed: Replayed) -> Iterator[str]:
+def _remarks(replayed: ReplayedPolicy) -> Iterator[str]:
     worst = replayed.tallies[0].worst
     yield (
         f"- Of Plimsoll's {worst.false_alarms} false alarms in {worst.month}, "
@@ -106,7 +106,7 @@ def _counts(of: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in of.items()) or "none"
 
 
-def _months(replayed: Replayed) -> Iterator[str]:
+def _months(replayed: ReplayedPolicy) -> Iterator[str]:
     tallies = replayed.tallies
     yield "False alarms among normal rows, and outages hit:"
     yield ""
@@ -123,7 +123,7 @@ def _cell(each: Tally, place: int) -> str:
     return f"{month.rate:.1%}{missed}"
 
 
-def _thresholds(replayed: Replayed) -> Iterator[str]:
+def _thresholds(replayed: ReplayedPolicy) -> Iterator[str]:
     tallies = replayed.tallies
     yield "Thresholds on the first of the month, with their 95 % interval where there is one:"
     yield ""
@@ -143,7 +143,7 @@ def _threshold(threshold: PolicyThreshold) -> str:
     return f"{threshold.value:.3g} ({low}-{high})"
 
 
-def _recalibrations(replayed: Replayed) -> Iterator[str]:
+def _recalibrations(replayed: ReplayedPolicy) -> Iterator[str]:
     fates = Counter(month.outcome for month in replayed.months)
     yield f"Plimsoll's threshold: {', '.join(f'{count} {fate}' for fate, count in fates.items())}."
     yield ""

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from benchmarks.scale import made
 from benchmarks.scale.child import ProcessCost
-from benchmarks.scale.made import NAME, Place
+from benchmarks.scale.made import NAME, ScalePlace
 from benchmarks.scale.store import copy_table
 from pipeline import settings, tables
 from pipeline.data.groups import groups_of
@@ -81,12 +81,12 @@ def main(arguments: list[str]) -> None:
     parsed = parser.parse_args(arguments)
     days = made.days_of(parsed.rows)
     if parsed.make:
-        make(Place(str(parsed.make / "lake"), parsed.make.absolute()), days)
+        make(ScalePlace(str(parsed.make / "lake"), parsed.make.absolute()), days)
         return
     repository = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="plimsoll-scale-") as folder:
         home = Path(folder)
-        local = Place(str(home / "lake"), home)
+        local = ScalePlace(str(home / "lake"), home)
         make(local, days)
         groups = groups_for(days, parsed.workers)
         measured = _measured(local, groups, parsed.workers, repository)
@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
     OUT.write_text(json.dumps(written, indent=1), encoding="utf-8")
 
 
-def make(place: Place, days: Sequence[date]) -> None:
+def make(place: ScalePlace, days: Sequence[date]) -> None:
     """A live detector and its telemetry."""
     place.folder.mkdir(parents=True, exist_ok=True)
     made.go_live(place)
@@ -123,10 +123,10 @@ def groups_for(days: Sequence[date], workers: int) -> list[list[str]]:
 
 
 def _measured(
-    local: Place, groups: list[list[str]], workers: int, repository: Path
+    local: ScalePlace, groups: list[list[str]], workers: int, repository: Path
 ) -> list[Measured]:
     def run(
-        what: str, mode: str, place: Place, processes: int, reach: Mapping[str, str]
+        what: str, mode: str, place: ScalePlace, processes: int, reach: Mapping[str, str]
     ) -> Measured:
         found = run_processes(what, mode, place, groups, processes, repository, reach)
         print(f"  {what}: {found.wall_s:.0f} s", flush=True)
@@ -138,7 +138,7 @@ def _measured(
         run("score, one process, local files", "score", local, 1, {}),
     ]
     with running_s3(local.folder / "s3") as reach:
-        remote = Place(f"s3://{BUCKET}/scale", local.folder)
+        remote = ScalePlace(f"s3://{BUCKET}/scale", local.folder)
         os.environ.update(reach)  # noqa: TID251 - what the stores read their keys from
         copy_table(
             Path(Table(local.storage, NAME, "telemetry").uri),
@@ -155,7 +155,7 @@ def _measured(
 def run_processes(
     what: str,
     mode: str,
-    place: Place,
+    place: ScalePlace,
     groups: list[list[str]],
     processes: int,
     repository: Path,
@@ -190,7 +190,7 @@ def _run(
     return tuple(ProcessCost(**json.loads(each.splitlines()[-1])) for each in said)
 
 
-def _refuse_different(local: Place, remote: Place, groups: list[list[str]]) -> None:
+def _refuse_different(local: ScalePlace, remote: ScalePlace, groups: list[list[str]]) -> None:
     """Refuse results that differ."""
     for name in _COMPARED:
         for group in groups:
@@ -201,7 +201,7 @@ def _refuse_different(local: Place, remote: Place, groups: list[list[str]]) -> N
     print(f"  {', '.join(_COMPARED)}: equal by content hash", flush=True)
 
 
-def _contents(place: Place, name: TableName, days: Sequence[str]) -> dict[date, str]:
+def _contents(place: ScalePlace, name: TableName, days: Sequence[str]) -> dict[date, str]:
     first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
     rows = tables.read(
         Table(place.storage, NAME, name), first_day=first, last_day=last, keep_date=True

@@ -40,7 +40,7 @@ _SHIFT_EVERY, _SHIFT = 10, 4.0  # days; for eighteen hours, so that it is recogn
 
 
 @dataclass(frozen=True)
-class Place:
+class ScalePlace:
     """The places of one deployment.
 
     Attributes:
@@ -116,7 +116,7 @@ def write_telemetry(storage: str, days: Sequence[date]) -> None:
         tables.replace_days(table, part, pa.concat_tables(rows), metadata={"run_id": "made"})
 
 
-def go_live(place: Place) -> None:
+def go_live(place: ScalePlace) -> None:
     """Fit a small champion of the default kind and register it in `place`."""
     for name in ("detectors", "data", "cache"):
         (place.folder / name).mkdir(parents=True, exist_ok=True)

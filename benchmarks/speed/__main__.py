@@ -22,7 +22,7 @@ from typing import Any
 
 import structlog
 
-from benchmarks.speed.contenders import FEATURES, Contender, made_rows, ours, theirs
+from benchmarks.speed.contenders import FEATURES, SpeedContender, made_rows, ours, theirs
 from benchmarks.speed.limit import flop_a_row, own_rate, products, square_rate
 from benchmarks.speed.one_row import one_row_ms
 from pipeline import settings
@@ -61,7 +61,7 @@ class Timed:
     one_row_ms: tuple[float, float] | None
 
 
-def measure(contenders: list[Contender], threads: int, fits: int, rounds: int) -> list[Timed]:
+def measure(contenders: list[SpeedContender], threads: int, fits: int, rounds: int) -> list[Timed]:
     """Time every contender, round by round."""
     train, few, many = (made_rows(n, seed=s) for s, n in enumerate((FEW, FEW, MANY)))
     trained: dict[str, Any] = {}

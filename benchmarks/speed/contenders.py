@@ -27,7 +27,7 @@ _MADE_OF_WINDOWS = {"convolutional", "recurrent", "transformer"}
 
 
 @dataclass(frozen=True)
-class Contender:
+class SpeedContender:
     """A detector to be timed.
 
     Attributes:
@@ -75,7 +75,7 @@ def frame(rows: Rows) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(names())).assign(timestamp=time)
 
 
-def ours() -> list[Contender]:
+def ours() -> list[SpeedContender]:
     """The defaults for rows with and without time, then each other family by its own defaults."""
     found = [_ours("denoising, reconstruction", DenoisingModel(), ReconstructionScore())]
     if MemoryScore().kind in SCORES:
@@ -84,12 +84,12 @@ def ours() -> list[Contender]:
     return found + [_ours(name, _settings()[name](), ReconstructionScore()) for name in others]
 
 
-def theirs() -> list[Contender]:
+def theirs() -> list[SpeedContender]:
     """PyOD's detectors with their own defaults."""
     return [
-        Contender("PyOD AutoEncoder", _pyod(_auto_encoder), _decided),
-        Contender("PyOD IForest", _pyod(_forest), _decided),
-        Contender("PyOD KNN", _pyod(_knn), _decided),
+        SpeedContender("PyOD AutoEncoder", _pyod(_auto_encoder), _decided),
+        SpeedContender("PyOD IForest", _pyod(_forest), _decided),
+        SpeedContender("PyOD KNN", _pyod(_knn), _decided),
     ]
 
 
@@ -99,7 +99,7 @@ def _settings() -> dict[str, Callable[[], Model]]:
     return {c.model_fields["family"].default: c for c in get_args(union) or (union,)}
 
 
-def _ours(name: str, model: Model, score: Score, *, timed: bool = True) -> Contender:
+def _ours(name: str, model: Model, score: Score, *, timed: bool = True) -> SpeedContender:
     def fitted(rows: Rows, threads: int) -> FittedNetwork:
         block = Block("train", frame(rows))
         return fit(block, schema(timed=timed), model, score, threads=threads)
@@ -107,7 +107,7 @@ def _ours(name: str, model: Model, score: Score, *, timed: bool = True) -> Conte
     def scorer(network: FittedNetwork, threads: int) -> Callable[[Rows], object]:
         return Graph(network.graph, threads=threads).score
 
-    return Contender(name, fitted, scorer)
+    return SpeedContender(name, fitted, scorer)
 
 
 def _pyod(make: Callable[[int], Any]) -> Callable[[Rows, int], Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.scale import made
 from benchmarks.scale.__main__ import Measured, groups_for, run_processes
-from benchmarks.scale.made import NAME, Place
+from benchmarks.scale.made import NAME, ScalePlace
 from benchmarks.scale.store import copy_table
 from benchmarks.stack.station import Started, succeeded
 from pipeline.steps.operation.score_tables import content_hashes
@@ -21,7 +21,7 @@ WANTED_RATIO = 1.5
 
 def score_here(home: Path, rows: int, repository: Path) -> Measured:
     """The tables made in `home`, and scored by one process."""
-    place, days = Place(str(home / "lake"), home), made.days_of(rows)
+    place, days = ScalePlace(str(home / "lake"), home), made.days_of(rows)
     # In a process of its own: threads that Delta starts here would stay outside the stack.
     command = [sys.executable, "-m", "benchmarks.scale", "--rows", str(rows), "--make", str(home)]
     subprocess.run(command, check=True, cwd=repository)  # noqa: S603 - our own command

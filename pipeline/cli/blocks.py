@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.cli.stored import batches, content_hash
-from pipeline.cli.training_data import Sample, TrainingData, by_numbers, by_spec
+from pipeline.cli.training_data import RandomSample, TrainingData, by_numbers, by_spec
 from pipeline.config import DetectorSpec
 from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
@@ -61,7 +61,7 @@ def blocks_of(
         SplitReuseError: the calibration rows are training rows.
     """
     settings, _, threshold = settings_of(spec)
-    sample = Sample(most, settings.seed)
+    sample = RandomSample(most, settings.seed)
     rows = by_spec(train, spec, sample) if spec else by_numbers(train, sample)
     if calibration is None:
         least = max(threshold.minimum_rows, 1)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
 
-_VOUCHING = ("adopt", "restored", "withdraw", "rotate")
+_STATEMENTS = ("adopt", "restored", "withdraw", "rotate")
 _DIGEST = 12
 
 
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_unknown_names(here, arguments.detectors, known)
     names = arguments.detectors or known
     with answering(here):
-        if any(getattr(arguments, name) for name in _VOUCHING):
+        if any(getattr(arguments, name) for name in _STATEMENTS):
             return _vouched(arguments, names)
         return max((_shown(arguments, name) for name in names), default=0)
 
@@ -174,7 +174,7 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
     elif not arguments.verify and not arguments.repair:
         lines += [line for entry in held.entries for line in _entry(entry)]
     for fault in faults:
-        lines += [f"  {fault.what} {fault.mend}".rstrip()]
+        lines += [f"  {fault.what} {fault.fix}".rstrip()]
         lines += [f"  {fault.command}"] if fault.command else []
     print("\n".join(one_line(line) for line in lines))
     return int(bool(faults))

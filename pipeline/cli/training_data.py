@@ -58,14 +58,14 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class Sample:
+class RandomSample:
     """A sample of at most `most` rows, by `seed`."""
 
     most: int
     seed: int
 
 
-def by_spec(path: Path, spec: DetectorSpec, sample: Sample) -> TrainingData:
+def by_spec(path: Path, spec: DetectorSpec, sample: RandomSample) -> TrainingData:
     """The rows of `path` as the detector file describes them, without known abnormal ones.
 
     Raises:
@@ -124,7 +124,7 @@ def _as_specified(
     return frame, remarks + more
 
 
-def by_numbers(path: Path, sample: Sample, schema: Schema | None = None) -> TrainingData:
+def by_numbers(path: Path, sample: RandomSample, schema: Schema | None = None) -> TrainingData:
     """The rows of `path` with every numeric column as a feature, or with the columns of `schema`.
 
     A datetime column `timestamp` is the time. Booleans are left out (they are labels more often
@@ -187,7 +187,7 @@ def _sampled(
     source: Stored,
     columns: list[str],
     time: str | None,
-    sample: Sample,
+    sample: RandomSample,
     schema: Schema | None = None,
 ) -> tuple[pa.Table, list[str]]:
     """The rows to fit on, and a remark if they are a sample."""
@@ -262,7 +262,7 @@ def _cadence(time: pd.Series[pd.Timestamp]) -> float:
 
 
 def _checked(
-    frame: pd.DataFrame, schema: Schema, remarks: list[str], source: Stored, sample: Sample
+    frame: pd.DataFrame, schema: Schema, remarks: list[str], source: Stored, sample: RandomSample
 ) -> TrainingData:
     feature_values(frame, schema)
     timeline_of(frame, schema)

@@ -112,7 +112,7 @@ def _warn_of_others(spec: DetectorSpec, attempts: Sequence[Attempt], root: str) 
     others = sorted(set(before) - set(written))
     if unfit := unfit_days(root, spec.name, meaning_of(spec.columns), others):
         log.warning(
-            "other_days_mean_otherwise", detector=spec.name, why=misfits_text(unfit), mend=AGAIN
+            "other_days_mean_otherwise", detector=spec.name, why=misfits_text(unfit), fix=AGAIN
         )
 
 

@@ -40,7 +40,7 @@ class Tryout:
         faults: outcomes of the injected faults.
         latency_ms: time to score 1,000 rows, best of three.
         bundle_mb: size of its files, in megabytes.
-        museum: detection of confirmed incidents on days outside the block.
+        confirmed_incidents: detection of confirmed incidents on days outside the block.
     """
 
     evaluation: Evaluation
@@ -48,13 +48,13 @@ class Tryout:
     faults: tuple[FaultOutcome, ...]
     latency_ms: float
     bundle_mb: float
-    museum: tuple[IncidentSeen, ...] = ()
+    confirmed_incidents: tuple[IncidentSeen, ...] = ()
 
     @property
     def incidents(self) -> tuple[IncidentSeen, ...]:
         """All known incidents: those of the block, then the other confirmed ones."""
         found = self.evaluation.detection
-        return (*(found.incidents if found else ()), *self.museum)
+        return (*(found.incidents if found else ()), *self.confirmed_incidents)
 
 
 def judge(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> EvaluatedRows:
@@ -101,7 +101,7 @@ def try_out(
         ),
         latency_ms=_latency_ms(bundle, frame),
         bundle_mb=sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6,
-        museum=_confirmed_seen(bundle, confirmed_incidents, columns),
+        confirmed_incidents=_confirmed_seen(bundle, confirmed_incidents, columns),
     )
 
 

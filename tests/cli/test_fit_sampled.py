@@ -7,12 +7,12 @@ import pytest
 
 from pipeline.cli import main, stored
 from pipeline.cli.blocks import blocks_of
-from pipeline.cli.training_data import Sample, by_numbers
+from pipeline.cli.training_data import RandomSample, by_numbers
 from pipeline.detector.bundle import load_bundle
 from pipeline.errors import SplitReuseError
 from tests.detector.plant import SMALL, normal_rows, timed
 
-DRAW = Sample(most=1000, seed=7)
+DRAW = RandomSample(most=1000, seed=7)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,9 @@ def test_rows_without_time_are_sampled_at_random_however_the_file_is_split(tmp_p
 
 def test_rows_with_time_are_sampled_in_whole_stretches(tmp_path):
     rows = timed(normal_rows(50_000))
-    data = by_numbers(save(rows, tmp_path / "rows.parquet", group=999), Sample(most=10_000, seed=0))
+    data = by_numbers(
+        save(rows, tmp_path / "rows.parquet", group=999), RandomSample(most=10_000, seed=0)
+    )
 
     steps = np.diff(data.frame["timestamp"].to_numpy()) / np.timedelta64(600, "s")
     assert 9_000 < len(data.frame) <= 10_000
@@ -49,7 +51,7 @@ def test_rows_with_time_are_sampled_in_whole_stretches(tmp_path):
 
 def test_stretches_come_from_all_seasons(tmp_path):
     rows = timed(normal_rows(50_000))
-    data = by_numbers(save(rows, tmp_path / "rows.parquet"), Sample(most=10_000, seed=0))
+    data = by_numbers(save(rows, tmp_path / "rows.parquet"), RandomSample(most=10_000, seed=0))
 
     tenths = np.bincount(_tenths(data.frame, rows), minlength=10)
     assert tenths.min() > 500
@@ -96,7 +98,7 @@ def test_a_folder_is_fitted_like_the_file_that_it_is_cut_from(tmp_path):
 def test_a_calibration_row_of_a_training_time_that_was_not_sampled_is_refused_too(tmp_path):
     rows = timed(normal_rows(20_000))
     train = save(rows, tmp_path / "train.parquet")
-    sampled_times = set(by_numbers(train, Sample(2000, SMALL.seed)).frame["timestamp"])
+    sampled_times = set(by_numbers(train, RandomSample(2000, SMALL.seed)).frame["timestamp"])
     other = rows[~rows["timestamp"].isin(sampled_times)].iloc[:300].assign(load=1.0)
     held = save(other.reset_index(drop=True), tmp_path / "held.parquet")
 

@@ -38,7 +38,7 @@ def next_action(health: Health, shell: Shell) -> NextAction:
 def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
     """All actions, most urgent first: the live version, lost days, open items."""
     for fault in health.faults:
-        yield NextAction(fault.mend or "look into the ledger", fault.command)
+        yield NextAction(fault.fix or "look into the ledger", fault.command)
     yield from _promised(health, shell)
     if health.unfinished_rollback:
         left = ", ".join(str(version) for version in health.unfinished_rollback)

@@ -20,12 +20,12 @@ class LedgerFault:
 
     Attributes:
         what: one or two sentences.
-        mend: what to do, a clause; empty: `what` says it.
+        fix: what to do, a clause; empty: `what` says it.
         command: the command that does it; empty: there is none.
     """
 
     what: str
-    mend: str = ""
+    fix: str = ""
     command: str = ""
 
 

@@ -82,7 +82,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
     until = recalibration_origin.trained_until(parent.bundle)
     days = _scored_days(here, spec, day, after=until)
     if skipped := _too_few(days, spec, day, until, parent.version.number):
-        log.info("not_redrawn", reason=skipped)
+        log.info("not_recalibrated", reason=skipped)
         return {"skipped": skipped}
     read = read_window(
         here,
@@ -121,7 +121,9 @@ def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
     note_written(candidate.uri)
     opened = open_run(candidate, spec, origin, parent, result, run=run)
-    log.info("line_redrawn", value=result.threshold.value, step=result.step, **result.counts)
+    log.info(
+        "threshold_recalibrated", value=result.threshold.value, step=result.step, **result.counts
+    )
     return to_json(opened)
 
 

@@ -106,7 +106,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         realised_rate=None,
     )
     tag_outcome(judged)
-    event = "line_passed" if judged.passed else "line_rejected"
+    event = "threshold_passed" if judged.passed else "threshold_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}
 

@@ -81,7 +81,7 @@ def name_of(origin: RecalibrationOrigin) -> str:
     """A name that two recalibrations share only if all their inputs are the same."""
     content = {**to_json(origin), "window": given(origin.window)}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"{origin.window.as_of}-redrawn-{digest[:8]}"
+    return f"{origin.window.as_of}-recalibrated-{digest[:8]}"
 
 
 def given(window: RecalibrationWindow) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.training.warm_start import Prepared, prepare, roles
 
-CONFIRMED, OLDER = "museum", "older"  # file names in the lake
+CONFIRMED, OLDER = "confirmed_incidents", "older"  # file names in the lake
 
 
 @lineage.stage("train")

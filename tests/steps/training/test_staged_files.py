@@ -74,7 +74,7 @@ def other_rows(path: Path) -> None:
         ("evaluation/tryout.json", better),
         ("drift/verdict.json", better),
         ("blocks/test.parquet", other_rows),
-        ("blocks/museum.parquet", other_rows),
+        ("blocks/confirmed_incidents.parquet", other_rows),
         ("origin.json", better),
     ],
 )
