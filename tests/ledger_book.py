@@ -33,4 +33,4 @@ def live_is(
     monkeypatch.setattr(live, "challenger", lambda detector: found(detector, "challenger"))
     monkeypatch.setattr(live, "previous", lambda detector: found(detector, "previous"))
     monkeypatch.setattr(metrics_hooks, "connect", lambda _: None)
-    monkeypatch.setattr(trust, "faults_of", lambda *_: ())
+    monkeypatch.setattr(trust, "faults_of", lambda *_, **__: ())

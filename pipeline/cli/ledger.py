@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.ledger import Entry
     from pipeline.settings import Settings
     from pipeline.steps.ledger_state import LedgerState
+    from pipeline.steps.oversight.trust import LedgerFault
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
 
@@ -74,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
     from pipeline import settings
+    from pipeline.config import detector_files
     from pipeline.steps import ledger_state
     from pipeline.steps.oversight import ledger_statements
 
@@ -92,8 +94,11 @@ def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
     }
     if arguments.rotate:
         here = settings.load()
+        every = {*names, *(path.stem for path in detector_files(here.detectors))}
         names = [name for name in names if ledger_state.verified(here, name).entries]
         _create_new_keys(here)
+        for name in sorted(every):  # the keys are those of all detectors
+            ledger_statements.sign_answers_anew(name)
     statement = next(call for name, call in calls.items() if getattr(arguments, name))
     return max(
         (_vouch(name, statement, who, why, alone=len(names) == 1) for name in names), default=0
@@ -164,12 +169,13 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
     here = settings.load()
     if arguments.repair:
         repaired(name)
-    held, faults = ledger_state.read(here, name), faults_of(here, connect(here), name)
+    held = ledger_state.read(here, name)
+    faults = faults_of(here, connect(here), name, open_bundle=True)
     if arguments.json:
         print(json.dumps(_as_json(held, [fault.what for fault in faults]), indent=1))
         return int(bool(faults))
-    lines = list(_verdict(held, broken=bool(faults)))
-    if arguments.at:
+    lines = list(_verdict(held, faults))
+    if arguments.at is not None:
         lines = list(_at(held, arguments.at))
     elif not arguments.verify and not arguments.repair:
         lines += [line for entry in held.entries for line in _entry(entry)]
@@ -180,11 +186,14 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
     return int(bool(faults))
 
 
-def _verdict(held: LedgerState, *, broken: bool) -> Iterator[str]:
+def _verdict(held: LedgerState, faults: Sequence[LedgerFault]) -> Iterator[str]:
     live = f"version {held.live.version} is live" if held.live else "nothing is live"
     count = f"{len(held.entries)} entries" if len(held.entries) != 1 else "1 entry"
-    verdict = "DOES NOT HOLD" if broken else "holds"
-    yield f"{held.detector}: the ledger {verdict}, {count}; {live}"
+    if any(fault.in_ledger for fault in faults):
+        yield f"{held.detector}: the ledger DOES NOT HOLD, {count}; nothing proves what is live"
+        return
+    differs = ", but not everything follows it" if faults else ""
+    yield f"{held.detector}: the ledger holds{differs}, {count}; {live}"
 
 
 def _at(held: LedgerState, text: str) -> Iterator[str]:
@@ -192,6 +201,9 @@ def _at(held: LedgerState, text: str) -> Iterator[str]:
     from pipeline.steps.people.answers import moment_of
 
     moment = moment_of("at", text)
+    if moment > datetime.now(UTC):
+        msg = f"--at {text} lies in the future, and the ledger knows what was live until now."
+        raise DataError(msg)
     live = ledger.live_state(held.entries, moment)
     if live is None:
         yield f"{held.detector}: nothing was live at {moment:%Y-%m-%d %H:%M} UTC"
@@ -229,7 +241,8 @@ def _answer(text: str) -> str:
 
 def _entry_line(entry: Entry) -> str:
     decision = entry.decision
-    about = f" of version {decision.version}" if decision.version else ""
+    preposition = "to" if decision.action == "rollback" else "of"
+    about = f" {preposition} version {decision.version}" if decision.version else ""
     key = f"signed by key {entry.signature.key}" if entry.signature.key else "not signed"
     return f"{entry.sequence:>3}  {_time(entry)}  {decision.action}{about}, {key}"
 

@@ -111,7 +111,21 @@ def _private(here: Settings, purpose: Purpose) -> PrivateKey | None:
     if is_given_by_environment(purpose):
         return None  # the keys of the home are of another deployment
     content = _read(file)
+    if content:
+        _refuse_open_file(file)
     return private_key(content, str(file)) if content else None
+
+
+def _refuse_open_file(file: Path) -> None:
+    """Raise if others than its owner may read or write a private key."""
+    if open_to := file.stat().st_mode & 0o077:
+        msg = (
+            f"{file} is open to others (mode {file.stat().st_mode & 0o777:o}; limit 600): close it "
+            f"with `chmod 600 {file}`. If others use this machine, they may have it: rotate the "
+            "keys (docs/security.md, 'Keys')."
+        )
+        log.error("private_key_open_to_others", file=str(file), mode=f"{open_to:o}")
+        raise ConfigError(msg)
 
 
 def _public(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...] | None:

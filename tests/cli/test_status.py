@@ -12,7 +12,7 @@ from pipeline.data.attempts import Attempt, record
 from pipeline.ledger import Decision
 from pipeline.registry import connection
 from pipeline.scheduler import Dag
-from pipeline.steps.oversight import health
+from pipeline.steps.oversight import health, trust
 from pipeline.tables import Table
 from tests import ledger_book
 from tests.builders import make_spec, moment
@@ -61,6 +61,7 @@ def plant(tmp_path, monkeypatch) -> Plant:
     registry = FakeRegistry(versions=2)
     registry.aliases["champion"] = 2
     monkeypatch.setattr(health, "connect", lambda _: registry)
+    monkeypatch.setattr(trust, "opened", lambda *_: None)  # this registry holds no bundles
     went_live = Decision("promotion", "pumps", 2, None, "ada", "", "m1", "", NOW)
     ledger_book.write(settings.load(), went_live)
     row = {"date": made.days[0], "version": 2, "threshold": 1.5, "threshold_low": 1.2}

@@ -26,6 +26,7 @@ from pipeline.data.label import Label
 from pipeline.data.labels import add_labels, labels_as_of
 from pipeline.detector.sums import verify_sums, write_sums
 from pipeline.errors import (
+    ConfigError,
     DataError,
     NothingLive,
     PromotionConflict,
@@ -527,6 +528,68 @@ def test_all_keys_lost_is_repaired_by_one_command(plant, monkeypatch):
     assert score()["version"] == 2
     assert health_of("pumps", now=NOW).faults == ()
     assert main(["ledger", "pumps", "--verify"]) == 0
+
+
+def test_lost_keys_of_answers_are_vouched_for_by_the_same_command(plant, monkeypatch, capsys):
+    monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
+    add_labels(plant.here.storage, "pumps", LABELS)
+    shutil.rmtree(plant.here.home / "keys")
+
+    assert main(["ledger", "pumps", "--adopt", "--reason", "keys lost"]) == 0
+
+    assert "signed 2 labels of ada" in capsys.readouterr().out
+    assert labels_as_of(plant.here.storage, "pumps", NOW) == tuple(LABELS)
+
+
+def test_after_a_rotation_the_old_key_gives_no_answer(plant, monkeypatch):
+    monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
+    add_labels(plant.here.storage, "pumps", LABELS[:1])
+    stolen = keyring.signer(plant.here, "answers")
+    assert main(["ledger", "pumps", "--rotate", "--reason", "stolen"]) == 0
+    assert labels_as_of(plant.here.storage, "pumps", NOW) == tuple(LABELS[:1])
+
+    with monkeypatch.context() as thief:
+        thief.setattr(keyring, "signer", lambda *_: stolen)
+        add_labels(plant.here.storage, "pumps", LABELS[1:])
+
+    with pytest.raises(UnprovenAnswer, match="which was replaced"):
+        labels_as_of(plant.here.storage, "pumps", NOW)
+
+
+def test_a_rotation_vouches_for_no_answer_that_nobody_signed(plant, monkeypatch):
+    monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
+    unsigned(plant)
+    keyring.rotate(plant.here.home, "answers", keys.new_private_key())
+
+    ledger_statements.sign_answers_anew("pumps")
+
+    with pytest.raises(UnprovenAnswer, match=r"answer of ada .* is not signed"):
+        labels_as_of(plant.here.storage, "pumps", NOW)
+
+
+def test_a_private_key_that_others_may_read_signs_nothing(plant):
+    (plant.here.home / "keys" / "ledger.private").chmod(0o640)
+
+    with pytest.raises(ConfigError, match=r"mode 640; limit 600.*chmod 600"):
+        keyring.signer(plant.here, "ledger")
+
+
+def test_a_challenger_that_leads_to_another_store_does_not_stop_the_champion(plant):
+    plant.client.create_model_version("pumps", "s3://not-ours/x")
+    plant.client.set_registered_model_alias("pumps", "challenger", "3")
+
+    assert score()["version"] == 2
+
+
+def test_the_status_names_a_live_bundle_that_cannot_be_served(plant):
+    forget_cache(plant)
+    live._loaded.cache_clear()
+    swap(artifacts(plant)[1])
+
+    (fault,) = health_of("pumps", now=NOW).faults
+
+    assert "The bundle of the live version cannot be served" in fault.what
+    live._loaded.cache_clear()
 
 
 def test_a_key_that_was_replaced_writes_nothing(plant, monkeypatch):

@@ -123,6 +123,8 @@ def scoring_bundles_of(detector: str) -> ScoringBundles | None:
         challenger, remark = live.challenger(detector), ""
     except BundleError as error:
         challenger, remark = None, f"no shadow: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever its alias leads to, it decides nothing
+        challenger, remark = None, f"no shadow: {type(error).__name__}: {error}"
     if challenger is not None and challenger.version.number == champion.version.number:
         challenger = None  # somebody set the alias by hand: the champion needs no shadow
     log_context.bind_version(champion.version.number)

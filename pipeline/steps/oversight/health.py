@@ -160,7 +160,7 @@ def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None
         detector=detector,
         last_scored=scored[-1] if scored else None,
         live=_live(client, here, detector),
-        faults=faults_of(here, client, detector),
+        faults=faults_of(here, client, detector, open_bundle=True),
         challenger=promotion.number_of(client, detector, promotion.CHALLENGER),
         approval=spec.promotion.approval,
         budget=spec.threshold.alpha,

@@ -121,6 +121,12 @@ def rotated(detector: str, *, who: str, why: str) -> LedgerState:
         return _stated(here, client, held, decision, versions.every(client, detector))
 
 
+def sign_answers_anew(detector: str) -> None:
+    """Sign the labels and decisions of a detector with the newest key, after a rotation."""
+    for table in _answers_of(settings.load(), detector):
+        answered.sign_anew(table)
+
+
 def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> LedgerState:
     """As `restored`, while only the lake is reachable: the restored heads fit the ledger.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.errors import UnprovenLedger
+from pipeline.errors import BundleError, UnprovenLedger
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client
 from pipeline.settings import Settings
 from pipeline.shell import this_shell
 from pipeline.steps import ledger_state
 from pipeline.steps.ledger_state import LedgerState
+from pipeline.steps.live import opened
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,42 @@ class LedgerFault:
         what: one or two sentences.
         fix: what to do, a clause; empty: `what` says it.
         command: the command that does it; empty: there is none.
+        in_ledger: the ledger itself does not hold; else MLflow or a kept head differs from it.
     """
 
     what: str
     fix: str = ""
     command: str = ""
+    in_ledger: bool = False
 
 
-def faults_of(here: Settings, client: Client, detector: str) -> tuple[LedgerFault, ...]:
+def faults_of(
+    here: Settings, client: Client, detector: str, *, open_bundle: bool = False
+) -> tuple[LedgerFault, ...]:
     """All differences from the ledger of `detector`, the gravest first; changes nothing.
+
+    With `open_bundle` the live version's bundle is loaded too, as scoring would load it.
 
     Raises:
         OutageError: the store, Postgres or MLflow does not answer.
     """
-    return tuple(_found(here, client, ledger_state.read(here, detector)))
+    held = ledger_state.read(here, detector)
+    found = tuple(_found(here, client, held))
+    if open_bundle and not any(fault.in_ledger for fault in found):
+        found = (*_of_bundle(client, held), *found)
+    return found
+
+
+def _of_bundle(client: Client, held: LedgerState) -> Iterator[LedgerFault]:
+    version = versions.by_number(client, held.detector, held.live.version) if held.live else None
+    try:
+        if version is not None:
+            opened(version, held)
+    except BundleError as error:
+        yield LedgerFault(
+            f"The bundle of the live version cannot be served, so nothing is scored: {error}",
+            "restore MLflow's artifacts from a backup, or roll back to another version",
+        )
 
 
 def _found(here: Settings, client: Client, held: LedgerState) -> Iterator[LedgerFault]:
@@ -44,7 +67,7 @@ def _found(here: Settings, client: Client, held: LedgerState) -> Iterator[Ledger
     try:
         ledger_state.refuse_unverified(held, ledger_state.fault(here, held, every))
     except UnprovenLedger as error:
-        yield LedgerFault(str(error))
+        yield LedgerFault(str(error), in_ledger=True)
         return
     repair = this_shell().plimsoll("ledger", name, "--repair")
     alias = promotion.number_of(client, name, promotion.CHAMPION)
