@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -57,22 +57,25 @@ def dump(server: Server, database: str, target: Place) -> FileEntry:
         return copying.write(cast("IO[bytes]", program.stdout), target, dumped(database))
 
 
-def restore(server: Server, database: str, backup: Place) -> None:
+def restore(server: Server, database: str, backup: Place, expected: FileEntry) -> None:
     """Restore `database` from its dump; a database of that name is dropped first.
 
+    pg_restore runs what is in a dump as administrator, and before it has read all of it. So it gets
+    a copy that was compared with the manifest and that nobody can exchange.
+
     Raises:
-        BackupError: pg_restore failed; the message quotes it.
+        BackupError: the dump is not the one that the manifest lists, or pg_restore failed; the
+            message quotes it.
     """
     command = [str(client_program("pg_restore")), "--no-password", "--exit-on-error"]
     command += ["--create", "--clean", "--if-exists"]
     command.append(f"--dbname={server.dsn(MAINTENANCE, secret=False)}")
     what = f"{database} was not restored (begin again with --replace)"
-    with _running(command, server, what, stdin=subprocess.PIPE) as program:
-        sink = cast("IO[bytes]", program.stdin)
-        with suppress(BrokenPipeError):  # it ended early, and says why
-            for chunk in copying.chunks(backup, dumped(database)):
-                sink.write(chunk)
-            sink.close()
+    with (
+        copying.compared(backup, dumped(database), expected) as held,
+        _running(command, server, what, stdin=held) as program,
+    ):
+        program.wait()  # here, so that it does not go on alone if this process is interrupted
 
 
 def server_version(server: Server) -> str:
@@ -139,7 +142,7 @@ def _running(
     server: Server,
     what: str,
     *,
-    stdin: int | None = None,
+    stdin: IO[bytes] | None = None,
     stdout: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The running program; ended if its reader fails, and an error if it failed itself."""
@@ -154,10 +157,8 @@ def _running(
             program.kill()
             raise
         finally:
-            for pipe in (program.stdout, program.stdin):
-                if pipe is not None:
-                    with suppress(BrokenPipeError):
-                        pipe.close()
+            if program.stdout is not None:
+                program.stdout.close()
             status = program.wait()
         if status != 0:
             words.seek(0)

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -119,6 +120,18 @@ class Place:
             stream.write(content)
         if self.is_local:
             self.filesystem.move(self.path(unfinished), self.path(name))
+
+    def remove(self, name: str) -> None:
+        """Delete the file `name`, if there is one.
+
+        Raises:
+            BackupError: a link on the way there leads elsewhere.
+        """
+        path = self.path(name)
+        if self.is_local:
+            self._refuse_links(name)
+        with suppress(FileNotFoundError):
+            self.filesystem.delete_file(path)
 
     def make_private(self) -> None:
         """Create the folder, for its owner only: dumps hold password hashes. Not in a bucket."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from deploy.backup import copying, databases
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import BackupManifest, FileEntry, stored
+from deploy.backup.manifest import BackupManifest, FileEntry, dumped, stored
 from deploy.backup.places import Place, in_parallel
-from deploy.backup.sources import Sources
+from deploy.backup.sources import KEYS, Sources
 from deploy.backup.trust import ManifestTrust
 from deploy.backup.verifying import verify
 from pipeline import settings
@@ -39,14 +39,16 @@ def restore(
     say("verifying the backup")
     manifest = verify(backup, trust)
     _refuse_misfit(sources, manifest)
+    _refuse_no_room(backup, manifest)
     if not replace:
         _refuse_filled(sources, manifest)
+    _say_which_keys_go(sources, manifest, say)
     for store in manifest.stores:
         say(f"restoring {store}")
         _restore_store(sources.stores[store], store, backup, manifest)
     for name in manifest.databases:
         say(f"restoring database {name}")
-        databases.restore(sources.server, name, backup)
+        databases.restore(sources.server, name, backup, manifest.files[dumped(name)])
     if "lake" in manifest.stores:
         _note_restoration(manifest, sources.stores["lake"], say)
     return manifest
@@ -84,6 +86,39 @@ def _refuse_misfit(sources: Sources, manifest: BackupManifest) -> None:
             "(start its PostgreSQL once), or CREATE ROLE each of them. Nothing was changed."
         )
         raise BackupError(msg)
+
+
+def _refuse_no_room(backup: Place, manifest: BackupManifest) -> None:
+    """One dump at a time is copied, so the largest decides."""
+    dumps = [dumped(name) for name in manifest.databases]
+    if dumps:
+        largest = max(dumps, key=lambda path: manifest.files[path].size)
+        copying.refuse_no_room(backup, largest, manifest.files[largest].size)
+
+
+def _say_which_keys_go(
+    sources: Sources, manifest: BackupManifest, say: Callable[[str], None]
+) -> None:
+    """Say which keys are about to be replaced by other ones: that undoes a rotation.
+
+    Before they are: where a restore is broken off and begun again, they are the same by then.
+    """
+    if KEYS not in manifest.stores:
+        return
+    here, folder = sources.stores[KEYS], stored(KEYS)
+    others = [
+        name
+        for name in here.files()
+        if copying.measure(here, name) != manifest.files.get(f"{folder}/{name}")
+    ]
+    if others:
+        named = ", ".join(sorted({name.partition(".")[0] for name in others}))
+        say(
+            f"warning: the keys in {here.uri} ({named}) are not those of the backup of "
+            f"{manifest.created_at}, which replace them: a rotation made since is undone, and the "
+            'old private keys sign again. After `make up`, run `ledger --rotate --reason "..."`; '
+            'the key `backup` is replaced by hand: docs/backup.md, "Keys".'
+        )
 
 
 def _refuse_filled(sources: Sources, manifest: BackupManifest) -> None:

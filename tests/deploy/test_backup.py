@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -26,11 +27,13 @@ from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources, sources_of
 from deploy.backup.trust import ManifestTrust
 from deploy.backup.verifying import verify
+from pipeline.ledger import keyring
 from pipeline.ledger.keys import PublicKey, new_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+REALLY_RESTORE = databases.restore  # before a test has a quiet one in its place
 KEY, STRANGER = new_private_key(), new_private_key()
 OURS = ManifestTrust((KEY.public,))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,7 +72,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> QuietServer:
     monkeypatch.setattr(databases, "sessions", lambda *_: quiet.sessions)
     monkeypatch.setattr(databases, "missing_roles", lambda *_: quiet.roles)
     monkeypatch.setattr(databases, "filled_databases", lambda *_: quiet.filled)
-    monkeypatch.setattr(databases, "restore", lambda _, name, __: quiet.restored.append(name))
+    monkeypatch.setattr(databases, "restore", lambda _, name, *__: quiet.restored.append(name))
     return quiet
 
 
@@ -268,6 +271,182 @@ def test_a_file_that_changes_between_the_check_and_the_copy_is_noticed(
 
     with pytest.raises(BackupError, match="changed while it was restored"):
         quietly_restore(sources, backup)
+
+
+SWAPPED = "DROP ROLE postgres"
+
+
+def swap_after_the_check(monkeypatch, *files: Path, content: str = SWAPPED) -> None:
+    """Write `content` into files of a backup once `verify` has found nothing wrong with it."""
+
+    def check_then_swap(place, trust: ManifestTrust) -> BackupManifest:
+        manifest = verify(place, trust)
+        for file in files:
+            file.write_text(content)
+        return manifest
+
+    monkeypatch.setattr("deploy.backup.restoring.verify", check_then_swap)
+
+
+@pytest.fixture
+def given(tmp_path: Path, server: QuietServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that a pg_restore was given, as `databases.restore` really starts it."""
+    assert not server.restored
+    folder = tmp_path / "given"
+    folder.mkdir()
+    program = tmp_path / "pg_restore"
+    # Once it runs, it exchanges the dumps of the backup before it reads: the last moment there is.
+    program.write_text(
+        f"#!/bin/sh\nfor dump in '{tmp_path}'/backup/databases/*; do echo bad > $dump; done\n"
+        f"cat > '{folder}'/$$\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(databases, "client_program", lambda _: program)
+    monkeypatch.setattr(databases, "restore", REALLY_RESTORE)
+    return folder
+
+
+@pytest.mark.parametrize("content", [SWAPPED, "airflow" * 10**6, "airflo", "AIRFLOW", ""])
+def test_no_dump_that_was_swapped_after_the_check_reaches_pg_restore(
+    content, sources, backup, given, monkeypatch
+):
+    swap_after_the_check(
+        monkeypatch, Path(backup.root) / "databases" / "airflow.dump", content=content
+    )
+
+    with pytest.raises(BackupError) as refused:
+        quietly_restore(sources, backup)
+
+    told = str(refused.value)
+    assert "backup/databases/airflow.dump changed while it was restored: it has " in told
+    assert "the manifest lists 7 bytes with the sha256 " in told
+    assert "Find out who writes there, verify the backup, then restore again" in told
+    assert list(given.iterdir()) == []
+
+
+def test_a_dump_that_was_taken_away_after_the_check_is_named(sources, backup, given, monkeypatch):
+    dump = Path(backup.root) / "databases" / "airflow.dump"
+    monkeypatch.setattr(
+        "deploy.backup.restoring._restore_store", lambda *_: dump.unlink(missing_ok=True)
+    )
+
+    with pytest.raises(BackupError, match=r"airflow.dump changed while it was .*: it is gone, and"):
+        quietly_restore(sources, backup)
+
+    assert list(given.iterdir()) == []
+
+
+def test_a_dump_that_is_swapped_under_a_running_pg_restore_is_not_read(tmp_path, backup, given):
+    entry = verify(backup, OURS).files["databases/airflow.dump"]
+
+    databases.restore(Server("postgresql://u@h"), "airflow", backup, entry)
+
+    assert [file.read_text() for file in given.iterdir()] == ["airflow"]
+    assert (tmp_path / "backup" / "databases" / "airflow.dump").read_text() == "bad\n"
+
+
+def test_the_copy_that_pg_restore_gets_is_for_nobody_else(tmp_path, backup, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    entry = verify(backup, OURS).files["databases/airflow.dump"]
+
+    with creating.copying.compared(backup, "databases/airflow.dump", entry) as held:
+        assert os.fstat(held.fileno()).st_mode & 0o777 == 0o600
+        assert os.fstat(held.fileno()).st_nlink == 0  # a killed restore leaves none behind
+        assert list((tmp_path / "temporary").iterdir()) == []
+        assert held.read() == b"airflow"
+
+
+def test_a_temporary_folder_without_room_is_named_before_anything_is_touched(
+    tmp_path, sources, backup, given, monkeypatch
+):
+    monkeypatch.setattr("deploy.backup.copying._room", lambda: 6)
+    before = content(tmp_path / "lake")
+
+    with pytest.raises(
+        BackupError, match=r"airflow.dump has 7 bytes, .* has room for 6: .*Set TMPDIR to a folder"
+    ):
+        quietly_restore(sources, backup)
+
+    assert content(tmp_path / "lake") == before
+    assert list(given.iterdir()) == []
+
+
+def test_a_temporary_folder_that_fills_up_meanwhile_is_named(backup, given, monkeypatch):
+    full = functools.partial(open, "/dev/full", "w+b")
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    entry = verify(backup, OURS).files["databases/airflow.dump"]
+
+    with pytest.raises(BackupError, match=r"airflow.dump has 7 bytes, .*Set TMPDIR to a folder"):
+        databases.restore(Server("postgresql://u@h"), "airflow", backup, entry)
+
+    assert list(given.iterdir()) == []
+
+
+def test_a_file_that_was_swapped_after_the_check_does_not_stay_where_it_was_restored(
+    tmp_path, sources, backup, server, monkeypatch
+):
+    swap_after_the_check(
+        monkeypatch, Path(backup.root) / "stores" / "lake" / "7" / "artifact", content="x" * 10**7
+    )
+
+    with pytest.raises(BackupError, match=r"it has more than 4,000 bytes, and the manifest lists"):
+        quietly_restore(sources, backup)
+
+    assert content(tmp_path / "lake") == {}
+    assert server.restored == []
+
+
+@pytest.fixture
+def keys(tmp_path: Path, sources: Sources) -> Path:
+    """The keys of an embedded deployment, in a backup with its other stores: see `keyed`."""
+    folder = tmp_path / "keys"
+    keyring.create_missing(tmp_path)
+    sources.stores["keys"] = place_at(str(folder), {}, "X")
+    return folder
+
+
+@pytest.fixture
+def keyed(tmp_path: Path, sources: Sources, keys: Path):
+    assert keys.exists()
+    place = place_at(str(tmp_path / "keyed"), {}, "X")
+    create(sources, place, now=NOW, say=lambda _: None, key=KEY)
+    return place
+
+
+def warnings_of(sources: Sources, backup) -> list[str]:
+    told: list[str] = []
+    restore(sources, backup, trust=OURS, replace=True, say=told.append)
+    return [line for line in told if line.startswith("warning: the keys")]
+
+
+def test_a_rotation_that_a_restore_undoes_is_told(tmp_path, sources, keys, keyed):
+    old = content(keys)
+    keyring.rotate(tmp_path, "ledger", new_private_key())
+    keyring.rotate(tmp_path, "answers", new_private_key())
+
+    told = warnings_of(sources, keyed)
+
+    assert len(told) == 1
+    assert "\n" not in told[0]
+    which = f"the keys in {keys} (answers, ledger) are not those of the backup of {NOW.isoformat()}"
+    assert which in told[0]
+    assert "a rotation made since is undone, and the old private keys sign again" in told[0]
+    assert 'run `ledger --rotate --reason "..."`' in told[0]
+    assert content(keys) == old
+    assert warnings_of(sources, keyed) == []  # now they are those of the backup
+
+
+def test_a_key_that_the_backup_lacks_is_told_too(sources, keys, keyed):
+    (keys / "other.private").write_text("made later")
+
+    assert "(other) are not those of the backup" in warnings_of(sources, keyed)[0]
+
+
+def test_where_there_are_no_keys_yet_none_are_undone(sources, keys, keyed):
+    shutil.rmtree(keys)
+
+    assert warnings_of(sources, keyed) == []
 
 
 def test_no_password_is_on_a_command_line(monkeypatch):

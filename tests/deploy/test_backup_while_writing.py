@@ -89,9 +89,11 @@ def create_quietly(sources: Sources, root: str) -> tuple[Place, BackupManifest]:
 def before_each_copy(monkeypatch: pytest.MonkeyPatch, happens: Callable[[str], None]) -> None:
     copy = copying.copy
 
-    def interrupted(source: Place, name: str, target: Place) -> FileEntry | None:
+    def interrupted(
+        source: Place, name: str, target: Place, *, limit: int | None = None
+    ) -> FileEntry | None:
         happens(name)
-        return copy(source, name, target)
+        return copy(source, name, target, limit=limit)
 
     monkeypatch.setattr(copying, "copy", interrupted)
 

@@ -168,8 +168,9 @@ def test_every_path_that_compose_names_is_code_of_the_image_or_its_state():
     assert [v for v in values if v not in code and not v.startswith(f"{STATE}/")] == []
 
 
-def test_a_volume_finds_the_temporary_folder_of_the_workers_in_the_image():
-    wanted = of_our_image()["airflow-worker"]["environment"]["TMPDIR"]
+@pytest.mark.parametrize("service", ["airflow-worker", "backup"])
+def test_a_volume_finds_the_temporary_folder_of_a_service_in_the_image(service: str):
+    wanted = of_our_image()[service]["environment"]["TMPDIR"]
 
     assert wanted in " ".join(of("RUN", "runtime")).split()
 
