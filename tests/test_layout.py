@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
@@ -57,3 +59,12 @@ def test_every_module_of_the_engine_can_be_the_first_that_is_imported():
 
     assert "pipeline.detector.descent" in names
     assert done.returncode == 0, done.stderr
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports inside functions and those for types alone count too."""
+    graph = grimp.build_graph("pipeline")
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+
+    assert len(imports) > 300
+    TopologicalSorter(imports).prepare()  # raises an error that names the circle

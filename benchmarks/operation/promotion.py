@@ -32,7 +32,7 @@ _PRELOADED = (
     "mlflow.store.model_registry.sqlalchemy_store",
     "pipeline.steps.going_live.promotion",
     "pipeline.steps.going_live.rollback",
-    "pipeline.steps.operation.incidents",
+    "pipeline.steps.operation.rescoring",
     "pipeline.steps.live",
     "benchmarks.operation.victim",
 )

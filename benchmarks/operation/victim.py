@@ -197,9 +197,8 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
     from pipeline.registry import tags, versions
     from pipeline.registry.connection import connect
     from pipeline.steps import candidate as staged
-    from pipeline.steps.candidate import Candidate
+    from pipeline.steps.candidate import Candidate, JudgedCandidate
     from pipeline.steps.training import fitting
-    from pipeline.steps.training.gating import JudgedCandidate
 
     window = fitting.window(NAME, as_of.isoformat())
     candidate = from_json(Candidate, fitting.calibrate(fitting.train(window, run="bench")))

@@ -21,7 +21,7 @@ from pipeline.steps.going_live.promotion import promote
 from pipeline.steps.operation import drifting
 from pipeline.steps.operation.incidents import incidents_between
 from pipeline.steps.operation.scoring import score_days
-from pipeline.steps.people.labelling import flagged_episodes
+from pipeline.steps.people.waiting import flagged_episodes
 from pipeline.steps.recalibration import recalibrating, recalibration_gate
 from pipeline.steps.training import fitting, gating, judging
 from pipeline.tables import Table

@@ -11,7 +11,7 @@ from pipeline.errors import DataError
 from pipeline.printable import one_line
 
 if TYPE_CHECKING:
-    from pipeline.steps.people.labelling import Waiting
+    from pipeline.steps.people.waiting import Waiting
 
 HELP = "Label a span of time or an incident, or list the episodes that wait for a label."
 
@@ -45,12 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline.steps.people import labelling
     from pipeline.steps.people.answers import Author, LabelRequest
+    from pipeline.steps.people.waiting import waiting
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     now = datetime.now(UTC)
     if arguments.list:
-        _show(arguments.detector, labelling.waiting(arguments.detector, now=now))
+        _show(arguments.detector, waiting(arguments.detector, now=now))
         return 0
     if arguments.verdict is None:
         msg = "no verdict is given; add --verdict incident or --verdict normal, or use --list."

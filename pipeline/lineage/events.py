@@ -22,7 +22,7 @@ from openlineage.client.facet_v2 import (
 
 from pipeline import settings
 from pipeline.lineage.files import LineageFiles
-from pipeline.lineage.jobs import JobEvent
+from pipeline.lineage.job_event import JobEvent
 from pipeline.lineage.journal import Dataset
 
 NAMESPACE = "plimsoll"

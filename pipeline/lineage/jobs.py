@@ -6,51 +6,19 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
 from pipeline import log_context
 from pipeline.lineage import sending
-from pipeline.lineage.journal import Dataset, kept
-
-State = Literal["START", "COMPLETE", "FAIL"]
-Verb = Literal["ingest", "train", "gate", "recalibrate", "promote", "rollback", "score"]
+from pipeline.lineage.job_event import JobEvent, Verb
+from pipeline.lineage.journal import kept
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _MESSAGE_CHARACTERS = 4_000  # of an error; a day's report can be longer than a backend accepts
-
-
-@dataclass(frozen=True)
-class JobEvent:
-    """One event, before it is one of OpenLineage's.
-
-    Attributes:
-        state: what the run did.
-        at: when it happened.
-        attempt: id of the run, a UUID; another one for each attempt.
-        detector: whose job it is.
-        verb: the job.
-        run: the DAG run, `dag/run`, that this run is part of; empty where there is none.
-        partition: as in the log.
-        inputs: datasets read.
-        outputs: datasets written.
-        error: what went wrong; empty unless it did.
-    """
-
-    state: State
-    at: datetime
-    attempt: str
-    detector: str
-    verb: Verb
-    run: str
-    partition: str
-    inputs: tuple[Dataset, ...] = ()
-    outputs: tuple[Dataset, ...] = ()
-    error: str = ""
 
 
 def job(verb: Verb) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -67,6 +67,30 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class JudgedCandidate:
+    """A candidate after its gate: the input of `promote` and of a person's approval.
+
+    Attributes:
+        candidate: its handle.
+        version: its number in the registry.
+        passed: whether it may go live.
+        reason: one sentence.
+        champion: the live version that it was compared with, or None.
+        card: the promotion card, Markdown.
+        bundle_sha256, evidence: for the ledger: what was judged, and on which evidence.
+    """
+
+    candidate: Candidate
+    version: int
+    passed: bool
+    reason: str
+    champion: int | None
+    card: str
+    bundle_sha256: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
 class TrainingOrigin:
     """The inputs of a candidate, pinned when it starts: later edits of the file change nothing.
 

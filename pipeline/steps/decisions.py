@@ -14,7 +14,7 @@ from pipeline.steps import ledger_state
 
 if TYPE_CHECKING:
     from pipeline.detector.bundle import Bundle
-    from pipeline.steps.training.gating import JudgedCandidate
+    from pipeline.steps.candidate import JudgedCandidate
 
 _TRIES = 20
 

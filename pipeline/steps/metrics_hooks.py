@@ -30,6 +30,7 @@ from pipeline.settings import Settings
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
+from pipeline.steps.oversight import open_points, trust
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
@@ -124,13 +125,10 @@ def _keep(readings: Sequence[Reading]) -> None:
 
 def _open_items(spec: DetectorSpec) -> list[Reading]:
     """The reading of open items; none without a store, as finding them reads many tables."""
-    # Here, because `open_points` imports the steps that record the open items.
-    from pipeline.steps.oversight.open_points import open_points
-
     here, now = settings.load(), datetime.now(UTC)
     if here.database is None:
         return []
-    points = open_points(spec, root=here.storage, now=now)
+    points = open_points.open_points(spec, root=here.storage, now=now)
     content = OpenItemsReading(
         incidents=len(points.incidents),
         labels=points.labels_waiting,
@@ -150,13 +148,10 @@ def _live(detector: str) -> list[Reading]:
 
 
 def _trust(detector: str) -> list[Reading]:
-    # Here, because the faults are those that `status` shows, which records nothing.
-    from pipeline.steps.oversight.trust import faults_of
-
     here, now = settings.load(), datetime.now(UTC)
     if here.database is None:
         return []
-    found = len(faults_of(here, connect(here), detector))
+    found = len(trust.faults_of(here, connect(here), detector))
     return [Reading(detector, "trust", now.date(), now, LedgerReading(found))]
 
 

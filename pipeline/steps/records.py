@@ -14,7 +14,7 @@ from pipeline.steps.candidate import Candidate
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
-    from pipeline.steps.training.gating import JudgedCandidate
+    from pipeline.steps.candidate import JudgedCandidate
 
 
 def record_threshold(

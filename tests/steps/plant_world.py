@@ -22,12 +22,11 @@ from pipeline.registry import tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
 from pipeline.steps import candidate as staged
-from pipeline.steps.candidate import Candidate, origin_of
+from pipeline.steps.candidate import Candidate, JudgedCandidate, origin_of
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.steps.records import record_threshold
 from pipeline.steps.training import fitting
-from pipeline.steps.training.gating import JudgedCandidate
 from tests.builders import days, make_frame, make_spec, moment
 
 if TYPE_CHECKING:

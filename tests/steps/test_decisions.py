@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.settings import Settings
-from pipeline.steps.candidate import Candidate
+from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.decisions import decision_about, record_rejection
-from pipeline.steps.training.gating import JudgedCandidate
 from tests import ledger_book
 
 

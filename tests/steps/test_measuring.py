@@ -20,12 +20,12 @@ from pipeline.metrics.readings import (
 from pipeline.records import to_json
 from pipeline.registry.promotion import CHAMPION
 from pipeline.steps import ingestion, metrics_hooks
-from pipeline.steps.candidate import Candidate
+from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.going_live import champion, promotion
 from pipeline.steps.operation import drifting, scoring
 from pipeline.steps.people import labelling
 from pipeline.steps.people.answers import Author, LabelRequest
-from pipeline.steps.training.gating import JudgedCandidate
+from pipeline.steps.people.waiting import waiting as waiting_for_labels
 from tests.builders import ROWS_A_DAY, make_frame
 from tests.steps.fake_registry import FakeRegistry
 from tests.steps.going_live.test_promotion import with_digest
@@ -167,7 +167,7 @@ def test_recorded_open_items_are_those_that_status_shows(filled, kept):
 def test_an_answer_is_one_label_less_that_waits(filled, kept):
     filled.score(*EIGHT_DAYS)
     before = kept.newest("standing")
-    episode = labelling.waiting("pumps", now=datetime.now(UTC)).incidents[0]
+    episode = waiting_for_labels("pumps", now=datetime.now(UTC)).incidents[0]
 
     by = Author("ada", datetime.now(UTC))
     labelling.label("pumps", LabelRequest("incident", incident=episode.id), by)

@@ -11,14 +11,13 @@ from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
 from pipeline.steps import ledger_state, metrics_hooks
-from pipeline.steps.candidate import detector_named
+from pipeline.steps.candidate import JudgedCandidate, detector_named
 from pipeline.steps.decisions import decision_about, record_rejection
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
 from pipeline.steps.people import approval
 from pipeline.steps.people.approval import Answer
-from pipeline.steps.training.gating import JudgedCandidate
 
 
 @lineage.job("promote")

@@ -26,6 +26,7 @@ from pipeline.steps import ledger_state, metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.going_live.champion import change_champion, sync_aliases
 from pipeline.steps.going_live.rollback_target import ledger_record, wanted_version
+from pipeline.steps.operation import fan_out, rescoring
 
 PREVIOUS = promotion.PREVIOUS
 
@@ -148,33 +149,27 @@ def plan(payload: dict[str, Any]) -> list[dict[str, Any]]:
 
     Covers every unfinished rollback, not only this run's.
     """
-    from pipeline.steps.operation import fan_out, incidents
-
     detector = str(payload["detector"])
     return [
         {"detector": detector, "version": version, "days": days}
         for version in unfinished(connect(settings.load()), detector)
-        for days in fan_out.grouped(detector, incidents.days_of(detector, version), "score again")
+        for days in fan_out.grouped(detector, rescoring.days_of(detector, version), "score again")
     ]
 
 
 def rescore(detector: str, version: int, days: list[str], *, run: str) -> dict[str, Any]:
     """Score `days` again; withdraw the incidents that the bad `version` raised on them."""
-    from pipeline.steps.operation import incidents
-
     wanted = [as_day(day) for day in days]
-    return incidents.withdraw_and_rescore(detector, version, run=run, days=wanted)
+    return rescoring.withdraw_and_rescore(detector, version, run=run, days=wanted)
 
 
 def finish(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Complete every unfinished rollback (normally nothing is left), and tag it as done."""
-    from pipeline.steps.operation import incidents
-
     detector = str(payload["detector"])
     client = connect(settings.load())
     done: dict[str, Any] = {}
     for version in unfinished(client, detector):
-        done[str(version)] = incidents.withdraw_and_rescore(detector, version, run=run)
+        done[str(version)] = rescoring.withdraw_and_rescore(detector, version, run=run)
         tags.mark_rescored(client, detector, version)
     return payload | {"rescored": done}
 

@@ -14,7 +14,7 @@ from pipeline.incidents import Incident
 from pipeline.registry import promotion
 from pipeline.steps.operation.incidents import incidents_between
 from pipeline.steps.oversight.status import PartitionState, partition_states
-from pipeline.steps.people.labelling import waiting
+from pipeline.steps.people.waiting import waiting
 from pipeline.tables import Table
 
 _SPAN = timedelta(days=30)

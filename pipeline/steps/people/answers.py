@@ -17,6 +17,7 @@ from pipeline.data.meaning import spans
 from pipeline.errors import DataError
 from pipeline.incidents import Incident
 from pipeline.shell import this_shell
+from pipeline.steps.operation.incidents import incidents_between
 from pipeline.table_scan import frame_of, scan
 from pipeline.tables import Table
 
@@ -128,9 +129,6 @@ def known_machine(spec: DetectorSpec, entity: str | None) -> str | None:
 
 def all_incidents(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
     """Incidents with rows on these days, and every flagged episode too short to be an incident."""
-    # Here, because it imports the registry's libraries, and labelling a span does not need them.
-    from pipeline.steps.operation.incidents import incidents_between
-
     counted = spec.incidents.model_copy(update={"minimum_rows": 1})
     short_ones_too = spec.model_copy(update={"incidents": counted})
     return incidents_between(short_ones_too, first, last, root=root)

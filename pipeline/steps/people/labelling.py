@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import structlog
 
-from pipeline import settings, tables
-from pipeline.config import DetectorSpec
-from pipeline.data.audit import Audit
-from pipeline.data.audits import add_audits, audits_between
-from pipeline.data.label import NO_VERDICT, Label, verdicts
+from pipeline import settings
+from pipeline.data.audits import add_audits
+from pipeline.data.label import NO_VERDICT, verdicts
 from pipeline.data.labels import add_labels, labels_as_of
-from pipeline.data.timeline import Timeline, timeline_from
-from pipeline.incidents import Incident
+from pipeline.data.timeline import timeline_from
 from pipeline.recalibration.audits import sample_audits
 from pipeline.records import to_json
 from pipeline.steps import metrics_hooks
@@ -24,28 +19,12 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.people.answers import (
     Author,
     LabelRequest,
-    all_incidents,
     label_from_request,
     telemetry_in,
 )
-from pipeline.tables import Table
+from pipeline.steps.people.waiting import flagged_episodes
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The labels so far, and the episodes that wait for a label.
-
-    Attributes:
-        labels: all of them, oldest first.
-        audits: sampled episodes without a verdict, oldest first; these come first.
-        incidents: anomalies without a verdict, oldest first, the sampled ones left out.
-    """
-
-    labels: tuple[Label, ...]
-    audits: tuple[Audit, ...]
-    incidents: tuple[Incident, ...]
 
 
 def label(detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
@@ -77,31 +56,6 @@ def label(detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
     return recorded
 
 
-def waiting(detector: str, *, now: datetime) -> Waiting:
-    """The labels of a detector, and the episodes that wait for one.
-
-    An episode waits until there is a verdict on its first and on its last row.
-    """
-    spec, root = detector_named(detector), settings.load().storage
-    labels = labels_as_of(root, detector, now)
-    days = tables.days_in(Table(root, detector, "incidents"))
-    found = flagged_episodes(spec, days[0], days[-1], root=root) if days else []
-    sampled = (
-        {a.incident: a for a in audits_between(root, detector, days[0], days[-1])} if days else {}
-    )
-    open_ones = [each for each in found if not _answered(each, labels)]
-    unanswered = {each.id for each in open_ones}
-    return Waiting(
-        labels=labels,
-        audits=tuple(each for each in sampled.values() if each.incident in unanswered),
-        incidents=tuple(
-            each
-            for each in open_ones
-            if each.id not in sampled and each.rows >= spec.incidents.minimum_rows
-        ),
-    )
-
-
 def propose_audits(
     detector: str, first: date, last: date, *, run: str, now: datetime
 ) -> dict[str, Any]:
@@ -119,15 +73,3 @@ def propose_audits(
     recorded = {"episodes": len(starting), "drawn": len(sampled), "new": new, "share": share}
     log.info("audits_proposed", run=run, first=str(first), last=str(last), **recorded)
     return recorded
-
-
-def flagged_episodes(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
-    """Every flagged episode with rows on these days, including those too short for an incident."""
-    found = all_incidents(spec, first, last, root=root)
-    return [each for each in found if each.kind == "anomaly" and each.status == "raised"]
-
-
-def _answered(episode: Incident, labels: tuple[Label, ...]) -> bool:
-    ends = np.array([episode.start.value, episode.end.value], dtype=np.int64)
-    timeline = Timeline(ends, np.zeros(2, dtype=np.intp), (episode.entity,), cadence_ns=1)
-    return bool((verdicts(timeline, labels) != NO_VERDICT).all())

@@ -22,7 +22,7 @@ from pipeline.report.markdown import escaped
 from pipeline.report.recalibration_card import RecalibrationCard, recalibration_card
 from pipeline.steps import candidate as staged
 from pipeline.steps import live
-from pipeline.steps.candidate import Candidate
+from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.decisions import evidence_text
 from pipeline.steps.recalibration import recalibration_origin
 from pipeline.steps.recalibration.recalibrating import recalibrated
@@ -30,7 +30,7 @@ from pipeline.steps.recalibration.recalibration_facts import compare_thresholds
 from pipeline.steps.recalibration.recalibration_origin import RecalibrationOrigin
 from pipeline.steps.recalibration.recalibration_run import FIGURE, described, held_episodes
 from pipeline.steps.records import record_threshold
-from pipeline.steps.training.gating import JudgedCandidate, log_verdict, tag_outcome
+from pipeline.steps.training.gating import log_verdict, tag_outcome
 
 log = structlog.get_logger()
 

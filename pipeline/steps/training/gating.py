@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from pipeline.report.card import Card, Link, TrainedOn, promotion_card
 from pipeline.report.markdown import escaped
 from pipeline.steps import candidate as staged
 from pipeline.steps import ledger_state, live
-from pipeline.steps.candidate import Candidate
+from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.decisions import evidence_text
 from pipeline.steps.records import record_threshold
 from pipeline.steps.training.comparing import NOT_COMPARED, ChampionComparison, compare, readable
@@ -34,30 +34,6 @@ from pipeline.steps.training.fitting import block_of, confirmed_incidents_of, de
 from pipeline.steps.training.judging import drift_of, tryout_of
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class JudgedCandidate:
-    """A candidate after its gate: the input of `promote` and of a person's approval.
-
-    Attributes:
-        candidate: its handle.
-        version: its number in the registry.
-        passed: whether it may go live.
-        reason: one sentence.
-        champion: the live version that it was compared with, or None.
-        card: the promotion card, Markdown.
-        bundle_sha256, evidence: for the ledger: what was judged, and on which evidence.
-    """
-
-    candidate: Candidate
-    version: int
-    passed: bool
-    reason: str
-    champion: int | None
-    card: str
-    bundle_sha256: str = ""
-    evidence: str = ""
 
 
 @lineage.job("gate")

@@ -17,7 +17,7 @@ from pipeline import ledger, table_append
 from pipeline.records import to_json
 from pipeline.steps import ledger_state
 from pipeline.steps.going_live import champion, promotion, rollback, rollback_target
-from pipeline.steps.operation import incidents
+from pipeline.steps.operation import rescoring
 from tests import ledger_book
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry, Killed
@@ -48,7 +48,7 @@ def drill(here, tmp_path, monkeypatch):
         for version in (1, 2):
             ledger_book.write(world.here, decided(version, replaced=version - 1 or None))
         monkeypatch.setattr(ledger_state, "table_append", Dying(world.registry))
-        monkeypatch.setattr(incidents, "withdraw_and_rescore", rescoring(world))
+        monkeypatch.setattr(rescoring, "withdraw_and_rescore", rescored_by(world))
         world.registry.dies_before = n
         return world
 
@@ -88,7 +88,7 @@ def champion_here():
     return settings.load()
 
 
-def rescoring(world):
+def rescored_by(world):
     def withdraw_and_rescore(_detector, bad_version, *, run):
         world.registry.write()
         world.rescored.append((bad_version, run))

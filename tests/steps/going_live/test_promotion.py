@@ -11,11 +11,10 @@ from pipeline import settings
 from pipeline.errors import ConfigError, PromotionConflict, UnprovenAnswer, UnprovenBundle
 from pipeline.ledger import Decision, answers, keyring
 from pipeline.records import to_json
-from pipeline.steps.candidate import Candidate
+from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live import champion, promotion
 from pipeline.steps.people import approval
-from pipeline.steps.training.gating import JudgedCandidate
 from tests import ledger_book
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry

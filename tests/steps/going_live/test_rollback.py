@@ -17,7 +17,7 @@ from pipeline.ledger import Decision
 from pipeline.records import to_json
 from pipeline.registry import tags
 from pipeline.steps.going_live import champion, rollback, rollback_target
-from pipeline.steps.operation import incidents
+from pipeline.steps.operation import rescoring
 from tests import ledger_book
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry
@@ -68,7 +68,7 @@ def rescored(monkeypatch):
         versions.append(bad_version)
         return {"days": 2}
 
-    monkeypatch.setattr(incidents, "withdraw_and_rescore", withdraw_and_rescore)
+    monkeypatch.setattr(rescoring, "withdraw_and_rescore", withdraw_and_rescore)
     return versions
 
 
@@ -289,7 +289,7 @@ def test_a_rollback_that_lost_its_rescoring_is_completed_and_goes_no_further(reg
 
 
 def test_a_version_stays_due_until_its_days_are_scored(registry, monkeypatch):
-    monkeypatch.setattr(incidents, "withdraw_and_rescore", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(rescoring, "withdraw_and_rescore", lambda *_, **__: 1 / 0)
     moved = move(check())
 
     with pytest.raises(ZeroDivisionError):

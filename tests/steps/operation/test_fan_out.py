@@ -13,7 +13,7 @@ from pipeline.registry import tags
 from pipeline.steps import ingestion
 from pipeline.steps.going_live import rollback
 from pipeline.steps.operation import fan_out, scoring
-from pipeline.steps.operation.incidents import withdraw_and_rescore
+from pipeline.steps.operation.rescoring import withdraw_and_rescore
 from pipeline.steps.operation.score_tables import content_hashes
 from tests.builders import FIRST_DAY, PUMPS
 from tests.steps.pump_house import EIGHT_DAYS as D

@@ -8,7 +8,8 @@ import pytest
 from pipeline import tables
 from pipeline.errors import DataError
 from pipeline.steps.operation import incidents, score_tables
-from pipeline.steps.operation.incidents import incidents_between, withdraw_and_rescore
+from pipeline.steps.operation.incidents import incidents_between
+from pipeline.steps.operation.rescoring import withdraw_and_rescore
 from pipeline.tables import Table
 from tests.builders import days, make_frame, on
 

@@ -12,6 +12,7 @@ from pipeline.data.labels import labels_as_of
 from pipeline.errors import DataError
 from pipeline.steps.people import labelling
 from pipeline.steps.people.answers import Author, LabelRequest
+from pipeline.steps.people.waiting import waiting as waiting_for_labels
 from tests.builders import days, moment
 from tests.steps.asked import put_detector, put_incident
 
@@ -149,7 +150,7 @@ def test_every_episode_without_a_verdict_waits(pumps):
     say("normal", incident=answered)
     say(start="2024-01-01T10:00Z", end="2024-01-01T11:00Z", entity="b")
 
-    waiting = labelling.waiting("pumps", now=NOW)
+    waiting = waiting_for_labels("pumps", now=NOW)
 
     assert [each.id for each in waiting.incidents] == [half]
     assert len(waiting.labels) == 2
@@ -157,7 +158,7 @@ def test_every_episode_without_a_verdict_waits(pumps):
 
 @pytest.mark.usefixtures("pumps")
 def test_nothing_waits_where_nothing_was_scored():
-    waiting = labelling.waiting("pumps", now=NOW)
+    waiting = waiting_for_labels("pumps", now=NOW)
 
     assert (waiting.labels, waiting.audits, waiting.incidents) == ((), (), ())
 
@@ -168,12 +169,12 @@ def test_sampled_episodes_wait_first_and_short_ones_are_sampled_too(here):
 
     recorded = labelling.propose_audits("pumps", DAY, LATER, run="r1", now=NOW)
 
-    waiting = labelling.waiting("pumps", now=NOW)
+    waiting = waiting_for_labels("pumps", now=NOW)
     assert (recorded["episodes"], recorded["drawn"], recorded["new"]) == (1, 1, 1)
     assert [each.incident for each in waiting.audits] == [short]
     assert waiting.incidents == ()
     say("normal", incident=short)
-    assert labelling.waiting("pumps", now=NOW).audits == ()
+    assert waiting_for_labels("pumps", now=NOW).audits == ()
 
 
 def test_a_month_is_sampled_once_however_often_and_in_which_window(here):

@@ -19,9 +19,8 @@ from pipeline.evaluation.diagnostics import diagnose
 from pipeline.records import from_json
 from pipeline.registry import versions as registered
 from pipeline.steps import candidate as staged
-from pipeline.steps.candidate import Candidate
+from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.training import fitting, gating, judging
-from pipeline.steps.training.gating import JudgedCandidate
 from tests.builders import days, make_frame, moment
 from tests.steps.plant_world import HISTORY, TRAINED, World, make_world
 
