@@ -67,7 +67,7 @@ def detector_dag(spec: DetectorSpec, verb: str, *, schedule: Any, **own: Any) ->
         # For a DAG that is new to Airflow; for a known one the user's choice stays.
         is_paused_upon_creation=verb in STARTING,
         default_args=DEFAULT_ARGS,
-        tags=["plimsoll", spec.name],
+        tags=["plimsoll", spec.name, verb],
         **own,
     )
 

@@ -29,6 +29,7 @@ tasks = {
             "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
             "downstream": sorted(task.downstream_task_ids),
             "pool": task.pool,
+            "queue": task.queue,
             "mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
             "shown_as": task.map_index_template,
         }
@@ -38,9 +39,11 @@ tasks = {
 }
 docs = {dag_id: dag.doc_md for dag_id, dag in bag.dags.items()}
 paused = {dag_id: dag.is_paused_upon_creation for dag_id, dag in bag.dags.items()}
+tags = {dag_id: sorted(dag.tags) for dag_id, dag in bag.dags.items()}
 params = {dag_id: sorted(dag.params) for dag_id, dag in bag.dags.items()}
 print("RESULT" + json.dumps({"errors": {str(k): str(v) for k, v in bag.import_errors.items()},
-                             "tasks": tasks, "docs": docs, "params": params, "paused": paused}))
+                             "tasks": tasks, "docs": docs, "params": params, "paused": paused,
+                             "tags": tags}))
 """
 
 IMPORT_ONLY = """
@@ -162,6 +165,12 @@ def test_train_is_a_visible_chain(parsed):
     }
 
 
+def test_a_list_of_dags_can_be_filtered_by_detector_and_by_verb(parsed):
+    for name, tags in parsed["tags"].items():
+        detector, verb = name.split("__")
+        assert tags == sorted(["plimsoll", detector, verb])
+
+
 def test_promotion_has_a_pool_of_its_own(parsed):
     assert parsed["tasks"]["la_haute_borne__train"]["promote"]["pool"] == "promotion"
 
@@ -197,6 +206,8 @@ def test_human_approval_adds_a_question_before_promotion(tmp_path):
     assert tasks["gate"]["downstream"] == ["passed_gate", "promote"]
     assert tasks["passed_gate"]["downstream"] == ["approve"]
     assert tasks["approve"]["downstream"] == ["promote"]
+    signing = {name for name, task in tasks.items() if task["queue"] == "signing"}
+    assert signing == {"approve", "promote"}  # what is answered is believed only from there
 
 
 def test_a_broken_detector_file_is_an_import_error_and_spares_its_neighbours(tmp_path):
