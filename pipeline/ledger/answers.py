@@ -28,7 +28,7 @@ def text_holds(text: str, trusted: Sequence[PublicKey]) -> bool:
     """Whether an answer that `as_text` wrote is proven."""
     try:
         content = {str(name): str(value) for name, value in json.loads(text).items()}
-    except (ValueError, AttributeError):  # no JSON, or no object: nobody's answer
+    except (ValueError, AttributeError, TypeError):  # no JSON text of an object: nobody's answer
         return False
     signature = Signature(content.pop("key", ""), content.pop("signature", ""))
     return holds(content, signature, trusted)

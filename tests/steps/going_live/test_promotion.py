@@ -254,12 +254,23 @@ def test_the_rollback_target_is_the_previous_live_version(registry):
         (lambda: answer("Approve").replace("ada", "Alice the reviewer"), "is not signed by a key"),
         (lambda: json.dumps({"who": "Alice", "answer": "Approve"}), "is not signed by a key"),
         (lambda: "Approve", "is not signed by a key"),
+        (lambda: {"chosen_options": ["Approve"]}, "is not signed by a key"),
         (lambda: answer("Approve", run="pumps__train/r0"), "its run is 'pumps__train/r0'"),
         (lambda: answer("Approve", judged=replace(PASSED, version=3)), "its version is '3'"),
         (lambda: answer("Approve", judged=replace(PASSED, card="nicer")), "its card_sha256 is"),
         (lambda: answer("Approve", judged=replace(PASSED, bundle_sha256="e")), "its bundle_sha256"),
     ],
-    ids=["no to yes", "name", "no signature", "no JSON", "run", "version", "card", "bundle"],
+    ids=[
+        "no to yes",
+        "name",
+        "no signature",
+        "no JSON",
+        "of a release before",
+        "run",
+        "version",
+        "card",
+        "bundle",
+    ],
 )
 def test_an_answer_that_nobody_gave_about_this_candidate_promotes_nothing(
     here, registry, forged, told
