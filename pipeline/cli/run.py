@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_as_of(again, "tomorrow, so that the labels of today count")
     again.add_argument("--accept-beyond-bounds", action="store_true", help="needs --reason")
     _add_reason(again, "why the move is right")
-    promote = _step(steps, "promote", "answer for the candidate that the last `train` left")
+    promote = _step(steps, "promote", "answer for the candidate that `train` or `recalibrate` left")
     answer = promote.add_mutually_exclusive_group(required=True)
     answer.add_argument("--approve", action="store_true", help="let it go live")
     answer.add_argument("--reject", action="store_true", help="keep it out")
