@@ -129,9 +129,12 @@ def _damaged(uri: str, damage: Damage, version: int | None) -> DataError:
             f"again, which replaces the file; of other tables than telemetry and quarantine see "
             f"{RUNBOOK}."
         )
+    # A ledger that begins anew forgets what is live, which is what an attacker would want.
+    is_ledger = uri.rstrip("/").endswith("/ledger")
+    otherwise = "" if is_ledger else ", or remove its folder and create it again"
     return DataError(
         f"{uri}: the log of the table is damaged: {damage.what}. Nothing was written. Restore the "
-        f"table from a backup, or remove its folder and create it again: {RUNBOOK}."
+        f"table from a backup{otherwise}: {RUNBOOK}."
     )
 
 

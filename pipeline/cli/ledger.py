@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--rotate", action="store_true", help="create a new key, and sign with it from now on"
     )
-    parser.add_argument("--reason", default="", help="why; kept in the ledger")
+    parser.add_argument(
+        "--reason", default="", help="why; kept in the ledger, and needed by the four above"
+    )
     parser.add_argument("--author", help="your name; the login name by default")
 
 
@@ -219,6 +221,11 @@ def _at(held: LedgerState, text: str) -> Iterator[str]:
     first = mine[0]
     if first is not went_live:
         yield from _entry(first)
+    weights = ledger.evidence_of(first.decision).get("weights_of")
+    trained = next((e for e in known if e.decision.version == weights), None)
+    if trained is not None and trained is not first:
+        yield f"  its weights are those of version {weights}:"
+        yield from _entry(trained)
 
 
 def _entry(entry: Entry) -> Iterator[str]:
@@ -229,6 +236,8 @@ def _entry(entry: Entry) -> Iterator[str]:
         yield f"     {evidence}"
     if decision.approval:
         yield f"     answered by {_answer(decision.approval)}"
+    elif decision.action == "promotion":
+        yield "     no person was asked"
 
 
 def _answer(text: str) -> str:
@@ -255,7 +264,8 @@ def _evidence(entry: Entry) -> Iterator[str]:
     if decision.bundle_sha256:
         yield f"bundle {decision.bundle_sha256[:_DIGEST]}"
     if "trained_on" in found:
-        yield f"rows of {' to '.join(map(str, found['trained_on']))}"
+        purpose = "threshold on" if "weights_of" in found else "trained on"
+        yield f"{purpose} rows of {' to '.join(map(str, found['trained_on']))}"
     for name, label in (
         ("telemetry_version", "telemetry version"),
         ("code", "code"),

@@ -49,9 +49,11 @@ def evidence_text(
     bundle: Bundle, trained_on: tuple[date, date], telemetry_version: int | None, gate: str
 ) -> str:
     """The evidence for a decision about a version, JSON; see `pipeline.ledger.history`."""
-    provenance = bundle.description.provenance
+    provenance, lineage = bundle.description.provenance, bundle.description.lineage
+    weights = {"weights_of": lineage.weights_of} if lineage else {}
     return json.dumps(
-        {
+        weights
+        | {
             "trained_on": [day.isoformat() for day in trained_on],
             "telemetry_version": telemetry_version,
             "code": provenance.code_version,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
@@ -95,6 +95,7 @@ def test_from_nothing_to_a_live_version_and_back(plant, capsys):
     assert run("score", "--day", str(ALL[-1])) == 0
     assert run("recalibrate", "--as-of", str(ALL[-1] + timedelta(days=1))) == 0
     second = live(plant)
+    assert main(["ledger", "pumps", "--at", datetime.now(UTC).isoformat()]) == 0
     assert run("rollback", "--reason", "a test of the way back", "--author", "ada") == 0
     assert run("housekeeping", "--dry-run") == 0
 
@@ -104,6 +105,9 @@ def test_from_nothing_to_a_live_version_and_back(plant, capsys):
     assert re.fullmatch(r"ada in pumps__rollback/cli__[\dT:+-]+", entries[-1].decision.who)
     said = capsys.readouterr().out
     assert "version 1 is live, version 2 was taken back" in said
+    assert f"threshold on rows of {ALL[44]} to {ALL[-1]}" in said
+    assert "its weights are those of version 1" in said
+    assert "no person was asked" in said
     assert set(rows(plant, "scores")["date"]) == set(ALL)
 
 
