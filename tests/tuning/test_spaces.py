@@ -46,11 +46,17 @@ def test_both_ends_of_every_range_are_valid_settings(family, place):
     assert of.keys() == FAMILIES[family].keys()
 
 
+@pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("kind", SCORES)
-def test_scores_too(kind):
-    suggested = suggest(Edge(1), SECTIONS["denoising"](), KINDS[kind]())
+def test_both_ends_of_every_range_of_a_score_are_valid_settings(kind, place):
+    suggested = suggest(Edge(place), SECTIONS["denoising"](), KINDS[kind]())
 
-    assert KINDS[kind](**{k[6:]: v for k, v in suggested.items() if k.startswith("score.")})
+    of = {
+        name.removeprefix("score."): v for name, v in suggested.items() if name.startswith("score.")
+    }
+    assert of.keys() == SCORES[kind].keys()
+    settings = KINDS[kind](**of).model_dump()
+    assert {name: settings[name] for name in of} == of
 
 
 def test_a_residual_covariance_is_proposed_for_squared_errors_only():
