@@ -77,9 +77,10 @@ def score(job: Job, day: str) -> int:
         job.say(f"{day}: not scored. {reason}")
         return NO
     _say_scored(job, day, outcome)
-    verdict = drifting.judge_days(job.detector, [day], run=job.run)
-    if "kind" in verdict:
-        job.say(f"{day}: drift verdict {verdict['kind']}; action {verdict.get('action', 'none')}")
+    judged = drifting.judge_days(job.detector, [day], run=job.run)
+    for period in ("day", "week"):
+        if verdict := judged.get(period):
+            job.say(f"{day}: drift of the {period}: {verdict['kind']}. {verdict['reason']}")
     watched = promotion_watch.watch(job.detector, as_day(day).isoformat(), run=job.run)
     if watched["tripped"]:
         command = this_shell().plimsoll(

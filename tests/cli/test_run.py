@@ -108,6 +108,7 @@ def test_from_nothing_to_a_live_version_and_back(plant, capsys):
     assert f"threshold on rows of {ALL[44]} to {ALL[-1]}" in said
     assert "its weights are those of version 1" in said
     assert "no person was asked" in said
+    assert f"{ALL[-1]}: drift of the day: " in said
     assert set(rows(plant, "scores")["date"]) == set(ALL)
 
 
