@@ -71,13 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.detectors or known
     with answering(here):
         if any(getattr(arguments, name) for name in _STATEMENTS):
-            return _vouched(arguments, names)
+            return _vouched(arguments, names, known)
         return max((_shown(arguments, name) for name in names), default=0)
 
 
-def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
+def _vouched(arguments: argparse.Namespace, names: list[str], known: list[str]) -> int:
     from pipeline import settings
-    from pipeline.config import detector_files
     from pipeline.steps import ledger_state
     from pipeline.steps.oversight import ledger_statements
 
@@ -96,10 +95,10 @@ def _vouched(arguments: argparse.Namespace, names: list[str]) -> int:
     }
     if arguments.rotate:
         here = settings.load()
-        every = {*names, *(path.stem for path in detector_files(here.detectors))}
+        every = sorted({*names, *known})  # the keys are those of all detectors
         names = [name for name in names if ledger_state.verified(here, name).entries]
         _create_new_keys(here)
-        for name in sorted(every):  # the keys are those of all detectors
+        for name in every:
             ledger_statements.sign_answers_anew(name)
     statement = next(call for name, call in calls.items() if getattr(arguments, name))
     return max(

@@ -94,7 +94,7 @@ def score(job: Job, day: str) -> int:
 def load(job: Job, first: str, last: str, *, again: bool) -> int:
     """Ingest and score days in groups; all groups are done before a blocked day is an error."""
     groups = fan_out.plan(job.detector, first, last, "score again" if again else "load and score")
-    blocked: list[DataError] = []
+    code = DONE
     for days in groups:
         if not again:
             written = ingestion.load(job.detector, days, run=job.run)
@@ -107,9 +107,9 @@ def load(job: Job, first: str, last: str, *, again: bool) -> int:
         try:
             ingestion.refuse_blocked(job.detector, days)
         except DataError as error:
-            blocked.append(error)
+            code = NO
             job.say(f"{_span(days)}: {error}")
-    return NO if blocked else DONE
+    return code
 
 
 def train(job: Job, as_of: str | None, *, training_days: int | None, warm_start: bool) -> int:

@@ -14,7 +14,6 @@ keys only proves and never signs.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +22,11 @@ import structlog
 from pipeline import settings
 from pipeline.errors import ConfigError
 from pipeline.ledger.keys import PrivateKey, PublicKey, new_private_key, private_key, public_keys
+from pipeline.private_file import create_private, write_private
 from pipeline.settings import Settings
 
 Purpose = Literal["ledger", "answers", "backup"]
+_PUBLIC = 0o644
 PURPOSES: tuple[Purpose, ...] = ("ledger", "answers", "backup")
 
 log = structlog.get_logger()
@@ -78,10 +79,10 @@ def create_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None
             private, public = (_file(home, purpose, half) for half in ("private", "public"))
             if public.exists():
                 continue
-            if _written_once(private, new_private_key().written + "\n", 0o600):
+            if create_private(private, new_private_key().written + "\n"):
                 log.info("key_drawn", purpose=purpose, file=str(private))
             key = private_key(private.read_text(), str(private))
-            _written_once(public, key.public.written + "\n", 0o644)
+            create_private(public, key.public.written + "\n", _PUBLIC)
     except OSError as error:
         msg = (
             f"No keys can be created in {folder} ({error.strerror}); make it writable, or set "
@@ -95,8 +96,9 @@ def rotate(home: Path, purpose: Purpose, fresh: PrivateKey) -> None:
     """Make `fresh` the private key in `home`; the keys before it stay trusted."""
     private, public = (_file(home, purpose, half) for half in ("private", "public"))
     known = public.read_text() if public.exists() else ""
-    _replaced(public, f"{known.rstrip()}\n{fresh.public.written}\n".lstrip(), 0o644)
-    _replaced(private, fresh.written + "\n", 0o600)
+    private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(public, f"{known.rstrip()}\n{fresh.public.written}\n".lstrip(), _PUBLIC)
+    write_private(private, fresh.written + "\n")
 
 
 def is_given_by_environment(purpose: Purpose) -> bool:
@@ -118,13 +120,13 @@ def _private(here: Settings, purpose: Purpose) -> PrivateKey | None:
 
 def _refuse_open_file(file: Path) -> None:
     """Raise if others than its owner may read or write a private key."""
-    if open_to := file.stat().st_mode & 0o077:
+    mode = file.stat().st_mode & 0o777
+    if mode & 0o077:
         msg = (
-            f"{file} is open to others (mode {file.stat().st_mode & 0o777:o}; limit 600): close it "
+            f"{file} is open to others (mode {mode:o}; limit 600): close it "
             f"with `chmod 600 {file}`. If others use this machine, they may have it: rotate the "
             "keys (docs/security.md, 'Keys')."
         )
-        log.error("private_key_open_to_others", file=str(file), mode=f"{open_to:o}")
         raise ConfigError(msg)
 
 
@@ -162,29 +164,3 @@ def _variable(purpose: Purpose, part: str) -> str:
 
 def _file(home: Path, purpose: Purpose, half: str) -> Path:
     return home / "keys" / f"{purpose}.{half}"
-
-
-def _written_once(path: Path, text: str, mode: int) -> bool:
-    """Write a file that is not there yet, whole or not at all; returns whether we wrote it."""
-    fresh = _fresh(path, text, mode)
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return False
-    finally:
-        fresh.unlink()
-    return True
-
-
-def _replaced(path: Path, text: str, mode: int) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _fresh(path, text, mode).replace(path)
-
-
-def _fresh(path: Path, text: str, mode: int) -> Path:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    return fresh

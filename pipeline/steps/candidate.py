@@ -61,10 +61,6 @@ class Candidate:
         """URI of one of its folders."""
         return f"{self.uri}/{name}"
 
-    def shown_at(self, page: str) -> Candidate:
-        """The same candidate with another page."""
-        return replace(self, page=page)
-
 
 @dataclass(frozen=True)
 class JudgedCandidate:

@@ -14,7 +14,7 @@ from pipeline.registry import connection
 from pipeline.scheduler import Dag
 from pipeline.steps.oversight import health, trust
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import make_spec, moment
 from tests.steps.asked import put_incident
 from tests.steps.fake_registry import FakeRegistry
@@ -63,7 +63,7 @@ def plant(tmp_path, monkeypatch) -> Plant:
     monkeypatch.setattr(health, "connect", lambda _: registry)
     monkeypatch.setattr(trust, "opened", lambda *_: None)  # this registry holds no bundles
     went_live = Decision("promotion", "pumps", 2, None, "ada", "", "m1", "", NOW)
-    ledger_book.write(settings.load(), went_live)
+    ledger_entries.write(settings.load(), went_live)
     row = {"date": made.days[0], "version": 2, "threshold": 1.5, "threshold_low": 1.2}
     tables.append(Table(made.root, "pumps", "thresholds"), [row])
     return made

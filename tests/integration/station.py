@@ -12,7 +12,7 @@ from pipeline import settings, tables
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import connect
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -92,7 +92,7 @@ class Station:
         return list(self.mlflow.search_runs([experiment.experiment_id]))
 
     def ledger(self) -> list[Entry]:
-        return ledger_book.entries(settings.load(), self.name)
+        return ledger_entries.entries(settings.load(), self.name)
 
     def log(self, run: RunResult, task_id: str, map_index: int = -1) -> str:
         """Everything a task's first try logged, stack traces included."""

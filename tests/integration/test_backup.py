@@ -36,7 +36,7 @@ from pipeline.steps.operation.scoring import score_days
 from pipeline.steps.oversight.trust import faults_of
 from pipeline.table_schemas import TABLES
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import days, make_frame, make_spec, moment
 from tests.integration.conftest import _free_ports
 from tests.mlflow_server import LOGIN
@@ -237,7 +237,7 @@ def open_farm(folder: Path) -> None:
         run_id="r",
     )
     promote_trained(here, AS_OF)
-    ledger_book.write(here, REJECTED)
+    ledger_entries.write(here, REJECTED)
     score_days("pumps", [day.isoformat() for day in LAST_DAYS], run="score/1")
 
 
@@ -272,7 +272,7 @@ def test_a_destroyed_deployment_comes_back_and_scores_the_same_bits(
         before, known, content = champion_scores(), registry(), deployment.content()
         metrics = database.do("plimsoll", METRICS)
         assert metrics
-        signed = ledger_book.entries(settings.load(), "pumps")
+        signed = ledger_entries.entries(settings.load(), "pumps")
         assert known[0]["champion"] == "1"
         # Everything is up: nobody waits for a backup.
         assert command.main(["create", backup]) == 0
@@ -290,7 +290,7 @@ def test_a_destroyed_deployment_comes_back_and_scores_the_same_bits(
         for name, rows in deployment.content().items():
             if name != "ledger":
                 assert in_any_order(rows) == in_any_order(content[name]), name
-        entries = ledger_book.entries(settings.load(), "pumps")
+        entries = ledger_entries.entries(settings.load(), "pumps")
         assert entries[:2] == signed
         assert [entry.decision.action for entry in entries[2:]] == ["restoration"]
         assert "Restored from the backup of" in entries[2].decision.why

@@ -21,7 +21,7 @@ from pipeline.settings import Settings
 from pipeline.steps import ledger_state
 from pipeline.steps.going_live.champion import change_champion
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 
 pytestmark = pytest.mark.integration
 
@@ -119,7 +119,7 @@ def test_a_promotion_again_changes_nothing(client, settings, model, tmp_path):
 
     assert replaced == first
     assert versions.by_alias(client, model, "previous").number == first
-    assert len(ledger_book.entries(settings, model)) == 2
+    assert len(ledger_entries.entries(settings, model)) == 2
 
 
 def test_a_champion_that_changed_meanwhile_is_not_overwritten(client, settings, model, tmp_path):

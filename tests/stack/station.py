@@ -13,7 +13,7 @@ from pipeline import settings, staging, tables
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import connect
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 from tests.integration.plant import day_after, make_day
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class CloudStation:
         return versions.by_alias(connect(settings.load()), self.name, promotion.CHAMPION)
 
     def ledger(self) -> list[Entry]:
-        return ledger_book.entries(settings.load(), self.name)
+        return ledger_entries.entries(settings.load(), self.name)
 
     def log(self, run: RunResult, task_id: str, map_index: int = -1) -> str:
         """Everything a task's first try logged, from where the UI reads it."""

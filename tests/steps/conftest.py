@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.settings import Settings
-from tests import ledger_book
+from tests import ledger_entries
 from tests.steps.pump_house import EIGHT_DAYS, PumpHouse, open_house, station
 
 
@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def house(here: Settings, monkeypatch: pytest.MonkeyPatch) -> PumpHouse:
     """The pump farm with version 1 live."""
     opened = open_house(here)
-    ledger_book.live_is(monkeypatch, opened.by_alias)
+    ledger_entries.live_is(monkeypatch, opened.by_alias)
     opened.promote(1)
     return opened
 

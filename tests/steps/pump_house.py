@@ -30,7 +30,7 @@ from pipeline.steps.live import LoadedVersion
 from pipeline.steps.operation import scoring
 from pipeline.steps.operation.score_tables import content_hashes
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import days, make_frame, make_spec, make_telemetry, on
 
 SMALL = DenoisingModel(members=2, width=16, steps=120, batch_rows=64)
@@ -111,7 +111,7 @@ def another_house(
     monkeypatch.setenv("PLIMSOLL_STORAGE", elsewhere.storage)
     house = open_house(elsewhere, **sections)
     house.promote(1)
-    ledger_book.live_is(monkeypatch, house.by_alias)
+    ledger_entries.live_is(monkeypatch, house.by_alias)
     return house
 
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline.settings import Settings
 from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.decisions import decision_about, record_rejection
-from tests import ledger_book
+from tests import ledger_entries
 
 
 @dataclass
@@ -32,11 +32,11 @@ class Noted:
             record_rejection(self.here, judged, who="test", why="because")
         else:
             decision = decision_about(judged, action, replaced=None, who="test", why="because")
-            ledger_book.write(self.here, decision)
+            ledger_entries.write(self.here, decision)
 
     @property
     def decided(self) -> list[tuple[str, int]]:
-        entries = ledger_book.entries(self.here, "pump")
+        entries = ledger_entries.entries(self.here, "pump")
         return [(entry.decision.action, entry.decision.version) for entry in entries]
 
 

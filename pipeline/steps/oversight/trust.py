@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.errors import BundleError, UnprovenLedger
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client
+from pipeline.registry.versions import Version
 from pipeline.settings import Settings
 from pipeline.shell import this_shell
 from pipeline.steps import ledger_state
@@ -43,17 +44,12 @@ def faults_of(
         OutageError: the store, Postgres or MLflow does not answer.
     """
     held = ledger_state.read(here, detector)
-    found = tuple(_found(here, client, held))
-    if open_bundle and not any(fault.in_ledger for fault in found):
-        found = (*_of_bundle(client, held), *found)
-    return found
+    return tuple(_found(here, client, held, open_bundle=open_bundle))
 
 
-def _of_bundle(client: Client, held: LedgerState) -> Iterator[LedgerFault]:
-    version = versions.by_number(client, held.detector, held.live.version) if held.live else None
+def _of_bundle(version: Version, held: LedgerState) -> Iterator[LedgerFault]:
     try:
-        if version is not None:
-            opened(version, held)
+        opened(version, held)
     except BundleError as error:
         yield LedgerFault(
             f"The bundle of the live version cannot be served, so nothing is scored: {error}",
@@ -61,7 +57,9 @@ def _of_bundle(client: Client, held: LedgerState) -> Iterator[LedgerFault]:
         )
 
 
-def _found(here: Settings, client: Client, held: LedgerState) -> Iterator[LedgerFault]:
+def _found(
+    here: Settings, client: Client, held: LedgerState, *, open_bundle: bool
+) -> Iterator[LedgerFault]:
     name = held.detector
     every = versions.every(client, name)
     try:
@@ -72,7 +70,10 @@ def _found(here: Settings, client: Client, held: LedgerState) -> Iterator[Ledger
     repair = this_shell().plimsoll("ledger", name, "--repair")
     alias = promotion.number_of(client, name, promotion.CHAMPION)
     live = held.live.version if held.live else None
-    if live is not None and live not in {version.number for version in every}:
+    registered = {version.number: version for version in every}
+    if open_bundle and live in registered:
+        yield from _of_bundle(registered[live], held)
+    if live is not None and live not in registered:
         yield LedgerFault(
             f"Version {live} is live by the ledger, and MLflow does not have it: the version or "
             "its model was deleted or renamed there. Nothing is scored.",

@@ -18,7 +18,7 @@ from pipeline.records import to_json
 from pipeline.steps import ledger_state
 from pipeline.steps.going_live import champion, promotion, rollback, rollback_target
 from pipeline.steps.operation import rescoring
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry, Killed
 from tests.steps.going_live.test_promotion import PASSED, with_digest
@@ -46,7 +46,7 @@ def drill(here, tmp_path, monkeypatch):
         for module in (promotion, champion, rollback):
             monkeypatch.setattr(module, "connect", lambda _: world.registry)
         for version in (1, 2):
-            ledger_book.write(world.here, decided(version, replaced=version - 1 or None))
+            ledger_entries.write(world.here, decided(version, replaced=version - 1 or None))
         monkeypatch.setattr(ledger_state, "table_append", Dying(world.registry))
         monkeypatch.setattr(rescoring, "withdraw_and_rescore", rescored_by(world))
         world.registry.dies_before = n
@@ -98,7 +98,7 @@ def rescored_by(world):
 
 
 def changes(world):
-    entries = ledger_book.entries(world.here, "pumps")
+    entries = ledger_entries.entries(world.here, "pumps")
     return [(d.action, d.version, d.replaced) for d in ledger.changes(entries)[2:]]
 
 

@@ -15,7 +15,7 @@ from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.going_live import champion, promotion
 from pipeline.steps.people import approval
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry
 
@@ -51,7 +51,7 @@ def registry(here, monkeypatch):
     monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest("d" * 64))
     first = replace(PASSED, version=1, champion=None)
     decision = decision_about(first, "promotion", replaced=None, who="ada", why="the first")
-    ledger_book.write(here, decision)
+    ledger_entries.write(here, decision)
     return fake
 
 
@@ -71,7 +71,7 @@ def promote(judged=PASSED, given=None):
 
 def decisions(here):
     """The decisions after the first champion went live."""
-    entries = ledger_book.entries(here, "pumps")
+    entries = ledger_entries.entries(here, "pumps")
     return [entry.decision for entry in entries[1:]]
 
 
@@ -230,13 +230,13 @@ NOW = "2024-02-01T00:00:00+00:00"
 def test_a_version_that_was_rolled_back_does_not_come_back_by_a_rerun(here):
     promote()
     back = Decision("rollback", "pumps", 1, 2, "ada", "It flagged half.", "m1", "", NOW)
-    ledger_book.write(here, back)  # and the run died here, before any tag
+    ledger_entries.write(here, back)  # and the run died here, before any tag
 
     outcome = promote()
 
     assert not outcome["promoted"]
     assert "rolled back (It flagged half.)" in outcome["reason"]
-    assert ledger_book.entries(here, "pumps")[-1].decision.action == "rejection"
+    assert ledger_entries.entries(here, "pumps")[-1].decision.action == "rejection"
 
 
 def test_the_rollback_target_is_the_previous_live_version(registry):

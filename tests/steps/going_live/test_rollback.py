@@ -18,7 +18,7 @@ from pipeline.records import to_json
 from pipeline.registry import tags
 from pipeline.steps.going_live import champion, rollback, rollback_target
 from pipeline.steps.operation import rescoring
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry
 
@@ -52,7 +52,7 @@ def registry(here, monkeypatch):
     for module in (rollback, champion):
         monkeypatch.setattr(module, "connect", {here: fake}.get)
     for version in (1, 2, 3):
-        ledger_book.write(here, decided(version, replaced=version - 1 or None))
+        ledger_entries.write(here, decided(version, replaced=version - 1 or None))
     content = make_spec().model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
     return fake
@@ -99,7 +99,7 @@ def roll_back(target="previous", **how):
 
 
 def last_decision(here):
-    entries = ledger_book.entries(here, "pumps")
+    entries = ledger_entries.entries(here, "pumps")
     return entries[-1].decision
 
 
@@ -259,7 +259,7 @@ def test_the_watch_does_not_roll_back_a_version_that_went_live_meanwhile(registr
 @pytest.mark.usefixtures("registry")
 def test_a_promotion_between_check_and_move_is_not_undone(here):
     checked = check()
-    ledger_book.write(here, decided(5, replaced=3))
+    ledger_entries.write(here, decided(5, replaced=3))
 
     with pytest.raises(PromotionConflict, match="it would be from 5 to 3 now"):
         move(checked)

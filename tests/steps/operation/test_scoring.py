@@ -14,7 +14,7 @@ from pipeline.scoring import score_frame
 from pipeline.steps.operation import scoring
 from pipeline.steps.operation.scoring_inputs import ScoringBundles, lookback_of
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import ROWS_A_DAY
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import another_house, station
@@ -164,7 +164,7 @@ def test_a_challenger_that_cannot_be_read_costs_only_its_shadow(filled, monkeypa
             raise BundleError("torn")
         return filled.by_alias(detector, alias)
 
-    ledger_book.live_is(monkeypatch, torn)
+    ledger_entries.live_is(monkeypatch, torn)
 
     filled.score(D[2])
 
@@ -203,7 +203,7 @@ def test_an_outage_is_recorded_before_it_is_raised(filled, monkeypatch):
     def silent(_detector, _alias):
         raise OutageError("the registry does not answer")
 
-    ledger_book.live_is(monkeypatch, silent)
+    ledger_entries.live_is(monkeypatch, silent)
 
     with pytest.raises(OutageError):
         filled.score(D[0], D[1])

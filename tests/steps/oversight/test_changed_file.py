@@ -11,7 +11,7 @@ from pipeline import settings
 from pipeline.cli import main
 from pipeline.ledger import Decision
 from pipeline.steps.oversight.changed_file import compared
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import make_spec
 from tests.s3_server import free_ports
 from tests.steps.pump_house import EIGHT_DAYS as D
@@ -105,7 +105,7 @@ def test_an_mlflow_that_does_not_answer_is_reported_and_stops_nothing(past, monk
     monkeypatch.setenv("PLIMSOLL_HOME", str(past.here.cache))
     now = datetime.now(UTC).isoformat()
     went_live = Decision("promotion", "pumps", 1, None, "ada", "", "m1", "", now)
-    ledger_book.write(settings.load(), went_live)
+    ledger_entries.write(settings.load(), went_live)
 
     found = compared(changed(), wait_s=3)
 
@@ -136,7 +136,7 @@ def test_no_database_of_mlflow_is_made_to_ask_it(past, monkeypatch, tmp_path):
 
 
 def test_check_prints_what_does_not_fit_and_counts_it_as_a_mistake(past, capsys, monkeypatch):
-    ledger_book.live_is(monkeypatch, past.by_alias)
+    ledger_entries.live_is(monkeypatch, past.by_alias)
     path = past.here.detectors / "pumps.yaml"
     assert main(["check", str(path)]) == 0
     assert capsys.readouterr().out.startswith(f"OK {path}")

@@ -22,7 +22,7 @@ from pipeline.steps import live
 from pipeline.steps.candidate import candidates_of
 from pipeline.steps.oversight import upkeep
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import FIRST_DAY, days, make_spec, make_telemetry
 from tests.detector.plant import CHANNELS, write_plant
 
@@ -85,7 +85,7 @@ class Registry:
         decision = Decision(
             "promotion", "pumps", number, replaced, "ada", "why", "run", "hash", at.isoformat()
         )
-        ledger_book.write(self.here, decision)
+        ledger_entries.write(self.here, decision)
         self.client.set_registered_model_alias("pumps", promotion.CHAMPION, str(number))
 
     @property

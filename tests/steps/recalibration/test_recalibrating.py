@@ -26,7 +26,7 @@ from pipeline.steps.operation import scoring
 from pipeline.steps.recalibration import recalibrating, recalibration_gate, recalibration_origin
 from pipeline.steps.recalibration.recalibration_origin import Acceptance
 from pipeline.tables import Table
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import ROWS_A_DAY, days, make_frame, make_telemetry, moment
 from tests.steps.plant_world import HISTORY, TRAINED, make_world
 
@@ -66,7 +66,7 @@ def farm(made, first):  # noqa: ARG001 - the first is what version 2 is
     """The farm with version 1 live, its settings as they were."""
     live = ledger_state.verified(made.here, "pumps").live.version
     if live != 1:
-        ledger_book.write(made.here, went_live(1, replaced=live, action="rollback"))
+        ledger_entries.write(made.here, went_live(1, replaced=live, action="rollback"))
     made.client.set_registered_model_alias("pumps", "champion", "1")
     write(made, made.spec)
     return made
@@ -174,7 +174,7 @@ def test_the_run_in_mlflow_shows_what_was_done(farm, first):
 
 
 def test_a_recalibrated_version_went_live_and_the_ledger_holds(farm, first):
-    decisions = ledger.changes(ledger_book.entries(farm.here, "pumps"))
+    decisions = ledger.changes(ledger_entries.entries(farm.here, "pumps"))
 
     assert (decisions[1].action, decisions[1].version) == ("promotion", first["version"])
     assert decisions[1].replaced == 1
@@ -189,7 +189,7 @@ def test_a_second_run_of_the_month_repeats_the_first(farm, first):
 
 
 def test_the_next_month_starts_from_this_month_and_measures_from_the_training(farm, first):
-    ledger_book.write(farm.here, went_live(first["version"], replaced=1))
+    ledger_entries.write(farm.here, went_live(first["version"], replaced=1))
 
     second = recalibrating.recalibrate(window(AS_OF + timedelta(days=10)), run=RUN)
 
@@ -283,7 +283,7 @@ def test_days_that_were_never_validated_are_an_error(farm):
 
 def test_a_recalibration_whose_network_is_not_live_any_more_is_not_judged(farm, first):
     candidate = recalibrating.recalibrate(window(acceptance=ADA), run=RUN)
-    ledger_book.write(farm.here, went_live(first["version"], replaced=1))
+    ledger_entries.write(farm.here, went_live(first["version"], replaced=1))
 
     with pytest.raises(PromotionConflict, match=r"while version 1 was live, but version 2 is live"):
         recalibration_gate.gate(candidate, run=RUN)
@@ -301,7 +301,7 @@ def test_a_threshold_beyond_its_bounds_is_rejected_with_the_fix_and_nothing_move
     outcome = promotion.promote(judged, answer=None, run=RUN)
 
     found = farm.client.get_model_version("pumps", str(judged["version"]))
-    last = ledger_book.entries(farm.here, "pumps")[-1].decision
+    last = ledger_entries.entries(farm.here, "pumps")[-1].decision
     assert not outcome["promoted"]
     assert farm.aliases()["champion"] == 1
     assert "total_bound" in found.tags["reason"]
@@ -314,7 +314,7 @@ def test_a_person_may_accept_the_move_and_is_named(farm):
 
     number = recalibrate(acceptance=ADA)["version"]
 
-    decision = ledger_book.entries(farm.here, "pumps")[-1].decision
+    decision = ledger_entries.entries(farm.here, "pumps")[-1].decision
     recalibrated = bundle_of(number)
     assert (decision.action, decision.version) == ("promotion", number)
     assert "accepted by ada: The gearbox is new." in decision.why

@@ -13,7 +13,7 @@ from pipeline.scoring import score_rows
 from pipeline.steps.operation import promotion_watch
 from pipeline.steps.operation.promotion_watch import Partition
 from pipeline.tables import Table, append, replace_days
-from tests import ledger_book
+from tests import ledger_entries
 from tests.builders import days, make_frame
 from tests.steps.pump_house import PumpHouse
 
@@ -34,7 +34,7 @@ def promoted(house: PumpHouse) -> PumpHouse:
 def decide(house: PumpHouse, action: Any, version: int, replaced: int | None) -> None:
     made = datetime.now(UTC).isoformat()
     decision = Decision(action, "pumps", version, replaced, "test", "why", "run", "0", made)
-    ledger_book.write(house.here, decision)
+    ledger_entries.write(house.here, decision)
 
 
 def serve(house: PumpHouse, frame: pd.DataFrame, *, version: int = 2) -> None:
