@@ -187,17 +187,16 @@ def _in_one_process(bench: ChainBench) -> dict[str, float]:
     # Before the clock starts: imports are no work of the tasks.
     import evidently  # noqa: F401
 
-    import pipeline.detector.training  # noqa: F401
-    from pipeline.steps.going_live import promotion
-    from pipeline.steps.training import fitting, gating, judging
+    import pipeline.detector.training.fit  # noqa: F401
+    from pipeline.steps import evaluating, fitting, gating, promotion
 
     shutil.copytree(bench.lake / DETECTOR / "telemetry", bench.lake / TWIN / "telemetry")
     calls: dict[str, Any] = {
         "window": lambda _: fitting.window(TWIN, AS_OF.isoformat()),
         "train": lambda handed: fitting.train(handed, run="bench"),
         "calibrate": fitting.calibrate,
-        "evaluate": judging.evaluate,
-        "drift": judging.drift,
+        "evaluate": evaluating.evaluate,
+        "drift": evaluating.drift,
         "gate": lambda handed: gating.gate(handed, run="bench"),
         "promote": lambda handed: promotion.promote(handed, answer=None, run="bench"),
     }

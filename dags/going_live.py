@@ -28,7 +28,7 @@ def go_live(spec: DetectorSpec, judged: TaskValue) -> None:
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE, trigger_rule=TriggerRule.NONE_FAILED)
 def promote(candidate: TaskValue, answer: TaskValue, *, params: TaskValue = None) -> TaskValue:
     """Promote a candidate that passed and, where required, was approved; else skip."""
-    from pipeline.steps.going_live import promotion
+    from pipeline.steps import promotion
 
     if candidate is None:
         skip(_NOT_PROMOTED, "There is no candidate; see the reason in the log of the skipped task.")

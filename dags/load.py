@@ -39,7 +39,7 @@ tasks: it loads all its days again and replaces what changed.
 @task
 def plan(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Group the days."""
-    from pipeline.steps.operation import fan_out
+    from pipeline.steps import fan_out
 
     return fan_out.plan(
         detector,
@@ -63,8 +63,7 @@ def load(detector: str, days: list[str], *, params: TaskValue = None) -> TaskVal
 @task(map_index_template=SPAN_OF_GROUP, trigger_rule=TriggerRule.NONE_FAILED)
 def score(detector: str, days: list[str], *, params: TaskValue = None) -> TaskValue:
     """Score the days of a group; red when a day that was loaded is blocked."""
-    from pipeline.steps import ingestion
-    from pipeline.steps.operation import scoring
+    from pipeline.steps import ingestion, scoring
 
     outcome = scoring.score_days(detector, days, run=this_run())
     if params["work"] == _LOAD:

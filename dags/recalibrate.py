@@ -69,7 +69,7 @@ backfill recalibrates and judges but does not promote, unless `promote_from_back
 @task
 def audit(detector: str) -> TaskValue:
     """Sample flagged episodes of the window, and ask for their labels."""
-    from pipeline.steps.recalibration import recalibrating
+    from pipeline.steps import recalibrating
 
     return recalibrating.audit(detector, _as_of(), run=this_run())
 
@@ -77,7 +77,7 @@ def audit(detector: str) -> TaskValue:
 @task
 def window(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Stage the scored rows of the rolling window, with the labels known by then."""
-    from pipeline.steps.recalibration import recalibrating
+    from pipeline.steps import recalibrating
 
     try:
         outcome = recalibrating.window(detector, _as_of(), acceptance=_acceptance(params))
@@ -93,7 +93,7 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
 @task
 def recalibrate(candidate: TaskValue) -> TaskValue:
     """Estimate the new threshold and open the MLflow run."""
-    from pipeline.steps.recalibration import recalibrating
+    from pipeline.steps import recalibrating
 
     return _shown(recalibrating.recalibrate(candidate, run=this_run()))
 
@@ -101,7 +101,7 @@ def recalibrate(candidate: TaskValue) -> TaskValue:
 @task
 def gate(candidate: TaskValue) -> TaskValue:
     """Run every check; register the version with its card, passed or rejected."""
-    from pipeline.steps.recalibration import recalibration_gate
+    from pipeline.steps import recalibration_gate
 
     return _shown(recalibration_gate.gate(candidate, run=this_run()))
 
@@ -168,7 +168,7 @@ def _acceptance(params: TaskValue) -> TaskValue:
     """The person who accepts a crossed bound, and the reason; None where nobody does."""
     if not params["accept_beyond_bounds"]:
         return None
-    from pipeline.steps.recalibration.recalibration_origin import Acceptance
+    from pipeline.steps.recalibration_origin import Acceptance
 
     if not (params["reason"] or "").strip():
         msg = "accept_beyond_bounds needs a reason, one sentence; it goes into the ledger."

@@ -34,7 +34,7 @@ An interrupted run may be triggered again: it completes the rollback and does no
 @task
 def check(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Check whether the champion may be rolled back to the target; change nothing yet."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     checked = rollback.check(
         detector,
@@ -50,7 +50,7 @@ def check(detector: str, *, params: TaskValue = None) -> TaskValue:
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE)
 def move(checked: TaskValue, *, params: TaskValue = None) -> TaskValue:
     """Write the ledger, which makes the target live, and move `champion` to it."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     return rollback.move(
         checked, target=params["target"], reason=params["reason"], who=_who(params)
@@ -60,7 +60,7 @@ def move(checked: TaskValue, *, params: TaskValue = None) -> TaskValue:
 @task
 def plan(moved: TaskValue) -> TaskValue:
     """Group the days of the bad version."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     return rollback.plan(moved)
 
@@ -68,7 +68,7 @@ def plan(moved: TaskValue) -> TaskValue:
 @task(map_index_template=SPAN_OF_GROUP)
 def rescore(detector: str, version: int, days: list[str]) -> TaskValue:
     """Score the days of a group again; withdraw the incidents that the bad version raised."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     return rollback.rescore(detector, version, days, run=this_run())
 
@@ -76,7 +76,7 @@ def rescore(detector: str, version: int, days: list[str]) -> TaskValue:
 @task(trigger_rule=TriggerRule.NONE_FAILED)
 def finish(moved: TaskValue) -> TaskValue:
     """Score any days that are left, and tag the rollback as done."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     return rollback.finish(moved, run=this_run())
 

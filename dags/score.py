@@ -57,7 +57,7 @@ and version are unchanged is not scored again.
 @task
 def score(detector: str) -> TaskValue:
     """Score this run's day with the champion, and with the challenger in shadow."""
-    from pipeline.steps.operation import scoring
+    from pipeline.steps import scoring
 
     outcome = scoring.score_days(detector, [day_of_this_run()], run=this_run())
     if reason := outcome.get("skipped"):
@@ -68,7 +68,7 @@ def score(detector: str) -> TaskValue:
 @task.short_circuit
 def drift(detector: str) -> TaskValue:
     """Judge the day and its week; a backfill ends here."""
-    from pipeline.steps.operation import drifting
+    from pipeline.steps import drifting
 
     verdict = drifting.judge_days(detector, [day_of_this_run()], run=this_run())
     return {} if started_by_backfill() else verdict
@@ -78,8 +78,8 @@ def drift(detector: str) -> TaskValue:
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def notify(detector: str, scored: TaskValue) -> TaskValue:
     """Send one message for each new incident; red if one was not sent."""
+    from pipeline.steps import notifying
     from pipeline.steps.candidate import detector_named
-    from pipeline.steps.operation import notifying
 
     if not scored:
         skip("nothing_to_tell", "The day was not scored.")
@@ -99,7 +99,7 @@ def watch(detector: str) -> list[str]:
 
     The drift verdict about a version that is rolled back is void.
     """
-    from pipeline.steps.operation import promotion_watch
+    from pipeline.steps import promotion_watch
 
     outcome = promotion_watch.watch(detector, day_of_this_run(), run=this_run())
     log.info("promotion_watched", **outcome)
@@ -118,7 +118,7 @@ def watch(detector: str) -> list[str]:
 @task
 def ask(detector: str) -> TaskValue:
     """The action that drift asks for, unless it was requested recently."""
-    from pipeline.steps.operation import training_request
+    from pipeline.steps import training_request
 
     day, now = day_of_this_run(), datetime.now(UTC)
     for action in _ACTIONS:

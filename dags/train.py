@@ -60,7 +60,7 @@ promote, unless `promote_from_backfill` is set.
 @task
 def window(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Read the training window and split it into blocks."""
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
     try:
         return fitting.window(
@@ -78,7 +78,7 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
 @task(pool=TRAINING_POOL)
 def train(candidate: TaskValue) -> TaskValue:
     """Fit the networks on the training block; open the candidate's MLflow run."""
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
     return _shown(fitting.train(candidate, run=this_run()))
 
@@ -86,7 +86,7 @@ def train(candidate: TaskValue) -> TaskValue:
 @task
 def calibrate(candidate: TaskValue) -> TaskValue:
     """Estimate the threshold on the calibration block and write the bundle."""
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
     return _shown(fitting.calibrate(candidate))
 
@@ -94,23 +94,23 @@ def calibrate(candidate: TaskValue) -> TaskValue:
 @task
 def evaluate(candidate: TaskValue) -> TaskValue:
     """Measure the bundle on the test block."""
-    from pipeline.steps.training import judging
+    from pipeline.steps import evaluating
 
-    return _shown(judging.evaluate(candidate))
+    return _shown(evaluating.evaluate(candidate))
 
 
 @task
 def drift(candidate: TaskValue) -> TaskValue:
     """Compare the test days with the bundle's references."""
-    from pipeline.steps.training import judging
+    from pipeline.steps import evaluating
 
-    return _shown(judging.drift(candidate))
+    return _shown(evaluating.drift(candidate))
 
 
 @task
 def gate(candidate: TaskValue) -> TaskValue:
     """Run every check; register the candidate with its card, passed or rejected."""
-    from pipeline.steps.training import gating
+    from pipeline.steps import gating
 
     return _shown(gating.gate(candidate, run=this_run()))
 

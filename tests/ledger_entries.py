@@ -8,9 +8,8 @@ import pytest
 
 from pipeline.ledger import Decision, Entry
 from pipeline.settings import Settings
-from pipeline.steps import ledger_state, live, metrics_hooks
+from pipeline.steps import ledger_state, live, metrics_hooks, trust
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.oversight import trust
 
 
 def write(here: Settings, decision: Decision) -> None:

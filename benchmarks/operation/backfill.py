@@ -27,13 +27,10 @@ from pipeline import settings, tables
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.grid import days_between
 from pipeline.data.sources.la_haute_borne import fetch
-from pipeline.steps import ingestion
+from pipeline.steps import evaluating, fitting, gating, ingestion, promotion, scoring
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live import promotion
-from pipeline.steps.operation import scoring
-from pipeline.steps.training import fitting, gating, judging
-from pipeline.table_schemas import TableName
 from pipeline.tables import Table
+from pipeline.tables.schemas import TableName
 
 DETECTOR = "la_haute_borne"
 HISTORY = days_between(date(2014, 1, 1), date(2015, 12, 31))
@@ -94,7 +91,7 @@ def _train(home: Path, cache: Path) -> None:
         _ingest(days_between(HISTORY[0], AS_OF - timedelta(days=1)))
         candidate = fitting.window(DETECTOR, AS_OF.isoformat())
         candidate = fitting.calibrate(fitting.train(candidate, run=_RUN))
-        judged = gating.gate(judging.drift(judging.evaluate(candidate)), run=_RUN)
+        judged = gating.gate(evaluating.drift(evaluating.evaluate(candidate)), run=_RUN)
         promotion.promote(judged, answer=None, run=_RUN)
 
 

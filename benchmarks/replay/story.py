@@ -14,16 +14,21 @@ from benchmarks.replay import reviewer
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
-from pipeline.data.labels import add_labels
-from pipeline.steps import ingestion
+from pipeline.steps import (
+    drifting,
+    evaluating,
+    fitting,
+    gating,
+    ingestion,
+    recalibrating,
+    recalibration_gate,
+)
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live.promotion import promote
-from pipeline.steps.operation import drifting
-from pipeline.steps.operation.incidents import incidents_between
-from pipeline.steps.operation.scoring import score_days
-from pipeline.steps.people.waiting import flagged_episodes
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
-from pipeline.steps.training import fitting, gating, judging
+from pipeline.steps.incidents import incidents_between
+from pipeline.steps.promotion import promote
+from pipeline.steps.scoring import score_days
+from pipeline.steps.waiting_labels import flagged_episodes
+from pipeline.store.labels import add_labels
 from pipeline.tables import Table
 
 DETECTOR = "la_haute_borne"
@@ -67,7 +72,7 @@ def train(say: Say) -> str:
     """
     candidate = fitting.window(DETECTOR, TRAINED_AS_OF.isoformat())
     candidate = fitting.calibrate(fitting.train(candidate, run=RUN))
-    judged = gating.gate(judging.drift(judging.evaluate(candidate)), run=RUN)
+    judged = gating.gate(evaluating.drift(evaluating.evaluate(candidate)), run=RUN)
     outcome = promote(judged, answer=None, run=RUN)
     if not outcome["promoted"]:
         message = f"the first candidate did not go live: {outcome['reason']}"

@@ -23,10 +23,9 @@ import structlog
 
 from benchmarks.scale.made import FEATURES, NAME
 from pipeline import settings
-from pipeline.steps import live
-from pipeline.steps.operation import scoring
-from pipeline.table_scan import scan
+from pipeline.steps import live, scoring
 from pipeline.tables import Table
+from pipeline.tables.scan import scan
 
 Days = Sequence[str]
 

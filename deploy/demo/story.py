@@ -16,13 +16,13 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
 from pipeline import settings
 from pipeline.cli import main as plimsoll
-from pipeline.data.attempts import LatestState, latest_states
 from pipeline.records import from_json
 from pipeline.registry.pages import version_page
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import Candidate, detector_named
+from pipeline.steps.gating import verdict_of
 from pipeline.steps.review import look_back
-from pipeline.steps.training.gating import verdict_of
+from pipeline.store.ingestions import LatestState, latest_states
 
 DETECTOR = "la_haute_borne"
 INGEST, LOAD, TRAIN = f"{DETECTOR}__ingest", f"{DETECTOR}__load", f"{DETECTOR}__train"

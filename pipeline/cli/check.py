@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pipeline.config import load_detector, readable_name
     from pipeline.errors import ConfigError
-    from pipeline.steps.oversight.changed_file import compared
+    from pipeline.steps.changed_file import compared
 
     mistaken = False
     for path in arguments.files:

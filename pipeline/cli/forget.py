@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline.data.grid import as_day
     from pipeline.shell import this_shell
-    from pipeline.steps.oversight.forgetting import forget, plan_forgetting
+    from pipeline.steps.forgetting import forget, plan_forgetting
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

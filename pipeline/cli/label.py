@@ -11,7 +11,7 @@ from pipeline.errors import DataError
 from pipeline.printable import one_line
 
 if TYPE_CHECKING:
-    from pipeline.steps.people.waiting import Waiting
+    from pipeline.steps.waiting_labels import Waiting
 
 HELP = "Label a span of time or an incident, or list the episodes that wait for a label."
 
@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
-    from pipeline.steps.people import labelling
-    from pipeline.steps.people.answers import Author, LabelRequest
-    from pipeline.steps.people.waiting import waiting
+    from pipeline.steps import labelling
+    from pipeline.steps.answers import Author, LabelRequest
+    from pipeline.steps.waiting_labels import waiting
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

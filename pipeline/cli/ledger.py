@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.ledger import Entry
     from pipeline.settings import Settings
     from pipeline.steps.ledger_state import LedgerState
-    from pipeline.steps.oversight.trust import LedgerFault
+    from pipeline.steps.trust import LedgerFault
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
 
@@ -77,8 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _vouched(arguments: argparse.Namespace, names: list[str], known: list[str]) -> int:
     from pipeline import settings
-    from pipeline.steps import ledger_state
-    from pipeline.steps.oversight import ledger_statements
+    from pipeline.steps import ledger_state, ledger_statements
 
     who, why = arguments.author or getpass.getuser(), str(arguments.reason).strip()
     if not why:
@@ -110,7 +109,7 @@ def _vouch(
     name: str, statement: Callable[..., LedgerState], who: str, why: str, *, alone: bool
 ) -> int:
     """Make the statement and print the entry; a failure does not keep others from being made."""
-    from pipeline.steps.oversight import ledger_statements
+    from pipeline.steps import ledger_statements
 
     adopts = statement is ledger_statements.adopt
     answers = ledger_statements.unsigned_answers(name) if adopts else []
@@ -140,7 +139,7 @@ def _refuse_unknown_names(here: Settings, asked: list[str], known: list[str]) ->
     """Raise unless each name is that of a detector, or of a former one with tables."""
     from pipeline import staging
     from pipeline.errors import ConfigError
-    from pipeline.steps.oversight.removing import no_such_detector
+    from pipeline.steps.removing import no_such_detector
 
     without_file = [name for name in asked if name not in known]
     lake = set(staging.names_at(here.storage)) if without_file else set()
@@ -164,8 +163,8 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
     from pipeline import settings
     from pipeline.registry.connection import connect
     from pipeline.steps import ledger_state
-    from pipeline.steps.going_live.champion import repaired
-    from pipeline.steps.oversight.trust import faults_of
+    from pipeline.steps.champion import repaired
+    from pipeline.steps.trust import faults_of
 
     here = settings.load()
     if arguments.repair:
@@ -199,7 +198,7 @@ def _verdict(held: LedgerState, faults: Sequence[LedgerFault]) -> Iterator[str]:
 
 def _at(held: LedgerState, text: str) -> Iterator[str]:
     from pipeline import ledger
-    from pipeline.steps.people.answers import moment_of
+    from pipeline.steps.answers import moment_of
 
     moment = moment_of("at", text)
     if moment > datetime.now(UTC):

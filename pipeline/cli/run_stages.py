@@ -18,16 +18,24 @@ from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.private_file import write_private
 from pipeline.shell import this_shell
-from pipeline.steps import ingestion
+from pipeline.steps import (
+    approval,
+    drifting,
+    evaluating,
+    fan_out,
+    fitting,
+    gating,
+    ingestion,
+    promotion,
+    promotion_watch,
+    recalibrating,
+    recalibration_gate,
+    scoring,
+)
+from pipeline.steps import housekeeping as upkeep
+from pipeline.steps import rollback as rolling_back
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live import promotion
-from pipeline.steps.going_live import rollback as rolling_back
-from pipeline.steps.operation import drifting, fan_out, promotion_watch, scoring
-from pipeline.steps.oversight import upkeep
-from pipeline.steps.people import approval
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
-from pipeline.steps.recalibration.recalibration_origin import Acceptance
-from pipeline.steps.training import fitting, gating, judging
+from pipeline.steps.recalibration_origin import Acceptance
 
 DONE, NO = 0, 1
 """Exit codes: done; the answer is no."""
@@ -122,8 +130,8 @@ def train(job: Job, as_of: str | None, *, training_days: int | None, warm_start:
     for stage, done in (
         (lambda each: fitting.train(each, run=job.run), "fitted"),
         (fitting.calibrate, "threshold estimated"),
-        (judging.evaluate, "evaluated"),
-        (judging.drift, "compared with its references"),
+        (evaluating.evaluate, "evaluated"),
+        (evaluating.drift, "compared with its references"),
     ):
         candidate = stage(candidate)
         job.say(f"candidate {candidate['name']}: {done}")
@@ -194,7 +202,11 @@ def rollback(job: Job, target: str, reason: str) -> int:
 
 def housekeeping(job: Job, *, dry_run: bool) -> int:
     """Remove versions, staged files and old table files that nothing needs."""
-    for name, stage in (("prune", upkeep.prune), ("clear", upkeep.clear), ("tidy", upkeep.tidy)):
+    for name, stage in (
+        ("prune", upkeep.prune),
+        ("clear", upkeep.clear),
+        ("tidy", upkeep.tidy),
+    ):
         told = stage(job.detector, now=job.started, dry_run=dry_run)
         job.say(f"{name}: {json.dumps(told, default=str)}")
     return DONE

@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec, find_detector, load_detector
-from pipeline.data.window import WindowManifest
-from pipeline.detector.lineage import Start
+from pipeline.detector.bundle.lineage import Start
 from pipeline.errors import DataError
 from pipeline.provenance import code_version
 from pipeline.records import Record, from_json, to_json
 from pipeline.settings import Settings
+from pipeline.store.training_window import WindowManifest
 
 BLOCKS, START, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
     "blocks",

@@ -13,7 +13,7 @@ from pipeline.settings import Settings
 from pipeline.steps import ledger_state
 
 if TYPE_CHECKING:
-    from pipeline.detector.bundle import Bundle
+    from pipeline.detector.bundle.bundle import Bundle
     from pipeline.steps.candidate import JudgedCandidate
 
 _TRIES = 20

@@ -10,16 +10,15 @@ from typing import Any
 
 from pipeline import lineage, settings
 from pipeline.config import DetectorSpec
-from pipeline.data import ingest
-from pipeline.data.attempts import latest_states, record_failure
 from pipeline.data.grid import as_day
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.anchoring import anchored
-from pipeline.data.staged import Staged
 from pipeline.errors import DataError
 from pipeline.records import from_json, to_json
-from pipeline.steps import metrics_hooks
+from pipeline.steps import ingest_stages, metrics_hooks
 from pipeline.steps.candidate import detector_named
+from pipeline.store.ingestions import latest_states, record_failure
+from pipeline.store.staged import Staged
 
 
 @lineage.stage("ingest")
@@ -29,7 +28,7 @@ def fetch(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     wanted = [as_day(day) for day in days]
     _refuse_future(wanted)
     with _failure_recorded(spec, wanted, run):
-        return to_json(ingest.fetch(spec, wanted, root=here.storage, cache=here.cache))
+        return to_json(ingest_stages.fetch(spec, wanted, root=here.storage, cache=here.cache))
 
 
 @lineage.stage("ingest")
@@ -38,7 +37,7 @@ def validate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     staged = from_json(Staged, payload)
     spec = _spec(staged.detector)
     with _failure_recorded(spec, _days(staged), run):
-        return to_json(ingest.validate(spec, staged))
+        return to_json(ingest_stages.validate(spec, staged))
 
 
 @lineage.job("ingest")
@@ -53,10 +52,10 @@ def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str
     lineage.note_read(_source_of(spec))
     now = datetime.now(UTC)
     with _failure_recorded(spec, _days(staged), run):
-        attempts = ingest.write(spec, staged, root=here.storage, now=now, run_id=run)
+        attempts = ingest_stages.write(spec, staged, root=here.storage, now=now, run_id=run)
     metrics_hooks.ingested(spec, attempts, now=now)
     if refuse:
-        ingest.refuse_blocked(attempts)
+        ingest_stages.refuse_blocked(attempts)
     return {
         "days": len(attempts),
         "accepted": sum(attempt.accepted for attempt in attempts),
@@ -83,7 +82,7 @@ def refuse_blocked(detector: str, days: list[str]) -> None:
     wanted = [as_day(day) for day in days]
     root = settings.load().storage
     attempts = latest_states(root, detector, min(wanted), max(wanted))
-    ingest.refuse_blocked([each for each in attempts if each.day in wanted])
+    ingest_stages.refuse_blocked([each for each in attempts if each.day in wanted])
 
 
 def rows_at_source(detector: str, day: date) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import ledger, table_append, tables
+from pipeline import ledger, tables
 from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
 from pipeline.ledger import Decision, Entry, Head, LiveState, heads, keyring
 from pipeline.ledger.proof import UNSIGNED
@@ -21,7 +21,7 @@ from pipeline.registry import tags
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
 from pipeline.shell import this_shell
-from pipeline.tables import Table
+from pipeline.tables import Table, appending
 
 IN_POSTGRES = "in Postgres"
 
@@ -208,7 +208,7 @@ def append(here: Settings, state: LedgerState, decision: Decision) -> LedgerStat
         # Before it is written: an entry of a key that was replaced would stop everything.
         refuse_unverified(state, _fault_of(here, state.detector, (*state.entries, entry), {}))
         try:
-            version = table_append.append_behind(
+            version = appending.append_behind(
                 table, [{"date": day, **ledger.to_row(entry)}], state.version
             )
         except TableConflict:

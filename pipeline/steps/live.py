@@ -17,8 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipeline import ledger, lineage, log_context, settings
-from pipeline.detector.bundle import Bundle, load_bundle
-from pipeline.detector.sums import verify_sums
+from pipeline.detector.bundle.bundle import Bundle, load_bundle
+from pipeline.detector.bundle.sums import verify_sums
 from pipeline.errors import BundleError, NothingLive, UnprovenBundle
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect

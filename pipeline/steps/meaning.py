@@ -11,11 +11,11 @@ from datetime import date
 
 from pipeline import settings
 from pipeline.config import DetectorSpec
-from pipeline.data.fits import Unfit, misfits_text, unfit_days
 from pipeline.data.meaning import Meaning, Misfit, meaning_of, misfits, needed_for_scores
 from pipeline.errors import DataError
 from pipeline.incidents.judging import fitted_columns
 from pipeline.steps.live import LoadedVersion
+from pipeline.store.fits import Unfit, misfits_text, unfit_days
 
 
 def needs_of(version: LoadedVersion) -> Meaning:

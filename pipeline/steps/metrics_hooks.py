@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
-from pipeline.data.attempts import Attempt
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
 from pipeline.metrics import build, store
@@ -27,16 +26,16 @@ from pipeline.metrics.readings import (
 )
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
-from pipeline.steps import ledger_state
+from pipeline.steps import ledger_state, open_points, trust
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.oversight import open_points, trust
+from pipeline.store.ingestions import Attempt
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
-    from pipeline.steps.operation.day_scores import DayScores
-    from pipeline.steps.operation.drift_evidence import ObservedRows
-    from pipeline.steps.operation.drift_table import Period
+    from pipeline.steps.day_scores import DayScores
+    from pipeline.steps.drift_evidence import ObservedRows
+    from pipeline.store.drift import Period
 
 
 def ingested(spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline import tables
-from pipeline.detector.bundle import Bundle
+from pipeline.detector.bundle.bundle import Bundle
 from pipeline.drift import DriftVerdict
 from pipeline.drift.rows import to_rows
 from pipeline.settings import Settings

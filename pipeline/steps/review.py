@@ -7,7 +7,7 @@ from datetime import date
 
 from pipeline import settings, tables
 from pipeline.data.grid import days_between
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Evaluation, evaluate
 from pipeline.evaluation.tryout import judge

@@ -7,7 +7,7 @@ import yaml
 
 from pipeline import tables
 from pipeline.cli import main
-from pipeline.data.decisions import decisions_as_of
+from pipeline.store.decisions import decisions_as_of
 from pipeline.tables import Table
 from tests.builders import days, make_spec, moment
 

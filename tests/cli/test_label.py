@@ -6,9 +6,9 @@ import yaml
 
 from pipeline import settings
 from pipeline.cli import main
-from pipeline.data.decisions import decisions_as_of
-from pipeline.data.labels import labels_as_of
-from pipeline.data.telemetry import telemetry_table
+from pipeline.store.decisions import decisions_as_of
+from pipeline.store.labels import labels_as_of
+from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table, append, replace_days
 from tests.builders import days, make_spec, make_telemetry, moment
 from tests.steps.asked import put_incident

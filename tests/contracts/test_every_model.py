@@ -10,12 +10,12 @@ import torch
 from pipeline.config import Threshold
 from pipeline.config.model import Model, TrainedModel
 from pipeline.data.split import Block
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.families import MODELS
-from pipeline.detector.fitted import load_fitted, save_fitted
-from pipeline.detector.frames import feature_values
-from pipeline.detector.graph import Graph
-from pipeline.detector.training import fit, restore
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.models.families import MODELS
+from pipeline.detector.models.fitted import load_fitted, save_fitted
+from pipeline.detector.training.fit import fit, restore
 from pipeline.errors import ConfigError, DataError, SplitReuseError
 from tests.detector.plant import CHANNELS, faulty_rows, normal_rows, schema, timed
 

@@ -10,10 +10,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
 from dags import context, feature, forms, label
-from pipeline.data.decisions import decisions_as_of
-from pipeline.data.labels import labels_as_of
-from pipeline.data.telemetry import telemetry_table
 from pipeline.errors import DataError
+from pipeline.store.decisions import decisions_as_of
+from pipeline.store.labels import labels_as_of
+from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table, replace_days
 from tests.builders import days, make_spec, make_telemetry
 
@@ -25,8 +25,8 @@ LABEL, FEATURE = label.label_dag(SPEC), feature.feature_dag(SPEC)
 def root(tmp_path, monkeypatch):
     """One day of telemetry, and a run that ann triggered."""
     monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path))
-    monkeypatch.setattr("pipeline.steps.people.labelling.detector_named", lambda _: SPEC)
-    monkeypatch.setattr("pipeline.steps.people.deciding.detector_named", lambda _: SPEC)
+    monkeypatch.setattr("pipeline.steps.labelling.detector_named", lambda _: SPEC)
+    monkeypatch.setattr("pipeline.steps.channel_decision.detector_named", lambda _: SPEC)
     triggered(monkeypatch, "ann")
     rows = telemetry_table(make_telemetry(), SPEC.columns)
     replace_days(Table(str(tmp_path), "pumps", "telemetry"), days(1), rows, metadata={})

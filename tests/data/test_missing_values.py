@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.data.contract import Validated, validate
 from pipeline.data.derive import derive
-from pipeline.data.telemetry import telemetry_table
-from pipeline.data.window import read_training_window
 from pipeline.errors import DataError
+from pipeline.store.telemetry import telemetry_table
+from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table, read, replace_days
 from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
 

@@ -21,7 +21,7 @@ from deploy.backup.places import Place, place_at
 from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources
 from deploy.backup.trust import ManifestTrust
-from pipeline import table_upkeep, tables
+from pipeline import tables, upkeep
 from pipeline.ledger.keys import new_private_key
 from pipeline.tables import Table
 from tests.builders import days
@@ -131,9 +131,9 @@ def test_housekeeping_during_the_backup_costs_nothing(root, writer, sources, mon
     def tidy(_: str) -> None:
         if writer.commits < 7:
             writer.write(up_to=7)
-            table_upkeep.compact(writer.table)
+            upkeep.compact(writer.table)
             yesterday = datetime.now(UTC) - timedelta(days=1)
-            table_upkeep.vacuum(writer.table, before=yesterday, needed=[])
+            upkeep.vacuum(writer.table, before=yesterday, needed=[])
 
     before_each_copy(monkeypatch, tidy)
 

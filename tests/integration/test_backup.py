@@ -27,15 +27,15 @@ from deploy.backup import __main__ as command
 from deploy.embedded import postgres
 from deploy.embedded.unprivileged import as_unprivileged, give_to_server
 from pipeline import ledger, settings, tables
-from pipeline.data.ingest import ingest_days
 from pipeline.registry.connection import connect
 from pipeline.scoring import score_frame
 from pipeline.settings import REPOSITORY
 from pipeline.steps import live
-from pipeline.steps.operation.scoring import score_days
-from pipeline.steps.oversight.trust import faults_of
-from pipeline.table_schemas import TABLES
+from pipeline.steps.ingest_stages import ingest_days
+from pipeline.steps.scoring import score_days
+from pipeline.steps.trust import faults_of
 from pipeline.tables import Table
+from pipeline.tables.schemas import TABLES
 from tests import ledger_entries
 from tests.builders import days, make_frame, make_spec, moment
 from tests.integration.conftest import _free_ports

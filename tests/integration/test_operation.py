@@ -11,10 +11,9 @@ import pytest
 
 from deploy.embedded.backfill import wait_for_partitions
 from pipeline import settings
+from pipeline.steps import promotion, recalibrating, recalibration_gate
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live import promotion
-from pipeline.steps.operation.incidents import incidents_between
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
+from pipeline.steps.incidents import incidents_between
 from tests.integration.plant import (
     INCIDENTS,
     ROWS_A_DAY,

@@ -19,7 +19,7 @@ from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Settings
 from pipeline.steps import ledger_state
-from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.champion import change_champion
 from pipeline.tables import Table
 from tests import ledger_entries
 

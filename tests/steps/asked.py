@@ -9,12 +9,12 @@ import pandas as pd
 import yaml
 
 from pipeline import tables
-from pipeline.data.telemetry import telemetry_table
 from pipeline.detector.attribution import Blame
 from pipeline.incidents.joining import joined
 from pipeline.incidents.parts import IncidentPart
 from pipeline.settings import Settings
-from pipeline.steps.operation.day_scores import as_json
+from pipeline.steps.day_scores import as_json
+from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table
 from tests.builders import days, make_spec, make_telemetry
 

@@ -15,18 +15,18 @@ import yaml
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec
-from pipeline.data.ingest import ingest_days
-from pipeline.detector.bundle import load_bundle
+from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.records import from_json
 from pipeline.registry import tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Settings
 from pipeline.steps import candidate as staged
+from pipeline.steps import fitting
 from pipeline.steps.candidate import Candidate, JudgedCandidate, origin_of
+from pipeline.steps.champion import change_champion
 from pipeline.steps.decisions import decision_about
-from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.records import record_threshold
-from pipeline.steps.training import fitting
 from tests.builders import days, make_frame, make_spec, moment
 
 if TYPE_CHECKING:

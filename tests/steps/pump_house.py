@@ -14,21 +14,21 @@ import yaml
 
 from pipeline import tables
 from pipeline.config import DenoisingModel, DetectorSpec, Model, Window
-from pipeline.data.ingest import ingest_days
 from pipeline.data.split import Block
-from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.calibrated import Calibration
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.fitted import FittedNetwork
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_for
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.calibration.calibrated import Calibration
+from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.models.fitted import FittedNetwork
+from pipeline.detector.training.fit import fit
 from pipeline.registry.versions import Version
 from pipeline.settings import Settings
+from pipeline.steps import scoring
+from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.operation import scoring
-from pipeline.steps.operation.score_tables import content_hashes
+from pipeline.steps.score_tables import content_hashes
 from pipeline.tables import Table
 from tests import ledger_entries
 from tests.builders import days, make_frame, make_spec, make_telemetry, on

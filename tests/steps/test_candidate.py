@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from pipeline.data.ingest import ingest_days
-from pipeline.data.window import read_training_window
 from pipeline.errors import ConfigError
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
+from pipeline.steps.ingest_stages import ingest_days
+from pipeline.store.training_window import read_training_window
 from tests.builders import FIRST_DAY, days, make_frame, make_spec, moment
 
 AS_OF = days(8)[-1]

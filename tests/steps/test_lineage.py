@@ -11,11 +11,17 @@ import pytest
 from pipeline import log_context, tables
 from pipeline.errors import DataError, PartitionBlocked
 from pipeline.lineage.events import parent_id
-from pipeline.steps import ingestion
-from pipeline.steps.going_live import promotion, rollback
-from pipeline.steps.operation import scoring
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
-from pipeline.steps.training import fitting, gating, judging
+from pipeline.steps import (
+    evaluating,
+    fitting,
+    gating,
+    ingestion,
+    promotion,
+    recalibrating,
+    recalibration_gate,
+    rollback,
+    scoring,
+)
 from pipeline.tables import Table
 from tests.builders import days, make_frame
 from tests.lineage.reading import events_in, lineage_in, names
@@ -49,14 +55,14 @@ def chain(tmp_path_factory):
         frame = make_frame(HISTORY + 1)
         world = make_world(home, patch, frame)
         # Evidently takes ten seconds to import, and emits no lineage.
-        patch.setattr(judging, "write_drift_report", lambda *_, path, **__: path.touch())
+        patch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
         with lineage_in(home / "lineage") as folder:
             with log_context.about(detector="pumps", partition=NEW_DAY.isoformat()):
                 ingest(NEW_DAY.isoformat())
                 scoring.score_days("pumps", [str(each) for each in days(HISTORY + 1)], run="s/r1")
             candidate = fitting.window("pumps", AS_OF)
             fitted = fitting.train(candidate, run="pumps__train/r1")
-            judged = judging.drift(judging.evaluate(fitting.calibrate(fitted)))
+            judged = evaluating.drift(evaluating.evaluate(fitting.calibrate(fitted)))
             passed = gating.gate(judged, run="pumps__train/r1") | {"passed": True}
             promotion.promote(passed, answer=None, run="pumps__train/r1")
             how = {"target": "previous", "reason": "a test", "who": "ada"}

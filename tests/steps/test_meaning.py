@@ -13,15 +13,12 @@ import yaml
 
 from pipeline import settings
 from pipeline.errors import DataError
-from pipeline.steps import live, review
+from pipeline.steps import drifting, labelling, live, review, warm_start
+from pipeline.steps.answers import Author, LabelRequest
+from pipeline.steps.comparing import compare
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
-from pipeline.steps.operation import drifting
-from pipeline.steps.people import labelling
-from pipeline.steps.people.answers import Author, LabelRequest
-from pipeline.steps.recalibration.scored_window import midnight, read_window
-from pipeline.steps.training import warm_start
-from pipeline.steps.training.comparing import compare
+from pipeline.steps.scored_window import midnight, read_window
 from tests.builders import ROWS_A_DAY, make_spec, make_telemetry
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import PumpHouse, another_house, station

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from tests.steps.test_promotion import with_digest
 
 from pipeline.errors import DataError, OutageError, PartitionBlocked
 from pipeline.metrics import store
@@ -19,16 +20,20 @@ from pipeline.metrics.readings import (
 )
 from pipeline.records import to_json
 from pipeline.registry.promotion import CHAMPION
-from pipeline.steps import ingestion, metrics_hooks
+from pipeline.steps import (
+    champion,
+    drifting,
+    ingestion,
+    labelling,
+    metrics_hooks,
+    promotion,
+    scoring,
+)
+from pipeline.steps.answers import Author, LabelRequest
 from pipeline.steps.candidate import Candidate, JudgedCandidate
-from pipeline.steps.going_live import champion, promotion
-from pipeline.steps.operation import drifting, scoring
-from pipeline.steps.people import labelling
-from pipeline.steps.people.answers import Author, LabelRequest
-from pipeline.steps.people.waiting import waiting as waiting_for_labels
+from pipeline.steps.waiting_labels import waiting as waiting_for_labels
 from tests.builders import ROWS_A_DAY, make_frame
 from tests.steps.fake_registry import FakeRegistry
-from tests.steps.going_live.test_promotion import with_digest
 from tests.steps.pump_house import EIGHT_DAYS, station
 
 

@@ -21,10 +21,8 @@ from deltalake import DeltaTable
 
 from pipeline import ledger, settings, tables
 from pipeline.cli import main
-from pipeline.data import answered
 from pipeline.data.label import Label
-from pipeline.data.labels import add_labels, labels_as_of
-from pipeline.detector.sums import verify_sums, write_sums
+from pipeline.detector.bundle.sums import verify_sums, write_sums
 from pipeline.errors import (
     ConfigError,
     DataError,
@@ -37,13 +35,12 @@ from pipeline.errors import (
 from pipeline.ledger import Decision, keyring, keys
 from pipeline.ledger.entries import Entry, hash_of, head_of
 from pipeline.registry import connection, promotion
-from pipeline.steps import ledger_state, live
-from pipeline.steps.going_live import champion
-from pipeline.steps.operation import scoring
-from pipeline.steps.oversight import ledger_statements
-from pipeline.steps.oversight.health import health_of
-from pipeline.table_schemas import SCHEMAS
+from pipeline.steps import champion, ledger_state, ledger_statements, live, scoring
+from pipeline.steps.health import health_of
+from pipeline.store import answered
+from pipeline.store.labels import add_labels, labels_as_of
 from pipeline.tables import Table
+from pipeline.tables.schemas import SCHEMAS
 from tests.builders import days
 from tests.steps.plant_world import AS_OF, HISTORY, World, make_world, promote_trained
 
@@ -137,7 +134,7 @@ def test_a_bundle_swapped_in_the_cache_is_fetched_again(plant):
 
 
 def test_a_rollback_to_a_swapped_bundle_is_refused(plant):
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     swap(artifacts(plant)[0])
     forget_cache(plant)
@@ -214,7 +211,7 @@ def test_an_experiment_that_was_deleted_comes_back_with_the_next_training(plant)
     plant.client.delete_experiment(found.experiment_id)
     assert score()["version"] == 2
 
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
     day = (AS_OF + timedelta(days=2)).isoformat()
     fitting.train(fitting.window("pumps", day), run="pumps__train/r2")
@@ -225,7 +222,7 @@ def test_an_experiment_that_was_deleted_comes_back_with_the_next_training(plant)
 
 def test_a_candidate_is_compared_with_nothing_less_than_the_live_version(plant):
     """A swapped champion must not free its successor from the checks that compare."""
-    from pipeline.steps.training.comparing import readable
+    from pipeline.steps.comparing import readable
 
     held = ledger_state.verified(plant.here, "pumps")
     version = live.champion("pumps").version

@@ -1,0 +1,1 @@
+"""From scores of held-out rows to a threshold, reference rows and golden rows."""

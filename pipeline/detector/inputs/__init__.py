@@ -1,0 +1,1 @@
+"""Rows as arrays: the layout of features, windows, scaling, ranges, and marks of missing values."""

@@ -1,0 +1,32 @@
+"""Delta tables, partitioned by UTC day: read, append, replace days, scan, compact.
+
+`pipeline.store` says which tables there are and what a row of each means.
+"""
+
+from pipeline.tables.engine import (
+    Table,
+    append,
+    as_frame,
+    current_version,
+    days_in,
+    history,
+    in_order,
+    read,
+    read_newest,
+    replace_days,
+    schema_of,
+)
+
+__all__ = [
+    "Table",
+    "append",
+    "as_frame",
+    "current_version",
+    "days_in",
+    "history",
+    "in_order",
+    "read",
+    "read_newest",
+    "replace_days",
+    "schema_of",
+]
