@@ -30,7 +30,7 @@ from deploy.embedded import lifecycle
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.environment import build_environment
 from deploy.embedded.layout import find_layout
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.settings import REPOSITORY
 from pipeline.tables import Table
 
@@ -192,13 +192,15 @@ def _in_one_process(bench: ChainBench) -> dict[str, float]:
 
     shutil.copytree(bench.lake / DETECTOR / "telemetry", bench.lake / TWIN / "telemetry")
     calls: dict[str, Any] = {
-        "window": lambda _: fitting.window(TWIN, AS_OF.isoformat()),
-        "train": lambda handed: fitting.train(handed, run="bench"),
+        "window": lambda _: fitting.window(settings.load(), TWIN, AS_OF.isoformat()),
+        "train": lambda handed: fitting.train(settings.load(), handed, run="bench"),
         "calibrate": fitting.calibrate,
         "evaluate": evaluating.evaluate,
         "drift": evaluating.drift,
-        "gate": lambda handed: gating.gate(handed, run="bench"),
-        "promote": lambda handed: promotion.promote(handed, answer=None, run="bench"),
+        "gate": lambda handed: gating.gate(settings.load(), handed, run="bench"),
+        "promote": lambda handed: promotion.promote(
+            settings.load(), handed, answer=None, run="bench"
+        ),
     }
     took, handed = {}, None
     for name, call in calls.items():

@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, task
 from dags import forms
 from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -45,6 +46,7 @@ def decide(detector: str, *, params: TaskValue = None) -> TaskValue:
     from pipeline.steps.answers import Author
 
     return channel_decision.decide(
+        settings.load(),
         detector,
         params["channel"],
         params["decision"],
@@ -60,7 +62,7 @@ def plan(decided: TaskValue) -> TaskValue:
     """Group the days that the decision is about."""
     from pipeline.steps import channel_decision
 
-    return channel_decision.days_to_rescore(decided)
+    return channel_decision.days_to_rescore(settings.load(), decided)
 
 
 @task(map_index_template=SPAN_OF_GROUP)
@@ -68,7 +70,7 @@ def rescore(detector: str, days: list[str]) -> TaskValue:
     """Score the days of a group again."""
     from pipeline.steps import scoring
 
-    return scoring.score_days(detector, days, run=this_run())
+    return scoring.score_days(settings.load(), detector, days, run=this_run())
 
 
 def feature_dag(spec: DetectorSpec) -> DAG:

@@ -7,6 +7,7 @@ from airflow.sdk import Param, TriggerRule, task
 from dags.approval import approval_of
 from dags.context import TaskValue, leave_mlflow_page, skip, started_by_backfill, this_run
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 _NOT_PROMOTED = "not_promoted"
@@ -37,7 +38,7 @@ def promote(candidate: TaskValue, answer: TaskValue, *, params: TaskValue = None
             _NOT_PROMOTED,
             "A backfill does not move the champion; set promote_from_backfill to allow it.",
         )
-    outcome = promotion.promote(candidate, answer=answer, run=this_run())
+    outcome = promotion.promote(settings.load(), candidate, answer=answer, run=this_run())
     leave_mlflow_page(outcome["page"])
     if not outcome["promoted"]:
         skip(_NOT_PROMOTED, outcome["reason"])

@@ -8,6 +8,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
 from dags.context import TaskValue
 from dags.defaults import PROMOTION_POOL, detector_dag, last_tick
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -38,7 +39,9 @@ def prune(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Delete registered versions that nothing needs."""
     from pipeline.steps import housekeeping
 
-    return housekeeping.prune(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+    return housekeeping.prune(
+        settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
+    )
 
 
 @task
@@ -46,7 +49,9 @@ def clear(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Delete old staged files that nothing uses."""
     from pipeline.steps import housekeeping
 
-    return housekeeping.clear(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+    return housekeeping.clear(
+        settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
+    )
 
 
 @task
@@ -54,7 +59,9 @@ def tidy(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Compact the tables; delete files that no needed version refers to."""
     from pipeline.steps import housekeeping
 
-    return housekeeping.tidy(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+    return housekeeping.tidy(
+        settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
+    )
 
 
 def housekeeping_dag(spec: DetectorSpec) -> DAG:

@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, task
 from dags import forms
 from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, detector_dag
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
 
@@ -48,7 +49,7 @@ def label(detector: str, *, params: TaskValue = None) -> TaskValue:
     fields = {name: params.get(name) for name in ("incident", "start", "end", "entity")}
     answer = LabelRequest(verdict=params["verdict"], note=params["note"] or "", **fields)
     by = Author(forms.triggered_by(), datetime.now(UTC), this_run())
-    return labelling.label(detector, answer, by)
+    return labelling.label(settings.load(), detector, answer, by)
 
 
 def label_dag(spec: DetectorSpec) -> DAG:

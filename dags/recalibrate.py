@@ -27,6 +27,7 @@ from dags.context import (
 )
 from dags.defaults import detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.errors import NothingLive
 
@@ -71,7 +72,7 @@ def audit(detector: str) -> TaskValue:
     """Sample flagged episodes of the window, and ask for their labels."""
     from pipeline.steps import recalibrating
 
-    return recalibrating.audit(detector, _as_of(), run=this_run())
+    return recalibrating.audit(settings.load(), detector, _as_of(), run=this_run())
 
 
 @task
@@ -80,7 +81,9 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
     from pipeline.steps import recalibrating
 
     try:
-        outcome = recalibrating.window(detector, _as_of(), acceptance=_acceptance(params))
+        outcome = recalibrating.window(
+            settings.load(), detector, _as_of(), acceptance=_acceptance(params)
+        )
     except NothingLive as error:
         if not started_by_schedule():
             raise
@@ -95,7 +98,7 @@ def recalibrate(candidate: TaskValue) -> TaskValue:
     """Estimate the new threshold and open the MLflow run."""
     from pipeline.steps import recalibrating
 
-    return _shown(recalibrating.recalibrate(candidate, run=this_run()))
+    return _shown(recalibrating.recalibrate(settings.load(), candidate, run=this_run()))
 
 
 @task
@@ -103,7 +106,7 @@ def gate(candidate: TaskValue) -> TaskValue:
     """Run every check; register the version with its card, passed or rejected."""
     from pipeline.steps import recalibration_gate
 
-    return _shown(recalibration_gate.gate(candidate, run=this_run()))
+    return _shown(recalibration_gate.gate(settings.load(), candidate, run=this_run()))
 
 
 def recalibrate_dag(spec: DetectorSpec) -> DAG:

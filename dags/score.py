@@ -19,6 +19,7 @@ from dags import assets, forms
 from dags.context import TaskValue, day_of_this_run, skip, started_by_backfill, this_run
 from dags.defaults import detector_dag
 from dags.notifiers import notifier_for
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ def score(detector: str) -> TaskValue:
     """Score this run's day with the champion, and with the challenger in shadow."""
     from pipeline.steps import scoring
 
-    outcome = scoring.score_days(detector, [day_of_this_run()], run=this_run())
+    outcome = scoring.score_days(settings.load(), detector, [day_of_this_run()], run=this_run())
     if reason := outcome.get("skipped"):
         skip("not_scored", reason)
     return outcome
@@ -70,7 +71,7 @@ def drift(detector: str) -> TaskValue:
     """Judge the day and its week; a backfill ends here."""
     from pipeline.steps import drifting
 
-    verdict = drifting.judge_days(detector, [day_of_this_run()], run=this_run())
+    verdict = drifting.judge_days(settings.load(), detector, [day_of_this_run()], run=this_run())
     return {} if started_by_backfill() else verdict
 
 
@@ -83,12 +84,14 @@ def notify(detector: str, scored: TaskValue) -> TaskValue:
 
     if not scored:
         skip("nothing_to_tell", "The day was not scored.")
-    settings = detector_named(detector).notify
-    notices = notifying.due(detector, [day_of_this_run()], now=datetime.now(UTC))
+    here = settings.load()
+    section = detector_named(here, detector).notify
+    notices = notifying.due(here, detector, [day_of_this_run()], now=datetime.now(UTC))
     return notifying.send_notices(
+        here,
         notices,
-        lambda notice: notifier_for(settings, notice).notify(get_current_context()),
-        channel=settings.channel,
+        lambda notice: notifier_for(section, notice).notify(get_current_context()),
+        channel=section.channel,
         run=this_run(),
     )
 
@@ -101,7 +104,7 @@ def watch(detector: str) -> list[str]:
     """
     from pipeline.steps import promotion_watch
 
-    outcome = promotion_watch.watch(detector, day_of_this_run(), run=this_run())
+    outcome = promotion_watch.watch(settings.load(), detector, day_of_this_run(), run=this_run())
     log.info("promotion_watched", **outcome)
     if not outcome["tripped"]:
         return ["ask"]
@@ -122,7 +125,9 @@ def ask(detector: str) -> TaskValue:
 
     day, now = day_of_this_run(), datetime.now(UTC)
     for action in _ACTIONS:
-        asked = training_request.ask(detector, day, action=action, run=this_run(), now=now)
+        asked = training_request.ask(
+            settings.load(), detector, day, action=action, run=this_run(), now=now
+        )
         if asked is not None:
             return asked
     return skip("nothing_asked", "Drift asks for nothing, or it was requested recently.")

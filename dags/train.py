@@ -23,6 +23,7 @@ from dags.context import (
 )
 from dags.defaults import TRAINING_POOL, detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.errors import TooFewDays
 
@@ -64,6 +65,7 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
 
     try:
         return fitting.window(
+            settings.load(),
             detector,
             as_of_day(),
             training_days=params["training_days"],
@@ -80,7 +82,7 @@ def train(candidate: TaskValue) -> TaskValue:
     """Fit the networks on the training block; open the candidate's MLflow run."""
     from pipeline.steps import fitting
 
-    return _shown(fitting.train(candidate, run=this_run()))
+    return _shown(fitting.train(settings.load(), candidate, run=this_run()))
 
 
 @task
@@ -88,7 +90,7 @@ def calibrate(candidate: TaskValue) -> TaskValue:
     """Estimate the threshold on the calibration block and write the bundle."""
     from pipeline.steps import fitting
 
-    return _shown(fitting.calibrate(candidate))
+    return _shown(fitting.calibrate(settings.load(), candidate))
 
 
 @task
@@ -96,7 +98,7 @@ def evaluate(candidate: TaskValue) -> TaskValue:
     """Measure the bundle on the test block."""
     from pipeline.steps import evaluating
 
-    return _shown(evaluating.evaluate(candidate))
+    return _shown(evaluating.evaluate(settings.load(), candidate))
 
 
 @task
@@ -104,7 +106,7 @@ def drift(candidate: TaskValue) -> TaskValue:
     """Compare the test days with the bundle's references."""
     from pipeline.steps import evaluating
 
-    return _shown(evaluating.drift(candidate))
+    return _shown(evaluating.drift(settings.load(), candidate))
 
 
 @task
@@ -112,7 +114,7 @@ def gate(candidate: TaskValue) -> TaskValue:
     """Run every check; register the candidate with its card, passed or rejected."""
     from pipeline.steps import gating
 
-    return _shown(gating.gate(candidate, run=this_run()))
+    return _shown(gating.gate(settings.load(), candidate, run=this_run()))
 
 
 def train_dag(spec: DetectorSpec) -> DAG:

@@ -6,12 +6,14 @@ Three pumps share one rhythm; each row is an hour. Whatever a test wants broken,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.data.derive import derive
 
@@ -93,3 +95,8 @@ def moment(day: date, hour: int = 0) -> datetime:
 def on(frame: pd.DataFrame, pump: str, hours: Sequence[int] = range(24)) -> pd.Series:
     """Mask of one pump's rows in some hours of each day."""
     return (frame["pump"] == pump) & frame["timestamp"].dt.hour.isin(list(hours))
+
+
+def stored_in(root: object) -> settings.Deployment:
+    """The deployment of the environment, its tables in `root`."""
+    return replace(settings.load(), storage=str(root))

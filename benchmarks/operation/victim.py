@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline import settings
+
 NAME = "plant"
 FIRST_DAY = date(2024, 1, 1)
 TRAINED, SCORED = 12, range(20, 23)
@@ -77,7 +79,7 @@ def promote(payload: Answer) -> None:
     """The task `promote`."""
     from pipeline.steps import promotion
 
-    promotion.promote(payload, answer=None, run="bench")
+    promotion.promote(settings.load(), payload, answer=None, run="bench")
 
 
 def promote_version(folder: Path, version: str) -> None:
@@ -90,15 +92,15 @@ def roll_back() -> None:
     from pipeline.steps import rollback
 
     how = {"target": "previous", "reason": "a drill", "who": "bench"}
-    checked = rollback.check(NAME, **how)
-    rollback.finish(rollback.move(checked, **how), run="bench")
+    checked = rollback.check(settings.load(), NAME, **how)
+    rollback.finish(settings.load(), rollback.move(settings.load(), checked, **how), run="bench")
 
 
 def score() -> None:
     """The live version scores the last days."""
     from pipeline.steps import scoring
 
-    scoring.score_days(NAME, [_day(n).isoformat() for n in SCORED], run="bench")
+    scoring.score_days(settings.load(), NAME, [_day(n).isoformat() for n in SCORED], run="bench")
 
 
 def die_before(write: int) -> Callable[[], int]:
@@ -137,7 +139,7 @@ def look() -> Answer:
     """The live version: its number, and hashes of its network and of the bundle, its threshold."""
     from pipeline.steps import live
 
-    found = live.champion(NAME)
+    found = live.champion(settings.load(), NAME)
     network = (found.bundle.folder / "model.onnx").read_bytes()
     return {
         "version": found.version.number,
@@ -182,7 +184,7 @@ def _flags() -> str:
     from pipeline.detector.calibration.calibrated import read_golden
     from pipeline.steps import live
 
-    bundle = live.champion(NAME).bundle
+    bundle = live.champion(settings.load(), NAME).bundle
     golden = read_golden(bundle.folder, bundle.schema).rows
     noise = np.random.default_rng(0).normal(size=golden.shape).astype(np.float32)
     rows = np.concatenate([golden, golden + noise * golden.std(axis=0)])
@@ -200,8 +202,11 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
     from pipeline.steps import fitting
     from pipeline.steps.candidate import Candidate, JudgedCandidate
 
-    window = fitting.window(NAME, as_of.isoformat())
-    candidate = from_json(Candidate, fitting.calibrate(fitting.train(window, run="bench")))
+    window = fitting.window(settings.load(), NAME, as_of.isoformat())
+    candidate = from_json(
+        Candidate,
+        fitting.calibrate(settings.load(), fitting.train(settings.load(), window, run="bench")),
+    )
     client = connect(settings.load())
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         bundle = load_bundle(folder)
@@ -227,8 +232,12 @@ def _recalibrated() -> Answer:
     """Version 2: version 1 recalibrated; the payload of `promote`."""
     from pipeline.steps import recalibrating, recalibration_gate
 
-    window = recalibrating.window(NAME, _day(SCORED[0]).isoformat())
-    judged = recalibration_gate.gate(recalibrating.recalibrate(window, run="bench"), run="bench")
+    window = recalibrating.window(settings.load(), NAME, _day(SCORED[0]).isoformat())
+    judged = recalibration_gate.gate(
+        settings.load(),
+        recalibrating.recalibrate(settings.load(), window, run="bench"),
+        run="bench",
+    )
     return judged | {"passed": True}
 
 

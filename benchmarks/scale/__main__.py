@@ -113,7 +113,9 @@ def make(place: ScalePlace, days: Sequence[date]) -> None:
 
 def groups_for(days: Sequence[date], workers: int) -> list[list[str]]:
     """Groups as the DAGs plan them; at least two for each worker."""
-    planned = fan_out.plan(NAME, days[0].isoformat(), days[-1].isoformat(), "score again")
+    planned = fan_out.plan(
+        settings.load(), NAME, days[0].isoformat(), days[-1].isoformat(), "score again"
+    )
     if len(planned) >= _LEAST_GROUPS * workers:
         return planned
     return [

@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         msg = "no decision about a channel is given; add accept, mute or unmute and the channel, "
         raise DataError(msg + "or use --list.")
     recorded = decide(
+        settings.load(),
         arguments.detector,
         arguments.channel,
         arguments.decision,
@@ -83,7 +84,7 @@ def _show(detector: str) -> None:
     from pipeline.steps.candidate import detector_named
     from pipeline.steps.open_points import muted_channels
 
-    spec, shell = detector_named(detector), this_shell()
+    spec, shell = detector_named(settings.load(), detector), this_shell()
     found = muted_channels(settings.load().storage, spec.name)
     print(f"Muted on the newest scored day: {len(found)}")
     for channel, entity in found:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     now = datetime.now(UTC)
     if arguments.list:
-        _show(arguments.detector, waiting(arguments.detector, now=now))
+        _show(arguments.detector, waiting(settings.load(), arguments.detector, now=now))
         return 0
     if arguments.verdict is None:
         msg = "no verdict is given; add --verdict incident or --verdict normal, or use --list."
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         entity=arguments.entity,
     )
     by = Author(arguments.author or getpass.getuser(), now)
-    recorded = labelling.label(arguments.detector, answer, by)
+    recorded = labelling.label(settings.load(), arguments.detector, answer, by)
     changed = f", {recorded['overruled']:,} of them against an earlier label" * bool(
         recorded["overruled"]
     )

@@ -14,7 +14,7 @@ from pipeline.printable import one_line
 
 if TYPE_CHECKING:
     from pipeline.ledger import Entry
-    from pipeline.settings import Settings
+    from pipeline.settings import Deployment
     from pipeline.steps.ledger_state import LedgerState
     from pipeline.steps.trust import LedgerFault
 
@@ -71,12 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.detectors or known
     with answering(here):
         if any(getattr(arguments, name) for name in _STATEMENTS):
-            return _vouched(arguments, names, known)
+            return _vouched(here, arguments, names, known)
         return max((_shown(arguments, name) for name in names), default=0)
 
 
-def _vouched(arguments: argparse.Namespace, names: list[str], known: list[str]) -> int:
-    from pipeline import settings
+def _vouched(
+    here: Deployment, arguments: argparse.Namespace, names: list[str], known: list[str]
+) -> int:
     from pipeline.steps import ledger_state, ledger_statements
 
     who, why = arguments.author or getpass.getuser(), str(arguments.reason).strip()
@@ -93,28 +94,34 @@ def _vouched(arguments: argparse.Namespace, names: list[str], known: list[str]) 
         "withdraw": ledger_statements.withdraw,
     }
     if arguments.rotate:
-        here = settings.load()
         every = sorted({*names, *known})  # the keys are those of all detectors
         names = [name for name in names if ledger_state.verified(here, name).entries]
         _create_new_keys(here)
         for name in every:
-            ledger_statements.sign_answers_anew(name)
+            ledger_statements.sign_answers_anew(here, name)
     statement = next(call for name, call in calls.items() if getattr(arguments, name))
     return max(
-        (_vouch(name, statement, who, why, alone=len(names) == 1) for name in names), default=0
+        (_vouch(here, name, statement, who, why, alone=len(names) == 1) for name in names),
+        default=0,
     )
 
 
 def _vouch(
-    name: str, statement: Callable[..., LedgerState], who: str, why: str, *, alone: bool
+    here: Deployment,
+    name: str,
+    statement: Callable[..., LedgerState],
+    who: str,
+    why: str,
+    *,
+    alone: bool,
 ) -> int:
     """Make the statement and print the entry; a failure does not keep others from being made."""
     from pipeline.steps import ledger_statements
 
     adopts = statement is ledger_statements.adopt
-    answers = ledger_statements.unsigned_answers(name) if adopts else []
+    answers = ledger_statements.unsigned_answers(here, name) if adopts else []
     try:
-        made = statement(name, who=who, why=why)
+        made = statement(here, name, who=who, why=why)
     except PlimsollError as error:
         if alone:
             raise
@@ -126,7 +133,7 @@ def _vouch(
     return 0
 
 
-def _create_new_keys(here: Settings) -> None:
+def _create_new_keys(here: Deployment) -> None:
     """Create new keys of the ledger and of answers, in the home of this deployment."""
     from pipeline.ledger import keyring, keys
 
@@ -135,7 +142,7 @@ def _create_new_keys(here: Settings) -> None:
     keyring.rotate(here.home, "answers", keys.new_private_key())
 
 
-def _refuse_unknown_names(here: Settings, asked: list[str], known: list[str]) -> None:
+def _refuse_unknown_names(here: Deployment, asked: list[str], known: list[str]) -> None:
     """Raise unless each name is that of a detector, or of a former one with tables."""
     from pipeline import staging
     from pipeline.errors import ConfigError
@@ -168,7 +175,7 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
 
     here = settings.load()
     if arguments.repair:
-        repaired(name)
+        repaired(here, name)
     held = ledger_state.read(here, name)
     faults = faults_of(here, connect(here), name, open_bundle=True)
     if arguments.json:

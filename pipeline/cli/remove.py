@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.settings import Deployment
     from pipeline.steps.removing import Removal
 
 HELP = (
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(here: Settings, planned: Removal, *, done: bool) -> Iterator[str]:
+def _lines(here: Deployment, planned: Removal, *, done: bool) -> Iterator[str]:
     from pipeline.shell import this_shell
     from pipeline.steps.removing import orphan_dags
 

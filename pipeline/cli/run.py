@@ -13,6 +13,7 @@ from pipeline.printable import one_line
 
 if TYPE_CHECKING:
     from pipeline.cli.run_stages import Job
+    from pipeline.settings import Deployment
 
 HELP = "Do what a DAG does, without Airflow: the same stages, the same ledger, the same approval."
 
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.registry.connection import answering
 
     with answering(here):
-        return _stages(arguments)(_job(arguments))
+        return _stages(arguments)(_job(here, arguments))
 
 
 def _stages(arguments: argparse.Namespace) -> Callable[[Job], int]:
@@ -99,11 +100,12 @@ def _acceptance(arguments: argparse.Namespace) -> str:
     return reason
 
 
-def _job(arguments: argparse.Namespace) -> Job:
+def _job(here: Deployment, arguments: argparse.Namespace) -> Job:
     from pipeline.cli.run_stages import Job
 
     now = datetime.now(UTC)
     return Job(
+        here=here,
         detector=arguments.detector,
         step=arguments.step,
         started=now,

@@ -17,7 +17,7 @@ from pipeline.printable import lines, one_line
 
 if TYPE_CHECKING:
     from pipeline.scheduler import Dag
-    from pipeline.settings import Settings
+    from pipeline.settings import Deployment
     from pipeline.steps.health import Health
     from pipeline.steps.leftovers import Leftover
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.detectors or [_name_of(path) for path in detector_files(here.detectors)]
     with answering(here):
         dags = _dags(here)
-        found, faults = _examined(names, dags, asked_by_name=bool(arguments.detectors))
+        found, faults = _examined(here, names, dags, asked_by_name=bool(arguments.detectors))
         left = [] if arguments.detectors else leftovers(here, now=datetime.now(UTC))
     if arguments.json:
         records = [_as_json(health, proof=arguments.proof) for health in found]
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _examined(
-    names: Sequence[str], dags: list[Dag] | None, *, asked_by_name: bool
+    here: Deployment, names: Sequence[str], dags: list[Dag] | None, *, asked_by_name: bool
 ) -> tuple[list[Health], dict[str, str]]:
     """The health of the detectors, and the faults of those that cannot be examined.
 
@@ -89,7 +89,7 @@ def _examined(
     faults: dict[str, str] = {}
     for name in names:
         try:
-            found.append(health_of(name, now=datetime.now(UTC), dags=dags))
+            found.append(health_of(here, name, now=datetime.now(UTC), dags=dags))
         except (ConfigError, DataError) as error:
             if asked_by_name:
                 raise
@@ -102,7 +102,7 @@ def _name_of(path: Path) -> str:
     return path.stem if path.suffix == SUFFIX else path.name
 
 
-def _dags(here: Settings) -> list[Dag] | None:
+def _dags(here: Deployment) -> list[Dag] | None:
     """The DAGs in Airflow; None where Airflow cannot be asked."""
     from pipeline.scheduler import signed_in
 

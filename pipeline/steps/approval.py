@@ -15,7 +15,7 @@ from typing import Any
 from pipeline import ledger
 from pipeline.errors import UnprovenAnswer
 from pipeline.ledger import answers, keyring
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 
 APPROVE, REJECT = "Approve", "Reject"
 NOBODY = "The time limit"
@@ -58,7 +58,7 @@ def question(judged: Mapping[str, Any], *, run: str) -> dict[str, str]:
 
 
 def signed(
-    here: Settings, asked: Mapping[str, str], *, who: str, answer: str, comment: str, at: str
+    here: Deployment, asked: Mapping[str, str], *, who: str, answer: str, comment: str, at: str
 ) -> str:
     """The answer to a question, signed, as JSON.
 
@@ -69,7 +69,7 @@ def signed(
     return answers.as_text(content, keyring.signer(here, "answers"))
 
 
-def proven(here: Settings, text: str, asked: Mapping[str, str]) -> Answer:
+def proven(here: Deployment, text: str, asked: Mapping[str, str]) -> Answer:
     """The answer in `text`, if it is signed and answers this question.
 
     Raises:

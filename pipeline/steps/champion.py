@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import structlog
 
-from pipeline import settings
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import rollback_target
@@ -22,7 +21,7 @@ from pipeline.steps.live import rollback_target
 log = structlog.get_logger()
 
 
-def change_champion(here: Settings, decision: Decision) -> int | None:
+def change_champion(here: Deployment, decision: Decision) -> int | None:
     """Carry out a promotion or a rollback; return the version that was replaced.
 
     `decision.replaced` is the champion that was decided about. Called again after success it
@@ -47,7 +46,9 @@ def change_champion(here: Settings, decision: Decision) -> int | None:
         return held.changes[-1].replaced
 
 
-def keep_heads(here: Settings, client: Client, held: LedgerState, *, shorter: bool = False) -> None:
+def keep_heads(
+    here: Deployment, client: Client, held: LedgerState, *, shorter: bool = False
+) -> None:
     """Keep the current head of a proven ledger in Postgres and on the live version.
 
     Also after a crash between an entry and its heads. `shorter`: a person has vouched for it.
@@ -70,7 +71,7 @@ def keep_heads(here: Settings, client: Client, held: LedgerState, *, shorter: bo
             tags.forget_ledger_head(client, held.detector, version.number)
 
 
-def sync_aliases(here: Settings, client: Client, model: str) -> LedgerState:
+def sync_aliases(here: Deployment, client: Client, model: str) -> LedgerState:
     """Set aliases and tags to what the ledger says is live; return the ledger, proven.
 
     The caller holds the promotion lock. Where nothing differs it only reads.
@@ -96,9 +97,8 @@ def sync_aliases(here: Settings, client: Client, model: str) -> LedgerState:
     return held
 
 
-def repaired(detector: str) -> LedgerState:
+def repaired(here: Deployment, detector: str) -> LedgerState:
     """Set aliases, tags and the kept heads to what the ledger says, under the promotion lock."""
-    here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
         held = sync_aliases(here, client, detector)

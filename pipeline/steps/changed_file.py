@@ -16,7 +16,7 @@ from pipeline import settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.meaning import meaning_of
 from pipeline.errors import OutageError, PlimsollError
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.store.fits import AGAIN, misfits_text, unfit_days
 from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table
@@ -41,12 +41,11 @@ class Compared:
     remarks: tuple[str, ...] = ()
 
 
-def compared(spec: DetectorSpec, *, wait_s: float = WAIT_S) -> Compared:
+def compared(here: Deployment, spec: DetectorSpec, *, wait_s: float = WAIT_S) -> Compared:
     """`spec` compared with its tables and its live version, if they answer within `wait_s` seconds.
 
     A detector without tables has no past. Never raises because a server does not answer.
     """
-    here = settings.load()
     try:
         with_tables = _within(wait_s, lambda: _beside_tables(spec, here))
     except PlimsollError as error:
@@ -62,7 +61,7 @@ def compared(spec: DetectorSpec, *, wait_s: float = WAIT_S) -> Compared:
     )
 
 
-def _beside_tables(spec: DetectorSpec, here: Settings) -> Compared | None:
+def _beside_tables(spec: DetectorSpec, here: Deployment) -> Compared | None:
     """None where the detector has no telemetry."""
     table = Table(here.storage, spec.name, "telemetry")
     days = tables.days_in(table)
@@ -97,7 +96,7 @@ def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
             )
 
 
-def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
+def _beside_live(spec: DetectorSpec, here: Deployment) -> Compared:
     # Here, because the registry's libraries take seconds, and a file without a past needs none.
     from pipeline.steps import live
     from pipeline.steps.meaning import against_file, fix, misfit_message, needs_of
@@ -110,7 +109,7 @@ def _beside_live(spec: DetectorSpec, here: Settings) -> Compared:
         # Connecting would create it.
         msg = "MLFLOW_TRACKING_URI names no server, and there is no file of MLflow's own either."
         raise OutageError(msg)
-    version = live.champion_or_none(spec.name)
+    version = live.champion_or_none(here, spec.name)
     if version is None:
         return Compared()
     if lacks := against_file(version, spec):

@@ -7,9 +7,10 @@ from typing import Any
 
 import structlog
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.data.decision import ChannelDecision, Choice
 from pipeline.records import to_json
+from pipeline.settings import Deployment
 from pipeline.steps.answers import Author, known_machine, moment_of
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.fan_out import grouped
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 
 def decide(
+    here: Deployment,
     detector: str,
     channel: str,
     choice: Choice,
@@ -37,7 +39,7 @@ def decide(
     Raises:
         DataError: no such channel or machine, or `since` is not a time; nothing was recorded.
     """
-    spec, root = detector_named(detector), settings.load().storage
+    spec, root = detector_named(here, detector), here.storage
     today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
     decision = ChannelDecision(
         channel=channel,
@@ -49,15 +51,15 @@ def decide(
         created_at=by.at,
         run_id=by.run,
     )
-    same_run = [each for each in decisions_as_of(root, detector, by.at) if each.run_id == by.run]
+    same_run = [each for each in decisions_as_of(here, detector, by.at) if each.run_id == by.run]
     made = same_run[0] if by.run and same_run else decision
-    recorded = {"detector": detector, **to_json(made), "new": add_decision(root, spec, made)}
+    recorded = {"detector": detector, **to_json(made), "new": add_decision(here, spec, made)}
     log.info("decision_recorded", **recorded)
     return recorded
 
 
-def days_to_rescore(recorded: dict[str, Any]) -> list[list[str]]:
+def days_to_rescore(here: Deployment, recorded: dict[str, Any]) -> list[list[str]]:
     """The days since a decision that already have scores, in groups for one task each."""
     detector, since = str(recorded["detector"]), datetime.fromisoformat(recorded["since"]).date()
-    held = tables.days_in(Table(settings.load().storage, detector, "scores"))
-    return grouped(detector, [day for day in held if day >= since], "score again")
+    held = tables.days_in(Table(here.storage, detector, "scores"))
+    return grouped(here, detector, [day for day in held if day >= since], "score again")

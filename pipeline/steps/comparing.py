@@ -21,6 +21,7 @@ from pipeline.gate import ChampionFacts
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry.versions import Version
 from pipeline.scoring import score_rows
+from pipeline.settings import Deployment
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
 
@@ -50,7 +51,7 @@ class ChampionComparison:
     grades: dict[str, dict[float, float]]
 
 
-def readable(version: Version, held: LedgerState) -> Bundle | None:
+def readable(here: Deployment, version: Version, held: LedgerState) -> Bundle | None:
     """The champion's bundle; None if this release cannot read it.
 
     A champion that cannot be loaded any more must not block its successor.
@@ -60,7 +61,7 @@ def readable(version: Version, held: LedgerState) -> Bundle | None:
             releases, and ignoring it would let an attacker skip the comparison.
     """
     try:
-        return opened(version, held).bundle
+        return opened(here, version, held).bundle
     except UnprovenBundle:
         raise
     except BundleError as error:

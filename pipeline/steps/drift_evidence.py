@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.channel_list import of_cell
 from pipeline.data.channels import channels
@@ -28,6 +28,7 @@ from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import Sample
 from pipeline.drift.evidence import some
 from pipeline.scoring import score_rows
+from pipeline.settings import Deployment
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import unfit_for
 from pipeline.store.labels import labels_as_of
@@ -69,30 +70,30 @@ class ObservedRows:
 
 
 def observed_rows(
-    spec: DetectorSpec, loaded: LoadedVersion, first: date, last: date
+    here: Deployment, spec: DetectorSpec, loaded: LoadedVersion, first: date, last: date
 ) -> ObservedRows | None:
     """The rows of `first` to `last` with their scores; None without rows.
 
     Rows that do not mean what `loaded` needs are left out: they cannot be compared.
     """
-    here, columns = settings.load(), spec.columns
+    columns = spec.columns
     frame = tables.read(
         Table(here.storage, spec.name, "telemetry"),
         columns=[*columns.row_key, *loaded.bundle.schema.features],
         first_day=first - _ONE_DAY,  # so that the first window of the first day is whole
         last_day=last,
     ).dropna(subset=columns.row_key)
-    unfit = unfit_for(loaded, spec, days_between(first - _ONE_DAY, last))
+    unfit = unfit_for(here, loaded, spec, days_between(first - _ONE_DAY, last))
     if unfit:
         frame = frame[~frame[columns.timestamp].dt.date.isin(set(unfit))]
     frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
     own = frame[columns.timestamp] >= pd.Timestamp(datetime.combine(first, time(), UTC))
     if not own.any():
         return None
-    score, muted = _served(spec, loaded, frame, own.to_numpy(), first, last)
+    score, muted = _served(here, spec, loaded, frame, own.to_numpy(), first, last)
     frame = frame[own].reset_index(drop=True)
     timeline = timeline_from(frame, columns)
-    labels = labels_as_of(here.storage, spec.name, end_of(last), first=first, last=last)
+    labels = labels_as_of(here, spec.name, end_of(last), first=first, last=last)
     sample = Sample(timeline, feature_values(frame, loaded.bundle.schema), score, muted)
     return ObservedRows(sample, timeline.time_ns // DAY_NS, labels)
 
@@ -103,6 +104,7 @@ def end_of(day: date) -> datetime:
 
 
 def _served(
+    here: Deployment,
     spec: DetectorSpec,
     loaded: LoadedVersion,
     frame: pd.DataFrame,
@@ -111,7 +113,7 @@ def _served(
     last: date,
 ) -> tuple[NDArray[np.float32], Mask | None]:
     """Scores of the `own` rows and the features they lack: as served, or computed here."""
-    table = Table(settings.load().storage, spec.name, "scores")
+    table = Table(here.storage, spec.name, "scores")
     served = tables.read(
         table,
         columns=["timestamp", "entity", "role", "version", "score", "muted"],

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, stretches
 from pipeline.drift import Baseline, DriftVerdict, Sample, baseline, judge
@@ -24,6 +24,7 @@ from pipeline.drift.samples import reference_sample
 from pipeline.errors import OutageError, TableConflict
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.incidents.judging import fitted_columns
+from pipeline.settings import Deployment
 from pipeline.steps import live, metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.drift_evidence import ObservedRows, observed_rows
@@ -39,7 +40,7 @@ _ONE_DAY = timedelta(days=1)
 log = structlog.get_logger()
 
 
-def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     """Judge `days` and the days that depend on them; return the verdicts of the newest one.
 
     A day's rows may change the scores of the next day (muting looks back), so that day is judged
@@ -49,8 +50,8 @@ def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
         DataError: the live version needs rows of another meaning than the detector file says.
         OutageError: other runs kept changing the same days, or a store did not answer.
     """
-    spec, here = detector_named(detector), settings.load()
-    champion = live.champion_or_none(detector)
+    spec = detector_named(here, detector)
+    champion = live.champion_or_none(here, detector)
     if champion is None:
         return {"skipped": f"{detector} has no champion yet; run its train DAG."}
     refuse_unfit(champion, spec)
@@ -58,7 +59,7 @@ def judge_days(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     wanted = sorted(set(map(as_day, days)))
     known = baseline(reference_sample(champion.bundle), spec.columns, spec.drift)
     changed = sum(
-        _judge_until_stable(spec, champion, known, chunk, run)
+        _judge_until_stable(here, spec, champion, known, chunk, run)
         for chunk in stretches(wanted, most=_CHUNK_DAYS)
     )
     state = drift_state(here.storage, spec, wanted[-1])
@@ -95,14 +96,19 @@ def _rate(sample: Sample, champion: LoadedVersion) -> RealisedRate | None:
 
 
 def _judge_until_stable(
-    spec: DetectorSpec, champion: LoadedVersion, known: Baseline, days: Sequence[date], run: str
+    here: Deployment,
+    spec: DetectorSpec,
+    champion: LoadedVersion,
+    known: Baseline,
+    days: Sequence[date],
+    run: str,
 ) -> int:
     """Judge neighbouring `days` until no other run changes them meanwhile; return days changed."""
-    root = settings.load().storage
+    root = here.storage
     reach = timedelta(days=spec.drift.rolling_days)
     for _ in range(_ATTEMPTS):
         now, based_on = datetime.now(UTC), tables.current_version(Table(root, spec.name, "drift"))
-        rows = observed_rows(spec, champion, days[0] - reach + _ONE_DAY, days[-1] + reach)
+        rows = observed_rows(here, spec, champion, days[0] - reach + _ONE_DAY, days[-1] + reach)
         fresh = dict(_verdicts(spec, champion, known, days, rows))
         try:
             changed = replace_verdicts(
@@ -116,7 +122,7 @@ def _judge_until_stable(
         except TableConflict:
             log.info("drift_judged_again", first=str(days[0]), last=str(days[-1]))
         else:
-            metrics_hooks.drifted(spec, champion, fresh, rows, now=now)
+            metrics_hooks.drifted(here, spec, champion, fresh, rows, now=now)
             return changed
     msg = (
         f"{spec.name}: other runs changed the verdicts of {days[0]} to {days[-1]} {_ATTEMPTS} "

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import lineage, settings
+from pipeline import lineage
 from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle.bundle import Bundle, load_bundle
@@ -22,6 +22,7 @@ from pipeline.registry import runs
 from pipeline.registry.connection import connect
 from pipeline.report import figures
 from pipeline.report.drift_report import write_drift_report
+from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.fitting import block_of, confirmed_incidents_of
@@ -29,7 +30,7 @@ from pipeline.steps.records import record_drift
 
 
 @lineage.stage("train")
-def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
+def evaluate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
     """Evaluate the bundle on the test block; figures and metrics go to the MLflow run."""
     candidate = from_json(Candidate, payload)
     spec, _ = staged.origin_of(candidate)
@@ -46,14 +47,14 @@ def evaluate(payload: dict[str, Any]) -> dict[str, Any]:
             (Path(scratch) / name).write_bytes(picture)
         (Path(scratch) / "tryout.json").write_text(json.dumps(to_json(tried), indent=1))
         candidate = staged.stage_folder(candidate, staged.EVALUATION, Path(scratch))
-        client = connect(settings.load())
+        client = connect(here)
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.EVALUATION)
         runs.log_metrics(client, candidate.run_id, _metrics(tried))
     return to_json(candidate)
 
 
 @lineage.stage("train")
-def drift(payload: dict[str, Any]) -> dict[str, Any]:
+def drift(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
     """Compare the test days with the reference rows of the bundle."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
@@ -80,8 +81,8 @@ def drift(payload: dict[str, Any]) -> dict[str, Any]:
         )
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
         candidate = staged.stage_folder(candidate, staged.DRIFT, Path(scratch))
-        record_drift(settings.load(), candidate, manifest.last_day, verdict)
-        client = connect(settings.load())
+        record_drift(here, candidate, manifest.last_day, verdict)
+        client = connect(here)
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.DRIFT)
         runs.log_metrics(
             client,

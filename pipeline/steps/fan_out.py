@@ -7,7 +7,7 @@ from datetime import date
 
 import structlog
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, days_between
 from pipeline.data.groups import (
@@ -22,6 +22,7 @@ from pipeline.data.groups import (
     groups_of,
 )
 from pipeline.errors import DataError
+from pipeline.settings import Deployment
 from pipeline.steps import ingestion
 from pipeline.steps.candidate import detector_named
 from pipeline.tables import Table
@@ -35,7 +36,13 @@ log = structlog.get_logger()
 
 
 def plan(
-    detector: str, first: str, last: str, work: Work, *, days_a_group: int | None = None
+    here: Deployment,
+    detector: str,
+    first: str,
+    last: str,
+    work: Work,
+    *,
+    days_a_group: int | None = None,
 ) -> list[list[str]]:
     """The days from `first` to `last`, both included, in groups; ISO dates in order.
 
@@ -48,7 +55,7 @@ def plan(
         msg = f"from_day {first} lies after to_day {last}; swap them."
         raise DataError(msg)
     if days_a_group is None:
-        return grouped(detector, days, work)
+        return grouped(here, detector, days, work)
     made = groups_of(days, days_a_group)
     if len(made) > MOST_GROUPS:
         msg = (
@@ -60,29 +67,29 @@ def plan(
     return _iso_groups(detector, made)
 
 
-def grouped(detector: str, days: Sequence[date], work: Work) -> list[list[str]]:
+def grouped(here: Deployment, detector: str, days: Sequence[date], work: Work) -> list[list[str]]:
     """`days` in groups large enough for a task each, as ISO dates; empty without days."""
     if not days:
         return []
-    spec = detector_named(detector)
-    return _iso_groups(detector, groups(days, _shape(spec, days, work), _PACES[work]))
+    spec = detector_named(here, detector)
+    return _iso_groups(detector, groups(days, _shape(here, spec, days, work), _PACES[work]))
 
 
-def _shape(spec: DetectorSpec, days: Sequence[date], work: Work) -> DayShape:
+def _shape(here: Deployment, spec: DetectorSpec, days: Sequence[date], work: Work) -> DayShape:
     """The size of a day: by cadence where the machines are known, else by past days or source."""
     columns = spec.columns
     if columns.entity is None or columns.entities:
         return expected_shape(columns, max(1, len(columns.entities)))
-    rows = _largest_delivery(spec.name)
+    rows = _largest_delivery(here, spec.name)
     if rows == 0 and work == "load and score":
-        rows = max(ingestion.rows_at_source(spec.name, day) for day in {min(days), max(days)})
+        rows = max(ingestion.rows_at_source(here, spec.name, day) for day in {min(days), max(days)})
     alone = expected_shape(columns, machines=1)
     return DayShape(max(rows, alone.rows), alone.features)
 
 
-def _largest_delivery(detector: str) -> int:
+def _largest_delivery(here: Deployment, detector: str) -> int:
     """Rows that the source delivered on the largest day so far; 0 where nothing was ingested."""
-    table = Table(settings.load().storage, detector, "ingestions")
+    table = Table(here.storage, detector, "ingestions")
     delivered = tables.read(table, columns=["delivered"])["delivered"]
     return int(delivered.max()) if len(delivered) else 0
 

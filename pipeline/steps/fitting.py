@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import lineage, settings
+from pipeline import lineage
 from pipeline.config import DetectorSpec, Model
 from pipeline.data.grid import as_day
 from pipeline.data.split import Block, Role, split
@@ -28,6 +28,7 @@ from pipeline.provenance import code_version, lock_hash
 from pipeline.records import from_json, to_json
 from pipeline.registry import pages, runs
 from pipeline.registry.connection import connect
+from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import Candidate
@@ -40,18 +41,22 @@ CONFIRMED, OLDER = "confirmed_incidents", "older"  # file names in the lake
 
 @lineage.stage("train")
 def window(
-    detector: str, as_of: str, *, training_days: int | None = None, warm_start: bool = False
+    here: Deployment,
+    detector: str,
+    as_of: str,
+    *,
+    training_days: int | None = None,
+    warm_start: bool = False,
 ) -> dict[str, Any]:
     """Read the training window before `as_of` and split it into three blocks.
 
     With `warm_start` the train block shrinks to its recent normal rows, and the live version's
     weights and older rows are staged beside it; calibration and test stay as they are.
     """
-    here = settings.load()
-    spec = staged.detector_named(detector, training_days=training_days)
-    read = read_training_window(here.storage, spec, as_day(as_of))
+    spec = staged.detector_named(here, detector, training_days=training_days)
+    read = read_training_window(here, spec, as_day(as_of))
     blocks = split(read.frame, spec)
-    tuning = prepare(here.storage, spec, read.manifest, blocks) if warm_start else None
+    tuning = prepare(here, spec, read.manifest, blocks) if warm_start else None
     origin = staged.pin(spec, read.manifest, tuning.start if tuning else None)
     name = staged.name_candidate(origin)
     candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
@@ -62,12 +67,12 @@ def window(
     for block in (blocks.train, blocks.calibration, blocks.test):
         candidate = staged.stage_table(candidate, _path(block.role), block.frame)
     tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
-    confirmed = read_confirmed_incidents(here.storage, spec, read.manifest, without=tested)
+    confirmed = read_confirmed_incidents(here, spec, read.manifest, without=tested)
     return to_json(staged.stage_table(candidate, _path(CONFIRMED), confirmed))
 
 
 @lineage.job("train")
-def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def train(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Fit the networks on the train block and open the candidate's MLflow run."""
     # Here, because torch is heavy and no other step needs it.
     from pipeline.detector.training.fit import fit
@@ -89,13 +94,13 @@ def train(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
         save_fitted(fitted, Path(scratch))
         candidate = staged.stage_folder(candidate, staged.FIT, Path(scratch))
     lineage.note_written(candidate.uri)
-    opened = _opened(candidate, spec, manifest, fitted, run)
-    metrics_hooks.trained(candidate.detector, time.monotonic() - began, now=datetime.now(UTC))
+    opened = _opened(here, candidate, spec, manifest, fitted, run)
+    metrics_hooks.trained(here, candidate.detector, time.monotonic() - began, now=datetime.now(UTC))
     return to_json(opened)
 
 
 @lineage.stage("train")
-def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
+def calibrate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
     """Estimate the threshold on the calibration block and write the bundle."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
@@ -112,7 +117,7 @@ def calibrate(payload: dict[str, Any]) -> dict[str, Any]:
     )
     candidate = _stage_bundle(candidate, fitted, calibration, manifest)
     metrics = runs.threshold_metrics(calibration.threshold)
-    runs.log_metrics(connect(settings.load()), candidate.run_id, metrics)
+    runs.log_metrics(connect(here), candidate.run_id, metrics)
     return to_json(candidate)
 
 
@@ -176,6 +181,7 @@ def _stage_bundle(
 
 
 def _opened(
+    here: Deployment,
     candidate: Candidate,
     spec: DetectorSpec,
     manifest: WindowManifest,
@@ -183,7 +189,6 @@ def _opened(
     run: str,
 ) -> Candidate:
     """The candidate with its MLflow run, which records the fit."""
-    here = settings.load()
     client = connect(here)
     opened = runs.find_or_start(
         client,

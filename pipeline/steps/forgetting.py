@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime
 
 import structlog
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.errors import DataError
+from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.status import within
@@ -46,19 +47,19 @@ class Forgetting:
     expected: bool
 
 
-def plan_forgetting(detector: str, day: date, *, now: datetime) -> Forgetting:
+def plan_forgetting(here: Deployment, detector: str, day: date, *, now: datetime) -> Forgetting:
     """The plan of what would be removed. Changes nothing.
 
     Raises:
         DataError: nothing is on record of the day, or a person has labelled it: rows with a label
             stay.
     """
-    spec, root = detector_named(detector), settings.load().storage
+    spec, root = detector_named(here, detector), here.storage
     held = {name: _rows(Table(root, detector, name), day) for name in EMPTIED}
     if not latest_states(root, detector, day, day) and not any(held.values()):
         msg = f"{detector} has nothing on record of {day}, so there is nothing to take back."
         raise DataError(msg)
-    labels = labels_as_of(root, detector, now, first=day, last=day)
+    labels = labels_as_of(here, detector, now, first=day, last=day)
     if labels and held["telemetry"]:
         first = labels[0]
         msg = (
@@ -71,13 +72,15 @@ def plan_forgetting(detector: str, day: date, *, now: datetime) -> Forgetting:
     return Forgetting(detector, day, {name: count for name, count in held.items() if count}, due)
 
 
-def forget(planned: Forgetting, reason: str, author: str, *, now: datetime) -> None:
+def forget(
+    here: Deployment, planned: Forgetting, reason: str, author: str, *, now: datetime
+) -> None:
     """Remove the day's rows, and record it in `ingestions` and `scorings`; may be repeated.
 
     Raises:
         OutageError: the store does not answer; a repetition completes it.
     """
-    root, detector, day = settings.load().storage, planned.detector, planned.day
+    root, detector, day = here.storage, planned.detector, planned.day
     note = f"taken back by {author}: {reason}"
     for name in EMPTIED:
         remove_days(Table(root, detector, name), [day], metadata={"why": note})
@@ -86,7 +89,7 @@ def forget(planned: Forgetting, reason: str, author: str, *, now: datetime) -> N
     tables.append(Table(root, detector, "scorings"), [row])
     record([Attempt(day, now, author, "withdrawn", WITHDRAWN, note)], root, detector)
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
-    metrics_hooks.open_items(detector)
+    metrics_hooks.open_items(here, detector)
 
 
 def _rows(table: Table, day: date) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import lineage, log_context, settings, staging
+from pipeline import lineage, log_context, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle.bundle import Bundle, load_bundle
@@ -23,6 +23,7 @@ from pipeline.registry import pages, promotion, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Card, Link, TrainedOn, promotion_card
 from pipeline.report.markdown import escaped
+from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import Candidate, JudgedCandidate
@@ -37,14 +38,13 @@ log = structlog.get_logger()
 
 
 @lineage.job("gate")
-def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
+def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
     """Decide about a candidate and record why; the live version does not change."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
     lineage.note_read(candidate.uri)
     lineage.note_read(manifest.table, version=manifest.table_version)
     frame = rows_for(block_of(candidate, "test"), "test")
-    here = settings.load()
     client = connect(here)
     held = ledger_state.read(here, spec.name)
     champion = live.registered(here, client, held)
@@ -52,7 +52,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         bundle = load_bundle(folder)
         compared, blind = None, ""
         if champion is not None and champion.run_id != candidate.run_id:
-            theirs = readable(champion, held)
+            theirs = readable(here, champion, held)
             if theirs is not None:
                 confirmed = confirmed_incidents_of(candidate)
                 compared = compare(champion.number, theirs, bundle, frame, confirmed, spec)
@@ -72,7 +72,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         log_context.bind_version(version.number)
         lineage.note_model(spec.name, version.number, written=True)
         card = _card(candidate, spec, manifest, bundle, verdict, compared, blind)
-        log_verdict(candidate, verdict, card)
+        log_verdict(here, candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(candidate, manifest, verdict, page))
     window = (manifest.first_day, manifest.last_day)
@@ -101,7 +101,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         window=window,
         realised_rate=rate.rate if rate else None,
     )
-    tag_outcome(judged)
+    tag_outcome(here, judged)
     event = "candidate_passed" if judged.passed else "candidate_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}
@@ -113,14 +113,14 @@ def verdict_of(candidate: Candidate) -> GateVerdict:
     return from_json(GateVerdict, content)
 
 
-def tag_outcome(judged: JudgedCandidate) -> None:
+def tag_outcome(here: Deployment, judged: JudgedCandidate) -> None:
     """Tag the version as challenger or as rejected; a version that is live stays as it is.
 
     `promote` writes a rejection to the ledger, as it holds the key.
     """
     if judged.version == judged.champion:
         return
-    client = connect(settings.load())
+    client = connect(here)
     model = judged.candidate.detector
     if judged.passed:
         promotion.set_challenger(client, model, judged.version)
@@ -247,9 +247,9 @@ def _note(candidate: Candidate, manifest: WindowManifest, verdict: GateVerdict, 
     )
 
 
-def log_verdict(candidate: Candidate, verdict: GateVerdict, card: str) -> None:
+def log_verdict(here: Deployment, candidate: Candidate, verdict: GateVerdict, card: str) -> None:
     """Log every check and the card to the candidate's run."""
-    client = connect(settings.load())
+    client = connect(here)
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
         staging.push(Path(scratch), candidate.folder(staged.GATE))

@@ -9,14 +9,14 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
 from pipeline.scheduler import Dag
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.open_points import open_points
@@ -145,15 +145,17 @@ class Health:
         return not (self.violations or self.counts.get("failed") or self.faults)
 
 
-def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None) -> Health:
+def health_of(
+    here: Deployment, detector: str, *, now: datetime, dags: Sequence[Dag] | None = None
+) -> Health:
     """The health of `detector` at `now`; `dags` are those of Airflow, None: unknown.
 
     Raises:
         OutageError: the store or MLflow does not answer.
     """
-    spec, here = detector_named(detector), settings.load()
+    spec = detector_named(here, detector)
     root, client = here.storage, connect(here)
-    points = open_points(spec, root=root, now=now)
+    points = open_points(here, spec, now=now)
     scored = list(points.scored)
     rows = _champion_rows(root, detector, scored[-max(SPANS) :])
     return Health(
@@ -171,7 +173,7 @@ def health_of(detector: str, *, now: datetime, dags: Sequence[Dag] | None = None
         labels_waiting=points.labels_waiting,
         audits_waiting=points.audits_waiting,
         muted=points.muted,
-        unfinished_rollback=unfinished(client, detector),
+        unfinished_rollback=unfinished(here, client, detector),
         partitions=points.partitions,
         not_loaded=_not_loaded(spec, points.partitions, now.date()),
         ended=spec.schedule.end is not None and spec.schedule.end < now.date(),
@@ -205,7 +207,7 @@ def _open_incident(incident: Incident) -> OpenIncident:
     )
 
 
-def _live(client: Client, here: Settings, detector: str) -> LiveVersion | None:
+def _live(client: Client, here: Deployment, detector: str) -> LiveVersion | None:
     current = ledger_state.read(here, detector).live
     if current is None:
         return None

@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 import structlog
 
-from pipeline import settings, staging, tables
+from pipeline import staging, tables
 from pipeline.config import DetectorSpec
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.retiring import delete_version, running_candidates
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import candidates_of, detector_named
 from pipeline.steps.retention import VersionUses, needed_telemetry, reasons_to_keep
@@ -30,16 +30,20 @@ _ALIASES = (promotion.CHAMPION, promotion.CHALLENGER, promotion.PREVIOUS)
 log = structlog.get_logger()
 
 
-def housekeeping(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
+def housekeeping(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
     """Run all three tasks; return the result of each."""
     return {
-        "pruned": prune(detector, now=now, dry_run=dry_run),
-        "cleared": clear(detector, now=now, dry_run=dry_run),
-        "tidied": tidy(detector, now=now, dry_run=dry_run),
+        "pruned": prune(here, detector, now=now, dry_run=dry_run),
+        "cleared": clear(here, detector, now=now, dry_run=dry_run),
+        "tidied": tidy(here, detector, now=now, dry_run=dry_run),
     }
 
 
-def prune(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
+def prune(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
     """Delete registered versions that nothing needs, by number, under the promotion lock.
 
     Returns:
@@ -49,7 +53,7 @@ def prune(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, A
         UnprovenLedger: the ledger does not hold; nothing is deleted.
         PromotionConflict: somebody gave a version an alias meanwhile; what comes after it stays.
     """
-    here, spec = settings.load(), detector_named(detector)
+    spec = detector_named(here, detector)
     client = connect(here)
     with promotion_lock(here, detector):
         every = versions.every(client, detector)
@@ -62,12 +66,14 @@ def prune(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, A
     return {"deleted": doomed, "kept": {str(number): why for number, why in kept.items()}}
 
 
-def clear(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
+def clear(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
     """Delete old staged files of ended ingestion runs and unused candidates.
 
     A candidate stays as long as its version is registered or its run has not ended.
     """
-    here, spec = settings.load(), detector_named(detector)
+    spec = detector_named(here, detector)
     client = connect(here)
     before = now - timedelta(days=spec.housekeeping.staged_days)
     used = {each.tags.get("candidate", "") for each in versions.every(client, detector)}
@@ -89,7 +95,9 @@ def clear(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, A
     return dict(removed)
 
 
-def tidy(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, Any]:
+def tidy(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
     """Compact small files of the tables, and delete files that no needed version refers to.
 
     Returns:
@@ -99,7 +107,7 @@ def tidy(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, An
         DataError: a registered version does not say what it was trained on, or would lose it;
             the files of `telemetry` stay.
     """
-    here, spec = settings.load(), detector_named(detector)
+    spec = detector_named(here, detector)
     # After `prune`, so that a deleted version keeps no files.
     needed = needed_telemetry(versions.every(connect(here), detector))
     before = now - timedelta(days=spec.housekeeping.history_days)
@@ -121,7 +129,7 @@ def tidy(detector: str, *, now: datetime, dry_run: bool = False) -> dict[str, An
     return found
 
 
-def _evidence(here: Settings, client: Client, spec: DetectorSpec, now: datetime) -> VersionUses:
+def _evidence(here: Deployment, client: Client, spec: DetectorSpec, now: datetime) -> VersionUses:
     since = now - timedelta(days=spec.housekeeping.history_days)
     held = ledger_state.verified(here, spec.name)
     pointed = {alias: promotion.number_of(client, spec.name, alias) for alias in _ALIASES}
@@ -136,7 +144,7 @@ def _evidence(here: Settings, client: Client, spec: DetectorSpec, now: datetime)
     )
 
 
-def _scored_since(here: Settings, spec: DetectorSpec, since: datetime) -> set[int]:
+def _scored_since(here: Deployment, spec: DetectorSpec, since: datetime) -> set[int]:
     """Versions that scored a day of the audit window, or scored any day within it.
 
     The window of days ends at the newest scored day: a history that has ended has an audit too.
@@ -154,7 +162,7 @@ def _scored_since(here: Settings, spec: DetectorSpec, since: datetime) -> set[in
     return {int(number) for number in numbers}
 
 
-def _weights(here: Settings, spec: DetectorSpec) -> dict[int, int]:
+def _weights(here: Deployment, spec: DetectorSpec) -> dict[int, int]:
     rows = tables.read(Table(here.storage, spec.name, "thresholds"))
     if "weights_of" not in rows:
         return {}

@@ -19,7 +19,7 @@ from pipeline.ledger import Decision, Entry, Head, LiveState, heads, keyring
 from pipeline.ledger.proof import UNSIGNED
 from pipeline.registry import tags
 from pipeline.registry.versions import Version
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.tables import Table, appending
 
@@ -69,7 +69,7 @@ class LedgerState:
         return ledger.digest_of(self.entries, version)
 
 
-def read(here: Settings, detector: str) -> LedgerState:
+def read(here: Deployment, detector: str) -> LedgerState:
     """The ledger as it is stored, not proven."""
     table = Table(here.storage, detector, "ledger")
     version = tables.current_version(table)
@@ -93,7 +93,7 @@ def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
         raise UnprovenLedger(msg) from error
 
 
-def verified(here: Settings, detector: str, versions: Iterable[Version] = ()) -> LedgerState:
+def verified(here: Deployment, detector: str, versions: Iterable[Version] = ()) -> LedgerState:
     """The ledger, proven; `versions` as for `fault`.
 
     Raises:
@@ -118,7 +118,7 @@ class Kept:
     strange: dict[str, str]
 
 
-def kept(here: Settings, detector: str, versions: Iterable[Version] = ()) -> Kept:
+def kept(here: Deployment, detector: str, versions: Iterable[Version] = ()) -> Kept:
     """The heads in Postgres, and on `versions`."""
     trusted = keyring.trusted(here, "ledger")
     found = Kept({}, {})
@@ -144,7 +144,11 @@ def on_version(number: int) -> str:
 
 
 def fault(
-    here: Settings, state: LedgerState, versions: Iterable[Version] = (), *, keys_lost: bool = False
+    here: Deployment,
+    state: LedgerState,
+    versions: Iterable[Version] = (),
+    *,
+    keys_lost: bool = False,
 ) -> str:
     """The fault of the ledger `state` in one sentence; empty: it holds.
 
@@ -162,7 +166,7 @@ def fault(
 
 
 def _fault_of(
-    here: Settings, detector: str, entries: tuple[Entry, ...], known: dict[str, Head]
+    here: Deployment, detector: str, entries: tuple[Entry, ...], known: dict[str, Head]
 ) -> str:
     trusted, people = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
     return ledger.fault_of(detector, entries, trusted, known, people)
@@ -192,7 +196,7 @@ def refuse_unverified(state: LedgerState, found: str) -> None:
     raise UnprovenLedger(msg)
 
 
-def append(here: Settings, state: LedgerState, decision: Decision) -> LedgerState:
+def append(here: Deployment, state: LedgerState, decision: Decision) -> LedgerState:
     """Sign `decision` and append it to the ledger `state`; the caller keeps the new heads.
 
     Raises:
@@ -227,7 +231,7 @@ def append(here: Settings, state: LedgerState, decision: Decision) -> LedgerStat
     raise PromotionConflict(msg)
 
 
-def keep_head(here: Settings, state: LedgerState, *, shorter: bool = False) -> None:
+def keep_head(here: Deployment, state: LedgerState, *, shorter: bool = False) -> None:
     """Keep the head in Postgres, if there is one; `shorter`: even instead of a longer one."""
     if here.database is not None:
         key = keyring.signer(here, "ledger")
@@ -235,6 +239,6 @@ def keep_head(here: Settings, state: LedgerState, *, shorter: bool = False) -> N
         heads.keep(url, state.detector, state.head, key, shorter=shorter)
 
 
-def head_text(here: Settings, state: LedgerState) -> str:
+def head_text(here: Deployment, state: LedgerState) -> str:
     """The head as the tag of a version keeps it."""
     return heads.as_text(state.detector, state.head, keyring.signer(here, "ledger"))

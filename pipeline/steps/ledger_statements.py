@@ -9,14 +9,14 @@ from typing import Any
 
 import structlog
 
-from pipeline import ledger, settings
+from pipeline import ledger
 from pipeline.errors import BundleError, DataError
 from pipeline.ledger import NOTHING, Action, Decision, Head, keyring
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import ledger_state, metrics_hooks
 from pipeline.steps.champion import keep_heads, sync_aliases
 from pipeline.steps.ledger_state import LedgerState
@@ -27,7 +27,7 @@ from pipeline.tables import Table
 log = structlog.get_logger()
 
 
-def adopt(detector: str, *, who: str, why: str) -> LedgerState:
+def adopt(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState:
     """Vouch for unsigned entries and answers, and for the bundles of their versions.
 
     Signs the ledger of an earlier release, or one whose keys are lost for good. The chain must
@@ -38,36 +38,34 @@ def adopt(detector: str, *, who: str, why: str) -> LedgerState:
         UnprovenLedger: the ledger would still not hold.
         UnprovenBundle: the live version's bundle is gone, or is another one.
     """
-    here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
         held = ledger_state.read(here, detector)
         every = versions.every(client, detector)
         strange = ledger_state.kept(here, detector, every).strange
         if held.entries and (strange or ledger_state.fault(here, held, every)):
-            decision = _about(held, "adoption", who, why, {"bundles": _bundles(client, held)})
+            decision = _about(held, "adoption", who, why, {"bundles": _bundles(here, client, held)})
             held = _stated(here, client, held, decision, every, keys_lost=True)
         for table in _answers_of(here, detector):
-            answered.adopt(table)
+            answered.adopt(here, table)
         return held
 
 
-def unsigned_answers(detector: str) -> list[str]:
+def unsigned_answers(here: Deployment, detector: str) -> list[str]:
     """The answers that an adoption would sign beside the ledger: counts by author."""
     return [
         f"{count} {table.name if count > 1 else table.name.removesuffix('s')} of {author}"
-        for table in _answers_of(settings.load(), detector)
-        for author, count in sorted(answered.unsigned(table).items())
+        for table in _answers_of(here, detector)
+        for author, count in sorted(answered.unsigned(here, table).items())
     ]
 
 
-def restored(detector: str, *, who: str, why: str) -> LedgerState:
+def restored(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState:
     """Vouch for an older ledger that was restored from a backup.
 
     Raises:
         UnprovenLedger: the ledger would still not hold.
     """
-    here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
         held = ledger_state.read(here, detector)
@@ -79,14 +77,13 @@ def restored(detector: str, *, who: str, why: str) -> LedgerState:
         return _stated(here, client, held, decision, every, shorter=True)
 
 
-def withdraw(detector: str, *, who: str, why: str) -> LedgerState:
+def withdraw(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState:
     """Withdraw the live version: the next candidate is compared with nothing.
 
     Raises:
         DataError: nothing is live.
         UnprovenLedger: the ledger does not hold.
     """
-    here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
         held = ledger_state.verified(here, detector)
@@ -102,17 +99,16 @@ def withdraw(detector: str, *, who: str, why: str) -> LedgerState:
         made = ledger_state.append(here, held, decision)
         ledger_state.keep_head(here, made)
         promotion.point_at_nothing(client, detector)
-    metrics_hooks.ledger_checked(detector)
+    metrics_hooks.ledger_checked(here, detector)
     return made
 
 
-def rotated(detector: str, *, who: str, why: str) -> LedgerState:
+def rotated(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState:
     """Switch to the newest key: later signatures by an older key do not count.
 
     Raises:
         UnprovenLedger: the ledger does not hold.
     """
-    here = settings.load()
     client = connect(here)
     with promotion_lock(here, detector):
         held = ledger_state.verified(here, detector)
@@ -121,13 +117,13 @@ def rotated(detector: str, *, who: str, why: str) -> LedgerState:
         return _stated(here, client, held, decision, versions.every(client, detector))
 
 
-def sign_answers_anew(detector: str) -> None:
+def sign_answers_anew(here: Deployment, detector: str) -> None:
     """Sign the labels and decisions of a detector with the newest key, after a rotation."""
-    for table in _answers_of(settings.load(), detector):
-        answered.sign_anew(table)
+    for table in _answers_of(here, detector):
+        answered.sign_anew(here, table)
 
 
-def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> LedgerState:
+def note_restoration(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState:
     """As `restored`, while only the lake is reachable: the restored heads fit the ledger.
 
     Raises:
@@ -141,7 +137,7 @@ def note_restoration(here: Settings, detector: str, *, who: str, why: str) -> Le
 
 
 def _stated(
-    here: Settings,
+    here: Deployment,
     client: Client,
     held: LedgerState,
     decision: Decision,
@@ -159,7 +155,7 @@ def _stated(
     made = ledger_state.append(here, held, decision)
     keep_heads(here, client, made, shorter=shorter or keys_lost)
     sync_aliases(here, client, made.detector)
-    metrics_hooks.ledger_checked(made.detector)
+    metrics_hooks.ledger_checked(here, made.detector)
     log.info("ledger_vouched_for", detector=made.detector, action=decision.action)
     return made
 
@@ -187,7 +183,7 @@ def _about(
     )
 
 
-def _bundles(client: Client, held: LedgerState) -> dict[str, str]:
+def _bundles(here: Deployment, client: Client, held: LedgerState) -> dict[str, str]:
     """Digests of the bundles that were ever live and are still there, by version."""
     numbers = sorted({decision.version for decision in held.changes})
     there = (versions.by_number(client, held.detector, number) for number in numbers)
@@ -196,7 +192,7 @@ def _bundles(client: Client, held: LedgerState) -> dict[str, str]:
         if version is None:
             continue
         try:
-            found[str(version.number)] = opened(version, held, fresh=True).bundle.digest
+            found[str(version.number)] = opened(here, version, held, fresh=True).bundle.digest
         except BundleError as error:
             if held.live is not None and version.number == held.live.version:
                 raise
@@ -205,7 +201,7 @@ def _bundles(client: Client, held: LedgerState) -> dict[str, str]:
     return found
 
 
-def _answers_of(here: Settings, detector: str) -> tuple[Table, ...]:
+def _answers_of(here: Deployment, detector: str) -> tuple[Table, ...]:
     return Table(here.storage, detector, "labels"), Table(here.storage, detector, "decisions")
 
 

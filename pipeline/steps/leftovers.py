@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pipeline import staging, tables
 from pipeline.config import detector_files
 from pipeline.errors import DataError
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.store.labels import labels_as_of
 from pipeline.tables import Table
 from pipeline.tables.schemas import TABLES, TableName
@@ -34,7 +34,7 @@ class Leftover:
     fault: str = ""
 
 
-def leftovers(here: Settings, *, now: datetime) -> list[Leftover]:
+def leftovers(here: Deployment, *, now: datetime) -> list[Leftover]:
     """Detectors that have tables and no file, by name.
 
     Raises:
@@ -54,7 +54,7 @@ def leftovers(here: Settings, *, now: datetime) -> list[Leftover]:
     return found
 
 
-def tables_of(here: Settings, detector: str) -> tuple[TableName, ...]:
+def tables_of(here: Deployment, detector: str) -> tuple[TableName, ...]:
     """The tables that `detector` has, the ledger left out."""
     there = set(staging.names_at(f"{here.storage.rstrip('/')}/{detector}"))
     return tuple(
@@ -66,11 +66,11 @@ def tables_of(here: Settings, detector: str) -> tuple[TableName, ...]:
     )
 
 
-def _unanswered(here: Settings, detector: str, now: datetime) -> int:
+def _unanswered(here: Deployment, detector: str, now: datetime) -> int:
     rows = tables.read(
         Table(here.storage, detector, "incidents"), columns=["status", "start", "end", "entity"]
     )
-    labels = labels_as_of(here.storage, detector, now.astimezone(UTC))
+    labels = labels_as_of(here, detector, now.astimezone(UTC))
     return sum(
         row["status"] == "raised"
         and not any(

@@ -14,13 +14,14 @@ from typing import Any
 
 import structlog
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
 from pipeline.printable import one_line
 from pipeline.records import from_json, to_json
+from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.incidents import incidents_between
@@ -62,12 +63,12 @@ class Notice:
     text: str
 
 
-def due(detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]]:
+def due(here: Deployment, detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]]:
     """Notices of the incidents on `days` without a message so far, oldest first.
 
     Days further back than `notify.horizon_days` are history and get no message.
     """
-    spec, here = detector_named(detector), settings.load()
+    spec = detector_named(here, detector)
     oldest = now.date() - timedelta(days=spec.notify.horizon_days)
     news = sorted(day for day in map(as_day, days) if day >= oldest)
     if not news:
@@ -83,6 +84,7 @@ def due(detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]
 
 
 def send_notices(
+    here: Deployment,
     notices: Sequence[dict[str, Any]],
     send: Callable[[dict[str, Any]], None],
     *,
@@ -100,7 +102,7 @@ def send_notices(
     for notice in notices:
         try:
             send(notice)
-            record_sent(notice, channel=channel, run=run)
+            record_sent(here, notice, channel=channel, run=run)
         except Exception as error:  # noqa: BLE001 - channels raise anything; all are reported below
             failed.append((str(notice["incident"]), error))
             log.warning("message_not_sent", incident=notice["incident"], error=type(error).__name__)
@@ -116,11 +118,11 @@ def send_notices(
     return len(notices)
 
 
-def record_sent(payload: dict[str, Any], *, channel: str, run: str) -> None:
+def record_sent(here: Deployment, payload: dict[str, Any], *, channel: str, run: str) -> None:
     """Record that a notice was sent, so that it is sent once."""
     notice = from_json(Notice, payload)
     tables.append(
-        Table(settings.load().storage, notice.detector, "notices"),
+        Table(here.storage, notice.detector, "notices"),
         [
             {
                 "date": as_day(notice.day),

@@ -12,6 +12,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.channel_list import of_cell
 from pipeline.incidents import Incident
 from pipeline.registry import promotion
+from pipeline.settings import Deployment
 from pipeline.steps.incidents import incidents_between
 from pipeline.steps.status import PartitionState, partition_states
 from pipeline.steps.waiting_labels import waiting
@@ -46,23 +47,23 @@ class OpenPoints:
         return tuple(each for each in self.partitions if not each.is_final)
 
 
-def open_points(spec: DetectorSpec, *, root: str, now: datetime) -> OpenPoints:
+def open_points(here: Deployment, spec: DetectorSpec, *, now: datetime) -> OpenPoints:
     """The open items at `now`.
 
     Raises:
         OutageError: the store does not answer.
     """
-    scored = tables.days_in(Table(root, spec.name, "scores"))
-    unanswered = waiting(spec.name, now=now)
+    scored = tables.days_in(Table(here.storage, spec.name, "scores"))
+    unanswered = waiting(here, spec.name, now=now)
     ids = {each.id for each in unanswered.incidents}
     ids |= {each.incident for each in unanswered.audits}
     return OpenPoints(
-        partitions=partition_states(spec, root=root, today=now.astimezone(UTC).date()),
+        partitions=partition_states(spec, root=here.storage, today=now.astimezone(UTC).date()),
         scored=tuple(scored),
-        incidents=tuple(_open(spec, scored, ids, root)),
+        incidents=tuple(_open(spec, scored, ids, here.storage)),
         labels_waiting=len(ids),
         audits_waiting=len(unanswered.audits),
-        muted=tuple(_described(*each) for each in _muted(root, spec.name, scored)),
+        muted=tuple(_described(*each) for each in _muted(here.storage, spec.name, scored)),
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import ledger, lineage, log_context, settings
+from pipeline import ledger, lineage, log_context
 from pipeline.errors import UnprovenAnswer, UnprovenBundle
 from pipeline.records import from_json
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import approval, ledger_state, metrics_hooks
 from pipeline.steps.approval import Answer
 from pipeline.steps.candidate import JudgedCandidate, detector_named
@@ -20,7 +20,9 @@ from pipeline.steps.live import opened
 
 
 @lineage.job("promote")
-def promote(payload: dict[str, Any], *, answer: str | None, run: str) -> dict[str, Any]:
+def promote(
+    here: Deployment, payload: dict[str, Any], *, answer: str | None, run: str
+) -> dict[str, Any]:
     """Move `champion` to a version that passed its gate and that nobody refused.
 
     Args:
@@ -37,7 +39,6 @@ def promote(payload: dict[str, Any], *, answer: str | None, run: str) -> dict[st
             the detector file asks for one.
     """
     judged = from_json(JudgedCandidate, {k: v for k, v in payload.items() if k != "page"})
-    here = settings.load()
     client = connect(here)
     model = judged.candidate.detector
     log_context.bind_version(judged.version)
@@ -54,7 +55,7 @@ def promote(payload: dict[str, Any], *, answer: str | None, run: str) -> dict[st
             who = _who(given if judged.passed else None, run)
             record_rejection(here, judged, who=who, why=refusal, approval=text)
         return payload | {"promoted": False, "reason": refusal}
-    _refuse_other_bundle(held, client, judged)
+    _refuse_other_bundle(here, held, client, judged)
     decision = decision_about(
         judged,
         "promotion",
@@ -65,12 +66,14 @@ def promote(payload: dict[str, Any], *, answer: str | None, run: str) -> dict[st
     )
     replaced = change_champion(here, decision)
     lineage.note_model(model, judged.version, alias=promotion.CHAMPION, written=True)
-    metrics_hooks.went_live(model)
+    metrics_hooks.went_live(here, model)
     runs.end(client, judged.candidate.run_id, passed=True)
     return payload | {"promoted": True, "replaced": replaced}
 
 
-def _refuse_other_bundle(held: LedgerState, client: Client, judged: JudgedCandidate) -> None:
+def _refuse_other_bundle(
+    here: Deployment, held: LedgerState, client: Client, judged: JudgedCandidate
+) -> None:
     """Return if the registered bundle is the one that the gate judged: same run, same bytes."""
     model, number = judged.candidate.detector, judged.version
     found = versions.by_number(client, model, number)
@@ -88,11 +91,11 @@ def _refuse_other_bundle(held: LedgerState, client: Client, judged: JudgedCandid
             "bundle. Nothing was moved; clear the task `gate`, so that it is judged again."
         )
         raise UnprovenBundle(msg)
-    opened(found, held, digest=judged.bundle_sha256)
+    opened(here, found, held, digest=judged.bundle_sha256)
 
 
 def _given(
-    here: Settings,
+    here: Deployment,
     payload: dict[str, Any],
     judged: JudgedCandidate,
     answer: str | None,
@@ -101,7 +104,10 @@ def _given(
     """The person's answer, proven; None where nobody had to be asked."""
     if answer is not None:
         return approval.proven(here, answer, approval.question(payload, run=run))
-    if judged.passed and detector_named(judged.candidate.detector).promotion.approval != "none":
+    if (
+        judged.passed
+        and detector_named(here, judged.candidate.detector).promotion.approval != "none"
+    ):
         msg = (
             f"Version {judged.version} of {judged.candidate.detector} needs a person's approval "
             "(promotion.approval), and nobody was asked. Nothing was promoted; run the DAG again."

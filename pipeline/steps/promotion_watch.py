@@ -20,11 +20,12 @@ import pandas as pd
 import structlog
 from numpy.typing import NDArray
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec, Promotion
 from pipeline.data.grid import as_day
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.ledger import Decision
+from pipeline.settings import Deployment
 from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.drift_evidence import observed_rows
@@ -62,7 +63,7 @@ class Partition:
         return ""
 
 
-def watch(detector: str, day: str, *, run: str) -> dict[str, Any]:
+def watch(here: Deployment, detector: str, day: str, *, run: str) -> dict[str, Any]:
     """Whether the newest promotion must be rolled back after `day`.
 
     Returns tripped, reason, version and previous. Trips when the last `promotion.watch_partitions`
@@ -71,22 +72,22 @@ def watch(detector: str, day: str, *, run: str) -> dict[str, Any]:
     of champion is watched, and only a promotion: a version that was rolled back, or rolled back
     to, never trips the watch.
     """
-    spec, here = detector_named(detector), settings.load()
+    spec = detector_named(here, detector)
     done = ledger_state.verified(here, detector).changes
-    champion = live.champion_or_none(detector)
+    champion = live.champion_or_none(here, detector)
     excuse = _not_watched(spec, done, champion)
     if champion is None or excuse:
         return _result(champion, None, "", excuse)
-    behind = live.previous(detector)
+    behind = live.previous(here, detector)
     if behind is None:
         return _result(champion, None, "", "there is no version to return to")
-    served = _served(spec, champion, as_day(day))
+    served = _served(here, spec, champion, as_day(day))
     faults = [partition.fault(spec.promotion) for partition in served]
     if len(served) < spec.promotion.watch_partitions or not all(faults):
         return _result(
             champion, behind, "", "inside the limits, or not yet watched for long enough"
         )
-    would_be = [_instead(spec, behind, partition.day) for partition in served]
+    would_be = [_instead(here, spec, behind, partition.day) for partition in served]
     if not all(each is not None and not each.fault(spec.promotion) for each in would_be):
         excuse = f"version {behind.version.number} would do no better, so the plant changed"
         return _result(champion, behind, "", excuse)
@@ -121,14 +122,16 @@ def _not_watched(
     return ""
 
 
-def _served(spec: DetectorSpec, champion: LoadedVersion, day: date) -> list[Partition]:
+def _served(
+    here: Deployment, spec: DetectorSpec, champion: LoadedVersion, day: date
+) -> list[Partition]:
     """The newest partitions up to `day` that count; none once the watch is over.
 
     Served means scored as the champion, on days after the version's own data.
     """
     first = knows_until(champion.bundle)
     rows = tables.read(
-        Table(settings.load().storage, spec.name, "scores"),
+        Table(here.storage, spec.name, "scores"),
         columns=["role", "version", "score", "flag", "muted"],
         first_day=None if first == date.min else first,
         last_day=day,
@@ -151,14 +154,16 @@ def _partition(bundle: Bundle, day: date, rows: pd.DataFrame) -> Partition:
     return behaviour(bundle, day, whole["score"].to_numpy(), flags)
 
 
-def _instead(spec: DetectorSpec, behind: LoadedVersion, day: date) -> Partition | None:
+def _instead(
+    here: Deployment, spec: DetectorSpec, behind: LoadedVersion, day: date
+) -> Partition | None:
     """The partition of the version behind the champion on the same rows; None: it cannot score.
 
     It scores without muting, so that a sensor that moved counts against a rollback: to be safe.
     """
     if not set(behind.bundle.schema.features) <= set(spec.columns.feature_columns):
         return None
-    rows = observed_rows(spec, behind, day, day)
+    rows = observed_rows(here, spec, behind, day, day)
     score = rows.sample.score[np.isfinite(rows.sample.score)] if rows else np.empty(0)
     if not len(score):
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.timeline import autocorrelation, subset
 from pipeline.detector.bundle.bundle import Bundle, fitted_of, write_bundle
@@ -29,6 +29,7 @@ from pipeline.errors import DataError
 from pipeline.provenance import code_version, lock_hash
 from pipeline.recalibration import Recalibrated
 from pipeline.records import to_json
+from pipeline.settings import Deployment
 from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.recalibration_origin import RecalibrationWindow
@@ -39,7 +40,12 @@ _LEAST = float(np.finfo(np.float32).tiny)
 
 
 def write_recalibrated(
-    candidate: Candidate, parent: Bundle, result: Recalibrated, lineage: Lineage, folder: Path
+    here: Deployment,
+    candidate: Candidate,
+    parent: Bundle,
+    result: Recalibrated,
+    lineage: Lineage,
+    folder: Path,
 ) -> str:
     """Write the bundle into `folder`; return its digest.
 
@@ -59,7 +65,7 @@ def write_recalibrated(
             quantiles=score_quantiles(score),
             feature_error=parent.description.calibration.feature_error,
         ),
-        reference=_reference(used, parent, spec, origin.window),
+        reference=_reference(here, used, parent, spec, origin.window),
         golden=read_golden(parent.folder, parent.schema),
         postprocessing=parent.postprocessing,
         trained=parent.trained_reference(),
@@ -75,7 +81,11 @@ def write_recalibrated(
 
 
 def _reference(
-    used: pd.DataFrame, parent: Bundle, spec: DetectorSpec, window: RecalibrationWindow
+    here: Deployment,
+    used: pd.DataFrame,
+    parent: Bundle,
+    spec: DetectorSpec,
+    window: RecalibrationWindow,
 ) -> Reference:
     """A sample of the rows that the threshold was estimated from, with their features.
 
@@ -85,7 +95,7 @@ def _reference(
     key = {"timestamp": spec.columns.timestamp}
     key |= {"entity": spec.columns.entity} if spec.columns.entity else {}
     telemetry = tables.read(
-        Table(settings.load().storage, spec.name, "telemetry"),
+        Table(here.storage, spec.name, "telemetry"),
         first_day=window.first_day,
         last_day=window.last_day,
         version=window.telemetry_version,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pipeline import log_context, recalibration, settings, tables
+from pipeline import log_context, recalibration, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError
@@ -24,7 +24,7 @@ from pipeline.recalibration import Recalibrated, accepted_anchor, unforced_ancho
 from pipeline.records import from_json, to_json
 from pipeline.registry import versions
 from pipeline.registry.connection import connect
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import labelling, ledger_state, live, recalibration_origin
 from pipeline.steps.candidate import Candidate, detector_named
@@ -41,17 +41,21 @@ log = structlog.get_logger()
 
 
 @stage("recalibrate")
-def audit(detector: str, as_of: str, *, run: str) -> dict[str, Any]:
+def audit(here: Deployment, detector: str, as_of: str, *, run: str) -> dict[str, Any]:
     """Sample flagged episodes of the window, and ask for their labels."""
-    here, spec = settings.load(), detector_named(detector)
+    spec = detector_named(here, detector)
     days = _scored_days(here, spec, as_day(as_of), after=None)
     if not days:
         return {"episodes": 0, "drawn": 0, "new": 0}
-    return labelling.propose_audits(detector, days[0], days[-1], run=run, now=datetime.now(UTC))
+    return labelling.propose_audits(
+        here, detector, days[0], days[-1], run=run, now=datetime.now(UTC)
+    )
 
 
 @stage("recalibrate")
-def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -> dict[str, Any]:
+def window(
+    here: Deployment, detector: str, as_of: str, *, acceptance: Acceptance | None = None
+) -> dict[str, Any]:
     """Stage the rows of the rolling window before `as_of`, with the labels known by then.
 
     Nothing of that day or later is read, and no label made on it. Days that the network was trained
@@ -64,10 +68,10 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
         DataError: nothing is live, it needs rows of another meaning than the detector file says, or
             too few days have been validated since its training.
     """
-    here, spec, day = settings.load(), detector_named(detector), as_day(as_of)
-    champion = live.champion(detector)
+    spec, day = detector_named(here, detector), as_day(as_of)
+    champion = live.champion(here, detector)
     refuse_unfit(champion, spec)
-    parent = _version_to_recalibrate(champion, day)
+    parent = _version_to_recalibrate(here, champion, day)
     until = recalibration_origin.trained_until(parent.bundle)
     days = _scored_days(here, spec, day, after=until)
     if skipped := _too_few(days, spec, day, until, parent.version.number):
@@ -79,7 +83,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
         parent,
         days,
         as_of=midnight(day),
-        same_weights=same_weights(detector, parent.version),
+        same_weights=same_weights(here, detector, parent.version),
     )
     origin = _origin(spec, day, days, read, champion, parent, acceptance)
     name = recalibration_origin.name_of(origin)
@@ -88,7 +92,7 @@ def window(detector: str, as_of: str, *, acceptance: Acceptance | None = None) -
 
 
 @job("recalibrate")
-def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def recalibrate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Estimate the new threshold, write the bundle and open the MLflow run of this recalibration.
 
     Raises:
@@ -96,30 +100,30 @@ def recalibrate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """
     candidate = from_json(Candidate, payload)
     spec, origin = recalibration_origin.origin_of(candidate)
-    parent = version_of(candidate.detector, origin.window.drawn_from)
+    parent = version_of(here, candidate.detector, origin.window.drawn_from)
     log_context.bind_version(parent.version.number)
-    _note_inputs(candidate, origin)
-    result = recalibrated(candidate)
+    _note_inputs(here, candidate, origin)
+    result = recalibrated(here, candidate)
     anchor = (
         accepted_anchor(result) if origin.acceptance and result.stops else unforced_anchor(result)
     )
     lineage = recalibration_origin.lineage_of(parent.bundle, origin, anchor, result.counts)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "bundle"
-        write_recalibrated(candidate, parent.bundle, result, lineage, bundle)
+        write_recalibrated(here, candidate, parent.bundle, result, lineage, bundle)
         candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
     note_written(candidate.uri)
-    opened = open_run(candidate, spec, origin, parent, result, run=run)
+    opened = open_run(here, candidate, spec, origin, parent, result, run=run)
     log.info(
         "threshold_recalibrated", value=result.threshold.value, step=result.step, **result.counts
     )
     return to_json(opened)
 
 
-def recalibrated(candidate: Candidate) -> Recalibrated:
+def recalibrated(here: Deployment, candidate: Candidate) -> Recalibrated:
     """The recalibration on the candidate's rows: deterministic."""
     spec, origin = recalibration_origin.origin_of(candidate)
-    bundle = version_of(candidate.detector, origin.window.drawn_from).bundle
+    bundle = version_of(here, candidate.detector, origin.window.drawn_from).bundle
     # How long normal rows stay above a threshold is measured on rows of which none were held back.
     reference = bundle.trained_reference()
     return recalibration.recalibrate(
@@ -133,16 +137,16 @@ def recalibrated(candidate: Candidate) -> Recalibrated:
     )
 
 
-def _note_inputs(candidate: Candidate, origin: RecalibrationOrigin) -> None:
+def _note_inputs(here: Deployment, candidate: Candidate, origin: RecalibrationOrigin) -> None:
     """Note the sources of the staged rows and of the weights for the lineage."""
-    root = settings.load().storage
+    root = here.storage
     telemetry = Table(root, candidate.detector, "telemetry").uri
     note_read(telemetry, version=origin.window.telemetry_version)
     note_read(Table(root, candidate.detector, "scores").uri)
     note_model(candidate.detector, origin.window.drawn_from)
 
 
-def _version_to_recalibrate(champion: LoadedVersion, day: date) -> LoadedVersion:
+def _version_to_recalibrate(here: Deployment, champion: LoadedVersion, day: date) -> LoadedVersion:
     """The champion, or its parent if it is itself the recalibration for `day`.
 
     Otherwise the second run of a month would start from the threshold of the first.
@@ -150,15 +154,17 @@ def _version_to_recalibrate(champion: LoadedVersion, day: date) -> LoadedVersion
     lineage = champion.bundle.description.lineage
     if lineage is None or champion.bundle.description.provenance.data["as_of"] != day.isoformat():
         return champion
-    here, detector = settings.load(), champion.bundle.description.name
+    detector = champion.bundle.description.name
     parent = versions.by_number(connect(here), detector, lineage.drawn_from)
     return (
-        champion if parent is None else live.opened(parent, ledger_state.verified(here, detector))
+        champion
+        if parent is None
+        else live.opened(here, parent, ledger_state.verified(here, detector))
     )
 
 
 def _scored_days(
-    here: Settings, spec: DetectorSpec, as_of: date, *, after: date | None
+    here: Deployment, spec: DetectorSpec, as_of: date, *, after: date | None
 ) -> list[date]:
     """The last validated days before `as_of`, those up to `after` left out."""
     days = tables.days_in(Table(here.storage, spec.name, "telemetry"))

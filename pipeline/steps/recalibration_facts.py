@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT
@@ -18,6 +18,7 @@ from pipeline.evaluation.metrics import alerts
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.gate.recalibrated import RecalibrationFacts
 from pipeline.recalibration import Recalibrated
+from pipeline.settings import Deployment
 from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.live import LoadedVersion
@@ -31,7 +32,7 @@ from pipeline.tables import Table
 
 
 def compare_thresholds(
-    candidate: Candidate, result: Recalibrated, champion: LoadedVersion
+    here: Deployment, candidate: Candidate, result: Recalibrated, champion: LoadedVersion
 ) -> tuple[RecalibrationFacts, Replay]:
     """The thresholds of `candidate` and of `champion`, measured on the same rows."""
     spec, origin = recalibration_origin.origin_of(candidate)
@@ -40,7 +41,7 @@ def compare_thresholds(
     timeline, score = subset(rows.timeline, judged), rows.score[judged]
     new, old = result.threshold.value, champion.bundle.threshold
     days = max(1, timeline.days)
-    incidents = _confirmed_incidents(spec, origin, champion)
+    incidents = _confirmed_incidents(here, spec, origin, champion)
     accepted = origin.acceptance
     facts = RecalibrationFacts(
         champion=champion.version.number,
@@ -66,17 +67,17 @@ def compare_thresholds(
 
 
 def _confirmed_incidents(
-    spec: DetectorSpec, origin: RecalibrationOrigin, champion: LoadedVersion
+    here: Deployment, spec: DetectorSpec, origin: RecalibrationOrigin, champion: LoadedVersion
 ) -> tuple[tuple[str, float], ...]:
     """Name and highest score of each incident of the last year that a person has confirmed."""
-    here, as_of = settings.load(), origin.window.as_of
+    as_of = origin.window.as_of
     first = as_of - REACH
-    labels = labels_as_of(here.storage, spec.name, midnight(as_of), first=first)
+    labels = labels_as_of(here, spec.name, midnight(as_of), first=first)
     confirmed = [label for label in labels if label.verdict == "incident"]
     touched = {
         day for label in confirmed for day in days_between(label.start.date(), label.end.date())
     }
-    days = _validated(spec, first, as_of, touched)
+    days = _validated(here, spec, first, as_of, touched)
     if not days:
         return ()
     read = read_window(
@@ -85,7 +86,7 @@ def _confirmed_incidents(
         champion,
         days,
         as_of=midnight(as_of),
-        same_weights=same_weights(spec.name, champion.version),
+        same_weights=same_weights(here, spec.name, champion.version),
     )
     timeline, score = timeline_of_rows(read.frame, spec), read.frame["score"].to_numpy(np.float64)
     confirmed_at = read.frame["verdict"].to_numpy() == INCIDENT
@@ -94,8 +95,10 @@ def _confirmed_incidents(
     )
 
 
-def _validated(spec: DetectorSpec, first: date, as_of: date, wanted: set[date]) -> Sequence[date]:
-    held = tables.days_in(Table(settings.load().storage, spec.name, "telemetry"))
+def _validated(
+    here: Deployment, spec: DetectorSpec, first: date, as_of: date, wanted: set[date]
+) -> Sequence[date]:
+    held = tables.days_in(Table(here.storage, spec.name, "telemetry"))
     return [day for day in held if first <= day < as_of and day in wanted]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import lineage, log_context, settings
+from pipeline import lineage, log_context
 from pipeline.config import DetectorSpec
 from pipeline.detector.bundle.bundle import Bundle, load_bundle
 from pipeline.errors import PromotionConflict
@@ -20,6 +20,7 @@ from pipeline.registry.connection import connect
 from pipeline.report.card import Link
 from pipeline.report.markdown import escaped
 from pipeline.report.recalibration_card import RecalibrationCard, recalibration_card
+from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import live, recalibration_origin
 from pipeline.steps.candidate import Candidate, JudgedCandidate
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 
 
 @lineage.job("gate")
-def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
+def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
     """Decide about a recalibrated candidate and record why; the live version does not change.
 
     Returns:
@@ -48,11 +49,11 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
     candidate = from_json(Candidate, payload)
     spec, origin = recalibration_origin.origin_of(candidate)
     lineage.note_read(candidate.uri)
-    here, result = settings.load(), recalibrated(candidate)
-    client, champion = connect(here), live.champion(candidate.detector)
+    result = recalibrated(here, candidate)
+    client, champion = connect(here), live.champion(here, candidate.detector)
     if champion.version.run_id != candidate.run_id:
         _refuse_other_champion(champion.version.number, origin)
-    facts, replayed = compare_thresholds(candidate, result, champion)
+    facts, replayed = compare_thresholds(here, candidate, result, champion)
     verdict = decide_recalibrated(facts, RecalibrationLimits(spec.gate, spec.recalibration))
     with staged.pulled(candidate, staged.BUNDLE) as folder:
         bundle = load_bundle(folder)
@@ -76,12 +77,12 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
             replay=replayed,
             labels=origin.window.labels,
             accepted=facts.accepted,
-            held=held_episodes(spec, origin, result),
+            held=held_episodes(here, spec, origin, result),
             picture=Link("The window", _image(candidate)),
             links=(Link("Run", pages.inside_mlflow(candidate.page)),),
         )
     )
-    log_verdict(candidate, verdict, card)
+    log_verdict(here, candidate, verdict, card)
     page = pages.version_page(here.mlflow_url, spec.name, version.number)
     runs.describe(client, candidate.run_id, _note(origin, verdict, page))
     window = (origin.window.first_day, origin.window.last_day)
@@ -104,7 +105,7 @@ def gate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG00
         window=window,
         realised_rate=None,
     )
-    tag_outcome(judged)
+    tag_outcome(here, judged)
     event = "threshold_passed" if judged.passed else "threshold_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
     return to_json(judged) | {"page": page}

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline import settings, staging
+from pipeline import staging
 from pipeline.config import DetectorSpec
 from pipeline.data.timeline import Episode
 from pipeline.incidents import Incident
@@ -17,6 +17,7 @@ from pipeline.registry import pages, runs, tags
 from pipeline.registry.connection import Client, connect
 from pipeline.report.figures.recalibration import WindowPicture, recalibration_window
 from pipeline.report.recalibration_card import HeldEpisode
+from pipeline.settings import Deployment
 from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.incidents import incidents_between
@@ -28,6 +29,7 @@ FIGURE = "window.png"
 
 
 def open_run(
+    here: Deployment,
     candidate: Candidate,
     spec: DetectorSpec,
     origin: RecalibrationOrigin,
@@ -37,7 +39,6 @@ def open_run(
     run: str,
 ) -> Candidate:
     """The candidate with its MLflow run, which holds parameters, metrics and the figure."""
-    here = settings.load()
     client = connect(here)
     about = runs.job_tags(candidate.detector, run) | {
         tags.KIND: recalibration_origin.KIND,
@@ -56,17 +57,17 @@ def open_run(
     runs.log_parameters(client, run_id, _parameters(spec, origin))
     runs.log_metrics(client, run_id, _metrics(result))
     rows = window_rows(recalibration_origin.rows_of(candidate), spec)
-    held = held_episodes(spec, origin, result)
+    held = held_episodes(here, spec, origin, result)
     _log_evidence(client, found, rows, result, parent.bundle.threshold, held)
     return found
 
 
 def held_episodes(
-    spec: DetectorSpec, origin: RecalibrationOrigin, result: Recalibrated
+    here: Deployment, spec: DetectorSpec, origin: RecalibrationOrigin, result: Recalibrated
 ) -> tuple[HeldEpisode, ...]:
     """The episodes held back, with the features that their incident blames."""
     window = origin.window
-    root = settings.load().storage
+    root = here.storage
     known = incidents_between(spec, window.first_day, window.last_day, root=root)
     return tuple(_with_features(episode, known) for episode in result.held)
 

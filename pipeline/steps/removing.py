@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.locking import promotion_lock
 from pipeline.metrics import store
 from pipeline.scheduler import signed_in
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps.candidate import candidates_of
 from pipeline.steps.leftovers import KEPT
 from pipeline.store.staged import folder_of
@@ -58,7 +58,7 @@ class Removal:
     ledger: bool
 
 
-def plan_removal(here: Settings, detector: str, fate: Fate, *, now: datetime) -> Removal:
+def plan_removal(here: Deployment, detector: str, fate: Fate, *, now: datetime) -> Removal:
     """The plan of a removal. Changes nothing.
 
     Raises:
@@ -83,7 +83,7 @@ def plan_removal(here: Settings, detector: str, fate: Fate, *, now: datetime) ->
     )
 
 
-def remove(here: Settings, planned: Removal) -> None:
+def remove(here: Deployment, planned: Removal) -> None:
     """Carry out the plan, under the promotion lock.
 
     Raises:
@@ -129,7 +129,7 @@ def _take_file(planned: Removal) -> None:
         raise ConfigError(msg) from error
 
 
-def _dags(here: Settings, detector: str) -> tuple[str, ...] | None:
+def _dags(here: Deployment, detector: str) -> tuple[str, ...] | None:
     if here.stack is None:
         return None
     with signed_in(here.stack.airflow) as airflow:
@@ -142,7 +142,7 @@ def _dags(here: Settings, detector: str) -> tuple[str, ...] | None:
         return tuple(airflow.dag_ids(detector))
 
 
-def _held(here: Settings, detector: str) -> list[str]:
+def _held(here: Deployment, detector: str) -> list[str]:
     """The folders that Plimsoll has written for `detector`; foreign files are left alone."""
     if detector.startswith("_") or detector not in staging.names_at(here.storage):
         return []
@@ -154,11 +154,11 @@ def _held(here: Settings, detector: str) -> list[str]:
     return [name for name in there if name in ours] if set(there) & set(TABLES) else []
 
 
-def _home(here: Settings, detector: str) -> str:
+def _home(here: Deployment, detector: str) -> str:
     return f"{here.storage.rstrip('/')}/{detector}"
 
 
-def no_such_detector(here: Settings, detector: str) -> str:
+def no_such_detector(here: Deployment, detector: str) -> str:
     """The message that a detector does not exist, with similar names."""
     files = {path.stem for path in here.detectors.glob("*.yaml")}
     lake = {name for name in staging.names_at(here.storage) if not name.startswith("_")}

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import ledger, lineage, log_context, settings
+from pipeline import ledger, lineage, log_context
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError, PromotionConflict
 from pipeline.ledger import Decision
@@ -21,7 +21,7 @@ from pipeline.locking import promotion_lock
 from pipeline.records import from_json, to_json
 from pipeline.registry import pages, promotion, tags, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import fan_out, ledger_state, metrics_hooks, rescoring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.champion import change_champion, sync_aliases
@@ -55,6 +55,7 @@ class Return:
 
 @lineage.stage("rollback")
 def check(
+    here: Deployment,
     detector: str,
     *,
     target: str,
@@ -78,7 +79,7 @@ def check(
     if not reason.strip():
         msg = f"A rollback of {detector} needs a reason, one sentence; the ledger keeps it."
         raise DataError(msg)
-    here, spec = settings.load(), detector_named(detector)
+    spec = detector_named(here, detector)
     client = connect(here)
     with promotion_lock(here, detector):
         held = sync_aliases(here, client, detector)
@@ -86,7 +87,7 @@ def check(
     if live is None:
         msg = f"{detector} has no champion, so there is nothing to roll back; run its train DAG."
         raise DataError(msg)
-    if stays := _why_nothing_is_moved(client, live, detector, target, only_if_live):
+    if stays := _why_nothing_is_moved(here, client, live, detector, target, only_if_live):
         return to_json(Return(detector, None, None, stays, who, _page(here, detector, live)))
     wanted = wanted_version(here, client, spec, held, target)
     number = wanted.version.number
@@ -95,7 +96,9 @@ def check(
 
 
 @lineage.job("rollback")
-def move(payload: dict[str, Any], *, target: str, reason: str, who: str) -> dict[str, Any]:
+def move(
+    here: Deployment, payload: dict[str, Any], *, target: str, reason: str, who: str
+) -> dict[str, Any]:
     """Write the rollback to the ledger and point `champion` to the target.
 
     `payload` comes from `check` through Airflow, where any task may write it, and only says whether
@@ -110,7 +113,7 @@ def move(payload: dict[str, Any], *, target: str, reason: str, who: str) -> dict
     if checked.target is None:
         log.info("nothing_moved", reason=checked.reason)
         return payload | {"moved": False}
-    here, spec = settings.load(), detector_named(checked.detector)
+    spec = detector_named(here, checked.detector)
     held = ledger_state.verified(here, spec.name)
     wanted = wanted_version(here, connect(here), spec, held, target)
     number, live = wanted.version.number, held.live.version if held.live else None
@@ -138,12 +141,12 @@ def move(payload: dict[str, Any], *, target: str, reason: str, who: str) -> dict
     )
     change_champion(here, decision)
     lineage.note_model(spec.name, number, alias=promotion.CHAMPION, written=True)
-    metrics_hooks.went_live(spec.name)
+    metrics_hooks.went_live(here, spec.name)
     log.info("rolled_back", left=live, to=number, reason=reason)
     return payload | {"moved": True}
 
 
-def plan(payload: dict[str, Any]) -> list[dict[str, Any]]:
+def plan(here: Deployment, payload: dict[str, Any]) -> list[dict[str, Any]]:
     """Arguments that `rescore` is mapped over: groups of days that rolled-back versions scored.
 
     Covers every unfinished rollback, not only this run's.
@@ -151,38 +154,47 @@ def plan(payload: dict[str, Any]) -> list[dict[str, Any]]:
     detector = str(payload["detector"])
     return [
         {"detector": detector, "version": version, "days": days}
-        for version in unfinished(connect(settings.load()), detector)
-        for days in fan_out.grouped(detector, rescoring.days_of(detector, version), "score again")
+        for version in unfinished(here, connect(here), detector)
+        for days in fan_out.grouped(
+            here, detector, rescoring.days_of(here, detector, version), "score again"
+        )
     ]
 
 
-def rescore(detector: str, version: int, days: list[str], *, run: str) -> dict[str, Any]:
+def rescore(
+    here: Deployment, detector: str, version: int, days: list[str], *, run: str
+) -> dict[str, Any]:
     """Score `days` again; withdraw the incidents that the bad `version` raised on them."""
     wanted = [as_day(day) for day in days]
-    return rescoring.withdraw_and_rescore(detector, version, run=run, days=wanted)
+    return rescoring.withdraw_and_rescore(here, detector, version, run=run, days=wanted)
 
 
-def finish(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def finish(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Complete every unfinished rollback (normally nothing is left), and tag it as done."""
     detector = str(payload["detector"])
-    client = connect(settings.load())
+    client = connect(here)
     done: dict[str, Any] = {}
-    for version in unfinished(client, detector):
-        done[str(version)] = rescoring.withdraw_and_rescore(detector, version, run=run)
+    for version in unfinished(here, client, detector):
+        done[str(version)] = rescoring.withdraw_and_rescore(here, detector, version, run=run)
         tags.mark_rescored(client, detector, version)
     return payload | {"rescored": done}
 
 
-def unfinished(client: Client, detector: str) -> tuple[int, ...]:
+def unfinished(here: Deployment, client: Client, detector: str) -> tuple[int, ...]:
     """Versions that were rolled back and whose days have not all been scored again."""
-    gone = ledger.rolled_back(ledger_state.read(settings.load(), detector).entries)
+    gone = ledger.rolled_back(ledger_state.read(here, detector).entries)
     every = versions.every(client, detector)
     due = (version.number for version in every if tags.is_rescoring_due(version))
     return tuple(number for number in due if number in gone)
 
 
 def _why_nothing_is_moved(
-    client: Client, live: int, detector: str, target: str, only_if_live: int | None
+    here: Deployment,
+    client: Client,
+    live: int,
+    detector: str,
+    target: str,
+    only_if_live: int | None,
 ) -> str:
     """Why a requested rollback moves nothing; empty when it moves the champion."""
     if only_if_live is not None and live != only_if_live:
@@ -190,7 +202,7 @@ def _why_nothing_is_moved(
             f"Version {only_if_live} was to be rolled back, but version {live} of {detector} is "
             "live; nothing was moved."
         )
-    if begun := unfinished(client, detector):
+    if begun := unfinished(here, client, detector):
         asked_again = target in (PREVIOUS, str(live))
         return _finishing(begun, live) if asked_again else ""
     return ""
@@ -204,5 +216,5 @@ def _finishing(begun: tuple[int, ...], live: int) -> str:
     )
 
 
-def _page(here: Settings, detector: str, number: int) -> str:
+def _page(here: Deployment, detector: str, number: int) -> str:
     return pages.version_page(here.mlflow_url, detector, number)

@@ -11,7 +11,7 @@ from pipeline.records import from_json
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client
 from pipeline.registry.versions import Version
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps.candidate import BUNDLE, GATE, candidates_of
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import LoadedVersion, opened, rollback_target
@@ -19,7 +19,7 @@ from pipeline.steps.meaning import against_file, needs_message
 
 
 def wanted_version(
-    here: Settings, client: Client, spec: DetectorSpec, held: LedgerState, target: str
+    here: Deployment, client: Client, spec: DetectorSpec, held: LedgerState, target: str
 ) -> LoadedVersion:
     """The version that `target` names, if it may go live.
 
@@ -43,7 +43,7 @@ def wanted_version(
     if number == live:
         msg = f"Version {number} of {spec.name} is live already; choose another one to return to."
         raise DataError(msg)
-    usable = _usable(found, spec, held)
+    usable = _usable(here, found, spec, held)
     was_live = number in {decision.version for decision in held.changes}
     if not was_live and (unproven := _why_no_gate(here, found, held, usable.bundle.digest)):
         msg = (
@@ -54,7 +54,7 @@ def wanted_version(
     return usable
 
 
-def _why_no_gate(here: Settings, found: Version, held: LedgerState, digest: str) -> str:
+def _why_no_gate(here: Deployment, found: Version, held: LedgerState, digest: str) -> str:
     """Why nothing proves that a version passed its gate; empty when it did.
 
     The proof is the gate's verdict in the lake, where access to MLflow does not suffice to write;
@@ -75,10 +75,12 @@ def _why_no_gate(here: Settings, found: Version, held: LedgerState, digest: str)
         return "" if verify_sums(judged) == digest else "its gate judged another bundle"
 
 
-def _usable(found: Version, spec: DetectorSpec, held: LedgerState) -> LoadedVersion:
+def _usable(
+    here: Deployment, found: Version, spec: DetectorSpec, held: LedgerState
+) -> LoadedVersion:
     """A version with its bundle, if it loads and reads rows as the detector file describes them."""
     try:
-        version = opened(found, held)
+        version = opened(here, found, held)
         lacks = against_file(version, spec)
     except BundleError as error:
         msg = (

@@ -23,7 +23,7 @@ from pipeline.data.label import Label, verdicts
 from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.recalibration import WindowRows
 from pipeline.registry.promotion import CHAMPION
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps.day_scores import score_day
 from pipeline.steps.incidents import incidents_between
 from pipeline.steps.live import LoadedVersion
@@ -58,7 +58,7 @@ class ScoredWindow:
 
 
 def read_window(
-    here: Settings,
+    here: Deployment,
     spec: DetectorSpec,
     live: LoadedVersion,
     days: Sequence[date],
@@ -73,7 +73,7 @@ def read_window(
             those of some days have.
     """
     refuse_unfit(live, spec)
-    refuse_unfit_days(live, spec, days)
+    refuse_unfit_days(here, live, spec, days)
     telemetry = Table(here.storage, spec.name, "telemetry")
     version = tables.current_version(telemetry)
     stored = _stored(here, spec, days, same_weights)
@@ -84,7 +84,7 @@ def read_window(
     # The first rows of an unbroken run end no window and have no score.
     rows = rows[rows["score"].notna()].sort_values(["timestamp", "entity"], ignore_index=True)
     timeline = timeline_of_rows(rows, spec)
-    labels = labels_as_of(here.storage, spec.name, as_of, first=days[0], last=days[-1])
+    labels = labels_as_of(here, spec.name, as_of, first=days[0], last=days[-1])
     audits = audits_between(here.storage, spec.name, days[0], days[-1])
     rows["verdict"] = verdicts(timeline, labels)
     rows["audit"] = probabilities(timeline, audits)
@@ -123,7 +123,7 @@ def midnight(day: date) -> datetime:
 
 
 def _stored(
-    here: Settings, spec: DetectorSpec, days: Sequence[date], same_weights: frozenset[int]
+    here: Deployment, spec: DetectorSpec, days: Sequence[date], same_weights: frozenset[int]
 ) -> pd.DataFrame:
     """The rows that the champion scored on `days` with these weights."""
     rows = tables.read(
@@ -158,17 +158,19 @@ def _not_covered(
 
 
 def _rescored(
-    here: Settings, spec: DetectorSpec, live: LoadedVersion, days: Sequence[date], as_of: datetime
+    here: Deployment, spec: DetectorSpec, live: LoadedVersion, days: Sequence[date], as_of: datetime
 ) -> list[pd.DataFrame]:
     if not days:
         return []
-    known = decisions_as_of(here.storage, spec.name, as_of)
-    inputs = replace(scoring_inputs_of(spec, days, ScoringBundles(live, None, "")), decisions=known)
+    known = decisions_as_of(here, spec.name, as_of)
+    inputs = replace(
+        scoring_inputs_of(here, spec, days, ScoringBundles(live, None, "")), decisions=known
+    )
     return [tables.as_frame(score_day(spec, inputs, day).scores) for day in inputs.days.values()]
 
 
 def _in_a_shift(
-    here: Settings, spec: DetectorSpec, rows: pd.DataFrame, days: Sequence[date]
+    here: Deployment, spec: DetectorSpec, rows: pd.DataFrame, days: Sequence[date]
 ) -> NDArray[np.bool_]:
     """Rows during a shift or a new regime that was raised."""
     inside = np.zeros(len(rows), dtype=bool)

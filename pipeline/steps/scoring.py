@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from pipeline import lineage, settings
+from pipeline import lineage
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, portions
 from pipeline.errors import (
@@ -29,6 +29,7 @@ from pipeline.errors import (
     UnprovenLedger,
 )
 from pipeline.metrics.readings import ScoredReading
+from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks, score_tables
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.day_scores import DayScores, score_day
@@ -74,7 +75,7 @@ class _Work:
         return {**{name: total[name] for name in names}, "written": len(self.written)}
 
 
-def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any]:
+def score_days(here: Deployment, detector: str, days: Sequence[str], *, run: str) -> dict[str, Any]:
     """Write the live bundle's scores and incidents of `days` to the tables.
 
     Long ranges give the same tables as single days, in commits that fit into memory, two months at
@@ -89,34 +90,34 @@ def score_days(detector: str, days: Sequence[str], *, run: str) -> dict[str, Any
         DataError: days that the champion cannot score, named; the others are scored by then.
         OutageError: a store or server did not answer.
     """
-    return score(detector, [as_day(day) for day in days], run=run)
+    return score(here, detector, [as_day(day) for day in days], run=run)
 
 
 @lineage.job("score")
 def score(
-    detector: str, days: Sequence[date], *, run: str, withdrawn: int | None = None
+    here: Deployment, detector: str, days: Sequence[date], *, run: str, withdrawn: int | None = None
 ) -> dict[str, Any]:
     """As `score_days`; incidents that version `withdrawn` raised stay in the table as withdrawn."""
-    work, began = _Work(detector_named(detector), run, withdrawn), datetime.now(UTC)
+    work, began = _Work(detector_named(here, detector), run, withdrawn), datetime.now(UTC)
     wanted = sorted(set(days))
     if not wanted:
         msg = f"{detector}: no day to score; name at least one."
         raise DataError(msg)
     try:
-        bundles = scoring_bundles_of(detector)
+        bundles = scoring_bundles_of(here, detector)
         if bundles is None:
             return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
-        for chunk in _parts(work.spec, wanted):
-            bundles = _score_until_stable(work, chunk, bundles)
+        for chunk in _parts(here, work.spec, wanted):
+            bundles = _score_until_stable(here, work, chunk, bundles)
     except Exception as error:
         left = [day for day in wanted if day not in work.done]
-        _record_failures(work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
+        _record_failures(here, work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
         if isinstance(error, (UnprovenLedger, UnprovenBundle)):
-            metrics_hooks.ledger_checked(detector)  # so that an alert reports it
+            metrics_hooks.ledger_checked(here, detector)  # so that an alert reports it
         raise
     if work.failures:
-        _record_failures(work, work.failures)
-    metrics_hooks.scored(work.spec, work.readings, now=began)
+        _record_failures(here, work, work.failures)
+    metrics_hooks.scored(here, work.spec, work.readings, now=began)
     if work.failures:
         why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))
         msg = f"{len(work.failures)} of {len(wanted)} days of {detector} have no scores: {why}"
@@ -126,33 +127,35 @@ def score(
     return {**summary, "challenger": bundles.shadow}
 
 
-def _parts(spec: DetectorSpec, days: Sequence[date]) -> Iterator[tuple[date, ...]]:
+def _parts(
+    here: Deployment, spec: DetectorSpec, days: Sequence[date]
+) -> Iterator[tuple[date, ...]]:
     """Neighbouring days that fit into memory together; a day is never split.
 
     The numbers of rows are known before they are read; rows delivered meanwhile come on top.
     """
     if len(days) == 1:
         return iter([tuple(days)])
-    rows = rows_by_day(Table(settings.load().storage, spec.name, "telemetry"))
+    rows = rows_by_day(Table(here.storage, spec.name, "telemetry"))
     most = _MOST_CELLS // len(spec.columns.feature_columns)
     return portions(days, rows, most_days=_MOST_DAYS, most_rows=most)
 
 
 def _score_until_stable(
-    work: _Work, chunk: Sequence[date], bundles: ScoringBundles
+    here: Deployment, work: _Work, chunk: Sequence[date], bundles: ScoringBundles
 ) -> ScoringBundles:
     """Score `chunk`, and days that became due by it or meanwhile, until none is due."""
     todo = set(chunk)
     for attempt in range(_ATTEMPTS):
         try:
-            inputs = _score_once(work, sorted(todo), bundles)
+            inputs = _score_once(here, work, sorted(todo), bundles)
         except TableConflict:
             # Spreads concurrent runs of the same days.
             time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311
         else:
             work.done |= todo
-            bundles = scoring_bundles_of(work.spec.name) or bundles
-            todo = _due_again(work, todo, inputs, bundles)
+            bundles = scoring_bundles_of(here, work.spec.name) or bundles
+            todo = _due_again(here, work, todo, inputs, bundles)
         if not todo:
             return bundles
     msg = (
@@ -162,12 +165,14 @@ def _score_until_stable(
     raise OutageError(msg)
 
 
-def _score_once(work: _Work, days: Sequence[date], bundles: ScoringBundles) -> ScoringInputs:
+def _score_once(
+    here: Deployment, work: _Work, days: Sequence[date], bundles: ScoringBundles
+) -> ScoringInputs:
     """Score the present inputs of `days` and write the results; return the inputs."""
-    root, name = settings.load().storage, work.spec.name
+    root, name = here.storage, work.spec.name
     before = score_tables.held(root, name, days)  # first, so that a later change is noticed
     known = score_tables.last_input_names(root, name, days)
-    inputs = scoring_inputs_of(work.spec, days, bundles)
+    inputs = scoring_inputs_of(here, work.spec, days, bundles)
     scored = list(_scored(work, inputs))
     changed = score_tables.commit(
         root, name, scored, before, withdrawn=work.withdrawn, run=work.run
@@ -206,25 +211,25 @@ def _scored(work: _Work, inputs: ScoringInputs) -> Iterator[DayScores]:
 
 
 def _due_again(
-    work: _Work, days: set[date], inputs: ScoringInputs, bundles: ScoringBundles
+    here: Deployment, work: _Work, days: set[date], inputs: ScoringInputs, bundles: ScoringBundles
 ) -> set[date]:
     """Days whose input changed while they were scored, and days after them that looked back on it.
 
     Each run checks after it has written, so at least one of two concurrent runs sees the other.
     """
-    root, name = settings.load().storage, work.spec.name
+    root, name = here.storage, work.spec.name
     after = {day + _ONE_DAY for day in days} - days
     known = score_tables.last_input_names(root, name, sorted(after)) if after else {}
     moved = bundles.versions != inputs.bundles.versions
-    own = days if moved or telemetry_version(work.spec) != inputs.telemetry else set()
+    own = days if moved or telemetry_version(here, work.spec) != inputs.telemetry else set()
     if not known and not own:
         return set()
-    now = scoring_inputs_of(work.spec, sorted(own | set(known)), bundles)
+    now = scoring_inputs_of(here, work.spec, sorted(own | set(known)), bundles)
     due = {day for day in own if now.days[day].name != inputs.days[day].name}
     return due | {day for day, name in known.items() if not name.startswith(now.days[day].rows)}
 
 
-def _record_failures(work: _Work, failures: dict[date, str]) -> None:
+def _record_failures(here: Deployment, work: _Work, failures: dict[date, str]) -> None:
     score_tables.record_failure(
-        settings.load().storage, work.spec.name, failures, now=datetime.now(UTC), run=work.run
+        here.storage, work.spec.name, failures, now=datetime.now(UTC), run=work.run
     )

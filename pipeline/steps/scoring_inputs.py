@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline import lineage, log_context, settings, tables
+from pipeline import lineage, log_context, tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.meaning import Misfit
@@ -22,6 +22,7 @@ from pipeline.data.timeline import machines
 from pipeline.errors import BundleError
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry import promotion
+from pipeline.settings import Deployment
 from pipeline.shifts import lookback
 from pipeline.steps import live, meaning
 from pipeline.steps.live import LoadedVersion
@@ -114,13 +115,13 @@ class ScoringInputs:
     days: dict[date, DayInputs]
 
 
-def scoring_bundles_of(detector: str) -> ScoringBundles | None:
+def scoring_bundles_of(here: Deployment, detector: str) -> ScoringBundles | None:
     """The bundles that score now; None while nothing is live."""
-    champion = live.champion_or_none(detector)
+    champion = live.champion_or_none(here, detector)
     if champion is None:
         return None
     try:
-        challenger, remark = live.challenger(detector), ""
+        challenger, remark = live.challenger(here, detector), ""
     except BundleError as error:
         challenger, remark = None, f"no shadow: {error}"
     except Exception as error:  # noqa: BLE001 - whatever its alias leads to, it decides nothing
@@ -136,7 +137,7 @@ def scoring_bundles_of(detector: str) -> ScoringBundles | None:
 
 
 def scoring_inputs_of(
-    spec: DetectorSpec, days: Sequence[date], bundles: ScoringBundles
+    here: Deployment, spec: DetectorSpec, days: Sequence[date], bundles: ScoringBundles
 ) -> ScoringInputs:
     """The inputs of `days`, as the tables are now.
 
@@ -147,12 +148,12 @@ def scoring_inputs_of(
         DataError: the champion needs rows of another meaning than the detector file says by now.
     """
     meaning.refuse_unfit(bundles.champion, spec)
-    here, wanted = settings.load(), sorted(days)
+    wanted = sorted(days)
     # Before the table is read, so that all days on record are in it.
     record = on_record(here.storage, spec.name, wanted[0] - _ONE_DAY, wanted[-1])
-    version = telemetry_version(spec)
-    decisions = decisions_as_of(here.storage, spec.name, datetime.now(UTC))
-    telemetry = _telemetry(spec, wanted, bundles, version, record)
+    version = telemetry_version(here, spec)
+    decisions = decisions_as_of(here, spec.name, datetime.now(UTC))
+    telemetry = _telemetry(here, spec, wanted, bundles, version, record)
     span = lookback_of(spec, bundles)
     found = {}
     for day in wanted:
@@ -165,9 +166,9 @@ def scoring_inputs_of(
     return ScoringInputs(bundles, decisions, version, found)
 
 
-def telemetry_version(spec: DetectorSpec) -> int | None:
+def telemetry_version(here: Deployment, spec: DetectorSpec) -> int | None:
     """The newest version of the telemetry; None while the table does not exist."""
-    return tables.current_version(Table(settings.load().storage, spec.name, "telemetry"))
+    return tables.current_version(Table(here.storage, spec.name, "telemetry"))
 
 
 def lookback_of(spec: DetectorSpec, bundles: ScoringBundles) -> timedelta:
@@ -206,6 +207,7 @@ class _Telemetry:
 
 
 def _telemetry(
+    here: Deployment,
     spec: DetectorSpec,
     days: Sequence[date],
     bundles: ScoringBundles,
@@ -216,7 +218,7 @@ def _telemetry(
     key = spec.columns.row_key
     # Evaluation columns never decide a score.
     features = {name for each in bundles.loaded for name in each.bundle.schema.features}
-    table = Table(settings.load().storage, spec.name, "telemetry")
+    table = Table(here.storage, spec.name, "telemetry")
     rows = pa.table({})
     if version is not None:
         wanted = {*key, *features, "date"}

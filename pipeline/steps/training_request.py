@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import structlog
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
@@ -34,15 +34,17 @@ _REGIME = "new regime"
 log = structlog.get_logger()
 
 
-def ask(detector: str, day: str, *, action: Ask, run: str, now: datetime) -> dict[str, Any] | None:
+def ask(
+    here: Deployment, detector: str, day: str, *, action: Ask, run: str, now: datetime
+) -> dict[str, Any] | None:
     """The payload of a request for `action` if the verdict of `day` calls for it; None otherwise.
 
     At most once in `drift.cooldown_days` days of data, and not where the live version's data
     include this day. The same run gets the same answer again. The payload holds action, detector,
     day, `as_of` (the day after it: nothing later may be read) and the reason.
     """
-    spec, here, judged = detector_named(detector), settings.load(), as_day(day)
-    champion = live.champion_or_none(detector)
+    spec, judged = detector_named(here, detector), as_day(day)
+    champion = live.champion_or_none(here, detector)
     if champion is None or knows_until(champion.bundle) > judged:
         return None
     reason = _reason(spec, here, champion, judged, action)
@@ -68,7 +70,7 @@ def ask(detector: str, day: str, *, action: Ask, run: str, now: datetime) -> dic
 
 
 def _reason(
-    spec: DetectorSpec, here: Settings, champion: LoadedVersion, day: date, action: Ask
+    spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: date, action: Ask
 ) -> str:
     """Why `action` is called for; empty when it is not."""
     if regime := _regime(spec, here, champion, day):
@@ -82,7 +84,7 @@ def _reason(
     return f"{week.kind}: {week.reason}" if _CALLS_FOR.get(week.kind) == action else ""
 
 
-def _regime(spec: DetectorSpec, here: Settings, champion: LoadedVersion, day: date) -> str:
+def _regime(spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: date) -> str:
     """The sentence about an incident of `day` that says the plant is in a new regime."""
     rows = tables.read(
         Table(here.storage, spec.name, "incidents"),
@@ -99,7 +101,7 @@ def _regime(spec: DetectorSpec, here: Settings, champion: LoadedVersion, day: da
     return f"new regime: many channels of {where} left their training range on {since:%Y-%m-%d}."
 
 
-def _asked(spec: DetectorSpec, here: Settings, day: date, action: Ask) -> list[dict[Any, Any]]:
+def _asked(spec: DetectorSpec, here: Deployment, day: date, action: Ask) -> list[dict[Any, Any]]:
     """Requests for `action` that are too near in time, whichever was made first."""
     near = timedelta(days=spec.drift.cooldown_days - 1)
     rows = tables.read(

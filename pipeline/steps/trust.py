@@ -9,7 +9,7 @@ from pipeline.errors import BundleError, UnprovenLedger
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client
 from pipeline.registry.versions import Version
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps import ledger_state
 from pipeline.steps.ledger_state import LedgerState
@@ -34,7 +34,7 @@ class LedgerFault:
 
 
 def faults_of(
-    here: Settings, client: Client, detector: str, *, open_bundle: bool = False
+    here: Deployment, client: Client, detector: str, *, open_bundle: bool = False
 ) -> tuple[LedgerFault, ...]:
     """All differences from the ledger of `detector`, the gravest first; changes nothing.
 
@@ -47,9 +47,9 @@ def faults_of(
     return tuple(_found(here, client, held, open_bundle=open_bundle))
 
 
-def _of_bundle(version: Version, held: LedgerState) -> Iterator[LedgerFault]:
+def _of_bundle(here: Deployment, version: Version, held: LedgerState) -> Iterator[LedgerFault]:
     try:
-        opened(version, held)
+        opened(here, version, held)
     except BundleError as error:
         yield LedgerFault(
             f"The bundle of the live version cannot be served, so nothing is scored: {error}",
@@ -58,7 +58,7 @@ def _of_bundle(version: Version, held: LedgerState) -> Iterator[LedgerFault]:
 
 
 def _found(
-    here: Settings, client: Client, held: LedgerState, *, open_bundle: bool
+    here: Deployment, client: Client, held: LedgerState, *, open_bundle: bool
 ) -> Iterator[LedgerFault]:
     name = held.detector
     every = versions.every(client, name)
@@ -72,7 +72,7 @@ def _found(
     live = held.live.version if held.live else None
     registered = {version.number: version for version in every}
     if open_bundle and live in registered:
-        yield from _of_bundle(registered[live], held)
+        yield from _of_bundle(here, registered[live], held)
     if live is not None and live not in registered:
         yield LedgerFault(
             f"Version {live} is live by the ledger, and MLflow does not have it: the version or "

@@ -7,12 +7,13 @@ from datetime import date, datetime
 
 import numpy as np
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.audit import Audit
 from pipeline.data.label import NO_VERDICT, Label, verdicts
 from pipeline.data.timeline import Timeline
 from pipeline.incidents import Incident
+from pipeline.settings import Deployment
 from pipeline.steps.answers import all_incidents
 from pipeline.steps.candidate import detector_named
 from pipeline.store.audits import audits_between
@@ -35,13 +36,13 @@ class Waiting:
     incidents: tuple[Incident, ...]
 
 
-def waiting(detector: str, *, now: datetime) -> Waiting:
+def waiting(here: Deployment, detector: str, *, now: datetime) -> Waiting:
     """The labels of a detector, and the episodes that wait for one.
 
     An episode waits until there is a verdict on its first and on its last row.
     """
-    spec, root = detector_named(detector), settings.load().storage
-    labels = labels_as_of(root, detector, now)
+    spec, root = detector_named(here, detector), here.storage
+    labels = labels_as_of(here, detector, now)
     days = tables.days_in(Table(root, detector, "incidents"))
     found = flagged_episodes(spec, days[0], days[-1], root=root) if days else []
     sampled = (

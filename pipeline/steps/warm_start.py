@@ -40,6 +40,7 @@ from pipeline.errors import DataError
 from pipeline.records import to_json
 from pipeline.registry import tags
 from pipeline.scoring import score_rows
+from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
@@ -70,7 +71,9 @@ class Prepared:
     older: pd.DataFrame
 
 
-def prepare(root: str, spec: DetectorSpec, manifest: WindowManifest, blocks: Blocks) -> Prepared:
+def prepare(
+    here: Deployment, spec: DetectorSpec, manifest: WindowManifest, blocks: Blocks
+) -> Prepared:
     """The inputs of a fine-tuning of the live version on a training window.
 
     Raises:
@@ -78,17 +81,17 @@ def prepare(root: str, spec: DetectorSpec, manifest: WindowManifest, blocks: Blo
             detector file says, days have no role of their own, or no row is left to replay.
         BundleError: the live version has another family, loss or input than the detector file.
     """
-    champion = live.champion(spec.name)
+    champion = live.champion(here, spec.name)
     bundle = champion.bundle
     tuned(spec.model, spec.fine_tuning)
     schema = schema_for(spec)
     refuse_other(bundle.description.network, schema, spec.model)
     refuse_unfit(champion, spec)
-    training = _training_of(champion, spec)
+    training = _training_of(here, champion, spec)
     _refuse_other_roles(training, champion.version.number, spec)
     recent, suspects = _recent(blocks.train.frame, bundle, spec)
     since, until = _span(training)
-    older = _older(root, spec, manifest, (since, until), without=_days(recent, spec))
+    older = _older(here, spec, manifest, (since, until), without=_days(recent, spec))
     start = Start(
         version=champion.version.number,
         bundle_sha256=bundle.digest,
@@ -110,11 +113,11 @@ def roles(spec: DetectorSpec) -> dict[str, object]:
     return {"split": {**shares, "counted_from": spec.schedule.start.isoformat()}}
 
 
-def _training_of(champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
+def _training_of(here: Deployment, champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
     """The provenance of the training that made the champion's weights."""
     trained = tags.weights_of(champion.version)
     same = trained == champion.version.number
-    bundle = champion.bundle if same else version_of(spec.name, trained).bundle
+    bundle = champion.bundle if same else version_of(here, spec.name, trained).bundle
     return bundle.description.provenance
 
 
@@ -167,7 +170,7 @@ def _called_normal(frame: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _older(
-    root: str,
+    here: Deployment,
     spec: DetectorSpec,
     manifest: WindowManifest,
     span: tuple[date, date],
@@ -182,16 +185,16 @@ def _older(
     Raises:
         DataError: no such row is left.
     """
-    table = Table(root, spec.name, "telemetry")
+    table = Table(here.storage, spec.name, "telemetry")
     held = [
         day
         for day in days_in(table, version=manifest.table_version)
         if span[0] <= day <= span[1] and day not in without and trains(day, spec)
     ]
-    held = fitting(root, spec, held)
+    held = fitting(here.storage, spec, held)
     most = spec.fine_tuning.replay_days
     chosen = [held[n] for n in np.unique(np.linspace(0, len(held) - 1, most).round().astype(int))]
-    frame = _normal_rows(table, spec, manifest, chosen) if held else pd.DataFrame()
+    frame = _normal_rows(here, table, spec, manifest, chosen) if held else pd.DataFrame()
     if frame.empty:
         msg = (
             f"No normal row of the days {span[0]} to {span[1]}, which the live version was trained "
@@ -203,7 +206,7 @@ def _older(
 
 
 def _normal_rows(
-    table: Table, spec: DetectorSpec, manifest: WindowManifest, days: list[date]
+    here: Deployment, table: Table, spec: DetectorSpec, manifest: WindowManifest, days: list[date]
 ) -> pd.DataFrame:
     """The rows as the training window would have read them on its as-of day."""
     columns = spec.columns
@@ -212,7 +215,7 @@ def _normal_rows(
     if not spec.validation.missing_cells:
         frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)
     midnight = datetime.combine(manifest.as_of, time(), UTC)
-    labels = labels_as_of(table.root, spec.name, midnight, first=days[0], last=days[-1])
+    labels = labels_as_of(here, spec.name, midnight, first=days[0], last=days[-1])
     frame[LABEL_COLUMN] = verdicts(timeline_from(frame, columns), labels)
     normal: pd.DataFrame = frame[normal_rows(frame, columns)]
     return normal.reset_index(drop=True)

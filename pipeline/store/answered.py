@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pipeline import settings
 from pipeline.errors import UnprovenAnswer
 from pipeline.ledger import answers, keyring
 from pipeline.ledger.keys import PublicKey, Signature
+from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.tables import Table, append, current_version, read, replace_days
 from pipeline.tables.schemas import SCHEMAS, laid_out
@@ -22,16 +22,16 @@ from pipeline.tables.schemas import SCHEMAS, laid_out
 PROOF = ("key", "signature")
 
 
-def add(table: Table, contents: Sequence[Mapping[str, Any]]) -> None:
+def add(here: Deployment, table: Table, contents: Sequence[Mapping[str, Any]]) -> None:
     """Append answers, signed and filed under the day on which they were given.
 
     Raises:
         ConfigError: this process does not hold the private key of answers.
     """
-    append(table, [_signed(table, content) for content in contents])
+    append(table, [_signed(here, table, content) for content in contents])
 
 
-def given_by(table: Table, last_day: date) -> list[dict[str, Any]]:
+def given_by(here: Deployment, table: Table, last_day: date) -> list[dict[str, Any]]:
     """The answers that people gave up to a day.
 
     Raises:
@@ -39,31 +39,31 @@ def given_by(table: Table, last_day: date) -> list[dict[str, Any]]:
             proves nothing: a rotation signs anew what it had signed, and it may have been stolen.
     """
     rows = _rows(table, last_day)
-    trusted = keyring.trusted(settings.load(), "answers") if rows else ()
+    trusted = keyring.trusted(here, "answers") if rows else ()
     for row in rows:
         if not _is_signed_by(table, row, trusted[-1:]):
             raise UnprovenAnswer(_unproven(table, row, trusted))
     return [_bare(row) for row in rows]
 
 
-def unsigned(table: Table) -> dict[str, int]:
+def unsigned(here: Deployment, table: Table) -> dict[str, int]:
     """The number of rows that no trusted key has signed, by the author on record."""
-    trusted = keyring.trusted(settings.load(), "answers")
+    trusted = keyring.trusted(here, "answers")
     rows = _rows(table, date.max) if current_version(table) is not None else []
     strange = [row for row in rows if not _is_signed_by(table, row, trusted)]
     return dict(Counter(str(row["author"]) for row in strange))
 
 
-def adopt(table: Table) -> int:
+def adopt(here: Deployment, table: Table) -> int:
     """Sign all rows with the newest key, whoever has signed them; returns how many that were.
 
     Raises:
         TableConflict: somebody answered meanwhile.
     """
-    return _sign_anew(table, lambda _: True)
+    return _sign_anew(here, table, lambda _: True)
 
 
-def sign_anew(table: Table) -> int:
+def sign_anew(here: Deployment, table: Table) -> int:
     """Sign the rows of replaced keys with the newest one; returns how many that were.
 
     A row that no trusted key has signed stays as it is: a rotation vouches for nobody.
@@ -71,19 +71,19 @@ def sign_anew(table: Table) -> int:
     Raises:
         TableConflict: somebody answered meanwhile.
     """
-    trusted = keyring.trusted(settings.load(), "answers")
-    return _sign_anew(table, lambda row: _is_signed_by(table, row, trusted))
+    trusted = keyring.trusted(here, "answers")
+    return _sign_anew(here, table, lambda row: _is_signed_by(table, row, trusted))
 
 
-def _sign_anew(table: Table, may: Callable[[dict[str, Any]], bool]) -> int:
+def _sign_anew(here: Deployment, table: Table, may: Callable[[dict[str, Any]], bool]) -> int:
     version = current_version(table)
     rows = _rows(table, date.max) if version is not None else []
-    newest = keyring.trusted(settings.load(), "answers")[-1:] if rows else ()
+    newest = keyring.trusted(here, "answers")[-1:] if rows else ()
     due = [not _is_signed_by(table, row, newest) and may(row) for row in rows]
     if not any(due):
         return 0
     signed = [
-        _signed(table, _bare(row)) if again else _dated(row)
+        _signed(here, table, _bare(row)) if again else _dated(row)
         for row, again in zip(rows, due, strict=True)
     ]
     content = laid_out(table.name, signed)
@@ -118,8 +118,8 @@ def _plain(value: Any) -> Any:
     return value.to_pydatetime().astimezone(UTC) if hasattr(value, "to_pydatetime") else value
 
 
-def _signed(table: Table, content: Mapping[str, Any]) -> dict[str, Any]:
-    key = keyring.signer(settings.load(), "answers")
+def _signed(here: Deployment, table: Table, content: Mapping[str, Any]) -> dict[str, Any]:
+    key = keyring.signer(here, "answers")
     signature = answers.signature_of(_content(table, content), key)
     return _dated(content) | {"key": signature.key, "signature": signature.value}
 

@@ -17,6 +17,7 @@ from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT, verdicts
 from pipeline.data.timeline import timeline_from
+from pipeline.settings import Deployment
 from pipeline.store.days import read_days
 from pipeline.store.fits import fitting
 from pipeline.store.labels import labels_as_of
@@ -28,7 +29,7 @@ REACH = timedelta(days=365)
 
 
 def read_confirmed_incidents(
-    root: str, spec: DetectorSpec, window: WindowManifest, *, without: Collection[date]
+    here: Deployment, spec: DetectorSpec, window: WindowManifest, *, without: Collection[date]
 ) -> pd.DataFrame:
     """Telemetry of the days of the last year that hold a confirmed incident, in order of time.
 
@@ -46,17 +47,17 @@ def read_confirmed_incidents(
     """
     first, last = window.as_of - REACH, window.as_of - timedelta(days=1)
     midnight = datetime.combine(window.as_of, time(), UTC)
-    labels = labels_as_of(root, spec.name, midnight, first=first, last=last)
+    labels = labels_as_of(here, spec.name, midnight, first=first, last=last)
     touched = {
         day
         for label in labels
         if label.verdict == "incident"
         for day in days_between(label.start.date(), label.end.date())
     }
-    table = Table(root, spec.name, "telemetry")
+    table = Table(here.storage, spec.name, "telemetry")
     held = {day for day in days_in(table, version=window.table_version) if first <= day <= last}
     days = sorted(touched & held - set(without))
-    days = fitting(root, spec, days)
+    days = fitting(here.storage, spec, days)
     if not days:
         return pd.DataFrame()
     frame = read_days(table, spec.columns, days, version=window.table_version)

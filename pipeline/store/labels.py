@@ -11,26 +11,29 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 
 from pipeline.data.label import Label, by_age, require_zone, verdicts
+from pipeline.settings import Deployment
 from pipeline.store import answered
 from pipeline.tables import Table
 
 __all__ = ["Label", "add_labels", "labels_as_of", "verdicts"]
 
 
-def add_labels(root: str, detector: str, labels: Sequence[Label]) -> int:
+def add_labels(here: Deployment, detector: str, labels: Sequence[Label]) -> int:
     """Append `labels`; returns how many are new. One that is on record is not written twice."""
     if not labels:
         return 0
     newest = max(label.created_at for label in labels)
-    known = set(labels_as_of(root, detector, newest))
+    known = set(labels_as_of(here, detector, newest))
     fresh = [label for label in dict.fromkeys(labels) if label not in known]
     if fresh:
-        answered.add(Table(root, detector, "labels"), [asdict(label) for label in fresh])
+        answered.add(
+            here, Table(here.storage, detector, "labels"), [asdict(label) for label in fresh]
+        )
     return len(fresh)
 
 
 def labels_as_of(
-    root: str,
+    here: Deployment,
     detector: str,
     as_of: datetime,
     *,
@@ -45,7 +48,9 @@ def labels_as_of(
         UnprovenAnswer: one that no trusted key has signed.
     """
     require_zone("as_of", as_of)
-    rows = answered.given_by(Table(root, detector, "labels"), as_of.astimezone(UTC).date())
+    rows = answered.given_by(
+        here, Table(here.storage, detector, "labels"), as_of.astimezone(UTC).date()
+    )
     labels = [Label(**row) for row in rows]
     return tuple(
         sorted(

@@ -16,6 +16,7 @@ from pipeline.data.spelling import truth
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline_from
 from pipeline.errors import DataError, TooFewDays
+from pipeline.settings import Deployment
 from pipeline.store.fits import AGAIN, lost_days, misfits_text, unfit_of
 from pipeline.store.ingestions import OnRecord, on_record
 from pipeline.store.labels import labels_as_of
@@ -63,7 +64,7 @@ class TrainingWindow:
 
 
 def read_training_window(
-    root: str, spec: DetectorSpec, as_of: date, *, version: int | None = None
+    here: Deployment, spec: DetectorSpec, as_of: date, *, version: int | None = None
 ) -> TrainingWindow:
     """The last `split.training_days` validated days before `as_of`, itself not included.
 
@@ -83,7 +84,7 @@ def read_training_window(
             (`pipeline.data.meaning`), or lack a column of it. (A feature, where values may be
             missing: all rows.)
     """
-    table = Table(root, spec.name, "telemetry")
+    table = Table(here.storage, spec.name, "telemetry")
     version = current_version(table) if version is None else version
     days = [] if version is None else [d for d in days_in(table, version=version) if d < as_of]
     if version is None or len(days) < spec.split.minimum_days:
@@ -94,7 +95,7 @@ def read_training_window(
         )
         raise TooFewDays(msg)
     days = days[-spec.split.training_days :]
-    record = on_record(root, spec.name, days[0], as_of - timedelta(days=1))
+    record = on_record(here.storage, spec.name, days[0], as_of - timedelta(days=1))
     _refuse_lost(record, table, days[0], as_of)
     if unfit := unfit_of(record, meaning_of(spec.columns), days):
         msg = (
@@ -108,7 +109,7 @@ def read_training_window(
     _refuse_shared_keys(frame, spec, table)
     # Nothing of the as-of day is used, labels included: a rerun at any hour reads the same.
     midnight = datetime.combine(as_of, time(), UTC)
-    labels = labels_as_of(root, spec.name, midnight, first=days[0], last=days[-1])
+    labels = labels_as_of(here, spec.name, midnight, first=days[0], last=days[-1])
     if labels:
         frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
     manifest = replace(

@@ -24,14 +24,14 @@ SECTIONS = {
     for section in get_args(get_args(Model)[0]) or get_args(Model)[:1]
 }
 SMALL = {"members": 2, "width": 16, "steps": 150, "batch_rows": 64}
-"""Settings of a quick fit; a family gets those that its section knows."""
+"""Deployment of a quick fit; a family gets those that its section knows."""
 OWN_SMALL: dict[str, dict] = {
     "isolation_forest": {"trees": 20, "samples": 64},
     "nearest_neighbours": {"rows": 200},
     "recurrent": {"width": 32, "steps": 400},  # whole windows pass through the width
     "transformer": {"learning_rate": 2e-3},  # else the loss has fallen before the first check
 }
-"""Settings of a family that differ from SMALL."""
+"""Deployment of a family that differ from SMALL."""
 LEAST_WINS: dict[str, float] = {"isolation_forest": 0.55}
 """How often a fault outscores a normal row, where the family cannot reach 0.85."""
 SEEDLESS = {"linear"}

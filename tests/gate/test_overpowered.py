@@ -44,7 +44,7 @@ SCHEMA = Schema(
 
 
 class IdentitySkip(TrainedModel):
-    """Settings of a family that no detector file can ask for."""
+    """Deployment of a family that no detector file can ask for."""
 
     family: Literal["identity_skip"] = "identity_skip"
     members: int = 1

@@ -238,7 +238,7 @@ def open_farm(folder: Path) -> None:
     )
     promote_trained(here, AS_OF)
     ledger_entries.write(here, REJECTED)
-    score_days("pumps", [day.isoformat() for day in LAST_DAYS], run="score/1")
+    score_days(here, "pumps", [day.isoformat() for day in LAST_DAYS], run="score/1")
 
 
 def champion_scores() -> pd.DataFrame:
@@ -246,7 +246,7 @@ def champion_scores() -> pd.DataFrame:
     where = Table(settings.load().storage, "pumps", "telemetry")
     frame = tables.read(where, first_day=LAST_DAYS[0], last_day=LAST_DAYS[-1])
     ordered = frame.sort_values(["timestamp", "pump"], ignore_index=True)
-    return score_frame(live.champion("pumps").bundle, ordered)
+    return score_frame(live.champion(settings.load(), "pumps").bundle, ordered)
 
 
 def registry() -> tuple[dict[str, str], list[tuple[Any, ...]]]:
@@ -297,7 +297,7 @@ def test_a_destroyed_deployment_comes_back_and_scores_the_same_bits(
         here = settings.load()
         assert faults_of(here, connect(here), "pumps") == ()
         assert database.do("plimsoll", METRICS, role="plimsoll_reader") == metrics
-        again = score_days("pumps", [LAST_DAYS[0].isoformat()], run="score/2")
+        again = score_days(here, "pumps", [LAST_DAYS[0].isoformat()], run="score/2")
         assert again["written"] == 0  # nothing to do: the scores are what the champion says
     assert database.do("airflow", "SELECT id FROM dag_run", role="airflow") == [(7,)]
     # Owners and grants came back with the databases.

@@ -76,7 +76,7 @@ def station(running: RunningStack) -> Station:
 @pytest.fixture(scope="module")
 def asking(running: RunningStack) -> Station:
     """The detector that asks a person, its history loaded without Airflow to save time."""
-    here, spec = settings.load(), detector_named("asking")
+    here, spec = settings.load(), detector_named(here, "asking")
     spec = spec.model_copy(update={"source": anchored(spec.source, here.data)})
     days = [day_after(n) for n in LOADED]
     ingest_days(

@@ -19,7 +19,7 @@ from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.records import from_json
 from pipeline.registry import tags, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import fitting
 from pipeline.steps.candidate import Candidate, JudgedCandidate, origin_of
@@ -42,7 +42,7 @@ SMALL = {"family": "denoising", "members": 2, "width": 16, "steps": 120}
 class World:
     """The settings, and the detector."""
 
-    here: Settings
+    here: Deployment
     spec: DetectorSpec
 
     @property
@@ -91,10 +91,13 @@ def make_world(
     return World(here, spec)
 
 
-def promote_trained(here: Settings, as_of: date) -> int:
+def promote_trained(here: Deployment, as_of: date) -> int:
     """Train on the days before `as_of` and make it live without a gate; its number."""
     payload = fitting.calibrate(
-        fitting.train(fitting.window("pumps", as_of.isoformat()), run="pumps__train/r1")
+        here,
+        fitting.train(
+            here, fitting.window(here, "pumps", as_of.isoformat()), run="pumps__train/r1"
+        ),
     )
     candidate = from_json(Candidate, payload)
     client, (spec, manifest) = connect(here), origin_of(candidate)

@@ -33,19 +33,19 @@ def changed(**schema):
 
 @pytest.mark.usefixtures("past")
 def test_an_unchanged_file_fits_its_past():
-    found = compared(changed())
+    found = compared(settings.load(), changed())
 
     assert (found.misfits, found.remarks) == ((), ())
 
 
 @pytest.mark.usefixtures("house")
 def test_a_detector_without_tables_has_no_past():
-    assert compared(changed(entity="machine")).misfits == ()
+    assert compared(settings.load(), changed(entity="machine")).misfits == ()
 
 
 @pytest.mark.usefixtures("past")
 def test_a_renamed_machine_column_fits_neither_the_days_nor_the_live_version():
-    days, version = compared(changed(entity="machine")).misfits
+    days, version = compared(settings.load(), changed(entity="machine")).misfits
 
     assert f"rows of {D[0]} to {D[7]} have no column machine (theirs is pump)" in days
     assert "Ingest those days again with the load DAG" in days
@@ -54,7 +54,7 @@ def test_a_renamed_machine_column_fits_neither_the_days_nor_the_live_version():
 
 @pytest.mark.usefixtures("past")
 def test_an_added_feature_concerns_training_alone():
-    found = compared(changed(features={**FEATURES, "heat": {"unit": "K"}}))
+    found = compared(settings.load(), changed(features={**FEATURES, "heat": {"unit": "K"}}))
 
     (days,) = found.misfits
     assert "have no heat" in days
@@ -65,7 +65,7 @@ def test_an_added_feature_concerns_training_alone():
 @pytest.mark.usefixtures("past")
 def test_a_switch_of_context_is_no_misfit():
     flow = {**FEATURES["flow"], "context": True}
-    found = compared(changed(features={**FEATURES, "flow": flow}))
+    found = compared(settings.load(), changed(features={**FEATURES, "flow": flow}))
 
     assert found.misfits == ()
     assert "the next training will use: context of flow changed" in found.remarks[0]
@@ -74,7 +74,9 @@ def test_a_switch_of_context_is_no_misfit():
 @pytest.mark.usefixtures("past")
 def test_harmless_changes_are_no_misfit():
     flow = {**FEATURES["flow"], "range": [0, 90], "stuck_after": "9h", "day_median": None}
-    found = compared(changed(features={**FEATURES, "flow": flow}, entities=["a", "b"]))
+    found = compared(
+        settings.load(), changed(features={**FEATURES, "flow": flow}, entities=["a", "b"])
+    )
 
     assert (found.misfits, found.remarks) == ((), ())
 
@@ -83,7 +85,7 @@ def test_harmless_changes_are_no_misfit():
 def test_columns_that_the_table_cannot_take_are_named():
     spec = changed(entity="Pump", evaluation_only=["eval_incident"], incident=None,
                    exclude_from_training=[])  # fmt: skip
-    misfits = " ".join(compared(spec).misfits)
+    misfits = " ".join(compared(settings.load(), spec).misfits)
 
     assert "the table has a column pump, and Pump differs only in which letters" in misfits
     assert "column eval_incident holds true or false in the table and would hold numbers" in misfits
@@ -94,8 +96,10 @@ def test_days_before_the_training_window_are_past_caring(past):
     past.ingest(*D[2:])
     split = past.spec.split.model_copy(update={"training_days": 6})
 
-    assert len(compared(past.spec).misfits) == 2  # two days, and version 1
-    assert len(compared(past.spec.model_copy(update={"split": split})).misfits) == 1
+    assert len(compared(settings.load(), past.spec).misfits) == 2  # two days, and version 1
+    assert (
+        len(compared(settings.load(), past.spec.model_copy(update={"split": split})).misfits) == 1
+    )
 
 
 def test_an_mlflow_that_does_not_answer_is_reported_and_stops_nothing(past, monkeypatch):
@@ -107,7 +111,7 @@ def test_an_mlflow_that_does_not_answer_is_reported_and_stops_nothing(past, monk
     went_live = Decision("promotion", "pumps", 1, None, "ada", "", "m1", "", now)
     ledger_entries.write(settings.load(), went_live)
 
-    found = compared(changed(), wait_s=3)
+    found = compared(settings.load(), changed(), wait_s=3)
 
     assert found.misfits == ()
     assert found.remarks[0].startswith("not compared with the live version: no answer within 3 s")
@@ -120,7 +124,7 @@ def test_a_store_that_does_not_answer_is_reported_and_stops_nothing(monkeypatch)
         monkeypatch.setenv(name, "none")
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
 
-    found = compared(changed(), wait_s=2)
+    found = compared(settings.load(), changed(), wait_s=2)
 
     assert found.misfits == ()
     assert found.remarks[0].startswith("not compared with the tables under s3://nowhere/lake: ")
@@ -131,7 +135,7 @@ def test_no_database_of_mlflow_is_made_to_ask_it(past, monkeypatch, tmp_path):
     monkeypatch.setenv("PLIMSOLL_STORAGE", past.here.storage)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none/mlflow.db")
 
-    assert "not compared with the live version" in compared(changed()).remarks[0]
+    assert "not compared with the live version" in compared(settings.load(), changed()).remarks[0]
     assert not (tmp_path / "none").exists()
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.errors import DataError
 from pipeline.steps.answers import Author
 from pipeline.steps.channel_decision import days_to_rescore, decide
@@ -28,11 +28,11 @@ def pumps(here):
 
 
 def decisions(here, at=NOW):
-    return decisions_as_of(here.storage, "pumps", at)
+    return decisions_as_of(here, "pumps", at)
 
 
 def test_a_decision_counts_from_the_start_of_today_by_default(pumps):
-    recorded = decide("pumps", "flow", "mute", ANN, note="loose")
+    recorded = decide(settings.load(), "pumps", "flow", "mute", ANN, note="loose")
 
     (made,) = decisions(pumps)
     assert (made.channel, made.entity, made.decision) == ("flow", None, "mute")
@@ -41,17 +41,19 @@ def test_a_decision_counts_from_the_start_of_today_by_default(pumps):
 
 
 def test_a_decision_may_be_about_one_machine_and_another_time(pumps):
-    decide("pumps", "flow", "accept", ANN, entity="b", since="2024-01-01T12:00Z")
+    decide(settings.load(), "pumps", "flow", "accept", ANN, entity="b", since="2024-01-01T12:00Z")
 
     (made,) = decisions(pumps)
     assert (made.entity, made.since) == ("b", moment(days(1)[0], 12))
 
 
 def test_a_run_that_is_repeated_decides_nothing_again(pumps):
-    decide("pumps", "flow", "mute", Author("ann", NOW, "pumps__feature/r1"))
+    decide(settings.load(), "pumps", "flow", "mute", Author("ann", NOW, "pumps__feature/r1"))
     later = NOW + timedelta(hours=1)
 
-    again = decide("pumps", "flow", "mute", Author("ann", later, "pumps__feature/r1"))
+    again = decide(
+        settings.load(), "pumps", "flow", "mute", Author("ann", later, "pumps__feature/r1")
+    )
 
     assert not again["new"]
     assert len(decisions(pumps, later)) == 1
@@ -69,19 +71,19 @@ def test_invalid_input_is_refused_and_nothing_is_recorded(pumps, about, message)
     said = {"channel": "flow", **about}
 
     with pytest.raises(DataError, match=message):
-        decide("pumps", said.pop("channel"), "mute", ANN, **said)
+        decide(settings.load(), "pumps", said.pop("channel"), "mute", ANN, **said)
 
     assert decisions(pumps) == ()
 
 
 def test_the_days_since_a_decision_are_scored_again(filled):
-    score_days("pumps", [str(day) for day in days(4)], run="r0")
+    score_days(settings.load(), "pumps", [str(day) for day in days(4)], run="r0")
     before = tables.read(Table(filled.here.storage, "pumps", "scores"), keep_date=True)
     day = sorted(set(before["date"]))[1]
 
-    recorded = decide("pumps", "flow", "mute", ANN, since=day.isoformat())
-    (group,) = days_to_rescore(recorded)
-    rescored = score_days("pumps", group, run="r1")
+    recorded = decide(settings.load(), "pumps", "flow", "mute", ANN, since=day.isoformat())
+    (group,) = days_to_rescore(settings.load(), recorded)
+    rescored = score_days(settings.load(), "pumps", group, run="r1")
 
     after = tables.read(Table(filled.here.storage, "pumps", "scores"), keep_date=True)
     muted = set(after[after["muted"].str.contains("flow")]["date"])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline import settings
 from pipeline.data.derive import derive
 from pipeline.data.label import Label
 from pipeline.scoring import score_rows
@@ -29,7 +30,9 @@ def hold(house: PumpHouse, frame: pd.DataFrame) -> None:
 
 
 def judge(house: PumpHouse, *wanted: date) -> dict[str, Any]:
-    return drifting.judge_days(house.spec.name, [day.isoformat() for day in wanted], run="test")
+    return drifting.judge_days(
+        settings.load(), house.spec.name, [day.isoformat() for day in wanted], run="test"
+    )
 
 
 def stored(house: PumpHouse) -> list[str]:
@@ -156,7 +159,7 @@ def test_rows_that_somebody_labelled_an_incident_by_then_are_no_evidence(house):
     blamed = kinds(house, "week")[FIRST_DAY + timedelta(days=6)]
     fifth = FIRST_DAY + timedelta(days=4)
 
-    add_labels(house.here.storage, "pumps", [_incident(fifth, made=moment(fifth, 12) + _DAY)])
+    add_labels(house.here, "pumps", [_incident(fifth, made=moment(fifth, 12) + _DAY)])
     judge(house, *days(7))
 
     assert blamed != "none"

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline import settings
 from pipeline.data.groups import MOST_GROUPS
 from pipeline.errors import DataError, PartitionBlocked
 from pipeline.registry import tags
@@ -22,15 +23,17 @@ MACHINES_UNKNOWN = {"schema": {"entities": []}}
 
 
 def planned(size, first=D[0], last=D[-1]):
-    return fan_out.plan("pumps", str(first), str(last), "load and score", days_a_group=size)
+    return fan_out.plan(
+        settings.load(), "pumps", str(first), str(last), "load and score", days_a_group=size
+    )
 
 
 def load(group):
-    ingestion.load("pumps", group, run="load")
+    ingestion.load(settings.load(), "pumps", group, run="load")
 
 
 def score(group):
-    scoring.score_days("pumps", group, run="load")
+    scoring.score_days(settings.load(), "pumps", group, run="load")
 
 
 def both(group):
@@ -97,7 +100,7 @@ def test_a_blocked_day_spares_its_group_and_is_named(here, monkeypatch):
     both(group)
 
     with pytest.raises(PartitionBlocked, match=f"{D[3]}: .*implausible day flow"):
-        ingestion.refuse_blocked("pumps", group)
+        ingestion.refuse_blocked(here, "pumps", group)
     assert set(house.rows("scores")["date"]) == set(D[:3])
     assert set(house.rows("quarantine")["date"]) == {D[3]}
 
@@ -111,7 +114,7 @@ def test_a_group_that_is_run_again_replaces_what_was_fixed(here, monkeypatch, at
 
     both(planned(4)[0])
 
-    ingestion.refuse_blocked("pumps", [str(day) for day in D])
+    ingestion.refuse_blocked(here, "pumps", [str(day) for day in D])
     assert {**content(house), "quarantine": {}} == {**at_once, "quarantine": {}}
 
 
@@ -124,24 +127,26 @@ def test_a_rollback_groups_the_days_and_completes_when_all_are_done(filled, monk
     monkeypatch.setattr(rollback, "connect", lambda _: None)
     monkeypatch.setattr(rollback, "unfinished", lambda *_: tuple(undone))
     monkeypatch.setattr(tags, "mark_rescored", lambda *given: undone.remove(given[-1]))
-    (whole,) = rollback.plan({"detector": "pumps"})
+    (whole,) = rollback.plan(settings.load(), {"detector": "pumps"})
     halves = [{**whole, "days": whole["days"][:4]}, {**whole, "days": whole["days"][4:]}]
 
-    shared = [rollback.rescore(**half, run="r")["days"] for half in reversed(halves)]
-    result = rollback.finish({"detector": "pumps"}, run="r")
+    shared = [
+        rollback.rescore(settings.load(), **half, run="r")["days"] for half in reversed(halves)
+    ]
+    result = rollback.finish(settings.load(), {"detector": "pumps"}, run="r")
 
     assert whole == {"detector": "pumps", "version": 2, "days": [str(day) for day in D]}
     assert shared == [4, 4]
     assert result["rescored"]["2"]["days"] == 0
     assert set(filled.rows("scores")["version"]) == {1}
     assert undone == set()
-    assert withdraw_and_rescore("pumps", 2, run="r")["days"] == 0
+    assert withdraw_and_rescore(settings.load(), "pumps", 2, run="r")["days"] == 0
 
 
 def test_days_of_a_known_station_are_planned_without_asking_the_source(here):
     open_house(here)
 
-    made = fan_out.plan("pumps", str(D[0]), str(D[-1]), "load and score")
+    made = fan_out.plan(here, "pumps", str(D[0]), str(D[-1]), "load and score")
 
     assert made == [[str(day) for day in D]]
 
@@ -152,8 +157,8 @@ def test_where_machines_are_unknown_the_source_gives_the_number_of_rows(here, mo
     asked = []
     monkeypatch.setattr(fan_out, "groups", lambda *given: asked.append(given[1]) or [])
 
-    fan_out.plan("pumps", str(D[0]), str(D[1]), "load and score")
-    fan_out.plan("pumps", str(D[0]), str(D[1]), "score again")
+    fan_out.plan(here, "pumps", str(D[0]), str(D[1]), "load and score")
+    fan_out.plan(here, "pumps", str(D[0]), str(D[1]), "score again")
 
     assert [shape.rows for shape in asked] == [24 * len(PUMPS), 24]
 
@@ -166,7 +171,7 @@ def test_where_machines_are_unknown_the_largest_day_so_far_counts(here, monkeypa
     asked = []
     monkeypatch.setattr(fan_out, "groups", lambda *given: asked.append(given[1]) or [])
 
-    fan_out.plan("pumps", str(D[4]), str(D[5]), "load and score")
+    fan_out.plan(here, "pumps", str(D[4]), str(D[5]), "load and score")
 
     assert [shape.rows for shape in asked] == [24 * len(PUMPS)]
 
@@ -175,7 +180,7 @@ def test_a_range_that_runs_backwards_is_refused(here):
     open_house(here)
 
     with pytest.raises(DataError, match="from_day 2024-01-08 lies after to_day 2024-01-01"):
-        fan_out.plan("pumps", str(D[-1]), str(D[0]), "score again")
+        fan_out.plan(here, "pumps", str(D[-1]), str(D[0]), "score again")
 
 
 def test_more_groups_than_can_be_mapped_are_refused_with_a_size_that_can(here):
@@ -191,4 +196,4 @@ def test_more_groups_than_can_be_mapped_are_refused_with_a_size_that_can(here):
 def test_no_days_are_no_groups(here):
     open_house(here)
 
-    assert fan_out.grouped("pumps", [], "score again") == []
+    assert fan_out.grouped(here, "pumps", [], "score again") == []

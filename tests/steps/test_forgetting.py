@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.errors import DataError
 from pipeline.steps.forgetting import forget, plan_forgetting
 from pipeline.steps.status import partition_states
@@ -34,7 +34,13 @@ def pumps(here):
 
 
 def take_back(day: date) -> None:
-    forget(plan_forgetting("pumps", day, now=NOW), "a slip", "ann", now=NOW)
+    forget(
+        settings.load(),
+        plan_forgetting(settings.load(), "pumps", day, now=NOW),
+        "a slip",
+        "ann",
+        now=NOW,
+    )
 
 
 def standings(here) -> dict[date, str]:
@@ -52,7 +58,7 @@ def test_a_forgotten_day_does_not_count_and_stays_on_record(pumps):
 
 def test_its_rows_leave_every_table_and_those_of_other_days_stay(pumps):
     put_incident(pumps, moment(NEXT, 3), entity="b", rows=4)
-    planned = plan_forgetting("pumps", NEXT, now=NOW)
+    planned = plan_forgetting(settings.load(), "pumps", NEXT, now=NOW)
     assert planned.rows["telemetry"] == 72
     assert planned.rows["incidents"] == 1
 
@@ -66,7 +72,7 @@ def test_its_rows_leave_every_table_and_those_of_other_days_stay(pumps):
 def test_to_look_changes_nothing(pumps):
     before = tables.current_version(Table(pumps.storage, "pumps", "telemetry"))
 
-    plan_forgetting("pumps", NEXT, now=NOW)
+    plan_forgetting(settings.load(), "pumps", NEXT, now=NOW)
 
     assert tables.current_version(Table(pumps.storage, "pumps", "telemetry")) == before
     assert standings(pumps)[NEXT] == "validated"
@@ -74,16 +80,16 @@ def test_to_look_changes_nothing(pumps):
 
 def test_a_day_that_a_person_has_judged_stays(pumps):
     label = Label(moment(DAY, 3), moment(DAY, 5), "a", "incident", "", "ann", NOW, "")
-    add_labels(pumps.storage, "pumps", [label])
+    add_labels(pumps, "pumps", [label])
 
     with pytest.raises(DataError, match=r"1 labels are about 2024-01-01, the first by ann"):
-        plan_forgetting("pumps", DAY, now=NOW)
+        plan_forgetting(settings.load(), "pumps", DAY, now=NOW)
 
 
 @pytest.mark.usefixtures("pumps")
 def test_a_day_that_is_not_on_record_cannot_be_taken_back():
     with pytest.raises(DataError, match="nothing on record of 2025-05-05"):
-        plan_forgetting("pumps", date(2025, 5, 5), now=NOW)
+        plan_forgetting(settings.load(), "pumps", date(2025, 5, 5), now=NOW)
 
 
 @pytest.mark.usefixtures("pumps")
@@ -91,13 +97,13 @@ def test_a_day_is_taken_back_once():
     take_back(STRAY)
 
     with pytest.raises(DataError, match="nothing on record"):
-        plan_forgetting("pumps", STRAY, now=NOW)
+        plan_forgetting(settings.load(), "pumps", STRAY, now=NOW)
 
 
 @pytest.mark.usefixtures("pumps")
 def test_whether_the_schedule_still_expects_the_day_is_said():
-    assert plan_forgetting("pumps", NEXT, now=NOW).expected
-    assert not plan_forgetting("pumps", NEXT, now=moment(NEXT)).expected
+    assert plan_forgetting(settings.load(), "pumps", NEXT, now=NOW).expected
+    assert not plan_forgetting(settings.load(), "pumps", NEXT, now=moment(NEXT)).expected
 
 
 def test_a_scored_day_that_comes_again_afterwards_waits_for_new_scores(pumps):

@@ -113,13 +113,13 @@ def test_an_old_champion_keeps_its_telemetry_and_still_loads(registry):
     for _ in range(4):
         registry.train()
 
-    result = housekeeping.housekeeping("pumps", now=NEXT_YEAR)
+    result = housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert result["pruned"]["deleted"] == [2, 3]
     assert result["tidied"]["telemetry"]["deleted"] == 2 * 2
     pinned = int(versions.by_number(registry.client, "pumps", champion).tags["telemetry_version"])
     pd.testing.assert_frame_equal(registry.rows(pinned), registry.telemetry[champion])
-    assert live.champion("pumps").version.number == champion
+    assert live.champion(settings.load(), "pumps").version.number == champion
 
 
 def test_a_rejected_old_version_goes_with_its_files(registry, tmp_path):
@@ -129,7 +129,7 @@ def test_a_rejected_old_version_goes_with_its_files(registry, tmp_path):
         registry.train()
     before = artifacts(tmp_path / "mlruns")
 
-    housekeeping.prune("pumps", now=NOW)
+    housekeeping.prune(settings.load(), "pumps", now=NOW)
 
     assert registry.numbers == [2, 3]
     assert (before, artifacts(tmp_path / "mlruns")) == (3, 2)
@@ -142,8 +142,8 @@ def test_a_version_that_was_live_in_the_audit_window_stays_until_it_is_past(regi
     for _ in range(2):
         registry.train()
 
-    soon = housekeeping.prune("pumps", now=NOW + timedelta(days=300))
-    late = housekeeping.prune("pumps", now=NEXT_YEAR)
+    soon = housekeeping.prune(settings.load(), "pumps", now=NOW + timedelta(days=300))
+    late = housekeeping.prune(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert soon["deleted"] == []
     assert soon["kept"][str(first)] == "the ledger has it live in the audit window"
@@ -156,7 +156,7 @@ def test_a_version_that_scored_the_newest_days_stays_even_of_an_old_history(regi
     row = {"date": FIRST_DAY, "scored_at": NOW, "verdict": "scored", "version": 1}
     tables.append(Table(registry.here.storage, "pumps", "scorings"), [row])
 
-    assert housekeeping.prune("pumps", now=NEXT_YEAR)["deleted"] == [2]
+    assert housekeeping.prune(settings.load(), "pumps", now=NEXT_YEAR)["deleted"] == [2]
 
 
 def test_the_network_of_a_recalibrated_champion_stays(registry):
@@ -167,7 +167,7 @@ def test_the_network_of_a_recalibrated_champion_stays(registry):
     for _ in range(2):
         registry.train()
 
-    result = housekeeping.prune("pumps", now=NEXT_YEAR)
+    result = housekeeping.prune(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert result["deleted"] == [2]
     assert result["kept"][str(trained)] == f"version {recalibrated} has its network"
@@ -178,7 +178,7 @@ def test_a_dry_run_says_the_same_and_removes_nothing(registry, tmp_path):
         registry.train()
     state = registry.numbers, artifacts(tmp_path), tables.current_version(registry.table)
 
-    result = housekeeping.housekeeping("pumps", now=NEXT_YEAR, dry_run=True)
+    result = housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR, dry_run=True)
 
     assert result["pruned"]["deleted"] == [1, 2]
     assert (registry.numbers, artifacts(tmp_path), tables.current_version(registry.table)) == state
@@ -187,9 +187,9 @@ def test_a_dry_run_says_the_same_and_removes_nothing(registry, tmp_path):
 def test_housekeeping_again_finds_nothing_to_do(registry):
     for _ in range(3):
         registry.train()
-    housekeeping.housekeeping("pumps", now=NEXT_YEAR)
+    housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR)
 
-    result = housekeeping.housekeeping("pumps", now=NEXT_YEAR)
+    result = housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert (result["pruned"]["deleted"], result["tidied"]) == ([], {})
     assert result["cleared"] == {"ingestions": [], "candidates": []}
@@ -200,7 +200,7 @@ def test_a_version_without_its_telemetry_version_stops_the_vacuum(registry):
     registry.train()
 
     with pytest.raises(DataError, match="Version 1 does not say"):
-        housekeeping.tidy("pumps", now=NEXT_YEAR)
+        housekeeping.tidy(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert registry.rows(1).equals(registry.telemetry[1])
 
@@ -232,7 +232,7 @@ def test_old_staged_files_go_unless_a_version_or_a_running_candidate_has_them(re
     for name, age in (("candidate-1", old), ("running", old), ("gone", old), ("fresh", young)):
         put_staged(f"{candidates}/{name}", age=age)
 
-    result = housekeeping.clear("pumps", now=NOW)
+    result = housekeeping.clear(settings.load(), "pumps", now=NOW)
 
     assert result == {"ingestions": ["a"], "candidates": ["gone"]}
     assert set(staging.folders_at(ingests)) == {"b"}

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.errors import DataError
 from pipeline.steps import incidents, score_tables
 from pipeline.steps.incidents import incidents_between
@@ -89,7 +89,7 @@ def test_an_incident_is_followed_back_to_its_start_however_long_ago(house):
 def test_incidents_that_only_the_bad_version_saw_are_withdrawn(filled):
     replace_bad_version(filled)
 
-    result = withdraw_and_rescore("pumps", 2, run="rollback")
+    result = withdraw_and_rescore(settings.load(), "pumps", 2, run="rollback")
 
     assert result["days"] == len(D)
     assert set(filled.rows("scores")["version"]) == {1}
@@ -102,10 +102,10 @@ def test_incidents_that_only_the_bad_version_saw_are_withdrawn(filled):
 
 def test_withdrawing_again_changes_nothing(filled):
     replace_bad_version(filled)
-    withdraw_and_rescore("pumps", 2, run="rollback")
+    withdraw_and_rescore(settings.load(), "pumps", 2, run="rollback")
     before = filled.content()
 
-    again = withdraw_and_rescore("pumps", 2, run="rollback")
+    again = withdraw_and_rescore(settings.load(), "pumps", 2, run="rollback")
 
     assert again["days"] == 0
     assert filled.content() == before
@@ -113,7 +113,7 @@ def test_withdrawing_again_changes_nothing(filled):
 
 def test_a_withdrawn_incident_stays_so_when_the_day_is_scored_again(filled):
     replace_bad_version(filled)
-    withdraw_and_rescore("pumps", 2, run="rollback")
+    withdraw_and_rescore(settings.load(), "pumps", 2, run="rollback")
     before = [i.id for i in between(filled, D[0], D[4]) if i.status == "withdrawn"]
     filled.promote(3, scale=0.9)
 
@@ -141,8 +141,8 @@ def test_an_interrupted_withdrawal_is_completed_by_the_next(filled, monkeypatch,
         patched.setattr(tables, "replace_days", dying(whole[0]))
         patched.setattr(tables, "append", dying(whole[1]))
         with pytest.raises(KeyboardInterrupt):
-            withdraw_and_rescore("pumps", 2, run="rollback")
-    withdraw_and_rescore("pumps", 2, run="rollback")
+            withdraw_and_rescore(settings.load(), "pumps", 2, run="rollback")
+    withdraw_and_rescore(settings.load(), "pumps", 2, run="rollback")
 
     assert set(filled.rows("scores")["version"]) == {1}
     parts = filled.rows("incidents").groupby("status")["version"].unique()
@@ -153,7 +153,7 @@ def test_a_version_that_is_still_live_is_not_withdrawn(filled):
     filled.score(*D)
 
     with pytest.raises(DataError, match="Version 1 is the champion"):
-        withdraw_and_rescore("pumps", 1, run="rollback")
+        withdraw_and_rescore(settings.load(), "pumps", 1, run="rollback")
 
 
 def test_parts_survive_the_table(filled):

@@ -12,16 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from tests.steps.test_promotion import PASSED, with_digest
-from tests.steps.test_rollback import decided, fitted_on
 
-from pipeline import ledger
+from pipeline import ledger, settings
 from pipeline.records import to_json
 from pipeline.steps import champion, ledger_state, promotion, rescoring, rollback, rollback_target
 from pipeline.tables import appending
 from tests import ledger_entries
 from tests.builders import make_spec
 from tests.steps.fake_registry import FakeRegistry, Killed
+from tests.steps.test_promotion import PASSED, with_digest
+from tests.steps.test_rollback import decided, fitted_on
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def changes(world):
 def test_a_promotion_is_completed_by_the_next_run(drill):
     payload = to_json(replace(PASSED, version=3, champion=2))
 
-    worlds = list(drill(lambda: promotion.promote(payload, answer=None, run="r")))
+    worlds = list(drill(lambda: promotion.promote(settings.load(), payload, answer=None, run="r")))
 
     for world in worlds:
         assert world.registry.aliases == {"champion": 3, "previous": 2}
@@ -119,9 +119,9 @@ def test_an_interrupted_promotion_is_recorded_by_the_next_change(drill):
 
     def change():
         if champion_of_now() == 3:  # the next run is another one, which looks at the champion first
-            rollback.check("pumps", target="2", reason="other", who="ada")
+            rollback.check(settings.load(), "pumps", target="2", reason="other", who="ada")
         else:
-            promotion.promote(payload, answer=None, run="r")
+            promotion.promote(settings.load(), payload, answer=None, run="r")
 
     for world in drill(change):
         assert world.registry.aliases == {"champion": 3, "previous": 2}
@@ -131,8 +131,8 @@ def test_an_interrupted_promotion_is_recorded_by_the_next_change(drill):
 def test_a_rollback_is_completed_by_the_next_run(drill):
     def change():
         how = {"target": "previous", "reason": "bad", "who": "ada"}
-        checked = rollback.check("pumps", **how)
-        rollback.finish(rollback.move(checked, **how), run="r")
+        checked = rollback.check(settings.load(), "pumps", **how)
+        rollback.finish(settings.load(), rollback.move(settings.load(), checked, **how), run="r")
 
     for world in drill(change):
         finished = {"status": "rolled_back", "rolled_back": "bad", "rescoring": "done"}

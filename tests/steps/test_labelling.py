@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline import settings
 from pipeline.errors import DataError
 from pipeline.steps import labelling
 from pipeline.steps.answers import Author, LabelRequest
@@ -28,11 +29,11 @@ def pumps(here):
 
 
 def labels(here, at=NOW):
-    return labels_as_of(here.storage, "pumps", at)
+    return labels_as_of(here, "pumps", at)
 
 
 def say(verdict="incident", by=ANN, **about):
-    return labelling.label("pumps", LabelRequest(verdict, **about), by)
+    return labelling.label(settings.load(), "pumps", LabelRequest(verdict, **about), by)
 
 
 def test_a_span_of_one_machine_is_labelled(pumps):
@@ -150,7 +151,7 @@ def test_every_episode_without_a_verdict_waits(pumps):
     say("normal", incident=answered)
     say(start="2024-01-01T10:00Z", end="2024-01-01T11:00Z", entity="b")
 
-    waiting = waiting_for_labels("pumps", now=NOW)
+    waiting = waiting_for_labels(settings.load(), "pumps", now=NOW)
 
     assert [each.id for each in waiting.incidents] == [half]
     assert len(waiting.labels) == 2
@@ -158,7 +159,7 @@ def test_every_episode_without_a_verdict_waits(pumps):
 
 @pytest.mark.usefixtures("pumps")
 def test_nothing_waits_where_nothing_was_scored():
-    waiting = waiting_for_labels("pumps", now=NOW)
+    waiting = waiting_for_labels(settings.load(), "pumps", now=NOW)
 
     assert (waiting.labels, waiting.audits, waiting.incidents) == ((), (), ())
 
@@ -167,14 +168,14 @@ def test_sampled_episodes_wait_first_and_short_ones_are_sampled_too(here):
     put_detector(here, incidents={"minimum_rows": 3}, recalibration={"audit_share": 1.0})
     short = put_incident(here, moment(DAY, 3), rows=1)
 
-    recorded = labelling.propose_audits("pumps", DAY, LATER, run="r1", now=NOW)
+    recorded = labelling.propose_audits(here, "pumps", DAY, LATER, run="r1", now=NOW)
 
-    waiting = waiting_for_labels("pumps", now=NOW)
+    waiting = waiting_for_labels(here, "pumps", now=NOW)
     assert (recorded["episodes"], recorded["drawn"], recorded["new"]) == (1, 1, 1)
     assert [each.incident for each in waiting.audits] == [short]
     assert waiting.incidents == ()
     say("normal", incident=short)
-    assert waiting_for_labels("pumps", now=NOW).audits == ()
+    assert waiting_for_labels(here, "pumps", now=NOW).audits == ()
 
 
 def test_a_month_is_sampled_once_however_often_and_in_which_window(here):
@@ -184,9 +185,9 @@ def test_a_month_is_sampled_once_however_often_and_in_which_window(here):
             for pump in "abc":
                 put_incident(here, moment(day, hour), entity=pump, rows=1)
 
-    first = labelling.propose_audits("pumps", DAY, LATER, run="r1", now=NOW)
+    first = labelling.propose_audits(here, "pumps", DAY, LATER, run="r1", now=NOW)
     audits = audits_between(here.storage, "pumps", DAY, LATER)
-    labelling.propose_audits("pumps", NEXT, LATER, run="r2", now=NOW + timedelta(days=30))
+    labelling.propose_audits(here, "pumps", NEXT, LATER, run="r2", now=NOW + timedelta(days=30))
 
     assert 0 < first["drawn"] < first["episodes"] == 54
     assert audits_between(here.storage, "pumps", DAY, LATER) == audits
@@ -197,7 +198,7 @@ def test_an_episode_belongs_to_the_day_it_begins_on(here):
     put_incident(here, moment(DAY, 22), rows=2)
     put_incident(here, moment(NEXT, 0), rows=2)
 
-    recorded = labelling.propose_audits("pumps", NEXT, LATER, run="r1", now=NOW)
+    recorded = labelling.propose_audits(here, "pumps", NEXT, LATER, run="r1", now=NOW)
 
     assert recorded["episodes"] == 0
-    assert labelling.propose_audits("pumps", DAY, DAY, run="r1", now=NOW)["episodes"] == 1
+    assert labelling.propose_audits(here, "pumps", DAY, DAY, run="r1", now=NOW)["episodes"] == 1

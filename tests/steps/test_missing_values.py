@@ -29,7 +29,7 @@ from pipeline.steps.comparing import compare
 from pipeline.steps.ingest_stages import ingest_days
 from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table
-from tests.builders import days, make_frame, make_spec, on
+from tests.builders import days, make_frame, make_spec, on, stored_in
 
 N_DAYS = 24
 LAST = days(N_DAYS + 1)[N_DAYS]
@@ -73,7 +73,7 @@ def plant(tmp_path_factory) -> Plant:
         now=datetime(2024, 3, 1, tzinfo=UTC),
         run_id="ingest",
     )
-    blocks = split(read_training_window(str(folder), spec, LAST).frame, spec)
+    blocks = split(read_training_window(stored_in(folder), spec, LAST).frame, spec)
     schema = schema_for(spec)
     fitted = fit(blocks.train, schema, spec.model)
     calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)

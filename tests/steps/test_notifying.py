@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from pipeline import settings
 from pipeline.detector.attribution import Blame
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
@@ -44,7 +45,7 @@ def found(monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("found")
 def test_a_new_incident_is_notified_with_cause_and_how_to_answer():
-    (notice,) = notifying.due(NAME, [DAY], now=NOW)
+    (notice,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
 
     assert notice["subject"] == "la_haute_borne: R80711 is anomalous, first of all power"
     assert "From 2014-05-01 03:10 to 2014-05-01 05:10 UTC, 13 rows." in notice["text"]
@@ -59,31 +60,31 @@ def test_a_new_incident_is_notified_with_cause_and_how_to_answer():
 
 
 def test_an_incident_is_notified_once_however_long_it_lasts(found):
-    (notice,) = notifying.due(NAME, [DAY], now=NOW)
-    notifying.record_sent(notice, channel="log", run="r1")
+    (notice,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
+    notifying.record_sent(settings.load(), notice, channel="log", run="r1")
     found[:] = [replace(INCIDENT, end=START + pd.Timedelta(days=1))]
 
-    again = notifying.due(NAME, ["2014-05-02"], now=NOW + timedelta(days=1))
+    again = notifying.due(settings.load(), NAME, ["2014-05-02"], now=NOW + timedelta(days=1))
 
     assert again == []
 
 
 @pytest.mark.usefixtures("found")
 def test_history_is_not_notified():
-    assert notifying.due(NAME, [DAY], now=NOW + timedelta(days=3)) == []
-    assert len(notifying.due(NAME, [DAY], now=NOW + timedelta(days=2))) == 1
+    assert notifying.due(settings.load(), NAME, [DAY], now=NOW + timedelta(days=3)) == []
+    assert len(notifying.due(settings.load(), NAME, [DAY], now=NOW + timedelta(days=2))) == 1
 
 
 def test_a_withdrawn_incident_is_not_notified(found):
     found[:] = [replace(INCIDENT, status="withdrawn")]
 
-    assert notifying.due(NAME, [DAY], now=NOW) == []
+    assert notifying.due(settings.load(), NAME, [DAY], now=NOW) == []
 
 
 def test_a_shifted_sensor_is_named(found):
     found[:] = [replace(INCIDENT, kind="shifted feature", peak=0.0)]
 
-    (notice,) = notifying.due(NAME, [DAY], now=NOW)
+    (notice,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
 
     assert "R80711 has a sensor that left its range, first of all power" in notice["subject"]
     assert "Peak" not in notice["text"]
@@ -102,7 +103,7 @@ ODD = [
 def test_an_odd_name_makes_one_printable_line_and_stays_what_it_is(found, name):
     found[:] = [replace(INCIDENT, entity=name)]
 
-    (notice,) = notifying.due(NAME, [DAY], now=NOW)
+    (notice,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
 
     assert notice["subject"].isprintable()
     assert len(notice["subject"]) < 300
@@ -124,14 +125,23 @@ def test_one_message_that_is_not_sent_does_not_stop_the_others(found):
         sent.append(notice["entity"])
 
     with pytest.raises(OutageError) as failed:
-        notifying.send_notices(notifying.due(NAME, [DAY], now=NOW), send, channel="slack", run="r1")
+        notifying.send_notices(
+            settings.load(),
+            notifying.due(settings.load(), NAME, [DAY], now=NOW),
+            send,
+            channel="slack",
+            run="r1",
+        )
 
     assert sent == ["a", "c"]
     message = str(failed.value)
     assert "1 of 3 messages did not go out by slack (ConnectionError): incidents id-b" in message
     assert "secret" not in message
 
-    (left,) = notifying.due(NAME, [DAY], now=NOW)
+    (left,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
     assert left["entity"] == "b"
-    assert notifying.send_notices([left], lambda _: None, channel="slack", run="r2") == 1
-    assert notifying.due(NAME, [DAY], now=NOW) == []
+    assert (
+        notifying.send_notices(settings.load(), [left], lambda _: None, channel="slack", run="r2")
+        == 1
+    )
+    assert notifying.due(settings.load(), NAME, [DAY], now=NOW) == []

@@ -65,7 +65,7 @@ def with_digest(digest):
 
 def promote(judged=PASSED, given=None):
     payload = to_json(judged) | {"page": "http://mlflow/"}
-    return promotion.promote(payload, answer=given, run=RUN)
+    return promotion.promote(settings.load(), payload, answer=given, run=RUN)
 
 
 def decisions(here):

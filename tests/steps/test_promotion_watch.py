@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipeline import settings
 from pipeline.data.derive import derive
 from pipeline.ledger import Decision
 from pipeline.scoring import score_rows
@@ -61,7 +62,7 @@ def serve(house: PumpHouse, frame: pd.DataFrame, *, version: int = 2) -> None:
 
 
 def watch(day: date) -> dict[str, Any]:
-    return promotion_watch.watch("pumps", day.isoformat(), run="test")
+    return promotion_watch.watch(settings.load(), "pumps", day.isoformat(), run="test")
 
 
 def test_a_threshold_that_is_too_low_trips_on_the_third_day_and_says_why(promoted):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import ledger, staging, tables
+from pipeline import ledger, settings, staging, tables
 from pipeline.data.label import Label
 from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.errors import DataError, PromotionConflict
@@ -92,16 +92,16 @@ def through(payload):
 
 
 def window(as_of=AS_OF, **how):
-    return through(recalibrating.window("pumps", as_of.isoformat(), **how))
+    return through(recalibrating.window(settings.load(), "pumps", as_of.isoformat(), **how))
 
 
 def judge(as_of=AS_OF, **how):
-    candidate = through(recalibrating.recalibrate(window(as_of, **how), run=RUN))
-    return through(recalibration_gate.gate(candidate, run=RUN))
+    candidate = through(recalibrating.recalibrate(settings.load(), window(as_of, **how), run=RUN))
+    return through(recalibration_gate.gate(settings.load(), candidate, run=RUN))
 
 
 def recalibrate(as_of=AS_OF, **how):
-    return promotion.promote(judge(as_of, **how), answer=None, run=RUN)
+    return promotion.promote(settings.load(), judge(as_of, **how), answer=None, run=RUN)
 
 
 def bundle_of(number):
@@ -195,7 +195,7 @@ def test_a_second_run_of_the_month_repeats_the_first(farm, first):
 def test_the_next_month_starts_from_this_month_and_measures_from_the_training(farm, first):
     ledger_entries.write(farm.here, went_live(first["version"], replaced=1))
 
-    second = recalibrating.recalibrate(window(AS_OF + timedelta(days=10)), run=RUN)
+    second = recalibrating.recalibrate(settings.load(), window(AS_OF + timedelta(days=10)), run=RUN)
 
     candidate = from_json(Candidate, second)
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
@@ -206,7 +206,7 @@ def test_the_next_month_starts_from_this_month_and_measures_from_the_training(fa
 
 @pytest.mark.usefixtures("farm")
 def test_rows_that_the_same_weights_scored_are_used_as_they_are():
-    scoring.score_days("pumps", [str(day) for day in SCORED[:20]], run="r")
+    scoring.score_days(settings.load(), "pumps", [str(day) for day in SCORED[:20]], run="r")
 
     known = origin_of(window())
 
@@ -217,7 +217,7 @@ def test_rows_that_the_same_weights_scored_are_used_as_they_are():
 @pytest.mark.usefixtures("farm")
 def test_stored_and_rescored_rows_are_the_same_rows():
     before = origin_of(window())
-    scoring.score_days("pumps", [str(day) for day in SCORED], run="r")
+    scoring.score_days(settings.load(), "pumps", [str(day) for day in SCORED], run="r")
 
     after = origin_of(window())
 
@@ -240,7 +240,9 @@ def test_nothing_of_the_as_of_day_or_later_is_read(farm):
         now=moment(days(HISTORY + 1)[-1]),
         run_id="late",
     )
-    scoring.score_days("pumps", [str(AS_OF), str(AS_OF + timedelta(days=1))], run="r")
+    scoring.score_days(
+        settings.load(), "pumps", [str(AS_OF), str(AS_OF + timedelta(days=1))], run="r"
+    )
 
     assert window()["name"] == before
 
@@ -248,7 +250,7 @@ def test_nothing_of_the_as_of_day_or_later_is_read(farm):
 def labelled(farm, created_at, verdict="incident"):
     start = moment(SCORED[10])
     made = Label(start, start + timedelta(hours=5), "a", verdict, "", "ada", created_at)
-    add_labels(farm.here.storage, "pumps", [made])
+    add_labels(farm.here, "pumps", [made])
 
 
 def test_a_label_counts_from_the_day_after_it_was_made(farm):
@@ -286,11 +288,11 @@ def test_days_that_were_never_validated_are_an_error(farm):
 
 
 def test_a_recalibration_whose_network_is_not_live_any_more_is_not_judged(farm, first):
-    candidate = recalibrating.recalibrate(window(acceptance=ADA), run=RUN)
+    candidate = recalibrating.recalibrate(settings.load(), window(acceptance=ADA), run=RUN)
     ledger_entries.write(farm.here, went_live(first["version"], replaced=1))
 
     with pytest.raises(PromotionConflict, match=r"while version 1 was live, but version 2 is live"):
-        recalibration_gate.gate(candidate, run=RUN)
+        recalibration_gate.gate(settings.load(), candidate, run=RUN)
 
 
 def went_live(version: int, *, replaced: int, action="promotion") -> Decision:
@@ -302,7 +304,7 @@ def test_a_threshold_beyond_its_bounds_is_rejected_with_the_fix_and_nothing_move
     tightened(farm, maximum_total=0.001)
 
     judged = judge()
-    outcome = promotion.promote(judged, answer=None, run=RUN)
+    outcome = promotion.promote(settings.load(), judged, answer=None, run=RUN)
 
     found = farm.client.get_model_version("pumps", str(judged["version"]))
     last = ledger_entries.entries(farm.here, "pumps")[-1].decision
@@ -327,7 +329,9 @@ def test_a_person_may_accept_the_move_and_is_named(farm):
 
 @pytest.mark.usefixtures("farm")
 def test_an_acceptance_that_nothing_needed_moves_no_anchor():
-    candidate = from_json(Candidate, recalibrating.recalibrate(window(acceptance=ADA), run=RUN))
+    candidate = from_json(
+        Candidate, recalibrating.recalibrate(settings.load(), window(acceptance=ADA), run=RUN)
+    )
 
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         lineage = load_bundle(folder).description.lineage
@@ -335,9 +339,9 @@ def test_an_acceptance_that_nothing_needed_moves_no_anchor():
 
 
 def test_flagged_episodes_are_put_up_for_labelling(farm):
-    scoring.score_days("pumps", [str(day) for day in SCORED], run="r")
+    scoring.score_days(settings.load(), "pumps", [str(day) for day in SCORED], run="r")
     tightened(farm, audit_share=1.0)
 
-    audited = recalibrating.audit("pumps", AS_OF.isoformat(), run=RUN)
+    audited = recalibrating.audit(settings.load(), "pumps", AS_OF.isoformat(), run=RUN)
 
     assert audited["drawn"] == audited["episodes"] > 0

@@ -81,7 +81,7 @@ def test_kept_tables_are_shown_as_left_over_with_their_open_incidents(pumps):
     assert (left.detector, left.open_incidents) == ("pumps", 1)
     assert {"telemetry", "incidents"} <= set(left.tables)
     label = Label(moment(DAY, 3), moment(DAY, 6), None, "normal", "", "ann", NOW, "")
-    add_labels(pumps.storage, "pumps", [label])
+    add_labels(pumps, "pumps", [label])
     assert leftovers(pumps, now=NOW)[0].open_incidents == 0
 
 

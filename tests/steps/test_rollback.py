@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from pipeline import settings
 from pipeline.detector.bundle.sums import write_sums
 from pipeline.detector.inputs.schema import schema_for
 from pipeline.errors import BundleError, DataError, PromotionConflict
@@ -86,15 +87,17 @@ def fitted_on(spec, version):
 
 
 def check(target="previous", *, reason="It flags half of all rows.", **how):
-    return rollback.check("pumps", target=target, reason=reason, who="ada", **how)
+    return rollback.check(settings.load(), "pumps", target=target, reason=reason, who="ada", **how)
 
 
 def move(checked, target="previous", *, reason="It flags half of all rows.", who="ada"):
-    return rollback.move(checked, target=target, reason=reason, who=who)
+    return rollback.move(settings.load(), checked, target=target, reason=reason, who=who)
 
 
 def roll_back(target="previous", **how):
-    return rollback.finish(move(check(target, **how), target), run="pumps__rollback/r1")
+    return rollback.finish(
+        settings.load(), move(check(target, **how), target), run="pumps__rollback/r1"
+    )
 
 
 def last_decision(here):
@@ -292,7 +295,7 @@ def test_a_version_stays_due_until_its_days_are_scored(registry, monkeypatch):
     moved = move(check())
 
     with pytest.raises(ZeroDivisionError):
-        rollback.finish(moved, run="r")
+        rollback.finish(settings.load(), moved, run="r")
 
     assert registry.tags[3][tags.RESCORING] == "due"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import settings
 from pipeline.errors import DataError
 from pipeline.records import from_json, to_json
 from pipeline.steps import candidate as staged
@@ -38,9 +39,11 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def judged(world) -> dict:  # noqa: ARG001 - must be there
     """The payload of `drift` for the gate."""
-    payload = fitting.window("pumps", days(HISTORY + 1)[-1].isoformat())
-    payload = fitting.calibrate(fitting.train(payload, run="pumps__train/r2"))
-    return evaluating.drift(evaluating.evaluate(payload))
+    payload = fitting.window(settings.load(), "pumps", days(HISTORY + 1)[-1].isoformat())
+    payload = fitting.calibrate(
+        settings.load(), fitting.train(settings.load(), payload, run="pumps__train/r2")
+    )
+    return evaluating.drift(settings.load(), evaluating.evaluate(settings.load(), payload))
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def test_the_gate_refuses_a_file_that_was_changed_after_its_task(
     attack(lake / file)
 
     with pytest.raises(DataError, match=rf"{file} is not what the task before left there"):
-        gating.gate(judged, run="pumps__train/r2")
+        gating.gate(settings.load(), judged, run="pumps__train/r2")
 
 
 @pytest.mark.parametrize("file", ["fit/fitted.json", "blocks/calibration.parquet"])
@@ -92,19 +95,19 @@ def test_the_calibration_refuses_another_network_and_other_rows(judged, lake, fi
     (lake / file).write_bytes(b"{}")
 
     with pytest.raises(DataError, match=rf"{file} is not what the task before left there"):
-        fitting.calibrate(judged)
+        fitting.calibrate(settings.load(), judged)
 
 
 def test_a_candidate_without_sums_is_not_judged(judged):
     unbound = to_json(replace(from_json(Candidate, judged), sums={}))
 
     with pytest.raises(DataError, match=r"came without the SHA-256 of its origin\.json"):
-        gating.gate(unbound, run="pumps__train/r2")
+        gating.gate(settings.load(), unbound, run="pumps__train/r2")
 
 
 @pytest.mark.usefixtures("lake")
 def test_a_task_that_runs_again_renews_its_sums(judged):
-    again = evaluating.drift(evaluating.evaluate(judged))
+    again = evaluating.drift(settings.load(), evaluating.evaluate(settings.load(), judged))
 
     assert again["sums"].keys() == judged["sums"].keys()
     assert evaluating.tryout_of(from_json(Candidate, again)).evaluation.rows > 0
@@ -113,4 +116,4 @@ def test_a_task_that_runs_again_renews_its_sums(judged):
 
 
 def test_staged_files_are_the_ones_judged(judged):
-    assert gating.gate(judged, run="pumps__train/r2")["version"] == 2
+    assert gating.gate(settings.load(), judged, run="pumps__train/r2")["version"] == 2

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import settings
 from pipeline.drift import ACTIONS, DriftResult, DriftVerdict
 from pipeline.steps import training_request
 from pipeline.store.drift import replace_verdicts
@@ -32,7 +33,9 @@ def ruled(house: PumpHouse, kind: Any, *, day: date = DAY, version: int = 1, of:
 
 
 def ask(action: Any, *, day: date = DAY, run: str = "run-1") -> dict[str, Any] | None:
-    return training_request.ask("pumps", day.isoformat(), action=action, run=run, now=NOW)
+    return training_request.ask(
+        settings.load(), "pumps", day.isoformat(), action=action, run=run, now=NOW
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline import staging
+from pipeline import settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.label import Label
 from pipeline.detector.bundle.bundle import load_bundle
@@ -66,20 +66,24 @@ def file(world):
 
 
 def tune() -> Candidate:
-    return from_json(Candidate, fitting.window("pumps", AS_OF.isoformat(), warm_start=True))
+    return from_json(
+        Candidate, fitting.window(settings.load(), "pumps", AS_OF.isoformat(), warm_start=True)
+    )
 
 
 @pytest.fixture(scope="module")
 def judged(world) -> JudgedCandidate:
     """A fine-tuned candidate that went all the way to its gate."""
     with_file(world, fine_tuning={"recent_days": 12, "replay_days": 8, "steps": 80})
-    payload = fitting.window("pumps", AS_OF.isoformat(), warm_start=True)
-    payload = fitting.calibrate(fitting.train(payload, run="pumps__train/r2"))
+    payload = fitting.window(settings.load(), "pumps", AS_OF.isoformat(), warm_start=True)
+    payload = fitting.calibrate(
+        settings.load(), fitting.train(settings.load(), payload, run="pumps__train/r2")
+    )
     with pytest.MonkeyPatch.context() as patch:
         # Evidently's page takes half a minute to import and is tested beside its code.
         patch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
-        payload = evaluating.drift(evaluating.evaluate(payload))
-    payload = gating.gate(payload, run="pumps__train/r2")
+        payload = evaluating.drift(settings.load(), evaluating.evaluate(settings.load(), payload))
+    payload = gating.gate(settings.load(), payload, run="pumps__train/r2")
     payload.pop("page")
     return from_json(JudgedCandidate, payload)
 
@@ -109,7 +113,10 @@ def test_no_row_that_is_trained_on_or_replayed_is_a_calibration_or_test_row():
 
 
 def test_calibration_and_test_rows_are_those_of_any_candidate():
-    tuned, untuned = tune(), from_json(Candidate, fitting.window("pumps", AS_OF.isoformat()))
+    tuned, untuned = (
+        tune(),
+        from_json(Candidate, fitting.window(settings.load(), "pumps", AS_OF.isoformat())),
+    )
 
     for name in ("calibration", "test"):
         pd.testing.assert_frame_equal(rows_of(tuned, name), rows_of(untuned, name))
@@ -137,12 +144,12 @@ def test_rows_labelled_normal_are_trained_on_though_they_were_flagged(world):
         created_at=moment(days(69)[-1]),
     )
     before = staged.start_of(tune())
-    add_labels(world.here.storage, "pumps", [said])
+    add_labels(world.here, "pumps", [said])
     overruling = {**said.__dict__, "verdict": "incident", "created_at": moment(days(70)[-1])}
     try:
         after = staged.start_of(tune())
     finally:
-        add_labels(world.here.storage, "pumps", [Label(**overruling)])
+        add_labels(world.here, "pumps", [Label(**overruling)])
 
     assert (before.confirmed, after.confirmed) == (0, 6)
     assert after.suspects == before.suspects - 6
@@ -158,7 +165,9 @@ def test_it_is_better_on_recent_days_than_the_champion_and_as_good_on_the_old(wo
         recent = recent[recent["timestamp"].dt.date >= MOVED]
         from pipeline.steps import ledger_state, live
 
-        before = live.opened(champion, ledger_state.read(world.here, "pumps")).bundle
+        before = live.opened(
+            settings.load(), champion, ledger_state.read(world.here, "pumps")
+        ).bundle
 
         def error(bundle, frame):
             rows = feature_values(frame, bundle.schema)
@@ -191,9 +200,12 @@ def test_the_same_window_gives_the_same_weights(judged):
     again = from_json(
         Candidate,
         fitting.calibrate(
+            settings.load(),
             fitting.train(
-                fitting.window("pumps", AS_OF.isoformat(), warm_start=True), run="pumps__train/r2"
-            )
+                settings.load(),
+                fitting.window(settings.load(), "pumps", AS_OF.isoformat(), warm_start=True),
+                run="pumps__train/r2",
+            ),
         ),
     )
 

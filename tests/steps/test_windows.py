@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline import settings
 from pipeline.records import from_json
 from pipeline.steps import (
     drifting,
@@ -72,17 +73,28 @@ def test_a_candidate_is_trained_judged_scored_with_and_recalibrated(tmp_path, mo
     world = make_world(tmp_path, monkeypatch, **how)
 
     scored = days(HISTORY)[TRAINED : TRAINED + 25]
-    result = scoring.score_days("pumps", [day.isoformat() for day in scored], run="score")
-    drifting.judge_days("pumps", [scored[-1].isoformat()], run="drift")
-    as_of = (scored[-1] + timedelta(days=1)).isoformat()
-    window = through(recalibrating.window("pumps", as_of))
-    recalibrated = through(
-        recalibration_gate.gate(through(recalibrating.recalibrate(window, run="r")), run="r")
+    result = scoring.score_days(
+        settings.load(), "pumps", [day.isoformat() for day in scored], run="score"
     )
-    fresh = fitting.train(fitting.window("pumps", as_of), run="pumps__train/r2")
-    judged = evaluating.drift(evaluating.evaluate(through(fitting.calibrate(fresh))))
+    drifting.judge_days(settings.load(), "pumps", [scored[-1].isoformat()], run="drift")
+    as_of = (scored[-1] + timedelta(days=1)).isoformat()
+    window = through(recalibrating.window(settings.load(), "pumps", as_of))
+    recalibrated = through(
+        recalibration_gate.gate(
+            settings.load(),
+            through(recalibrating.recalibrate(settings.load(), window, run="r")),
+            run="r",
+        )
+    )
+    fresh = fitting.train(
+        settings.load(), fitting.window(settings.load(), "pumps", as_of), run="pumps__train/r2"
+    )
+    judged = evaluating.drift(
+        settings.load(),
+        evaluating.evaluate(settings.load(), through(fitting.calibrate(settings.load(), fresh))),
+    )
     tried = evaluating.tryout_of(from_json(Candidate, judged))
-    decided = gating.gate(through(judged), run="pumps__train/r2")
+    decided = gating.gate(settings.load(), through(judged), run="pumps__train/r2")
 
     assert result["rows"] == 25 * ROWS_A_DAY
     assert 0.001 < tried.evaluation.rate.rate < 0.05

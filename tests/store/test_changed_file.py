@@ -17,7 +17,7 @@ from pipeline.store.telemetry import telemetry_table
 from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS
-from tests.builders import ROWS_A_DAY, days, make_frame, make_spec
+from tests.builders import ROWS_A_DAY, days, make_frame, make_spec, stored_in
 
 FEATURES = make_spec().columns.model_dump(mode="json")["features"]
 DAYS = days(8)
@@ -48,7 +48,7 @@ class Plant:
         )
 
     def window(self):
-        return read_training_window(self.root, self.spec, NEXT)
+        return read_training_window(stored_in(self.root), self.spec, NEXT)
 
     @property
     def telemetry(self):

@@ -11,7 +11,7 @@ from pipeline.store.labels import add_labels
 from pipeline.store.telemetry import telemetry_table
 from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table, replace_days
-from tests.builders import days, make_spec, make_telemetry, moment, on
+from tests.builders import days, make_spec, make_telemetry, moment, on, stored_in
 
 SPEC = make_spec(split={"training_days": 6, "minimum_days": 6})
 DAYS = days(12)
@@ -27,12 +27,12 @@ def lake(tmp_path):
 
 def confirm(lake, day, verdict="incident", *, at=moment(DAYS[-1], 12)):  # noqa: B008 - a constant
     said = Label(moment(day, 3), moment(day, 5), "a", verdict, "", "ann", at)
-    add_labels(lake, SPEC.name, [said])
+    add_labels(stored_in(lake), SPEC.name, [said])
 
 
 def incidents_of(lake, as_of=AS_OF, without=()):
-    window = read_training_window(lake, SPEC, as_of).manifest
-    return read_confirmed_incidents(lake, SPEC, window, without=without)
+    window = read_training_window(stored_in(lake), SPEC, as_of).manifest
+    return read_confirmed_incidents(stored_in(lake), SPEC, window, without=without)
 
 
 def shown(frame):

@@ -13,7 +13,7 @@ from pipeline.store.labels import add_labels
 from pipeline.store.telemetry import telemetry_table
 from pipeline.store.training_window import WindowManifest, read_training_window
 from pipeline.tables import Table, replace_days
-from tests.builders import days, make_spec, make_telemetry, moment, on
+from tests.builders import days, make_spec, make_telemetry, moment, on, stored_in
 
 SPEC = make_spec(split={"training_days": 12, "minimum_days": 6})
 LAST = days(12)[-1]
@@ -37,11 +37,11 @@ def say(lake, verdict, *, entity="a", hours=(3, 5), at=MORNING):
         Label(moment(day, hours[0]), moment(day, hours[1]), entity, verdict, "", "ann", at)
         for day in days(11)
     ]
-    add_labels(lake, SPEC.name, labels)
+    add_labels(stored_in(lake), SPEC.name, labels)
 
 
 def read(lake, as_of=AS_OF):
-    return read_training_window(lake, SPEC, as_of)
+    return read_training_window(stored_in(lake), SPEC, as_of)
 
 
 def test_a_labelled_incident_does_not_train_and_tests_the_candidate(lake):

@@ -10,7 +10,7 @@ from pipeline.data.label import INCIDENT, NO_VERDICT, NORMAL, Label, verdicts
 from pipeline.data.timeline import timeline_from
 from pipeline.errors import DataError
 from pipeline.store.labels import add_labels, labels_as_of
-from tests.builders import days, make_frame, make_spec, moment, on
+from tests.builders import days, make_frame, make_spec, moment, on, stored_in
 
 COLUMNS = make_spec().columns
 DAY, NEXT, LATER = days(3)
@@ -42,41 +42,47 @@ def test_what_was_said_can_be_read_again(root):
         make_label(entity=None, note="", created_at=datetime(2024, 1, 2, 16, 0, 0, 7, elsewhere)),
     ]
 
-    assert add_labels(root, "pumps", labels) == 2
+    assert add_labels(stored_in(root), "pumps", labels) == 2
 
-    assert labels_as_of(root, "pumps", moment(LATER)) == tuple(labels)
+    assert labels_as_of(stored_in(root), "pumps", moment(LATER)) == tuple(labels)
 
 
 def test_a_label_that_is_on_record_is_not_written_twice(tmp_path):
     other = make_label(verdict="normal")
-    add_labels(str(tmp_path), "pumps", [make_label()])
+    add_labels(stored_in(tmp_path), "pumps", [make_label()])
 
-    assert add_labels(str(tmp_path), "pumps", [make_label(), other, other]) == 1
-    assert len(labels_as_of(str(tmp_path), "pumps", moment(LATER))) == 2
+    assert add_labels(stored_in(tmp_path), "pumps", [make_label(), other, other]) == 1
+    assert len(labels_as_of(stored_in(tmp_path), "pumps", moment(LATER))) == 2
 
 
 def test_nothing_said_after_the_as_of_moment_is_known(tmp_path):
-    add_labels(str(tmp_path), "pumps", [make_label()])
+    add_labels(stored_in(tmp_path), "pumps", [make_label()])
     before = make_label().created_at - timedelta(microseconds=1)
 
-    assert labels_as_of(str(tmp_path), "pumps", before) == ()
-    assert labels_as_of(str(tmp_path), "pumps", make_label().created_at) == (make_label(),)
+    assert labels_as_of(stored_in(tmp_path), "pumps", before) == ()
+    assert labels_as_of(stored_in(tmp_path), "pumps", make_label().created_at) == (make_label(),)
 
 
 def test_labels_come_oldest_first_and_an_overruled_one_stays(tmp_path):
     first, second = make_label(), make_label(verdict="normal", created_at=moment(NEXT, 10))
-    add_labels(str(tmp_path), "pumps", [second])
-    add_labels(str(tmp_path), "pumps", [first])
+    add_labels(stored_in(tmp_path), "pumps", [second])
+    add_labels(stored_in(tmp_path), "pumps", [first])
 
-    assert labels_as_of(str(tmp_path), "pumps", moment(LATER)) == (first, second)
+    assert labels_as_of(stored_in(tmp_path), "pumps", moment(LATER)) == (first, second)
 
 
 def test_only_labels_that_touch_the_days_are_read(tmp_path):
     over_midnight = make_label(start=moment(DAY, 22), end=moment(NEXT, 2))
-    add_labels(str(tmp_path), "pumps", [make_label(), over_midnight])
+    add_labels(stored_in(tmp_path), "pumps", [make_label(), over_midnight])
 
     def touching(first, last):
-        return labels_as_of(str(tmp_path), "pumps", moment(LATER), first=first, last=last)
+        return labels_as_of(
+            stored_in(tmp_path),
+            "pumps",
+            moment(LATER),
+            first=first,
+            last=last,
+        )
 
     assert touching(DAY, DAY) == (make_label(), over_midnight)
     assert touching(NEXT, LATER) == (over_midnight,)
@@ -151,13 +157,13 @@ def test_an_impossible_label_is_refused_with_value_limit_and_fix(changes, messag
 
 def test_an_as_of_moment_without_a_zone_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"as_of .* has no time zone"):
-        labels_as_of(str(tmp_path), "pumps", datetime(2024, 1, 1))  # noqa: DTZ001
+        labels_as_of(stored_in(tmp_path), "pumps", datetime(2024, 1, 1))  # noqa: DTZ001
 
 
 def test_the_run_that_carried_a_label_is_kept(tmp_path):
     carried = replace(make_label(), run_id="pumps__label/manual__1")
-    add_labels(str(tmp_path), "pumps", [carried])
+    add_labels(stored_in(tmp_path), "pumps", [carried])
 
-    (found,) = labels_as_of(str(tmp_path), "pumps", datetime.now(UTC))
+    (found,) = labels_as_of(stored_in(tmp_path), "pumps", datetime.now(UTC))
 
     assert found.run_id == "pumps__label/manual__1"
