@@ -87,7 +87,8 @@ def go_live(demo: Demo) -> None:
 def plant_faults(demo: Demo) -> None:
     """Break the source in three ways; each day is blocked, and the first accepted once fixed."""
     demo.progress.headline("4. Break the source: three days with planted faults")
-    here, spec = settings.load(), detector_named(here, DETECTOR)
+    here = settings.load()
+    spec = detector_named(here, DETECTOR)
     for fault in drill.FAULTS:
         drill.plant(fault, spec, cache=here.cache, data=demo.stack.layout.data)
         demo.progress.say(f"  {fault.day}: {fault.story}")

@@ -82,8 +82,11 @@ def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterat
 
 
 def _detector_of(given: dict[str, Any]) -> str:
-    """The detector, from a step's first argument: its name, or the record of the task before."""
-    first = next(iter(given.values()))
-    if isinstance(first, str):
-        return first
-    return str(first.get("detector") or first["candidate"]["detector"])
+    """The detector, from what a step is given after the deployment.
+
+    That is the detector's name, or the record of the task before.
+    """
+    _deployment, subject, *_ = given.values()
+    if isinstance(subject, str):
+        return subject
+    return str(subject.get("detector") or subject["candidate"]["detector"])

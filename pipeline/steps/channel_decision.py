@@ -39,7 +39,7 @@ def decide(
     Raises:
         DataError: no such channel or machine, or `since` is not a time; nothing was recorded.
     """
-    spec, root = detector_named(here, detector), here.storage
+    spec = detector_named(here, detector)
     today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
     decision = ChannelDecision(
         channel=channel,

@@ -115,6 +115,7 @@ def opened(
     """`version` with its bundle, from the cache or fetched into it.
 
     Args:
+        here: the deployment.
         version: the version.
         held: the ledger, proven.
         digest: of the expected bundle; empty: the one in the ledger, else in the gate's tag.

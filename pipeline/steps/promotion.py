@@ -26,6 +26,7 @@ def promote(
     """Move `champion` to a version that passed its gate and that nobody refused.
 
     Args:
+        here: the deployment.
         payload: what `gate` returned.
         answer: a person's signed answer, or None where no person is asked.
         run: the DAG run, for the ledger.

@@ -66,6 +66,7 @@ def check(
     """Check whether the champion may be rolled back to `target`; complete interrupted changes.
 
     Args:
+        here: the deployment.
         detector: its name.
         target: a version number, or `previous`.
         reason: one sentence, for the ledger and the version that is rolled back.

@@ -40,6 +40,7 @@ def read_confirmed_incidents(
     confirmed an incident.
 
     Args:
+        here: the deployment.
         root: storage root of the tables.
         spec: the detector.
         window: where the candidate's rows come from.

@@ -73,6 +73,7 @@ def read_training_window(
     latest verdict by a person is `incident`.
 
     Args:
+        here: the deployment.
         root: storage root of the tables.
         spec: the detector.
         as_of: nothing of this day or later is read, and no label made after its first moment.

@@ -76,7 +76,8 @@ def station(running: RunningStack) -> Station:
 @pytest.fixture(scope="module")
 def asking(running: RunningStack) -> Station:
     """The detector that asks a person, its history loaded without Airflow to save time."""
-    here, spec = settings.load(), detector_named(here, "asking")
+    here = settings.load()
+    spec = detector_named(here, "asking")
     spec = spec.model_copy(update={"source": anchored(spec.source, here.data)})
     days = [day_after(n) for n in LOADED]
     ingest_days(

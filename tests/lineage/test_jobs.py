@@ -15,7 +15,7 @@ from tests.lineage.reading import events_in, lineage_in, names
 
 
 @lineage.job("score")
-def make(detector, *, run, fails=False):
+def make(_here, detector, *, run, fails=False):
     lineage.note_read("s3://ada:secret@lake/pumps/telemetry", version=3)
     lineage.note_read("s3://lake/pumps/scores", version=8)
     lineage.note_written("s3://lake/pumps/scores", version=9, rows=10)
@@ -28,7 +28,7 @@ def make(detector, *, run, fails=False):
 
 
 @lineage.stage("train")
-def prepare(payload, *, fails=False):
+def prepare(_here, payload, *, fails=False):
     if fails:
         msg = "too few days"
         raise DataError(msg)
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 
 def test_a_step_returns_its_result_and_reports_its_datasets(folder):
-    assert make("pumps", run="pumps__score/r1") == "pumps__score/r1"
+    assert make(None, "pumps", run="pumps__score/r1") == "pumps__score/r1"
 
     _, done = events_in(folder)
     assert done["job"] == {
@@ -57,7 +57,7 @@ def test_a_step_returns_its_result_and_reports_its_datasets(folder):
 
 
 def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_shown(folder):
-    make("pumps", run="pumps__score/r1")
+    make(None, "pumps", run="pumps__score/r1")
 
     _, done = events_in(folder)
     assert names(done, "inputs") == {"pumps@champion": "4", "telemetry": "3"}
@@ -66,7 +66,7 @@ def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_shown(folder
 
 def test_a_failure_is_reported_and_raised_as_it_was(folder):
     with pytest.raises(DataError, match="the day is empty"):
-        make("pumps", run="pumps__score/r1", fails=True)
+        make(None, "pumps", run="pumps__score/r1", fails=True)
 
     _, failed = events_in(folder)
     error = failed["run"]["facets"]["errorMessage"]
@@ -77,21 +77,21 @@ def test_a_failure_is_reported_and_raised_as_it_was(folder):
 
 def test_a_task_that_is_stopped_is_reported_as_failed(folder):
     @lineage.job("train")
-    def stopped(_detector):
+    def stopped(_here, _detector):
         raise SystemExit(143)
 
     with pytest.raises(SystemExit):
-        stopped("pumps")
+        stopped(None, "pumps")
 
     assert [event["eventType"] for event in events_in(folder)] == ["START", "FAIL"]
 
 
 def test_a_step_on_the_way_is_silent_unless_it_fails(folder):
-    prepare({"detector": "pumps"})
+    prepare(None, {"detector": "pumps"})
     assert events_in(folder) == []
 
     with pytest.raises(DataError):
-        prepare({"candidate": {"detector": "pumps"}}, fails=True)
+        prepare(None, {"candidate": {"detector": "pumps"}}, fails=True)
 
     events = [(event["job"]["name"], event["eventType"]) for event in events_in(folder)]
     assert events == [("pumps.train", "START"), ("pumps.train", "FAIL")]
@@ -99,7 +99,7 @@ def test_a_step_on_the_way_is_silent_unless_it_fails(folder):
 
 def test_a_retry_is_a_run_of_its_own(folder):
     for _ in range(2):
-        make("pumps", run="pumps__score/r1")
+        make(None, "pumps", run="pumps__score/r1")
 
     runs = [event["run"] for event in events_in(folder)]
     assert len({run["runId"] for run in runs}) == 2
@@ -108,7 +108,7 @@ def test_a_retry_is_a_run_of_its_own(folder):
 
 def test_openlineages_own_switch_turns_it_off(tmp_path):
     with lineage_in(tmp_path / "lineage", OPENLINEAGE_DISABLED="true") as folder:
-        make("pumps", run="pumps__score/r1")
+        make(None, "pumps", run="pumps__score/r1")
 
     assert not folder.exists()
 
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_is_a_warning_in_the_log(tmp_path):
     (tmp_path / "file").touch()
 
     with lineage_in(tmp_path / "file" / "lineage"), capture_logs() as lines:
-        assert make("pumps", run="pumps__score/r1")
+        assert make(None, "pumps", run="pumps__score/r1")
 
     (line,) = [line for line in lines if line["event"] == "lineage_not_sent"]
     assert line["log_level"] == "warning"
@@ -132,7 +132,7 @@ def test_a_backend_that_does_not_answer_costs_a_moment_once(tmp_path, monkeypatc
     with lineage_in(tmp_path / "lineage"), capture_logs() as lines:
         began = time.monotonic()
         for _ in range(50):
-            make("pumps", run="pumps__score/r1")
+            make(None, "pumps", run="pumps__score/r1")
         took = time.monotonic() - began
         release.set()
 
@@ -182,7 +182,7 @@ def test_openlineages_own_variables_send_the_events_elsewhere(
         monkeypatch.delenv(name)
 
     with lineage_in(tmp_path / "lineage", **given) as folder:
-        make("pumps", run="pumps__score/r1")
+        make(None, "pumps", run="pumps__score/r1")
 
     assert [event["eventType"] for _, event in received] == ["START", "COMPLETE"]
     assert {path for path, _ in received} == {"/api/v1/lineage"}
