@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -24,10 +24,10 @@ from pipeline.steps import (
     recalibration_gate,
 )
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.incidents import incidents_between
 from pipeline.steps.promotion import promote
 from pipeline.steps.scoring import score_days
 from pipeline.steps.waiting_labels import flagged_episodes
+from pipeline.store.incidents import incidents_between
 from pipeline.store.labels import add_labels
 from pipeline.tables import Table
 
@@ -120,13 +120,11 @@ def months(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 def _label(spec: DetectorSpec, frame: pd.DataFrame, outages: list[Any], *, as_of: date) -> None:
     """Write the reviewer's labels before `as_of`; those on record are not written twice."""
-    root, midnight = settings.load().storage, datetime.combine(as_of, time(), UTC)
+    here, midnight = settings.load(), datetime.combine(as_of, time(), UTC)
     before = as_of - timedelta(days=1)
-    raised = flagged_episodes(spec, as_of - timedelta(days=62), before, root=root)
+    raised = flagged_episodes(here, spec, as_of - timedelta(days=62), before)
     verdicts = [*outages, *reviewer.answers(raised, frame, spec.columns)]
-    add_labels(
-        replace(settings.load(), storage=root), spec.name, reviewer.known_by(verdicts, midnight)
-    )
+    add_labels(here, spec.name, reviewer.known_by(verdicts, midnight))
 
 
 def _recalibrate(as_of: date) -> tuple[str, str]:
@@ -149,7 +147,7 @@ def telemetry(spec: DetectorSpec) -> pd.DataFrame:
 
 def raised(spec: DetectorSpec) -> Counter[str]:
     """Incidents by kind."""
-    found = incidents_between(spec, TRAINED_AS_OF, LAST, root=settings.load().storage)
+    found = incidents_between(settings.load(), spec, TRAINED_AS_OF, LAST)
     return Counter(each.kind for each in found if each.status == "raised")
 
 

@@ -32,7 +32,7 @@ from benchmarks.scale.store import copy_table
 from pipeline import settings, tables
 from pipeline.data.groups import groups_of
 from pipeline.steps import fan_out
-from pipeline.steps.score_tables import content_hashes
+from pipeline.store.score_writing import content_hashes
 from pipeline.tables import Table
 from pipeline.tables.schemas import TableName
 from tests.s3_server import BUCKET, running_s3

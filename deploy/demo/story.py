@@ -115,9 +115,9 @@ def recalibrate(demo: Demo) -> None:
 def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
     """Print the results and the pages to open."""
     demo.progress.headline("6. Results")
-    later = look_back(settings.load(), DETECTOR, *LIVE)
-    storage = settings.load().storage
-    rows = chain(summary.ingested(storage, DETECTOR), summary.judged(verdict_of(candidate), later))
+    here = settings.load()
+    later = look_back(here, DETECTOR, *LIVE)
+    rows = chain(summary.ingested(here, DETECTOR), summary.judged(verdict_of(candidate), later))
     print(summary.table(rows))
     print(f"\nStatus: {this_shell().plimsoll('status')}")
     plimsoll(["status", DETECTOR])

@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from pipeline import tables
 from pipeline.gate import GateVerdict
+from pipeline.settings import Deployment
 from pipeline.steps.review import LookBack
-from pipeline.tables import Table
+from pipeline.store.ingestions import counting_attempts
 
 _LABEL = 38
 
@@ -25,10 +25,10 @@ def table(rows: Iterator[Row]) -> str:
     return "\n".join(lines)
 
 
-def ingested(storage: str, detector: str) -> Iterator[Row]:
+def ingested(here: Deployment, detector: str) -> Iterator[Row]:
     """Accepted rows, rejected rows by rule, and the days by state."""
-    attempts = tables.read(Table(storage, detector, "ingestions"), keep_date=True)
-    latest = tables.in_order(attempts, "attempted_at").drop_duplicates("date", keep="last")
+    attempts = counting_attempts(here, detector, ["accepted", "rules"])
+    latest = attempts.drop_duplicates("date", keep="last")
     yield "Ingested", ""
     states = Counter(latest["standing"])
     yield "days", ", ".join(f"{count} {state}" for state, count in states.items())

@@ -84,8 +84,8 @@ def _show(detector: str) -> None:
     from pipeline.steps.candidate import detector_named
     from pipeline.steps.open_points import muted_channels
 
-    spec, shell = detector_named(settings.load(), detector), this_shell()
-    found = muted_channels(settings.load().storage, spec.name)
+    here, shell = settings.load(), this_shell()
+    found = muted_channels(here, detector_named(here, detector).name)
     print(f"Muted on the newest scored day: {len(found)}")
     for channel, entity in found:
         machine = [f"--entity={entity}"] if entity else []

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.config import Columns
+from pipeline.config import Columns, DetectorSpec
 from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.detector.attribution import Blame, worst
 from pipeline.incidents.judging import FlaggedRows
@@ -64,6 +64,12 @@ class IncidentPart:
 def reach(join: timedelta, columns: Columns) -> pd.Timedelta:
     """Rows of one entity at most this far apart belong to one episode."""
     return max(pd.Timedelta(join), _NEIGHBOURS * pd.Timedelta(columns.cadence))
+
+
+def largest_gaps(spec: DetectorSpec) -> tuple[pd.Timedelta, pd.Timedelta]:
+    """The largest gaps within one incident: between flags, and between rows with a shift."""
+    flags = reach(spec.incidents.join, spec.columns)
+    return flags, max(flags, pd.Timedelta(spec.shifts.lasting))
 
 
 def day_parts(

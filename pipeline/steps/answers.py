@@ -9,17 +9,18 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import require_day
 from pipeline.data.label import Label, Verdict
 from pipeline.data.meaning import spans
 from pipeline.errors import DataError
 from pipeline.incidents import Incident
+from pipeline.settings import Deployment
 from pipeline.shell import this_shell
-from pipeline.steps.incidents import incidents_between
-from pipeline.tables import Table
-from pipeline.tables.scan import frame_of, scan
+from pipeline.store.incidents import incident_days, incidents_between
+from pipeline.store.telemetry import scan_telemetry, telemetry_days
+from pipeline.store.upkeep import table_uri
+from pipeline.tables.frames import frame_of
 
 _OFFERED = 3
 
@@ -66,7 +67,9 @@ class Author:
     run: str = ""
 
 
-def label_from_request(spec: DetectorSpec, answer: LabelRequest, by: Author, root: str) -> Label:
+def label_from_request(
+    here: Deployment, spec: DetectorSpec, answer: LabelRequest, by: Author
+) -> Label:
     """The label for `answer`.
 
     Raises:
@@ -74,12 +77,12 @@ def label_from_request(spec: DetectorSpec, answer: LabelRequest, by: Author, roo
             longer than LONGEST, names an unknown machine, or holds no telemetry.
     """
     if answer.incident:
-        start, end, entity = _span_of(spec, answer, root)
+        start, end, entity = _span_of(here, spec, answer)
     else:
         start, end, entity = _span_given(spec, answer)
     made = Label(start, end, entity, answer.verdict, answer.note, by.author, by.at, by.run)
-    if telemetry_in(spec, made, root).empty:
-        days = tables.days_in(Table(root, spec.name, "telemetry"))
+    if telemetry_in(here, spec, made).empty:
+        days = telemetry_days(here, spec.name)
         held = f"{days[0]} to {days[-1]}" if days else "nothing yet"
         msg = (
             f"{spec.name} has no telemetry of {entity or 'any machine'} from {start} to {end}, so "
@@ -127,27 +130,26 @@ def known_machine(spec: DetectorSpec, entity: str | None) -> str | None:
     return entity or None
 
 
-def all_incidents(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
+def all_incidents(here: Deployment, spec: DetectorSpec, first: date, last: date) -> list[Incident]:
     """Incidents with rows on these days, and every flagged episode too short to be an incident."""
     counted = spec.incidents.model_copy(update={"minimum_rows": 1})
     short_ones_too = spec.model_copy(update={"incidents": counted})
-    return incidents_between(short_ones_too, first, last, root=root)
+    return incidents_between(here, short_ones_too, first, last)
 
 
-def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
+def telemetry_in(here: Deployment, spec: DetectorSpec, span: Label) -> pd.DataFrame:
     """Time and entity of the telemetry rows that `span` covers.
 
     Raises:
         DataError: these rows were ingested when the time or the machine had another column.
     """
     columns = spec.columns
-    table = Table(root, spec.name, "telemetry")
     first, last = span.start.date(), span.end.date()
-    rows = frame_of(scan(table, first, last, columns=columns.row_key)[1])
+    rows = frame_of(scan_telemetry(here, spec.name, first, last, columns=columns.row_key))
     for name in columns.row_key:
         if len(rows) and (name not in rows or rows[name].isna().any()):
             msg = (
-                f"{table.uri}: rows of {spans([first, last])} have no column {name}; they were "
+                f"{table_uri(here, spec.name, 'telemetry')}: rows of {spans([first, last])} have no column {name}; they were "
                 "ingested before the detector file had it, so it is unknown which of them the "
                 "label means. Ingest these days again with the load DAG, then label them."
             )
@@ -159,15 +161,15 @@ def telemetry_in(spec: DetectorSpec, span: Label, root: str) -> pd.DataFrame:
     return rows[covered]
 
 
-def _span_of(spec: DetectorSpec, answer: LabelRequest, root: str) -> Span:
+def _span_of(here: Deployment, spec: DetectorSpec, answer: LabelRequest) -> Span:
     if answer.start or answer.end or answer.entity:
         msg = (
             f"incident {answer.incident} says already where and when; give either the incident or "
             "start, end and entity."
         )
         raise DataError(msg)
-    days = tables.days_in(Table(root, spec.name, "incidents"))
-    found = all_incidents(spec, days[0], days[-1], root=root) if days else []
+    days = incident_days(here, spec.name)
+    found = all_incidents(here, spec, days[0], days[-1]) if days else []
     for each in found:
         if each.id == answer.incident:
             return each.start.to_pydatetime(), each.end.to_pydatetime(), each.entity or None

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline import settings, tables
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.data.meaning import meaning_of
 from pipeline.errors import OutageError, PlimsollError
 from pipeline.settings import Deployment
 from pipeline.store.fits import AGAIN, misfits_text, unfit_days
-from pipeline.store.telemetry import telemetry_table
-from pipeline.tables import Table
-from pipeline.tables.faults import kind_of
+from pipeline.store.telemetry import telemetry_columns, telemetry_days, telemetry_table
+from pipeline.tables.schemas import kind_of
 
 WAIT_S = 8.0
 _SQLITE = "sqlite:///"
@@ -63,11 +62,10 @@ def compared(here: Deployment, spec: DetectorSpec, *, wait_s: float = WAIT_S) ->
 
 def _beside_tables(spec: DetectorSpec, here: Deployment) -> Compared | None:
     """None where the detector has no telemetry."""
-    table = Table(here.storage, spec.name, "telemetry")
-    days = tables.days_in(table)
+    days = telemetry_days(here, spec.name)
     if not days:
         return None
-    found = list(_of_columns(spec, tables.schema_of(table)))
+    found = list(_of_columns(spec, telemetry_columns(here, spec.name)))
     window = days[-spec.split.training_days :]
     if unfit := unfit_days(here.storage, spec.name, meaning_of(spec.columns), window):
         found.append(

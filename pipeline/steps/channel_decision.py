@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from pipeline import tables
 from pipeline.data.decision import ChannelDecision, Choice
 from pipeline.records import to_json
 from pipeline.settings import Deployment
@@ -15,7 +14,7 @@ from pipeline.steps.answers import Author, known_machine, moment_of
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.fan_out import grouped
 from pipeline.store.decisions import add_decision, decisions_as_of
-from pipeline.tables import Table
+from pipeline.store.scores import scored_days
 
 log = structlog.get_logger()
 
@@ -61,5 +60,5 @@ def decide(
 def days_to_rescore(here: Deployment, recorded: dict[str, Any]) -> list[list[str]]:
     """The days since a decision that already have scores, in groups for one task each."""
     detector, since = str(recorded["detector"]), datetime.fromisoformat(recorded["since"]).date()
-    held = tables.days_in(Table(here.storage, detector, "scores"))
+    held = scored_days(here, detector)
     return grouped(here, detector, [day for day in held if day >= since], "score again")

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,44 +9,20 @@ import pyarrow as pa
 from pipeline.config import DetectorSpec
 from pipeline.data.channel_list import as_cell
 from pipeline.data.timeline import machines, timeline_from
-from pipeline.detector.attribution import Blame, worst_of_each
+from pipeline.detector.attribution import worst_of_each
 from pipeline.errors import BundleError, DataError
+from pipeline.incidents.blame_text import blame_as_text
 from pipeline.incidents.judging import FlaggedRows, judge
-from pipeline.incidents.parts import IncidentPart, day_parts, reach
-from pipeline.registry.promotion import CHALLENGER, CHAMPION
+from pipeline.incidents.parts import IncidentPart, day_parts, largest_gaps
 from pipeline.shifts import Shifted
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.scoring_inputs import DayInputs, ScoringInputs
+from pipeline.store.scores import CHALLENGER, CHAMPION, DayScores
 from pipeline.tables.schemas import SCHEMAS
 
 _SCHEMA = SCHEMAS["scores"]
 _SHOWN = 3
-_DIGITS = 4
-
-
-@dataclass(frozen=True)
-class DayScores:
-    """The content of the tables for one day.
-
-    Attributes:
-        day: the UTC day.
-        scores: rows of `scores`, champion before challenger, by time and entity; empty for a day
-            without telemetry.
-        rows: how many of them are the champion's.
-        parts: the day's parts of incidents, by the champion.
-        flags: rows that the champion flags.
-        median_score: of the champion; None without scores.
-        remark: why the challenger did not score; empty when it did, or without a challenger.
-    """
-
-    day: date
-    scores: pa.Table
-    rows: int
-    parts: tuple[IncidentPart, ...]
-    flags: int
-    median_score: float | None
-    remark: str
 
 
 def score_day(spec: DetectorSpec, inputs: ScoringInputs, day: DayInputs) -> DayScores:
@@ -105,7 +75,7 @@ def _rows(
     flagged = np.flatnonzero(judged.flagged)
     channels = worst_of_each(judged.found[flagged], judged.shifts.channels, most=_SHOWN)
     for row, features in zip(flagged.tolist(), channels, strict=True):
-        blamed[row] = as_json(features)
+        blamed[row] = blame_as_text(features)
     return pa.Table.from_arrays(
         [
             pa.repeat(pa.scalar(day.day, pa.date32()), n),
@@ -127,24 +97,7 @@ def _parts(
     spec: DetectorSpec, day: DayInputs, by: LoadedVersion, judged: FlaggedRows
 ) -> list[IncidentPart]:
     timeline = timeline_from(day.frame.iloc[-day.own :], spec.columns)
-    return day_parts(judged, timeline, by.version.number, *within(spec))
-
-
-def as_json(features: Sequence[Blame]) -> str:
-    """`[[channel, times usual], ...]` with four digits, so that the text is reproducible."""
-    return json.dumps([[name, float(f"{times:.{_DIGITS}g}")] for name, times in features])
-
-
-def from_json(text: Any) -> tuple[Blame, ...]:
-    """The inverse of `as_json`; empty for a null."""
-    held = json.loads(text) if isinstance(text, str) else []
-    return tuple(Blame(str(name), float(times)) for name, times in held)
-
-
-def within(spec: DetectorSpec) -> tuple[pd.Timedelta, pd.Timedelta]:
-    """The largest gaps within one incident: between flags, and between rows with a shift."""
-    flags = reach(spec.incidents.join, spec.columns)
-    return flags, max(flags, pd.Timedelta(spec.shifts.lasting))
+    return day_parts(judged, timeline, by.version.number, *largest_gaps(spec))
 
 
 def _muted(shifts: Shifted) -> pa.Array:

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline import tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.channel_list import of_cell
 from pipeline.data.channels import channels
@@ -32,7 +31,8 @@ from pipeline.settings import Deployment
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import unfit_for
 from pipeline.store.labels import labels_as_of
-from pipeline.tables import Table
+from pipeline.store.scores import champion_scores
+from pipeline.store.telemetry import read_telemetry
 
 _ONE_DAY = timedelta(days=1)
 
@@ -77,11 +77,12 @@ def observed_rows(
     Rows that do not mean what `loaded` needs are left out: they cannot be compared.
     """
     columns = spec.columns
-    frame = tables.read(
-        Table(here.storage, spec.name, "telemetry"),
+    frame = read_telemetry(
+        here,
+        spec.name,
+        first - _ONE_DAY,  # so that the first window of the first day is whole
+        last,
         columns=[*columns.row_key, *loaded.bundle.schema.features],
-        first_day=first - _ONE_DAY,  # so that the first window of the first day is whole
-        last_day=last,
     ).dropna(subset=columns.row_key)
     unfit = unfit_for(here, loaded, spec, days_between(first - _ONE_DAY, last))
     if unfit:
@@ -113,15 +114,9 @@ def _served(
     last: date,
 ) -> tuple[NDArray[np.float32], Mask | None]:
     """Scores of the `own` rows and the features they lack: as served, or computed here."""
-    table = Table(here.storage, spec.name, "scores")
-    served = tables.read(
-        table,
-        columns=["timestamp", "entity", "role", "version", "score", "muted"],
-        first_day=first,
-        last_day=last,
-    )
-    mine = served["role"].eq("champion") & served["version"].eq(loaded.version.number)
-    served = served[mine]
+    kept = ["timestamp", "entity", "version", "score", "muted"]
+    served = champion_scores(here, spec.name, kept, first=first, last=last)
+    served = served[served["version"].eq(loaded.version.number)]
     day = _day_of(frame[spec.columns.timestamp])[own]
     absent = ~np.isin(day, np.unique(_day_of(served["timestamp"])))
     score = np.full(int(own.sum()), np.nan, dtype=np.float32)

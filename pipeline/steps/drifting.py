@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, stretches
 from pipeline.drift import Baseline, DriftVerdict, Sample, baseline, judge
@@ -30,8 +29,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.drift_evidence import ObservedRows, observed_rows
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
-from pipeline.store.drift import DriftState, Period, drift_state, replace_verdicts
-from pipeline.tables import Table
+from pipeline.store.drift import DriftState, Period, drift_state, drift_version, replace_verdicts
 
 _CHUNK_DAYS = 92  # bounds memory
 _ATTEMPTS = 5
@@ -62,7 +60,7 @@ def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) ->
         _judge_until_stable(here, spec, champion, known, chunk, run)
         for chunk in stretches(wanted, most=_CHUNK_DAYS)
     )
-    state = drift_state(here.storage, spec, wanted[-1])
+    state = drift_state(here, spec, wanted[-1])
     summary = _summary(state) if state and state.day == wanted[-1] else {}
     log.info("drift_judged", detector=detector, days=len(wanted), changed=changed, **summary)
     return {
@@ -104,15 +102,14 @@ def _judge_until_stable(
     run: str,
 ) -> int:
     """Judge neighbouring `days` until no other run changes them meanwhile; return days changed."""
-    root = here.storage
     reach = timedelta(days=spec.drift.rolling_days)
     for _ in range(_ATTEMPTS):
-        now, based_on = datetime.now(UTC), tables.current_version(Table(root, spec.name, "drift"))
+        now, based_on = datetime.now(UTC), drift_version(here, spec.name)
         rows = observed_rows(here, spec, champion, days[0] - reach + _ONE_DAY, days[-1] + reach)
         fresh = dict(_verdicts(spec, champion, known, days, rows))
         try:
             changed = replace_verdicts(
-                root,
+                here,
                 spec,
                 fresh,
                 version=champion.version.number,

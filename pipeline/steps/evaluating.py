@@ -26,7 +26,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.fitting import block_of, confirmed_incidents_of
-from pipeline.steps.records import record_drift
+from pipeline.store.drift import record_candidate_drift
 
 
 @lineage.stage("train")
@@ -81,7 +81,7 @@ def drift(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
         )
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
         candidate = staged.stage_folder(candidate, staged.DRIFT, Path(scratch))
-        record_drift(here, candidate, manifest.last_day, verdict)
+        record_candidate_drift(here, spec.name, candidate.name, manifest.last_day, verdict)
         client = connect(here)
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.DRIFT)
         runs.log_metrics(

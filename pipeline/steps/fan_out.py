@@ -7,7 +7,6 @@ from datetime import date
 
 import structlog
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, days_between
 from pipeline.data.groups import (
@@ -25,7 +24,7 @@ from pipeline.errors import DataError
 from pipeline.settings import Deployment
 from pipeline.steps import ingestion
 from pipeline.steps.candidate import detector_named
-from pipeline.tables import Table
+from pipeline.store.ingestions import largest_delivery
 
 _PACES: dict[Work, tuple[Pace, ...]] = {
     "load and score": (LOADING, SCORING),
@@ -80,18 +79,11 @@ def _shape(here: Deployment, spec: DetectorSpec, days: Sequence[date], work: Wor
     columns = spec.columns
     if columns.entity is None or columns.entities:
         return expected_shape(columns, max(1, len(columns.entities)))
-    rows = _largest_delivery(here, spec.name)
+    rows = largest_delivery(here, spec.name)
     if rows == 0 and work == "load and score":
         rows = max(ingestion.rows_at_source(here, spec.name, day) for day in {min(days), max(days)})
     alone = expected_shape(columns, machines=1)
     return DayShape(max(rows, alone.rows), alone.features)
-
-
-def _largest_delivery(here: Deployment, detector: str) -> int:
-    """Rows that the source delivered on the largest day so far; 0 where nothing was ingested."""
-    table = Table(here.storage, detector, "ingestions")
-    delivered = tables.read(table, columns=["delivered"])["delivered"]
-    return int(delivered.max()) if len(delivered) else 0
 
 
 def _iso_groups(detector: str, made: Sequence[Sequence[date]]) -> list[list[str]]:

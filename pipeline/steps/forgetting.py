@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime
 
 import structlog
 
-from pipeline import tables
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
@@ -20,12 +19,9 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.status import within
 from pipeline.store.ingestions import WITHDRAWN, Attempt, latest_states, record
 from pipeline.store.labels import labels_as_of
-from pipeline.tables import Table
+from pipeline.store.scorings import record_scores_withdrawn
+from pipeline.store.upkeep import remove_day, rows_on
 from pipeline.tables.schemas import TableName
-from pipeline.tables.upkeep import remove_days
-
-EMPTIED: tuple[TableName, ...] = ("incidents", "scores", "telemetry", "quarantine")
-"""Tables that lose the day's rows: derived tables first, their sources last."""
 
 log = structlog.get_logger()
 
@@ -54,9 +50,9 @@ def plan_forgetting(here: Deployment, detector: str, day: date, *, now: datetime
         DataError: nothing is on record of the day, or a person has labelled it: rows with a label
             stay.
     """
-    spec, root = detector_named(here, detector), here.storage
-    held = {name: _rows(Table(root, detector, name), day) for name in EMPTIED}
-    if not latest_states(root, detector, day, day) and not any(held.values()):
+    spec = detector_named(here, detector)
+    held = rows_on(here, detector, day)
+    if not latest_states(here.storage, detector, day, day) and not any(held.values()):
         msg = f"{detector} has nothing on record of {day}, so there is nothing to take back."
         raise DataError(msg)
     labels = labels_as_of(here, detector, now, first=day, last=day)
@@ -80,17 +76,10 @@ def forget(
     Raises:
         OutageError: the store does not answer; a repetition completes it.
     """
-    root, detector, day = here.storage, planned.detector, planned.day
+    detector, day = planned.detector, planned.day
     note = f"taken back by {author}: {reason}"
-    for name in EMPTIED:
-        remove_days(Table(root, detector, name), [day], metadata={"why": note})
-    row = {"date": day, "scored_at": now, "run_id": author, "verdict": WITHDRAWN}
-    row["reason"] = note
-    tables.append(Table(root, detector, "scorings"), [row])
-    record([Attempt(day, now, author, "withdrawn", WITHDRAWN, note)], root, detector)
+    remove_day(here, detector, day, note)
+    record_scores_withdrawn(here, detector, day, note, now=now, author=author)
+    record([Attempt(day, now, author, "withdrawn", WITHDRAWN, note)], here.storage, detector)
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
     metrics_hooks.open_items(here, detector)
-
-
-def _rows(table: Table, day: date) -> int:
-    return len(tables.read(table, columns=[], first_day=day, last_day=day, keep_date=True))

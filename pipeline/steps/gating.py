@@ -31,7 +31,7 @@ from pipeline.steps.comparing import NOT_COMPARED, ChampionComparison, compare, 
 from pipeline.steps.decisions import evidence_text
 from pipeline.steps.evaluating import drift_of, tryout_of
 from pipeline.steps.fitting import block_of, confirmed_incidents_of, described
-from pipeline.steps.records import record_threshold
+from pipeline.store.thresholds import record_threshold
 from pipeline.store.training_window import WindowManifest
 
 log = structlog.get_logger()
@@ -96,8 +96,10 @@ def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, An
     rate = tryout_of(candidate).evaluation.rate
     record_threshold(
         here,
-        judged,
+        spec.name,
         bundle,
+        version=judged.version,
+        run_id=candidate.run_id,
         window=window,
         realised_rate=rate.rate if rate else None,
     )

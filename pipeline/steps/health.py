@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
 from pipeline.registry import promotion, tags, versions
@@ -24,7 +23,8 @@ from pipeline.steps.rollback import unfinished
 from pipeline.steps.status import PartitionState, State
 from pipeline.steps.trust import LedgerFault, faults_of
 from pipeline.store.drift import drift_state
-from pipeline.tables import Table
+from pipeline.store.scores import champion_scores
+from pipeline.store.thresholds import read_thresholds
 
 SPANS = (7, 30)
 """Numbers of scored days over which the alert rate is shown."""
@@ -154,10 +154,10 @@ def health_of(
         OutageError: the store or MLflow does not answer.
     """
     spec = detector_named(here, detector)
-    root, client = here.storage, connect(here)
+    client = connect(here)
     points = open_points(here, spec, now=now)
     scored = list(points.scored)
-    rows = _champion_rows(root, detector, scored[-max(SPANS) :])
+    rows = _champion_rows(here, detector, scored[-max(SPANS) :])
     return Health(
         detector=detector,
         last_scored=scored[-1] if scored else None,
@@ -169,7 +169,7 @@ def health_of(
         alert_rate={span: _rate(rows, scored[-span:]) for span in SPANS},
         open_incidents=len(points.incidents),
         newest=tuple(_open_incident(each) for each in points.incidents[-_NEWEST:][::-1]),
-        drift=_drift(root, spec, scored),
+        drift=_drift(here, spec, scored),
         labels_waiting=points.labels_waiting,
         audits_waiting=points.audits_waiting,
         muted=points.muted,
@@ -181,14 +181,9 @@ def health_of(
     )
 
 
-def _champion_rows(root: str, detector: str, days: list[date]) -> pd.DataFrame:
-    rows = tables.read(
-        Table(root, detector, "scores"),
-        columns=["role", "score", "flag"],
-        first_day=days[0] if days else None,
-        keep_date=True,
-    )
-    return rows[rows["role"] == promotion.CHAMPION]
+def _champion_rows(here: Deployment, detector: str, days: list[date]) -> pd.DataFrame:
+    first = days[0] if days else None
+    return champion_scores(here, detector, ["date", "score", "flag"], first=first)
 
 
 def _rate(rows: pd.DataFrame, days: list[date]) -> float | None:
@@ -212,24 +207,24 @@ def _live(client: Client, here: Deployment, detector: str) -> LiveVersion | None
     if current is None:
         return None
     found = versions.by_number(client, detector, current.version)
-    return _with_threshold(current.version, found, here.storage, detector)
+    return _with_threshold(here, detector, current.version, found)
 
 
-def _with_threshold(number: int, found: Version | None, root: str, detector: str) -> LiveVersion:
-    rows = tables.read(Table(root, detector, "thresholds"))
-    rows = rows[rows["version"] == number] if len(rows) else rows
+def _with_threshold(
+    here: Deployment, detector: str, number: int, found: Version | None
+) -> LiveVersion:
+    names = ("threshold", "threshold_low", "threshold_high")
+    rows = read_thresholds(here, detector, ["version", *names])
+    rows = rows[rows["version"] == number]
     row = rows.iloc[-1].to_dict() if len(rows) else {}
-    value, low, high = (
-        None if pd.isna(row.get(name)) else float(row[name])
-        for name in ("threshold", "threshold_low", "threshold_high")
-    )
+    value, low, high = (None if pd.isna(row.get(name)) else float(row[name]) for name in names)
     known = found.tags if found else {}
     kind = known.get(tags.KIND, "trained")
     return LiveVersion(number, kind, value, low, high, known.get("trained_on", ""))
 
 
-def _drift(root: str, spec: DetectorSpec, scored: list[date]) -> LatestDrift | None:
-    state = drift_state(root, spec, scored[-1]) if scored else None
+def _drift(here: Deployment, spec: DetectorSpec, scored: list[date]) -> LatestDrift | None:
+    state = drift_state(here, spec, scored[-1]) if scored else None
     if state is None:
         return None
     ruling = state.ruling

@@ -5,13 +5,13 @@ Each logs and returns what it removed, or with `dry_run` what it would remove.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import structlog
 
-from pipeline import staging, tables
+from pipeline import staging
 from pipeline.config import DetectorSpec
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, versions
@@ -21,9 +21,10 @@ from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import candidates_of, detector_named
 from pipeline.steps.retention import VersionUses, needed_telemetry, reasons_to_keep
+from pipeline.store.scorings import versions_that_scored
 from pipeline.store.staged import folder_of
-from pipeline.tables import Table, upkeep
-from pipeline.tables.schemas import TABLES
+from pipeline.store.thresholds import weights_by_version
+from pipeline.store.upkeep import tidy_tables
 
 _ALIASES = (promotion.CHAMPION, promotion.CHALLENGER, promotion.PREVIOUS)
 
@@ -111,60 +112,23 @@ def tidy(
     # After `prune`, so that a deleted version keeps no files.
     needed = needed_telemetry(versions.every(connect(here), detector))
     before = now - timedelta(days=spec.housekeeping.history_days)
-    found: dict[str, Any] = {}
-    for name in TABLES:
-        table = Table(here.storage, detector, name)
-        done = {
-            "compacted": upkeep.compact(table, dry_run=dry_run),
-            "deleted": upkeep.vacuum(
-                table,
-                before=before,
-                needed=needed if name == "telemetry" else (),
-                dry_run=dry_run,
-            ),
-        }
-        if any(done.values()):
-            found[name] = done
+    tidied = tidy_tables(here, detector, before=before, needed_telemetry=needed, dry_run=dry_run)
+    found: dict[str, Any] = {name: asdict(done) for name, done in tidied.items()}
     log.info("tables_tidied", detector=detector, dry_run=dry_run, **found)
     return found
 
 
 def _evidence(here: Deployment, client: Client, spec: DetectorSpec, now: datetime) -> VersionUses:
-    since = now - timedelta(days=spec.housekeeping.history_days)
+    window = timedelta(days=spec.housekeeping.history_days)
+    since = now - window
     held = ledger_state.verified(here, spec.name)
     pointed = {alias: promotion.number_of(client, spec.name, alias) for alias in _ALIASES}
     return VersionUses(
         aliases={alias: number for alias, number in pointed.items() if number is not None}
         | ({promotion.CHAMPION: held.live.version} if held.live else {}),
         decisions=held.changes,
-        scored=_scored_since(here, spec, since),
-        weights=_weights(here, spec),
+        scored=versions_that_scored(here, spec.name, since=since, days=window),
+        weights=weights_by_version(here, spec.name),
         since=since.astimezone(UTC),
         newest=spec.housekeeping.versions,
     )
-
-
-def _scored_since(here: Deployment, spec: DetectorSpec, since: datetime) -> set[int]:
-    """Versions that scored a day of the audit window, or scored any day within it.
-
-    The window of days ends at the newest scored day: a history that has ended has an audit too.
-    """
-    rows = tables.read(
-        Table(here.storage, spec.name, "scorings"),
-        columns=["scored_at", "version", "challenger"],
-        keep_date=True,
-    )
-    if rows.empty:
-        return set()
-    first: date = max(rows["date"]) - timedelta(days=spec.housekeeping.history_days)
-    inside = rows[(rows["date"] >= first) | (rows["scored_at"] >= pd.Timestamp(since))]
-    numbers = pd.concat([inside["version"], inside["challenger"]]).dropna()
-    return {int(number) for number in numbers}
-
-
-def _weights(here: Deployment, spec: DetectorSpec) -> dict[int, int]:
-    rows = tables.read(Table(here.storage, spec.name, "thresholds"))
-    if "weights_of" not in rows:
-        return {}
-    known = rows.dropna(subset=["version", "weights_of"])
-    return dict(zip(known["version"].astype(int), known["weights_of"].astype(int), strict=True))

@@ -31,8 +31,8 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
     spec = detector_named(here, detector)
     earlier = labels_as_of(here, detector, by.at)
     said = [each for each in earlier if by.run and each.run_id == by.run]
-    made = said[0] if said else label_from_request(spec, answer, by, here.storage)
-    rows = telemetry_in(spec, made, here.storage)
+    made = said[0] if said else label_from_request(here, spec, answer, by)
+    rows = telemetry_in(here, spec, made)
     timeline = timeline_from(rows, spec.columns)
     before, after = (
         verdicts(timeline, [e for e in earlier if e != made]),
@@ -60,11 +60,11 @@ def propose_audits(
     same ones and writes nothing.
     """
     spec = detector_named(here, detector)
-    found = flagged_episodes(spec, first, last, root=here.storage)
+    found = flagged_episodes(here, spec, first, last)
     starting = [each for each in found if first <= each.start.date() <= last]
     share = spec.recalibration.audit_share
     sampled = sample_audits(detector, starting, share, now=now)
-    new = add_audits(here.storage, detector, sampled)
+    new = add_audits(here, detector, sampled)
     recorded = {"episodes": len(starting), "drawn": len(sampled), "new": new, "share": share}
     log.info("audits_proposed", run=run, first=str(first), last=str(last), **recorded)
     return recorded

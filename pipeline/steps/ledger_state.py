@@ -1,4 +1,4 @@
-"""The table `ledger`: reading, proving and appending. It alone decides what is live.
+"""The ledger: read, proven and appended to. It alone decides what is live.
 
 An append is a compare-and-set on the head: it is the commit that follows the version of the table
 that was read, or it fails. So one of several concurrent promoters wins, even without a lock.
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 
-from pipeline import ledger, tables
+from pipeline import ledger
 from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
 from pipeline.ledger import Decision, Entry, Head, LiveState, heads, keyring
 from pipeline.ledger.proof import UNSIGNED
@@ -21,7 +20,7 @@ from pipeline.registry import tags
 from pipeline.registry.versions import Version
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
-from pipeline.tables import Table, appending
+from pipeline.store.ledger import append_entry, read_entries
 
 IN_POSTGRES = "in Postgres"
 
@@ -71,26 +70,8 @@ class LedgerState:
 
 def read(here: Deployment, detector: str) -> LedgerState:
     """The ledger as it is stored, not proven."""
-    table = Table(here.storage, detector, "ledger")
-    version = tables.current_version(table)
-    if version is None:
-        return LedgerState(detector, (), None)
-    rows = tables.read(table, version=version)
-    ordered = rows.sort_values("sequence", kind="stable").to_dict("records")
-    entries = [_entry(detector, place, row) for place, row in enumerate(ordered)]
-    return LedgerState(detector, tuple(entries), version)
-
-
-def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
-    try:
-        return ledger.from_row({str(key): value for key, value in row.items()})
-    except (ValueError, TypeError, KeyError) as error:
-        msg = (
-            f"The ledger of {detector} does not hold: row {place + 1} is not a ledger entry "
-            f"({str(error)[:100]}): somebody wrote into the table. See docs/runbook.md, 'The "
-            "ledger does not hold'."
-        )
-        raise UnprovenLedger(msg) from error
+    entries, version = read_entries(here, detector)
+    return LedgerState(detector, entries, version)
 
 
 def verified(here: Deployment, detector: str, versions: Iterable[Version] = ()) -> LedgerState:
@@ -205,16 +186,13 @@ def append(here: Deployment, state: LedgerState, decision: Decision) -> LedgerSt
         ConfigError: this process does not hold the private key.
     """
     key = keyring.signer(here, "ledger")
-    table = Table(here.storage, state.detector, "ledger")
     day = datetime.fromisoformat(decision.decided_at).date()
     for _ in range(_TRIES):
         entry = ledger.chain(decision, state.last, key)
         # Before it is written: an entry of a key that was replaced would stop everything.
         refuse_unverified(state, _fault_of(here, state.detector, (*state.entries, entry), {}))
         try:
-            version = appending.append_behind(
-                table, [{"date": day, **ledger.to_row(entry)}], state.version
-            )
+            version = append_entry(here, state.detector, day, entry, version=state.version)
         except TableConflict:
             now = read(here, state.detector)
             if now.entries[: entry.sequence] == (*state.entries, entry):

@@ -22,7 +22,6 @@ from pipeline.steps.champion import keep_heads, sync_aliases
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
 from pipeline.store import answered
-from pipeline.tables import Table
 
 log = structlog.get_logger()
 
@@ -46,17 +45,16 @@ def adopt(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState
         if held.entries and (strange or ledger_state.fault(here, held, every)):
             decision = _about(held, "adoption", who, why, {"bundles": _bundles(here, client, held)})
             held = _stated(here, client, held, decision, every, keys_lost=True)
-        for table in _answers_of(here, detector):
-            answered.adopt(here, table)
+        answered.adopt_answers(here, detector)
         return held
 
 
 def unsigned_answers(here: Deployment, detector: str) -> list[str]:
     """The answers that an adoption would sign beside the ledger: counts by author."""
     return [
-        f"{count} {table.name if count > 1 else table.name.removesuffix('s')} of {author}"
-        for table in _answers_of(here, detector)
-        for author, count in sorted(answered.unsigned(here, table).items())
+        f"{count} {table if count > 1 else table.removesuffix('s')} of {author}"
+        for table, authors in answered.unsigned_answers(here, detector).items()
+        for author, count in sorted(authors.items())
     ]
 
 
@@ -119,8 +117,7 @@ def rotated(here: Deployment, detector: str, *, who: str, why: str) -> LedgerSta
 
 def sign_answers_anew(here: Deployment, detector: str) -> None:
     """Sign the labels and decisions of a detector with the newest key, after a rotation."""
-    for table in _answers_of(here, detector):
-        answered.sign_anew(here, table)
+    answered.sign_answers_anew(here, detector)
 
 
 def note_restoration(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState:
@@ -199,10 +196,6 @@ def _bundles(here: Deployment, client: Client, held: LedgerState) -> dict[str, s
             # It cannot be a rollback target any more; the live version does not depend on it.
             log.warning("not_vouched_for", version=version.number, reason=str(error))
     return found
-
-
-def _answers_of(here: Deployment, detector: str) -> tuple[Table, ...]:
-    return Table(here.storage, detector, "labels"), Table(here.storage, detector, "decisions")
 
 
 def _is_of(held: LedgerState, head: Head) -> bool:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline import staging, tables
+from pipeline import staging
 from pipeline.config import detector_files
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
+from pipeline.store.incidents import raised_parts
 from pipeline.store.labels import labels_as_of
-from pipeline.tables import Table
-from pipeline.tables.schemas import TABLES, TableName
-
-KEPT: TableName = "ledger"
-"""The table that outlives its detector."""
+from pipeline.store.upkeep import tables_of
+from pipeline.tables.schemas import TableName
 
 
 @dataclass(frozen=True)
@@ -54,26 +52,11 @@ def leftovers(here: Deployment, *, now: datetime) -> list[Leftover]:
     return found
 
 
-def tables_of(here: Deployment, detector: str) -> tuple[TableName, ...]:
-    """The tables that `detector` has, the ledger left out."""
-    there = set(staging.names_at(f"{here.storage.rstrip('/')}/{detector}"))
-    return tuple(
-        name
-        for name in TABLES
-        if name in there
-        and name != KEPT
-        and tables.current_version(Table(here.storage, detector, name)) is not None
-    )
-
-
 def _unanswered(here: Deployment, detector: str, now: datetime) -> int:
-    rows = tables.read(
-        Table(here.storage, detector, "incidents"), columns=["status", "start", "end", "entity"]
-    )
+    rows = raised_parts(here, detector, ["start", "end", "entity"])
     labels = labels_as_of(here, detector, now.astimezone(UTC))
     return sum(
-        row["status"] == "raised"
-        and not any(
+        not any(
             label.start <= row["end"]
             and label.end >= row["start"]
             and label.entity in (None, row["entity"])

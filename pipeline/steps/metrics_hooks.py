@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
@@ -30,12 +29,12 @@ from pipeline.steps import ledger_state, open_points, trust
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.ingestions import Attempt
-from pipeline.tables import Table
+from pipeline.store.thresholds import read_thresholds
 
 if TYPE_CHECKING:
-    from pipeline.steps.day_scores import DayScores
     from pipeline.steps.drift_evidence import ObservedRows
     from pipeline.store.drift import Period
+    from pipeline.store.scores import DayScores
 
 
 def ingested(
@@ -168,7 +167,5 @@ def _trust(here: Deployment, detector: str) -> list[Reading]:
 
 
 def _thresholds(here: Deployment, detector: str) -> list[dict[str, object]]:
-    rows = tables.read(
-        Table(here.storage, detector, "thresholds"), columns=["version", "weights_of", "created_at"]
-    )
+    rows = read_thresholds(here, detector, ["version", "weights_of", "created_at"])
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]

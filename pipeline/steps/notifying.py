@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
@@ -24,8 +23,8 @@ from pipeline.records import from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.incidents import incidents_between
-from pipeline.tables import Table
+from pipeline.store.incidents import incidents_between
+from pipeline.store.notices import SentNotice, noticed_incidents, record_notice
 
 _MOST_FEATURES = 3
 _LONGEST_NAME = 120
@@ -73,9 +72,8 @@ def due(here: Deployment, detector: str, days: list[str], *, now: datetime) -> l
     news = sorted(day for day in map(as_day, days) if day >= oldest)
     if not news:
         return []
-    sent = tables.read(Table(here.storage, detector, "notices"), columns=["incident"])
-    known = set(sent["incident"])
-    found = incidents_between(spec, news[0], news[-1], root=here.storage)
+    known = noticed_incidents(here, detector)
+    found = incidents_between(here, spec, news[0], news[-1])
     return [
         to_json(notice_of(spec, incident, _day_seen(incident, news)))
         for incident in found
@@ -121,22 +119,18 @@ def send_notices(
 def record_sent(here: Deployment, payload: dict[str, Any], *, channel: str, run: str) -> None:
     """Record that a notice was sent, so that it is sent once."""
     notice = from_json(Notice, payload)
-    tables.append(
-        Table(here.storage, notice.detector, "notices"),
-        [
-            {
-                "date": as_day(notice.day),
-                "incident": notice.incident,
-                "kind": notice.kind,
-                "entity": notice.entity,
-                "version": notice.version,
-                "channel": channel,
-                "text": notice.text,
-                "run_id": run,
-                "sent_at": datetime.now(UTC),
-            }
-        ],
+    sent = SentNotice(
+        date=as_day(notice.day),
+        incident=notice.incident,
+        kind=notice.kind,
+        entity=notice.entity,
+        version=notice.version,
+        channel=channel,
+        text=notice.text,
+        run_id=run,
+        sent_at=datetime.now(UTC),
     )
+    record_notice(here, notice.detector, sent)
 
 
 def notice_of(spec: DetectorSpec, incident: Incident, day: date) -> Notice:

@@ -7,16 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
-from pipeline.data.channel_list import of_cell
 from pipeline.incidents import Incident
-from pipeline.registry import promotion
 from pipeline.settings import Deployment
-from pipeline.steps.incidents import incidents_between
 from pipeline.steps.status import PartitionState, partition_states
 from pipeline.steps.waiting_labels import waiting
-from pipeline.tables import Table
+from pipeline.store.incidents import incidents_between
+from pipeline.store.scores import muted_on, scored_days
 
 _SPAN = timedelta(days=30)
 
@@ -53,29 +50,29 @@ def open_points(here: Deployment, spec: DetectorSpec, *, now: datetime) -> OpenP
     Raises:
         OutageError: the store does not answer.
     """
-    scored = tables.days_in(Table(here.storage, spec.name, "scores"))
+    scored = scored_days(here, spec.name)
     unanswered = waiting(here, spec.name, now=now)
     ids = {each.id for each in unanswered.incidents}
     ids |= {each.incident for each in unanswered.audits}
     return OpenPoints(
-        partitions=partition_states(spec, root=here.storage, today=now.astimezone(UTC).date()),
+        partitions=partition_states(here, spec, today=now.astimezone(UTC).date()),
         scored=tuple(scored),
-        incidents=tuple(_open(spec, scored, ids, here.storage)),
+        incidents=tuple(_open(here, spec, scored, ids)),
         labels_waiting=len(ids),
         audits_waiting=len(unanswered.audits),
-        muted=tuple(_described(*each) for each in _muted(here.storage, spec.name, scored)),
+        muted=tuple(_described(*each) for each in _muted(here, spec.name, scored)),
     )
 
 
 def _open(
-    spec: DetectorSpec, scored: list[date], unanswered: set[str], root: str
+    here: Deployment, spec: DetectorSpec, scored: list[date], unanswered: set[str]
 ) -> list[Incident]:
     """Incidents of the newest 30 days without a label, and shifts that have not ended."""
     if not scored:
         return []
     last = pd.Timestamp(scored[-1], tz="UTC")
     first = scored[-1] - _SPAN + timedelta(days=1)
-    found = incidents_between(spec, first, scored[-1], root=root)
+    found = incidents_between(here, spec, first, scored[-1])
     return [
         each
         for each in found
@@ -84,23 +81,13 @@ def _open(
     ]
 
 
-def muted_channels(root: str, detector: str) -> tuple[tuple[str, str], ...]:
+def muted_channels(here: Deployment, detector: str) -> tuple[tuple[str, str], ...]:
     """The channels that the newest scored day left out, each with its machine or an empty name."""
-    return _muted(root, detector, tables.days_in(Table(root, detector, "scores")))
+    return _muted(here, detector, scored_days(here, detector))
 
 
-def _muted(root: str, detector: str, scored: list[date]) -> tuple[tuple[str, str], ...]:
-    if not scored:
-        return ()
-    rows = tables.read(
-        Table(root, detector, "scores"),
-        columns=["role", "entity", "muted"],
-        first_day=scored[-1],
-        last_day=scored[-1],
-    )
-    muted_rows = rows[rows["role"].eq(promotion.CHAMPION) & rows["muted"].fillna("").ne("")]
-    pairs = muted_rows[["entity", "muted"]].drop_duplicates().itertuples(index=False)
-    return tuple(sorted({(name, entity) for entity, muted in pairs for name in of_cell(muted)}))
+def _muted(here: Deployment, detector: str, scored: list[date]) -> tuple[tuple[str, str], ...]:
+    return muted_on(here, detector, scored[-1]) if scored else ()
 
 
 def _described(channel: str, entity: str) -> str:

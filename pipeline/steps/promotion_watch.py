@@ -20,7 +20,6 @@ import pandas as pd
 import structlog
 from numpy.typing import NDArray
 
-from pipeline import tables
 from pipeline.config import DetectorSpec, Promotion
 from pipeline.data.grid import as_day
 from pipeline.detector.bundle.bundle import Bundle
@@ -31,7 +30,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import LoadedVersion
-from pipeline.tables import Table
+from pipeline.store.scores import champion_scores
 
 _MEDIAN = "0.5"  # among the calibration quantiles of a bundle
 _ENOUGH = 0.5  # of a partition's rows must be scored with every channel, or it does not count
@@ -130,15 +129,14 @@ def _served(
     Served means scored as the champion, on days after the version's own data.
     """
     first = knows_until(champion.bundle)
-    rows = tables.read(
-        Table(here.storage, spec.name, "scores"),
-        columns=["role", "version", "score", "flag", "muted"],
-        first_day=None if first == date.min else first,
-        last_day=day,
-        keep_date=True,
+    rows = champion_scores(
+        here,
+        spec.name,
+        ["date", "version", "score", "flag", "muted"],
+        first=None if first == date.min else first,
+        last=day,
     )
-    mine = rows["role"].eq("champion") & rows["version"].eq(champion.version.number)
-    rows = rows[mine & rows["score"].notna()]
+    rows = rows[rows["version"].eq(champion.version.number) & rows["score"].notna()]
     watched = sorted(set(rows["date"]))[: spec.promotion.watch_days]
     if day not in watched:
         return []

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.timeline import autocorrelation, subset
 from pipeline.detector.bundle.bundle import Bundle, fitted_of, write_bundle
@@ -34,7 +33,7 @@ from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.recalibration_origin import RecalibrationWindow
 from pipeline.steps.scored_window import timeline_of_rows
-from pipeline.tables import Table
+from pipeline.store.telemetry import read_telemetry
 
 _LEAST = float(np.finfo(np.float32).tiny)
 
@@ -94,10 +93,11 @@ def _reference(
     """
     key = {"timestamp": spec.columns.timestamp}
     key |= {"entity": spec.columns.entity} if spec.columns.entity else {}
-    telemetry = tables.read(
-        Table(here.storage, spec.name, "telemetry"),
-        first_day=window.first_day,
-        last_day=window.last_day,
+    telemetry = read_telemetry(
+        here,
+        spec.name,
+        window.first_day,
+        window.last_day,
         version=window.telemetry_version,
     )
     wanted = used[[*key, "score"]].rename(columns={**key, "score": "score of the row"})

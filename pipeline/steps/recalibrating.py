@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pipeline import log_context, recalibration, tables
+from pipeline import log_context, recalibration
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError
@@ -35,7 +35,8 @@ from pipeline.steps.recalibration_origin import Acceptance, RecalibrationOrigin,
 from pipeline.steps.recalibration_run import open_run
 from pipeline.steps.scored_window import ScoredWindow, midnight, read_window, window_rows
 from pipeline.steps.versions import same_weights, version_of
-from pipeline.tables import Table
+from pipeline.store.telemetry import telemetry_days
+from pipeline.store.upkeep import table_uri
 
 log = structlog.get_logger()
 
@@ -139,10 +140,9 @@ def recalibrated(here: Deployment, candidate: Candidate) -> Recalibrated:
 
 def _note_inputs(here: Deployment, candidate: Candidate, origin: RecalibrationOrigin) -> None:
     """Note the sources of the staged rows and of the weights for the lineage."""
-    root = here.storage
-    telemetry = Table(root, candidate.detector, "telemetry").uri
+    telemetry = table_uri(here, candidate.detector, "telemetry")
     note_read(telemetry, version=origin.window.telemetry_version)
-    note_read(Table(root, candidate.detector, "scores").uri)
+    note_read(table_uri(here, candidate.detector, "scores"))
     note_model(candidate.detector, origin.window.drawn_from)
 
 
@@ -167,7 +167,7 @@ def _scored_days(
     here: Deployment, spec: DetectorSpec, as_of: date, *, after: date | None
 ) -> list[date]:
     """The last validated days before `as_of`, those up to `after` left out."""
-    days = tables.days_in(Table(here.storage, spec.name, "telemetry"))
+    days = telemetry_days(here, spec.name)
     usable = [day for day in days if day < as_of and (after is None or day > after)]
     return usable[-spec.recalibration.window_days :]
 

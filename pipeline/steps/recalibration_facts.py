@@ -7,7 +7,6 @@ from datetime import date
 
 import numpy as np
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT
@@ -28,7 +27,7 @@ from pipeline.steps.scoring_inputs import columns_of
 from pipeline.steps.versions import same_weights
 from pipeline.store.confirmed_incidents import REACH
 from pipeline.store.labels import labels_as_of
-from pipeline.tables import Table
+from pipeline.store.telemetry import telemetry_days
 
 
 def compare_thresholds(
@@ -98,7 +97,7 @@ def _confirmed_incidents(
 def _validated(
     here: Deployment, spec: DetectorSpec, first: date, as_of: date, wanted: set[date]
 ) -> Sequence[date]:
-    held = tables.days_in(Table(here.storage, spec.name, "telemetry"))
+    held = telemetry_days(here, spec.name)
     return [day for day in held if first <= day < as_of and day in wanted]
 
 

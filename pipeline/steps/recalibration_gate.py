@@ -30,7 +30,7 @@ from pipeline.steps.recalibrating import recalibrated
 from pipeline.steps.recalibration_facts import compare_thresholds
 from pipeline.steps.recalibration_origin import RecalibrationOrigin
 from pipeline.steps.recalibration_run import FIGURE, described, held_episodes
-from pipeline.steps.records import record_threshold
+from pipeline.store.thresholds import record_threshold
 
 log = structlog.get_logger()
 
@@ -100,8 +100,10 @@ def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, An
     versions.describe(client, spec.name, version.number, card=card, tags=about)
     record_threshold(
         here,
-        judged,
+        spec.name,
         bundle,
+        version=judged.version,
+        run_id=candidate.run_id,
         window=window,
         realised_rate=None,
     )

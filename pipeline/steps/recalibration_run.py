@@ -20,10 +20,10 @@ from pipeline.report.recalibration_card import HeldEpisode
 from pipeline.settings import Deployment
 from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.incidents import incidents_between
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.recalibration_origin import RecalibrationOrigin
 from pipeline.steps.scored_window import window_rows
+from pipeline.store.incidents import incidents_between
 
 FIGURE = "window.png"
 
@@ -67,8 +67,7 @@ def held_episodes(
 ) -> tuple[HeldEpisode, ...]:
     """The episodes held back, with the features that their incident blames."""
     window = origin.window
-    root = here.storage
-    known = incidents_between(spec, window.first_day, window.last_day, root=root)
+    known = incidents_between(here, spec, window.first_day, window.last_day)
     return tuple(_with_features(episode, known) for episode in result.held)
 
 

@@ -23,8 +23,8 @@ from pipeline.metrics import store
 from pipeline.scheduler import signed_in
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import candidates_of
-from pipeline.steps.leftovers import KEPT
 from pipeline.store.staged import folder_of
+from pipeline.store.upkeep import OUTLIVING
 from pipeline.tables.schemas import TABLES
 
 Fate = Literal["keep", "archive", "delete"]
@@ -76,10 +76,10 @@ def plan_removal(here: Deployment, detector: str, fate: Fate, *, now: datetime) 
         detector=detector,
         file=files.get(detector),
         dags=dags,
-        folders=tuple(name for name in held if name != KEPT),
+        folders=tuple(name for name in held if name != OUTLIVING),
         fate=fate,
         archive=f"{here.storage.rstrip('/')}/{ARCHIVE}/{detector}-{stamp}",
-        ledger=KEPT in held,
+        ledger=OUTLIVING in held,
     )
 
 

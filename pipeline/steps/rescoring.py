@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from pipeline import tables
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
 from pipeline.steps.scoring import score
 from pipeline.steps.scoring_inputs import scoring_bundles_of
-from pipeline.tables import Table
+from pipeline.store.incidents import raised_parts
+from pipeline.store.scores import champion_scores
 
 
 def withdraw_and_rescore(
@@ -56,15 +56,10 @@ def days_of(
 
     Of all days in the tables, or of those `among`.
     """
-    root = here.storage
-    span: dict[str, Any] = {"first_day": min(among), "last_day": max(among)} if among else {}
-    scores = tables.read(
-        Table(root, detector, "scores"), columns=["role", "version"], keep_date=True, **span
-    )
-    mine = scores[scores["role"].eq("champion") & scores["version"].eq(version)]
-    parts = tables.read(
-        Table(root, detector, "incidents"), columns=["status", "version"], keep_date=True, **span
-    )
-    raised = parts[parts["status"].eq("raised") & parts["version"].eq(version)]
-    found = set(mine["date"]) | set(raised["date"])
+    first, last = (min(among), max(among)) if among else (None, None)
+    columns = ["date", "version"]
+    scores = champion_scores(here, detector, columns, first=first, last=last)
+    raised = raised_parts(here, detector, columns, first=first, last=last)
+    found = {*scores["date"][scores["version"].eq(version)]}
+    found |= {*raised["date"][raised["version"].eq(version)]}
     return sorted(found if among is None else found & set(among))

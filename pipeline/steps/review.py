@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline import tables
 from pipeline.data.grid import days_between
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import DataError
@@ -15,7 +14,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.meaning import refuse_unfit, refuse_unfit_days
-from pipeline.tables import Table
+from pipeline.store.telemetry import read_telemetry
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def look_back(here: Deployment, detector: str, first: date, last: date) -> LookB
     champion = live.champion(here, detector)
     refuse_unfit(champion, spec)
     refuse_unfit_days(here, champion, spec, days_between(first, last))
-    frame = tables.read(Table(here.storage, detector, "telemetry"), first_day=first, last_day=last)
+    frame = read_telemetry(here, detector, first, last)
     if frame.empty:
         msg = f"No validated row of {detector} from {first} to {last}; ingest these days first."
         raise DataError(msg)

@@ -15,24 +15,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.audit import probabilities
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.label import Label, verdicts
 from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.recalibration import WindowRows
-from pipeline.registry.promotion import CHAMPION
 from pipeline.settings import Deployment
 from pipeline.steps.day_scores import score_day
-from pipeline.steps.incidents import incidents_between
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit, refuse_unfit_days
 from pipeline.steps.scoring_inputs import ScoringBundles, scoring_inputs_of
 from pipeline.store.audits import audits_between
 from pipeline.store.decisions import decisions_as_of
+from pipeline.store.incidents import incidents_between
 from pipeline.store.labels import labels_as_of
-from pipeline.tables import Table
+from pipeline.store.scores import champion_scores
+from pipeline.store.telemetry import count_telemetry, telemetry_version
+from pipeline.tables.frames import as_frame
 
 _COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted")
 
@@ -74,10 +74,9 @@ def read_window(
     """
     refuse_unfit(live, spec)
     refuse_unfit_days(here, live, spec, days)
-    telemetry = Table(here.storage, spec.name, "telemetry")
-    version = tables.current_version(telemetry)
+    version = telemetry_version(here, spec.name)
     stored = _stored(here, spec, days, same_weights)
-    missing = _not_covered(stored, telemetry, version, days, spec)
+    missing = _not_covered(here, stored, version, days, spec)
     stored = stored[~stored["date"].isin(missing)]
     parts = [stored, *_rescored(here, spec, live, missing, as_of)]
     rows = pd.concat([part[[*_COLUMNS]] for part in parts if len(part)], ignore_index=True)
@@ -85,7 +84,7 @@ def read_window(
     rows = rows[rows["score"].notna()].sort_values(["timestamp", "entity"], ignore_index=True)
     timeline = timeline_of_rows(rows, spec)
     labels = labels_as_of(here, spec.name, as_of, first=days[0], last=days[-1])
-    audits = audits_between(here.storage, spec.name, days[0], days[-1])
+    audits = audits_between(here, spec.name, days[0], days[-1])
     rows["verdict"] = verdicts(timeline, labels)
     rows["audit"] = probabilities(timeline, audits)
     rows["excluded"] = rows["muted"].fillna("").ne("") | _in_a_shift(here, spec, rows, days)
@@ -126,34 +125,21 @@ def _stored(
     here: Deployment, spec: DetectorSpec, days: Sequence[date], same_weights: frozenset[int]
 ) -> pd.DataFrame:
     """The rows that the champion scored on `days` with these weights."""
-    rows = tables.read(
-        Table(here.storage, spec.name, "scores"),
-        columns=[*_COLUMNS, "role"],
-        first_day=days[0],
-        last_day=days[-1],
-        keep_date=True,
-    )
-    ours = rows["date"].isin(list(days)) & rows["role"].eq(CHAMPION)
-    return rows[ours & rows["version"].isin(same_weights)]
+    columns = [*_COLUMNS, "date"]
+    rows = champion_scores(here, spec.name, columns, first=days[0], last=days[-1])
+    return rows[rows["date"].isin(list(days)) & rows["version"].isin(same_weights)]
 
 
 def _not_covered(
+    here: Deployment,
     stored: pd.DataFrame,
-    telemetry: Table,
     version: int | None,
     days: Sequence[date],
     spec: DetectorSpec,
 ) -> list[date]:
     """The days with rows that have no stored score."""
-    rows = tables.read(
-        telemetry,
-        columns=[spec.columns.timestamp],
-        first_day=days[0],
-        last_day=days[-1],
-        version=version,
-        keep_date=True,
-    )
-    measured, scored = rows["date"].value_counts(), stored["date"].value_counts()
+    measured = count_telemetry(here, spec, days[0], days[-1], version=version)
+    scored = stored["date"].value_counts()
     return [day for day in days if scored.get(day, 0) != measured.get(day, 0)]
 
 
@@ -166,7 +152,7 @@ def _rescored(
     inputs = replace(
         scoring_inputs_of(here, spec, days, ScoringBundles(live, None, "")), decisions=known
     )
-    return [tables.as_frame(score_day(spec, inputs, day).scores) for day in inputs.days.values()]
+    return [as_frame(score_day(spec, inputs, day).scores) for day in inputs.days.values()]
 
 
 def _in_a_shift(
@@ -175,7 +161,7 @@ def _in_a_shift(
     """Rows during a shift or a new regime that was raised."""
     inside = np.zeros(len(rows), dtype=bool)
     # Nothing of a later day is read, so that an incident that goes on ends with the window.
-    for found in incidents_between(spec, days[0], days[-1], root=here.storage):
+    for found in incidents_between(here, spec, days[0], days[-1]):
         if found.kind != "anomaly" and found.status == "raised":
             during = rows["timestamp"].between(found.start, found.end)
             inside |= (during & rows["entity"].eq(found.entity)).to_numpy()

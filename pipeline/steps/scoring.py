@@ -30,18 +30,19 @@ from pipeline.errors import (
 )
 from pipeline.metrics.readings import ScoredReading
 from pipeline.settings import Deployment
-from pipeline.steps import metrics_hooks, score_tables
+from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.day_scores import DayScores, score_day
+from pipeline.steps.day_scores import score_day
 from pipeline.steps.scoring_inputs import (
     ScoringBundles,
     ScoringInputs,
     scoring_bundles_of,
     scoring_inputs_of,
-    telemetry_version,
 )
-from pipeline.tables import Table
-from pipeline.tables.scan import rows_by_day
+from pipeline.store import score_writing
+from pipeline.store.scores import DayScores
+from pipeline.store.scorings import ScoringRun, last_input_names, record_scored, record_unscored
+from pipeline.store.telemetry import telemetry_sizes, telemetry_version
 
 _MOST_DAYS = 61
 _MOST_CELLS = 20_000_000
@@ -136,7 +137,7 @@ def _parts(
     """
     if len(days) == 1:
         return iter([tuple(days)])
-    rows = rows_by_day(Table(here.storage, spec.name, "telemetry"))
+    rows = telemetry_sizes(here, spec.name)
     most = _MOST_CELLS // len(spec.columns.feature_columns)
     return portions(days, rows, most_days=_MOST_DAYS, most_rows=most)
 
@@ -169,28 +170,28 @@ def _score_once(
     here: Deployment, work: _Work, days: Sequence[date], bundles: ScoringBundles
 ) -> ScoringInputs:
     """Score the present inputs of `days` and write the results; return the inputs."""
-    root, name = here.storage, work.spec.name
-    before = score_tables.held(root, name, days)  # first, so that a later change is noticed
-    known = score_tables.last_input_names(root, name, days)
+    name = work.spec.name
+    before = score_writing.held(here, name, days)  # first, so that a later change is noticed
+    known = last_input_names(here, name, days)
     inputs = scoring_inputs_of(here, work.spec, days, bundles)
     scored = list(_scored(work, inputs))
-    changed = score_tables.commit(
-        root, name, scored, before, withdrawn=work.withdrawn, run=work.run
+    changed = score_writing.commit(
+        here, name, scored, before, withdrawn=work.withdrawn, run=work.run
     )
     rows = [
-        (each, inputs.days[each.day])
+        (each, inputs.days[each.day].name)
         for each in scored
         if each.day in changed or known.get(each.day) != inputs.days[each.day].name
     ]
-    about = {
-        "scored_at": datetime.now(UTC),
-        "run_id": work.run,
-        "version": bundles.versions[0],
-        "challenger": bundles.shadow,
-        "threshold": bundles.champion.bundle.threshold,
-        "telemetry_version": inputs.telemetry,
-    }
-    score_tables.record(root, name, rows, about=about)
+    about = ScoringRun(
+        scored_at=datetime.now(UTC),
+        run_id=work.run,
+        version=bundles.versions[0],
+        challenger=bundles.shadow,
+        threshold=bundles.champion.bundle.threshold,
+        telemetry_version=inputs.telemetry,
+    )
+    record_scored(here, name, rows, about)
     work.written |= changed
     return inputs
 
@@ -217,11 +218,11 @@ def _due_again(
 
     Each run checks after it has written, so at least one of two concurrent runs sees the other.
     """
-    root, name = here.storage, work.spec.name
+    name = work.spec.name
     after = {day + _ONE_DAY for day in days} - days
-    known = score_tables.last_input_names(root, name, sorted(after)) if after else {}
+    known = last_input_names(here, name, sorted(after)) if after else {}
     moved = bundles.versions != inputs.bundles.versions
-    own = days if moved or telemetry_version(here, work.spec) != inputs.telemetry else set()
+    own = days if moved or telemetry_version(here, name) != inputs.telemetry else set()
     if not known and not own:
         return set()
     now = scoring_inputs_of(here, work.spec, sorted(own | set(known)), bundles)
@@ -230,6 +231,4 @@ def _due_again(
 
 
 def _record_failures(here: Deployment, work: _Work, failures: dict[date, str]) -> None:
-    score_tables.record_failure(
-        here.storage, work.spec.name, failures, now=datetime.now(UTC), run=work.run
-    )
+    record_unscored(here, work.spec.name, failures, now=datetime.now(UTC), run=work.run)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline import lineage, log_context, tables
+from pipeline import lineage, log_context
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.meaning import Misfit
@@ -29,8 +29,8 @@ from pipeline.steps.live import LoadedVersion
 from pipeline.store.decisions import ChannelDecision, decisions_as_of
 from pipeline.store.fits import lost_days, misfits_text, unfit_of
 from pipeline.store.ingestions import OnRecord, on_record
-from pipeline.tables import Table
-from pipeline.tables.scan import frame_of, scan
+from pipeline.store.telemetry import scan_telemetry, telemetry_version
+from pipeline.tables.frames import frame_of
 
 _METHOD = "1"
 """Raise it when a release scores the same rows differently: all days are then due again."""
@@ -151,7 +151,7 @@ def scoring_inputs_of(
     wanted = sorted(days)
     # Before the table is read, so that all days on record are in it.
     record = on_record(here.storage, spec.name, wanted[0] - _ONE_DAY, wanted[-1])
-    version = telemetry_version(here, spec)
+    version = telemetry_version(here, spec.name)
     decisions = decisions_as_of(here, spec.name, datetime.now(UTC))
     telemetry = _telemetry(here, spec, wanted, bundles, version, record)
     span = lookback_of(spec, bundles)
@@ -164,11 +164,6 @@ def scoring_inputs_of(
         judgement = _judgement(spec, bundles, known)
         found[day] = DayInputs(day, frame, own, misfit, rows, judgement)
     return ScoringInputs(bundles, decisions, version, found)
-
-
-def telemetry_version(here: Deployment, spec: DetectorSpec) -> int | None:
-    """The newest version of the telemetry; None while the table does not exist."""
-    return tables.current_version(Table(here.storage, spec.name, "telemetry"))
 
 
 def lookback_of(spec: DetectorSpec, bundles: ScoringBundles) -> timedelta:
@@ -218,11 +213,11 @@ def _telemetry(
     key = spec.columns.row_key
     # Evaluation columns never decide a score.
     features = {name for each in bundles.loaded for name in each.bundle.schema.features}
-    table = Table(here.storage, spec.name, "telemetry")
     rows = pa.table({})
     if version is not None:
         wanted = {*key, *features, "date"}
-        rows = scan(table, days[0] - _ONE_DAY, days[-1], columns=wanted, version=version)[1]
+        first = days[0] - _ONE_DAY
+        rows = scan_telemetry(here, spec.name, first, days[-1], columns=wanted, version=version)
     unfit = unfit_of(record, meaning.needs_of(bundles.champion), record.meanings.keys())
     misfits = {day: meaning.days_message(bundles.champion, {day: unfit[day]}) for day in unfit}
     present = set(rows["date"].unique().to_pylist()) if rows.num_rows else set[date]()

@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
-from pipeline.store.ingestions import DayState, since_withdrawn
-from pipeline.tables import Table
-from pipeline.tables.schemas import COMMIT
+from pipeline.settings import Deployment
+from pipeline.store.ingestions import DayState, counting_attempts
+from pipeline.store.scores import scored_days
+from pipeline.store.scorings import scorings_in_order
 
 State = Literal[
     "scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory", "outside"
@@ -109,9 +109,11 @@ def states_of(
     )
 
 
-def partition_states(spec: DetectorSpec, *, root: str, today: date) -> tuple[PartitionState, ...]:
+def partition_states(
+    here: Deployment, spec: DetectorSpec, today: date
+) -> tuple[PartitionState, ...]:
     """The state of every day that is expected by `today`, and of all on record, oldest first."""
-    deliveries, scorings = _deliveries(root, spec.name), _scorings(root, spec.name)
+    deliveries, scorings = _deliveries(here, spec.name), _scorings(here, spec.name)
     scored = {day for day, scoring in scorings.items() if scoring.held}
     with_rows = {day for day, each in deliveries.items() if each.had_rows} | scored
     known = deliveries.keys() | scored
@@ -187,11 +189,9 @@ def _changed_since(delivery: Delivery, scoring: Scoring) -> bool:
     return delivery.changed_at > scoring.scored_at
 
 
-def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
-    names = ("verdict", "standing", "reasons", "accepted", "difference", "telemetry_version")
-    table = Table(root, detector, "ingestions")
-    rows = tables.read(table, columns=["attempted_at", COMMIT, *names], keep_date=True)
-    rows = since_withdrawn(tables.in_order(rows, "attempted_at"))
+def _deliveries(here: Deployment, detector: str) -> dict[date, Delivery]:
+    names = ("verdict", "reasons", "accepted", "difference", "telemetry_version")
+    rows = counting_attempts(here, detector, names)
     # The same rows judged by another contract are validated anew and change nothing.
     let_in = rows[rows["verdict"].eq("validated") & rows["accepted"].gt(0)]
     changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
@@ -209,12 +209,9 @@ def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
     }
 
 
-def _scorings(root: str, detector: str) -> dict[date, Scoring]:
-    held = set(tables.days_in(Table(root, detector, "scores")))
-    names = ("verdict", "reason", "telemetry_version")
-    table = Table(root, detector, "scorings")
-    rows = tables.read(table, columns=["scored_at", COMMIT, *names], keep_date=True)
-    rows = tables.in_order(rows, "scored_at")
+def _scorings(here: Deployment, detector: str) -> dict[date, Scoring]:
+    held = set(scored_days(here, detector))
+    rows = scorings_in_order(here, detector, ("verdict", "reason", "telemetry_version"))
     done = rows[rows["verdict"] == "scored"]
     scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
     # Of two runs that crossed, the one that read more may be on record first.

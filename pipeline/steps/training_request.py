@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import structlog
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.drift import Kind
@@ -24,7 +23,8 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.drift import drift_state
-from pipeline.tables import Table
+from pipeline.store.incidents import raised_parts
+from pipeline.store.requests import TrainingRequest, record_request, requests_for
 
 Ask = Literal["retrain", "recalibrate"]
 
@@ -57,8 +57,7 @@ def ask(
             log.info("asked_not_long_ago", detector=detector, action=action, day=day)
             return None
         if not asked:
-            row = {"action": action, "reason": reason, "run_id": run, "asked_at": now}
-            tables.append(Table(here.storage, detector, "requests"), [{"date": judged, **row}])
+            record_request(here, detector, TrainingRequest(judged, action, reason, run, now))
     log.info("asked", detector=detector, action=action, day=day, reason=reason)
     return {
         "action": action,
@@ -75,7 +74,7 @@ def _reason(
     """Why `action` is called for; empty when it is not."""
     if regime := _regime(spec, here, champion, day):
         return regime if action == "retrain" else ""  # a new threshold would only hide it
-    state = drift_state(here.storage, spec, day)
+    state = drift_state(here, spec, day)
     if state is None or state.day != day or state.of_week is None:
         return ""
     if state.version != champion.version.number:
@@ -86,13 +85,9 @@ def _reason(
 
 def _regime(spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: date) -> str:
     """The sentence about an incident of `day` that says the plant is in a new regime."""
-    rows = tables.read(
-        Table(here.storage, spec.name, "incidents"),
-        columns=["kind", "status", "entity", "start", "version"],
-        first_day=day,
-        last_day=day,
-    )
-    mine = rows["kind"].eq(_REGIME) & rows["status"].eq("raised")
+    columns = ["kind", "entity", "start", "version"]
+    rows = raised_parts(here, spec.name, columns, first=day, last=day)
+    mine = rows["kind"].eq(_REGIME)
     found = rows[mine & rows["version"].eq(champion.version.number)].sort_values("start")
     if found.empty:
         return ""
@@ -104,11 +99,4 @@ def _regime(spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: 
 def _asked(spec: DetectorSpec, here: Deployment, day: date, action: Ask) -> list[dict[Any, Any]]:
     """Requests for `action` that are too near in time, whichever was made first."""
     near = timedelta(days=spec.drift.cooldown_days - 1)
-    rows = tables.read(
-        Table(here.storage, spec.name, "requests"),
-        columns=["action", "run_id"],
-        first_day=day - near,
-        last_day=day + near,
-        keep_date=True,
-    )
-    return rows[rows["action"] == action].to_dict("records")
+    return requests_for(here, spec.name, action, day - near, day + near)

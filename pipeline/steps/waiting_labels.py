@@ -7,7 +7,6 @@ from datetime import date, datetime
 
 import numpy as np
 
-from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.audit import Audit
 from pipeline.data.label import NO_VERDICT, Label, verdicts
@@ -17,8 +16,8 @@ from pipeline.settings import Deployment
 from pipeline.steps.answers import all_incidents
 from pipeline.steps.candidate import detector_named
 from pipeline.store.audits import audits_between
+from pipeline.store.incidents import incident_days
 from pipeline.store.labels import labels_as_of
-from pipeline.tables import Table
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ def waiting(here: Deployment, detector: str, *, now: datetime) -> Waiting:
 
     An episode waits until there is a verdict on its first and on its last row.
     """
-    spec, root = detector_named(here, detector), here.storage
+    spec = detector_named(here, detector)
     labels = labels_as_of(here, detector, now)
-    days = tables.days_in(Table(root, detector, "incidents"))
-    found = flagged_episodes(spec, days[0], days[-1], root=root) if days else []
+    days = incident_days(here, detector)
+    found = flagged_episodes(here, spec, days[0], days[-1]) if days else []
     sampled = (
-        {a.incident: a for a in audits_between(root, detector, days[0], days[-1])} if days else {}
+        {a.incident: a for a in audits_between(here, detector, days[0], days[-1])} if days else {}
     )
     open_ones = [each for each in found if not _answered(each, labels)]
     unanswered = {each.id for each in open_ones}
@@ -61,9 +60,11 @@ def waiting(here: Deployment, detector: str, *, now: datetime) -> Waiting:
     )
 
 
-def flagged_episodes(spec: DetectorSpec, first: date, last: date, *, root: str) -> list[Incident]:
+def flagged_episodes(
+    here: Deployment, spec: DetectorSpec, first: date, last: date
+) -> list[Incident]:
     """Every flagged episode with rows on these days, including those too short for an incident."""
-    found = all_incidents(spec, first, last, root=root)
+    found = all_incidents(here, spec, first, last)
     return [each for each in found if each.kind == "anomaly" and each.status == "raised"]
 
 

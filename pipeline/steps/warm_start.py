@@ -45,11 +45,11 @@ from pipeline.steps import live
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.versions import version_of
-from pipeline.store.days import read_days
 from pipeline.store.fits import fitting
 from pipeline.store.labels import labels_as_of
+from pipeline.store.telemetry import read_telemetry_of, telemetry_days
 from pipeline.store.training_window import WindowManifest
-from pipeline.tables import Table, days_in
+from pipeline.store.upkeep import table_uri
 
 _FIX = "Train without warm_start."
 
@@ -185,20 +185,20 @@ def _older(
     Raises:
         DataError: no such row is left.
     """
-    table = Table(here.storage, spec.name, "telemetry")
     held = [
         day
-        for day in days_in(table, version=manifest.table_version)
+        for day in telemetry_days(here, spec.name, version=manifest.table_version)
         if span[0] <= day <= span[1] and day not in without and trains(day, spec)
     ]
-    held = fitting(here.storage, spec, held)
+    held = fitting(here, spec, held)
     most = spec.fine_tuning.replay_days
     chosen = [held[n] for n in np.unique(np.linspace(0, len(held) - 1, most).round().astype(int))]
-    frame = _normal_rows(here, table, spec, manifest, chosen) if held else pd.DataFrame()
+    frame = _normal_rows(here, spec, manifest, chosen) if held else pd.DataFrame()
     if frame.empty:
+        where = table_uri(here, spec.name, "telemetry")
         msg = (
             f"No normal row of the days {span[0]} to {span[1]}, which the live version was trained "
-            f"on, is left in {table.uri} beside the recent days: fine-tuned on the recent days "
+            f"on, is left in {where} beside the recent days: fine-tuned on the recent days "
             f"alone it would forget them. {_FIX}"
         )
         raise DataError(msg)
@@ -206,11 +206,11 @@ def _older(
 
 
 def _normal_rows(
-    here: Deployment, table: Table, spec: DetectorSpec, manifest: WindowManifest, days: list[date]
+    here: Deployment, spec: DetectorSpec, manifest: WindowManifest, days: list[date]
 ) -> pd.DataFrame:
     """The rows as the training window would have read them on its as-of day."""
     columns = spec.columns
-    frame = read_days(table, columns, days, version=manifest.table_version)
+    frame = read_telemetry_of(here, spec, days, version=manifest.table_version)
     frame = frame.dropna(subset=columns.row_key, ignore_index=True)
     if not spec.validation.missing_cells:
         frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from pipeline.errors import UnprovenAnswer
@@ -17,9 +18,12 @@ from pipeline.ledger.keys import PublicKey, Signature
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.tables import Table, append, current_version, read, replace_days
-from pipeline.tables.schemas import SCHEMAS, laid_out
+from pipeline.tables.schemas import SCHEMAS, TableName, laid_out
 
 PROOF = ("key", "signature")
+
+ANSWERS: tuple[TableName, ...] = ("labels", "decisions")
+"""The tables of answers."""
 
 
 def add(here: Deployment, table: Table, contents: Sequence[Mapping[str, Any]]) -> None:
@@ -46,24 +50,21 @@ def given_by(here: Deployment, table: Table, last_day: date) -> list[dict[str, A
     return [_bare(row) for row in rows]
 
 
-def unsigned(here: Deployment, table: Table) -> dict[str, int]:
-    """The number of rows that no trusted key has signed, by the author on record."""
-    trusted = keyring.trusted(here, "answers")
-    rows = _rows(table, date.max) if current_version(table) is not None else []
-    strange = [row for row in rows if not _is_signed_by(table, row, trusted)]
-    return dict(Counter(str(row["author"]) for row in strange))
+def unsigned_answers(here: Deployment, detector: str) -> dict[TableName, dict[str, int]]:
+    """The number of rows that no trusted key has signed: by table, then by author on record."""
+    return {table.name: _unsigned(here, table) for table in _tables(here, detector)}
 
 
-def adopt(here: Deployment, table: Table) -> int:
+def adopt_answers(here: Deployment, detector: str) -> int:
     """Sign all rows with the newest key, whoever has signed them; returns how many that were.
 
     Raises:
         TableConflict: somebody answered meanwhile.
     """
-    return _sign_anew(here, table, lambda _: True)
+    return sum(_sign_anew(here, table, lambda _: True) for table in _tables(here, detector))
 
 
-def sign_anew(here: Deployment, table: Table) -> int:
+def sign_answers_anew(here: Deployment, detector: str) -> int:
     """Sign the rows of replaced keys with the newest one; returns how many that were.
 
     A row that no trusted key has signed stays as it is: a rotation vouches for nobody.
@@ -72,7 +73,21 @@ def sign_anew(here: Deployment, table: Table) -> int:
         TableConflict: somebody answered meanwhile.
     """
     trusted = keyring.trusted(here, "answers")
-    return _sign_anew(here, table, lambda row: _is_signed_by(table, row, trusted))
+    return sum(
+        _sign_anew(here, table, partial(_is_signed_by, table, keys=trusted))
+        for table in _tables(here, detector)
+    )
+
+
+def _tables(here: Deployment, detector: str) -> list[Table]:
+    return [Table(here.storage, detector, name) for name in ANSWERS]
+
+
+def _unsigned(here: Deployment, table: Table) -> dict[str, int]:
+    trusted = keyring.trusted(here, "answers")
+    rows = _rows(table, date.max) if current_version(table) is not None else []
+    strange = [row for row in rows if not _is_signed_by(table, row, trusted)]
+    return dict(Counter(str(row["author"]) for row in strange))
 
 
 def _sign_anew(here: Deployment, table: Table, may: Callable[[dict[str, Any]], bool]) -> int:

@@ -8,27 +8,28 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 from pipeline.data.audit import Audit
+from pipeline.settings import Deployment
 from pipeline.tables import Table, append, in_order, read
 
 _LONGEST = timedelta(days=31)  # an episode that began earlier than this before a day has ended
 
 
-def add_audits(root: str, detector: str, audits: Sequence[Audit]) -> int:
+def add_audits(here: Deployment, detector: str, audits: Sequence[Audit]) -> int:
     """Append those of `audits` that are not there with the same probability; returns how many."""
     if not audits:
         return 0
     days = [audit.start.astimezone(UTC).date() for audit in audits]
     known = {
         (audit.incident, audit.probability)
-        for audit in audits_between(root, detector, min(days), max(days))
+        for audit in audits_between(here, detector, min(days), max(days))
     }
     fresh = [audit for audit in audits if (audit.incident, audit.probability) not in known]
     if fresh:
-        append(Table(root, detector, "audits"), [_row(audit) for audit in fresh])
+        append(Table(here.storage, detector, "audits"), [_row(audit) for audit in fresh])
     return len(fresh)
 
 
-def audits_between(root: str, detector: str, first: date, last: date) -> tuple[Audit, ...]:
+def audits_between(here: Deployment, detector: str, first: date, last: date) -> tuple[Audit, ...]:
     """The sampled episodes with rows on these UTC days, both included, by start and entity.
 
     Of several audits of one episode the later one, in the order of the table, comes last.
@@ -36,7 +37,7 @@ def audits_between(root: str, detector: str, first: date, last: date) -> tuple[A
     Not read as of a day, unlike labels: the sample follows from the episode alone, so a reader
     learns nothing from it too early.
     """
-    table = Table(root, detector, "audits")
+    table = Table(here.storage, detector, "audits")
     rows = read(table, first_day=first - _LONGEST, last_day=last)
     if rows.empty:
         return ()

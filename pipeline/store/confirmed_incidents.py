@@ -18,11 +18,10 @@ from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT, verdicts
 from pipeline.data.timeline import timeline_from
 from pipeline.settings import Deployment
-from pipeline.store.days import read_days
 from pipeline.store.fits import fitting
 from pipeline.store.labels import labels_as_of
+from pipeline.store.telemetry import read_telemetry_of, telemetry_days
 from pipeline.store.training_window import WindowManifest
-from pipeline.tables import Table, days_in
 
 REACH = timedelta(days=365)
 """Limits what is read; older incidents were checked for a year."""
@@ -41,7 +40,6 @@ def read_confirmed_incidents(
 
     Args:
         here: the deployment.
-        root: storage root of the tables.
         spec: the detector.
         window: where the candidate's rows come from.
         without: the days of its test block, which are evaluated anyway.
@@ -55,13 +53,13 @@ def read_confirmed_incidents(
         if label.verdict == "incident"
         for day in days_between(label.start.date(), label.end.date())
     }
-    table = Table(here.storage, spec.name, "telemetry")
-    held = {day for day in days_in(table, version=window.table_version) if first <= day <= last}
+    present = telemetry_days(here, spec.name, version=window.table_version)
+    held = {day for day in present if first <= day <= last}
     days = sorted(touched & held - set(without))
-    days = fitting(here.storage, spec, days)
+    days = fitting(here, spec, days)
     if not days:
         return pd.DataFrame()
-    frame = read_days(table, spec.columns, days, version=window.table_version)
+    frame = read_telemetry_of(here, spec, days, version=window.table_version)
     judged = [n for n in spec.columns.feature_columns if n not in spec.columns.context_columns]
     if spec.validation.missing_cells:
         frame = frame.dropna(subset=judged, how="all")

@@ -13,6 +13,7 @@ from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.drift import DriftVerdict, escalated
 from pipeline.drift.rows import from_rows, to_rows
+from pipeline.settings import Deployment
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS
 
@@ -49,17 +50,23 @@ class DriftState:
         return self.of_week
 
 
-def drift_state(root: str, spec: DetectorSpec, day: date) -> DriftState | None:
+def drift_version(here: Deployment, detector: str) -> int | None:
+    """The newest version of the table; None while it does not exist."""
+    return tables.current_version(_table(here, detector))
+
+
+def drift_state(here: Deployment, spec: DetectorSpec, day: date) -> DriftState | None:
     """The drift state of the newest day up to `day`; None if nothing was judged yet.
 
     A warning after a warning (of the day before; of the week before, which shares no day with it)
     is an alarm, if both are about the same version.
     """
-    table = Table(root, spec.name, "drift")
-    present = [each for each in tables.days_in(table) if each <= day][-_LOOK_BACK:]
+    present = [each for each in tables.days_in(_table(here, spec.name)) if each <= day][
+        -_LOOK_BACK:
+    ]
     if not present:
         return None
-    found = verdicts_between(root, spec, present[0] - timedelta(days=7), day)
+    found = verdicts_between(here, spec, present[0] - timedelta(days=7), day)
     if not found:
         return None
     newest = max(when for when, _ in found)
@@ -76,10 +83,10 @@ def drift_state(root: str, spec: DetectorSpec, day: date) -> DriftState | None:
 Verdicts = dict[tuple[date, Period], tuple[int, DriftVerdict]]
 
 
-def verdicts_between(root: str, spec: DetectorSpec, first: date, last: date) -> Verdicts:
+def verdicts_between(here: Deployment, spec: DetectorSpec, first: date, last: date) -> Verdicts:
     """The stored verdicts, not escalated: by day and period, the version and its verdict."""
-    rows = _rows(tables.read(Table(root, spec.name, "drift"), first_day=first, last_day=last,
-                             keep_date=True))  # fmt: skip
+    table = _table(here, spec.name)
+    rows = _rows(tables.read(table, first_day=first, last_day=last, keep_date=True))
     grouped: dict[tuple[date, Period], list[dict[str, Any]]] = {}
     for row in rows:
         if row["source"] in PERIODS:
@@ -89,7 +96,7 @@ def verdicts_between(root: str, spec: DetectorSpec, first: date, last: date) -> 
 
 
 def replace_verdicts(
-    root: str,
+    here: Deployment,
     spec: DetectorSpec,
     fresh: Mapping[tuple[date, Period], DriftVerdict | None],
     *,
@@ -105,7 +112,7 @@ def replace_verdicts(
     Raises:
         TableConflict: another run changed one of the days after version `based_on`.
     """
-    table = Table(root, spec.name, "drift")
+    table = _table(here, spec.name)
     days = sorted({day for day, _ in fresh})
     held = tables.read(
         table, first_day=days[0], last_day=days[-1], version=based_on, keep_date=True
@@ -124,6 +131,16 @@ def replace_verdicts(
         content = pa.Table.from_pylist(rows, schema=SCHEMAS["drift"])
         tables.replace_days(table, changed, content, metadata={"run": run}, based_on=based_on)
     return len(changed)
+
+
+def record_candidate_drift(
+    here: Deployment, detector: str, candidate: str, day: date, verdict: DriftVerdict
+) -> None:
+    """Append one row for each compared series, unless the table has this candidate's already."""
+    table = _table(here, detector)
+    if candidate in set(tables.read(table, columns=["source"])["source"]):
+        return
+    tables.append(table, to_rows(verdict, day=day, source=candidate, version=None))
 
 
 def _after(
@@ -156,3 +173,7 @@ def _by_day(rows: Iterable[dict[str, Any]]) -> dict[date, list[dict[str, Any]]]:
 
 def _content(rows: Mapping[date, list[dict[str, Any]]], day: date) -> list[str]:
     return sorted(repr(list(row.values())) for row in rows.get(day, []))
+
+
+def _table(here: Deployment, detector: str) -> Table:
+    return Table(here.storage, detector, "drift")

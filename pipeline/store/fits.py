@@ -14,6 +14,7 @@ import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.meaning import Meaning, Misfit, lacking, meaning_of, misfits, spans
+from pipeline.settings import Deployment
 from pipeline.store.ingestions import OnRecord, on_record
 
 AGAIN = (
@@ -53,9 +54,9 @@ def lost_days(record: OnRecord, present: Collection[date], days: Collection[date
     return dict.fromkeys(sorted(record.held & set(days) - set(present)), (_GONE,))
 
 
-def fitting(root: str, spec: DetectorSpec, days: Sequence[date]) -> list[date]:
+def fitting(here: Deployment, spec: DetectorSpec, days: Sequence[date]) -> list[date]:
     """Those of `days` whose rows mean what the detector file says; the others are logged."""
-    unfit = unfit_days(root, spec.name, meaning_of(spec.columns), days)
+    unfit = unfit_days(here.storage, spec.name, meaning_of(spec.columns), days)
     if unfit:
         log.warning("days_left_out", detector=spec.name, days=len(unfit), why=misfits_text(unfit))
     return [day for day in days if day not in unfit]

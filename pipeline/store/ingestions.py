@@ -11,9 +11,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipeline.config import DetectorSpec
+from pipeline.data.difference import Difference
 from pipeline.data.fingerprint import contract_hash
 from pipeline.data.meaning import Meaning, as_text, from_text
-from pipeline.store.telemetry import Difference
+from pipeline.settings import Deployment
 from pipeline.tables import Table, append, in_order, read
 from pipeline.tables.schemas import COMMIT
 
@@ -120,11 +121,8 @@ def latest_states(
     root: str, detector: str, first: date | None = None, last: date | None = None
 ) -> list[LatestState]:
     """The state of each day from `first` to `last` that was ever attempted, oldest first."""
-    columns = ["attempted_at", COMMIT, "standing", "reasons"]
-    table = Table(root, detector, "ingestions")
-    rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    counting = since_withdrawn(in_order(rows, "attempted_at"))
-    newest = counting.drop_duplicates("date", keep="last")
+    rows = _counting(Table(root, detector, "ingestions"), ["standing", "reasons"], first, last)
+    newest = rows.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((LatestState(*row) for row in found), key=lambda state: state.day)
 
@@ -144,10 +142,8 @@ class OnRecord:
 
 def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
     """The records about the telemetry of the days from `first` to `last`."""
-    columns = ["attempted_at", COMMIT, "standing", "accepted", "meaning"]
-    table = Table(root, detector, "ingestions")
-    rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
-    rows = since_withdrawn(in_order(rows, "attempted_at"))
+    columns = ["standing", "accepted", "meaning"]
+    rows = _counting(Table(root, detector, "ingestions"), columns, first, last)
     latest = rows.drop_duplicates("date", keep="last")
     held = latest["date"][latest["standing"].eq("validated") & latest["accepted"].gt(0)]
     # A day that was blocked later keeps the rows that an earlier attempt let in.
@@ -158,8 +154,28 @@ def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
     return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
 
 
-def since_withdrawn(rows: pd.DataFrame) -> pd.DataFrame:
-    """`rows`, attempts in order, without those at each day up to its last withdrawal."""
+def counting_attempts(here: Deployment, detector: str, columns: Sequence[str]) -> pd.DataFrame:
+    """`date`, `attempted_at`, `standing` and `columns` of all attempts that count, in order.
+
+    Attempts at a day before a person withdrew it do not count.
+    """
+    return _counting(Table(here.storage, detector, "ingestions"), ["standing", *columns])
+
+
+def largest_delivery(here: Deployment, detector: str) -> int:
+    """Rows that the source delivered on the largest day so far; 0 where nothing was ingested."""
+    table = Table(here.storage, detector, "ingestions")
+    delivered = read(table, columns=["delivered"])["delivered"]
+    return int(delivered.max()) if len(delivered) else 0
+
+
+def _counting(
+    table: Table, columns: Sequence[str], first: date | None = None, last: date | None = None
+) -> pd.DataFrame:
+    names = ["attempted_at", COMMIT, *columns]
+    rows = in_order(
+        read(table, first_day=first, last_day=last, columns=names, keep_date=True), "attempted_at"
+    )
     latest_first = rows["standing"].eq(WITHDRAWN)[::-1]
     gone = latest_first.groupby(rows["date"][::-1]).cummax()
     return rows[~gone.reindex(rows.index).astype(bool)]

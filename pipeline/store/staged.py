@@ -23,7 +23,8 @@ from pipeline.data.grid import day_number
 from pipeline.data.row_rules import days_of_rows
 from pipeline.data.sources.shaping import ABSENT, FILED_DAY, TIME_FAULT
 from pipeline.data.verdicts import Report
-from pipeline.store.telemetry import quarantine_table, telemetry_table
+from pipeline.store.quarantine import quarantine_table
+from pipeline.store.telemetry import telemetry_table
 
 
 @dataclass(frozen=True)

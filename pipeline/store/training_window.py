@@ -20,7 +20,8 @@ from pipeline.settings import Deployment
 from pipeline.store.fits import AGAIN, lost_days, misfits_text, unfit_of
 from pipeline.store.ingestions import OnRecord, on_record
 from pipeline.store.labels import labels_as_of
-from pipeline.tables import Table, current_version, days_in, read
+from pipeline.store.telemetry import read_telemetry, telemetry_days, telemetry_version
+from pipeline.store.upkeep import table_uri
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,6 @@ def read_training_window(
 
     Args:
         here: the deployment.
-        root: storage root of the tables.
         spec: the detector.
         as_of: nothing of this day or later is read, and no label made after its first moment.
         version: table version to read; the newest by default.
@@ -85,56 +85,60 @@ def read_training_window(
             (`pipeline.data.meaning`), or lack a column of it. (A feature, where values may be
             missing: all rows.)
     """
-    table = Table(here.storage, spec.name, "telemetry")
-    version = current_version(table) if version is None else version
-    days = [] if version is None else [d for d in days_in(table, version=version) if d < as_of]
+    where = table_uri(here, spec.name, "telemetry")
+    version = telemetry_version(here, spec.name) if version is None else version
+    held = [] if version is None else telemetry_days(here, spec.name, version=version)
+    days = [day for day in held if day < as_of]
     if version is None or len(days) < spec.split.minimum_days:
         msg = (
-            f"{len(days)} validated days before {as_of} in {table.uri}; limit "
+            f"{len(days)} validated days before {as_of} in {where}; limit "
             f"{spec.split.minimum_days}: ingest more days, choose a later as-of day, or lower "
             "split.minimum_days."
         )
         raise TooFewDays(msg)
     days = days[-spec.split.training_days :]
     record = on_record(here.storage, spec.name, days[0], as_of - timedelta(days=1))
-    _refuse_lost(record, table, days[0], as_of)
+    _refuse_lost(here, spec, record, days[0], as_of)
     if unfit := unfit_of(record, meaning_of(spec.columns), days):
         msg = (
-            f"{table.uri}: {misfits_text(unfit)}; they were ingested before the detector file said "
+            f"{where}: {misfits_text(unfit)}; they were ingested before the detector file said "
             f"so, and nothing trains on a mixture. {AGAIN}"
         )
         raise DataError(msg)
-    frame = read(table, first_day=days[0], last_day=days[-1], version=version)
-    _refuse_gaps(frame, spec, table, version, days)
+    frame = read_telemetry(here, spec.name, days[0], days[-1], version=version)
+    _refuse_gaps(here, frame, spec, version, days)
     frame = frame.sort_values(spec.columns.row_key, ignore_index=True)
-    _refuse_shared_keys(frame, spec, table)
+    _refuse_shared_keys(frame, spec, where)
     # Nothing of the as-of day is used, labels included: a rerun at any hour reads the same.
     midnight = datetime.combine(as_of, time(), UTC)
     labels = labels_as_of(here, spec.name, midnight, first=days[0], last=days[-1])
     if labels:
         frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
     manifest = replace(
-        _manifest(frame, spec, table, version, as_of, days),
+        _manifest(frame, spec, where, version, as_of, days),
         labels=len(labels),
         newest_label=labels[-1].created_at if labels else None,
     )
     return TrainingWindow(frame, manifest)
 
 
-def _refuse_lost(record: OnRecord, table: Table, first: date, as_of: date) -> None:
+def _refuse_lost(
+    here: Deployment, spec: DetectorSpec, record: OnRecord, first: date, as_of: date
+) -> None:
     """Refuse a window if the table lacks a day that an attempt accepted."""
     # Days that were written after this version are not lost.
-    if lost := lost_days(record, days_in(table), days_between(first, as_of)):
+    present = telemetry_days(here, spec.name)
+    if lost := lost_days(record, present, days_between(first, as_of)):
         msg = (
-            f"{table.uri}: {misfits_text(lost)}: the newest commits of its log were lost. Ingest "
-            "those days again with the load DAG, or restore the table: docs/runbook.md, "
-            "'A damaged table'."
+            f"{table_uri(here, spec.name, 'telemetry')}: {misfits_text(lost)}: the newest commits "
+            "of its log were lost. Ingest those days again with the load DAG, or restore the "
+            "table: docs/runbook.md, 'A damaged table'."
         )
         raise DataError(msg)
 
 
 def _refuse_gaps(
-    frame: pd.DataFrame, spec: DetectorSpec, table: Table, version: int, days: list[date]
+    here: Deployment, frame: pd.DataFrame, spec: DetectorSpec, version: int, days: list[date]
 ) -> None:
     """Refuse rows that lack a column, which rows of earlier releases may do."""
     columns = spec.columns
@@ -144,40 +148,37 @@ def _refuse_gaps(
         may_lack = is_feature and spec.validation.missing_cells and absent < len(frame)
         if not absent or may_lack:
             continue
-        without = _days_without(name, table, version, days) if name in frame else days
+        without = _days_without(here, spec, name, version, days) if name in frame else days
         why = (
             "while a larger validation.missing_cells let it be missing"
             if is_feature
             else "under another name of this column"
         )
         msg = (
-            f"{table.uri}: {absent:,} of {len(frame):,} rows have no {name}, those of "
-            f"{spans(without)}; they were ingested before the detector file had it, or {why}. "
-            f"{AGAIN}"
+            f"{table_uri(here, spec.name, 'telemetry')}: {absent:,} of {len(frame):,} rows have no "
+            f"{name}, those of {spans(without)}; they were ingested before the detector file had "
+            f"it, or {why}. {AGAIN}"
         )
         raise DataError(msg)
 
 
-def _days_without(name: str, table: Table, version: int, days: list[date]) -> list[date]:
+def _days_without(
+    here: Deployment, spec: DetectorSpec, name: str, version: int, days: list[date]
+) -> list[date]:
     """The days with rows that lack the column `name`."""
-    rows = read(
-        table,
-        columns=[name],
-        first_day=days[0],
-        last_day=days[-1],
-        version=version,
-        keep_date=True,
+    rows = read_telemetry(
+        here, spec.name, days[0], days[-1], columns=[name, "date"], version=version
     )
     return sorted(set(rows["date"][rows[name].isna()]))
 
 
-def _refuse_shared_keys(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -> None:
+def _refuse_shared_keys(frame: pd.DataFrame, spec: DetectorSpec, where: str) -> None:
     """Refuse a window in which two rows share time and machine."""
     shared = int(frame.duplicated(spec.columns.row_key).sum())
     if shared:
         key = " and ".join(spec.columns.row_key)
         msg = (
-            f"{table.uri}: {shared:,} of {len(frame):,} rows share {key} with another row, so that "
+            f"{where}: {shared:,} of {len(frame):,} rows share {key} with another row, so that "
             f"machines cannot be distinguished. {AGAIN}"
         )
         raise DataError(msg)
@@ -186,7 +187,7 @@ def _refuse_shared_keys(frame: pd.DataFrame, spec: DetectorSpec, table: Table) -
 def _manifest(
     frame: pd.DataFrame,
     spec: DetectorSpec,
-    table: Table,
+    where: str,
     version: int,
     as_of: date,
     days: list[date],
@@ -196,7 +197,7 @@ def _manifest(
     if LABEL_COLUMN in frame:
         excluded[LABEL_COLUMN] = int(labelled_incident(frame).sum())
     return WindowManifest(
-        table=table.uri,
+        table=where,
         table_version=version,
         as_of=as_of,
         first_day=days[0],

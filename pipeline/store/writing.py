@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 import structlog
 
 from pipeline.config import DetectorSpec
+from pipeline.data.difference import Difference, differences
 from pipeline.data.fingerprint import contract_hash
 from pipeline.data.meaning import meaning_of
 from pipeline.data.verdicts import Report
 from pipeline.errors import DamagedFile, OutageError, TableConflict
 from pipeline.store.ingestions import Attempt, last_results, record
 from pipeline.store.staged import ValidatedDays
-from pipeline.store.telemetry import Difference, differences
 from pipeline.tables import Table, current_version, read, read_newest, replace_days
 
 _ATTEMPTS = 12

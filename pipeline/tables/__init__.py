@@ -6,7 +6,6 @@
 from pipeline.tables.engine import (
     Table,
     append,
-    as_frame,
     current_version,
     days_in,
     history,
@@ -20,7 +19,6 @@ from pipeline.tables.engine import (
 __all__ = [
     "Table",
     "append",
-    "as_frame",
     "current_version",
     "days_in",
     "history",

@@ -24,6 +24,7 @@ from deltalake.exceptions import CommitFailedError
 from pipeline.errors import DataError, OutageError
 from pipeline.lineage import note_read, note_written
 from pipeline.tables.faults import explained, opened_at, refuse_other_kinds
+from pipeline.tables.frames import as_frame
 from pipeline.tables.schemas import COMMIT, SCHEMAS, TableName, laid_out, with_commit
 
 _CONFIGURATION = {
@@ -279,11 +280,3 @@ def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> 
             f"{max(days)}; name every day that the rows belong to."
         )
         raise DataError(msg)
-
-
-def as_frame(rows: pa.Table) -> pd.DataFrame:
-    """Delta keeps microseconds; frames hold nanoseconds, so that times compare and join."""
-    frame: pd.DataFrame = rows.to_pandas()
-    for name in frame.select_dtypes("datetimetz").columns:
-        frame[name] = frame[name].dt.as_unit("ns")
-    return frame

@@ -17,6 +17,7 @@ from deltalake.exceptions import (
 
 from pipeline.errors import DamagedFile, DataError, OutageError, PlimsollError, TableConflict
 from pipeline.tables.damage import Damage, find_damage, log_is_gone
+from pipeline.tables.schemas import kind_of
 
 RUNBOOK = "docs/runbook.md, 'A damaged table'"
 
@@ -155,9 +156,3 @@ def refuse_other_kinds(rows: pa.Schema, held: pa.Schema, uri: str) -> None:
                 "another detector name."
             )
             raise DataError(msg)
-
-
-def kind_of(arrow_type: str) -> str:
-    """The kind of a column in words; all numbers are of one kind."""
-    kinds = {"bool": "true or false", "string": "text", "timestamp": "times", "date": "days"}
-    return next((word for name, word in kinds.items() if name in arrow_type), "numbers")

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import date
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from pipeline.lineage import note_read
-from pipeline.tables.engine import Table, as_frame, only_days, open_table
+from pipeline.tables.engine import Table, only_days, open_table
 from pipeline.tables.faults import explained
 
 
@@ -55,14 +54,6 @@ def scan(
         return int(opened.version()), ordered.to_table(columns=wanted, use_threads=False)
 
 
-def frame_of(rows: pa.Table) -> pd.DataFrame:
-    """Rows as a frame; text as categories, in order of their names."""
-    frame = as_frame(_with_words_once(rows))
-    for name in frame.select_dtypes("category").columns:
-        frame[name] = frame[name].cat.set_categories(sorted(frame[name].cat.categories))
-    return frame
-
-
 def rows_by_day(table: Table) -> dict[date, int]:
     """The number of rows of each day, from the log; no file is opened.
 
@@ -78,22 +69,6 @@ def rows_by_day(table: Table) -> dict[date, int]:
     for day, rows in _pairs(files):
         found[day] += rows or 0
     return dict(found)
-
-
-def _with_words_once(rows: pa.Table) -> pa.Table:
-    """Rows with one dictionary for each text column; `scan` leaves one for each file."""
-    for place, field in enumerate(rows.schema):
-        words = rows[field.name]
-        if pa.types.is_dictionary(field.type) and not _is_one(words):
-            words = words.cast(pa.string())
-        if pa.types.is_string(words.type):
-            rows = rows.set_column(place, field.name, words.dictionary_encode())
-    return rows
-
-
-def _is_one(words: pa.ChunkedArray) -> bool:
-    held = [chunk.dictionary for chunk in words.chunks]
-    return all(each.null_count == 0 and each.equals(held[0]) for each in held)
 
 
 def _pairs(files: pa.Table) -> Iterable[tuple[date, int | None]]:

@@ -278,5 +278,11 @@ def with_commit(rows: pa.Table, version: int) -> pa.Table:
     return rows.set_column(place, rows.schema.field(place), numbers)
 
 
+def kind_of(arrow_type: str) -> str:
+    """The kind of a column in words; all numbers are of one kind."""
+    kinds = {"bool": "true or false", "string": "text", "timestamp": "times", "date": "days"}
+    return next((word for name, word in kinds.items() if name in arrow_type), "numbers")
+
+
 def _in_utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value

@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pipeline.steps.incidents import incidents_between
 
 from deploy.embedded.backfill import wait_for_partitions
 from pipeline import settings
 from pipeline.steps import promotion, recalibrating, recalibration_gate
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.incidents import incidents_between
 from tests.integration.plant import (
     INCIDENTS,
     ROWS_A_DAY,

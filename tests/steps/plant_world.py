@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
+from pipeline.steps.records import record_threshold
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec
@@ -26,7 +27,6 @@ from pipeline.steps.candidate import Candidate, JudgedCandidate, origin_of
 from pipeline.steps.champion import change_champion
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.ingest_stages import ingest_days
-from pipeline.steps.records import record_threshold
 from tests.builders import days, make_frame, make_spec, moment
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import scoring
 from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.score_tables import content_hashes
+from pipeline.store.score_writing import content_hashes
 from pipeline.tables import Table
 from tests import ledger_entries
 from tests.builders import days, make_frame, make_spec, make_telemetry, on

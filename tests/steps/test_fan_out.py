@@ -13,7 +13,7 @@ from pipeline.errors import DataError, PartitionBlocked
 from pipeline.registry import tags
 from pipeline.steps import fan_out, ingestion, rollback, scoring
 from pipeline.steps.rescoring import withdraw_and_rescore
-from pipeline.steps.score_tables import content_hashes
+from pipeline.store.score_writing import content_hashes
 from tests.builders import FIRST_DAY, PUMPS
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import another_house, open_house, station

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
+from pipeline.steps.incidents import incidents_between
 
 from pipeline import settings, tables
 from pipeline.errors import DataError
 from pipeline.steps import incidents, score_tables
-from pipeline.steps.incidents import incidents_between
 from pipeline.steps.rescoring import withdraw_and_rescore
 from pipeline.tables import Table
 from tests.builders import days, make_frame, on

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.tables import Table, replace_days
-from pipeline.tables.scan import frame_of, rows_by_day, scan
+from pipeline.tables.frames import frame_of
+from pipeline.tables.scan import rows_by_day, scan
 
 MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)
 

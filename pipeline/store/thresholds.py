@@ -1,37 +1,35 @@
-"""Rows in the tables `thresholds` and `drift`."""
+"""The table `thresholds`: one row for the threshold of each registered version."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from pipeline import tables
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.drift import DriftVerdict
-from pipeline.drift.rows import to_rows
 from pipeline.settings import Deployment
-from pipeline.steps.candidate import Candidate
 from pipeline.tables import Table
-
-if TYPE_CHECKING:
-    from pipeline.steps.candidate import JudgedCandidate
 
 
 def record_threshold(
     here: Deployment,
-    judged: JudgedCandidate,
+    detector: str,
     bundle: Bundle,
     *,
+    version: int,
+    run_id: str,
     window: tuple[date, date],
     realised_rate: float | None,
 ) -> None:
-    """Append one row for this version's threshold, unless the table has it already.
+    """Append one row for the threshold of `version`, unless the table has it already.
 
     `window` is the first and the last day of the rows that it was estimated from.
     """
-    table = Table(here.storage, judged.candidate.detector, "thresholds")
+    table = _table(here, detector)
     known = tables.read(table, columns=["version"])
-    if judged.version in set(known["version"]):
+    if version in set(known["version"]):
         return
     estimate, lineage = bundle.description.threshold, bundle.description.lineage
     now = datetime.now(UTC)
@@ -40,8 +38,8 @@ def record_threshold(
         [
             {
                 "date": now.date(),
-                "version": judged.version,
-                "run_id": judged.candidate.run_id,
+                "version": version,
+                "run_id": run_id,
                 "threshold": estimate.value,
                 "threshold_low": estimate.interval[0],
                 "threshold_high": estimate.interval[1],
@@ -56,19 +54,23 @@ def record_threshold(
                 "window_last": window[1],
                 "created_at": now,
                 "kind": "recalibrated" if lineage else "trained",
-                "weights_of": lineage.weights_of if lineage else judged.version,
+                "weights_of": lineage.weights_of if lineage else version,
                 "anchor": lineage.anchor_threshold if lineage else estimate.value,
             }
         ],
     )
 
 
-def record_drift(here: Deployment, candidate: Candidate, day: date, verdict: DriftVerdict) -> None:
-    """Append one row for each compared series, unless the table has this candidate's already."""
-    table = Table(here.storage, candidate.detector, "drift")
-    if candidate.name in set(tables.read(table, columns=["source"])["source"]):
-        return
-    tables.append(
-        table,
-        to_rows(verdict, day=day, source=candidate.name, version=None),
-    )
+def read_thresholds(here: Deployment, detector: str, columns: Sequence[str]) -> pd.DataFrame:
+    """`columns` of all rows, in no defined order."""
+    return tables.read(_table(here, detector), columns=columns)
+
+
+def weights_by_version(here: Deployment, detector: str) -> dict[int, int]:
+    """For each version the version whose network it has; absent where it is not on record."""
+    known = read_thresholds(here, detector, ["version", "weights_of"]).dropna()
+    return dict(zip(known["version"].astype(int), known["weights_of"].astype(int), strict=True))
+
+
+def _table(here: Deployment, detector: str) -> Table:
+    return Table(here.storage, detector, "thresholds")

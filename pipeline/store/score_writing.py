@@ -1,11 +1,10 @@
-"""Writing scored days to the tables `scores`, `incidents` and `scorings`, and reading them."""
+"""Writing scored days to the tables `scores` and `incidents`, which must not disagree."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,13 @@ import pyarrow.compute as pc
 
 from pipeline import tables
 from pipeline.data.fingerprint import fingerprint, row_hashes
-from pipeline.incidents.parts import IncidentPart
-from pipeline.steps.day_scores import DayScores, as_json, from_json
-from pipeline.steps.scoring_inputs import DayInputs
+from pipeline.settings import Deployment
+from pipeline.store.incidents import rows_of
+from pipeline.store.scores import DayScores
 from pipeline.tables import Table
-from pipeline.tables.scan import frame_of, scan
-from pipeline.tables.schemas import COMMIT, SCHEMAS, TableName
+from pipeline.tables.frames import frame_of
+from pipeline.tables.scan import scan
+from pipeline.tables.schemas import SCHEMAS, TableName
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Held:
     incidents: pd.DataFrame
 
 
-def held(root: str, detector: str, days: Sequence[date]) -> Held:
+def held(here: Deployment, detector: str, days: Sequence[date]) -> Held:
     """The rows of the tables on `days`."""
-    scores_version, scores = _scores(Table(root, detector, "scores"), days)
-    incidents_version, incidents = _incidents(Table(root, detector, "incidents"), days)
+    scores_version, scores = _scores(Table(here.storage, detector, "scores"), days)
+    incidents_version, incidents = _incidents(Table(here.storage, detector, "incidents"), days)
     return Held(scores_version, incidents_version, scores, incidents)
 
 
 def commit(
-    root: str,
+    here: Deployment,
     detector: str,
     scored: Sequence[DayScores],
     before: Held,
@@ -67,13 +67,16 @@ def commit(
     days = [each.day for each in scored]
     incidents = _stacked(
         "incidents",
-        [_withdrawn(before.incidents, days, withdrawn), *map(_part_rows, scored)],
+        [
+            _withdrawn(before.incidents, days, withdrawn),
+            *(rows_of(each.day, each.parts) for each in scored),
+        ],
     )
     scores = pa.concat_tables([SCHEMAS["scores"].empty_table(), *(each.scores for each in scored)])
-    where = Table(root, detector, "incidents")
+    where = Table(here.storage, detector, "incidents")
     old = _stacked("incidents", [before.incidents])
     changed = _replace(where, incidents, old, before.incidents_version, run)
-    where = Table(root, detector, "scores")
+    where = Table(here.storage, detector, "scores")
     return changed | _replace(where, scores, before.scores, before.scores_version, run)
 
 
@@ -85,70 +88,6 @@ def content_hashes(rows: pd.DataFrame) -> dict[date, str]:
     ends = np.cumsum(np.bincount(place, minlength=len(days)))
     by_day = np.split(ordered, ends[:-1])
     return {day: fingerprint(held, content.columns) for day, held in zip(days, by_day, strict=True)}
-
-
-def record(
-    root: str,
-    detector: str,
-    scored: Sequence[tuple[DayScores, DayInputs]],
-    *,
-    about: dict[str, Any],
-) -> None:
-    """Append a row to `scorings` for each scored day; `about` has the columns they share."""
-    rows = [
-        {
-            "date": scores.day,
-            "verdict": "scored" if scores.rows else "empty",
-            "reason": scores.remark,
-            "rows": scores.rows,
-            "flags": scores.flags,
-            "incidents": len(scores.parts),
-            "median_score": scores.median_score,
-            "basis": inputs.name,
-            **about,
-        }
-        for scores, inputs in scored
-    ]
-    if rows:
-        tables.append(Table(root, detector, "scorings"), rows)
-
-
-def record_failure(
-    root: str, detector: str, failures: dict[date, str], *, now: datetime, run: str
-) -> None:
-    """Append a row to `scorings` for each day that could not be scored."""
-    tables.append(
-        Table(root, detector, "scorings"),
-        [
-            {"date": day, "scored_at": now, "run_id": run, "verdict": "failed", "reason": reason}
-            for day, reason in failures.items()
-        ],
-    )
-
-
-def last_input_names(root: str, detector: str, days: Sequence[date]) -> dict[date, str]:
-    """The name of the inputs of the latest scoring of each of `days` that did not fail."""
-    rows = tables.read(
-        Table(root, detector, "scorings"),
-        first_day=min(days),
-        last_day=max(days),
-        columns=["scored_at", COMMIT, "verdict", "basis"],
-        keep_date=True,
-    )
-    done = tables.in_order(rows[rows["verdict"] != "failed"], "scored_at")
-    known = dict(zip(done["date"], done["basis"], strict=True))
-    return {day: known[day] for day in days if day in known}
-
-
-def parts_of(rows: pd.DataFrame) -> list[IncidentPart]:
-    """Rows of `incidents` as records."""
-    plain = rows.drop(columns="date", errors="ignore").to_dict("records")
-    return [
-        IncidentPart(
-            **{**{str(k): v for k, v in row.items()}, "features": from_json(row["features"])}
-        )
-        for row in plain
-    ]
 
 
 def _scores(table: Table, days: Sequence[date]) -> tuple[int, pa.Table]:
@@ -163,14 +102,6 @@ def _incidents(table: Table, days: Sequence[date]) -> tuple[int, pd.DataFrame]:
     if version is None:
         return 0, pd.DataFrame(columns=SCHEMAS["incidents"].names)
     return version, rows[rows["date"].isin(list(days))]
-
-
-def _part_rows(scored: DayScores) -> pd.DataFrame:
-    if not scored.parts:
-        return pd.DataFrame()
-    rows = pd.DataFrame([vars(part) for part in scored.parts])
-    rows["features"] = [as_json(part.features) for part in scored.parts]
-    return rows.assign(date=scored.day)
 
 
 def _withdrawn(before: pd.DataFrame, days: Sequence[date], version: int | None) -> pd.DataFrame:

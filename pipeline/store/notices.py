@@ -1,0 +1,51 @@
+"""The table `notices`: one row for each incident that somebody was told of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+from pipeline import tables
+from pipeline.settings import Deployment
+from pipeline.tables import Table
+
+
+@dataclass(frozen=True)
+class SentNotice:
+    """A notice that was sent.
+
+    Attributes:
+        date: the day on which the incident was seen.
+        incident: its id.
+        kind: its kind.
+        entity: the machine; empty where there is only one.
+        version: the live version that raised it.
+        channel: how the notice was sent.
+        text: what it said.
+        run_id: which run sent it.
+        sent_at: when, UTC.
+    """
+
+    date: date
+    incident: str
+    kind: str
+    entity: str
+    version: int
+    channel: str
+    text: str
+    run_id: str
+    sent_at: datetime
+
+
+def record_notice(here: Deployment, detector: str, notice: SentNotice) -> None:
+    """Append a notice, after it was sent."""
+    tables.append(_table(here, detector), [asdict(notice)])
+
+
+def noticed_incidents(here: Deployment, detector: str) -> set[str]:
+    """The ids of all incidents with a notice."""
+    return set(tables.read(_table(here, detector), columns=["incident"])["incident"])
+
+
+def _table(here: Deployment, detector: str) -> Table:
+    return Table(here.storage, detector, "notices")
