@@ -149,9 +149,10 @@ def telemetry_in(here: Deployment, spec: DetectorSpec, span: Label) -> pd.DataFr
     for name in columns.row_key:
         if len(rows) and (name not in rows or rows[name].isna().any()):
             msg = (
-                f"{table_uri(here, spec.name, 'telemetry')}: rows of {spans([first, last])} have no column {name}; they were "
-                "ingested before the detector file had it, so it is unknown which of them the "
-                "label means. Ingest these days again with the load DAG, then label them."
+                f"{table_uri(here, spec.name, 'telemetry')}: rows of {spans([first, last])} have "
+                f"no column {name}; they were ingested before the detector file had it, so it is "
+                "unknown which of them the label means. Ingest these days again with the load DAG, "
+                "then label them."
             )
             raise DataError(msg)
     rows = rows.reindex(columns=columns.row_key)

@@ -61,9 +61,8 @@ def drift_state(here: Deployment, spec: DetectorSpec, day: date) -> DriftState |
     A warning after a warning (of the day before; of the week before, which shares no day with it)
     is an alarm, if both are about the same version.
     """
-    present = [each for each in tables.days_in(_table(here, spec.name)) if each <= day][
-        -_LOOK_BACK:
-    ]
+    held = tables.days_in(_table(here, spec.name))
+    present = [each for each in held if each <= day][-_LOOK_BACK:]
     if not present:
         return None
     found = verdicts_between(here, spec, present[0] - timedelta(days=7), day)

@@ -14,7 +14,7 @@ from pipeline.evaluation.rate import RealisedRate
 from pipeline.gate import CheckResult, GateVerdict
 from pipeline.steps.review import LookBack
 from pipeline.store.ingestions import Attempt, record
-from tests.builders import FIRST_DAY, days, moment
+from tests.builders import FIRST_DAY, days, moment, stored_in
 
 THRESHOLD = ThresholdEstimate(
     value=2.5,
@@ -74,7 +74,7 @@ def test_labels_and_values_are_aligned_and_a_bare_label_opens_a_section():
 
 
 def test_each_day_counts_by_its_latest_state(storage):
-    rows = dict(summary.ingested(storage, "turbines"))
+    rows = dict(summary.ingested(stored_in(storage), "turbines"))
 
     assert rows["days"] == "2 validated"
     assert rows["rows accepted"] == "1,430"

@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pipeline.steps.incidents import incidents_between
 
 from deploy.embedded.backfill import wait_for_partitions
 from pipeline import settings
 from pipeline.steps import promotion, recalibrating, recalibration_gate
 from pipeline.steps.candidate import detector_named
+from pipeline.store.incidents import incidents_between
 from tests.integration.plant import (
     INCIDENTS,
     ROWS_A_DAY,
@@ -310,12 +310,8 @@ def asset_run(plant: Station, verb: str) -> dict[str, Any]:
 
 def caught(n: int) -> Incident:
     """The incident that was planted on day `n`."""
-    found = incidents_between(
-        detector_named(settings.load(), "plant"),
-        day_after(n),
-        day_after(n),
-        root=settings.load().storage,
-    )
+    here, day = settings.load(), day_after(n)
+    found = incidents_between(here, detector_named(here, "plant"), day, day)
     (incident,) = [i for i in found if i.entity == INCIDENTS[n]]
     return incident
 

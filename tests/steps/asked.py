@@ -10,10 +10,10 @@ import yaml
 
 from pipeline import tables
 from pipeline.detector.attribution import Blame
+from pipeline.incidents.blame_text import blame_as_text
 from pipeline.incidents.joining import joined
 from pipeline.incidents.parts import IncidentPart
 from pipeline.settings import Deployment
-from pipeline.steps.day_scores import as_json
 from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table
 from tests.builders import days, make_spec, make_telemetry
@@ -48,6 +48,6 @@ def put_incident(
         **part,
     }
     (found,) = joined([IncidentPart(**made, features=(Blame("flow", 3.0),))], HOUR, HOUR)
-    row = {**made, "features": as_json([Blame("flow", 3.0)]), "date": begin.date()}
+    row = {**made, "features": blame_as_text([Blame("flow", 3.0)]), "date": begin.date()}
     tables.append(Table(here.storage, "pumps", "incidents"), [row])
     return found.id

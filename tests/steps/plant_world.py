@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
-from pipeline.steps.records import record_threshold
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec
@@ -27,6 +26,7 @@ from pipeline.steps.candidate import Candidate, JudgedCandidate, origin_of
 from pipeline.steps.champion import change_champion
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.ingest_stages import ingest_days
+from pipeline.store.thresholds import record_threshold
 from tests.builders import days, make_frame, make_spec, moment
 
 if TYPE_CHECKING:
@@ -123,7 +123,15 @@ def promote_trained(here: Deployment, as_of: date) -> int:
         bundle_sha256=bundle.digest,
     )
     window = (manifest.first_day, manifest.last_day)
-    record_threshold(here, judged, bundle, window=window, realised_rate=None)
+    record_threshold(
+        here,
+        spec.name,
+        bundle,
+        version=version.number,
+        run_id=candidate.run_id,
+        window=window,
+        realised_rate=None,
+    )
     decision = decision_about(
         judged, "promotion", replaced=judged.champion, who="test", why="made for a test"
     )

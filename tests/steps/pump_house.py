@@ -129,6 +129,15 @@ def station() -> pd.DataFrame:
     return frame
 
 
+def bad_night() -> pd.DataFrame:
+    """Five days; pump b runs wrong from 22:00 to 02:00 between the second and the third."""
+    frame = make_frame(5, seed=3)
+    second = days(5)[1]
+    night = pd.date_range(second, periods=5, freq="h", tz="UTC") + pd.Timedelta("22h")
+    frame.loc[on(frame, "b") & frame["timestamp"].isin(night), "flow"] += 15
+    return frame
+
+
 @cache
 def _fitted(
     window: Window, smoothing: int, by: str, model: Model

@@ -250,11 +250,11 @@ class TestStanding:
         def warn(day: date, *, version: int = 1) -> None:
             hold(house, make_frame(1, first_day=day))
             judge(house, day)
-            base = verdicts_between(house.here.storage, house.spec, day, day)[day, "day"][1]
+            base = verdicts_between(house.here, house.spec, day, day)[day, "day"][1]
             results = (_at(base.results[0], "warn"), *base.results[1:])
             verdict = type(base)("none", "none", "made up", results, ())
             replace_verdicts(
-                house.here.storage,
+                house.here,
                 house.spec,
                 {(day, "week"): verdict},
                 version=version,
@@ -265,7 +265,7 @@ class TestStanding:
         return warn
 
     def state_on(self, house: PumpHouse, day: date) -> Any:
-        return drift_state(house.here.storage, house.spec, day)
+        return drift_state(house.here, house.spec, day)
 
     def test_a_first_warning_is_none(self, house, warned):
         warned(FIRST_DAY)

@@ -117,5 +117,5 @@ def test_a_scored_day_that_comes_again_afterwards_waits_for_new_scores(pumps):
         [Attempt(NEXT, again, "r", "validated", "validated", accepted=72)], pumps.storage, "pumps"
     )
 
-    found = partition_states(make_spec(), root=pumps.storage, today=LAST)
+    found = partition_states(pumps, make_spec(), today=LAST)
     assert {each.day: each.state for each in found}[NEXT] == "waiting"

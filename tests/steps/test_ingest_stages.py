@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from pipeline import records
 from pipeline.config import DetectorSpec
+from pipeline.data.difference import Difference
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.errors import DamagedFile, DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.steps import ingest_stages
 from pipeline.steps.ingest_stages import ingest_day, ingest_days
 from pipeline.store.ingestions import Attempt, latest_states
 from pipeline.store.staged import Staged
-from pipeline.store.telemetry import Difference
 from pipeline.tables import Table, current_version, days_in, read, replace_days
 from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
 

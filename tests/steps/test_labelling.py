@@ -186,11 +186,11 @@ def test_a_month_is_sampled_once_however_often_and_in_which_window(here):
                 put_incident(here, moment(day, hour), entity=pump, rows=1)
 
     first = labelling.propose_audits(here, "pumps", DAY, LATER, run="r1", now=NOW)
-    audits = audits_between(here.storage, "pumps", DAY, LATER)
+    audits = audits_between(here, "pumps", DAY, LATER)
     labelling.propose_audits(here, "pumps", NEXT, LATER, run="r2", now=NOW + timedelta(days=30))
 
     assert 0 < first["drawn"] < first["episodes"] == 54
-    assert audits_between(here.storage, "pumps", DAY, LATER) == audits
+    assert audits_between(here, "pumps", DAY, LATER) == audits
 
 
 def test_an_episode_belongs_to_the_day_it_begins_on(here):

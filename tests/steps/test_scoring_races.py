@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline import tables
-from pipeline.steps import score_tables
+from pipeline.store import score_writing
 from tests.builders import ROWS_A_DAY, on
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import another_house, station
@@ -71,11 +71,11 @@ def test_an_interrupted_run_is_completed_by_the_next(filled, monkeypatch, dies_a
 
 def meanwhile(monkeypatch, other):
     """Let `other` happen once, after the next run has read and before it writes."""
-    commit, waiting = score_tables.commit, [other]
+    commit, waiting = score_writing.commit, [other]
 
     def interrupted(*args, **kwargs):
         if waiting:
             waiting.pop()()
         return commit(*args, **kwargs)
 
-    monkeypatch.setattr(score_tables, "commit", interrupted)
+    monkeypatch.setattr(score_writing, "commit", interrupted)

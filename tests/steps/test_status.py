@@ -5,13 +5,13 @@ import pyarrow as pa
 import pytest
 
 from pipeline import tables
+from pipeline.data.difference import Difference
 from pipeline.steps.status import Delivery, Scoring, expected, partition_states, states_of
 from pipeline.store.ingestions import Attempt, record
-from pipeline.store.telemetry import Difference
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS
 from pipeline.tables.upkeep import remove_days
-from tests.builders import FIRST_DAY, days, make_spec
+from tests.builders import FIRST_DAY, days, make_spec, stored_in
 
 NOON = datetime(2024, 2, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -144,12 +144,12 @@ class Lake:
         tables.append(Table(self.root, "pumps", "scorings"), [row])
 
     def states(self) -> list[str]:
-        found = partition_states(make_spec(), root=self.root, today=date(2024, 1, 6))
+        found = partition_states(stored_in(self.root), make_spec(), today=date(2024, 1, 6))
         return [each.state for each in found]
 
     def by_day(self, today: date, **schedule: str) -> dict[date, str]:
         spec = make_spec(schedule=schedule)
-        found = partition_states(spec, root=self.root, today=today)
+        found = partition_states(stored_in(self.root), spec, today=today)
         return {each.day: each.state for each in found}
 
 
@@ -236,7 +236,7 @@ def test_days_before_a_start_that_was_moved_are_shown_and_are_no_violation(lake)
     lake.score(first)
 
     spec = make_spec(schedule={"start": str(third)})
-    found = partition_states(spec, root=lake.root, today=date(2024, 1, 4))
+    found = partition_states(stored_in(lake.root), spec, today=date(2024, 1, 4))
 
     assert [(each.day, each.state, each.is_final) for each in found] == [
         (first, "outside", True), (third, "waiting", False),

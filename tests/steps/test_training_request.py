@@ -23,7 +23,7 @@ def ruled(house: PumpHouse, kind: Any, *, day: date = DAY, version: int = 1, of:
     score = DriftResult("score", 0.4, 0.0, 0.0, 100, 100, rises=True, level="alarm")
     verdict = DriftVerdict(kind, ACTIONS[kind], "the score rose", (score,), ())
     replace_verdicts(
-        house.here.storage,
+        house.here,
         house.spec,
         {(day, of): verdict},
         version=version,
