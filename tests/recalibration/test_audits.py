@@ -7,8 +7,7 @@ import pytest
 from pipeline.data.audit import probabilities
 from pipeline.data.timeline import timeline_from
 from pipeline.recalibration.audits import sample_audits
-from pipeline.store.audits import add_audits, audits_between
-from tests.builders import days, make_frame, make_spec, moment, on, stored_in
+from tests.builders import days, make_frame, make_spec, moment, on
 
 NOW = datetime(2024, 3, 1, 6, tzinfo=UTC)
 DAY, NEXT, LATER = days(3)
@@ -85,25 +84,6 @@ def test_two_detectors_have_different_samples():
     assert sampled_ids(episodes) != sampled_ids(episodes, detector="fans")
 
 
-def test_the_table_holds_each_audit_once(root):
-    audits = sample_audits("pumps", make_episodes(50), 0.5, now=NOW)
-
-    assert add_audits(stored_in(root), "pumps", audits) == len(audits)
-    later = [replace(audit, proposed_at=NOW + timedelta(days=30)) for audit in audits]
-    assert add_audits(stored_in(root), "pumps", later) == 0
-    assert set(audits_between(stored_in(root), "pumps", DAY, NOW.date())) == set(audits)
-
-
-def test_audits_are_read_by_the_days_that_they_touch(tmp_path):
-    (audit,) = sample_audits(
-        "pumps", [Episode("x", "a", moment(DAY, 22), moment(NEXT, 2))], 1.0, now=NOW
-    )
-    add_audits(stored_in(tmp_path), "pumps", [audit])
-
-    assert audits_between(stored_in(tmp_path), "pumps", NEXT, LATER) == (audit,)
-    assert audits_between(stored_in(tmp_path), "pumps", LATER, LATER) == ()
-
-
 def test_only_rows_of_a_sampled_episode_have_its_probability():
     frame = make_frame(1)
     audits = sample_audits(
@@ -116,18 +96,3 @@ def test_only_rows_of_a_sampled_episode_have_its_probability():
     inside = on(frame, "a", [3, 4, 5]).to_numpy()
     assert (found[inside] == 0.2).all()
     assert np.isnan(found[~inside]).all()
-
-
-def test_of_two_audits_of_one_episode_the_later_in_the_table_counts_whatever_its_clock(tmp_path):
-    root, frame = str(tmp_path), make_frame(1)
-    episode = Episode("x", "a", moment(DAY, 3), moment(DAY, 5))
-    for share, clock in ((0.2, NOW), (0.6, NOW - timedelta(days=2))):
-        sampled = sample_audits("pumps", [episode], 1.0, now=clock)
-        add_audits(
-            stored_in(root), "pumps", [replace(audit, probability=share) for audit in sampled]
-        )
-
-    audits = audits_between(stored_in(root), "pumps", DAY, NOW.date())
-
-    found = probabilities(timeline_from(frame, make_spec().columns), audits)
-    assert set(found[on(frame, "a", [3, 4, 5]).to_numpy()]) == {0.6}
