@@ -9,11 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.replay.policies import PolicyThreshold
-from pipeline import settings, tables
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.data.split import normal_rows
 from pipeline.data.timeline import Timeline, timeline_from
-from pipeline.tables import Table
+from pipeline.store.scores import champion_scores
+from pipeline.store.thresholds import read_thresholds
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
     """The rows that the champion has scored, from the tables."""
     columns = spec.columns
     keys = [columns.timestamp, "entity"]
-    scores = tables.read(Table(settings.load().storage, spec.name, "scores"))
-    scores = scores[scores["role"] == "champion"].rename(columns={"timestamp": columns.timestamp})
+    kept = ["timestamp", "entity", "score", "threshold", "version", "muted"]
+    scores = champion_scores(settings.load(), spec.name, kept)
+    scores = scores.rename(columns={"timestamp": columns.timestamp})
     known = telemetry.assign(
         entity=telemetry[columns.entity].astype(str) if columns.entity else "",
         normal=normal_rows(telemetry, columns),
@@ -66,7 +68,8 @@ def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
 
 def thresholds_by_version(spec: DetectorSpec) -> dict[int, PolicyThreshold]:
     """The threshold of each registered version, with its interval."""
-    registered = tables.read(Table(settings.load().storage, spec.name, "thresholds"))
+    names = ["version", "threshold", "threshold_low", "threshold_high"]
+    registered = read_thresholds(settings.load(), spec.name, names)
     return {
         int(row["version"]): PolicyThreshold(
             float(row["threshold"]), _known(row["threshold_low"]), _known(row["threshold_high"])
