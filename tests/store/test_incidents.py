@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from pipeline import tables
-from pipeline.store.incidents import incidents_between, parts_of
+from pipeline.store.incidents import incident_days, incidents_between, parts_of, raised_parts
 from pipeline.tables import Table
-from tests.builders import days, make_frame, on
+from tests.builders import days, make_frame, on, stored_in
 from tests.steps.pump_house import bad_night
 
 D = days(5)
@@ -90,6 +90,18 @@ def test_parts_survive_the_table(filled):
     assert [part.start for part in parts] == list(rows["start"])
     assert all(part.features for part in parts)
     assert between(filled, D[0] - timedelta(days=400), D[4]) == between(filled, D[0], D[4])
+
+
+def test_parts_that_were_withdrawn_are_left_out(tmp_path):
+    here = stored_in(tmp_path)
+    rows = [{"date": day, "status": "raised", "entity": "a"} for day in D[:3]]
+    rows[1] |= {"status": "withdrawn"}
+    tables.append(Table(here.storage, "pumps", "incidents"), rows)
+
+    assert set(raised_parts(here, "pumps", ["date"])["date"]) == {D[0], D[2]}
+    found = raised_parts(here, "pumps", ["entity"], first=D[1], last=D[2])
+    assert found.to_dict("records") == [{"entity": "a"}]
+    assert incident_days(here, "pumps") == D[:3]
 
 
 def test_no_table_yet_means_no_incidents(house):
