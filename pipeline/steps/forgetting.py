@@ -14,10 +14,10 @@ import structlog
 
 from pipeline import tables
 from pipeline.errors import DataError
+from pipeline.monitoring.day_status import within
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.status import within
 from pipeline.store.ingestions import WITHDRAWN, Attempt, latest_states, record
 from pipeline.store.labels import labels_as_of
 from pipeline.tables import Table

@@ -33,9 +33,8 @@ from pipeline.store.ingestions import Attempt
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
+    from pipeline.drift.observed import ObservedRows, Period
     from pipeline.steps.day_scores import DayScores
-    from pipeline.steps.drift_evidence import ObservedRows
-    from pipeline.store.drift import Period
 
 
 def ingested(

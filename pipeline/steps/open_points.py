@@ -11,10 +11,11 @@ from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.data.channel_list import of_cell
 from pipeline.incidents import Incident
+from pipeline.monitoring.day_status import PartitionState
 from pipeline.registry import promotion
 from pipeline.settings import Deployment
 from pipeline.steps.incidents import incidents_between
-from pipeline.steps.status import PartitionState, partition_states
+from pipeline.steps.status import partition_states
 from pipeline.steps.waiting_labels import waiting
 from pipeline.tables import Table
 

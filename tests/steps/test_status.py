@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline import tables
-from pipeline.steps.status import Delivery, Scoring, expected, partition_states, states_of
+from pipeline.monitoring.day_status import Delivery, Scoring, expected, states_of
+from pipeline.steps.status import partition_states
 from pipeline.store.ingestions import Attempt, record
 from pipeline.store.telemetry import Difference
 from pipeline.tables import Table
