@@ -105,7 +105,7 @@ def recalibrate(as_of=AS_OF, **how):
 
 
 def bundle_of(number):
-    return recalibrating.version_of("pumps", number).bundle
+    return recalibrating.version_of(settings.load(), "pumps", number).bundle
 
 
 def origin_of(payload):

@@ -243,7 +243,7 @@ def test_days_that_changed_their_role_are_refused(world, change):
 def test_without_a_champion_there_is_nothing_to_go_on_from(monkeypatch):
     from pipeline.steps import live
 
-    monkeypatch.setattr(live, "champion_or_none", lambda _detector: None)
+    monkeypatch.setattr(live, "champion_or_none", lambda *_: None)
 
     with pytest.raises(DataError, match="has no champion yet"):
         tune()
