@@ -100,10 +100,8 @@ def _vouched(
         for name in every:
             ledger_statements.sign_answers_anew(here, name)
     statement = next(call for name, call in calls.items() if getattr(arguments, name))
-    return max(
-        (_vouch(here, name, statement, who, why, alone=len(names) == 1) for name in names),
-        default=0,
-    )
+    alone = len(names) == 1
+    return max((_vouch(here, name, statement, who, why, alone=alone) for name in names), default=0)
 
 
 def _vouch(
