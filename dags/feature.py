@@ -42,8 +42,8 @@ trigger the DAG again.
 @task(queue=SIGNING_QUEUE)
 def decide(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Record the decision of the user who triggered this run."""
+    from pipeline.data.label_request import Author
     from pipeline.steps import channel_decision
-    from pipeline.steps.answers import Author
 
     return channel_decision.decide(
         settings.load(),

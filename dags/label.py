@@ -43,8 +43,8 @@ trigger the DAG again.
 @task(queue=SIGNING_QUEUE)
 def label(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Record the verdict of the user who triggered this run."""
+    from pipeline.data.label_request import Author, LabelRequest
     from pipeline.steps import labelling
-    from pipeline.steps.answers import Author, LabelRequest
 
     fields = {name: params.get(name) for name in ("incident", "start", "end", "entity")}
     answer = LabelRequest(verdict=params["verdict"], note=params["note"] or "", **fields)

@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
+    from pipeline.data.label_request import Author
     from pipeline.errors import DataError
-    from pipeline.steps.answers import Author
     from pipeline.steps.channel_decision import decide
 
     # The content of the log event is printed below as text.

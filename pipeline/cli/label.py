@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
+    from pipeline.data.label_request import Author, LabelRequest
     from pipeline.steps import labelling
-    from pipeline.steps.answers import Author, LabelRequest
     from pipeline.steps.waiting_labels import waiting
 
     # The content of the log events is printed below as text.

@@ -14,9 +14,9 @@ from pipeline.printable import one_line
 
 if TYPE_CHECKING:
     from pipeline.ledger import Entry
+    from pipeline.monitoring.health import LedgerFault
     from pipeline.settings import Deployment
     from pipeline.steps.ledger_state import LedgerState
-    from pipeline.steps.trust import LedgerFault
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
 
@@ -100,10 +100,8 @@ def _vouched(
         for name in every:
             ledger_statements.sign_answers_anew(here, name)
     statement = next(call for name, call in calls.items() if getattr(arguments, name))
-    return max(
-        (_vouch(here, name, statement, who, why, alone=len(names) == 1) for name in names),
-        default=0,
-    )
+    alone = len(names) == 1
+    return max((_vouch(here, name, statement, who, why, alone=alone) for name in names), default=0)
 
 
 def _vouch(
@@ -205,7 +203,7 @@ def _verdict(held: LedgerState, faults: Sequence[LedgerFault]) -> Iterator[str]:
 
 def _at(held: LedgerState, text: str) -> Iterator[str]:
     from pipeline import ledger
-    from pipeline.steps.answers import moment_of
+    from pipeline.data.label_request import moment_of
 
     moment = moment_of("at", text)
     if moment > datetime.now(UTC):

@@ -16,9 +16,9 @@ from pipeline.errors import ConfigError, DataError, OutageError
 from pipeline.printable import lines, one_line
 
 if TYPE_CHECKING:
+    from pipeline.monitoring.health import Health
     from pipeline.scheduler import Dag
     from pipeline.settings import Deployment
-    from pipeline.steps.health import Health
     from pipeline.steps.leftovers import Leftover
 
 HELP = "Show the health of each detector, prove that no day was skipped, say what to do next."
@@ -127,8 +127,8 @@ def _leftover(left: Leftover) -> Iterator[str]:
 
 
 def _screen(health: Health, *, proof: bool) -> Iterator[str]:
+    from pipeline.monitoring.next_action import next_action
     from pipeline.shell import this_shell
-    from pipeline.steps.next_action import next_action
 
     yield f"{health.detector}: {'healthy' if health.healthy else 'NOT HEALTHY'}"
     for label, text in _lines(health):
@@ -209,9 +209,9 @@ def _live(health: Health) -> str:
 
 
 def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
+    from pipeline.monitoring.next_action import next_action
     from pipeline.records import to_json
     from pipeline.shell import this_shell
-    from pipeline.steps.next_action import next_action
 
     content = to_json(health)
     days = content.pop("partitions")

@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 
 from pipeline.data.decision import ChannelDecision, Choice
+from pipeline.data.label_request import Author, known_machine, moment_of
 from pipeline.records import to_json
 from pipeline.settings import Deployment
-from pipeline.steps.answers import Author, known_machine, moment_of
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.fan_out import grouped
 from pipeline.store.decisions import add_decision, decisions_as_of

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
@@ -20,12 +19,11 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.channel_list import of_cell
 from pipeline.data.channels import channels
-from pipeline.data.grid import DAY_NS, day_number, days_between
-from pipeline.data.label import INCIDENT, Label, verdicts
-from pipeline.data.timeline import Mask, subset, timeline_from
+from pipeline.data.grid import DAY_NS, days_between
+from pipeline.data.timeline import Mask, timeline_from
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import Sample
-from pipeline.drift.evidence import some
+from pipeline.drift.observed import ObservedRows, end_of
 from pipeline.scoring import score_rows
 from pipeline.settings import Deployment
 from pipeline.steps.live import LoadedVersion
@@ -35,38 +33,6 @@ from pipeline.store.scores import champion_scores
 from pipeline.store.telemetry import read_telemetry
 
 _ONE_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class ObservedRows:
-    """Rows of several days with their scores by the live version.
-
-    Attributes:
-        sample: the rows, by time.
-        day: day number of each row, ascending.
-        labels: all labels that were made by the end of the last day, oldest first.
-    """
-
-    sample: Sample
-    day: NDArray[np.int64]
-    labels: tuple[Label, ...]
-
-    def between(self, first: date, last: date) -> Sample:
-        """The evidence on these days, both included, at the end of `last`."""
-        begin = np.searchsorted(self.day, day_number(first), "left")
-        end = np.searchsorted(self.day, day_number(last), "right")
-        rows = np.arange(begin, end)
-        as_of = end_of(last)
-        known = [label for label in self.labels if label.created_at <= as_of]
-        if known:
-            timeline = subset(self.sample.timeline, rows)
-            rows = rows[verdicts(timeline, known) != INCIDENT]
-        return some(self.sample, rows)
-
-    def days_between(self, first: date, last: date) -> int:
-        """The number of these days with rows."""
-        present = np.unique(self.day)
-        return int(((present >= day_number(first)) & (present <= day_number(last))).sum())
 
 
 def observed_rows(
@@ -97,11 +63,6 @@ def observed_rows(
     labels = labels_as_of(here, spec.name, end_of(last), first=first, last=last)
     sample = Sample(timeline, feature_values(frame, loaded.bundle.schema), score, muted)
     return ObservedRows(sample, timeline.time_ns // DAY_NS, labels)
-
-
-def end_of(day: date) -> datetime:
-    """The first moment after a UTC day."""
-    return datetime.combine(day + _ONE_DAY, time(), UTC)
 
 
 def _served(

@@ -8,28 +8,26 @@ on its last day and on more than half of its days; without them it has no verdic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, stretches
-from pipeline.drift import Baseline, DriftVerdict, Sample, baseline, judge
-from pipeline.drift.evidence import entity_apart, without
+from pipeline.drift import Baseline, baseline
+from pipeline.drift.observed import verdicts_of_days
 from pipeline.drift.samples import reference_sample
 from pipeline.errors import OutageError, TableConflict
-from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.incidents.judging import fitted_columns
 from pipeline.settings import Deployment
 from pipeline.steps import live, metrics_hooks
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.drift_evidence import ObservedRows, observed_rows
+from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
-from pipeline.store.drift import DriftState, Period, drift_state, drift_version, replace_verdicts
+from pipeline.store.drift import DriftState, drift_state, drift_version, replace_verdicts
 
 _CHUNK_DAYS = 92  # bounds memory
 _ATTEMPTS = 5
@@ -72,27 +70,6 @@ def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) ->
     }
 
 
-def verdict_of(
-    known: Baseline, sample: Sample, spec: DetectorSpec, champion: LoadedVersion
-) -> DriftVerdict | None:
-    """The verdict on rows; None without rows."""
-    if not len(sample.timeline):
-        return None
-    threshold = champion.bundle.description.threshold
-    apart = entity_apart(sample.score > threshold.value, sample.timeline) or ""
-    rate = _rate(without(sample, apart) if apart else sample, champion)
-    return judge(known, sample, columns=spec.columns, limits=spec.drift, rate=rate, apart=apart)
-
-
-def _rate(sample: Sample, champion: LoadedVersion) -> RealisedRate | None:
-    """The share of flagged rows among those that were scored with every feature."""
-    whole = np.isfinite(sample.score)
-    if sample.muted is not None:
-        whole &= ~sample.muted.any(axis=1)
-    threshold = champion.bundle.description.threshold
-    return realised_rate(sample.score, whole, sample.timeline, threshold)
-
-
 def _judge_until_stable(
     here: Deployment,
     spec: DetectorSpec,
@@ -106,7 +83,7 @@ def _judge_until_stable(
     for _ in range(_ATTEMPTS):
         now, based_on = datetime.now(UTC), drift_version(here, spec.name)
         rows = observed_rows(here, spec, champion, days[0] - reach + _ONE_DAY, days[-1] + reach)
-        fresh = dict(_verdicts(spec, champion, known, days, rows))
+        fresh = dict(verdicts_of_days(spec, champion.bundle, known, days, rows))
         try:
             changed = replace_verdicts(
                 here,
@@ -126,31 +103,6 @@ def _judge_until_stable(
         "times; retry, or let fewer runs judge the same days at once."
     )
     raise OutageError(msg)
-
-
-def _verdicts(
-    spec: DetectorSpec,
-    champion: LoadedVersion,
-    known: Baseline,
-    days: Sequence[date],
-    rows: ObservedRows | None,
-) -> Iterator[tuple[tuple[date, Period], DriftVerdict | None]]:
-    """Verdicts of the days, of the day after them, and of every week with one of these."""
-    length = spec.drift.rolling_days
-    for offset in range(len(days) + length):
-        end = days[0] + offset * _ONE_DAY
-        start = end - (length - 1) * _ONE_DAY
-        present = rows is not None and rows.days_between(end, end) > 0
-        if rows is None or not present:
-            yield (end, "week"), None
-            if offset <= len(days):
-                yield (end, "day"), None
-            continue
-        if offset <= len(days):
-            yield (end, "day"), verdict_of(known, rows.between(end, end), spec, champion)
-        enough = 2 * rows.days_between(start, end) > length
-        of_week = verdict_of(known, rows.between(start, end), spec, champion) if enough else None
-        yield (end, "week"), of_week
 
 
 def _summary(state: DriftState) -> dict[str, Any]:

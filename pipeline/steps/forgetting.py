@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime
 import structlog
 
 from pipeline.errors import DataError
+from pipeline.monitoring.day_status import within
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.status import within
 from pipeline.store.ingestions import WITHDRAWN, Attempt, latest_states, record
 from pipeline.store.labels import labels_as_of
 from pipeline.store.scorings import record_scores_withdrawn

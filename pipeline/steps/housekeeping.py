@@ -14,13 +14,13 @@ import structlog
 from pipeline import staging
 from pipeline.config import DetectorSpec
 from pipeline.locking import promotion_lock
+from pipeline.monitoring.retention import VersionUses, needed_telemetry, reasons_to_keep
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.retiring import delete_version, running_candidates
 from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import candidates_of, detector_named
-from pipeline.steps.retention import VersionUses, needed_telemetry, reasons_to_keep
 from pipeline.store.scorings import versions_that_scored
 from pipeline.store.staged import folder_of
 from pipeline.store.thresholds import weights_by_version

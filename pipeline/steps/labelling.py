@@ -8,12 +8,13 @@ from typing import Any
 import structlog
 
 from pipeline.data.label import NO_VERDICT, verdicts
+from pipeline.data.label_request import Author, LabelRequest
 from pipeline.data.timeline import timeline_from
 from pipeline.recalibration.audits import sample_audits
 from pipeline.records import to_json
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
-from pipeline.steps.answers import Author, LabelRequest, label_from_request, telemetry_in
+from pipeline.steps.answers import label_from_request, telemetry_in
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.waiting_labels import flagged_episodes
 from pipeline.store.audits import add_audits

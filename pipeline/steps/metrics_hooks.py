@@ -32,8 +32,7 @@ from pipeline.store.ingestions import Attempt
 from pipeline.store.thresholds import read_thresholds
 
 if TYPE_CHECKING:
-    from pipeline.steps.drift_evidence import ObservedRows
-    from pipeline.store.drift import Period
+    from pipeline.drift.observed import ObservedRows, Period
     from pipeline.store.scores import DayScores
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
+from pipeline.monitoring.day_status import PartitionState
 from pipeline.settings import Deployment
-from pipeline.steps.status import PartitionState, partition_states
+from pipeline.steps.status import partition_states
 from pipeline.steps.waiting_labels import waiting
 from pipeline.store.incidents import incidents_between
 from pipeline.store.scores import muted_on, scored_days

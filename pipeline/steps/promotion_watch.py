@@ -11,55 +11,24 @@ Partitions count by their own days and not by the clock, so history behaves like
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import structlog
-from numpy.typing import NDArray
 
-from pipeline.config import DetectorSpec, Promotion
+from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
-from pipeline.detector.bundle.bundle import Bundle
-from pipeline.ledger import Decision
+from pipeline.detector.bundle.horizon import knows_until
+from pipeline.monitoring.promotion_watch import Partition, behaviour, not_watched, partition_of
 from pipeline.settings import Deployment
 from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.drift_evidence import observed_rows
-from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.scores import champion_scores
 
-_MEDIAN = "0.5"  # among the calibration quantiles of a bundle
-_ENOUGH = 0.5  # of a partition's rows must be scored with every channel, or it does not count
-
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Partition:
-    """The flags and scores of one version on one day.
-
-    Attributes:
-        day: the UTC day.
-        flagged: share of its rows that are flagged.
-        level: median score, in units of the median of the version's calibration rows.
-    """
-
-    day: date
-    flagged: float
-    level: float
-
-    def fault(self, limits: Promotion) -> str:
-        """The limit that is exceeded; empty when none is."""
-        if self.flagged > limits.watch_alert_rate:
-            return f"{self.flagged:.0%} of rows flagged (limit {limits.watch_alert_rate:.0%})"
-        ratio = limits.watch_score_ratio
-        if not 1 / ratio <= self.level <= ratio:
-            return f"scores {self.level:.2g} x as high as calibrated (limit {ratio:g}, either way)"
-        return ""
 
 
 def watch(here: Deployment, detector: str, day: str, *, run: str) -> dict[str, Any]:
@@ -74,7 +43,7 @@ def watch(here: Deployment, detector: str, day: str, *, run: str) -> dict[str, A
     spec = detector_named(here, detector)
     done = ledger_state.verified(here, detector).changes
     champion = live.champion_or_none(here, detector)
-    excuse = _not_watched(spec, done, champion)
+    excuse = not_watched(spec.promotion, done, champion.version.number if champion else None)
     if champion is None or excuse:
         return _result(champion, None, "", excuse)
     behind = live.previous(here, detector)
@@ -98,29 +67,6 @@ def watch(here: Deployment, detector: str, day: str, *, run: str) -> dict[str, A
     return _result(champion, behind, reason, "")
 
 
-def behaviour(bundle: Bundle, day: date, score: NDArray[np.floating], flag: int) -> Partition:
-    """The partition of a version on a day, from its finite scores and the number of flags."""
-    usual = bundle.description.calibration.quantiles[_MEDIAN]
-    level = float(np.median(score)) / usual if usual > 0 else 1.0
-    return Partition(day, flag / len(score), level)
-
-
-def _not_watched(
-    spec: DetectorSpec, done: tuple[Decision, ...], champion: LoadedVersion | None
-) -> str:
-    """Why there is nothing to watch; empty when there is."""
-    if champion is None:
-        return "nothing is live"
-    if not spec.promotion.watch_partitions:
-        return "promotion.watch_partitions is 0"
-    number = champion.version.number
-    if not done or (done[-1].action, done[-1].version) != ("promotion", number):
-        return f"version {number} did not go live by the newest promotion"
-    if any(each.action == "rollback" and each.replaced == number for each in done):
-        return f"version {number} was rolled back before, and a person brought it back"
-    return ""
-
-
 def _served(
     here: Deployment, spec: DetectorSpec, champion: LoadedVersion, day: date
 ) -> list[Partition]:
@@ -141,15 +87,7 @@ def _served(
     if day not in watched:
         return []
     newest = watched[-spec.promotion.watch_partitions :]
-    return [_partition(champion.bundle, each, rows[rows["date"] == each]) for each in newest]
-
-
-def _partition(bundle: Bundle, day: date, rows: pd.DataFrame) -> Partition:
-    whole = rows[rows["muted"].fillna("").eq("")]
-    if len(whole) < _ENOUGH * len(rows):
-        return Partition(day, 0.0, 1.0)
-    flags = int(whole["flag"].fillna(value=False).astype(bool).sum())
-    return behaviour(bundle, day, whole["score"].to_numpy(), flags)
+    return [partition_of(champion.bundle, each, rows[rows["date"] == each]) for each in newest]
 
 
 def _instead(

@@ -6,107 +6,25 @@ It is read from three tables: `ingestions` has the state of a day after its late
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import date
+from typing import Any
 
 import pandas as pd
 
 from pipeline.config import DetectorSpec
-from pipeline.data.grid import days_between
+from pipeline.monitoring.day_status import (
+    Delivery,
+    PartitionState,
+    Scoring,
+    expected,
+    outside,
+    states_of,
+    within,
+)
 from pipeline.settings import Deployment
-from pipeline.store.ingestions import DayState, counting_attempts
+from pipeline.store.ingestions import counting_attempts
 from pipeline.store.scores import scored_days
 from pipeline.store.scorings import scorings_in_order
-
-State = Literal[
-    "scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory", "outside"
-]
-FINAL: tuple[State, ...] = ("scored", "quarantined", "failed", "empty")
-"""The four final states. Any other state of an expected day is a violation."""
-
-
-@dataclass(frozen=True)
-class PartitionState:
-    """The state of one day.
-
-    Attributes:
-        day: the UTC day.
-        state: one of FINAL, or `waiting` (validated, and not scored as it is now), `missing`
-            (never attempted), `contradictory` (the tables disagree about it), `outside` (on record,
-            but not within the schedule of the present detector file, so not expected).
-        reason: why, where it is not scored.
-    """
-
-    day: date
-    state: State
-    reason: str = ""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the day has a final state, or does not need one."""
-        return self.state in FINAL or not self.due
-
-    @property
-    def due(self) -> bool:
-        """Whether the schedule expects the day."""
-        return self.state != "outside"
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The state of one day in `ingestions`.
-
-    Attributes:
-        standing: after the latest attempt.
-        reason: of that attempt.
-        accepted: whether an attempt ever let rows through to `telemetry`.
-        changed_at: when an attempt last changed the day's telemetry; None: never.
-        changed_in: the version of `telemetry` that this made; None where it is not on record.
-    """
-
-    standing: DayState
-    reason: str = ""
-    accepted: bool = True
-    changed_at: datetime | None = None
-    changed_in: int | None = None
-
-    @property
-    def had_rows(self) -> bool:
-        """Whether the source ever had rows for the day."""
-        return self.accepted or self.standing in ("validated", "quarantined")
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """The state of one day in `scores` and `scorings`.
-
-    Attributes:
-        held: whether `scores` has rows of it.
-        verdict: of the latest scoring; None without one on record.
-        reason: of the latest scoring.
-        scored_at: when a scoring last succeeded; None: none is on record.
-        read: the newest version of `telemetry` that one has read; None likewise.
-    """
-
-    held: bool
-    verdict: Literal["scored", "failed", "empty", "withdrawn"] | None = None
-    reason: str = ""
-    scored_at: datetime | None = None
-    read: int | None = None
-
-
-def states_of(
-    days: Sequence[date],
-    deliveries: Mapping[date, Delivery],
-    scorings: Mapping[date, Scoring],
-) -> tuple[PartitionState, ...]:
-    """The state of each of `days`. A day outside both mappings was never attempted."""
-    return tuple(
-        PartitionState(day, *_state(deliveries.get(day), scorings.get(day, Scoring(held=False))))
-        for day in days
-    )
 
 
 def partition_states(
@@ -122,71 +40,7 @@ def partition_states(
     due = {*expected(spec, sorted(with_rows & inside), today), *inside}
     states = states_of(sorted(due), deliveries, scorings)
     others = states_of(sorted(known - inside), deliveries, scorings)
-    return tuple(sorted((*states, *map(_outside, others)), key=lambda each: each.day))
-
-
-def within(spec: DetectorSpec, day: date) -> bool:
-    """Whether `day` lies within the schedule of the present detector file."""
-    start, end = spec.schedule.start, spec.schedule.end
-    return start <= day and (end is None or day <= end)
-
-
-def expected(spec: DetectorSpec, with_rows: Sequence[date], today: date) -> list[date]:
-    """The expected days: from `schedule.start` to yesterday or `schedule.end`.
-
-    A history that has ended is loaded by hand, so only the days between the first and the last of
-    the loaded days `with_rows` are expected. A day on which the source had nothing does not extend
-    that range: a scheduled run may have asked for it years later.
-    """
-    start, end = spec.schedule.start, spec.schedule.end
-    yesterday = today - timedelta(days=1)
-    if end is not None and end < yesterday:
-        return days_between(with_rows[0], with_rows[-1]) if with_rows else []
-    return days_between(start, yesterday)
-
-
-def _outside(found: PartitionState) -> PartitionState:
-    reason = f"{found.state}: {found.reason}" if found.reason else found.state
-    return PartitionState(found.day, "outside", reason)
-
-
-def _state(delivery: Delivery | None, scoring: Scoring) -> tuple[State, str]:
-    if scoring.held and (delivery is None or not delivery.accepted):
-        return "contradictory", "it has scores, and no attempt ever let a row of it through"
-    if delivery is None or delivery.standing == "withdrawn":
-        return "missing", "it was never ingested"
-    if delivery.standing != "validated":
-        return delivery.standing, delivery.reason
-    return _scored(delivery, scoring) if scoring.held else _not_scored(delivery, scoring)
-
-
-def _not_scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
-    """The state of a validated day without scores."""
-    if scoring.verdict == "failed":
-        return "failed", f"scoring: {scoring.reason}"
-    if scoring.verdict == "scored":
-        return "contradictory", "it is on record as scored, and `scores` holds no row of it"
-    if scoring.verdict == "empty" or not delivery.accepted:
-        return "empty", "no row of it was fit for use"
-    return "waiting", "it is validated, and was never scored"
-
-
-def _scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
-    """The state of a validated day with scores: they may be those of earlier rows."""
-    if not _changed_since(delivery, scoring):
-        return "scored", ""
-    if scoring.verdict == "failed":
-        return "failed", f"scoring: {scoring.reason}"
-    return "waiting", f"its rows changed at {delivery.changed_at:%Y-%m-%d %H:%M}, after its scores"
-
-
-def _changed_since(delivery: Delivery, scoring: Scoring) -> bool:
-    """Whether the rows changed after they were scored: by versions, as hosts differ in clocks."""
-    if delivery.changed_in is not None and scoring.read is not None:
-        return delivery.changed_in > scoring.read
-    if delivery.changed_at is None or scoring.scored_at is None:
-        return False
-    return delivery.changed_at > scoring.scored_at
+    return tuple(sorted((*states, *map(outside, others)), key=lambda each: each.day))
 
 
 def _deliveries(here: Deployment, detector: str) -> dict[date, Delivery]:

@@ -15,12 +15,12 @@ import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
+from pipeline.detector.bundle.horizon import knows_until
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
 from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.horizon import knows_until
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.drift import drift_state
 from pipeline.store.incidents import raised_parts

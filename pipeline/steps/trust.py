@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pipeline.errors import BundleError, UnprovenLedger
+from pipeline.monitoring.health import LedgerFault
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client
 from pipeline.registry.versions import Version
@@ -14,23 +14,6 @@ from pipeline.shell import this_shell
 from pipeline.steps import ledger_state
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
-
-
-@dataclass(frozen=True)
-class LedgerFault:
-    """A difference from the ledger.
-
-    Attributes:
-        what: one or two sentences.
-        fix: what to do, a clause; empty: `what` says it.
-        command: the command that does it; empty: there is none.
-        in_ledger: the ledger itself does not hold; else MLflow or a kept head differs from it.
-    """
-
-    what: str
-    fix: str = ""
-    command: str = ""
-    in_ledger: bool = False
 
 
 def faults_of(

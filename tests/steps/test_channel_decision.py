@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline import settings, tables
+from pipeline.data.label_request import Author
 from pipeline.errors import DataError
-from pipeline.steps.answers import Author
 from pipeline.steps.channel_decision import days_to_rescore, decide
 from pipeline.steps.scoring import score_days
 from pipeline.store.decisions import decisions_as_of

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline import settings
+from pipeline.data.label_request import Author, LabelRequest
 from pipeline.errors import DataError
 from pipeline.steps import labelling
-from pipeline.steps.answers import Author, LabelRequest
 from pipeline.steps.waiting_labels import waiting as waiting_for_labels
 from pipeline.store.audits import audits_between
 from pipeline.store.labels import labels_as_of

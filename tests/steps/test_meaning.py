@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from pipeline import settings
+from pipeline.data.label_request import Author, LabelRequest
 from pipeline.errors import DataError
 from pipeline.steps import drifting, labelling, live, review, warm_start
-from pipeline.steps.answers import Author, LabelRequest
 from pipeline.steps.comparing import compare
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit

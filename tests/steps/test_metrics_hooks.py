@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline import settings
+from pipeline.data.label_request import Author, LabelRequest
 from pipeline.errors import DataError, OutageError, PartitionBlocked
 from pipeline.metrics import store
 from pipeline.metrics.readings import (
@@ -29,7 +30,6 @@ from pipeline.steps import (
     promotion,
     scoring,
 )
-from pipeline.steps.answers import Author, LabelRequest
 from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.waiting_labels import waiting as waiting_for_labels
 from tests.builders import ROWS_A_DAY, make_frame

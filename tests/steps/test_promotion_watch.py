@@ -9,9 +9,9 @@ import pytest
 from pipeline import settings
 from pipeline.data.derive import derive
 from pipeline.ledger import Decision
+from pipeline.monitoring.promotion_watch import Partition
 from pipeline.scoring import score_rows
 from pipeline.steps import promotion_watch
-from pipeline.steps.promotion_watch import Partition
 from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table, append, replace_days
 from tests import ledger_entries

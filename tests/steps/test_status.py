@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
@@ -6,7 +5,7 @@ import pytest
 
 from pipeline import tables
 from pipeline.data.difference import Difference
-from pipeline.steps.status import Delivery, Scoring, expected, partition_states, states_of
+from pipeline.steps.status import partition_states
 from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS
@@ -15,110 +14,6 @@ from tests.builders import FIRST_DAY, days, make_spec, stored_in
 
 NOON = datetime(2024, 2, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
-GOOD = Delivery("validated", changed_at=NOON)
-DONE = Scoring(held=True, verdict="scored", scored_at=LATER)
-
-
-def state(delivery=None, scoring=None) -> str:
-    deliveries = {FIRST_DAY: delivery} if delivery else {}
-    scorings = {FIRST_DAY: scoring} if scoring else {}
-    (found,) = states_of([FIRST_DAY], deliveries, scorings)
-    assert found.is_final == (found.state in {"scored", "quarantined", "failed", "empty"})
-    assert found.reason or found.state == "scored" or delivery.reason == ""
-    return found.state
-
-
-@pytest.mark.parametrize(
-    ("delivery", "scoring", "wanted"),
-    [
-        (GOOD, DONE, "scored"),
-        (Delivery("quarantined", accepted=False), None, "quarantined"),
-        (Delivery("empty", accepted=False), None, "empty"),
-        (Delivery("failed", "no answer", accepted=False), None, "failed"),
-        (GOOD, Scoring(held=False, verdict="failed", reason="NaN"), "failed"),
-        (Delivery("validated", accepted=False), None, "empty"),
-        (GOOD, Scoring(held=False, verdict="empty"), "empty"),
-    ],
-    ids=[
-        "scored", "blocked", "nothing came", "not fetched", "not scorable", "no row fit",
-        "no row to score",
-    ],
-)  # fmt: skip
-def test_a_day_ends_in_one_of_four_ways(delivery, scoring, wanted):
-    assert state(delivery, scoring) == wanted
-
-
-def test_a_day_that_was_never_attempted_is_missing():
-    assert state() == "missing"
-
-
-def test_a_validated_day_without_scores_waits():
-    assert state(GOOD) == "waiting"
-
-
-def test_a_day_whose_rows_changed_after_its_scores_waits():
-    late = Delivery("validated", changed_at=LATER + timedelta(hours=1))
-
-    assert state(late, DONE) == "waiting"
-
-
-@pytest.mark.parametrize(("changed", "read", "wanted"), [(7, 7, "scored"), (8, 7, "waiting")])
-def test_order_is_decided_by_versions_of_the_table_not_by_clocks(changed, read, wanted):
-    for skew in (timedelta(days=1), -timedelta(days=1)):
-        delivery = replace(GOOD, changed_at=LATER + skew, changed_in=changed)
-
-        assert state(delivery, replace(DONE, read=read)) == wanted
-
-
-def test_a_day_that_changed_and_then_could_not_be_scored_failed():
-    late = Delivery("validated", changed_at=LATER + timedelta(hours=1))
-    scoring = Scoring(held=True, verdict="failed", reason="NaN", scored_at=LATER)
-
-    assert state(late, scoring) == "failed"
-
-
-def test_a_blocked_redelivery_of_a_scored_day_is_quarantined():
-    assert state(Delivery("quarantined", "half came", changed_at=NOON), DONE) == "quarantined"
-
-
-@pytest.mark.parametrize(
-    ("delivery", "scoring"),
-    [
-        (None, Scoring(held=True)),
-        (Delivery("quarantined", accepted=False), DONE),
-        (GOOD, Scoring(held=False, verdict="scored", scored_at=LATER)),
-    ],
-    ids=["scored without rows", "blocked and scored", "on record and not there"],
-)
-def test_tables_that_disagree_are_reported(delivery, scoring):
-    assert state(delivery, scoring) == "contradictory"
-
-
-def test_every_day_has_exactly_one_state():
-    found = states_of(days(3), {days(3)[1]: GOOD}, {days(3)[1]: DONE})
-
-    assert [(each.day, each.state) for each in found] == list(
-        zip(days(3), ["missing", "scored", "missing"], strict=True)
-    )
-
-
-def test_days_are_expected_from_the_start_to_yesterday():
-    assert expected(make_spec(), [], date(2024, 1, 4)) == days(3)
-
-
-def test_a_history_that_has_ended_is_expected_as_far_as_it_was_loaded():
-    spec = make_spec(schedule={"start": "2024-01-01", "end": "2024-01-31"})
-
-    due = expected(spec, [days(4)[1], days(4)[3]], date(2025, 1, 1))
-
-    assert due == days(4)[1:]
-    assert expected(spec, [], date(2025, 1, 1)) == []
-
-
-def test_nothing_is_expected_after_the_end_though_it_is_not_long_past():
-    spec = make_spec(schedule={"start": "2024-01-01", "end": "2024-01-03"})
-
-    assert expected(spec, [], date(2024, 1, 4)) == days(3)
 
 
 class Lake:

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.ledger import Decision
+from pipeline.monitoring.retention import VersionUses, needed_telemetry, reasons_to_keep
 from pipeline.registry.versions import Version
-from pipeline.steps.retention import VersionUses, needed_telemetry, reasons_to_keep
 
 SINCE = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.monitoring.day_status import PartitionState, State
+from pipeline.monitoring.health import Health, LatestDrift, LiveVersion
+from pipeline.monitoring.next_action import NOTHING, NextAction
+from pipeline.monitoring.next_action import next_action as asked_for
 from pipeline.scheduler import Dag
 from pipeline.shell import Shell
-from pipeline.steps.health import Health, LatestDrift, LiveVersion
-from pipeline.steps.next_action import NOTHING, NextAction
-from pipeline.steps.next_action import next_action as asked_for
-from pipeline.steps.status import PartitionState, State
 from tests.builders import FIRST_DAY, days
 
 WELL = Health(

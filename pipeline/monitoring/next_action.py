@@ -11,8 +11,8 @@ from pipeline.dag_ids import PROMISED, STARTING, dag_id
 from pipeline.shell import Shell
 
 if TYPE_CHECKING:
-    from pipeline.steps.health import Health
-    from pipeline.steps.status import PartitionState
+    from pipeline.monitoring.day_status import PartitionState
+    from pipeline.monitoring.health import Health
 
 Run = tuple[str, Mapping[str, str]]
 """A run of a DAG: its verb and its parameters."""

@@ -1,0 +1,108 @@
+"""Rows of several days with the scores that were served, and the verdicts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import DetectorSpec
+from pipeline.data.grid import day_number
+from pipeline.data.label import INCIDENT, Label, verdicts
+from pipeline.data.timeline import subset
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.drift import Baseline, DriftVerdict, Sample, judge
+from pipeline.drift.evidence import entity_apart, some, without
+from pipeline.evaluation.rate import RealisedRate, realised_rate
+
+Period = Literal["day", "week"]
+"""What a verdict is about: one day, or the rolling week up to it."""
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ObservedRows:
+    """Rows of several days with their scores by the live version.
+
+    Attributes:
+        sample: the rows, by time.
+        day: day number of each row, ascending.
+        labels: all labels that were made by the end of the last day, oldest first.
+    """
+
+    sample: Sample
+    day: NDArray[np.int64]
+    labels: tuple[Label, ...]
+
+    def between(self, first: date, last: date) -> Sample:
+        """The evidence on these days, both included, at the end of `last`."""
+        begin = np.searchsorted(self.day, day_number(first), "left")
+        end = np.searchsorted(self.day, day_number(last), "right")
+        rows = np.arange(begin, end)
+        as_of = end_of(last)
+        known = [label for label in self.labels if label.created_at <= as_of]
+        if known:
+            timeline = subset(self.sample.timeline, rows)
+            rows = rows[verdicts(timeline, known) != INCIDENT]
+        return some(self.sample, rows)
+
+    def days_between(self, first: date, last: date) -> int:
+        """The number of these days with rows."""
+        present = np.unique(self.day)
+        return int(((present >= day_number(first)) & (present <= day_number(last))).sum())
+
+
+def end_of(day: date) -> datetime:
+    """The first moment after a UTC day."""
+    return datetime.combine(day + _ONE_DAY, time(), UTC)
+
+
+def verdicts_of_days(
+    spec: DetectorSpec,
+    bundle: Bundle,
+    known: Baseline,
+    days: Sequence[date],
+    rows: ObservedRows | None,
+) -> Iterator[tuple[tuple[date, Period], DriftVerdict | None]]:
+    """Verdicts of the days, of the day after them, and of every week with one of these."""
+    length = spec.drift.rolling_days
+    for offset in range(len(days) + length):
+        end = days[0] + offset * _ONE_DAY
+        start = end - (length - 1) * _ONE_DAY
+        present = rows is not None and rows.days_between(end, end) > 0
+        if rows is None or not present:
+            yield (end, "week"), None
+            if offset <= len(days):
+                yield (end, "day"), None
+            continue
+        if offset <= len(days):
+            yield (end, "day"), verdict_of(known, rows.between(end, end), spec, bundle)
+        enough = 2 * rows.days_between(start, end) > length
+        of_week = verdict_of(known, rows.between(start, end), spec, bundle) if enough else None
+        yield (end, "week"), of_week
+
+
+def verdict_of(
+    known: Baseline, sample: Sample, spec: DetectorSpec, bundle: Bundle
+) -> DriftVerdict | None:
+    """The verdict on rows; None without rows."""
+    if not len(sample.timeline):
+        return None
+    threshold = bundle.description.threshold
+    apart = entity_apart(sample.score > threshold.value, sample.timeline) or ""
+    rate = _rate(without(sample, apart) if apart else sample, bundle)
+    return judge(known, sample, columns=spec.columns, limits=spec.drift, rate=rate, apart=apart)
+
+
+def _rate(sample: Sample, bundle: Bundle) -> RealisedRate | None:
+    """The share of flagged rows among those that were scored with every feature."""
+    whole = np.isfinite(sample.score)
+    if sample.muted is not None:
+        whole &= ~sample.muted.any(axis=1)
+    threshold = bundle.description.threshold
+    return realised_rate(sample.score, whole, sample.timeline, threshold)

@@ -1,0 +1,1 @@
+"""Rules of operation: the state of days, what is healthy, what to do next, whom to tell. Pure."""
