@@ -24,6 +24,7 @@ from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.recalibration import WindowRows
 from pipeline.registry.promotion import CHAMPION
 from pipeline.settings import Deployment
+from pipeline.steps.candidate import Candidate, staged_table
 from pipeline.steps.day_scores import score_day
 from pipeline.steps.incidents import incidents_between
 from pipeline.steps.live import LoadedVersion
@@ -34,6 +35,7 @@ from pipeline.store.decisions import decisions_as_of
 from pipeline.store.labels import labels_as_of
 from pipeline.tables import Table
 
+ROWS = "rows/rows.parquet"  # the path of a recalibrated candidate's rows
 _COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted")
 
 
@@ -103,6 +105,11 @@ def timeline_of_rows(rows: pd.DataFrame, spec: DetectorSpec) -> Timeline:
         **({"entity": columns.entity} if columns.entity else {}),
     }
     return timeline_from(rows.rename(columns=named), columns)
+
+
+def staged_rows(candidate: Candidate) -> pd.DataFrame:
+    """The frame of a `ScoredWindow`, as the task `window` staged it for a candidate."""
+    return staged_table(candidate, ROWS)
 
 
 def window_rows(rows: pd.DataFrame, spec: DetectorSpec) -> WindowRows:

@@ -3,14 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from pipeline.config import Gate, Recalibration
 from pipeline.gate.recalibrated import (
     CHECKS,
     RecalibrationFacts,
     RecalibrationLimits,
     decide_recalibrated,
 )
+
+from pipeline.config import Gate, Recalibration
 from pipeline.recalibration import Stop
 
 LIMITS = RecalibrationLimits(Gate(), Recalibration())
