@@ -101,7 +101,7 @@ def test_the_calibration_refuses_another_network_and_other_rows(judged, lake, fi
 def test_a_candidate_without_sums_is_not_judged(judged):
     unbound = to_json(replace(from_json(Candidate, judged), sums={}))
 
-    with pytest.raises(DataError, match=r"came without the SHA-256 of its origin\.json"):
+    with pytest.raises(DataError, match=r"came without the SHA-256 of its bundle"):
         gating.gate(settings.load(), unbound, run="pumps__train/r2")
 
 
