@@ -22,6 +22,7 @@ from pipeline.detector.calibration.calibrate import calibrate as calibrated_on
 from pipeline.detector.calibration.calibrated import Calibration
 from pipeline.detector.inputs.schema import schema_for
 from pipeline.detector.models.fitted import FittedNetwork, load_fitted, save_fitted
+from pipeline.detector.training.fine_tuning_rows import day_roles
 from pipeline.detector.training.warm_start import WarmStart, tuned
 from pipeline.provenance import code_version, lock_hash
 from pipeline.records import from_json, to_json
@@ -33,7 +34,7 @@ from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.candidate_run import open_run
 from pipeline.steps.origin import TrainingInputs, origin_of, pin, start_candidate
-from pipeline.steps.warm_start import Prepared, prepare, roles
+from pipeline.steps.warm_start import Prepared, prepare
 from pipeline.store.confirmed_incidents import read_confirmed_incidents
 from pipeline.store.training_window import read_training_window
 
@@ -176,7 +177,7 @@ def _stage_bundle(
     spec: DetectorSpec,
     inputs: TrainingInputs,
 ) -> Candidate:
-    data = to_json(inputs.window) | roles(spec)
+    data = to_json(inputs.window) | day_roles(spec)
     provenance = Provenance(data, code_version(), lock_hash(), inputs.start)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch)
