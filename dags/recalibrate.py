@@ -104,9 +104,9 @@ def recalibrate(candidate: TaskValue) -> TaskValue:
 @task
 def gate(candidate: TaskValue) -> TaskValue:
     """Run every check; register the version with its card, passed or rejected."""
-    from pipeline.steps import recalibration_gate
+    from pipeline.steps import gating
 
-    return _shown(recalibration_gate.gate(settings.load(), candidate, run=this_run()))
+    return _shown(gating.gate(settings.load(), candidate, run=this_run()))
 
 
 def recalibrate_dag(spec: DetectorSpec) -> DAG:
@@ -171,7 +171,7 @@ def _acceptance(params: TaskValue) -> TaskValue:
     """The person who accepts a crossed bound, and the reason; None where nobody does."""
     if not params["accept_beyond_bounds"]:
         return None
-    from pipeline.steps.recalibration_origin import Acceptance
+    from pipeline.steps.origin import Acceptance
 
     if not (params["reason"] or "").strip():
         msg = "accept_beyond_bounds needs a reason, one sentence; it goes into the ledger."

@@ -230,10 +230,10 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
 
 def _recalibrated() -> Answer:
     """Version 2: version 1 recalibrated; the payload of `promote`."""
-    from pipeline.steps import recalibrating, recalibration_gate
+    from pipeline.steps import gating, recalibrating
 
     window = recalibrating.window(settings.load(), NAME, _day(SCORED[0]).isoformat())
-    judged = recalibration_gate.gate(
+    judged = gating.gate(
         settings.load(),
         recalibrating.recalibrate(settings.load(), window, run="bench"),
         run="bench",

@@ -21,7 +21,6 @@ from pipeline.steps import (
     gating,
     ingestion,
     recalibrating,
-    recalibration_gate,
 )
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.promotion import promote
@@ -133,7 +132,7 @@ def _recalibrate(as_of: date) -> tuple[str, str]:
     candidate = recalibrating.window(settings.load(), DETECTOR, as_of.isoformat())
     if "skipped" in candidate:
         return "kept", str(candidate["skipped"])
-    judged = recalibration_gate.gate(
+    judged = gating.gate(
         settings.load(), recalibrating.recalibrate(settings.load(), candidate, run=RUN), run=RUN
     )
     outcome = promote(settings.load(), judged, answer=None, run=RUN)

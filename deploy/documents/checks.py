@@ -1,4 +1,4 @@
-"""The checks of the gate by name, with the question that each asks."""
+"""The checks of the gate by name: the candidates that each is for, and its question."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deploy.documents.markdown import code, table
-from pipeline.gate import CHECKS
+from pipeline.gate import CHECKS, KINDS, GateCheck
 
 
 def blocks() -> dict[str, str]:
@@ -15,9 +15,13 @@ def blocks() -> dict[str, str]:
     return {"checks": _questions(CHECKS)}
 
 
-def _questions(checks: Mapping[str, Callable[..., Any]]) -> str:
-    rows = [[code(name), _question(check)] for name, check in checks.items()]
-    return table(["check", "question"], rows)
+def _questions(checks: Mapping[str, GateCheck[Any]]) -> str:
+    rows = [[code(name), _kinds(check), _question(check.ask)] for name, check in checks.items()]
+    return table(["check", "candidate", "question"], rows)
+
+
+def _kinds(check: GateCheck[Any]) -> str:
+    return ", ".join(kind for kind in KINDS if check.is_for(kind))
 
 
 def _question(check: Callable[..., Any]) -> str:

@@ -30,13 +30,12 @@ from pipeline.steps import (
     promotion,
     promotion_watch,
     recalibrating,
-    recalibration_gate,
     scoring,
 )
 from pipeline.steps import housekeeping as upkeep
 from pipeline.steps import rollback as rolling_back
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.recalibration_origin import Acceptance
+from pipeline.steps.origin import Acceptance
 
 DONE, NO = 0, 1
 """Exit codes: done; the answer is no."""
@@ -163,7 +162,7 @@ def recalibrate(job: Job, as_of: str | None, *, accepted: str) -> int:
         return NO
     candidate = recalibrating.recalibrate(job.here, candidate, run=job.run)
     job.say(f"candidate {candidate['name']}: threshold estimated")
-    return _go_live(job, recalibration_gate.gate(job.here, candidate, run=job.run))
+    return _go_live(job, gating.gate(job.here, candidate, run=job.run))
 
 
 def promote(job: Job, *, approve: bool, comment: str) -> int:

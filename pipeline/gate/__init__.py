@@ -1,16 +1,29 @@
 """The gate: checks whether a candidate may go live, and the decision that follows from them."""
 
-from pipeline.gate.checks import CHECKS, Check
+from pipeline.gate.checks import CHECKS, KINDS, GateCheck, checks_for
 from pipeline.gate.decision import GateVerdict, decide
-from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult, Verdict
+from pipeline.gate.facts import (
+    CandidateFacts,
+    ChampionFacts,
+    CheckResult,
+    Move,
+    RecalibratedFacts,
+    TrainedFacts,
+    Verdict,
+)
 
 __all__ = [
     "CHECKS",
+    "KINDS",
     "CandidateFacts",
     "ChampionFacts",
-    "Check",
     "CheckResult",
+    "GateCheck",
     "GateVerdict",
+    "Move",
+    "RecalibratedFacts",
+    "TrainedFacts",
     "Verdict",
+    "checks_for",
     "decide",
 ]

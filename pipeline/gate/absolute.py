@@ -1,4 +1,4 @@
-"""Checks of a candidate alone, without the champion.
+"""Checks of a trained candidate alone, without the champion.
 
 Each compares in the direction that lets a candidate pass, so that a NaN fails.
 """
@@ -9,33 +9,17 @@ from pipeline.config import Gate
 from pipeline.gate.facts import (
     NOT_JUDGED,
     NOT_PLANTED,
-    CandidateFacts,
     ChampionFacts,
     CheckResult,
+    TrainedFacts,
     verdict,
 )
 
 NOT_APPLICABLE = "skip: not applicable; no reconstruction goes into this family's score."
 
 
-def enough_calibration_rows(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
-) -> CheckResult:
-    """Was the threshold estimated from enough independent rows?"""
-    rows = candidate.calibration_rows_effective
-    return CheckResult(
-        "enough_calibration_rows",
-        verdict(passed=rows >= limits.minimum_calibration_rows),
-        value=f"{rows:,.0f}",
-        limit=f">= {limits.minimum_calibration_rows:,}",
-        reason=f"{candidate.calibration_rows:,} calibration rows are worth {rows:,.0f} independent "
-        "ones; lengthen split.training_days for more.",
-        measured=rows,
-    )
-
-
 def realised_rate(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, _limits: Gate
+    candidate: TrainedFacts, _champion: ChampionFacts | None, _limits: Gate
 ) -> CheckResult:
     """Is the false-positive rate on test rows the promised one?"""
     rate = candidate.rate
@@ -65,7 +49,7 @@ def realised_rate(
 
 
 def not_overpowered(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+    candidate: TrainedFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
     """Does the network remove noise, or does it copy its input and with it every fault?"""
     share, limit = candidate.noise_passthrough, f"<= {limits.maximum_noise_passthrough:g}"
@@ -83,7 +67,7 @@ def not_overpowered(
 
 
 def explained_variance(
-    candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
+    candidate: TrainedFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
     """Does the network explain normal rows, and about as well as a champion of its kind?"""
     share, floor = candidate.explained_variance, limits.minimum_explained_variance
@@ -107,7 +91,7 @@ def explained_variance(
 
 
 def injected_faults(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+    candidate: TrainedFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
     """Are gross faults caught, kind by kind?
 
@@ -138,7 +122,7 @@ def injected_faults(
 
 
 def drift_allows(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, _limits: Gate
+    candidate: TrainedFacts, _champion: ChampionFacts | None, _limits: Gate
 ) -> CheckResult:
     """Is the candidate fit for the data of today?"""
     return CheckResult(
@@ -151,7 +135,7 @@ def drift_allows(
 
 
 def bundle_size(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+    candidate: TrainedFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
     """Is the bundle small enough to ship?"""
     return CheckResult(
@@ -164,9 +148,7 @@ def bundle_size(
     )
 
 
-def latency(
-    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
-) -> CheckResult:
+def latency(candidate: TrainedFacts, _champion: ChampionFacts | None, limits: Gate) -> CheckResult:
     """Does it score fast enough?"""
     return CheckResult(
         "latency",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.config import Gate
-from pipeline.gate.checks import CHECKS
+from pipeline.gate.checks import checks_for
 from pipeline.gate.facts import CandidateFacts, ChampionFacts, CheckResult
 
 
@@ -16,7 +16,7 @@ class GateVerdict:
     Attributes:
         passed: no check failed; a skipped one does not block.
         reason: one sentence; names the failed checks with value and limit.
-        results: of every check, in the order of CHECKS.
+        results: of every check, that is for its kind, in the order of CHECKS.
         champion: version that the candidate was compared with; None without one.
     """
 
@@ -27,19 +27,15 @@ class GateVerdict:
 
 
 def decide(candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate) -> GateVerdict:
-    """Run every check, also after one failed: a reviewer needs all failures."""
-    results = tuple(check(candidate, champion, limits) for check in CHECKS.values())
-    return conclude(results, champion.version if champion else None)
-
-
-def conclude(results: tuple[CheckResult, ...], champion: int | None) -> GateVerdict:
-    """The decision that follows from all results."""
+    """Run every check for this kind, also after one failed: a reviewer needs all failures."""
+    asked = checks_for(candidate.kind).values()
+    results = tuple(check.ask(candidate, champion, limits) for check in asked)
     failed = [result for result in results if result.verdict == "fail"]
     return GateVerdict(
         passed=not failed,
         reason=_failures(failed, len(results)) if failed else _success(results),
         results=results,
-        champion=champion,
+        champion=champion.version if champion else None,
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
+from pipeline.detector.bundle.lineage import BundleKind
 from pipeline.drift import Kind
 from pipeline.evaluation.rate import RealisedRate
+from pipeline.gate.wording import OF_RECALIBRATED, OF_TRAINED, Wording
 
 Verdict = Literal["pass", "fail", "skip"]
 
@@ -20,42 +22,59 @@ NOT_PLANTED = (
 
 @dataclass(frozen=True)
 class CandidateFacts:
-    """The measurements of a candidate.
+    """The measurements of any candidate.
 
     Attributes:
-        calibration_rows: scores that the threshold was estimated from.
-        calibration_rows_effective: what they are worth as independent rows.
+        kind: how it came to be.
+        words: how a check that both kinds answer speaks of this one.
+        rows: scores that the threshold was estimated from.
+        rows_effective: what they are worth as independent rows.
+        days: days that candidate and champion were both replayed over.
+        alerts_per_day: over those days.
+        incidents: past incidents that were replayed.
+        incidents_caught: names of those with a flagged row.
+        fault_size: smallest injected fault that is caught, by kind; None: no size is caught.
+    """
+
+    kind: ClassVar[BundleKind]
+    words: ClassVar[Wording]
+
+    rows: int
+    rows_effective: float
+    days: int
+    alerts_per_day: float
+    incidents: int
+    incidents_caught: tuple[str, ...]
+    fault_size: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class TrainedFacts(CandidateFacts):
+    """The measurements of a candidate with weights of its own.
+
+    Attributes:
         rate: realised false-positive rate on the test block; None when no row is normal.
         noise_passthrough: of added noise, on held-out normal rows; None, like the next two, where
             the score is not made of a reconstruction.
         explained_variance: of held-out normal rows.
         median_error: on the rows that the champion was measured on too.
-        rank_agreement: Spearman correlation with the champion's scores on the same recent rows;
-            None without a champion, or if one of the two scores is constant.
-        replayed_days: recent days that both were replayed over.
-        alerts_per_day: over those days.
-        incidents: past incidents that were replayed.
-        incidents_caught: names of those with a flagged row.
         fault_recall: share of injected faults caught at the largest size, by kind.
-        fault_size: smallest detectable size by kind; None: no size is detectable.
         drift: the drift verdict on the test block, or on the most recent days.
         drift_reason: its sentence.
         bundle_mb: size of the bundle's files, in megabytes.
         latency_ms: to score 1,000 rows, best of three.
+        rank_agreement: Spearman correlation with the champion's scores on the same recent rows;
+            None without a champion, or if one of the two scores is constant.
     """
 
-    calibration_rows: int
-    calibration_rows_effective: float
+    kind: ClassVar[BundleKind] = "trained"
+    words: ClassVar[Wording] = OF_TRAINED
+
     rate: RealisedRate | None
     noise_passthrough: float | None
     explained_variance: float | None
     median_error: float | None
-    replayed_days: int
-    alerts_per_day: float
-    incidents: int
-    incidents_caught: tuple[str, ...]
     fault_recall: dict[str, float]
-    fault_size: dict[str, float | None]
     drift: Kind
     drift_reason: str
     bundle_mb: float
@@ -64,16 +83,53 @@ class CandidateFacts:
 
 
 @dataclass(frozen=True)
+class Move:
+    """How far the threshold or the scores moved, against the bound.
+
+    Attributes:
+        value: the relative change: 0.2 is 20 % up.
+        limit: the change that is allowed without asking.
+        crossed: why nothing may go live before a person has decided; empty: within the bound, or
+            no further than chance explains.
+    """
+
+    value: float
+    limit: float
+    crossed: str = ""
+
+
+@dataclass(frozen=True)
+class RecalibratedFacts(CandidateFacts):
+    """The measurements of a new threshold for the champion's weights.
+
+    Attributes:
+        step: from the recalibrated version's threshold.
+        total: from the anchor.
+        creep: of the scores' level, a month.
+        accepted: the person who accepted crossed bounds, and the reason; empty: nobody.
+    """
+
+    kind: ClassVar[BundleKind] = "recalibrated"
+    words: ClassVar[Wording] = OF_RECALIBRATED
+
+    step: Move
+    total: Move
+    creep: Move
+    accepted: str
+
+
+@dataclass(frozen=True)
 class ChampionFacts:
     """The measurements of the live version, on the same rows, days, incidents and faults.
 
     Attributes:
         version: its number.
-        median_error: None where its score is not made of a reconstruction.
+        median_error: None where its score is not made of a reconstruction, or where the candidate
+            has its weights.
         alerts_per_day: as the candidate's.
         incidents_caught: likewise.
         fault_size: likewise.
-        explained_variance: None where its score is not made of a reconstruction.
+        explained_variance: None as `median_error` is.
         same_kind: whether it has the candidate's family and loss. If not, the reconstruction
             errors are not comparable: a bottleneck that detects well leaves more of a row
             unexplained than a wide network that detects as well.
@@ -114,3 +170,8 @@ class CheckResult:
 def verdict(*, passed: bool) -> Verdict:
     """The verdict of a check: `pass` or `fail`."""
     return "pass" if passed else "fail"
+
+
+def no_champion(name: str, value: str, limit: str) -> CheckResult:
+    """The result of a check that has nothing to compare with."""
+    return CheckResult(name, "skip", value=value, limit=limit, reason="skip: no champion yet.")

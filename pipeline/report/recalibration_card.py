@@ -1,7 +1,4 @@
-"""The card of a recalibration: how far the threshold moves, why, and what a person should label.
-
-It starts with plain text, because MLflow's list of versions shows the first characters raw.
-"""
+"""The promotion card of a recalibration: how far the threshold moves, why, and what to label."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
 from pipeline.recalibration import Recalibrated
-from pipeline.report.card import Link, changed_rows, gate_table
-from pipeline.report.markdown import RULE, escaped, table
+from pipeline.report.card import CardHead, Link, build_card, changed_rows, interval_of
+from pipeline.report.markdown import escaped, table
 
 _HELD_SHOWN = 10
 _MEANING = {
@@ -80,34 +77,25 @@ class RecalibrationCard:
 
 def recalibration_card(card: RecalibrationCard) -> str:
     """The card in Markdown, ready for the description of a model version."""
-    sections = (
-        _headline(card),
-        _threshold(card),
-        gate_table(card.gate),
-        f"### The window\n\n![{card.picture.name}]({card.picture.url})\n\n{_statuses(card)}",
-        _held(card.held),
+    head = CardHead(
+        detector=card.detector,
+        made=f"recalibrated on {card.first_day} to {card.last_day}",
+        gate=card.gate,
+        remarks=(
+            f"Beyond the bounds, accepted by {escaped(card.accepted)}." if card.accepted else "",
+            f"**Stale:** {escaped(card.result.stale)}" if card.result.stale else "",
+        ),
+        links=card.links,
     )
-    return RULE.join(section for section in sections if section) + "\n"
+    window = f"### The window\n\n![{card.picture.name}]({card.picture.url})\n\n{_statuses(card)}"
+    return build_card(head, _changes(card), (window, _held(card.held)))
 
 
-def _headline(card: RecalibrationCard) -> str:
-    outcome = "Passed" if card.gate.passed else "Rejected"
-    against = f"{outcome} against champion {card.gate.champion}"
-    parts = (
-        f"{against}: {card.detector}, recalibrated on {card.first_day} to {card.last_day}.",
-        f"**{escaped(card.gate.reason)}**",
-        f"Beyond the bounds, accepted by {escaped(card.accepted)}." if card.accepted else "",
-        f"**Stale:** {escaped(card.result.stale)}" if card.result.stale else "",
-        " | ".join(f"[{link.name}]({link.url})" for link in card.links),
-    )
-    return "\n\n".join(part for part in parts if part)
-
-
-def _threshold(card: RecalibrationCard) -> str:
+def _changes(card: RecalibrationCard) -> str:
     new, result, replay = card.result.threshold, card.result, card.replay
     rows = [
         ("threshold", f"{card.old.value:.4g}", f"{new.value:.4g}"),
-        ("95% interval", _interval(card.old), _interval(new)),
+        ("95% interval", interval_of(card.old), interval_of(new)),
         ("rows behind it", f"{card.old.n:,}", f"{new.n:,}"),
         ("worth independent", f"{card.old.n_effective:,.0f}", f"{new.n_effective:,.0f}"),
         (
@@ -123,11 +111,7 @@ def _threshold(card: RecalibrationCard) -> str:
         f"{result.growth:+.1%} a month. {replay.gained:,} rows of the window are newly flagged, "
         f"{replay.lost:,} no longer."
     )
-    return (
-        f"### What changes\n\n{text}\n\n"
-        + table(("Threshold", "Live", "Recalibrated"), rows)
-        + changed_rows(replay)
-    )
+    return f"{text}\n\n" + table(("Threshold", "Live", "Recalibrated"), rows) + changed_rows(replay)
 
 
 def _meaning_of_step(card: RecalibrationCard) -> str:
@@ -171,8 +155,3 @@ def _episode(episode: HeldEpisode) -> tuple[str, ...]:
     start, end = (f"{moment:%Y-%m-%d %H:%M}" for moment in (episode.start, episode.end))
     blamed = ", ".join(episode.features) or "-"
     return start, end, episode.entity or "-", f"{episode.rows:,}", blamed
-
-
-def _interval(estimate: ThresholdEstimate) -> str:
-    low, high = ("unbounded" if end is None else f"{end:.4g}" for end in estimate.interval)
-    return f"{low} to {high}"

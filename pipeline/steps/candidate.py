@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,12 +13,9 @@ import pyarrow as pa
 
 from pipeline import staging
 from pipeline.config import DetectorSpec, find_detector, load_detector
-from pipeline.detector.bundle.lineage import Start
+from pipeline.detector.bundle.lineage import BundleKind
 from pipeline.errors import DataError
-from pipeline.provenance import code_version
-from pipeline.records import Record, from_json, to_json
 from pipeline.settings import Deployment
-from pipeline.store.training_window import WindowManifest
 
 BLOCKS, START, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
     "blocks",
@@ -46,6 +41,8 @@ class Candidate:
         uri: where its folders are staged.
         run_id: its MLflow run, once it has one.
         page: the MLflow page that shows most about it by now.
+        kind: whether it is trained, or recalibrated: the champion's weights with another threshold.
+        weights_of: the version whose weights it has; None where they are its own.
         sums: SHA-256 of each staged file that a later task reads, by its path under `uri`. The
             files lie in the lake, where every worker may write; this lies in Airflow's database.
     """
@@ -55,6 +52,8 @@ class Candidate:
     uri: str
     run_id: str = ""
     page: str = ""
+    kind: BundleKind = "trained"
+    weights_of: int | None = None
     sums: dict[str, str] = field(default_factory=dict)
 
     def folder(self, name: str) -> str:
@@ -86,52 +85,6 @@ class JudgedCandidate:
     evidence: str = ""
 
 
-@dataclass(frozen=True)
-class TrainingOrigin:
-    """The inputs of a candidate, pinned when it starts: later edits of the file change nothing.
-
-    Attributes:
-        spec: the detector file's content.
-        window: the rows.
-        code: the commit that fits it.
-        start: the version whose weights a fine-tuning starts from; None for new weights.
-    """
-
-    spec: dict[str, Any]
-    window: WindowManifest
-    code: str
-    start: Start | None = None
-
-
-def name_candidate(origin: TrainingOrigin) -> str:
-    """A name that two candidates share only if all their input is the same."""
-    content = json.dumps(to_json(origin), sort_keys=True).encode()
-    return f"{origin.window.as_of}-{hashlib.sha256(content).hexdigest()[:8]}"
-
-
-def stage_origin(candidate: Candidate, origin: object) -> Candidate:
-    """The candidate, with its origin staged beside its folders."""
-    return _with_file(
-        candidate, ORIGIN, staging.write_json(_uri(candidate, ORIGIN), to_json(origin))
-    )
-
-
-def origin_of(candidate: Candidate) -> tuple[DetectorSpec, WindowManifest]:
-    """The detector as it was when the candidate started, and its training window."""
-    origin = staged_origin(candidate, TrainingOrigin)
-    return DetectorSpec.model_validate(origin.spec), origin.window
-
-
-def start_of(candidate: Candidate) -> Start | None:
-    """The version that a fine-tuned candidate starts from; None where its weights are new."""
-    return staged_origin(candidate, TrainingOrigin).start
-
-
-def staged_origin(candidate: Candidate, kind: type[Record]) -> Record:
-    """The origin that `stage_origin` staged, read as a `kind`."""
-    return from_json(kind, staged_json(candidate, ORIGIN))
-
-
 def stage_folder(candidate: Candidate, name: str, folder: Path) -> Candidate:
     """The candidate with the files of `folder` as its folder `name`, replacing earlier ones."""
     written = staging.push(folder, candidate.folder(name))
@@ -155,6 +108,11 @@ def pulled(candidate: Candidate, name: str) -> Iterator[Path]:
         raise DataError(_unbound(candidate, name))
     with staging.pulled(candidate.folder(name), written) as folder:
         yield folder
+
+
+def stage_json(candidate: Candidate, path: str, content: dict[str, Any]) -> Candidate:
+    """The candidate with `content` as its JSON file at `path`."""
+    return _with_file(candidate, path, staging.write_json(_uri(candidate, path), content))
 
 
 def stage_table(candidate: Candidate, path: str, frame: pd.DataFrame) -> Candidate:
@@ -181,13 +139,6 @@ def staged_json(candidate: Candidate, path: str) -> Any:
         DataError: it is gone, or changed since.
     """
     return staging.read_json(_uri(candidate, path), sha256=_sum(candidate, path))
-
-
-def pin(spec: DetectorSpec, window: WindowManifest, start: Start | None = None) -> TrainingOrigin:
-    """The origin of a candidate of `spec` on `window`, perhaps fine-tuned."""
-    return TrainingOrigin(
-        spec.model_dump(mode="json", by_alias=True), window, code_version(), start
-    )
 
 
 def uri_of(here: Deployment, detector: str, name: str) -> str:

@@ -26,6 +26,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.fitting import block_of, confirmed_incidents_of
+from pipeline.steps.origin import TrainingInputs, origin_of
 from pipeline.store.drift import record_candidate_drift
 
 
@@ -33,7 +34,7 @@ from pipeline.store.drift import record_candidate_drift
 def evaluate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
     """Evaluate the bundle on the test block; figures and metrics go to the MLflow run."""
     candidate = from_json(Candidate, payload)
-    spec, _ = staged.origin_of(candidate)
+    spec, _ = origin_of(candidate, TrainingInputs)
     frame = rows_for(block_of(candidate, "test"), "test")
     with (
         staged.pulled(candidate, staged.BUNDLE) as folder,
@@ -57,7 +58,7 @@ def evaluate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
 def drift(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
     """Compare the test days with the reference rows of the bundle."""
     candidate = from_json(Candidate, payload)
-    spec, manifest = staged.origin_of(candidate)
+    spec, inputs = origin_of(candidate, TrainingInputs)
     frame = rows_for(block_of(candidate, "test"), "test")
     evaluation = tryout_of(candidate).evaluation
     with (
@@ -81,7 +82,7 @@ def drift(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
         )
         (Path(scratch) / "verdict.json").write_text(json.dumps(to_json(verdict), indent=1))
         candidate = staged.stage_folder(candidate, staged.DRIFT, Path(scratch))
-        record_candidate_drift(here, spec.name, candidate.name, manifest.last_day, verdict)
+        record_candidate_drift(here, spec.name, candidate.name, inputs.window.last_day, verdict)
         client = connect(here)
         runs.log_folder(client, candidate.run_id, Path(scratch), staged.DRIFT)
         runs.log_metrics(

@@ -18,23 +18,25 @@ from pipeline.data.split import Block, Role, split
 from pipeline.detector.bundle.bundle import write_bundle
 from pipeline.detector.bundle.description import Provenance
 from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.calibration.calibrate import calibrate as calibrated_on
 from pipeline.detector.calibration.calibrated import Calibration
 from pipeline.detector.inputs.schema import schema_for
 from pipeline.detector.models.fitted import FittedNetwork, load_fitted, save_fitted
+from pipeline.detector.training.fine_tuning_rows import day_roles
 from pipeline.detector.training.warm_start import WarmStart, tuned
 from pipeline.provenance import code_version, lock_hash
 from pipeline.records import from_json, to_json
-from pipeline.registry import pages, runs
+from pipeline.registry import runs
 from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.warm_start import Prepared, prepare, roles
+from pipeline.steps.candidate_run import open_run
+from pipeline.steps.origin import TrainingInputs, origin_of, pin, start_candidate
+from pipeline.steps.warm_start import Prepared, prepare
 from pipeline.store.confirmed_incidents import read_confirmed_incidents
-from pipeline.store.training_window import WindowManifest, read_training_window
+from pipeline.store.training_window import read_training_window
 
 CONFIRMED, OLDER = "confirmed_incidents", "older"  # file names in the lake
 
@@ -57,10 +59,8 @@ def window(
     read = read_training_window(here, spec, as_day(as_of))
     blocks = split(read.frame, spec)
     tuning = prepare(here, spec, read.manifest, blocks) if warm_start else None
-    origin = staged.pin(spec, read.manifest, tuning.start if tuning else None)
-    name = staged.name_candidate(origin)
-    candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
-    candidate = staged.stage_origin(candidate, origin)
+    inputs = TrainingInputs(read.manifest, tuning.start if tuning else None)
+    candidate = start_candidate(here, detector, pin(spec, inputs))
     if tuning is not None:
         blocks = replace(blocks, train=Block("train", tuning.recent))
         candidate = _stage_tuning(candidate, tuning)
@@ -78,23 +78,23 @@ def train(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, A
     from pipeline.detector.training.fit import fit
 
     candidate, began = from_json(Candidate, payload), time.monotonic()
-    spec, manifest = staged.origin_of(candidate)
-    lineage.note_read(manifest.table, version=manifest.table_version)
+    spec, inputs = origin_of(candidate, TrainingInputs)
+    lineage.note_read(inputs.window.table, version=inputs.window.table_version)
     # One thread: for networks this small, threads wait longer than they save (7 times the CPU with
     # two), and the same seed gives the same weights on any number of cores.
     fitted = fit(
         block_of(candidate, "train"),
         schema_for(spec),
-        _model_of(candidate, spec),
+        _model_of(inputs, spec),
         spec.score,
         threads=1,
-        start=_warm_start_of(candidate, spec),
+        start=_warm_start_of(candidate, inputs, spec),
     )
     with tempfile.TemporaryDirectory() as scratch:
         save_fitted(fitted, Path(scratch))
         candidate = staged.stage_folder(candidate, staged.FIT, Path(scratch))
     lineage.note_written(candidate.uri)
-    opened = _opened(here, candidate, spec, manifest, fitted, run)
+    opened = _opened(here, candidate, spec, inputs, fitted, run)
     metrics_hooks.trained(here, candidate.detector, time.monotonic() - began, now=datetime.now(UTC))
     return to_json(opened)
 
@@ -103,7 +103,7 @@ def train(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, A
 def calibrate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
     """Estimate the threshold on the calibration block and write the bundle."""
     candidate = from_json(Candidate, payload)
-    spec, manifest = staged.origin_of(candidate)
+    spec, inputs = origin_of(candidate, TrainingInputs)
     with staged.pulled(candidate, staged.FIT) as folder:
         fitted = load_fitted(folder)
     scorer = Graph(fitted.graph).score
@@ -115,7 +115,7 @@ def calibrate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
         smoothing=spec.smoothing,
         contexts=spec.contexts,
     )
-    candidate = _stage_bundle(candidate, fitted, calibration, manifest)
+    candidate = _stage_bundle(candidate, fitted, calibration, spec, inputs)
     metrics = runs.threshold_metrics(calibration.threshold)
     runs.log_metrics(connect(here), candidate.run_id, metrics)
     return to_json(candidate)
@@ -131,11 +131,11 @@ def confirmed_incidents_of(candidate: Candidate) -> pd.DataFrame:
     return staged.staged_table(candidate, _path(CONFIRMED))
 
 
-def described(candidate: Candidate, manifest: WindowManifest) -> str:
+def described(detector: str, inputs: TrainingInputs) -> str:
     """The text about a candidate for the description of its run."""
-    start = staged.start_of(candidate)
+    manifest, start = inputs.window, inputs.start
     return (
-        f"Candidate of `{candidate.detector}`, trained on {manifest.first_day} to "
+        f"Candidate of `{detector}`, trained on {manifest.first_day} to "
         f"{manifest.last_day}: {manifest.days} validated days before {manifest.as_of}."
     ) + (f" Fine-tuned from version {start.version}." if start else "")
 
@@ -152,15 +152,17 @@ def _stage_tuning(candidate: Candidate, tuning: Prepared) -> Candidate:
     return staged.stage_table(candidate, _path(OLDER), tuning.older)
 
 
-def _model_of(candidate: Candidate, spec: DetectorSpec) -> Model:
+def _model_of(inputs: TrainingInputs, spec: DetectorSpec) -> Model:
     """The model section, with the fine-tuning's settings where there is one."""
-    if staged.start_of(candidate) is None:
+    if inputs.start is None:
         return spec.model
     return tuned(spec.model, spec.fine_tuning)
 
 
-def _warm_start_of(candidate: Candidate, spec: DetectorSpec) -> WarmStart | None:
-    if staged.start_of(candidate) is None:
+def _warm_start_of(
+    candidate: Candidate, inputs: TrainingInputs, spec: DetectorSpec
+) -> WarmStart | None:
+    if inputs.start is None:
         return None
     with staged.pulled(candidate, staged.START) as folder:
         network = load_fitted(folder)
@@ -169,11 +171,14 @@ def _warm_start_of(candidate: Candidate, spec: DetectorSpec) -> WarmStart | None
 
 
 def _stage_bundle(
-    candidate: Candidate, fitted: FittedNetwork, calibration: Calibration, manifest: WindowManifest
+    candidate: Candidate,
+    fitted: FittedNetwork,
+    calibration: Calibration,
+    spec: DetectorSpec,
+    inputs: TrainingInputs,
 ) -> Candidate:
-    spec, _ = staged.origin_of(candidate)
-    data = to_json(manifest) | roles(spec)
-    provenance = Provenance(data, code_version(), lock_hash(), staged.start_of(candidate))
+    data = to_json(inputs.window) | day_roles(spec)
+    provenance = Provenance(data, code_version(), lock_hash(), inputs.start)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch)
         write_bundle(fitted, calibration, bundle, name=candidate.detector, provenance=provenance)
@@ -184,54 +189,46 @@ def _opened(
     here: Deployment,
     candidate: Candidate,
     spec: DetectorSpec,
-    manifest: WindowManifest,
+    inputs: TrainingInputs,
     fitted: FittedNetwork,
     run: str,
 ) -> Candidate:
     """The candidate with its MLflow run, which records the fit."""
-    client = connect(here)
-    opened = runs.find_or_start(
-        client,
-        detector=candidate.detector,
-        candidate=candidate.name,
-        tags=runs.job_tags(candidate.detector, run),
-    )
-    run_id = opened.info.run_id
-    facts = fitted.facts
-    runs.describe(client, run_id, f"**Not judged yet.** {described(candidate, manifest)}")
-    start, model = staged.start_of(candidate), _model_of(candidate, spec)
-    runs.log_parameters(client, run_id, _parameters(spec, manifest, model, start))
-    runs.log_history(client, run_id, "loss/train", [(c.step, c.train) for c in facts.history])
-    runs.log_history(
-        client, run_id, "loss/validation", [(c.step, c.validation) for c in facts.history]
-    )
-    runs.log_metrics(
-        client,
-        run_id,
+    client, manifest, facts = connect(here), inputs.window, fitted.facts
+    opened = open_run(
+        here,
+        candidate,
+        described(candidate.detector, inputs),
+        _parameters(spec, inputs),
         {
             "train/rows": float(facts.rows_train),
             "train/rows_validation": float(facts.rows_validation),
             "train/best_step": float(facts.best_step),
             **{f"train/{name}": value for name, value in facts.measured.items()},
         },
+        tags=runs.job_tags(candidate.detector, run),
     )
+    losses = {
+        "loss/train": [(check.step, check.train) for check in facts.history],
+        "loss/validation": [(check.step, check.validation) for check in facts.history],
+    }
+    for name, history in losses.items():
+        runs.log_history(client, opened.run_id, name, history)
     runs.log_dataset(
         client,
-        run_id,
+        opened.run_id,
         name=f"{candidate.detector}.telemetry",
         uri=manifest.table,
         table_version=manifest.table_version,
         rows=manifest.normal_rows,
     )
-    page = pages.run_page(here.mlflow_url, opened.info.experiment_id, run_id)
-    return replace(candidate, run_id=run_id, page=page)
+    return opened
 
 
-def _parameters(
-    spec: DetectorSpec, manifest: WindowManifest, model: Model, start: Start | None
-) -> dict[str, object]:
+def _parameters(spec: DetectorSpec, inputs: TrainingInputs) -> dict[str, object]:
+    manifest, start = inputs.window, inputs.start
     sections = {
-        "model": model,
+        "model": _model_of(inputs, spec),
         "score": spec.score,
         "threshold": spec.threshold,
         "smoothing": spec.smoothing,

@@ -29,10 +29,9 @@ from pipeline.provenance import code_version, lock_hash
 from pipeline.recalibration import Recalibrated
 from pipeline.records import to_json
 from pipeline.settings import Deployment
-from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.recalibration_origin import RecalibrationWindow
-from pipeline.steps.scored_window import timeline_of_rows
+from pipeline.steps.origin import RecalibrationInputs, RecalibrationWindow, origin_of
+from pipeline.steps.scored_window import staged_rows, timeline_of_rows
 from pipeline.store.telemetry import read_telemetry
 
 _LEAST = float(np.finfo(np.float32).tiny)
@@ -51,8 +50,8 @@ def write_recalibrated(
     The usual error of each feature stays as the training measured it: it belongs to the weights,
     and the features blamed for an incident should not change from one month to the next.
     """
-    spec, origin = recalibration_origin.origin_of(candidate)
-    rows = recalibration_origin.rows_of(candidate)
+    spec, inputs = origin_of(candidate, RecalibrationInputs)
+    rows = staged_rows(candidate)
     kept = result.weight > 0
     used, timeline = rows[kept], subset(timeline_of_rows(rows, spec), kept)
     score = used["score"].to_numpy(np.float64)
@@ -64,7 +63,7 @@ def write_recalibrated(
             quantiles=score_quantiles(score),
             feature_error=parent.description.calibration.feature_error,
         ),
-        reference=_reference(here, used, parent, spec, origin.window),
+        reference=_reference(here, used, parent, spec, inputs.window),
         golden=read_golden(parent.folder, parent.schema),
         postprocessing=parent.postprocessing,
         trained=parent.trained_reference(),
@@ -74,7 +73,7 @@ def write_recalibrated(
         calibration,
         folder,
         name=candidate.detector,
-        provenance=Provenance(to_json(origin.window), code_version(), lock_hash()),
+        provenance=Provenance(to_json(inputs.window), code_version(), lock_hash()),
         lineage=lineage,
     )
 

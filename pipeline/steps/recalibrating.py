@@ -19,21 +19,34 @@ from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.lineage import job, note_model, note_read, note_written, stage
-from pipeline.provenance import code_version
-from pipeline.recalibration import Recalibrated, accepted_anchor, unforced_anchor
+from pipeline.recalibration import Recalibrated, accepted_anchor, ancestry, unforced_anchor
 from pipeline.records import from_json, to_json
 from pipeline.registry import versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
-from pipeline.steps import labelling, ledger_state, live, recalibration_origin
+from pipeline.steps import labelling, ledger_state, live
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
+from pipeline.steps.origin import (
+    Acceptance,
+    RecalibrationInputs,
+    RecalibrationWindow,
+    origin_of,
+    pin,
+    start_candidate,
+)
 from pipeline.steps.recalibrated_bundle import write_recalibrated
-from pipeline.steps.recalibration_origin import Acceptance, RecalibrationOrigin, RecalibrationWindow
-from pipeline.steps.recalibration_run import open_run
-from pipeline.steps.scored_window import ScoredWindow, midnight, read_window, window_rows
+from pipeline.steps.recalibration_run import log_recalibration
+from pipeline.steps.scored_window import (
+    ROWS,
+    ScoredWindow,
+    midnight,
+    read_window,
+    staged_rows,
+    window_rows,
+)
 from pipeline.steps.versions import same_weights, version_of
 from pipeline.store.telemetry import telemetry_days
 from pipeline.store.upkeep import table_uri
@@ -73,7 +86,7 @@ def window(
     champion = live.champion(here, detector)
     refuse_unfit(champion, spec)
     parent = _version_to_recalibrate(here, champion, day)
-    until = recalibration_origin.trained_until(parent.bundle)
+    until = ancestry.trained_until(parent.bundle)
     days = _scored_days(here, spec, day, after=until)
     if skipped := _too_few(days, spec, day, until, parent.version.number):
         log.info("not_recalibrated", reason=skipped)
@@ -86,10 +99,11 @@ def window(
         as_of=midnight(day),
         same_weights=same_weights(here, detector, parent.version),
     )
-    origin = _origin(spec, day, days, read, champion, parent, acceptance)
-    name = recalibration_origin.name_of(origin)
-    candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
-    return to_json(recalibration_origin.stage(candidate, origin, read.frame))
+    made_on = _window(day, days, read, champion, parent)
+    weights = ancestry.weights_of(parent.bundle, parent.version.number)
+    origin = pin(spec, RecalibrationInputs(made_on, acceptance))
+    candidate = start_candidate(here, detector, origin, weights_of=weights)
+    return to_json(staged.stage_table(candidate, ROWS, read.frame))
 
 
 @job("recalibrate")
@@ -100,21 +114,22 @@ def recalibrate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[
         CalibrationError: too few rows, or a score that is not a finite number.
     """
     candidate = from_json(Candidate, payload)
-    spec, origin = recalibration_origin.origin_of(candidate)
-    parent = version_of(here, candidate.detector, origin.window.drawn_from)
-    log_context.bind_version(parent.version.number)
-    _note_inputs(here, candidate, origin)
+    spec, inputs = origin_of(candidate, RecalibrationInputs)
+    drawn_from = inputs.window.drawn_from
+    parent = version_of(here, candidate.detector, drawn_from)
+    log_context.bind_version(drawn_from)
+    _note_inputs(here, candidate, inputs.window)
     result = recalibrated(here, candidate)
     anchor = (
-        accepted_anchor(result) if origin.acceptance and result.stops else unforced_anchor(result)
+        accepted_anchor(result) if inputs.acceptance and result.stops else unforced_anchor(result)
     )
-    lineage = recalibration_origin.lineage_of(parent.bundle, origin, anchor, result.counts)
+    lineage = ancestry.lineage_of(parent.bundle, drawn_from, anchor, result.counts)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "bundle"
         write_recalibrated(here, candidate, parent.bundle, result, lineage, bundle)
         candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
     note_written(candidate.uri)
-    opened = open_run(here, candidate, spec, origin, parent, result, run=run)
+    opened = log_recalibration(here, candidate, spec, inputs, parent, result, run=run)
     log.info(
         "threshold_recalibrated", value=result.threshold.value, step=result.step, **result.counts
     )
@@ -123,27 +138,27 @@ def recalibrate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[
 
 def recalibrated(here: Deployment, candidate: Candidate) -> Recalibrated:
     """The recalibration on the candidate's rows: deterministic."""
-    spec, origin = recalibration_origin.origin_of(candidate)
-    bundle = version_of(here, candidate.detector, origin.window.drawn_from).bundle
+    spec, inputs = origin_of(candidate, RecalibrationInputs)
+    bundle = version_of(here, candidate.detector, inputs.window.drawn_from).bundle
     # How long normal rows stay above a threshold is measured on rows of which none were held back.
     reference = bundle.trained_reference()
     return recalibration.recalibrate(
-        window_rows(recalibration_origin.rows_of(candidate), spec),
+        window_rows(staged_rows(candidate), spec),
         reference.score.astype(np.float64),
         reference.timeline,
         bundle.description.threshold,
-        recalibration_origin.anchor_of(bundle),
+        ancestry.anchor_of(bundle),
         spec.recalibration,
         spec.threshold,
     )
 
 
-def _note_inputs(here: Deployment, candidate: Candidate, origin: RecalibrationOrigin) -> None:
+def _note_inputs(here: Deployment, candidate: Candidate, window: RecalibrationWindow) -> None:
     """Note the sources of the staged rows and of the weights for the lineage."""
     telemetry = table_uri(here, candidate.detector, "telemetry")
-    note_read(telemetry, version=origin.window.telemetry_version)
+    note_read(telemetry, version=window.telemetry_version)
     note_read(table_uri(here, candidate.detector, "scores"))
-    note_model(candidate.detector, origin.window.drawn_from)
+    note_model(candidate.detector, window.drawn_from)
 
 
 def _version_to_recalibrate(here: Deployment, champion: LoadedVersion, day: date) -> LoadedVersion:
@@ -194,18 +209,16 @@ def _too_few(days: list[date], spec: DetectorSpec, as_of: date, until: date, ver
     raise DataError(msg)
 
 
-def _origin(
-    spec: DetectorSpec,
+def _window(
     as_of: date,
     days: list[date],
     read: ScoredWindow,
     champion: LoadedVersion,
     parent: LoadedVersion,
-    acceptance: Acceptance | None,
-) -> RecalibrationOrigin:
+) -> RecalibrationWindow:
     newest = max((label.created_at.isoformat() for label in read.labels), default="")
-    made_on = RecalibrationWindow(
-        kind=recalibration_origin.KIND,
+    return RecalibrationWindow(
+        kind=RecalibrationInputs.kind,
         as_of=as_of,
         first_day=days[0],
         last_day=days[-1],
@@ -219,5 +232,3 @@ def _origin(
         champion=champion.version.number,
         drawn_from=parent.version.number,
     )
-    content = spec.model_dump(mode="json", by_alias=True)
-    return RecalibrationOrigin(content, made_on, code_version(), acceptance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -15,14 +16,19 @@ from pipeline.detector.bundle.bundle import Bundle
 from pipeline.evaluation.injection import Trial, inject, minimum_detectable
 from pipeline.evaluation.metrics import alerts
 from pipeline.evaluation.replay import Replay, Replayed, replay
-from pipeline.gate.recalibrated import RecalibrationFacts
+from pipeline.gate import ChampionFacts, Move, RecalibratedFacts
 from pipeline.recalibration import Recalibrated
 from pipeline.settings import Deployment
-from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.recalibration_origin import RecalibrationOrigin
-from pipeline.steps.scored_window import midnight, read_window, timeline_of_rows, window_rows
+from pipeline.steps.origin import RecalibrationInputs, origin_of
+from pipeline.steps.scored_window import (
+    midnight,
+    read_window,
+    staged_rows,
+    timeline_of_rows,
+    window_rows,
+)
 from pipeline.steps.scoring_inputs import columns_of
 from pipeline.steps.versions import same_weights
 from pipeline.store.confirmed_incidents import REACH
@@ -30,46 +36,63 @@ from pipeline.store.labels import labels_as_of
 from pipeline.store.telemetry import telemetry_days
 
 
+@dataclass(frozen=True)
+class ThresholdComparison:
+    """The new threshold and the live one on the same rows.
+
+    Attributes:
+        facts: of the candidate, for the gate.
+        champion: of the live version, for the gate.
+        replayed: both over the window.
+    """
+
+    facts: RecalibratedFacts
+    champion: ChampionFacts
+    replayed: Replay
+
+
 def compare_thresholds(
     here: Deployment, candidate: Candidate, result: Recalibrated, champion: LoadedVersion
-) -> tuple[RecalibrationFacts, Replay]:
+) -> ThresholdComparison:
     """The thresholds of `candidate` and of `champion`, measured on the same rows."""
-    spec, origin = recalibration_origin.origin_of(candidate)
-    rows = window_rows(recalibration_origin.rows_of(candidate), spec)
+    spec, inputs = origin_of(candidate, RecalibrationInputs)
+    rows, accepted = window_rows(staged_rows(candidate), spec), inputs.acceptance
     judged = ~rows.excluded
     timeline, score = subset(rows.timeline, judged), rows.score[judged]
     new, old = result.threshold.value, champion.bundle.threshold
     days = max(1, timeline.days)
-    incidents = _confirmed_incidents(here, spec, origin, champion)
-    accepted = origin.acceptance
-    facts = RecalibrationFacts(
-        champion=champion.version.number,
+    incidents = _confirmed_incidents(here, spec, inputs.window.as_of, champion)
+    stops = {stop.name: stop.reason for stop in result.stops}
+    limits = spec.recalibration
+    facts = RecalibratedFacts(
         rows=result.threshold.n,
         rows_effective=result.threshold.n_effective,
-        step=result.step,
-        total=result.total,
-        growth=result.growth,
-        stops=result.stops,
-        accepted=f"{accepted.who}: {accepted.reason}" if accepted else "",
         days=timeline.days,
         alerts_per_day=alerts(score > new, timeline) / days,
-        champion_alerts_per_day=alerts(score > old, timeline) / days,
         incidents=len(incidents),
-        caught=tuple(name for name, peak in incidents if peak > new),
-        champion_caught=tuple(name for name, peak in incidents if peak > old),
+        incidents_caught=tuple(name for name, peak in incidents if peak > new),
         fault_size=_fault_size(champion, new, spec),
-        champion_fault_size=_fault_size(champion, old, spec),
+        step=Move(result.step, limits.maximum_step, stops.get("step", "")),
+        total=Move(result.total, limits.maximum_total, stops.get("total", "")),
+        creep=Move(result.growth, limits.maximum_growth, stops.get("creep", "")),
+        accepted=accepted.text if accepted else "",
+    )
+    before = ChampionFacts(
+        version=champion.version.number,
+        median_error=None,
+        alerts_per_day=alerts(score > old, timeline) / days,
+        incidents_caught=tuple(name for name, peak in incidents if peak > old),
+        fault_size=_fault_size(champion, old, spec),
     )
     measured = score.astype(np.float32)
-    shown = replay(timeline, Replayed(measured, new), Replayed(measured, old))
-    return facts, shown
+    replayed = replay(timeline, Replayed(measured, new), Replayed(measured, old))
+    return ThresholdComparison(facts, before, replayed)
 
 
 def _confirmed_incidents(
-    here: Deployment, spec: DetectorSpec, origin: RecalibrationOrigin, champion: LoadedVersion
+    here: Deployment, spec: DetectorSpec, as_of: date, champion: LoadedVersion
 ) -> tuple[tuple[str, float], ...]:
     """Name and highest score of each incident of the last year that a person has confirmed."""
-    as_of = origin.window.as_of
     first = as_of - REACH
     labels = labels_as_of(here, spec.name, midnight(as_of), first=first)
     confirmed = [label for label in labels if label.verdict == "incident"]

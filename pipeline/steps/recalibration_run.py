@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline import staging
@@ -13,88 +12,78 @@ from pipeline.data.timeline import Episode
 from pipeline.incidents import Incident
 from pipeline.recalibration import Recalibrated, WindowRows
 from pipeline.records import to_json
-from pipeline.registry import pages, runs, tags
+from pipeline.registry import runs, tags
 from pipeline.registry.connection import Client, connect
 from pipeline.report.figures.recalibration import WindowPicture, recalibration_window
 from pipeline.report.recalibration_card import HeldEpisode
 from pipeline.settings import Deployment
-from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
+from pipeline.steps.candidate_run import open_run
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.recalibration_origin import RecalibrationOrigin
-from pipeline.steps.scored_window import window_rows
+from pipeline.steps.origin import RecalibrationInputs, RecalibrationWindow, deciding
+from pipeline.steps.scored_window import staged_rows, window_rows
 from pipeline.store.incidents import incidents_between
 
-FIGURE = "window.png"
+RECALIBRATION, FIGURE = "recalibration", "window.png"
 
 
-def open_run(
+def log_recalibration(
     here: Deployment,
     candidate: Candidate,
     spec: DetectorSpec,
-    origin: RecalibrationOrigin,
+    inputs: RecalibrationInputs,
     parent: LoadedVersion,
     result: Recalibrated,
     *,
     run: str,
 ) -> Candidate:
     """The candidate with its MLflow run, which holds parameters, metrics and the figure."""
-    client = connect(here)
     about = runs.job_tags(candidate.detector, run) | {
-        tags.KIND: recalibration_origin.KIND,
+        tags.KIND: candidate.kind,
         tags.WEIGHTS_OF: str(tags.weights_of(parent.version)),
     }
-    opened = runs.find_or_start(
-        client, detector=candidate.detector, candidate=candidate.name, tags=about
-    )
-    run_id = opened.info.run_id
-    found = replace(
+    opened = open_run(
+        here,
         candidate,
-        run_id=run_id,
-        page=pages.run_page(here.mlflow_url, opened.info.experiment_id, run_id),
+        described(inputs.window),
+        _parameters(spec, inputs),
+        _metrics(result),
+        tags=about,
     )
-    runs.describe(client, run_id, f"**Not judged yet.** {described(origin)}")
-    runs.log_parameters(client, run_id, _parameters(spec, origin))
-    runs.log_metrics(client, run_id, _metrics(result))
-    rows = window_rows(recalibration_origin.rows_of(candidate), spec)
-    held = held_episodes(here, spec, origin, result)
-    _log_evidence(client, found, rows, result, parent.bundle.threshold, held)
-    return found
+    rows = window_rows(staged_rows(candidate), spec)
+    held = held_episodes(here, spec, inputs.window, result)
+    _log_evidence(connect(here), opened, rows, result, parent.bundle.threshold, held)
+    return opened
 
 
 def held_episodes(
-    here: Deployment, spec: DetectorSpec, origin: RecalibrationOrigin, result: Recalibrated
+    here: Deployment, spec: DetectorSpec, window: RecalibrationWindow, result: Recalibrated
 ) -> tuple[HeldEpisode, ...]:
     """The episodes held back, with the features that their incident blames."""
-    window = origin.window
     known = incidents_between(here, spec, window.first_day, window.last_day)
     return tuple(_with_features(episode, known) for episode in result.held)
 
 
-def described(origin: RecalibrationOrigin) -> str:
+def described(window: RecalibrationWindow) -> str:
     """The text about a recalibration for the description of its run."""
-    window = origin.window
     return (
         f"Version {window.drawn_from} recalibrated on {window.first_day} to {window.last_day}: "
         f"{window.days} validated days before {window.as_of}, same weights."
     )
 
 
-def _parameters(spec: DetectorSpec, origin: RecalibrationOrigin) -> dict[str, object]:
+def _parameters(spec: DetectorSpec, inputs: RecalibrationInputs) -> dict[str, object]:
     sections = {"recalibration": spec.recalibration, "threshold": spec.threshold}
     values = {
         f"{section}.{key}": value
         for section, model in sections.items()
         for key, value in model.model_dump(mode="json").items()
     }
-    window = {
-        f"data.{key}": value for key, value in recalibration_origin.given(origin.window).items()
-    }
-    accepted = origin.acceptance
+    accepted = inputs.acceptance
     return {
         **values,
-        **window,
-        "accepted_beyond_bounds": f"{accepted.who}: {accepted.reason}" if accepted else "",
+        **{f"data.{key}": value for key, value in deciding(inputs).items()},
+        "accepted_beyond_bounds": accepted.text if accepted else "",
     }
 
 
@@ -129,7 +118,7 @@ def _log_evidence(
         (Path(scratch) / FIGURE).write_bytes(recalibration_window(picture))
         records = [to_json(episode) for episode in held]
         (Path(scratch) / "held.json").write_text(json.dumps(records, indent=1))
-        folder = recalibration_origin.RECALIBRATION
+        folder = RECALIBRATION
         staging.push(Path(scratch), candidate.folder(folder))
         runs.log_folder(client, candidate.run_id, Path(scratch), folder)
 

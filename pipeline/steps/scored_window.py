@@ -22,6 +22,7 @@ from pipeline.data.label import Label, verdicts
 from pipeline.data.timeline import Timeline, timeline_from
 from pipeline.recalibration import WindowRows
 from pipeline.settings import Deployment
+from pipeline.steps.candidate import Candidate, staged_table
 from pipeline.steps.day_scores import score_day
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit, refuse_unfit_days
@@ -34,6 +35,7 @@ from pipeline.store.scores import champion_scores
 from pipeline.store.telemetry import count_telemetry, telemetry_version
 from pipeline.tables.frames import as_frame
 
+ROWS = "rows/rows.parquet"  # the path of a recalibrated candidate's rows
 _COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted")
 
 
@@ -102,6 +104,11 @@ def timeline_of_rows(rows: pd.DataFrame, spec: DetectorSpec) -> Timeline:
         **({"entity": columns.entity} if columns.entity else {}),
     }
     return timeline_from(rows.rename(columns=named), columns)
+
+
+def staged_rows(candidate: Candidate) -> pd.DataFrame:
+    """The frame of a `ScoredWindow`, as the task `window` staged it for a candidate."""
+    return staged_table(candidate, ROWS)
 
 
 def window_rows(rows: pd.DataFrame, spec: DetectorSpec) -> WindowRows:

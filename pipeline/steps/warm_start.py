@@ -1,43 +1,34 @@
-"""The inputs of a fine-tuning: the champion's weights, recent normal rows, and older ones.
-
-Which recent rows count as normal: rows that a person has labelled normal always do; rows that a
-person or the source calls abnormal never do; of the others, those that the champion flags are left
-out until somebody has labelled them. A new training keeps such rows, as a threshold flags one
-normal row in a hundred, and hundreds of days outweigh a fault. A fine-tuning sees only the last
-weeks, and its successor sees them again next month: a fault that has begun would be a large share
-of its training rows, and would count as normal a month later.
-
-Leaving flagged rows out would bias a threshold: rows below the old threshold alone would give a
-lower one, and that one a lower one still. The threshold of a fine-tuned candidate is therefore not
-estimated on these rows but like any candidate's, on the calibration block, which keeps every row
-that is not labelled an incident, flagged or not. So the rate stays as promised however often a
-detector is fine-tuned. One limit remains: where normal has moved so far that most of it is flagged,
-a fine-tuning follows only as far as the old threshold. Label those days normal, or train without
-warm_start.
-"""
+"""The inputs of a fine-tuning: the champion's weights, recent normal rows, and older ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipeline.config import DetectorSpec
 from pipeline.config.columns import LABEL_COLUMN
-from pipeline.data.label import NORMAL, verdicts
-from pipeline.data.split import Blocks, normal_rows, trains
+from pipeline.data.label import verdicts
+from pipeline.data.split import Blocks, normal_rows
 from pipeline.data.timeline import timeline_from
-from pipeline.detector.bundle.bundle import Bundle, fitted_of
+from pipeline.detector.bundle.bundle import fitted_of
 from pipeline.detector.bundle.description import Provenance
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.inputs.schema import schema_for
 from pipeline.detector.models.fitted import FittedNetwork
+from pipeline.detector.training.fine_tuning_rows import (
+    FIX,
+    days_of,
+    newest_days,
+    recent_rows,
+    refuse_other_roles,
+    replayable,
+    spread_evenly,
+    trained_span,
+)
 from pipeline.detector.training.warm_start import refuse_other, tuned
 from pipeline.errors import DataError
-from pipeline.records import to_json
 from pipeline.registry import tags
 from pipeline.scoring import score_rows
 from pipeline.settings import Deployment
@@ -50,8 +41,6 @@ from pipeline.store.labels import labels_as_of
 from pipeline.store.telemetry import read_telemetry_of, telemetry_days
 from pipeline.store.training_window import WindowManifest
 from pipeline.store.upkeep import table_uri
-
-_FIX = "Train without warm_start."
 
 
 @dataclass(frozen=True)
@@ -88,29 +77,23 @@ def prepare(
     refuse_other(bundle.description.network, schema, spec.model)
     refuse_unfit(champion, spec)
     training = _training_of(here, champion, spec)
-    _refuse_other_roles(training, champion.version.number, spec)
-    recent, suspects = _recent(blocks.train.frame, bundle, spec)
-    since, until = _span(training)
-    older = _older(here, spec, manifest, (since, until), without=_days(recent, spec))
+    refuse_other_roles(training, champion.version.number, spec)
+    newest = newest_days(blocks.train.frame, spec)
+    recent = recent_rows(newest, score_rows(bundle, newest).flagged)
+    recent_days, span = days_of(recent.frame, spec.columns), trained_span(training)
+    older = _older(here, spec, manifest, span, without=recent_days)
     start = Start(
         version=champion.version.number,
         bundle_sha256=bundle.digest,
-        since=since,
-        recent_days=len(_days(recent, spec)),
-        recent_rows=len(recent),
-        confirmed=int(_called_normal(recent).sum()),
-        suspects=suspects,
-        replay_days=len(_days(older, spec)),
+        since=span[0],
+        recent_days=len(recent_days),
+        recent_rows=len(recent.frame),
+        confirmed=recent.confirmed,
+        suspects=recent.suspects,
+        replay_days=len(days_of(older, spec.columns)),
         replay_rows=len(older),
     )
-    return Prepared(start, fitted_of(bundle), recent, older)
-
-
-def roles(spec: DetectorSpec) -> dict[str, object]:
-    """The settings that decide which days train: kept in the bundle for a later fine-tuning."""
-    parts = ("method", "train", "calibration", "test")
-    shares = to_json(spec.split.model_dump(mode="json", include=set(parts)))
-    return {"split": {**shares, "counted_from": spec.schedule.start.isoformat()}}
+    return Prepared(start, fitted_of(bundle), recent.frame, older)
 
 
 def _training_of(here: Deployment, champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
@@ -119,54 +102,6 @@ def _training_of(here: Deployment, champion: LoadedVersion, spec: DetectorSpec) 
     same = trained == champion.version.number
     bundle = champion.bundle if same else version_of(here, spec.name, trained).bundle
     return bundle.description.provenance
-
-
-def _refuse_other_roles(training: Provenance, version: int, spec: DetectorSpec) -> None:
-    """Raise unless the weights cannot have been trained on calibration or test days."""
-    if spec.split.method != "interleaved_days":
-        msg = (
-            f"split.method is {spec.split.method}: which days train moves with the window, so the "
-            f"weights of version {version} may have been trained on calibration or test days. "
-            f"{_FIX}"
-        )
-        raise DataError(msg)
-    was, now = training.data.get("split"), roles(spec)["split"]
-    if was is not None and was != now:
-        msg = (
-            f"Days were split by {was} when version {version} was trained, and by {now} today, so "
-            f"its weights may have been trained on calibration or test days. {_FIX}"
-        )
-        raise DataError(msg)
-
-
-def _span(training: Provenance) -> tuple[date, date]:
-    """First and last day that the weights were trained on.
-
-    Raises:
-        DataError: the bundle does not say.
-    """
-    try:
-        first, last = (date.fromisoformat(training.data[key]) for key in ("first_day", "last_day"))
-    except KeyError as error:
-        msg = f"The live version does not say which days it was trained on ({error}). {_FIX}"
-        raise DataError(msg) from error
-    return min(first, training.start.since) if training.start else first, last
-
-
-def _recent(frame: pd.DataFrame, bundle: Bundle, spec: DetectorSpec) -> tuple[pd.DataFrame, int]:
-    """Rows of the newest days of the train block that count as normal, and how many do not."""
-    day = frame[spec.columns.timestamp].dt.date
-    newest = sorted(set(day))[-spec.fine_tuning.recent_days :]
-    recent = frame[day.isin(newest)].reset_index(drop=True)
-    suspect = score_rows(bundle, recent).flagged & ~_called_normal(recent)
-    return recent[~suspect].reset_index(drop=True), int(suspect.sum())
-
-
-def _called_normal(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    if LABEL_COLUMN not in frame:
-        return np.zeros(len(frame), dtype=bool)
-    called: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == NORMAL
-    return called
 
 
 def _older(
@@ -185,21 +120,17 @@ def _older(
     Raises:
         DataError: no such row is left.
     """
-    held = [
-        day
-        for day in telemetry_days(here, spec.name, version=manifest.table_version)
-        if span[0] <= day <= span[1] and day not in without and trains(day, spec)
-    ]
-    held = fitting(here, spec, held)
-    most = spec.fine_tuning.replay_days
-    chosen = [held[n] for n in np.unique(np.linspace(0, len(held) - 1, most).round().astype(int))]
-    frame = _normal_rows(here, spec, manifest, chosen) if held else pd.DataFrame()
+    held = replayable(
+        telemetry_days(here, spec.name, version=manifest.table_version), span, without, spec
+    )
+    chosen = spread_evenly(fitting(here, spec, held), spec.fine_tuning.replay_days)
+    frame = _normal_rows(here, spec, manifest, chosen) if chosen else pd.DataFrame()
     if frame.empty:
         where = table_uri(here, spec.name, "telemetry")
         msg = (
             f"No normal row of the days {span[0]} to {span[1]}, which the live version was trained "
             f"on, is left in {where} beside the recent days: fine-tuned on the recent days "
-            f"alone it would forget them. {_FIX}"
+            f"alone it would forget them. {FIX}"
         )
         raise DataError(msg)
     return frame
@@ -219,7 +150,3 @@ def _normal_rows(
     frame[LABEL_COLUMN] = verdicts(timeline_from(frame, columns), labels)
     normal: pd.DataFrame = frame[normal_rows(frame, columns)]
     return normal.reset_index(drop=True)
-
-
-def _days(frame: pd.DataFrame, spec: DetectorSpec) -> set[date]:
-    return set(frame[spec.columns.timestamp].dt.date)

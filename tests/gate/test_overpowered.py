@@ -27,7 +27,7 @@ from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 from pipeline.detector.training.fit import fit
 from pipeline.evaluation.diagnostics import Diagnosis, diagnose
 from pipeline.gate import GateVerdict, decide
-from tests.contracts.test_every_check import HEALTHY
+from tests.contracts.test_every_check import TRAINED
 from tests.gate.handwriting import FEATURES, pages
 
 PAGES = pages()
@@ -94,7 +94,7 @@ def tried(model: TrainedModel) -> Tried:
 def judged(found: Tried) -> GateVerdict:
     """The gate on everything that it may know, and all else in order."""
     facts = replace(
-        HEALTHY,
+        TRAINED,
         noise_passthrough=found.diagnosis.noise_passthrough,
         explained_variance=found.diagnosis.explained_variance,
         median_error=found.diagnosis.median_error,

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.embedded.backfill import wait_for_partitions
 from pipeline import settings
-from pipeline.steps import promotion, recalibrating, recalibration_gate
+from pipeline.steps import gating, promotion, recalibrating
 from pipeline.steps.candidate import detector_named
 from pipeline.store.incidents import incidents_between
 from tests.integration.plant import (
@@ -248,7 +248,7 @@ def tripped(plant: Station, rolled_back: RunResult, detectors: Path) -> RunResul
     assert rolled_back.succeeded
     write_detector(detectors, "plant", **SECTIONS, threshold={"alpha": 0.4})
     window = recalibrating.window(settings.load(), "plant", str(REDRAWN))
-    judged = recalibration_gate.gate(
+    judged = gating.gate(
         settings.load(), recalibrating.recalibrate(settings.load(), window, run="test"), run="test"
     )
     promotion.promote(settings.load(), {**judged, "passed": True}, answer=None, run="test")

@@ -1,135 +1,109 @@
+"""What the cards of both kinds of candidate share."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
 
-from pipeline.config import Gate
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
-from pipeline.drift import DriftVerdict
-from pipeline.evaluation.metrics import EvaluatedRows, evaluate
 from pipeline.evaluation.replay import ChangedRow, Replay
-from pipeline.gate import CHECKS, CandidateFacts, GateVerdict, decide
-from pipeline.report.card import Card, Link, TrainedOn, promotion_card
+from pipeline.gate import CheckResult, GateVerdict
+from pipeline.report.card import (
+    CardHead,
+    Link,
+    build_card,
+    changed_rows,
+    interval_of,
+    run_note,
+)
+
+PASSED = CheckResult("enough_rows", "pass", value="900", limit=">= 100", reason="Enough.")
+FAILED = CheckResult(
+    "fault_size", "fail", value="never", limit="<= 2 x", reason="Blinder to *spikes*.", champion="3"
+)
+SKIPPED = CheckResult("alert_budget", "skip", value="-", limit="-", reason="skip: none yet.")
+GATE = GateVerdict(False, "1 of 3 checks failed.", (PASSED, FAILED, SKIPPED), 3)  # noqa: FBT003 - passed
+HEAD = CardHead("la_haute_borne", "recalibrated on May", GATE)
 
 
-def judged(facts_change: dict[str, object] | None = None) -> GateVerdict:
-    facts = CandidateFacts(
-        calibration_rows=2000,
-        calibration_rows_effective=900.0,
-        rate=None,
-        noise_passthrough=0.6,
-        explained_variance=0.98,
-        median_error=0.01,
-        replayed_days=15,
-        alerts_per_day=3.9,
-        incidents=1,
-        incidents_caught=("a",),
-        fault_recall={"spike": 0.9, "drift": 0.9, "unit change": 0.9},
-        fault_size={"spike": 1.0},
-        drift="none",
-        drift_reason="Nothing moved that matters.",
-        bundle_mb=1.2,
-        latency_ms=12.0,
+def card(**head: object) -> str:
+    return build_card(replace(HEAD, **head), "", ())  # type: ignore[arg-type]
+
+
+def test_it_starts_with_plain_text_for_the_list_of_versions() -> None:
+    passed = replace(GATE, passed=True, champion=None)
+
+    assert card().startswith(
+        "Rejected against champion 3: la_haute_borne, recalibrated on May.\n\n**1 of 3 checks"
     )
-    return decide(replace(facts, **(facts_change or {})), None, Gate())  # type: ignore[arg-type]
+    assert card(gate=passed).startswith("Passed, no champion yet: la_haute_borne, recalibrated")
 
 
-@pytest.fixture
-def card(rows: EvaluatedRows, threshold: ThresholdEstimate) -> Card:
-    return Card(
-        detector="la_haute_borne",
-        gate=judged(),
-        threshold=threshold,
-        evaluation=evaluate(rows, threshold),
-        drift=DriftVerdict("none", "none", "Nothing moved that matters.", (), ()),
-        trained_on=TrainedOn("2014-01-01", "2014-03-31", "telemetry", 90, 34100, 8368, 8640),
+def test_remarks_and_links_are_above_the_first_section_and_an_empty_remark_is_left_out() -> None:
+    text = card(remarks=("", "**Stale.**"), links=(Link("Run", "r"), Link("Page", "p")))
+
+    assert text.partition("\n\n---")[0].endswith("failed.**\n\n**Stale.**\n\n[Run](r) | [Page](p)")
+
+
+def test_changes_come_before_the_gate_and_details_after_it_and_empty_ones_are_left_out() -> None:
+    text = build_card(HEAD, "- one", ("### A\n\na", "", "### B\n\nb"))
+
+    heads = [line for line in text.splitlines() if line.startswith("###")]
+    assert heads == ["### What changes", "### Gate", "### A", "### B"]
+    assert "What changes" not in card()
+    assert text.count("---\n\n") == len(heads)
+
+
+def test_every_check_is_a_row_with_its_verdict_in_words() -> None:
+    rows = [line.replace(" &emsp;", "") for line in card().splitlines() if line.startswith("| ")]
+
+    assert rows[2:] == [
+        "| enough rows | 900 | - | &#62;= 100 | PASS |",
+        "| fault size | never | 3 | &#60;= 2 x | **FAIL** |",
+        "| alert budget | - | - | - | skip |",
+    ]
+
+
+def test_every_table_row_has_as_many_cells_as_its_header() -> None:
+    awkward = replace(PASSED, value="a|b\nc")
+
+    text = card(gate=replace(GATE, results=(awkward, FAILED)))
+
+    assert {line.count("|") for line in text.splitlines() if line.startswith("| ")} == {6}
+
+
+def test_a_failed_check_is_explained_above_the_table_in_words_that_are_no_markup() -> None:
+    why = card().partition("Why it failed:")[2].partition("| ")[0]
+
+    assert why.strip() == "- **fault size**: Blinder to &#42;spikes&#42;."
+    assert "Why it failed" not in card(gate=replace(GATE, results=(PASSED, SKIPPED)))
+
+
+def test_the_five_rows_that_changed_most_are_shown() -> None:
+    rows = tuple(ChangedRow(f"2014-03-30T10:2{n}:00+00:00", "", 2.5, 0.7) for n in range(7))
+    replay = Replay(15, 3.0, 1.0, 20, 4, 0.95, rows)
+
+    shown = changed_rows(replay).replace(" &emsp;", "")
+
+    assert shown.count("| 2014-03-30 10:2") == 5
+    assert "| 2014-03-30 10:20 | - | 2.50 | 0.70 |" in shown
+    assert changed_rows(replace(replay, changed=())) == ""
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [((9.0, None), "9 to unbounded"), ((None, 1.23456), "unbounded to 1.235")],
+)
+def test_an_end_of_an_interval_may_be_unbounded(
+    threshold: ThresholdEstimate, interval: tuple[float | None, float | None], text: str
+) -> None:
+    assert interval_of(replace(threshold, interval=interval)) == text
+
+
+def test_the_run_says_the_decision_first_then_where_its_reasons_are() -> None:
+    note = run_note(GATE, (Link("Card", "c"), Link("Drift report", "d")), "Trained on May.")
+
+    assert note == (
+        "**Rejected.** 1 of 3 checks failed.\n\n[Card](c) | [Drift report](d)\n\nTrained on May."
     )
-
-
-def test_it_starts_with_plain_text_for_the_list_of_versions(card: Card) -> None:
-    passed = replace(card, gate=replace(card.gate, passed=True))
-
-    assert promotion_card(card).startswith("Rejected, no champion yet: la_haute_borne")
-    assert promotion_card(passed).startswith("Passed, no champion yet: la_haute_borne")
-
-
-def test_every_check_is_a_row_with_its_verdict_in_words(card: Card) -> None:
-    lines = promotion_card(card).splitlines()
-
-    for result in card.gate.results:
-        row = next(line for line in lines if line.startswith(f"| {result.name.replace('_', ' ')} "))
-        assert result.verdict in row.rsplit("|", maxsplit=2)[1].lower()
-    assert len(card.gate.results) == len(CHECKS)
-
-
-def test_every_table_row_has_as_many_cells_as_its_header(card: Card) -> None:
-    awkward = replace(card.gate.results[0], value="a|b\nc")
-    gate = replace(card.gate, results=(awkward, *card.gate.results[1:]))
-
-    lines = promotion_card(replace(card, gate=gate)).splitlines()
-    table = [line for line in lines if line.startswith("| ")][: len(CHECKS) + 2]
-
-    assert {line.count("|") for line in table} == {6}
-
-
-def test_a_failed_check_is_explained_below_the_table(card: Card) -> None:
-    text = promotion_card(card)
-
-    assert "Why it failed" in text
-    assert "no normal row" in text
-
-
-def test_remarks_on_the_fit_are_at_the_top(card: Card) -> None:
-    text = promotion_card(replace(card, remarks=("The code has collapsed: 0 of 8 units vary.",)))
-
-    assert "Of the fit: The code has collapsed" in text.partition("### ")[0]
-    assert "Of the fit" not in promotion_card(card)
-
-
-def test_an_image_follows_the_threshold_that_it_shows(card: Card) -> None:
-    text = promotion_card(replace(card, images=(Link("scores", "a.png"),)))
-
-    assert text.index("### Threshold") < text.index("![scores](a.png)") < text.index("### Test")
-
-
-def test_the_threshold_comes_with_interval_rate_and_band(card: Card) -> None:
-    text = promotion_card(card)
-
-    assert "**10** (95% interval 9 to unbounded, conformal)" in text
-    assert "at most 1.00% of normal rows" in text
-    assert f"**{card.evaluation.rate.verdict}**" in text  # type: ignore[union-attr]
-
-
-def test_it_says_which_version_of_which_table_was_used(card: Card) -> None:
-    assert "2014-01-01 to 2014-03-31, table `telemetry` version 90" in promotion_card(card)
-
-
-def test_a_reviewer_sees_which_rows_would_change(card: Card) -> None:
-    row = ChangedRow("2014-03-30T10:20:00+00:00", "R80711", 2.5, 0.7)
-    replay = Replay(15, 3.0, 1.0, 20, 4, 0.95, (row,))
-
-    text = promotion_card(replace(card, replay=replay, changes=("threshold 10 instead of 12",)))
-
-    assert "- threshold 10 instead of 12" in text
-    assert "3.00 alerts a day instead of 1.00" in text
-    assert "| 2014-03-30 10:20 | R80711 | 2.50 | 0.70 |" in text.replace(" &emsp;", "")
-
-
-def test_pictures_and_links_are_placed(card: Card) -> None:
-    text = promotion_card(
-        replace(
-            card,
-            images=(Link("scores", "get-artifact?path=a.png"),),
-            links=(Link("drift report", "http://host/x"),),
-            next_step="Approve in Airflow.",
-        )
-    )
-
-    assert "![scores](get-artifact?path=a.png)" in text
-    assert "[drift report](http://host/x)" in text
-    assert "Approve in Airflow." in text
-
-
-def test_only_plain_characters_are_used(card: Card) -> None:
-    assert promotion_card(card).isascii()

@@ -22,10 +22,11 @@ from pipeline.registry.connection import Client, connect
 from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import fitting
-from pipeline.steps.candidate import Candidate, JudgedCandidate, origin_of
+from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.champion import change_champion
 from pipeline.steps.decisions import decision_about
 from pipeline.steps.ingest_stages import ingest_days
+from pipeline.steps.origin import TrainingInputs, origin_of
 from pipeline.store.thresholds import record_threshold
 from tests.builders import days, make_frame, make_spec, moment
 
@@ -100,7 +101,7 @@ def promote_trained(here: Deployment, as_of: date) -> int:
         ),
     )
     candidate = from_json(Candidate, payload)
-    client, (spec, manifest) = connect(here), origin_of(candidate)
+    client, (spec, inputs) = connect(here), origin_of(candidate, TrainingInputs)
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         bundle = load_bundle(folder)
         version = versions.register(
@@ -122,7 +123,7 @@ def promote_trained(here: Deployment, as_of: date) -> int:
         card="Passed",
         bundle_sha256=bundle.digest,
     )
-    window = (manifest.first_day, manifest.last_day)
+    window = (inputs.window.first_day, inputs.window.last_day)
     record_threshold(
         here,
         spec.name,

@@ -1,58 +1,74 @@
-from dataclasses import replace
+"""The handle of a candidate: the files staged for it, each bound by its sum."""
 
+import pandas as pd
 import pytest
 import yaml
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
+from pipeline.records import from_json, to_json
 from pipeline.steps import candidate as staged
-from pipeline.steps.candidate import Candidate
-from pipeline.steps.ingest_stages import ingest_days
-from pipeline.store.training_window import read_training_window
-from tests.builders import FIRST_DAY, days, make_frame, make_spec, moment, stored_in
-
-AS_OF = days(8)[-1]
+from pipeline.steps.candidate import Candidate, JudgedCandidate
+from tests.builders import make_spec
 
 
 @pytest.fixture
-def window(tmp_path):
-    path = tmp_path / "pumps.parquet"
-    make_frame(8).to_parquet(path)
-    spec = make_spec(source={"kind": "parquet", "path": str(path)})
-    now = moment(FIRST_DAY)
-    ingest_days(spec, days(8), root=str(tmp_path), cache=tmp_path, now=now, run_id="r")
-    return read_training_window(stored_in(tmp_path), spec, AS_OF).manifest
+def candidate(tmp_path) -> Candidate:
+    return Candidate("pumps", "c", str(tmp_path / "candidates" / "c"))
 
 
-def test_the_same_input_gets_the_same_name(window):
-    assert staged.name_candidate(staged.pin(make_spec(), window)) == staged.name_candidate(
-        staged.pin(make_spec(), replace(window))
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "a.json").write_text("{}")
+    (made / "b.json").write_text("[]")
+    return made
+
+
+def test_a_folder_is_replaced_whole_and_so_are_its_sums(candidate, folder):
+    first = staged.stage_folder(candidate, staged.FIT, folder)
+    (folder / "b.json").unlink()
+    (folder / "a.json").write_text("[1]")
+
+    second = staged.stage_folder(first, staged.FIT, folder)
+
+    assert first.sums.keys() == {"fit/a.json", "fit/b.json"}
+    assert second.sums.keys() == {"fit/a.json"}
+    with staged.pulled(second, staged.FIT) as found:
+        assert (found / "a.json").read_text() == "[1]"
+    with pytest.raises(DataError, match=r"fit/a\.json is not what the task before left there"):
+        staged.staged_json(first, "fit/a.json")
+
+
+def test_tables_and_values_come_back_as_they_were_staged(candidate):
+    frame = pd.DataFrame({"score": [0.5, 1.5]})
+
+    kept = staged.stage_json(
+        staged.stage_table(candidate, "rows.parquet", frame), "x.json", {"n": 1}
     )
 
-
-def test_a_name_begins_with_the_day_that_the_candidate_is_trained_for(window):
-    assert staged.name_candidate(staged.pin(make_spec(), window)).startswith(f"{AS_OF}-")
-
-
-def test_another_detector_file_other_rows_or_other_code_is_another_candidate(window):
-    origin = staged.pin(make_spec(), window)
-    others = [
-        staged.pin(make_spec(model={"seed": 43}), window),
-        staged.pin(make_spec(), replace(window, table_version=window.table_version + 1)),
-        replace(origin, code="another commit"),
-    ]
-
-    names = {staged.name_candidate(each) for each in [origin, *others]}
-
-    assert len(names) == 4
+    pd.testing.assert_frame_equal(staged.staged_table(kept, "rows.parquet"), frame)
+    assert staged.staged_json(kept, "x.json") == {"n": 1}
 
 
-def test_a_candidate_remembers_the_detector_it_was_started_with(window, tmp_path):
-    candidate = Candidate("pumps", "c", str(tmp_path / "candidates" / "c"))
-    spec = make_spec(threshold={"alpha": 0.02})
+def test_a_file_whose_sum_is_not_on_record_is_not_read(candidate, folder):
+    staged.stage_folder(candidate, staged.FIT, folder)
 
-    candidate = staged.stage_origin(candidate, staged.pin(spec, window))
+    with (
+        pytest.raises(DataError, match="came without the SHA-256 of its fit"),
+        staged.pulled(candidate, staged.FIT),
+    ):
+        pass
 
-    assert staged.origin_of(candidate) == (spec, window)
+
+def test_a_candidate_that_an_earlier_release_judged_can_still_be_promoted():
+    """An approval may wait for days, over an upgrade: the payload then knows no kind."""
+    judged = JudgedCandidate(Candidate("pumps", "c", "u"), 2, True, "ok", 1, "card")  # noqa: FBT003 - passed
+    payload = to_json(judged)
+    for name in ("kind", "weights_of"):
+        del payload["candidate"][name]
+
+    assert from_json(JudgedCandidate, payload) == judged
 
 
 def test_a_run_may_ask_for_another_training_window(here):

@@ -18,7 +18,6 @@ from pipeline.steps import (
     ingestion,
     promotion,
     recalibrating,
-    recalibration_gate,
     rollback,
     scoring,
 )
@@ -78,7 +77,7 @@ def chain(tmp_path_factory):
             recalibrated = recalibrating.recalibrate(
                 settings.load(), rows, run="pumps__recalibrate/r1"
             )
-            recalibration_gate.gate(settings.load(), recalibrated, run="pumps__recalibrate/r1")
+            gating.gate(settings.load(), recalibrated, run="pumps__recalibrate/r1")
         yield world, events_in(folder)
 
 

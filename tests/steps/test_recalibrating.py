@@ -18,16 +18,17 @@ from pipeline.records import from_json
 from pipeline.scoring import score_frame, score_values
 from pipeline.steps import candidate as staged
 from pipeline.steps import (
+    gating,
     ledger_state,
     promotion,
     recalibrating,
-    recalibration_gate,
-    recalibration_origin,
     scoring,
 )
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.ingest_stages import ingest_days
-from pipeline.steps.recalibration_origin import Acceptance
+from pipeline.steps.origin import Acceptance, RecalibrationInputs
+from pipeline.steps.origin import origin_of as candidate_origin
+from pipeline.steps.scored_window import staged_rows
 from pipeline.store.labels import add_labels
 from pipeline.tables import Table
 from tests import ledger_entries
@@ -97,7 +98,7 @@ def window(as_of=AS_OF, **how):
 
 def judge(as_of=AS_OF, **how):
     candidate = through(recalibrating.recalibrate(settings.load(), window(as_of, **how), run=RUN))
-    return through(recalibration_gate.gate(settings.load(), candidate, run=RUN))
+    return through(gating.gate(settings.load(), candidate, run=RUN))
 
 
 def recalibrate(as_of=AS_OF, **how):
@@ -109,7 +110,7 @@ def bundle_of(number):
 
 
 def origin_of(payload):
-    return recalibration_origin.origin_of(from_json(Candidate, payload))[1].window
+    return candidate_origin(from_json(Candidate, payload), RecalibrationInputs)[1].window
 
 
 def test_a_recalibrated_version_has_the_same_network_and_another_threshold(first):
@@ -261,7 +262,7 @@ def test_a_label_counts_from_the_day_after_it_was_made(farm):
     labelled(farm, moment(AS_OF) - timedelta(seconds=1))
     seen = window()
 
-    rows = recalibration_origin.rows_of(from_json(Candidate, seen))
+    rows = staged_rows(from_json(Candidate, seen))
     assert unseen["name"] == before
     assert seen["name"] != before
     assert origin_of(seen).labels == 1
@@ -292,7 +293,7 @@ def test_a_recalibration_whose_network_is_not_live_any_more_is_not_judged(farm, 
     ledger_entries.write(farm.here, went_live(first["version"], replaced=1))
 
     with pytest.raises(PromotionConflict, match=r"while version 1 was live, but version 2 is live"):
-        recalibration_gate.gate(settings.load(), candidate, run=RUN)
+        gating.gate(settings.load(), candidate, run=RUN)
 
 
 def went_live(version: int, *, replaced: int, action="promotion") -> Decision:

@@ -12,6 +12,7 @@ from pipeline import settings, staging
 from pipeline.config import DetectorSpec
 from pipeline.data.label import Label
 from pipeline.detector.bundle.bundle import load_bundle
+from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.errors import BundleError, DataError
 from pipeline.evaluation.diagnostics import diagnose
@@ -20,6 +21,7 @@ from pipeline.registry import versions as registered
 from pipeline.steps import candidate as staged
 from pipeline.steps import evaluating, fitting, gating
 from pipeline.steps.candidate import Candidate, JudgedCandidate
+from pipeline.steps.origin import TrainingInputs, origin_of
 from pipeline.store.labels import add_labels
 from tests.builders import days, make_frame, moment
 from tests.steps.plant_world import HISTORY, TRAINED, World, make_world
@@ -88,13 +90,17 @@ def judged(world) -> JudgedCandidate:
     return from_json(JudgedCandidate, payload)
 
 
+def start_of(candidate: Candidate) -> Start | None:
+    return origin_of(candidate, TrainingInputs)[1].start
+
+
 def rows_of(candidate: Candidate, name: str) -> pd.DataFrame:
     return staging.read_table(f"{candidate.folder(staged.BLOCKS)}/{name}.parquet").to_pandas()
 
 
 def test_the_train_block_is_recent_and_the_replay_is_the_champions_training_rows():
     candidate = tune()
-    start = staged.start_of(candidate)
+    start = start_of(candidate)
     recent, older = (set(rows_of(candidate, n)["timestamp"].dt.date) for n in ("train", "older"))
 
     assert (start.version, start.recent_days, start.replay_days) == (1, 12, 8)
@@ -121,7 +127,7 @@ def test_calibration_and_test_rows_are_those_of_any_candidate():
     for name in ("calibration", "test"):
         pd.testing.assert_frame_equal(rows_of(tuned, name), rows_of(untuned, name))
     assert tuned.name != untuned.name
-    assert staged.start_of(untuned) is None
+    assert start_of(untuned) is None
 
 
 def test_flagged_rows_without_a_label_are_not_trained_on():
@@ -130,7 +136,7 @@ def test_flagged_rows_without_a_label_are_not_trained_on():
     fault = rows["timestamp"].between(FAULT, FAULT + timedelta(hours=5)) & (rows["pump"] == "a")
 
     assert not fault.any()
-    assert staged.start_of(candidate).suspects >= 6
+    assert start_of(candidate).suspects >= 6
 
 
 def test_rows_labelled_normal_are_trained_on_though_they_were_flagged(world):
@@ -143,17 +149,17 @@ def test_rows_labelled_normal_are_trained_on_though_they_were_flagged(world):
         author="ada",
         created_at=moment(days(69)[-1]),
     )
-    before = staged.start_of(tune())
+    before = start_of(tune())
     add_labels(world.here, "pumps", [said])
     overruling = {**said.__dict__, "verdict": "incident", "created_at": moment(days(70)[-1])}
     try:
-        after = staged.start_of(tune())
+        after = start_of(tune())
     finally:
         add_labels(world.here, "pumps", [Label(**overruling)])
 
     assert (before.confirmed, after.confirmed) == (0, 6)
     assert after.suspects == before.suspects - 6
-    assert staged.start_of(tune()).suspects == before.suspects - 6  # an incident is no suspect
+    assert start_of(tune()).suspects == before.suspects - 6  # an incident is no suspect
 
 
 def test_it_is_better_on_recent_days_than_the_champion_and_as_good_on_the_old(world, judged):

@@ -13,7 +13,6 @@ from pipeline.steps import (
     fitting,
     gating,
     recalibrating,
-    recalibration_gate,
     scoring,
 )
 from pipeline.steps.candidate import Candidate
@@ -80,7 +79,7 @@ def test_a_candidate_is_trained_judged_scored_with_and_recalibrated(tmp_path, mo
     as_of = (scored[-1] + timedelta(days=1)).isoformat()
     window = through(recalibrating.window(settings.load(), "pumps", as_of))
     recalibrated = through(
-        recalibration_gate.gate(
+        gating.gate(
             settings.load(),
             through(recalibrating.recalibrate(settings.load(), window, run="r")),
             run="r",

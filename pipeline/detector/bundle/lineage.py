@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
+
+BundleKind = Literal["trained", "recalibrated"]
+"""How a bundle came to be: with weights of its own, or with another threshold for known ones."""
 
 
 @dataclass(frozen=True)

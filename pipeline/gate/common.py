@@ -1,0 +1,168 @@
+"""Checks that any candidate answers, trained or recalibrated.
+
+Each compares in the direction that lets a candidate pass, so that a NaN fails. Against the champion
+they compare on the same rows; without one they are skipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from pipeline.config import Gate
+from pipeline.gate.facts import (
+    NOT_JUDGED,
+    NOT_PLANTED,
+    CandidateFacts,
+    ChampionFacts,
+    CheckResult,
+    no_champion,
+    verdict,
+)
+
+_NAMED = 3
+_Sizes = dict[str, float | None]
+
+
+def enough_rows(
+    candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Was the threshold estimated from enough independent rows?"""
+    words, rows = candidate.words, candidate.rows_effective
+    return CheckResult(
+        words.rows_check,
+        verdict(passed=rows >= limits.minimum_calibration_rows),
+        value=f"{rows:,.0f}",
+        limit=f">= {limits.minimum_calibration_rows:,}",
+        reason=f"{candidate.rows:,} {words.rows} are worth {rows:,.0f} independent ones; lengthen "
+        f"{words.more_rows} for more.",
+        measured=rows,
+    )
+
+
+def alert_budget(
+    candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Would there be too many more alerts a day, or far fewer because the candidate is blind?
+
+    A stale champion raises too many alerts, and its successor should not: fewer alerts alone are no
+    failure, or the gate would reject the very candidate that is needed. But a blind candidate has
+    few alerts as well. So trained weights with fewer alerts by the ratio must catch something: a
+    kind of injected fault at some size, or a past incident; the checks of faults and incidents then
+    compare with the champion. A recalibrated candidate has the champion's weights, which see what
+    they saw. One alert over the replayed days is allowed, so that a champion without alerts does
+    not rule out the first.
+    """
+    limit = f"<= {limits.alert_rate_ratio:g} x champion"
+    value = f"{candidate.alerts_per_day:.2f}"
+    if champion is None:
+        return no_champion("alert_budget", value, limit)
+    grace = 1 / max(1, candidate.days)
+    allowed = limits.alert_rate_ratio * (champion.alerts_per_day + grace)
+    fewer = candidate.alerts_per_day + grace < champion.alerts_per_day / limits.alert_rate_ratio
+    quiet = fewer and candidate.kind == "trained"
+    blind = quiet and not _catches_something(candidate)
+    reason = f"Alerts a day over {candidate.words.days.format(candidate.days)}; "
+    reason += f"{allowed:.2f} are allowed."
+    if quiet:
+        reason += " Far fewer than the champion's" + (
+            ", and no injected fault and no past incident is caught: it may detect nothing."
+            if blind
+            else ": welcome, as injected faults or past incidents are caught."
+        )
+    return CheckResult(
+        "alert_budget",
+        verdict(passed=candidate.alerts_per_day <= allowed and not blind),
+        value=value,
+        limit=limit,
+        champion=f"{champion.alerts_per_day:.2f}",
+        reason=reason,
+        measured=candidate.alerts_per_day,
+    )
+
+
+def confirmed_incidents(
+    candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Are the past incidents that the champion caught still caught?"""
+    words, limit = candidate.words, f">= {limits.minimum_incident_recall:.0%} of champion's"
+    value = f"{len(candidate.incidents_caught)} of {candidate.incidents}"
+    if champion is None:
+        return no_champion("confirmed_incidents", value, limit)
+    before = set(champion.incidents_caught)
+    if not before:
+        return CheckResult(
+            "confirmed_incidents",
+            "skip",
+            value=value,
+            limit=limit,
+            champion="0",
+            reason=f"skip: {words.nothing_caught}.",
+        )
+    lost = sorted(before - set(candidate.incidents_caught))
+    kept = 1 - len(lost) / len(before)
+    named = f"{', '.join(lost[:_NAMED])}{', ...' if len(lost) > _NAMED else ''}"
+    return CheckResult(
+        "confirmed_incidents",
+        verdict(passed=kept >= limits.minimum_incident_recall),
+        value=value,
+        limit=limit,
+        champion=f"{len(before)} of {candidate.incidents}",
+        reason=f"Not caught any more: {named}.{words.incidents_lost}"
+        if lost
+        else words.incidents_kept,
+        measured=kept,
+    )
+
+
+def fault_size(
+    candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Are faults still caught at about the smallest size that the champion catches?"""
+    words, limit = candidate.words, f"<= {limits.maximum_fault_size_ratio:g} x champion"
+    sizes = candidate.fault_size
+    if champion is None:
+        caught = sum(size is not None for size in sizes.values())
+        return no_champion(words.size_check, f"{caught} of {len(sizes)} kinds caught", limit)
+    if not sizes and not champion.fault_size:
+        return CheckResult(
+            words.size_check,
+            "skip",
+            value=NOT_JUDGED,
+            limit=limit,
+            reason=f"skip: {NOT_PLANTED}",
+        )
+    worse = _worse(sizes, champion.fault_size, limits.maximum_fault_size_ratio)
+    other = [kind for kind, size in sizes.items() if size != champion.fault_size.get(kind)]
+    named = other if words.names_smaller_sizes else worse
+    return CheckResult(
+        words.size_check,
+        verdict(passed=not worse),
+        value=_shown(sizes, named) or words.sizes_alike,
+        limit=limit,
+        champion=_shown(champion.fault_size, named) or "-",
+        reason=f"Blinder than {words.champion} to {', '.join(worse)}.{words.sizes_lost}"
+        if worse
+        else words.sizes_kept.format(limits.minimum_fault_recall),
+        measured=float(len(worse)),
+    )
+
+
+def _catches_something(candidate: CandidateFacts) -> bool:
+    sizes = [size for size in candidate.fault_size.values() if size is not None]
+    return bool(candidate.incidents_caught) or any(math.isfinite(size) for size in sizes)
+
+
+def _worse(sizes: _Sizes, before: _Sizes, ratio: float) -> list[str]:
+    """The kinds of fault that the champion catches at a clearly smaller size."""
+    known = ((kind, size, sizes.get(kind)) for kind, size in before.items())
+    return [
+        kind
+        for kind, size, now in known
+        if size is not None and not (now is not None and now <= ratio * size)
+    ]
+
+
+def _shown(sizes: _Sizes, kinds: Iterable[str]) -> str:
+    found = ((kind, sizes.get(kind)) for kind in kinds)
+    return ", ".join(f"{k} {'never' if v is None else f'{v:g}'}" for k, v in found)

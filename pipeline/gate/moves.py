@@ -1,0 +1,48 @@
+"""Checks of a recalibrated candidate: how far its threshold has moved.
+
+A bound that was crossed fails unless a person has accepted it; then the result says who.
+"""
+
+from __future__ import annotations
+
+from pipeline.config import Gate
+from pipeline.gate.facts import ChampionFacts, CheckResult, Move, RecalibratedFacts, verdict
+from pipeline.gate.wording import BEYOND_BOUNDS
+
+
+def step_bound(
+    candidate: RecalibratedFacts, _champion: ChampionFacts | None, _limits: Gate
+) -> CheckResult:
+    """Has the threshold moved further in one step than is usual, and than chance explains?"""
+    return _bound("step_bound", candidate.step, candidate.accepted)
+
+
+def total_bound(
+    candidate: RecalibratedFacts, _champion: ChampionFacts | None, _limits: Gate
+) -> CheckResult:
+    """Has the threshold moved too far since its training, in however small steps?"""
+    return _bound("total_bound", candidate.total, candidate.accepted)
+
+
+def creep_bound(
+    candidate: RecalibratedFacts, _champion: ChampionFacts | None, _limits: Gate
+) -> CheckResult:
+    """Do ordinary scores grow month by month, so that a new threshold would hide a slow fault?"""
+    return _bound("creep_bound", candidate.creep, candidate.accepted)
+
+
+def _bound(name: str, move: Move, accepted: str) -> CheckResult:
+    reason = "Within the bound, or no more than chance explains."
+    if move.crossed:
+        answer = f"Accepted by {accepted}" if accepted else BEYOND_BOUNDS
+        reason = f"{move.crossed} {answer}"
+    # NaN crosses no bound and must not pass because of that.
+    measured = move.value == move.value
+    return CheckResult(
+        name,
+        verdict(passed=measured and (not move.crossed or bool(accepted))),
+        value=f"{move.value:+.1%}",
+        limit=f"{move.limit:.0%}",
+        reason=reason,
+        measured=move.value,
+    )

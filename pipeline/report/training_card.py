@@ -1,0 +1,191 @@
+"""The promotion card of a trained candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pipeline.detector.bundle.lineage import Start
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.drift import DriftVerdict
+from pipeline.evaluation.metrics import Detection, Evaluation
+from pipeline.evaluation.replay import Replay
+from pipeline.gate import GateVerdict
+from pipeline.report.card import CardHead, Link, build_card, changed_rows, interval_of
+from pipeline.report.fault_table import Grades, fault_section
+from pipeline.report.markdown import escaped, table
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """The rows behind a candidate.
+
+    Attributes:
+        start: first UTC day, ISO 8601.
+        end: last UTC day.
+        table: name of the table they were read from.
+        version: the table's version, which housekeeping keeps.
+        train: rows of the train block.
+        calibration: rows that the threshold was estimated from.
+        test: rows of the test block.
+    """
+
+    start: str
+    end: str
+    table: str
+    version: int
+    train: int
+    calibration: int
+    test: int
+
+
+@dataclass(frozen=True)
+class TrainingCard:
+    """The content of the card.
+
+    Attributes:
+        detector: its name.
+        gate: the decision.
+        threshold: the estimate.
+        evaluation: on the test block.
+        drift: the verdict that the gate used.
+        trained_on: the rows.
+        remarks: on the fit of the network, one sentence each: a collapse, a dead code.
+        start: the version that it was fine-tuned from; None for new weights.
+        champion_threshold: of the champion that it was compared with; None: with none.
+        not_compared: why nothing was compared with the champion; empty: there is no champion,
+            or it was.
+        replay: candidate and champion over the same recent days; None without a champion.
+        faults: share of injected faults that is caught, by kind and size.
+        champion_faults: likewise by the champion; empty without one.
+        images: shown below the threshold.
+        links: further pages.
+    """
+
+    detector: str
+    gate: GateVerdict
+    threshold: ThresholdEstimate
+    evaluation: Evaluation
+    drift: DriftVerdict
+    trained_on: TrainedOn
+    remarks: tuple[str, ...] = ()
+    start: Start | None = None
+    champion_threshold: float | None = None
+    not_compared: str = ""
+    replay: Replay | None = None
+    faults: Grades = field(default_factory=dict)
+    champion_faults: Grades = field(default_factory=dict)
+    images: tuple[Link, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+def training_card(card: TrainingCard) -> str:
+    """The card in Markdown, ready for the description of a model version."""
+    head = CardHead(
+        detector=card.detector,
+        made=f"trained on {card.trained_on.start} to {card.trained_on.end}",
+        gate=card.gate,
+        remarks=tuple(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
+        links=card.links,
+    )
+    pictures = (f"![{image.name}]({image.url})" for image in card.images)
+    details = (
+        "\n\n".join((_threshold(card.threshold, card.evaluation), *pictures)),
+        _evaluation(card.evaluation),
+        fault_section(card.faults, card.champion_faults),
+        _data(card),
+    )
+    return build_card(head, _changes(card), details)
+
+
+def _changes(card: TrainingCard) -> str:
+    lines = "\n".join(f"- {line}" for line in _differences(card))
+    return lines + (changed_rows(card.replay) if card.replay else "")
+
+
+def _differences(card: TrainingCard) -> Iterator[str]:
+    """The differences from the champion, one phrase each; none where nothing was compared."""
+    if card.start is not None:
+        yield _fine_tuned(card.start)
+    if card.champion_threshold is not None:
+        new, old = card.threshold.value, card.champion_threshold
+        yield f"threshold {new:.4g} instead of {old:.4g}, on scores of another network"
+    elif card.not_compared:
+        yield card.not_compared
+    if card.replay is not None:
+        replay = card.replay
+        yield (
+            f"over the same {replay.days} days: {replay.alerts_per_day:.2f} alerts a day instead "
+            f"of {replay.champion_alerts_per_day:.2f}; {replay.gained:,} rows newly flagged, "
+            f"{replay.lost:,} no longer"
+        )
+
+
+def _fine_tuned(start: Start) -> str:
+    """The origin of the weights, and the rows of the fine-tuning."""
+    text = (
+        f"**fine-tuned from version {start.version}** on {start.recent_rows:,} normal rows of the "
+        f"newest {start.recent_days} train days, beside {start.replay_days} older days since "
+        f"{start.since}"
+    )
+    return text + (
+        f"; {start.suspects:,} rows that version {start.version} flags and nobody has judged were "
+        "left out"
+        if start.suspects
+        else ""
+    )
+
+
+def _threshold(threshold: ThresholdEstimate, evaluation: Evaluation) -> str:
+    text = (
+        f"### Threshold\n\n**{threshold.value:.4g}** (95% interval {interval_of(threshold)}, "
+        f"{threshold.method}), estimated so that at most {threshold.alpha:.2%} of "
+        "normal rows are above it. "
+    ) + (
+        threshold.note
+        or f"Estimated from {threshold.n:,} calibration rows worth {threshold.n_effective:,.0f} "
+        "independent ones."
+    )
+    rate = evaluation.rate
+    if rate is not None:
+        text += (
+            f" On the test block {rate.rate:.2%} of {rate.rows:,} normal rows are above it "
+            f"(95% interval {rate.interval[0]:.2%} to {rate.interval[1]:.2%}); the promise allows "
+            f"{rate.band[0]:.2%} to {rate.band[1]:.2%}: **{rate.verdict}**."
+        )
+    if threshold.low_confidence:
+        text += " **Low confidence: estimated from too few rows.**"
+    return text
+
+
+def _evaluation(evaluation: Evaluation) -> str:
+    rows = [
+        ("test rows", f"{evaluation.rows:,} on {evaluation.days} days"),
+        ("flags a day", f"{evaluation.flags_per_day:.1f}"),
+        ("alerts a day", f"{evaluation.alerts_per_day:.2f}"),
+        *_detection(evaluation.detection),
+    ]
+    return "### Test block\n\n" + table(("Measure", "Value"), rows)
+
+
+def _detection(detection: Detection | None) -> Iterator[tuple[str, str]]:
+    if detection is None:
+        yield "known incidents", "none in these rows: faults were injected instead"
+        return
+    yield "incidents hit", f"{detection.hit} of {len(detection.incidents)}"
+    for name, value in (
+        ("ROC-AUC", detection.roc_auc),
+        ("average precision", detection.average_precision),
+        ("precision at the threshold", detection.precision),
+        ("recall at the threshold", detection.recall),
+    ):
+        yield name, "-" if value is None else f"{value:.3f}"
+
+
+def _data(card: TrainingCard) -> str:
+    rows = card.trained_on
+    return (
+        f"### Data\n\n{rows.start} to {rows.end}, table `{rows.table}` version {rows.version}: "
+        f"{rows.train:,} rows to train, {rows.calibration:,} to estimate the threshold, "
+        f"{rows.test:,} to test. Drift: **{card.drift.kind}**. {escaped(card.drift.reason)}"
+    )

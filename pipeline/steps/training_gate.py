@@ -1,0 +1,169 @@
+"""The gate of a trained candidate: what was measured of it, and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline import lineage
+from pipeline.config import DetectorSpec
+from pipeline.data.split import rows_for
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.evaluation.injection import at_largest, minimum_detectable, recall
+from pipeline.evaluation.metrics import incidents_caught
+from pipeline.gate import GateVerdict, TrainedFacts, decide
+from pipeline.registry import pages
+from pipeline.registry.connection import connect
+from pipeline.report.card import Link
+from pipeline.report.training_card import TrainedOn, TrainingCard, training_card
+from pipeline.settings import Deployment
+from pipeline.steps import candidate as staged
+from pipeline.steps import ledger_state, live
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.comparing import NOT_COMPARED, ChampionComparison, compare, readable
+from pipeline.steps.evaluating import drift_of, tryout_of
+from pipeline.steps.fitting import block_of, confirmed_incidents_of, described
+from pipeline.steps.gate_case import GateCase
+from pipeline.steps.origin import TrainingInputs, origin_of
+from pipeline.store.training_window import WindowManifest
+
+
+@dataclass(frozen=True)
+class _Against:
+    """The live version, and how the candidate compares with it.
+
+    Attributes:
+        champion: its number; None: nothing is live.
+        compared: both on the same rows; None: they were not compared.
+        not_compared: why they could not be; empty where they were or need not be.
+    """
+
+    champion: int | None
+    compared: ChampionComparison | None = None
+    not_compared: str = ""
+
+
+def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
+    """The candidate after all checks of a trained one, compared with the live version."""
+    spec, inputs = origin_of(candidate, TrainingInputs)
+    manifest, start = inputs.window, bundle.description.provenance.start
+    lineage.note_read(manifest.table, version=manifest.table_version)
+    against = _against_champion(here, candidate, bundle, spec)
+    compared = against.compared
+    verdict = decide(
+        _facts(candidate, bundle, spec, compared),
+        compared.facts if compared else None,
+        spec.gate,
+    )
+    rate = tryout_of(candidate).evaluation.rate
+    return GateCase(
+        verdict=verdict,
+        reason=verdict.reason,
+        champion=against.champion,
+        card=training_card(_card(candidate, manifest, bundle, verdict, against)),
+        card_name="Promotion card",
+        links=tuple(_further(candidate)),
+        about=described(candidate.detector, inputs),
+        window=(manifest.first_day, manifest.last_day),
+        telemetry_version=manifest.table_version,
+        realised_rate=rate.rate if rate else None,
+        tags={
+            "trained_on": f"{manifest.first_day} to {manifest.last_day}",
+            **({"fine_tuned_from": str(start.version)} if start else {}),
+        },
+    )
+
+
+def _against_champion(
+    here: Deployment, candidate: Candidate, bundle: Bundle, spec: DetectorSpec
+) -> _Against:
+    """Candidate and champion on the same rows, where the champion can read them.
+
+    A candidate that is live already, as its gate runs again, is not compared with itself.
+    """
+    held = ledger_state.read(here, spec.name)
+    champion = live.registered(here, connect(here), held)
+    if champion is None:
+        return _Against(None)
+    if champion.run_id == candidate.run_id:
+        return _Against(champion.number)
+    theirs, compared = readable(here, champion, held), None
+    if theirs is not None:
+        frame = rows_for(block_of(candidate, "test"), "test")
+        confirmed = confirmed_incidents_of(candidate)
+        compared = compare(champion.number, theirs, bundle, frame, confirmed, spec)
+    not_compared = "" if compared else NOT_COMPARED.format(champion.number)
+    return _Against(champion.number, compared, not_compared)
+
+
+def _facts(
+    candidate: Candidate, bundle: Bundle, spec: DetectorSpec, compared: ChampionComparison | None
+) -> TrainedFacts:
+    tried, drift = tryout_of(candidate), drift_of(candidate)
+    threshold = bundle.description.threshold
+    return TrainedFacts(
+        rows=threshold.n,
+        rows_effective=threshold.n_effective,
+        rate=tried.evaluation.rate,
+        noise_passthrough=tried.diagnosis.noise_passthrough,
+        explained_variance=tried.diagnosis.explained_variance,
+        median_error=tried.diagnosis.median_error,
+        days=tried.evaluation.days,
+        alerts_per_day=tried.evaluation.alerts_per_day,
+        incidents=len(tried.incidents),
+        incidents_caught=incidents_caught(tried.incidents),
+        fault_recall=at_largest(tried.faults),
+        fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
+        drift=drift.kind,
+        drift_reason=drift.reason,
+        bundle_mb=tried.bundle_mb,
+        latency_ms=tried.latency_ms,
+        rank_agreement=compared.replayed.rank_agreement if compared else None,
+    )
+
+
+def _card(
+    candidate: Candidate,
+    manifest: WindowManifest,
+    bundle: Bundle,
+    verdict: GateVerdict,
+    against: _Against,
+) -> TrainingCard:
+    tried, compared = tryout_of(candidate), against.compared
+    image = pages.artifact_image(candidate.run_id, f"{staged.EVALUATION}/score_distribution.png")
+    return TrainingCard(
+        detector=candidate.detector,
+        gate=verdict,
+        threshold=bundle.description.threshold,
+        evaluation=tried.evaluation,
+        drift=drift_of(candidate),
+        trained_on=TrainedOn(
+            start=manifest.first_day.isoformat(),
+            end=manifest.last_day.isoformat(),
+            table="telemetry",
+            version=manifest.table_version,
+            train=len(block_of(candidate, "train").frame),
+            calibration=len(block_of(candidate, "calibration").frame),
+            test=len(block_of(candidate, "test").frame),
+        ),
+        remarks=bundle.description.network.remarks,
+        start=bundle.description.provenance.start,
+        champion_threshold=compared.threshold if compared else None,
+        not_compared=against.not_compared,
+        replay=compared.replayed if compared else None,
+        faults=recall(tried.faults),
+        champion_faults=compared.grades if compared else {},
+        images=(Link("Score distribution", image),),
+        links=(Link("Run", pages.inside_mlflow(candidate.page)), *_further(candidate)),
+    )
+
+
+def _further(candidate: Candidate) -> Iterator[Link]:
+    """Links to the artifacts of the run that a reviewer needs next."""
+    for name, path in (
+        ("Scores over time", f"{staged.EVALUATION}/score_timeline.png"),
+        ("Injected faults", f"{staged.EVALUATION}/fault_recall.png"),
+        ("Drift report", f"{staged.DRIFT}/drift_report.html"),
+    ):
+        page = pages.artifact_page(candidate.page, path)
+        yield Link(name, pages.inside_mlflow(page))

@@ -1,0 +1,176 @@
+"""The questions that both kinds of candidate answer, and the words in which each is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.config import Gate
+from pipeline.gate import decide
+from tests.gate.candidates import (
+    BEFORE,
+    CHAMPION,
+    LIMITS,
+    RECALIBRATED,
+    TRAINED,
+    failed,
+    result_of,
+)
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("facts", "change", "check"),
+    [
+        (TRAINED, {"rows_effective": 99.0}, "enough_calibration_rows"),
+        (TRAINED, {"rows_effective": NAN}, "enough_calibration_rows"),
+        (TRAINED, {"alerts_per_day": 30.0}, "alert_budget"),
+        (TRAINED, {"incidents_caught": ("a", "c")}, "confirmed_incidents"),
+        (
+            TRAINED,
+            {"fault_size": {"spike": 2.0, "drift": 1.0, "unit change": 1.5}},
+            "fault_size_vs_champion",
+        ),
+        (TRAINED, {"fault_size": {"drift": 1.0, "unit change": 1.5}}, "fault_size_vs_champion"),
+        (RECALIBRATED, {"rows_effective": 99.0}, "enough_rows"),
+        (RECALIBRATED, {"rows_effective": NAN}, "enough_rows"),
+        (RECALIBRATED, {"alerts_per_day": 2.9}, "alert_budget"),
+        (RECALIBRATED, {"incidents_caught": ("a",)}, "confirmed_incidents"),
+        (RECALIBRATED, {"fault_size": {"spike": 5.0, "drift": 2.0}}, "fault_size"),
+        (RECALIBRATED, {"fault_size": {"spike": None, "drift": 2.0}}, "fault_size"),
+        (RECALIBRATED, {"fault_size": {"spike": NAN, "drift": 2.0}}, "fault_size"),
+        (RECALIBRATED, {"fault_size": {"drift": 2.0}}, "fault_size"),
+    ],
+)
+def test_one_fault_fails_one_check_and_the_whole_gate(facts, change, check: str):
+    champion = CHAMPION if facts is TRAINED else BEFORE
+
+    verdict = decide(replace(facts, **change), champion, LIMITS)
+
+    assert failed(verdict) == [check]
+    assert check in verdict.reason
+
+
+def test_too_few_rows_name_the_key_that_gives_more():
+    trained = result_of("enough_calibration_rows", TRAINED, CHAMPION)
+    recalibrated = result_of("enough_rows", RECALIBRATED, BEFORE)
+
+    assert trained.reason == (
+        "8,368 calibration rows are worth 430 independent ones; lengthen split.training_days for "
+        "more."
+    )
+    assert recalibrated.reason == (
+        "17,000 rows are worth 900 independent ones; lengthen recalibration.window_days for more."
+    )
+
+
+def test_fewer_alerts_than_a_stale_champion_are_welcome():
+    assert decide(replace(TRAINED, alerts_per_day=0.1), CHAMPION, LIMITS).passed
+
+
+def test_a_silent_candidate_passes_only_if_it_is_seen_to_catch_something():
+    silent = replace(TRAINED, alerts_per_day=0.0)
+    unseeing = replace(silent, incidents_caught=(), fault_size={"spike": None, "drift": None})
+    nothing_asked = Gate(required_faults=(), minimum_incident_recall=0.0)
+    before = replace(CHAMPION, fault_size={})
+
+    assert decide(silent, before, nothing_asked).passed
+    assert failed(decide(unseeing, before, nothing_asked)) == ["alert_budget"]
+    assert decide(replace(unseeing, incidents_caught=("a",)), before, nothing_asked).passed
+
+
+def test_a_silent_threshold_is_not_called_blind_as_its_weights_are_the_champions():
+    silent = replace(RECALIBRATED, alerts_per_day=0.0, incidents_caught=(), fault_size={})
+    before = replace(BEFORE, alerts_per_day=20.0, incidents_caught=(), fault_size={})
+
+    found = result_of("alert_budget", silent, before)
+
+    assert found.verdict == "pass"
+    assert found.reason == "Alerts a day over the 30 days of the window; 60.10 are allowed."
+
+
+@pytest.mark.parametrize(
+    ("facts", "champion"),
+    [(TRAINED, CHAMPION), (RECALIBRATED, BEFORE)],
+    ids=["trained", "recalibrated"],
+)
+def test_a_champion_without_alerts_does_not_forbid_the_first_one(facts, champion):
+    silent = replace(champion, alerts_per_day=0.0)
+
+    few, many = (replace(facts, alerts_per_day=n / facts.days) for n in (2, 4))
+    assert decide(few, silent, LIMITS).passed
+    assert failed(decide(many, silent, LIMITS)) == ["alert_budget"]
+
+
+def test_the_check_of_confirmed_incidents_can_be_configured_to_accept_a_loss():
+    lossy = replace(TRAINED, incidents_caught=("a",))
+
+    assert decide(lossy, CHAMPION, Gate(minimum_incident_recall=0.5)).passed
+
+
+def test_a_lost_incident_is_named_with_what_to_do_about_a_threshold():
+    lossy = {"incidents_caught": ("b",)}
+
+    trained = result_of("confirmed_incidents", replace(TRAINED, **lossy), CHAMPION)
+    recalibrated = result_of("confirmed_incidents", replace(RECALIBRATED, **lossy), BEFORE)
+
+    assert trained.reason == "Not caught any more: a."
+    assert recalibrated.reason == (
+        "Not caught any more: a. Label what raised the threshold, or train."
+    )
+
+
+def test_of_many_lost_incidents_three_are_named():
+    many = replace(BEFORE, incidents_caught=("e", "d", "c", "b", "a"))
+    lossy = replace(RECALIBRATED, incidents_caught=())
+
+    assert "more: a, b, c, .... Label" in result_of("confirmed_incidents", lossy, many).reason
+
+
+@pytest.mark.parametrize(
+    ("facts", "champion"),
+    [(TRAINED, CHAMPION), (RECALIBRATED, BEFORE)],
+    ids=["trained", "recalibrated"],
+)
+def test_where_the_champion_caught_no_incident_the_check_is_skipped(facts, champion):
+    found = result_of("confirmed_incidents", facts, replace(champion, incidents_caught=()))
+
+    assert found.verdict == "skip"
+    assert found.champion == "0"
+
+
+def test_one_grade_of_fault_size_is_sampling_noise():
+    slightly = {"spike": 1.5, "drift": 2.0, "unit change": 2.0}
+
+    assert decide(replace(TRAINED, fault_size=slightly), CHAMPION, LIMITS).passed
+
+
+def test_a_trained_candidate_shows_smaller_sizes_and_a_threshold_only_larger_ones():
+    sizes = {"spike": 5.0, "drift": 1.0}
+
+    trained = result_of(
+        "fault_size_vs_champion",
+        replace(TRAINED, fault_size=sizes),
+        replace(CHAMPION, fault_size={"spike": 3.0, "drift": 2.0}),
+    )
+    recalibrated = result_of("fault_size", replace(RECALIBRATED, fault_size=sizes), BEFORE)
+
+    assert (trained.value, trained.champion) == ("spike 5, drift 1", "spike 3, drift 2")
+    assert (recalibrated.value, recalibrated.champion) == ("spike 5", "spike 3")
+    assert trained.reason == "Blinder than the champion to spike."
+    assert recalibrated.reason.startswith("Blinder than the live threshold to spike. Label the")
+
+
+@pytest.mark.parametrize(
+    ("facts", "champion", "name"),
+    [(TRAINED, CHAMPION, "fault_size_vs_champion"), (RECALIBRATED, BEFORE, "fault_size")],
+    ids=["trained", "recalibrated"],
+)
+def test_faults_that_could_not_be_planted_for_either_are_not_compared(facts, champion, name):
+    unplanted = replace(facts, fault_size={})
+
+    neither = result_of(name, unplanted, replace(champion, fault_size={}))
+    assert (neither.verdict, neither.value) == ("skip", "not judged")
+    assert result_of(name, unplanted, champion).verdict == "fail"

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from pipeline.config import Gate
+from pipeline.detector.bundle.lineage import Start
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.drift import DriftVerdict
+from pipeline.evaluation.metrics import EvaluatedRows, evaluate
+from pipeline.evaluation.replay import ChangedRow, Replay
+from pipeline.gate import GateVerdict, TrainedFacts, decide
+from pipeline.report.card import Link
+from pipeline.report.training_card import TrainedOn, TrainingCard, training_card
+
+
+def judged(facts_change: dict[str, object] | None = None) -> GateVerdict:
+    facts = TrainedFacts(
+        rows=2000,
+        rows_effective=900.0,
+        rate=None,
+        noise_passthrough=0.6,
+        explained_variance=0.98,
+        median_error=0.01,
+        days=15,
+        alerts_per_day=3.9,
+        incidents=1,
+        incidents_caught=("a",),
+        fault_recall={"spike": 0.9, "drift": 0.9, "unit change": 0.9},
+        fault_size={"spike": 1.0},
+        drift="none",
+        drift_reason="Nothing moved that matters.",
+        bundle_mb=1.2,
+        latency_ms=12.0,
+    )
+    return decide(replace(facts, **(facts_change or {})), None, Gate())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def card(rows: EvaluatedRows, threshold: ThresholdEstimate) -> TrainingCard:
+    return TrainingCard(
+        detector="la_haute_borne",
+        gate=judged(),
+        threshold=threshold,
+        evaluation=evaluate(rows, threshold),
+        drift=DriftVerdict("none", "none", "Nothing moved that matters.", (), ()),
+        trained_on=TrainedOn("2014-01-01", "2014-03-31", "telemetry", 90, 34100, 8368, 8640),
+    )
+
+
+def test_it_starts_with_plain_text_for_the_list_of_versions(card: TrainingCard) -> None:
+    passed = replace(card, gate=replace(card.gate, passed=True))
+
+    assert training_card(card).startswith("Rejected, no champion yet: la_haute_borne")
+    assert training_card(passed).startswith("Passed, no champion yet: la_haute_borne")
+
+
+def test_remarks_on_the_fit_are_at_the_top(card: TrainingCard) -> None:
+    text = training_card(replace(card, remarks=("The code has collapsed: 0 of 8 units vary.",)))
+
+    assert "Of the fit: The code has collapsed" in text.partition("### ")[0]
+    assert "Of the fit" not in training_card(card)
+
+
+def test_an_image_follows_the_threshold_that_it_shows(card: TrainingCard) -> None:
+    text = training_card(replace(card, images=(Link("scores", "a.png"),)))
+
+    assert text.index("### Threshold") < text.index("![scores](a.png)") < text.index("### Test")
+
+
+def test_the_threshold_comes_with_interval_rate_and_band(card: TrainingCard) -> None:
+    text = training_card(card)
+
+    assert "**10** (95% interval 9 to unbounded, conformal)" in text
+    assert "at most 1.00% of normal rows" in text
+    assert f"**{card.evaluation.rate.verdict}**" in text  # type: ignore[union-attr]
+
+
+def test_it_says_which_version_of_which_table_was_used(card: TrainingCard) -> None:
+    assert "2014-01-01 to 2014-03-31, table `telemetry` version 90" in training_card(card)
+
+
+def test_a_reviewer_sees_which_rows_would_change(card: TrainingCard) -> None:
+    row = ChangedRow("2014-03-30T10:20:00+00:00", "R80711", 2.5, 0.7)
+    replay = Replay(15, 3.0, 1.0, 20, 4, 0.95, (row,))
+
+    text = training_card(replace(card, replay=replay, champion_threshold=12.0))
+
+    assert "- threshold 10 instead of 12, on scores of another network" in text
+    assert "3.00 alerts a day instead of 1.00" in text
+    assert "| 2014-03-30 10:20 | R80711 | 2.50 | 0.70 |" in text.replace(" &emsp;", "")
+
+
+def test_a_fine_tuned_candidate_says_whose_weights_it_went_on_from(card: TrainingCard) -> None:
+    start = Start(
+        version=4,
+        bundle_sha256="",
+        since=date(2013, 1, 1),
+        recent_days=12,
+        recent_rows=1500,
+        confirmed=0,
+        suspects=0,
+        replay_days=8,
+        replay_rows=900,
+    )
+
+    text = training_card(replace(card, start=start))
+    left_out = training_card(replace(card, start=replace(start, suspects=17)))
+
+    assert (
+        "- **fine-tuned from version 4** on 1,500 normal rows of the newest 12 train days, beside "
+        "8 older days since 2013-01-01\n" in text
+    )
+    assert "17 rows that version 4 flags and nobody has judged were left out" in left_out
+    assert "fine-tuned" not in training_card(card)
+
+
+def test_a_champion_that_could_not_be_compared_is_said_to_be(card: TrainingCard) -> None:
+    text = training_card(replace(card, not_compared="champion 3 cannot be read"))
+
+    assert "### What changes\n\n- champion 3 cannot be read\n" in text
+    assert "What changes" not in training_card(card)
+
+
+def test_pictures_and_links_are_placed(card: TrainingCard) -> None:
+    text = training_card(
+        replace(
+            card,
+            images=(Link("scores", "get-artifact?path=a.png"),),
+            links=(Link("drift report", "http://host/x"),),
+        )
+    )
+
+    assert "![scores](get-artifact?path=a.png)" in text
+    assert "[drift report](http://host/x)" in text
+
+
+def test_only_plain_characters_are_used(card: TrainingCard) -> None:
+    assert training_card(card).isascii()
