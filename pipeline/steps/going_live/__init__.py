@@ -1,1 +1,0 @@
-"""Changes of the live version: promotion, rollback, and nothing else."""

@@ -1,1 +1,0 @@
-"""Housekeeping, the state of each day, and checks of the ledger."""

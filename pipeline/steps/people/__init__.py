@@ -1,1 +1,0 @@
-"""People's answers: labels, audits, and decisions about channels."""
