@@ -30,7 +30,7 @@ from deploy.embedded import lifecycle
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.environment import build_environment
 from deploy.embedded.layout import find_layout
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.settings import REPOSITORY
 from pipeline.tables import Table
 
@@ -187,19 +187,20 @@ def _in_one_process(bench: ChainBench) -> dict[str, float]:
     # Before the clock starts: imports are no work of the tasks.
     import evidently  # noqa: F401
 
-    import pipeline.detector.training  # noqa: F401
-    from pipeline.steps.going_live import promotion
-    from pipeline.steps.training import fitting, gating, judging
+    import pipeline.detector.training.fit  # noqa: F401
+    from pipeline.steps import evaluating, fitting, gating, promotion
 
     shutil.copytree(bench.lake / DETECTOR / "telemetry", bench.lake / TWIN / "telemetry")
     calls: dict[str, Any] = {
-        "window": lambda _: fitting.window(TWIN, AS_OF.isoformat()),
-        "train": lambda handed: fitting.train(handed, run="bench"),
+        "window": lambda _: fitting.window(settings.load(), TWIN, AS_OF.isoformat()),
+        "train": lambda handed: fitting.train(settings.load(), handed, run="bench"),
         "calibrate": fitting.calibrate,
-        "evaluate": judging.evaluate,
-        "drift": judging.drift,
-        "gate": lambda handed: gating.gate(handed, run="bench"),
-        "promote": lambda handed: promotion.promote(handed, answer=None, run="bench"),
+        "evaluate": evaluating.evaluate,
+        "drift": evaluating.drift,
+        "gate": lambda handed: gating.gate(settings.load(), handed, run="bench"),
+        "promote": lambda handed: promotion.promote(
+            settings.load(), handed, answer=None, run="bench"
+        ),
     }
     took, handed = {}, None
     for name, call in calls.items():

@@ -35,11 +35,11 @@ from pipeline.data.contract import validate_days
 from pipeline.data.derive import derive
 from pipeline.data.sources import la_haute_borne
 from pipeline.data.split import Blocks, split
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_for
-from pipeline.detector.scored import Rows, Scorer, WindowScores
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.inputs.scored import Rows, Scorer, WindowScores
+from pipeline.detector.training.fit import fit
 from pipeline.evaluation.metrics import evaluate, evaluated_rows
 
 TRAINED = (date(2014, 1, 1), date(2014, 3, 31))

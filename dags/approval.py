@@ -27,7 +27,7 @@ class Approval(HITLOperator):
 
     def execute(self, context: Any) -> None:
         """Ask about what the gate has judged."""
-        from pipeline.steps.people import approval
+        from pipeline.steps import approval
 
         judged = context["ti"].xcom_pull(task_ids=_GATE)
         self.body = judged["card"]
@@ -45,7 +45,7 @@ class Approval(HITLOperator):
     ) -> str:
         """Sign the answer; a question that nobody answers is answered by its time limit."""
         from pipeline import settings
-        from pipeline.steps.people import approval
+        from pipeline.steps import approval
 
         answer = super().execute_complete(context, event)
         person = answer["responded_by_user"] or {}

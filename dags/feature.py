@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, task
 from dags import forms
 from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -41,10 +42,11 @@ trigger the DAG again.
 @task(queue=SIGNING_QUEUE)
 def decide(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Record the decision of the user who triggered this run."""
-    from pipeline.steps.people import deciding
-    from pipeline.steps.people.answers import Author
+    from pipeline.steps import channel_decision
+    from pipeline.steps.answers import Author
 
-    return deciding.decide(
+    return channel_decision.decide(
+        settings.load(),
         detector,
         params["channel"],
         params["decision"],
@@ -58,17 +60,17 @@ def decide(detector: str, *, params: TaskValue = None) -> TaskValue:
 @task
 def plan(decided: TaskValue) -> TaskValue:
     """Group the days that the decision is about."""
-    from pipeline.steps.people import deciding
+    from pipeline.steps import channel_decision
 
-    return deciding.days_to_rescore(decided)
+    return channel_decision.days_to_rescore(settings.load(), decided)
 
 
 @task(map_index_template=SPAN_OF_GROUP)
 def rescore(detector: str, days: list[str]) -> TaskValue:
     """Score the days of a group again."""
-    from pipeline.steps.operation import scoring
+    from pipeline.steps import scoring
 
-    return scoring.score_days(detector, days, run=this_run())
+    return scoring.score_days(settings.load(), detector, days, run=this_run())
 
 
 def feature_dag(spec: DetectorSpec) -> DAG:

@@ -7,6 +7,7 @@ from airflow.sdk import Param, TriggerRule, task
 from dags.approval import approval_of
 from dags.context import TaskValue, leave_mlflow_page, skip, started_by_backfill, this_run
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 _NOT_PROMOTED = "not_promoted"
@@ -28,7 +29,7 @@ def go_live(spec: DetectorSpec, judged: TaskValue) -> None:
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE, trigger_rule=TriggerRule.NONE_FAILED)
 def promote(candidate: TaskValue, answer: TaskValue, *, params: TaskValue = None) -> TaskValue:
     """Promote a candidate that passed and, where required, was approved; else skip."""
-    from pipeline.steps.going_live import promotion
+    from pipeline.steps import promotion
 
     if candidate is None:
         skip(_NOT_PROMOTED, "There is no candidate; see the reason in the log of the skipped task.")
@@ -37,7 +38,7 @@ def promote(candidate: TaskValue, answer: TaskValue, *, params: TaskValue = None
             _NOT_PROMOTED,
             "A backfill does not move the champion; set promote_from_backfill to allow it.",
         )
-    outcome = promotion.promote(candidate, answer=answer, run=this_run())
+    outcome = promotion.promote(settings.load(), candidate, answer=answer, run=this_run())
     leave_mlflow_page(outcome["page"])
     if not outcome["promoted"]:
         skip(_NOT_PROMOTED, outcome["reason"])

@@ -8,6 +8,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
 from dags.context import TaskValue
 from dags.defaults import PROMOTION_POOL, detector_dag, last_tick
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -36,25 +37,31 @@ trained on: the log names the version. In doubt nothing is deleted.
 @task(pool=PROMOTION_POOL)
 def prune(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Delete registered versions that nothing needs."""
-    from pipeline.steps.oversight import upkeep
+    from pipeline.steps import housekeeping
 
-    return upkeep.prune(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+    return housekeeping.prune(
+        settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
+    )
 
 
 @task
 def clear(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Delete old staged files that nothing uses."""
-    from pipeline.steps.oversight import upkeep
+    from pipeline.steps import housekeeping
 
-    return upkeep.clear(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+    return housekeeping.clear(
+        settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
+    )
 
 
 @task
 def tidy(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Compact the tables; delete files that no needed version refers to."""
-    from pipeline.steps.oversight import upkeep
+    from pipeline.steps import housekeeping
 
-    return upkeep.tidy(detector, now=datetime.now(UTC), dry_run=params["dry_run"])
+    return housekeeping.tidy(
+        settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
+    )
 
 
 def housekeeping_dag(spec: DetectorSpec) -> DAG:

@@ -13,6 +13,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, task
 from dags import assets
 from dags.context import BACKFILL, TaskValue, day_of_this_run, started_by_backfill, this_run
 from dags.defaults import detector_dag, last_tick
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
 
@@ -48,7 +49,7 @@ def fetch(detector: str) -> TaskValue:
     """Read this run's day from the source into the staging area."""
     from pipeline.steps import ingestion
 
-    return ingestion.fetch(detector, [day_of_this_run()], run=this_run())
+    return ingestion.fetch(settings.load(), detector, [day_of_this_run()], run=this_run())
 
 
 @task
@@ -56,7 +57,7 @@ def validate(staged: TaskValue) -> TaskValue:
     """Check the contract; sort rows into accepted and rejected."""
     from pipeline.steps import ingestion
 
-    return ingestion.validate(staged, run=this_run())
+    return ingestion.validate(settings.load(), staged, run=this_run())
 
 
 @task
@@ -66,7 +67,7 @@ def write(detector: str, staged: TaskValue, *, outlet_events: TaskValue = None) 
 
     if started_by_backfill():
         outlet_events[assets.telemetry(detector)].extra = {BACKFILL: True}
-    return ingestion.write(staged, run=this_run())
+    return ingestion.write(settings.load(), staged, run=this_run())
 
 
 def _backfill(spec: DetectorSpec) -> str:

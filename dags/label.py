@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, task
 from dags import forms
 from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, detector_dag
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
 
@@ -42,13 +43,13 @@ trigger the DAG again.
 @task(queue=SIGNING_QUEUE)
 def label(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Record the verdict of the user who triggered this run."""
-    from pipeline.steps.people import labelling
-    from pipeline.steps.people.answers import Author, LabelRequest
+    from pipeline.steps import labelling
+    from pipeline.steps.answers import Author, LabelRequest
 
     fields = {name: params.get(name) for name in ("incident", "start", "end", "entity")}
     answer = LabelRequest(verdict=params["verdict"], note=params["note"] or "", **fields)
     by = Author(forms.triggered_by(), datetime.now(UTC), this_run())
-    return labelling.label(detector, answer, by)
+    return labelling.label(settings.load(), detector, answer, by)
 
 
 def label_dag(spec: DetectorSpec) -> DAG:

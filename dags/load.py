@@ -6,6 +6,7 @@ from airflow.sdk import DAG, Param, TriggerRule, task, task_group
 
 from dags.context import TaskValue, skip, this_run
 from dags.defaults import SPAN_OF_GROUP, detector_dag
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.data.groups import Work
 
@@ -39,9 +40,10 @@ tasks: it loads all its days again and replaces what changed.
 @task
 def plan(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Group the days."""
-    from pipeline.steps.operation import fan_out
+    from pipeline.steps import fan_out
 
     return fan_out.plan(
+        settings.load(),
         detector,
         params["from_day"],
         params["to_day"],
@@ -57,18 +59,17 @@ def load(detector: str, days: list[str], *, params: TaskValue = None) -> TaskVal
 
     if params["work"] == _AGAIN:
         skip("not_fetched", "Requested is only to score again.")
-    return ingestion.load(detector, days, run=this_run())
+    return ingestion.load(settings.load(), detector, days, run=this_run())
 
 
 @task(map_index_template=SPAN_OF_GROUP, trigger_rule=TriggerRule.NONE_FAILED)
 def score(detector: str, days: list[str], *, params: TaskValue = None) -> TaskValue:
     """Score the days of a group; red when a day that was loaded is blocked."""
-    from pipeline.steps import ingestion
-    from pipeline.steps.operation import scoring
+    from pipeline.steps import ingestion, scoring
 
-    outcome = scoring.score_days(detector, days, run=this_run())
+    outcome = scoring.score_days(settings.load(), detector, days, run=this_run())
     if params["work"] == _LOAD:
-        ingestion.refuse_blocked(detector, days)
+        ingestion.refuse_blocked(settings.load(), detector, days)
     if reason := outcome.get("skipped"):
         skip("not_scored", reason)
     return outcome

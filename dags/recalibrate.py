@@ -27,6 +27,7 @@ from dags.context import (
 )
 from dags.defaults import detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.errors import NothingLive
 
@@ -69,18 +70,20 @@ backfill recalibrates and judges but does not promote, unless `promote_from_back
 @task
 def audit(detector: str) -> TaskValue:
     """Sample flagged episodes of the window, and ask for their labels."""
-    from pipeline.steps.recalibration import recalibrating
+    from pipeline.steps import recalibrating
 
-    return recalibrating.audit(detector, _as_of(), run=this_run())
+    return recalibrating.audit(settings.load(), detector, _as_of(), run=this_run())
 
 
 @task
 def window(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Stage the scored rows of the rolling window, with the labels known by then."""
-    from pipeline.steps.recalibration import recalibrating
+    from pipeline.steps import recalibrating
 
     try:
-        outcome = recalibrating.window(detector, _as_of(), acceptance=_acceptance(params))
+        outcome = recalibrating.window(
+            settings.load(), detector, _as_of(), acceptance=_acceptance(params)
+        )
     except NothingLive as error:
         if not started_by_schedule():
             raise
@@ -93,17 +96,17 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
 @task
 def recalibrate(candidate: TaskValue) -> TaskValue:
     """Estimate the new threshold and open the MLflow run."""
-    from pipeline.steps.recalibration import recalibrating
+    from pipeline.steps import recalibrating
 
-    return _shown(recalibrating.recalibrate(candidate, run=this_run()))
+    return _shown(recalibrating.recalibrate(settings.load(), candidate, run=this_run()))
 
 
 @task
 def gate(candidate: TaskValue) -> TaskValue:
     """Run every check; register the version with its card, passed or rejected."""
-    from pipeline.steps.recalibration import recalibration_gate
+    from pipeline.steps import recalibration_gate
 
-    return _shown(recalibration_gate.gate(candidate, run=this_run()))
+    return _shown(recalibration_gate.gate(settings.load(), candidate, run=this_run()))
 
 
 def recalibrate_dag(spec: DetectorSpec) -> DAG:
@@ -168,7 +171,7 @@ def _acceptance(params: TaskValue) -> TaskValue:
     """The person who accepts a crossed bound, and the reason; None where nobody does."""
     if not params["accept_beyond_bounds"]:
         return None
-    from pipeline.steps.recalibration.recalibration_origin import Acceptance
+    from pipeline.steps.recalibration_origin import Acceptance
 
     if not (params["reason"] or "").strip():
         msg = "accept_beyond_bounds needs a reason, one sentence; it goes into the ledger."

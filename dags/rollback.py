@@ -6,6 +6,7 @@ from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 
 from dags.context import TaskValue, leave_mlflow_page, this_run
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 DOC = """
@@ -34,9 +35,10 @@ An interrupted run may be triggered again: it completes the rollback and does no
 @task
 def check(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Check whether the champion may be rolled back to the target; change nothing yet."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     checked = rollback.check(
+        settings.load(),
         detector,
         target=params["target"],
         reason=params["reason"],
@@ -50,35 +52,35 @@ def check(detector: str, *, params: TaskValue = None) -> TaskValue:
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE)
 def move(checked: TaskValue, *, params: TaskValue = None) -> TaskValue:
     """Write the ledger, which makes the target live, and move `champion` to it."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     return rollback.move(
-        checked, target=params["target"], reason=params["reason"], who=_who(params)
+        settings.load(), checked, target=params["target"], reason=params["reason"], who=_who(params)
     )
 
 
 @task
 def plan(moved: TaskValue) -> TaskValue:
     """Group the days of the bad version."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
-    return rollback.plan(moved)
+    return rollback.plan(settings.load(), moved)
 
 
 @task(map_index_template=SPAN_OF_GROUP)
 def rescore(detector: str, version: int, days: list[str]) -> TaskValue:
     """Score the days of a group again; withdraw the incidents that the bad version raised."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
-    return rollback.rescore(detector, version, days, run=this_run())
+    return rollback.rescore(settings.load(), detector, version, days, run=this_run())
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
 def finish(moved: TaskValue) -> TaskValue:
     """Score any days that are left, and tag the rollback as done."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
-    return rollback.finish(moved, run=this_run())
+    return rollback.finish(settings.load(), moved, run=this_run())
 
 
 def rollback_dag(spec: DetectorSpec) -> DAG:

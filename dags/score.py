@@ -19,6 +19,7 @@ from dags import assets, forms
 from dags.context import TaskValue, day_of_this_run, skip, started_by_backfill, this_run
 from dags.defaults import detector_dag
 from dags.notifiers import notifier_for
+from pipeline import settings
 from pipeline.config import DetectorSpec
 
 log = structlog.get_logger()
@@ -57,9 +58,9 @@ and version are unchanged is not scored again.
 @task
 def score(detector: str) -> TaskValue:
     """Score this run's day with the champion, and with the challenger in shadow."""
-    from pipeline.steps.operation import scoring
+    from pipeline.steps import scoring
 
-    outcome = scoring.score_days(detector, [day_of_this_run()], run=this_run())
+    outcome = scoring.score_days(settings.load(), detector, [day_of_this_run()], run=this_run())
     if reason := outcome.get("skipped"):
         skip("not_scored", reason)
     return outcome
@@ -68,9 +69,9 @@ def score(detector: str) -> TaskValue:
 @task.short_circuit
 def drift(detector: str) -> TaskValue:
     """Judge the day and its week; a backfill ends here."""
-    from pipeline.steps.operation import drifting
+    from pipeline.steps import drifting
 
-    verdict = drifting.judge_days(detector, [day_of_this_run()], run=this_run())
+    verdict = drifting.judge_days(settings.load(), detector, [day_of_this_run()], run=this_run())
     return {} if started_by_backfill() else verdict
 
 
@@ -78,14 +79,15 @@ def drift(detector: str) -> TaskValue:
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def notify(detector: str, scored: TaskValue) -> TaskValue:
     """Send one message for each new incident; red if one was not sent."""
+    from pipeline.steps import notifying
     from pipeline.steps.candidate import detector_named
-    from pipeline.steps.operation import notifying
 
     if not scored:
         skip("nothing_to_tell", "The day was not scored.")
-    settings = detector_named(detector).notify
-    notices = notifying.due(detector, [day_of_this_run()], now=datetime.now(UTC))
+    settings = detector_named(settings.load(), detector).notify
+    notices = notifying.due(settings.load(), detector, [day_of_this_run()], now=datetime.now(UTC))
     return notifying.send_notices(
+        settings.load(),
         notices,
         lambda notice: notifier_for(settings, notice).notify(get_current_context()),
         channel=settings.channel,
@@ -99,9 +101,9 @@ def watch(detector: str) -> list[str]:
 
     The drift verdict about a version that is rolled back is void.
     """
-    from pipeline.steps.operation import promotion_watch
+    from pipeline.steps import promotion_watch
 
-    outcome = promotion_watch.watch(detector, day_of_this_run(), run=this_run())
+    outcome = promotion_watch.watch(settings.load(), detector, day_of_this_run(), run=this_run())
     log.info("promotion_watched", **outcome)
     if not outcome["tripped"]:
         return ["ask"]
@@ -118,11 +120,13 @@ def watch(detector: str) -> list[str]:
 @task
 def ask(detector: str) -> TaskValue:
     """The action that drift asks for, unless it was requested recently."""
-    from pipeline.steps.operation import training_request
+    from pipeline.steps import training_request
 
     day, now = day_of_this_run(), datetime.now(UTC)
     for action in _ACTIONS:
-        asked = training_request.ask(detector, day, action=action, run=this_run(), now=now)
+        asked = training_request.ask(
+            settings.load(), detector, day, action=action, run=this_run(), now=now
+        )
         if asked is not None:
             return asked
     return skip("nothing_asked", "Drift asks for nothing, or it was requested recently.")

@@ -23,6 +23,7 @@ from dags.context import (
 )
 from dags.defaults import TRAINING_POOL, detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.errors import TooFewDays
 
@@ -60,10 +61,11 @@ promote, unless `promote_from_backfill` is set.
 @task
 def window(detector: str, *, params: TaskValue = None) -> TaskValue:
     """Read the training window and split it into blocks."""
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
     try:
         return fitting.window(
+            settings.load(),
             detector,
             as_of_day(),
             training_days=params["training_days"],
@@ -78,41 +80,41 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
 @task(pool=TRAINING_POOL)
 def train(candidate: TaskValue) -> TaskValue:
     """Fit the networks on the training block; open the candidate's MLflow run."""
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
-    return _shown(fitting.train(candidate, run=this_run()))
+    return _shown(fitting.train(settings.load(), candidate, run=this_run()))
 
 
 @task
 def calibrate(candidate: TaskValue) -> TaskValue:
     """Estimate the threshold on the calibration block and write the bundle."""
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
-    return _shown(fitting.calibrate(candidate))
+    return _shown(fitting.calibrate(settings.load(), candidate))
 
 
 @task
 def evaluate(candidate: TaskValue) -> TaskValue:
     """Measure the bundle on the test block."""
-    from pipeline.steps.training import judging
+    from pipeline.steps import evaluating
 
-    return _shown(judging.evaluate(candidate))
+    return _shown(evaluating.evaluate(settings.load(), candidate))
 
 
 @task
 def drift(candidate: TaskValue) -> TaskValue:
     """Compare the test days with the bundle's references."""
-    from pipeline.steps.training import judging
+    from pipeline.steps import evaluating
 
-    return _shown(judging.drift(candidate))
+    return _shown(evaluating.drift(settings.load(), candidate))
 
 
 @task
 def gate(candidate: TaskValue) -> TaskValue:
     """Run every check; register the candidate with its card, passed or rejected."""
-    from pipeline.steps.training import gating
+    from pipeline.steps import gating
 
-    return _shown(gating.gate(candidate, run=this_run()))
+    return _shown(gating.gate(settings.load(), candidate, run=this_run()))
 
 
 def train_dag(spec: DetectorSpec) -> DAG:

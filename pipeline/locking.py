@@ -15,14 +15,16 @@ from typing import TextIO
 
 from pipeline import database
 from pipeline.errors import OutageError
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 
 WAIT_S = 60.0
 _POLL_S = 0.1
 
 
 @contextmanager
-def promotion_lock(settings: Settings, detector: str, *, wait_s: float = WAIT_S) -> Iterator[None]:
+def promotion_lock(
+    settings: Deployment, detector: str, *, wait_s: float = WAIT_S
+) -> Iterator[None]:
     """Hold the lock for the aliases of `detector`.
 
     Raises:
@@ -65,7 +67,7 @@ def _advisory_lock_acquired(cursor: object, detector: str) -> bool:
 
 
 @contextmanager
-def _file_lock(settings: Settings, detector: str, wait_s: float) -> Iterator[None]:
+def _file_lock(settings: Deployment, detector: str, wait_s: float) -> Iterator[None]:
     settings.cache.mkdir(parents=True, exist_ok=True)
     with (settings.cache / f"promote-{detector}.lock").open("w") as file:
         deadline = time.monotonic() + wait_s

@@ -14,11 +14,11 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.inputs import as_rows
-from pipeline.detector.postprocessing import PostprocessedScores, postprocess
-from pipeline.detector.scored import Rows
-from pipeline.detector.windows import Windows, windows
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.calibration.postprocessing import PostprocessedScores, postprocess
+from pipeline.detector.inputs.inputs import as_rows
+from pipeline.detector.inputs.scored import Rows
+from pipeline.detector.inputs.windows import Windows, windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = No
     the same. (Measured on SMD: the network's reconstruction instead of the mean, and a threshold
     recalibrated for the remaining channels, are no better.)
     """
-    from pipeline.detector.frames import feature_values, timeline_of
+    from pipeline.detector.inputs.frames import feature_values, timeline_of
     from pipeline.shifts import left_out
 
     timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None

@@ -66,7 +66,7 @@ class EmbeddedStack:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Deployment:
     """The places of the tables, the registry and the detector files.
 
     Attributes:
@@ -107,7 +107,7 @@ class Settings:
     mlflow_token: str | None = field(default=None, repr=False)
 
 
-def load() -> Settings:
+def load() -> Deployment:
     """The settings of this process: `PLIMSOLL_*` and `MLFLOW_TRACKING_URI`, then the record.
 
     The environment wins. Where it names another MLflow or other tables than the embedded stack's,
@@ -133,7 +133,7 @@ def load() -> Settings:
     )
     values: dict[str, str] = {**(recorded if same_world else {}), **given}
     mlflow_uri, login = _without_login(values.get(_MLFLOW))
-    return Settings(
+    return Deployment(
         storage=values.get(_STORAGE, str(home / "lake")),
         detectors=Path(values.get("PLIMSOLL_DETECTORS", REPOSITORY / "detectors")),
         data=values.get("PLIMSOLL_DATA", str(home / "data")),
@@ -167,7 +167,7 @@ def _without_login(url: str | None) -> tuple[str | None, tuple[str, str] | None]
     return f"{scheme}://{host}", (unquote(user), unquote(password))
 
 
-def hand_to_mlflow(here: Settings) -> None:
+def hand_to_mlflow(here: Deployment) -> None:
     """Put login and token of the tracking server into the variables that MLflow reads."""
     if here.mlflow_token is not None:
         os.environ[_TOKEN] = here.mlflow_token
@@ -197,7 +197,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def refuse_nowhere(here: Settings) -> None:
+def refuse_nowhere(here: Deployment) -> None:
     """Refuse settings without tables, and those of an embedded stack that is down.
 
     Raises:
@@ -215,7 +215,7 @@ def refuse_nowhere(here: Settings) -> None:
         raise nobody_said(here)
 
 
-def nobody_said(here: Settings) -> ConfigError:
+def nobody_said(here: Deployment) -> ConfigError:
     """The error where `here` names no MLflow."""
     start = f"{home_prefix(here.home)}make up"
     if record_path(here.home).exists():

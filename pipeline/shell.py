@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import settings
-from pipeline.settings import REPOSITORY, Settings, home_prefix
+from pipeline.settings import REPOSITORY, Deployment, home_prefix
 
 _AIRFLOW_IS_HERE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
@@ -45,7 +45,7 @@ class Shell:
         return self.in_airflow("dags", "trigger", dag_id, *given)
 
 
-def this_shell(here: Settings | None = None) -> Shell:
+def this_shell(here: Deployment | None = None) -> Shell:
     """The beginning of the commands of this deployment."""
     here = here or settings.load()
     python = python_of(here) if here.stack else interpreter()
@@ -58,7 +58,7 @@ def this_shell(here: Settings | None = None) -> Shell:
     return Shell(here.command or f"{python} -m pipeline", airflow)
 
 
-def python_of(here: Settings) -> str:
+def python_of(here: Deployment) -> str:
     """The interpreter, about the stack in `here.home` wherever it is typed."""
     return f"{home_prefix(here.home)}{interpreter()}"
 

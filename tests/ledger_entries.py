@@ -7,20 +7,19 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.ledger import Decision, Entry
-from pipeline.settings import Settings
-from pipeline.steps import ledger_state, live, metrics_hooks
+from pipeline.settings import Deployment
+from pipeline.steps import ledger_state, live, metrics_hooks, trust
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.oversight import trust
 
 
-def write(here: Settings, decision: Decision) -> None:
+def write(here: Deployment, decision: Decision) -> None:
     """Append one decision, and keep the head as whoever appends does."""
     ledger_state.keep_head(
         here, ledger_state.append(here, ledger_state.verified(here, decision.detector), decision)
     )
 
 
-def entries(here: Settings, detector: str) -> list[Entry]:
+def entries(here: Deployment, detector: str) -> list[Entry]:
     """All entries, oldest first; fails where the ledger does not hold."""
     return list(ledger_state.verified(here, detector).entries)
 

@@ -6,11 +6,11 @@ import pytest
 
 from pipeline.errors import OutageError
 from pipeline.locking import promotion_lock
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 
 
-def settings(folder: Path) -> Settings:
-    return Settings(
+def settings(folder: Path) -> Deployment:
+    return Deployment(
         storage=str(folder),
         detectors=folder,
         data=str(folder),

@@ -9,15 +9,15 @@ import pytest
 import pipeline
 from pipeline.config import Contexts, Smoothing, Threshold
 from pipeline.data.split import Block
-from pipeline.detector.bundle import load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.contexts import ContextFactors
-from pipeline.detector.description import Provenance
-from pipeline.detector.frames import feature_values, timeline_of
-from pipeline.detector.graph import Graph
-from pipeline.detector.postprocessing import ScorePostprocessing
-from pipeline.detector.training import fit
-from pipeline.detector.windows import windows
+from pipeline.detector.bundle.bundle import load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.calibration.contexts import ContextFactors
+from pipeline.detector.calibration.postprocessing import ScorePostprocessing
+from pipeline.detector.inputs.frames import feature_values, timeline_of
+from pipeline.detector.inputs.windows import windows
+from pipeline.detector.training.fit import fit
 from pipeline.errors import DataError
 from pipeline.scoring import score_frame, score_rows
 from pipeline.shifts import Shifted
@@ -294,9 +294,9 @@ def test_raw_scores_are_never_compared_with_the_threshold():
 
     assert callers == {
         "detector/attribution.py",
-        "detector/bundle.py",
+        "detector/bundle/bundle.py",
         "evaluation/tryout.py",
         "scoring.py",
-        "steps/recalibration/recalibration_facts.py",
+        "steps/recalibration_facts.py",
         "tuning/trying.py",
     }

@@ -27,13 +27,10 @@ from pipeline import settings, tables
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.grid import days_between
 from pipeline.data.sources.la_haute_borne import fetch
-from pipeline.steps import ingestion
+from pipeline.steps import evaluating, fitting, gating, ingestion, promotion, scoring
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live import promotion
-from pipeline.steps.operation import scoring
-from pipeline.steps.training import fitting, gating, judging
-from pipeline.table_schemas import TableName
 from pipeline.tables import Table
+from pipeline.tables.schemas import TableName
 
 DETECTOR = "la_haute_borne"
 HISTORY = days_between(date(2014, 1, 1), date(2015, 12, 31))
@@ -92,10 +89,16 @@ def _train(home: Path, cache: Path) -> None:
     """A champion, by the steps of the train DAG."""
     with _deployment(home, cache, "training"):
         _ingest(days_between(HISTORY[0], AS_OF - timedelta(days=1)))
-        candidate = fitting.window(DETECTOR, AS_OF.isoformat())
-        candidate = fitting.calibrate(fitting.train(candidate, run=_RUN))
-        judged = gating.gate(judging.drift(judging.evaluate(candidate)), run=_RUN)
-        promotion.promote(judged, answer=None, run=_RUN)
+        candidate = fitting.window(settings.load(), DETECTOR, AS_OF.isoformat())
+        candidate = fitting.calibrate(
+            settings.load(), fitting.train(settings.load(), candidate, run=_RUN)
+        )
+        judged = gating.gate(
+            settings.load(),
+            evaluating.drift(settings.load(), evaluating.evaluate(settings.load(), candidate)),
+            run=_RUN,
+        )
+        promotion.promote(settings.load(), judged, answer=None, run=_RUN)
 
 
 def _filled(
@@ -108,7 +111,9 @@ def _filled(
             began = time.perf_counter()
             _ingest(batch)
             between = time.perf_counter()
-            scoring.score_days(DETECTOR, [day.isoformat() for day in batch], run=_RUN)
+            scoring.score_days(
+                settings.load(), DETECTOR, [day.isoformat() for day in batch], run=_RUN
+            )
             ingested_s += between - began
             scored_s += time.perf_counter() - between
         root = settings.load().storage
@@ -117,8 +122,13 @@ def _filled(
 
 
 def _ingest(days: Sequence[date]) -> None:
-    staged = ingestion.fetch(DETECTOR, [day.isoformat() for day in days], run=_RUN)
-    ingestion.write(ingestion.validate(staged, run=_RUN), run=_RUN, refuse=False)
+    staged = ingestion.fetch(settings.load(), DETECTOR, [day.isoformat() for day in days], run=_RUN)
+    ingestion.write(
+        settings.load(),
+        ingestion.validate(settings.load(), staged, run=_RUN),
+        run=_RUN,
+        refuse=False,
+    )
 
 
 def _content_hash(table: Table) -> str:
@@ -128,7 +138,7 @@ def _content_hash(table: Table) -> str:
 
 def _deliver_with_future(home: Path, cache: Path, day: date) -> None:
     """The source's own rows of `day` in a file of that day, with absurd rows of the day after."""
-    spec = detector_named(DETECTOR)
+    spec = detector_named(settings.load(), DETECTOR)
     source = spec.source.model_copy(update={"replaced_days": None})
     start = datetime.combine(day, datetime.min.time(), UTC)
     end = start + timedelta(days=1)

@@ -26,13 +26,13 @@ from pipeline.data.sources.openoa_wheel import FILE
 from pipeline.data.split import normal_rows, split
 from pipeline.data.timeline import timeline_from
 from pipeline.detector.attribution import contributions
-from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.frames import feature_values
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_for
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.training.fit import fit
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.injection import FaultyEpisodes, Trial, faulty_episodes
 from pipeline.incidents import joined, reach

@@ -30,9 +30,9 @@ _PRELOADED = (
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
-    "pipeline.steps.going_live.promotion",
-    "pipeline.steps.going_live.rollback",
-    "pipeline.steps.operation.rescoring",
+    "pipeline.steps.promotion",
+    "pipeline.steps.rollback",
+    "pipeline.steps.rescoring",
     "pipeline.steps.live",
     "benchmarks.operation.victim",
 )

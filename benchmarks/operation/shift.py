@@ -23,12 +23,12 @@ from pipeline.config import Columns, DetectorSpec, Feature, ParquetSource, Sched
 from pipeline.data.sources.openoa_wheel import FILE
 from pipeline.data.split import Block, normal_rows, split
 from pipeline.data.timeline import Mask, episodes, timeline_from
-from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_for
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.training.fit import fit
 from pipeline.scoring import ScoredRows, score_rows
 from pipeline.shifts import Shifted, shifted
 

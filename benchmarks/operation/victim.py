@@ -58,7 +58,7 @@ def prepare(ground: Ground) -> None:
     import yaml
 
     from pipeline import settings
-    from pipeline.data.ingest import ingest_days
+    from pipeline.steps.ingest_stages import ingest_days
 
     here, spec = settings.load(), _spec(ground)
     _frame().to_parquet(here.data + "/plant.parquet")
@@ -75,9 +75,9 @@ def prepare(ground: Ground) -> None:
 
 def promote(payload: Answer) -> None:
     """The task `promote`."""
-    from pipeline.steps.going_live import promotion
+    from pipeline.steps import promotion
 
-    promotion.promote(payload, answer=None, run="bench")
+    promotion.promote(settings.load(), payload, answer=None, run="bench")
 
 
 def promote_version(folder: Path, version: str) -> None:
@@ -87,25 +87,25 @@ def promote_version(folder: Path, version: str) -> None:
 
 def roll_back() -> None:
     """The rollback DAG, in which the last task does what no other has done."""
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     how = {"target": "previous", "reason": "a drill", "who": "bench"}
-    checked = rollback.check(NAME, **how)
-    rollback.finish(rollback.move(checked, **how), run="bench")
+    checked = rollback.check(settings.load(), NAME, **how)
+    rollback.finish(settings.load(), rollback.move(settings.load(), checked, **how), run="bench")
 
 
 def score() -> None:
     """The live version scores the last days."""
-    from pipeline.steps.operation import scoring
+    from pipeline.steps import scoring
 
-    scoring.score_days(NAME, [_day(n).isoformat() for n in SCORED], run="bench")
+    scoring.score_days(settings.load(), NAME, [_day(n).isoformat() for n in SCORED], run="bench")
 
 
 def die_before(write: int) -> Callable[[], int]:
     """Kill this process right before its `write`-th side effect; returns a counter of them."""
     from mlflow import MlflowClient
 
-    from pipeline import table_append, tables
+    from pipeline.tables import append
 
     done = 0
 
@@ -129,7 +129,7 @@ def die_before(write: int) -> Callable[[], int]:
     ):
         setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
     tables.write_deltalake = counted(tables.write_deltalake)
-    table_append.write_deltalake = counted(table_append.write_deltalake)
+    append.write_deltalake = counted(append.write_deltalake)
     return lambda: done
 
 
@@ -137,7 +137,7 @@ def look() -> Answer:
     """The live version: its number, and hashes of its network and of the bundle, its threshold."""
     from pipeline.steps import live
 
-    found = live.champion(NAME)
+    found = live.champion(settings.load(), NAME)
     network = (found.bundle.folder / "model.onnx").read_bytes()
     return {
         "version": found.version.number,
@@ -179,10 +179,10 @@ _LIFE = ("status", "rolled_back", "rescoring")
 
 def _flags() -> str:
     """Hash of the flags of golden rows and of rows spread far around them."""
-    from pipeline.detector.calibrated import read_golden
+    from pipeline.detector.calibration.calibrated import read_golden
     from pipeline.steps import live
 
-    bundle = live.champion(NAME).bundle
+    bundle = live.champion(settings.load(), NAME).bundle
     golden = read_golden(bundle.folder, bundle.schema).rows
     noise = np.random.default_rng(0).normal(size=golden.shape).astype(np.float32)
     rows = np.concatenate([golden, golden + noise * golden.std(axis=0)])
@@ -192,16 +192,19 @@ def _flags() -> str:
 def _candidate(as_of: date, *, champion: int | None) -> Answer:
     """A trained version, registered as one that passed its gate; the payload of `promote`."""
     from pipeline import settings, staging
-    from pipeline.detector.bundle import load_bundle
+    from pipeline.detector.bundle.bundle import load_bundle
     from pipeline.records import from_json, to_json
     from pipeline.registry import tags, versions
     from pipeline.registry.connection import connect
     from pipeline.steps import candidate as staged
+    from pipeline.steps import fitting
     from pipeline.steps.candidate import Candidate, JudgedCandidate
-    from pipeline.steps.training import fitting
 
-    window = fitting.window(NAME, as_of.isoformat())
-    candidate = from_json(Candidate, fitting.calibrate(fitting.train(window, run="bench")))
+    window = fitting.window(settings.load(), NAME, as_of.isoformat())
+    candidate = from_json(
+        Candidate,
+        fitting.calibrate(settings.load(), fitting.train(settings.load(), window, run="bench")),
+    )
     client = connect(settings.load())
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         bundle = load_bundle(folder)
@@ -225,10 +228,14 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
 
 def _recalibrated() -> Answer:
     """Version 2: version 1 recalibrated; the payload of `promote`."""
-    from pipeline.steps.recalibration import recalibrating, recalibration_gate
+    from pipeline.steps import recalibrating, recalibration_gate
 
-    window = recalibrating.window(NAME, _day(SCORED[0]).isoformat())
-    judged = recalibration_gate.gate(recalibrating.recalibrate(window, run="bench"), run="bench")
+    window = recalibrating.window(settings.load(), NAME, _day(SCORED[0]).isoformat())
+    judged = recalibration_gate.gate(
+        settings.load(),
+        recalibrating.recalibrate(settings.load(), window, run="bench"),
+        run="bench",
+    )
     return judged | {"passed": True}
 
 

@@ -13,8 +13,8 @@ from benchmarks.operation.simulate import ALPHA, MONTHS, Setting, Year, made, tr
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.data.timeline import subset
-from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import rate_interval
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.recalibration import (
     Anchor,
     Recalibrated,

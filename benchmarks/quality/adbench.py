@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.contenders import Contender, put_to_the_test
 from benchmarks.quality.results import Result, mean, measured
-from pipeline.detector.schema import UNKNOWN_UNIT, Schema
-from pipeline.detector.scored import Rows
+from pipeline.detector.inputs.schema import UNKNOWN_UNIT, Schema
+from pipeline.detector.inputs.scored import Rows
 
 _MOST, _MOST_TRAIN = 50_000, 10_000
 _MOST_HELD = 2_000

@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 
 from pipeline.config import Model, Score
 from pipeline.data.split import Block
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Rows
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.inputs.scored import Rows
+from pipeline.detector.training.fit import fit
 
 Scores = Callable[[Rows], np.ndarray[Any, np.dtype[np.float64]]]
 """Windows to scores; higher is more anomalous."""

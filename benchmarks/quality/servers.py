@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.contenders import Contender, put_to_the_test
 from benchmarks.quality.results import Result, mean, measured
-from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Rows
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.inputs.scored import Rows
 
 _TRAIN_SHARE = 0.8
 _MOST_TRAIN = 10_000

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.timeline import Timeline, effective_rows, subset
-from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds import conformal
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.rate import log_score
 
 Scores = NDArray[np.float64]

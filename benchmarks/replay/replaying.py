@@ -16,6 +16,7 @@ from benchmarks.replay.policies import POLICIES
 from benchmarks.replay.rows import Judged, judged, thresholds_by_version
 from benchmarks.replay.story import Month, Say
 from benchmarks.replay.tally import Tally, tally
+from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.steps.versions import version_of
 
@@ -70,7 +71,9 @@ def _tallies(
     spec: DetectorSpec, rows: Judged, months: list[tuple[date, date]]
 ) -> tuple[Tally, ...]:
     ours = _own_thresholds(spec, rows, months)
-    trained = version_of(spec.name, int(rows.version[0])).bundle.trained_reference()
+    trained = version_of(
+        settings.load(), spec.name, int(rows.version[0])
+    ).bundle.trained_reference()
     found = [tally(PLIMSOLL, rows, rows.threshold, ours, months)]
     for name, policy in POLICIES.items():
         dated = play(

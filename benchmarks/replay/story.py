@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -14,16 +14,21 @@ from benchmarks.replay import reviewer
 from pipeline import settings, tables
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
-from pipeline.data.labels import add_labels
-from pipeline.steps import ingestion
+from pipeline.steps import (
+    drifting,
+    evaluating,
+    fitting,
+    gating,
+    ingestion,
+    recalibrating,
+    recalibration_gate,
+)
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live.promotion import promote
-from pipeline.steps.operation import drifting
-from pipeline.steps.operation.incidents import incidents_between
-from pipeline.steps.operation.scoring import score_days
-from pipeline.steps.people.waiting import flagged_episodes
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
-from pipeline.steps.training import fitting, gating, judging
+from pipeline.steps.incidents import incidents_between
+from pipeline.steps.promotion import promote
+from pipeline.steps.scoring import score_days
+from pipeline.steps.waiting_labels import flagged_episodes
+from pipeline.store.labels import add_labels
 from pipeline.tables import Table
 
 DETECTOR = "la_haute_borne"
@@ -54,8 +59,10 @@ class Month:
 def load(spec: DetectorSpec, say: Say) -> None:
     """Both years into the tables, as the first load by one run does."""
     days = [day.isoformat() for day in days_between(FIRST, LAST)]
-    staged = ingestion.validate(ingestion.fetch(spec.name, days, run=RUN), run=RUN)
-    written = ingestion.write(staged, run=RUN, refuse=False)
+    staged = ingestion.validate(
+        settings.load(), ingestion.fetch(settings.load(), spec.name, days, run=RUN), run=RUN
+    )
+    written = ingestion.write(settings.load(), staged, run=RUN, refuse=False)
     say(f"ingested {written['days']} days, {written['accepted']:,} rows: {written['verdicts']}")
 
 
@@ -65,10 +72,16 @@ def train(say: Say) -> str:
     Raises:
         RuntimeError: the gate refused it.
     """
-    candidate = fitting.window(DETECTOR, TRAINED_AS_OF.isoformat())
-    candidate = fitting.calibrate(fitting.train(candidate, run=RUN))
-    judged = gating.gate(judging.drift(judging.evaluate(candidate)), run=RUN)
-    outcome = promote(judged, answer=None, run=RUN)
+    candidate = fitting.window(settings.load(), DETECTOR, TRAINED_AS_OF.isoformat())
+    candidate = fitting.calibrate(
+        settings.load(), fitting.train(settings.load(), candidate, run=RUN)
+    )
+    judged = gating.gate(
+        settings.load(),
+        evaluating.drift(settings.load(), evaluating.evaluate(settings.load(), candidate)),
+        run=RUN,
+    )
+    outcome = promote(settings.load(), judged, answer=None, run=RUN)
     if not outcome["promoted"]:
         message = f"the first candidate did not go live: {outcome['reason']}"
         raise RuntimeError(message)
@@ -90,8 +103,8 @@ def live_through(spec: DetectorSpec, frame: pd.DataFrame, say: Say) -> list[Mont
         else:
             month = Month(first, last, "trained", "the threshold of the training")
         days = [day.isoformat() for day in days_between(first, last)]
-        score_days(spec.name, days, run=RUN)
-        drifting.judge_days(spec.name, days, run=RUN)
+        score_days(settings.load(), spec.name, days, run=RUN)
+        drifting.judge_days(settings.load(), spec.name, days, run=RUN)
         say(f"{first:%Y-%m} {month.outcome:<8} {month.reason}")
         done.append(month)
     return done
@@ -111,17 +124,21 @@ def _label(spec: DetectorSpec, frame: pd.DataFrame, outages: list[Any], *, as_of
     before = as_of - timedelta(days=1)
     raised = flagged_episodes(spec, as_of - timedelta(days=62), before, root=root)
     verdicts = [*outages, *reviewer.answers(raised, frame, spec.columns)]
-    add_labels(root, spec.name, reviewer.known_by(verdicts, midnight))
+    add_labels(
+        replace(settings.load(), storage=root), spec.name, reviewer.known_by(verdicts, midnight)
+    )
 
 
 def _recalibrate(as_of: date) -> tuple[str, str]:
     """Run the chain of the recalibrate DAG; returns its outcome and the reason."""
-    recalibrating.audit(DETECTOR, as_of.isoformat(), run=RUN)
-    candidate = recalibrating.window(DETECTOR, as_of.isoformat())
+    recalibrating.audit(settings.load(), DETECTOR, as_of.isoformat(), run=RUN)
+    candidate = recalibrating.window(settings.load(), DETECTOR, as_of.isoformat())
     if "skipped" in candidate:
         return "kept", str(candidate["skipped"])
-    judged = recalibration_gate.gate(recalibrating.recalibrate(candidate, run=RUN), run=RUN)
-    outcome = promote(judged, answer=None, run=RUN)
+    judged = recalibration_gate.gate(
+        settings.load(), recalibrating.recalibrate(settings.load(), candidate, run=RUN), run=RUN
+    )
+    outcome = promote(settings.load(), judged, answer=None, run=RUN)
     return ("moved" if outcome["promoted"] else "stopped"), str(outcome["reason"])
 
 
@@ -145,4 +162,4 @@ def drift_verdicts(spec: DetectorSpec) -> Counter[str]:
 
 def detector() -> DetectorSpec:
     """The shipped detector file."""
-    return detector_named(DETECTOR)
+    return detector_named(settings.load(), DETECTOR)

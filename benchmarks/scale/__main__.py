@@ -31,10 +31,10 @@ from benchmarks.scale.made import NAME, ScalePlace
 from benchmarks.scale.store import copy_table
 from pipeline import settings, tables
 from pipeline.data.groups import groups_of
-from pipeline.steps.operation import fan_out
-from pipeline.steps.operation.score_tables import content_hashes
-from pipeline.table_schemas import TableName
+from pipeline.steps import fan_out
+from pipeline.steps.score_tables import content_hashes
 from pipeline.tables import Table
+from pipeline.tables.schemas import TableName
 from tests.s3_server import BUCKET, running_s3
 
 WANTED_RATIO = 1.5
@@ -113,7 +113,9 @@ def make(place: ScalePlace, days: Sequence[date]) -> None:
 
 def groups_for(days: Sequence[date], workers: int) -> list[list[str]]:
     """Groups as the DAGs plan them; at least two for each worker."""
-    planned = fan_out.plan(NAME, days[0].isoformat(), days[-1].isoformat(), "score again")
+    planned = fan_out.plan(
+        settings.load(), NAME, days[0].isoformat(), days[-1].isoformat(), "score again"
+    )
     if len(planned) >= _LEAST_GROUPS * workers:
         return planned
     return [

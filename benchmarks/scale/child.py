@@ -23,10 +23,9 @@ import structlog
 
 from benchmarks.scale.made import FEATURES, NAME
 from pipeline import settings
-from pipeline.steps import live
-from pipeline.steps.operation import scoring
-from pipeline.table_scan import scan
+from pipeline.steps import live, scoring
 from pipeline.tables import Table
+from pipeline.tables.scan import scan
 
 Days = Sequence[str]
 
@@ -83,7 +82,7 @@ def _read(days: Days) -> int:
 
 def _engine(days: Days) -> int:
     """The files through the graph, and nothing else: no look-back, no reasons, nothing written."""
-    bundle = live.champion(NAME).bundle
+    bundle = live.champion(settings.load(), NAME).bundle
     rows = 0
     for day in days:
         held = _table(day)
@@ -95,9 +94,9 @@ def _engine(days: Days) -> int:
 def _score(days: Days) -> int:
     """The task."""
     if not days:
-        live.champion(NAME)
+        live.champion(settings.load(), NAME)
         return 0
-    return int(scoring.score_days(NAME, days, run="benchmark")["rows"])
+    return int(scoring.score_days(settings.load(), NAME, days, run="benchmark")["rows"])
 
 
 def _table(day: str) -> pa.Table:

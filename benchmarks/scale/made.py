@@ -22,7 +22,7 @@ from scipy.signal import lfilter
 
 from pipeline import tables
 from pipeline.config import DetectorSpec
-from pipeline.data.telemetry import telemetry_table
+from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table
 
 NAME = "factory"
@@ -129,11 +129,11 @@ def go_live(place: ScalePlace) -> None:
 def register(bundle: Path) -> None:
     """Make `bundle` live in the ledger and the registry of this process's environment."""
     from pipeline import settings
-    from pipeline.detector.sums import verify_sums
+    from pipeline.detector.bundle.sums import verify_sums
     from pipeline.ledger import Decision
     from pipeline.registry import versions
     from pipeline.registry.connection import connect
-    from pipeline.steps.going_live.champion import change_champion
+    from pipeline.steps.champion import change_champion
 
     here = settings.load()
     client = connect(here)
@@ -159,12 +159,12 @@ def register(bundle: Path) -> None:
 
 def _fitted(folder: Path) -> Path:
     from pipeline.data.split import Block
-    from pipeline.detector.bundle import write_bundle
-    from pipeline.detector.calibration import calibrate
-    from pipeline.detector.description import Provenance
-    from pipeline.detector.graph import Graph
-    from pipeline.detector.schema import schema_for
-    from pipeline.detector.training import fit
+    from pipeline.detector.bundle.bundle import write_bundle
+    from pipeline.detector.bundle.description import Provenance
+    from pipeline.detector.bundle.graph import Graph
+    from pipeline.detector.calibration.calibrate import calibrate
+    from pipeline.detector.inputs.schema import schema_for
+    from pipeline.detector.training.fit import fit
 
     spec = factory()
     schema = schema_for(spec)

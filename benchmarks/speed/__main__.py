@@ -26,7 +26,7 @@ from benchmarks.speed.contenders import FEATURES, SpeedContender, made_rows, our
 from benchmarks.speed.limit import flop_a_row, own_rate, products, square_rate
 from benchmarks.speed.one_row import one_row_ms
 from pipeline import settings
-from pipeline.detector.fitted import FittedNetwork
+from pipeline.detector.models.fitted import FittedNetwork
 
 FEW, MANY = 10_000, 200_000
 OUT = settings.HOME / "benchmarks" / "speed.json"

@@ -13,13 +13,13 @@ import torch
 from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.data.split import Block
-from pipeline.detector.families import MODELS
-from pipeline.detector.fitted import FittedNetwork
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import UNKNOWN_UNIT, Schema
-from pipeline.detector.scored import Rows
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.inputs.schema import UNKNOWN_UNIT, Schema
+from pipeline.detector.inputs.scored import Rows
+from pipeline.detector.models.families import MODELS
+from pipeline.detector.models.fitted import FittedNetwork
 from pipeline.detector.scores import SCORES
-from pipeline.detector.training import fit
+from pipeline.detector.training.fit import fit
 
 FEATURES = 50
 _CAUSES = 8

@@ -17,7 +17,7 @@ import onnx
 import onnxruntime as ort
 from threadpoolctl import threadpool_limits
 
-from pipeline.detector.graph import CHUNK, INPUT
+from pipeline.detector.bundle.graph import CHUNK, INPUT
 
 _SQUARE = 1024
 _LEAST_S = 0.2

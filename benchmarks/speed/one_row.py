@@ -11,11 +11,11 @@ import numpy as np
 from benchmarks.speed.contenders import frame, made_rows, schema
 from pipeline.config import Threshold
 from pipeline.data.split import Block
-from pipeline.detector.bundle import load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.fitted import FittedNetwork
-from pipeline.detector.graph import Graph
+from pipeline.detector.bundle.bundle import load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.models.fitted import FittedNetwork
 
 _CALLS = 4000
 _WARM = 200

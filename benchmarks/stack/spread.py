@@ -12,7 +12,7 @@ from benchmarks.scale.__main__ import Measured, groups_for, run_processes
 from benchmarks.scale.made import NAME, ScalePlace
 from benchmarks.scale.store import copy_table
 from benchmarks.stack.station import Started, succeeded
-from pipeline.steps.operation.score_tables import content_hashes
+from pipeline.steps.score_tables import content_hashes
 from pipeline.tables import Table, read
 
 _WORKERS = 2

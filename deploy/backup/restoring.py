@@ -15,7 +15,7 @@ from deploy.backup.trust import ManifestTrust
 from deploy.backup.verifying import verify
 from pipeline import settings
 from pipeline.errors import ConfigError, DataError
-from pipeline.steps.oversight import ledger_statements
+from pipeline.steps import ledger_statements
 
 
 def restore(

@@ -16,13 +16,13 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
 from pipeline import settings
 from pipeline.cli import main as plimsoll
-from pipeline.data.attempts import LatestState, latest_states
 from pipeline.records import from_json
 from pipeline.registry.pages import version_page
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import Candidate, detector_named
+from pipeline.steps.gating import verdict_of
 from pipeline.steps.review import look_back
-from pipeline.steps.training.gating import verdict_of
+from pipeline.store.ingestions import LatestState, latest_states
 
 DETECTOR = "la_haute_borne"
 INGEST, LOAD, TRAIN = f"{DETECTOR}__ingest", f"{DETECTOR}__load", f"{DETECTOR}__train"
@@ -87,7 +87,7 @@ def go_live(demo: Demo) -> None:
 def plant_faults(demo: Demo) -> None:
     """Break the source in three ways; each day is blocked, and the first accepted once fixed."""
     demo.progress.headline("4. Break the source: three days with planted faults")
-    here, spec = settings.load(), detector_named(DETECTOR)
+    here, spec = settings.load(), detector_named(here, DETECTOR)
     for fault in drill.FAULTS:
         drill.plant(fault, spec, cache=here.cache, data=demo.stack.layout.data)
         demo.progress.say(f"  {fault.day}: {fault.story}")
@@ -114,7 +114,7 @@ def recalibrate(demo: Demo) -> None:
 def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
     """Print the results and the pages to open."""
     demo.progress.headline("6. Results")
-    later = look_back(DETECTOR, *LIVE)
+    later = look_back(settings.load(), DETECTOR, *LIVE)
     storage = settings.load().storage
     rows = chain(summary.ingested(storage, DETECTOR), summary.judged(verdict_of(candidate), later))
     print(summary.table(rows))

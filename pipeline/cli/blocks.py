@@ -16,9 +16,9 @@ from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block
-from pipeline.detector.frames import timeline_of, unchecked_values, utc_of
-from pipeline.detector.holdout import hold_out
-from pipeline.detector.schema import Schema
+from pipeline.detector.inputs.frames import timeline_of, unchecked_values, utc_of
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.training.holdout import hold_out
 from pipeline.errors import DataError, SplitReuseError
 
 _EVERY = 6  # one part in six calibrates: 17 %

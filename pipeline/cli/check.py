@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipeline import settings
 from pipeline.printable import lines, one_line
 
 HELP = "Check detector files and name every mistake."
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pipeline.config import load_detector, readable_name
     from pipeline.errors import ConfigError
-    from pipeline.steps.oversight.changed_file import compared
+    from pipeline.steps.changed_file import compared
 
     mistaken = False
     for path in arguments.files:
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(lines(str(error)), file=sys.stderr)
         else:
             features = len(spec.columns.feature_columns)
-            past = compared(spec)
+            past = compared(settings.load(), spec)
             mistaken |= bool(past.misfits)
             for line in past.misfits:
                 print(one_line(f"{path}: does not fit its past: {line}"), file=sys.stderr)

@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
     from pipeline.errors import DataError
-    from pipeline.steps.people.answers import Author
-    from pipeline.steps.people.deciding import decide
+    from pipeline.steps.answers import Author
+    from pipeline.steps.channel_decision import decide
 
     # The content of the log event is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         msg = "no decision about a channel is given; add accept, mute or unmute and the channel, "
         raise DataError(msg + "or use --list.")
     recorded = decide(
+        settings.load(),
         arguments.detector,
         arguments.channel,
         arguments.decision,
@@ -81,9 +82,9 @@ def _show(detector: str) -> None:
     from pipeline import settings
     from pipeline.shell import this_shell
     from pipeline.steps.candidate import detector_named
-    from pipeline.steps.oversight.open_points import muted_channels
+    from pipeline.steps.open_points import muted_channels
 
-    spec, shell = detector_named(detector), this_shell()
+    spec, shell = detector_named(settings.load(), detector), this_shell()
     found = muted_channels(settings.load().storage, spec.name)
     print(f"Muted on the newest scored day: {len(found)}")
     for channel, entity in found:

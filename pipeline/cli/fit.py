@@ -13,8 +13,8 @@ from pipeline.errors import BundleError
 
 if TYPE_CHECKING:
     from pipeline.config import DetectorSpec
-    from pipeline.detector.calibrated import Calibration
-    from pipeline.detector.fitted import Check, FittedNetwork
+    from pipeline.detector.calibration.calibrated import Calibration
+    from pipeline.detector.models.fitted import Check, FittedNetwork
 
 HELP = "Fit a detector on the normal rows of a Parquet file and write its bundle."
 
@@ -69,9 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.cli.blocks import blocks_of, settings_of
     from pipeline.config import Contexts, Smoothing, load_detector
     from pipeline.config.model import TrainedModel
-    from pipeline.detector.calibration import calibrate
-    from pipeline.detector.graph import Graph
-    from pipeline.detector.training import fit
+    from pipeline.detector.bundle.graph import Graph
+    from pipeline.detector.calibration.calibrate import calibrate
+    from pipeline.detector.training.fit import fit
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -136,8 +136,8 @@ def _write(
     import shutil
     import tempfile
 
-    from pipeline.detector.bundle import load_bundle, write_bundle
-    from pipeline.detector.description import Provenance
+    from pipeline.detector.bundle.bundle import load_bundle, write_bundle
+    from pipeline.detector.bundle.description import Provenance
     from pipeline.provenance import code_version, lock_hash
 
     out.parent.mkdir(parents=True, exist_ok=True)

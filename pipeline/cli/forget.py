@@ -32,18 +32,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline.data.grid import as_day
     from pipeline.shell import this_shell
-    from pipeline.steps.oversight.forgetting import forget, plan_forgetting
+    from pipeline.steps.forgetting import forget, plan_forgetting
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     day, now = as_day(arguments.day), datetime.now(UTC)
-    planned = plan_forgetting(arguments.detector, day, now=now)
+    planned = plan_forgetting(settings.load(), arguments.detector, day, now=now)
     reason = str(arguments.reason).strip()
     if arguments.yes:
         if not reason:
             msg = "no reason is given; add --reason with one sentence, it is kept with the day."
             raise DataError(msg)
-        forget(planned, reason, arguments.author or getpass.getuser(), now=now)
+        forget(settings.load(), planned, reason, arguments.author or getpass.getuser(), now=now)
     held = ", ".join(f"{count:,} rows of {name}" for name, count in planned.rows.items())
     done = "is taken back" if arguments.yes else "would be taken back; nothing is changed yet"
     print(f"{planned.detector} {day} {done}: its record{f', {held}' if held else ''}.")

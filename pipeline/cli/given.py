@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.detector.arrow import to_numpy
-from pipeline.detector.inputs import as_numbers, unchecked_rows
-from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Rows
+from pipeline.detector.inputs.arrow import to_numpy
+from pipeline.detector.inputs.inputs import as_numbers, unchecked_rows
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.inputs.scored import Rows
 
 if TYPE_CHECKING:
     from pipeline.config import Columns

@@ -11,7 +11,7 @@ from pipeline.errors import DataError
 from pipeline.printable import one_line
 
 if TYPE_CHECKING:
-    from pipeline.steps.people.waiting import Waiting
+    from pipeline.steps.waiting_labels import Waiting
 
 HELP = "Label a span of time or an incident, or list the episodes that wait for a label."
 
@@ -43,15 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
-    from pipeline.steps.people import labelling
-    from pipeline.steps.people.answers import Author, LabelRequest
-    from pipeline.steps.people.waiting import waiting
+    from pipeline.steps import labelling
+    from pipeline.steps.answers import Author, LabelRequest
+    from pipeline.steps.waiting_labels import waiting
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     now = datetime.now(UTC)
     if arguments.list:
-        _show(arguments.detector, waiting(arguments.detector, now=now))
+        _show(arguments.detector, waiting(settings.load(), arguments.detector, now=now))
         return 0
     if arguments.verdict is None:
         msg = "no verdict is given; add --verdict incident or --verdict normal, or use --list."
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         entity=arguments.entity,
     )
     by = Author(arguments.author or getpass.getuser(), now)
-    recorded = labelling.label(arguments.detector, answer, by)
+    recorded = labelling.label(settings.load(), arguments.detector, answer, by)
     changed = f", {recorded['overruled']:,} of them against an earlier label" * bool(
         recorded["overruled"]
     )

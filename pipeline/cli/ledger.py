@@ -14,9 +14,9 @@ from pipeline.printable import one_line
 
 if TYPE_CHECKING:
     from pipeline.ledger import Entry
-    from pipeline.settings import Settings
+    from pipeline.settings import Deployment
     from pipeline.steps.ledger_state import LedgerState
-    from pipeline.steps.oversight.trust import LedgerFault
+    from pipeline.steps.trust import LedgerFault
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
 
@@ -77,8 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _vouched(arguments: argparse.Namespace, names: list[str], known: list[str]) -> int:
     from pipeline import settings
-    from pipeline.steps import ledger_state
-    from pipeline.steps.oversight import ledger_statements
+    from pipeline.steps import ledger_state, ledger_statements
 
     who, why = arguments.author or getpass.getuser(), str(arguments.reason).strip()
     if not why:
@@ -99,7 +98,7 @@ def _vouched(arguments: argparse.Namespace, names: list[str], known: list[str]) 
         names = [name for name in names if ledger_state.verified(here, name).entries]
         _create_new_keys(here)
         for name in every:
-            ledger_statements.sign_answers_anew(name)
+            ledger_statements.sign_answers_anew(here, name)
     statement = next(call for name, call in calls.items() if getattr(arguments, name))
     return max(
         (_vouch(name, statement, who, why, alone=len(names) == 1) for name in names), default=0
@@ -110,10 +109,10 @@ def _vouch(
     name: str, statement: Callable[..., LedgerState], who: str, why: str, *, alone: bool
 ) -> int:
     """Make the statement and print the entry; a failure does not keep others from being made."""
-    from pipeline.steps.oversight import ledger_statements
+    from pipeline.steps import ledger_statements
 
     adopts = statement is ledger_statements.adopt
-    answers = ledger_statements.unsigned_answers(name) if adopts else []
+    answers = ledger_statements.unsigned_answers(settings.load(), name) if adopts else []
     try:
         made = statement(name, who=who, why=why)
     except PlimsollError as error:
@@ -127,7 +126,7 @@ def _vouch(
     return 0
 
 
-def _create_new_keys(here: Settings) -> None:
+def _create_new_keys(here: Deployment) -> None:
     """Create new keys of the ledger and of answers, in the home of this deployment."""
     from pipeline.ledger import keyring, keys
 
@@ -136,11 +135,11 @@ def _create_new_keys(here: Settings) -> None:
     keyring.rotate(here.home, "answers", keys.new_private_key())
 
 
-def _refuse_unknown_names(here: Settings, asked: list[str], known: list[str]) -> None:
+def _refuse_unknown_names(here: Deployment, asked: list[str], known: list[str]) -> None:
     """Raise unless each name is that of a detector, or of a former one with tables."""
     from pipeline import staging
     from pipeline.errors import ConfigError
-    from pipeline.steps.oversight.removing import no_such_detector
+    from pipeline.steps.removing import no_such_detector
 
     without_file = [name for name in asked if name not in known]
     lake = set(staging.names_at(here.storage)) if without_file else set()
@@ -164,12 +163,12 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
     from pipeline import settings
     from pipeline.registry.connection import connect
     from pipeline.steps import ledger_state
-    from pipeline.steps.going_live.champion import repaired
-    from pipeline.steps.oversight.trust import faults_of
+    from pipeline.steps.champion import repaired
+    from pipeline.steps.trust import faults_of
 
     here = settings.load()
     if arguments.repair:
-        repaired(name)
+        repaired(here, name)
     held = ledger_state.read(here, name)
     faults = faults_of(here, connect(here), name, open_bundle=True)
     if arguments.json:
@@ -199,7 +198,7 @@ def _verdict(held: LedgerState, faults: Sequence[LedgerFault]) -> Iterator[str]:
 
 def _at(held: LedgerState, text: str) -> Iterator[str]:
     from pipeline import ledger
-    from pipeline.steps.people.answers import moment_of
+    from pipeline.steps.answers import moment_of
 
     moment = moment_of("at", text)
     if moment > datetime.now(UTC):

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
-    from pipeline.steps.oversight.removing import Removal
+    from pipeline.settings import Deployment
+    from pipeline.steps.removing import Removal
 
 HELP = (
     "Remove a detector: its file, its DAGs and, on request, its tables. Shows first what would be "
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     import structlog
 
     from pipeline import settings
-    from pipeline.steps.oversight.removing import plan_removal, remove
+    from pipeline.steps.removing import plan_removal, remove
 
     # The content of the log event is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(here: Settings, planned: Removal, *, done: bool) -> Iterator[str]:
+def _lines(here: Deployment, planned: Removal, *, done: bool) -> Iterator[str]:
     from pipeline.shell import this_shell
-    from pipeline.steps.oversight.removing import orphan_dags
+    from pipeline.steps.removing import orphan_dags
 
     shell = this_shell(here)
     gone = "its file is gone already"

@@ -18,16 +18,24 @@ from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.private_file import write_private
 from pipeline.shell import this_shell
-from pipeline.steps import ingestion
+from pipeline.steps import (
+    approval,
+    drifting,
+    evaluating,
+    fan_out,
+    fitting,
+    gating,
+    housekeeping,
+    ingestion,
+    promotion,
+    promotion_watch,
+    recalibrating,
+    recalibration_gate,
+    scoring,
+)
+from pipeline.steps import rollback as rolling_back
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live import promotion
-from pipeline.steps.going_live import rollback as rolling_back
-from pipeline.steps.operation import drifting, fan_out, promotion_watch, scoring
-from pipeline.steps.oversight import upkeep
-from pipeline.steps.people import approval
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
-from pipeline.steps.recalibration.recalibration_origin import Acceptance
-from pipeline.steps.training import fitting, gating, judging
+from pipeline.steps.recalibration_origin import Acceptance
 
 DONE, NO = 0, 1
 """Exit codes: done; the answer is no."""
@@ -64,24 +72,30 @@ class Job:
 
 def ingest(job: Job, day: str) -> int:
     """Fetch, validate and write one day."""
-    staged = ingestion.validate(ingestion.fetch(job.detector, [day], run=job.run), run=job.run)
-    written = ingestion.write(staged, run=job.run)
+    staged = ingestion.validate(
+        settings.load(),
+        ingestion.fetch(settings.load(), job.detector, [day], run=job.run),
+        run=job.run,
+    )
+    written = ingestion.write(settings.load(), staged, run=job.run)
     job.say(_written(day, written))
     return DONE
 
 
 def score(job: Job, day: str) -> int:
     """Score one day and judge its drift; name the command where a promotion misbehaves."""
-    outcome = scoring.score_days(job.detector, [day], run=job.run)
+    outcome = scoring.score_days(settings.load(), job.detector, [day], run=job.run)
     if reason := outcome.get("skipped"):
         job.say(f"{day}: not scored. {reason}")
         return NO
     _say_scored(job, day, outcome)
-    judged = drifting.judge_days(job.detector, [day], run=job.run)
+    judged = drifting.judge_days(settings.load(), job.detector, [day], run=job.run)
     for period in ("day", "week"):
         if verdict := judged.get(period):
             job.say(f"{day}: drift of the {period}: {verdict['kind']}. {verdict['reason']}")
-    watched = promotion_watch.watch(job.detector, as_day(day).isoformat(), run=job.run)
+    watched = promotion_watch.watch(
+        settings.load(), job.detector, as_day(day).isoformat(), run=job.run
+    )
     if watched["tripped"]:
         command = this_shell().plimsoll(
             "run", "rollback", job.detector, "--reason", watched["reason"]
@@ -93,19 +107,21 @@ def score(job: Job, day: str) -> int:
 
 def load(job: Job, first: str, last: str, *, again: bool) -> int:
     """Ingest and score days in groups; all groups are done before a blocked day is an error."""
-    groups = fan_out.plan(job.detector, first, last, "score again" if again else "load and score")
+    groups = fan_out.plan(
+        settings.load(), job.detector, first, last, "score again" if again else "load and score"
+    )
     code = DONE
     for days in groups:
         if not again:
-            written = ingestion.load(job.detector, days, run=job.run)
+            written = ingestion.load(settings.load(), job.detector, days, run=job.run)
             job.say(_written(_span(days), written))
-        outcome = scoring.score_days(job.detector, days, run=job.run)
+        outcome = scoring.score_days(settings.load(), job.detector, days, run=job.run)
         if reason := outcome.get("skipped"):
             job.say(f"{_span(days)}: not scored. {reason}")
         else:
             _say_scored(job, _span(days), outcome)
         try:
-            ingestion.refuse_blocked(job.detector, days)
+            ingestion.refuse_blocked(settings.load(), job.detector, days)
         except DataError as error:
             code = NO
             job.say(f"{_span(days)}: {error}")
@@ -116,33 +132,37 @@ def train(job: Job, as_of: str | None, *, training_days: int | None, warm_start:
     """Train a candidate and judge it; promote it if nobody has to be asked."""
     day = as_of or job.started.date().isoformat()
     candidate = fitting.window(
-        job.detector, as_day(day).isoformat(), training_days=training_days, warm_start=warm_start
+        settings.load(),
+        job.detector,
+        as_day(day).isoformat(),
+        training_days=training_days,
+        warm_start=warm_start,
     )
     job.say(f"candidate {candidate['name']}: rows read and split")
     for stage, done in (
-        (lambda each: fitting.train(each, run=job.run), "fitted"),
+        (lambda each: fitting.train(settings.load(), each, run=job.run), "fitted"),
         (fitting.calibrate, "threshold estimated"),
-        (judging.evaluate, "evaluated"),
-        (judging.drift, "compared with its references"),
+        (evaluating.evaluate, "evaluated"),
+        (evaluating.drift, "compared with its references"),
     ):
         candidate = stage(candidate)
         job.say(f"candidate {candidate['name']}: {done}")
-    return _go_live(job, gating.gate(candidate, run=job.run))
+    return _go_live(job, gating.gate(settings.load(), candidate, run=job.run))
 
 
 def recalibrate(job: Job, as_of: str | None, *, accepted: str) -> int:
     """Estimate the threshold anew for the live weights; judge and promote it as `train` does."""
     day = as_of or (job.started + timedelta(days=1)).date().isoformat()
-    audits = recalibrating.audit(job.detector, day, run=job.run)
+    audits = recalibrating.audit(settings.load(), job.detector, day, run=job.run)
     job.say(f"{audits['new']:,} of {audits['episodes']:,} episodes put up for labelling")
     acceptance = Acceptance(job.author, accepted) if accepted else None
-    candidate = recalibrating.window(job.detector, day, acceptance=acceptance)
+    candidate = recalibrating.window(settings.load(), job.detector, day, acceptance=acceptance)
     if reason := candidate.get("skipped"):
         job.say(f"not recalibrated. {reason}")
         return NO
-    candidate = recalibrating.recalibrate(candidate, run=job.run)
+    candidate = recalibrating.recalibrate(settings.load(), candidate, run=job.run)
     job.say(f"candidate {candidate['name']}: threshold estimated")
-    return _go_live(job, recalibration_gate.gate(candidate, run=job.run))
+    return _go_live(job, recalibration_gate.gate(settings.load(), candidate, run=job.run))
 
 
 def promote(job: Job, *, approve: bool, comment: str) -> int:
@@ -160,7 +180,7 @@ def promote(job: Job, *, approve: bool, comment: str) -> int:
         raise DataError(msg)
     judged = json.loads(waiting.read_text())
     asked_at = datetime.fromisoformat(judged.pop("asked_at"))
-    limit = timedelta(hours=detector_named(job.detector).promotion.approval_hours)
+    limit = timedelta(hours=detector_named(settings.load(), job.detector).promotion.approval_hours)
     in_time = job.started - asked_at <= limit
     # After Airflow's time limit nobody has answered, and so it is here.
     run = str(judged.pop("run"))
@@ -179,22 +199,28 @@ def promote(job: Job, *, approve: bool, comment: str) -> int:
 
 def rollback(job: Job, target: str, reason: str) -> int:
     """Make an earlier version live, and score the days of the one that goes once more."""
-    checked = rolling_back.check(job.detector, target=target, reason=reason, who=job.who)
-    moved = rolling_back.move(checked, target=target, reason=reason, who=job.who)
+    checked = rolling_back.check(
+        settings.load(), job.detector, target=target, reason=reason, who=job.who
+    )
+    moved = rolling_back.move(settings.load(), checked, target=target, reason=reason, who=job.who)
     if not moved["moved"]:
         job.say(moved["reason"])
     else:
         job.say(f"version {moved['target']} is live, version {moved['leave']} was taken back")
-    for group in rolling_back.plan(moved):
-        rolling_back.rescore(**group, run=job.run)
+    for group in rolling_back.plan(settings.load(), moved):
+        rolling_back.rescore(settings.load(), **group, run=job.run)
         job.say(f"{_span(group['days'])}: scored again")
-    rolling_back.finish(moved, run=job.run)
+    rolling_back.finish(settings.load(), moved, run=job.run)
     return DONE if moved["moved"] else NO
 
 
 def housekeeping(job: Job, *, dry_run: bool) -> int:
     """Remove versions, staged files and old table files that nothing needs."""
-    for name, stage in (("prune", upkeep.prune), ("clear", upkeep.clear), ("tidy", upkeep.tidy)):
+    for name, stage in (
+        ("prune", housekeeping.prune),
+        ("clear", housekeeping.clear),
+        ("tidy", housekeeping.tidy),
+    ):
         told = stage(job.detector, now=job.started, dry_run=dry_run)
         job.say(f"{name}: {json.dumps(told, default=str)}")
     return DONE
@@ -205,7 +231,10 @@ def _go_live(job: Job, judged: dict[str, Any]) -> int:
     word = "passed its gate" if judged["passed"] else "was rejected"
     job.say(f"version {judged['version']} {word}: {judged['reason']}")
     job.say(f"its card: {judged['page']}")
-    if not judged["passed"] or detector_named(job.detector).promotion.approval == "none":
+    if (
+        not judged["passed"]
+        or detector_named(settings.load(), job.detector).promotion.approval == "none"
+    ):
         return _promoted(job, judged, None, run=job.run)
     waiting = _waiting(job.detector)
     waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -222,7 +251,7 @@ def _go_live(job: Job, judged: dict[str, Any]) -> int:
 
 
 def _promoted(job: Job, judged: dict[str, Any], answer: str | None, *, run: str) -> int:
-    outcome = promotion.promote(judged, answer=answer, run=run)
+    outcome = promotion.promote(settings.load(), judged, answer=answer, run=run)
     if not outcome["promoted"]:
         job.say(f"version {judged['version']} stays out: {outcome['reason']}")
         return NO

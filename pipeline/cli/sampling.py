@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.cli.stored import Stored, batches, rows_by_number
 from pipeline.data.sampling import sample_rows, sample_stretches, stretch_ns
-from pipeline.detector.frames import utc_of
+from pipeline.detector.inputs.frames import utc_of
 from pipeline.errors import DataError
 
 _LEAST_WINDOWS = 20

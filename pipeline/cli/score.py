@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline.cli.given import Given
     from pipeline.data.timeline import Timeline
-    from pipeline.detector.bundle import Bundle
+    from pipeline.detector.bundle.bundle import Bundle
     from pipeline.scoring import ScoredRows
 
 HELP = "Score the rows of a Parquet file with a bundle."
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.cli.given import given_rows
     from pipeline.cli.scoring_blocks import blocks, reach_of
     from pipeline.cli.stored import BATCH, find
-    from pipeline.detector.bundle import load_bundle
+    from pipeline.detector.bundle.bundle import load_bundle
 
     if arguments.out.absolute() == arguments.data.absolute():
         msg = f"--out {arguments.out} is the data file itself; give another path"
@@ -120,7 +120,7 @@ class _Tally:
 
 def _refuse_unusable(tally: _Tally, rows: int, bundle: Bundle) -> None:
     """Raise if too many rows of the file have no score."""
-    from pipeline.detector.inputs import not_finite_message
+    from pipeline.detector.inputs.inputs import not_finite_message
 
     if tally.unusable <= _MOST_UNUSABLE * rows:
         return
@@ -133,7 +133,7 @@ def _refuse_unusable(tally: _Tally, rows: int, bundle: Bundle) -> None:
 
 
 def _unusable(tally: _Tally, rows: int) -> str:
-    from pipeline.detector.inputs import named
+    from pipeline.detector.inputs.inputs import named
 
     if not tally.unusable:
         return ""
@@ -187,7 +187,7 @@ def _scored(given: Given, bundle: Bundle) -> ScoredRows:
 def _timeline(table: pa.Table, bundle: Bundle) -> Timeline | None:
     if not bundle.needs_timeline:
         return None
-    from pipeline.detector.frames import timeline_of
+    from pipeline.detector.inputs.frames import timeline_of
 
     kept = [n for n in (bundle.schema.timestamp, bundle.schema.entity) if n in table.column_names]
     return timeline_of(table.select(kept).to_pandas(), bundle.schema)
@@ -197,7 +197,7 @@ def _answers(table: pa.Table, bundle: Bundle, scored: ScoredRows) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    from pipeline.detector.arrow import from_numpy
+    from pipeline.detector.inputs.arrow import from_numpy
 
     absent = ~scored.complete
     answers = {

@@ -15,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.cli.stored import BATCH, Stored, batches, whole
-from pipeline.detector.arrow import to_numpy
-from pipeline.detector.bundle import Bundle
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.arrow import to_numpy
 
 _TOLERANCE = 1.5  # in cadences: two rows farther apart do not belong to one window
 _NS = 1e9

@@ -17,9 +17,9 @@ from pipeline.printable import lines, one_line
 
 if TYPE_CHECKING:
     from pipeline.scheduler import Dag
-    from pipeline.settings import Settings
-    from pipeline.steps.oversight.health import Health
-    from pipeline.steps.oversight.leftovers import Leftover
+    from pipeline.settings import Deployment
+    from pipeline.steps.health import Health
+    from pipeline.steps.leftovers import Leftover
 
 HELP = "Show the health of each detector, prove that no day was skipped, say what to do next."
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings.refuse_nowhere(here)  # before the libraries, which take seconds
 
     from pipeline.registry.connection import answering
-    from pipeline.steps.oversight.leftovers import leftovers
+    from pipeline.steps.leftovers import leftovers
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = arguments.detectors or [_name_of(path) for path in detector_files(here.detectors)]
@@ -83,13 +83,13 @@ def _examined(
 
     A wrong file does not hide the others, unless its detector was asked for by name.
     """
-    from pipeline.steps.oversight.health import health_of
+    from pipeline.steps.health import health_of
 
     found: list[Health] = []
     faults: dict[str, str] = {}
     for name in names:
         try:
-            found.append(health_of(name, now=datetime.now(UTC), dags=dags))
+            found.append(health_of(settings.load(), name, now=datetime.now(UTC), dags=dags))
         except (ConfigError, DataError) as error:
             if asked_by_name:
                 raise
@@ -102,7 +102,7 @@ def _name_of(path: Path) -> str:
     return path.stem if path.suffix == SUFFIX else path.name
 
 
-def _dags(here: Settings) -> list[Dag] | None:
+def _dags(here: Deployment) -> list[Dag] | None:
     """The DAGs in Airflow; None where Airflow cannot be asked."""
     from pipeline.scheduler import signed_in
 
@@ -128,7 +128,7 @@ def _leftover(left: Leftover) -> Iterator[str]:
 
 def _screen(health: Health, *, proof: bool) -> Iterator[str]:
     from pipeline.shell import this_shell
-    from pipeline.steps.oversight.next_action import next_action
+    from pipeline.steps.next_action import next_action
 
     yield f"{health.detector}: {'healthy' if health.healthy else 'NOT HEALTHY'}"
     for label, text in _lines(health):
@@ -211,7 +211,7 @@ def _live(health: Health) -> str:
 def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
     from pipeline.records import to_json
     from pipeline.shell import this_shell
-    from pipeline.steps.oversight.next_action import next_action
+    from pipeline.steps.next_action import next_action
 
     content = to_json(health)
     days = content.pop("partitions")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.detector.sums import file_hash
+from pipeline.detector.bundle.sums import file_hash
 from pipeline.errors import DataError
 
 BATCH = 65_536

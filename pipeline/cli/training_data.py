@@ -28,9 +28,9 @@ from pipeline.config import DetectorSpec, Validation
 from pipeline.config.columns import EVALUATION_PREFIX, LABEL_COLUMN
 from pipeline.data.derive import derive
 from pipeline.data.split import normal_rows
-from pipeline.detector.frames import feature_values, timeline_of, utc_of
-from pipeline.detector.inputs import named
-from pipeline.detector.schema import UNKNOWN_UNIT, Schema, schema_for
+from pipeline.detector.inputs.frames import feature_values, timeline_of, utc_of
+from pipeline.detector.inputs.inputs import named
+from pipeline.detector.inputs.schema import UNKNOWN_UNIT, Schema, schema_for
 from pipeline.errors import DataError, PlimsollError
 
 _TIME = "timestamp"

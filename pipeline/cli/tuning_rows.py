@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.cli.blocks import blocks_of
 from pipeline.config import Columns, Contexts, DetectorSpec, Smoothing, Threshold
 from pipeline.data.split import Block, split
-from pipeline.detector.schema import Schema
+from pipeline.detector.inputs.schema import Schema
 from pipeline.tuning.trying import FixedSettings, TuningData, split_for_tuning
 
 

@@ -16,13 +16,13 @@ from pipeline.config import Columns
 from pipeline.config.columns import stored_name
 from pipeline.data.precision import CONSTANT, imprecise_text, in_float32, resolution, too_small
 from pipeline.data.timeline import machines
-from pipeline.detector.inputs import as_numbers, named, not_finite_message
-from pipeline.detector.schema import UNKNOWN_UNIT, Offset, Schema
+from pipeline.detector.inputs.inputs import as_numbers, named, not_finite_message
+from pipeline.detector.inputs.schema import UNKNOWN_UNIT, Offset, Schema
 from pipeline.errors import DataError
 
 _DAMPED = 1e-4
 """Relative to its level: the scaler would damp a feature that moves less, as if it were constant
-(`pipeline.detector.scaling`)."""
+(`pipeline.detector.inputs.scaling`)."""
 
 
 def without_unusable(

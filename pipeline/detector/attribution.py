@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.scored import Rows
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.scored import Rows
 
 _LEAST_SHARE = 0.05
 

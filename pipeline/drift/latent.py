@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.timeline import Timeline
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.scored import Rows
-from pipeline.detector.windows import windows
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.scored import Rows
+from pipeline.detector.inputs.windows import windows
 from pipeline.drift.comparison import Sample
 
 _MOST_WINDOWS = 1000  # of a day: their mean is known to 3 % of a standard deviation

@@ -8,8 +8,8 @@ import pandas as pd
 from pipeline.config import Columns
 from pipeline.data.split import normal_rows
 from pipeline.data.timeline import subset, timeline_from
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.frames import feature_values
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift.comparison import Sample
 from pipeline.errors import BundleError
 from pipeline.scoring import score_rows

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.scored import Rows
+from pipeline.detector.inputs.scored import Rows
 
 Reconstruct = Callable[[Rows], Rows]
 """Input rows to reconstructed rows: same shape, same units."""

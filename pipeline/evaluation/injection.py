@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pipeline.config import Columns
 from pipeline.data.channels import Channel, channels, displacement, read, spread, write
 from pipeline.data.timeline import Timeline, runs, subset
-from pipeline.detector.postprocessing import UNCHANGED, ScorePostprocessing, postprocess
-from pipeline.detector.scored import Rows, Scorer
-from pipeline.detector.smoothing import Runs
+from pipeline.detector.calibration.postprocessing import UNCHANGED, ScorePostprocessing, postprocess
+from pipeline.detector.calibration.smoothing import Runs
+from pipeline.detector.inputs.scored import Rows, Scorer
 from pipeline.evaluation.faults import FAULTS, FaultKind, Healthy
 
 EPISODES = 20

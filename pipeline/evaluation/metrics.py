@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from pipeline.config import Columns
 from pipeline.data.split import incident_rows, labelled_incident, normal_rows
 from pipeline.data.timeline import Mask, Timeline, episodes, timeline_from
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 
 ALERT_JOIN_ROWS = 4

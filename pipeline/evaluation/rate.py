@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pipeline.data.timeline import Mask, Timeline, effective_rows, subset
-from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import Interval, conformal_rank
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 
 _TAILS = (0.025, 0.975)
 

@@ -11,9 +11,9 @@ import pandas as pd
 from pipeline.config import Columns
 from pipeline.data.split import normal_rows
 from pipeline.data.timeline import subset, timeline_from
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.frames import feature_values
-from pipeline.detector.windows import windows
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.inputs.windows import windows
 from pipeline.evaluation.diagnostics import NO_RECONSTRUCTION, Diagnosis, diagnose
 from pipeline.evaluation.injection import FaultOutcome, Trial, inject
 from pipeline.evaluation.metrics import (

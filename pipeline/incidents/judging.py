@@ -13,12 +13,12 @@ from pipeline.config import Columns, Shifts
 from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline_from
 from pipeline.detector.attribution import Contributions, contributions
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.frames import feature_values, timeline_of
-from pipeline.detector.postprocessing import postprocess_parts, runs_of
-from pipeline.detector.scored import Rows
-from pipeline.detector.smoothing import leading_up
-from pipeline.detector.windows import windows
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.calibration.postprocessing import postprocess_parts, runs_of
+from pipeline.detector.calibration.smoothing import leading_up
+from pipeline.detector.inputs.frames import feature_values, timeline_of
+from pipeline.detector.inputs.scored import Rows
+from pipeline.detector.inputs.windows import windows
 from pipeline.errors import DataError
 from pipeline.scoring import score_values
 from pipeline.shifts import Shifted, left_out, rows_of, shifted_rows

@@ -23,7 +23,7 @@ from pipeline import settings
 from pipeline.errors import ConfigError
 from pipeline.ledger.keys import PrivateKey, PublicKey, new_private_key, private_key, public_keys
 from pipeline.private_file import create_private, write_private
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 
 Purpose = Literal["ledger", "answers", "backup"]
 _PUBLIC = 0o644
@@ -32,7 +32,7 @@ PURPOSES: tuple[Purpose, ...] = ("ledger", "answers", "backup")
 log = structlog.get_logger()
 
 
-def signer(here: Settings, purpose: Purpose) -> PrivateKey:
+def signer(here: Deployment, purpose: Purpose) -> PrivateKey:
     """The private key of this process for `purpose`.
 
     Raises:
@@ -58,7 +58,7 @@ def signer(here: Settings, purpose: Purpose) -> PrivateKey:
     return found
 
 
-def trusted(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...]:
+def trusted(here: Deployment, purpose: Purpose) -> tuple[PublicKey, ...]:
     """The public keys that prove signatures for `purpose`, the oldest first; none: nobody signed.
 
     Raises:
@@ -106,7 +106,7 @@ def is_given_by_environment(purpose: Purpose) -> bool:
     return any(settings.named(_variable(purpose, part)) for part in ("PRIVATE_KEY", "PUBLIC_KEYS"))
 
 
-def _private(here: Settings, purpose: Purpose) -> PrivateKey | None:
+def _private(here: Deployment, purpose: Purpose) -> PrivateKey | None:
     variable, file = _variable(purpose, "PRIVATE_KEY"), _file(here.home, purpose, "private")
     if text := settings.named(variable):
         return private_key(text, variable)
@@ -130,7 +130,7 @@ def _refuse_open_file(file: Path) -> None:
         raise ConfigError(msg)
 
 
-def _public(here: Settings, purpose: Purpose) -> tuple[PublicKey, ...] | None:
+def _public(here: Deployment, purpose: Purpose) -> tuple[PublicKey, ...] | None:
     variable, file = _variable(purpose, "PUBLIC_KEYS"), _file(here.home, purpose, "public")
     if text := settings.named(variable):
         return public_keys(text, variable)
@@ -150,7 +150,7 @@ def _read(file: Path) -> str | None:
         raise ConfigError(msg) from error
 
 
-def _without(here: Settings, purpose: Purpose) -> str:
+def _without(here: Deployment, purpose: Purpose) -> str:
     return (
         f"This process holds no private key of {purpose}, so it proves what others signed and "
         f"signs nothing. Run it where {_variable(purpose, 'PRIVATE_KEY')} or "

@@ -2,7 +2,7 @@
 
 A step that makes something is decorated with `job` and sends START and then COMPLETE or FAIL. A
 step on the way to it is decorated with `stage` and sends only its failure, as that of the job.
-Which tables were read and written, at which version and with how many rows, `pipeline.tables`
+Which tables were read and written, at which version and with how many rows, `pipeline.tables.engine`
 notes automatically.
 
 Events go to bounded files in the state folder (`files`) unless OpenLineage's own variables name

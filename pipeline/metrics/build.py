@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.attempts import Attempt
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import SCORE, DriftVerdict
 from pipeline.ledger import Decision
 from pipeline.metrics.readings import (
@@ -23,6 +22,7 @@ from pipeline.metrics.readings import (
     ScoredReading,
     SeriesDrift,
 )
+from pipeline.store.ingestions import Attempt
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 

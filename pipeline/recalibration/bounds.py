@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipeline.config.upkeep import Recalibration
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.recalibration.levels import Levels
 from pipeline.recalibration.records import Anchor, Stop
 

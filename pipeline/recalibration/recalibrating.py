@@ -12,7 +12,7 @@ from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Recalibration
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
 from pipeline.recalibration.bounds import moves, stale, stops
 from pipeline.recalibration.clusters import longest_normal, sustained

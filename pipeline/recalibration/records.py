@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.timeline import Episode, Timeline
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 
 Scores = NDArray[np.float64]
 StopName = Literal["step", "total", "creep"]

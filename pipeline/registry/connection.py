@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException, RestException
 
 from pipeline.errors import ConfigError, OutageError, PlimsollError
 from pipeline.settings import (
-    Settings,
+    Deployment,
     environment,
     hand_to_mlflow,
     home_prefix,
@@ -55,7 +55,7 @@ _UNAUTHENTICATED = "UNAUTHENTICATED"
 _NO_LOGIN = "does not accept our login, or got none"
 
 
-def connect(settings: Settings) -> MlflowClient:
+def connect(settings: Deployment) -> MlflowClient:
     """A client of the deployment's MLflow server.
 
     Raises:
@@ -70,7 +70,7 @@ def connect(settings: Settings) -> MlflowClient:
 
 
 @contextmanager
-def answering(settings: Settings) -> Iterator[None]:
+def answering(settings: Deployment) -> Iterator[None]:
     """A context for a waiting user, in which MLflow answers soon or an error says that it does not.
 
     Raises:
@@ -90,13 +90,13 @@ def answering(settings: Settings) -> Iterator[None]:
                 raise _unanswered(settings, uri, _reason(error)) from error
 
 
-def _uri(settings: Settings) -> str:
+def _uri(settings: Deployment) -> str:
     if settings.mlflow_uri is None:
         raise nobody_said(settings)
     return settings.mlflow_uri
 
 
-def _without_proxy(settings: Settings, uri: str) -> dict[str, str]:
+def _without_proxy(settings: Deployment, uri: str) -> dict[str, str]:
     """Variables that make HTTP libraries bypass proxies for the embedded stack on this machine."""
     if settings.stack is None:
         return {}
@@ -105,7 +105,7 @@ def _without_proxy(settings: Settings, uri: str) -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def _refuse_silence(settings: Settings, uri: str) -> None:
+def _refuse_silence(settings: Deployment, uri: str) -> None:
     """Ask for a model that does not exist: only MLflow answers that as expected.
 
     In a thread of its own, because some servers neither answer nor hang up, and MLflow waits for a
@@ -123,7 +123,7 @@ def _refuse_silence(settings: Settings, uri: str) -> None:
         raise _unanswered(settings, uri, reason)
 
 
-def _ask(settings: Settings, *, remote: bool) -> str | None:
+def _ask(settings: Deployment, *, remote: bool) -> str | None:
     """None when MLflow answers as expected, else the reason why not."""
     # It logs each try, with the address and its password.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.ERROR)
@@ -159,7 +159,7 @@ def _reason(error: BaseException) -> str:
     return _STRANGER if "valid JSON" in str(error) else kinds[-1].__name__
 
 
-def _unanswered(settings: Settings, uri: str, reason: str) -> PlimsollError:
+def _unanswered(settings: Deployment, uri: str, reason: str) -> PlimsollError:
     if reason == _NO_LOGIN:
         return ConfigError(f"MLflow at {_shown(uri)} {reason}: {_login_fix(settings)}.")
     if settings.stack is None:
@@ -169,7 +169,7 @@ def _unanswered(settings: Settings, uri: str, reason: str) -> PlimsollError:
     return OutageError(f"MLflow at {_shown(uri)} cannot be asked ({reason}); {fix}.")
 
 
-def _login_fix(settings: Settings) -> str:
+def _login_fix(settings: Deployment) -> str:
     if settings.stack is None:
         return (
             "set MLFLOW_TRACKING_TOKEN to its token, or MLFLOW_TRACKING_USERNAME and "

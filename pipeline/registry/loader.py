@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.detector.bundle import Bundle, load_bundle
+from pipeline.detector.bundle.bundle import Bundle, load_bundle
 from pipeline.scoring import score_frame
 
 

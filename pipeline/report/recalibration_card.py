@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
 from pipeline.recalibration import Recalibrated

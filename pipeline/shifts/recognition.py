@@ -36,11 +36,11 @@ from pipeline.config import Columns, Shifts
 from pipeline.data.channels import Channel, channels
 from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import Timeline, timeline_from
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.frames import feature_values
-from pipeline.detector.ranges import Ranges
-from pipeline.detector.schema import Schema
-from pipeline.detector.scored import Rows
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.inputs.ranges import Ranges
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.inputs.scored import Rows
 from pipeline.shifts.deciding import decided
 from pipeline.shifts.records import Shifted
 from pipeline.shifts.trailing import FEWEST_ROWS, lately

@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import settings, staging
+from pipeline import staging
 from pipeline.config import DetectorSpec, find_detector, load_detector
-from pipeline.data.window import WindowManifest
-from pipeline.detector.lineage import Start
+from pipeline.detector.bundle.lineage import Start
 from pipeline.errors import DataError
 from pipeline.provenance import code_version
 from pipeline.records import Record, from_json, to_json
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
+from pipeline.store.training_window import WindowManifest
 
 BLOCKS, START, FIT, BUNDLE, EVALUATION, DRIFT, GATE = (
     "blocks",
@@ -190,23 +190,25 @@ def pin(spec: DetectorSpec, window: WindowManifest, start: Start | None = None) 
     )
 
 
-def uri_of(here: Settings, detector: str, name: str) -> str:
+def uri_of(here: Deployment, detector: str, name: str) -> str:
     """The folder of a candidate's staged files."""
     return f"{candidates_of(here, detector)}/{name}"
 
 
-def candidates_of(here: Settings, detector: str) -> str:
+def candidates_of(here: Deployment, detector: str) -> str:
     """The folder of a detector's candidates, one subfolder each."""
     return f"{here.storage.rstrip('/')}/{detector}/candidates"
 
 
-def detector_named(name: str, *, training_days: int | None = None) -> DetectorSpec:
+def detector_named(
+    here: Deployment, name: str, *, training_days: int | None = None
+) -> DetectorSpec:
     """The detector file `name`, with the training window of this run where one is given.
 
     Raises:
         ConfigError: there is no such file (the message names the nearest), or it is wrong.
     """
-    spec = load_detector(find_detector(settings.load().detectors, name))
+    spec = load_detector(find_detector(here.detectors, name))
     if training_days is None:
         return spec
     return spec.model_copy(

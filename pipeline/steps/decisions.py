@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from pipeline import ledger
 from pipeline.errors import PromotionConflict
 from pipeline.ledger import Action, Decision
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 
 if TYPE_CHECKING:
-    from pipeline.detector.bundle import Bundle
+    from pipeline.detector.bundle.bundle import Bundle
     from pipeline.steps.candidate import JudgedCandidate
 
 _TRIES = 20
@@ -65,7 +65,7 @@ def evidence_text(
 
 
 def record_rejection(
-    here: Settings, judged: JudgedCandidate, *, who: str, why: str, approval: str = ""
+    here: Deployment, judged: JudgedCandidate, *, who: str, why: str, approval: str = ""
 ) -> None:
     """Write a rejection to the ledger, once; the live version does not change.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pipeline.detector.bundle import Bundle
+from pipeline.detector.bundle.bundle import Bundle
 
 
 def knows_until(bundle: Bundle) -> date:

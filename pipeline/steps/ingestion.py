@@ -8,55 +8,57 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from pipeline import lineage, settings
+from pipeline import lineage
 from pipeline.config import DetectorSpec
-from pipeline.data import ingest
-from pipeline.data.attempts import latest_states, record_failure
 from pipeline.data.grid import as_day
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.anchoring import anchored
-from pipeline.data.staged import Staged
 from pipeline.errors import DataError
 from pipeline.records import from_json, to_json
-from pipeline.steps import metrics_hooks
+from pipeline.settings import Deployment
+from pipeline.steps import ingest_stages, metrics_hooks
 from pipeline.steps.candidate import detector_named
+from pipeline.store.ingestions import latest_states, record_failure
+from pipeline.store.staged import Staged
 
 
 @lineage.stage("ingest")
-def fetch(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+def fetch(here: Deployment, detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     """Stage the raw rows of `days`, and nothing of any other day."""
-    here, spec = settings.load(), _spec(detector)
+    spec = _spec(here, detector)
     wanted = [as_day(day) for day in days]
     _refuse_future(wanted)
-    with _failure_recorded(spec, wanted, run):
-        return to_json(ingest.fetch(spec, wanted, root=here.storage, cache=here.cache))
+    with _failure_recorded(here, spec, wanted, run):
+        return to_json(ingest_stages.fetch(spec, wanted, root=here.storage, cache=here.cache))
 
 
 @lineage.stage("ingest")
-def validate(payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def validate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
     """Stage what may become telemetry and what goes to quarantine, by which rule."""
     staged = from_json(Staged, payload)
-    spec = _spec(staged.detector)
-    with _failure_recorded(spec, _days(staged), run):
-        return to_json(ingest.validate(spec, staged))
+    spec = _spec(here, staged.detector)
+    with _failure_recorded(here, spec, _days(staged), run):
+        return to_json(ingest_stages.validate(spec, staged))
 
 
 @lineage.job("ingest")
-def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str, Any]:
+def write(
+    here: Deployment, payload: dict[str, Any], *, run: str, refuse: bool = True
+) -> dict[str, Any]:
     """Bring the tables up to date; then raise if a day was blocked, unless `refuse` is false.
 
     Raises:
         PartitionBlocked: names the days and the rules; everything is recorded by then.
     """
     staged = from_json(Staged, payload)
-    here, spec = settings.load(), _spec(staged.detector)
+    spec = _spec(here, staged.detector)
     lineage.note_read(_source_of(spec))
     now = datetime.now(UTC)
-    with _failure_recorded(spec, _days(staged), run):
-        attempts = ingest.write(spec, staged, root=here.storage, now=now, run_id=run)
-    metrics_hooks.ingested(spec, attempts, now=now)
+    with _failure_recorded(here, spec, _days(staged), run):
+        attempts = ingest_stages.write(spec, staged, root=here.storage, now=now, run_id=run)
+    metrics_hooks.ingested(here, spec, attempts, now=now)
     if refuse:
-        ingest.refuse_blocked(attempts)
+        ingest_stages.refuse_blocked(attempts)
     return {
         "days": len(attempts),
         "accepted": sum(attempt.accepted for attempt in attempts),
@@ -65,37 +67,37 @@ def write(payload: dict[str, Any], *, run: str, refuse: bool = True) -> dict[str
     }
 
 
-def load(detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+def load(here: Deployment, detector: str, days: list[str], *, run: str) -> dict[str, Any]:
     """Run all three stages for `days` and return the counts that `write` returns.
 
     A blocked day is recorded and does not raise: the others go on. See `refuse_blocked`.
     """
-    staged = validate(fetch(detector, days, run=run), run=run)
-    return write(staged, run=run, refuse=False)
+    staged = validate(here, fetch(here, detector, days, run=run), run=run)
+    return write(here, staged, run=run, refuse=False)
 
 
-def refuse_blocked(detector: str, days: list[str]) -> None:
+def refuse_blocked(here: Deployment, detector: str, days: list[str]) -> None:
     """Raise if one of `days` is blocked, as `write` does for its own days.
 
     Raises:
         PartitionBlocked: names the days and the rules.
     """
     wanted = [as_day(day) for day in days]
-    root = settings.load().storage
+    root = here.storage
     attempts = latest_states(root, detector, min(wanted), max(wanted))
-    ingest.refuse_blocked([each for each in attempts if each.day in wanted])
+    ingest_stages.refuse_blocked([each for each in attempts if each.day in wanted])
 
 
-def rows_at_source(detector: str, day: date) -> int:
+def rows_at_source(here: Deployment, detector: str, day: date) -> int:
     """The number of rows that the source has for `day`; nothing is staged or recorded.
 
     Raises:
         OutageError: the source did not answer.
     """
-    spec, start = _spec(detector), datetime.combine(day, time(), UTC)
+    spec, start = _spec(here, detector), datetime.combine(day, time(), UTC)
     fetched = SOURCES[spec.source.kind]
     end = start + timedelta(days=1)
-    return len(fetched(spec.source, spec.columns, start, end, settings.load().cache))
+    return len(fetched(spec.source, spec.columns, start, end, here.cache))
 
 
 def _refuse_future(days: list[date]) -> None:
@@ -110,7 +112,9 @@ def _refuse_future(days: list[date]) -> None:
 
 
 @contextmanager
-def _failure_recorded(spec: DetectorSpec, days: list[date], run: str) -> Iterator[None]:
+def _failure_recorded(
+    here: Deployment, spec: DetectorSpec, days: list[date], run: str
+) -> Iterator[None]:
     """Record any exception for each day before it is raised, so that no day is skipped silently."""
     try:
         yield
@@ -119,7 +123,7 @@ def _failure_recorded(spec: DetectorSpec, days: list[date], run: str) -> Iterato
             spec,
             days,
             f"{type(error).__name__}: {error}",
-            root=settings.load().storage,
+            root=here.storage,
             now=datetime.now(UTC),
             run_id=run,
         )
@@ -135,7 +139,7 @@ def _days(staged: Staged) -> list[date]:
     return [day for part in staged.parts for day in part.days]
 
 
-def _spec(detector: str) -> DetectorSpec:
+def _spec(here: Deployment, detector: str) -> DetectorSpec:
     """The detector file, its relative source paths anchored at the deployment's data root."""
-    spec = detector_named(detector)
-    return spec.model_copy(update={"source": anchored(spec.source, settings.load().data)})
+    spec = detector_named(here, detector)
+    return spec.model_copy(update={"source": anchored(spec.source, here.data)})

@@ -13,15 +13,15 @@ from typing import Any
 
 import structlog
 
-from pipeline import ledger, table_append, tables
+from pipeline import ledger
 from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
 from pipeline.ledger import Decision, Entry, Head, LiveState, heads, keyring
 from pipeline.ledger.proof import UNSIGNED
 from pipeline.registry import tags
 from pipeline.registry.versions import Version
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.shell import this_shell
-from pipeline.tables import Table
+from pipeline.tables import Table, append, engine
 
 IN_POSTGRES = "in Postgres"
 
@@ -69,13 +69,13 @@ class LedgerState:
         return ledger.digest_of(self.entries, version)
 
 
-def read(here: Settings, detector: str) -> LedgerState:
+def read(here: Deployment, detector: str) -> LedgerState:
     """The ledger as it is stored, not proven."""
     table = Table(here.storage, detector, "ledger")
-    version = tables.current_version(table)
+    version = engine.current_version(table)
     if version is None:
         return LedgerState(detector, (), None)
-    rows = tables.read(table, version=version)
+    rows = engine.read(table, version=version)
     ordered = rows.sort_values("sequence", kind="stable").to_dict("records")
     entries = [_entry(detector, place, row) for place, row in enumerate(ordered)]
     return LedgerState(detector, tuple(entries), version)
@@ -93,7 +93,7 @@ def _entry(detector: str, place: int, row: dict[Any, Any]) -> Entry:
         raise UnprovenLedger(msg) from error
 
 
-def verified(here: Settings, detector: str, versions: Iterable[Version] = ()) -> LedgerState:
+def verified(here: Deployment, detector: str, versions: Iterable[Version] = ()) -> LedgerState:
     """The ledger, proven; `versions` as for `fault`.
 
     Raises:
@@ -118,7 +118,7 @@ class Kept:
     strange: dict[str, str]
 
 
-def kept(here: Settings, detector: str, versions: Iterable[Version] = ()) -> Kept:
+def kept(here: Deployment, detector: str, versions: Iterable[Version] = ()) -> Kept:
     """The heads in Postgres, and on `versions`."""
     trusted = keyring.trusted(here, "ledger")
     found = Kept({}, {})
@@ -144,7 +144,11 @@ def on_version(number: int) -> str:
 
 
 def fault(
-    here: Settings, state: LedgerState, versions: Iterable[Version] = (), *, keys_lost: bool = False
+    here: Deployment,
+    state: LedgerState,
+    versions: Iterable[Version] = (),
+    *,
+    keys_lost: bool = False,
 ) -> str:
     """The fault of the ledger `state` in one sentence; empty: it holds.
 
@@ -162,7 +166,7 @@ def fault(
 
 
 def _fault_of(
-    here: Settings, detector: str, entries: tuple[Entry, ...], known: dict[str, Head]
+    here: Deployment, detector: str, entries: tuple[Entry, ...], known: dict[str, Head]
 ) -> str:
     trusted, people = keyring.trusted(here, "ledger"), keyring.trusted(here, "answers")
     return ledger.fault_of(detector, entries, trusted, known, people)
@@ -192,7 +196,7 @@ def refuse_unverified(state: LedgerState, found: str) -> None:
     raise UnprovenLedger(msg)
 
 
-def append(here: Settings, state: LedgerState, decision: Decision) -> LedgerState:
+def append(here: Deployment, state: LedgerState, decision: Decision) -> LedgerState:
     """Sign `decision` and append it to the ledger `state`; the caller keeps the new heads.
 
     Raises:
@@ -208,7 +212,7 @@ def append(here: Settings, state: LedgerState, decision: Decision) -> LedgerStat
         # Before it is written: an entry of a key that was replaced would stop everything.
         refuse_unverified(state, _fault_of(here, state.detector, (*state.entries, entry), {}))
         try:
-            version = table_append.append_behind(
+            version = append.append_behind(
                 table, [{"date": day, **ledger.to_row(entry)}], state.version
             )
         except TableConflict:
@@ -227,7 +231,7 @@ def append(here: Settings, state: LedgerState, decision: Decision) -> LedgerStat
     raise PromotionConflict(msg)
 
 
-def keep_head(here: Settings, state: LedgerState, *, shorter: bool = False) -> None:
+def keep_head(here: Deployment, state: LedgerState, *, shorter: bool = False) -> None:
     """Keep the head in Postgres, if there is one; `shorter`: even instead of a longer one."""
     if here.database is not None:
         key = keyring.signer(here, "ledger")
@@ -235,6 +239,6 @@ def keep_head(here: Settings, state: LedgerState, *, shorter: bool = False) -> N
         heads.keep(url, state.detector, state.head, key, shorter=shorter)
 
 
-def head_text(here: Settings, state: LedgerState) -> str:
+def head_text(here: Deployment, state: LedgerState) -> str:
     """The head as the tag of a version keeps it."""
     return heads.as_text(state.detector, state.head, keyring.signer(here, "ledger"))

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline import ledger, lineage, log_context, settings
-from pipeline.detector.bundle import Bundle, load_bundle
-from pipeline.detector.sums import verify_sums
+from pipeline import ledger, lineage, log_context
+from pipeline.detector.bundle.bundle import Bundle, load_bundle
+from pipeline.detector.bundle.sums import verify_sums
 from pipeline.errors import BundleError, NothingLive, UnprovenBundle
 from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.versions import Version
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps import ledger_state
 from pipeline.steps.ledger_state import LedgerState
@@ -39,7 +39,7 @@ class LoadedVersion:
     bundle: Bundle
 
 
-def champion(detector: str) -> LoadedVersion:
+def champion(here: Deployment, detector: str) -> LoadedVersion:
     """The live version.
 
     Raises:
@@ -47,7 +47,7 @@ def champion(detector: str) -> LoadedVersion:
         UnprovenLedger: the ledger does not hold.
         UnprovenBundle: its bundle is gone, or is not the one that the ledger names.
     """
-    found = champion_or_none(detector)
+    found = champion_or_none(here, detector)
     if found is None:
         msg = f"{detector} has no champion yet; run its train DAG first."
         raise NothingLive(msg)
@@ -56,31 +56,28 @@ def champion(detector: str) -> LoadedVersion:
     return found
 
 
-def champion_or_none(detector: str) -> LoadedVersion | None:
+def champion_or_none(here: Deployment, detector: str) -> LoadedVersion | None:
     """The live version, or None."""
-    here = settings.load()
     held = ledger_state.read(here, detector)
     found = registered(here, connect(here), held)
-    return None if found is None else opened(found, held)
+    return None if found is None else opened(here, found, held)
 
 
-def previous(detector: str) -> LoadedVersion | None:
+def previous(here: Deployment, detector: str) -> LoadedVersion | None:
     """The version to return to from the champion, or None."""
-    here = settings.load()
     client, held = connect(here), ledger_state.verified(here, detector)
     number = rollback_target(client, held)
     found = versions.by_number(client, detector, number) if number is not None else None
-    return None if found is None else opened(found, held)
+    return None if found is None else opened(here, found, held)
 
 
-def challenger(detector: str) -> LoadedVersion | None:
+def challenger(here: Deployment, detector: str) -> LoadedVersion | None:
     """The candidate that passed its gate and waits for its promotion, or None."""
-    here = settings.load()
     found = versions.by_alias(connect(here), detector, promotion.CHALLENGER)
-    return None if found is None else opened(found, ledger_state.verified(here, detector))
+    return None if found is None else opened(here, found, ledger_state.verified(here, detector))
 
 
-def registered(here: Settings, client: Client, held: LedgerState) -> Version | None:
+def registered(here: Deployment, client: Client, held: LedgerState) -> Version | None:
     """The live version by a ledger, which is proven first; None: no version is live.
 
     Raises:
@@ -113,7 +110,7 @@ def rollback_target(client: Client, held: LedgerState) -> int | None:
 
 
 def opened(
-    version: Version, held: LedgerState, *, digest: str = "", fresh: bool = False
+    here: Deployment, version: Version, held: LedgerState, *, digest: str = "", fresh: bool = False
 ) -> LoadedVersion:
     """`version` with its bundle, from the cache or fetched into it.
 
@@ -134,7 +131,7 @@ def opened(
             "its bundle, which has 64 hexadecimal digits: somebody wrote its tag bundle_sha256."
         )
         raise UnprovenBundle(msg)
-    kept = _kept_at(version, digest)
+    kept = _kept_at(here, version, digest)
     if fresh:
         shutil.rmtree(kept, ignore_errors=True)
     if kept.is_dir():
@@ -222,6 +219,6 @@ def _state(kept: Path) -> tuple[object, ...]:
     return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in held)
 
 
-def _kept_at(version: Version, digest: str) -> Path:
+def _kept_at(here: Deployment, version: Version, digest: str) -> Path:
     name = digest or hashlib.sha256(f"{version.run_id} {version.source}".encode()).hexdigest()
-    return settings.load().cache / "bundles" / name[:32]
+    return here.cache / "bundles" / name[:32]

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date
 
-from pipeline import settings
 from pipeline.config import DetectorSpec
-from pipeline.data.fits import Unfit, misfits_text, unfit_days
 from pipeline.data.meaning import Meaning, Misfit, meaning_of, misfits, needed_for_scores
 from pipeline.errors import DataError
 from pipeline.incidents.judging import fitted_columns
+from pipeline.settings import Deployment
 from pipeline.steps.live import LoadedVersion
+from pipeline.store.fits import Unfit, misfits_text, unfit_days
 
 
 def needs_of(version: LoadedVersion) -> Meaning:
@@ -47,19 +47,23 @@ def refuse_unfit(version: LoadedVersion, spec: DetectorSpec) -> None:
         raise DataError(msg)
 
 
-def refuse_unfit_days(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]) -> None:
+def refuse_unfit_days(
+    here: Deployment, version: LoadedVersion, spec: DetectorSpec, days: Collection[date]
+) -> None:
     """Raise unless the rows of `days` mean what `version` needs.
 
     Raises:
         DataError: some do not; names them, what they lack and the fix.
     """
-    if unfit := unfit_for(version, spec, days):
+    if unfit := unfit_for(here, version, spec, days):
         raise DataError(days_message(version, unfit))
 
 
-def unfit_for(version: LoadedVersion, spec: DetectorSpec, days: Collection[date]) -> Unfit:
+def unfit_for(
+    here: Deployment, version: LoadedVersion, spec: DetectorSpec, days: Collection[date]
+) -> Unfit:
     """Those of `days` whose rows do not mean what `version` needs."""
-    return unfit_days(settings.load().storage, spec.name, needs_of(version), days)
+    return unfit_days(here.storage, spec.name, needs_of(version), days)
 
 
 def days_message(version: LoadedVersion, unfit: Unfit) -> str:

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from pipeline import settings, tables
+from pipeline import tables
 from pipeline.config import DetectorSpec
-from pipeline.data.attempts import Attempt
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
 from pipeline.metrics import build, store
@@ -26,20 +25,22 @@ from pipeline.metrics.readings import (
     ScoredReading,
 )
 from pipeline.registry.connection import connect
-from pipeline.settings import Settings
-from pipeline.steps import ledger_state
+from pipeline.settings import Deployment
+from pipeline.steps import ledger_state, open_points, trust
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.oversight import open_points, trust
+from pipeline.store.ingestions import Attempt
 from pipeline.tables import Table
 
 if TYPE_CHECKING:
-    from pipeline.steps.operation.day_scores import DayScores
-    from pipeline.steps.operation.drift_evidence import ObservedRows
-    from pipeline.steps.operation.drift_table import Period
+    from pipeline.steps.day_scores import DayScores
+    from pipeline.steps.drift_evidence import ObservedRows
+    from pipeline.store.drift import Period
 
 
-def ingested(spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime) -> None:
+def ingested(
+    here: Deployment, spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime
+) -> None:
     """Record ingested days, and the open items unless scoring follows, which records them.
 
     Finding the open items takes a second for a detector with a year of days.
@@ -47,7 +48,7 @@ def ingested(spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime) 
     name = spec.name
     readings = [Reading(name, "ingested", each.day, now, build.ingested(each)) for each in attempts]
     follows = any(each.standing == "validated" for each in attempts)
-    _keep(readings if follows else [*readings, *_open_items(spec)])
+    _keep(here, readings if follows else [*readings, *_open_items(here, spec)])
 
 
 def scored_reading(scored: DayScores, champion: LoadedVersion) -> ScoredReading | None:
@@ -59,16 +60,26 @@ def scored_reading(scored: DayScores, champion: LoadedVersion) -> ScoredReading 
     return build.scored(scores.to_numpy().astype("f8"), scored.flags, threshold)
 
 
-def scored(spec: DetectorSpec, days: Mapping[date, ScoredReading | None], *, now: datetime) -> None:
+def scored(
+    here: Deployment,
+    spec: DetectorSpec,
+    days: Mapping[date, ScoredReading | None],
+    *,
+    now: datetime,
+) -> None:
     """Record days that were scored, the live version, and the open items.
 
     `now` is a time before the scores were read or made: a later reading replaces this one.
     """
     readings = [Reading(spec.name, "scored", day, now, content) for day, content in days.items()]
-    _keep([*readings, *_live(spec.name), *_trust(spec.name), *_open_items(spec)])
+    _keep(
+        here,
+        [*readings, *_live(here, spec.name), *_trust(here, spec.name), *_open_items(here, spec)],
+    )
 
 
 def drifted(
+    here: Deployment,
     spec: DetectorSpec,
     champion: LoadedVersion,
     verdicts: Mapping[tuple[date, Period], DriftVerdict | None],
@@ -81,7 +92,7 @@ def drifted(
     The verdict of the week up to a day counts, as a day is mostly weather; the day's own where the
     week has none.
     """
-    if settings.load().database is None:
+    if here.database is None:
         return
     readings = []
     for day in sorted({day for day, _ in verdicts}):
@@ -92,43 +103,44 @@ def drifted(
                 verdict, latent_distance(champion.bundle, rows.between(day, day))
             )
         readings.append(Reading(spec.name, "drifted", day, now, content))
-    _keep(readings)
+    _keep(here, readings)
 
 
-def trained(detector: str, seconds: float, *, now: datetime) -> None:
+def trained(here: Deployment, detector: str, seconds: float, *, now: datetime) -> None:
     """Record how long a fit took."""
-    _keep([Reading(detector, "trained", now.astimezone(UTC).date(), now, FitReading(seconds))])
+    _keep(
+        here, [Reading(detector, "trained", now.astimezone(UTC).date(), now, FitReading(seconds))]
+    )
 
 
-def went_live(detector: str) -> None:
+def went_live(here: Deployment, detector: str) -> None:
     """Record the live version after a promotion or a rollback, and whether the ledger holds."""
-    _keep([*_live(detector), *_trust(detector)])
+    _keep(here, [*_live(here, detector), *_trust(here, detector)])
 
 
-def ledger_checked(detector: str) -> None:
+def ledger_checked(here: Deployment, detector: str) -> None:
     """Record the faults of the ledger, after scoring was refused because of them."""
-    _keep(_trust(detector))
+    _keep(here, _trust(here, detector))
 
 
-def open_items(detector: str) -> None:
+def open_items(here: Deployment, detector: str) -> None:
     """Record the open items, after a person has answered."""
-    if settings.load().database is None:
+    if here.database is None:
         return
-    _keep(_open_items(detector_named(detector)))
+    _keep(here, _open_items(here, detector_named(here, detector)))
 
 
-def _keep(readings: Sequence[Reading]) -> None:
-    here = settings.load()
+def _keep(here: Deployment, readings: Sequence[Reading]) -> None:
     if here.database is not None:
         store.record(here.database, readings)
 
 
-def _open_items(spec: DetectorSpec) -> list[Reading]:
+def _open_items(here: Deployment, spec: DetectorSpec) -> list[Reading]:
     """The reading of open items; none without a store, as finding them reads many tables."""
-    here, now = settings.load(), datetime.now(UTC)
+    now = datetime.now(UTC)
     if here.database is None:
         return []
-    points = open_points.open_points(spec, root=here.storage, now=now)
+    points = open_points.open_points(here, spec, now=now)
     content = OpenItemsReading(
         incidents=len(points.incidents),
         labels=points.labels_waiting,
@@ -139,23 +151,23 @@ def _open_items(spec: DetectorSpec) -> list[Reading]:
     return [Reading(spec.name, "standing", now.date(), now, content)]
 
 
-def _live(detector: str) -> list[Reading]:
-    here, now = settings.load(), datetime.now(UTC)
+def _live(here: Deployment, detector: str) -> list[Reading]:
+    now = datetime.now(UTC)
     if here.database is None:
         return []
     content = build.live(ledger_state.read(here, detector).changes, _thresholds(here, detector))
     return [Reading(detector, "live", now.date(), now, content)] if content else []
 
 
-def _trust(detector: str) -> list[Reading]:
-    here, now = settings.load(), datetime.now(UTC)
+def _trust(here: Deployment, detector: str) -> list[Reading]:
+    now = datetime.now(UTC)
     if here.database is None:
         return []
     found = len(trust.faults_of(here, connect(here), detector))
     return [Reading(detector, "trust", now.date(), now, LedgerReading(found))]
 
 
-def _thresholds(here: Settings, detector: str) -> list[dict[str, object]]:
+def _thresholds(here: Deployment, detector: str) -> list[dict[str, object]]:
     rows = tables.read(
         Table(here.storage, detector, "thresholds"), columns=["version", "weights_of", "created_at"]
     )

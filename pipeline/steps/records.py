@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline import tables
-from pipeline.detector.bundle import Bundle
+from pipeline.detector.bundle.bundle import Bundle
 from pipeline.drift import DriftVerdict
 from pipeline.drift.rows import to_rows
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps.candidate import Candidate
 from pipeline.tables import Table
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def record_threshold(
-    here: Settings,
+    here: Deployment,
     judged: JudgedCandidate,
     bundle: Bundle,
     *,
@@ -63,7 +63,7 @@ def record_threshold(
     )
 
 
-def record_drift(here: Settings, candidate: Candidate, day: date, verdict: DriftVerdict) -> None:
+def record_drift(here: Deployment, candidate: Candidate, day: date, verdict: DriftVerdict) -> None:
     """Append one row for each compared series, unless the table has this candidate's already."""
     table = Table(here.storage, candidate.detector, "drift")
     if candidate.name in set(tables.read(table, columns=["source"])["source"]):

@@ -94,7 +94,7 @@ _SQUARES_ONLY = "mahalanobis"
 
 
 def suggest(trial: Suggests, model: Model, score: Score) -> dict[str, Value]:
-    """Settings to try instead of the present ones, such as `model.width: 80`."""
+    """Deployment to try instead of the present ones, such as `model.width: 80`."""
     suggested: dict[str, Value] = {}
     for name, values in FAMILIES[model.family].items():
         suggested[f"model.{name}"] = values.suggest(trial, f"model.{name}")

@@ -20,13 +20,13 @@ from pipeline.config.model import Model
 from pipeline.config.score import Score
 from pipeline.data.split import Block, rows_for
 from pipeline.data.timeline import Mask, Timeline
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.frames import feature_values, timeline_of
-from pipeline.detector.graph import Graph
-from pipeline.detector.holdout import hold_out
-from pipeline.detector.schema import Schema
-from pipeline.detector.training import fit
-from pipeline.detector.windows import windows
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.frames import feature_values, timeline_of
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.inputs.windows import windows
+from pipeline.detector.training.fit import fit
+from pipeline.detector.training.holdout import hold_out
 from pipeline.errors import DataError
 from pipeline.evaluation.diagnostics import diagnose
 from pipeline.evaluation.injection import Trial, inject, recall

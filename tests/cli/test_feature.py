@@ -7,9 +7,9 @@ import yaml
 
 from pipeline import tables
 from pipeline.cli import main
-from pipeline.data.decisions import decisions_as_of
+from pipeline.store.decisions import decisions_as_of
 from pipeline.tables import Table
-from tests.builders import days, make_spec, moment
+from tests.builders import days, make_spec, moment, stored_in
 
 DAY = days(1)[0]
 FAR = moment(DAY.replace(year=2100))
@@ -40,7 +40,7 @@ def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, caps
     for command in commands[:3]:
         words = shlex.split(command)
         assert main(words[words.index("pipeline") + 1 :]) == 0
-    made = decisions_as_of(lake, "pumps", FAR)
+    made = decisions_as_of(stored_in(lake), "pumps", FAR)
     assert [(each.decision, each.channel, each.entity) for each in made] == [
         ("accept", "flow", "a"), ("mute", "flow", "a"), ("unmute", "flow", "a"),
     ]  # fmt: skip

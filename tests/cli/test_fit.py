@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipeline.cli import main
-from pipeline.detector.bundle import load_bundle
+from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.incidents.judging import fitted_columns
 from pipeline.scoring import score_frame
 from tests.detector.plant import CHANNELS, SMALL, normal_rows, timed

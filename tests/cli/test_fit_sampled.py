@@ -8,7 +8,7 @@ import pytest
 from pipeline.cli import main, stored
 from pipeline.cli.blocks import blocks_of
 from pipeline.cli.training_data import RandomSample, by_numbers
-from pipeline.detector.bundle import load_bundle
+from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.errors import SplitReuseError
 from tests.detector.plant import SMALL, normal_rows, timed
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import staging
 from pipeline.cli import main
-from pipeline.data.attempts import Attempt, latest_states, record
+from pipeline.store.ingestions import Attempt, latest_states, record
 from tests.steps.asked import put_detector
 
 STRAY = date(2026, 11, 29)

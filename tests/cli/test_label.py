@@ -6,11 +6,11 @@ import yaml
 
 from pipeline import settings
 from pipeline.cli import main
-from pipeline.data.decisions import decisions_as_of
-from pipeline.data.labels import labels_as_of
-from pipeline.data.telemetry import telemetry_table
+from pipeline.store.decisions import decisions_as_of
+from pipeline.store.labels import labels_as_of
+from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table, append, replace_days
-from tests.builders import days, make_spec, make_telemetry, moment
+from tests.builders import days, make_spec, make_telemetry, moment, stored_in
 from tests.steps.asked import put_incident
 
 FAR = moment(days(1)[0].replace(year=2100))
@@ -35,7 +35,7 @@ SPAN = ["--start", "2024-01-01T03:00Z", "--end", "2024-01-01T05:00Z"]
 def test_a_label_is_signed_with_the_login_name(lake, capsys):
     code = main(["label", "pumps", *SPAN, "--entity", "a", "--verdict", "incident"])
 
-    (label,) = labels_as_of(lake, "pumps", FAR)
+    (label,) = labels_as_of(stored_in(lake), "pumps", FAR)
     assert code == 0
     assert (label.author, label.entity, label.verdict) == (getpass.getuser(), "a", "incident")
     said = capsys.readouterr().out
@@ -50,7 +50,7 @@ def test_an_overruled_label_is_reported(lake, capsys):
     main(["label", "pumps", *SPAN, "--verdict", "normal", "--author", "bob"])
 
     assert "9 rows, 9 of them against an earlier label." in capsys.readouterr().out
-    assert [each.author for each in labels_as_of(lake, "pumps", FAR)] == ["ann", "bob"]
+    assert [each.author for each in labels_as_of(stored_in(lake), "pumps", FAR)] == ["ann", "bob"]
 
 
 @pytest.mark.usefixtures("lake")
@@ -72,7 +72,7 @@ def test_a_label_without_a_verdict_is_refused(lake, capsys):
 
     assert code == 2
     assert "error: no verdict is given; add --verdict" in capsys.readouterr().err
-    assert labels_as_of(lake, "pumps", FAR) == ()
+    assert labels_as_of(stored_in(lake), "pumps", FAR) == ()
 
 
 @pytest.mark.usefixtures("lake")
@@ -86,7 +86,7 @@ def test_an_unknown_detector_is_reported_in_one_line(capsys):
 def test_a_decision_about_a_channel_is_recorded(lake, capsys):
     code = main(["feature", "pumps", "mute", "flow", "--entity", "b", "--since", "2024-01-01"])
 
-    (made,) = decisions_as_of(lake, "pumps", FAR)
+    (made,) = decisions_as_of(stored_in(lake), "pumps", FAR)
     assert code == 0
     assert (made.channel, made.entity, made.decision) == ("flow", "b", "mute")
     assert capsys.readouterr().out.startswith("mute flow of b since 2024-01-01T00:00:00Z, says ")
@@ -127,4 +127,4 @@ def test_the_list_ends_with_commands_that_can_be_pasted(lake, capsys):
     for line, verdict in zip(lines[-2:], ("incident", "normal"), strict=True):
         words = shlex.split(line)
         assert main(words[words.index("pipeline") + 1 :]) == 0
-        assert labels_as_of(lake, "pumps", FAR)[-1].verdict == verdict
+        assert labels_as_of(stored_in(lake), "pumps", FAR)[-1].verdict == verdict

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from pipeline.cli import main
-from pipeline.detector.bundle import load_bundle
+from pipeline.detector.bundle.bundle import load_bundle
 from tests.detector.plant import CHANNELS, normal_rows, timed
 
 FEATURES = {name: {"unit": "1"} for name in CHANNELS}

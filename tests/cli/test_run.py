@@ -14,8 +14,7 @@ from pipeline import settings, tables
 from pipeline.cli import main
 from pipeline.registry import connection, versions
 from pipeline.registry.connection import connect
-from pipeline.steps import ledger_state
-from pipeline.steps.training import judging
+from pipeline.steps import evaluating, ledger_state
 from pipeline.tables import Table
 from tests.builders import days, make_frame, make_spec
 
@@ -42,7 +41,7 @@ def plant(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # MLflow on SQLite keeps artifacts below the working folder
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
     # Evidently's page takes half a minute to import and is tested beside its code.
-    monkeypatch.setattr(judging, "write_drift_report", lambda *_, path, **__: path.touch())
+    monkeypatch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
     make_frame(HISTORY).to_parquet(tmp_path / "data" / "pumps.parquet")
     described(tmp_path)
     return settings.load()

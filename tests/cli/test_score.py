@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cli import main
-from pipeline.detector.bundle import load_bundle
+from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.scoring import score_frame
 from tests.detector.plant import normal_rows, timed, write_plant
 

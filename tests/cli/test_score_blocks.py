@@ -9,11 +9,11 @@ from pipeline.cli import main, scoring_blocks, stored
 from pipeline.config import Columns, Threshold
 from pipeline.data.derive import derive
 from pipeline.data.split import Block
-from pipeline.detector.bundle import load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.graph import Graph
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.training.fit import fit
 from pipeline.scoring import score_frame
 from tests.detector.plant import CHANNELS, SMALL, normal_rows, schema, timed, write_plant
 

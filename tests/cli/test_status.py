@@ -8,11 +8,11 @@ import yaml
 
 from pipeline import settings, tables
 from pipeline.cli import main, status
-from pipeline.data.attempts import Attempt, record
 from pipeline.ledger import Decision
 from pipeline.registry import connection
 from pipeline.scheduler import Dag
-from pipeline.steps.oversight import health, trust
+from pipeline.steps import health, trust
+from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table
 from tests import ledger_entries
 from tests.builders import make_spec, moment

@@ -1,4 +1,4 @@
-"""Settings of score postprocessing."""
+"""Deployment of score postprocessing."""
 
 import pytest
 from pydantic import ValidationError

@@ -13,13 +13,13 @@ from pipeline.config import Threshold
 from pipeline.config.postprocessing import Contexts, Smoothing
 from pipeline.data.label import INCIDENT
 from pipeline.data.split import Block
-from pipeline.detector.bundle import load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.families import MODELS
-from pipeline.detector.graph import Graph
-from pipeline.detector.graph_content import content_of
-from pipeline.detector.threshold_range import BEYOND, EXTRAPOLATING
+from pipeline.detector.bundle.bundle import load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.bundle.graph_content import content_of
+from pipeline.detector.bundle.threshold_range import BEYOND, EXTRAPOLATING
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.errors import BundleError, CalibrationError
 from tests.contracts import test_every_score

@@ -10,12 +10,12 @@ import torch
 from pipeline.config import Threshold
 from pipeline.config.model import Model, TrainedModel
 from pipeline.data.split import Block
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.families import MODELS
-from pipeline.detector.fitted import load_fitted, save_fitted
-from pipeline.detector.frames import feature_values
-from pipeline.detector.graph import Graph
-from pipeline.detector.training import fit, restore
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.models.families import MODELS
+from pipeline.detector.models.fitted import load_fitted, save_fitted
+from pipeline.detector.training.fit import fit, restore
 from pipeline.errors import ConfigError, DataError, SplitReuseError
 from tests.detector.plant import CHANNELS, faulty_rows, normal_rows, schema, timed
 
@@ -24,14 +24,14 @@ SECTIONS = {
     for section in get_args(get_args(Model)[0]) or get_args(Model)[:1]
 }
 SMALL = {"members": 2, "width": 16, "steps": 150, "batch_rows": 64}
-"""Settings of a quick fit; a family gets those that its section knows."""
+"""Deployment of a quick fit; a family gets those that its section knows."""
 OWN_SMALL: dict[str, dict] = {
     "isolation_forest": {"trees": 20, "samples": 64},
     "nearest_neighbours": {"rows": 200},
     "recurrent": {"width": 32, "steps": 400},  # whole windows pass through the width
     "transformer": {"learning_rate": 2e-3},  # else the loss has fallen before the first check
 }
-"""Settings of a family that differ from SMALL."""
+"""Deployment of a family that differ from SMALL."""
 LEAST_WINS: dict[str, float] = {"isolation_forest": 0.55}
 """How often a fault outscores a normal row, where the family cannot reach 0.85."""
 SEEDLESS = {"linear"}

@@ -10,12 +10,12 @@ from pydantic import TypeAdapter
 from pipeline.config.model import Model
 from pipeline.config.score import Score
 from pipeline.data.split import Block
-from pipeline.detector.fitted import load_fitted, save_fitted
-from pipeline.detector.frames import feature_values
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import Schema
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.models.fitted import load_fitted, save_fitted
 from pipeline.detector.scores import SCORES
-from pipeline.detector.training import fit, restore
+from pipeline.detector.training.fit import fit, restore
 from tests.detector.plant import CHANNELS, TEN_MINUTES, faulty_rows, normal_rows, timed
 
 VARIANTS = {

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.config import Threshold
-from pipeline.detector.calibration import estimate_threshold
+from pipeline.detector.calibration.calibrate import estimate_threshold
 from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.errors import CalibrationError
 

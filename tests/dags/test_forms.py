@@ -10,12 +10,12 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
 from dags import context, feature, forms, label
-from pipeline.data.decisions import decisions_as_of
-from pipeline.data.labels import labels_as_of
-from pipeline.data.telemetry import telemetry_table
 from pipeline.errors import DataError
+from pipeline.store.decisions import decisions_as_of
+from pipeline.store.labels import labels_as_of
+from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table, replace_days
-from tests.builders import days, make_spec, make_telemetry
+from tests.builders import days, make_spec, make_telemetry, stored_in
 
 SPEC = make_spec()
 LABEL, FEATURE = label.label_dag(SPEC), feature.feature_dag(SPEC)
@@ -25,8 +25,8 @@ LABEL, FEATURE = label.label_dag(SPEC), feature.feature_dag(SPEC)
 def root(tmp_path, monkeypatch):
     """One day of telemetry, and a run that ann triggered."""
     monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path))
-    monkeypatch.setattr("pipeline.steps.people.labelling.detector_named", lambda _: SPEC)
-    monkeypatch.setattr("pipeline.steps.people.deciding.detector_named", lambda _: SPEC)
+    monkeypatch.setattr("pipeline.steps.labelling.detector_named", lambda _: SPEC)
+    monkeypatch.setattr("pipeline.steps.channel_decision.detector_named", lambda _: SPEC)
     triggered(monkeypatch, "ann")
     rows = telemetry_table(make_telemetry(), SPEC.columns)
     replace_days(Table(str(tmp_path), "pumps", "telemetry"), days(1), rows, metadata={})
@@ -54,7 +54,7 @@ def test_the_user_who_triggered_the_run_is_the_author(root):
 
     recorded = label.label.function("pumps", params=said)
 
-    (made,) = labels_as_of(root, "pumps", datetime.now(UTC))
+    (made,) = labels_as_of(stored_in(root), "pumps", datetime.now(UTC))
     assert (made.author, made.entity, made.note) == ("ann", "a", "bearing")
     assert made.run_id == "pumps__label/manual__1"
     assert recorded["rows"] == 3
@@ -66,7 +66,7 @@ def test_a_run_without_a_user_says_nothing(root, monkeypatch):
     with pytest.raises(AirflowFailException, match="names no user"):
         label.label.function("pumps", params=filled_in(LABEL, verdict="normal", **SPAN))
 
-    assert labels_as_of(root, "pumps", datetime.now(UTC)) == ()
+    assert labels_as_of(stored_in(root), "pumps", datetime.now(UTC)) == ()
 
 
 @pytest.mark.usefixtures("root")
@@ -99,7 +99,7 @@ def test_a_decision_is_recorded_with_its_author(root):
 
     feature.decide.function("pumps", params=said)
 
-    (made,) = decisions_as_of(root, "pumps", datetime.now(UTC))
+    (made,) = decisions_as_of(stored_in(root), "pumps", datetime.now(UTC))
     assert (made.channel, made.entity, made.author) == ("flow", None, "ann")
 
 

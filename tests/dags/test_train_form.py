@@ -24,7 +24,7 @@ def windows(monkeypatch, **fields):
     asked = []
     monkeypatch.setattr(train, "as_of_day", lambda: "2024-02-01")
     monkeypatch.setattr(
-        "pipeline.steps.training.fitting.window",
+        "pipeline.steps.fitting.window",
         lambda *given, **named: asked.append((given, named)) or {},
     )
     train.window.function("pumps", params=filled_in(**fields))

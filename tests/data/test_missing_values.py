@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.data.contract import Validated, validate
 from pipeline.data.derive import derive
-from pipeline.data.telemetry import telemetry_table
-from pipeline.data.window import read_training_window
 from pipeline.errors import DataError
+from pipeline.store.telemetry import telemetry_table
+from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table, read, replace_days
-from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
+from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on, stored_in
 
 MASKED = {"family": "masked"}
 
@@ -132,7 +132,7 @@ def test_gaps_are_nulls_in_the_table_and_come_back(tmp_path):
     put(str(tmp_path), spec, frame)
 
     table = telemetry_table(derive(frame, spec.columns), spec.columns)
-    window = read_training_window(str(tmp_path), spec, days(7)[6]).frame
+    window = read_training_window(stored_in(tmp_path), spec, days(7)[6]).frame
     stored = read(Table(str(tmp_path), spec.name, "telemetry"))
 
     assert {name: table[name].null_count for name in ("flow", "flow_vs_peers", "angle_cos")} == {
@@ -153,8 +153,8 @@ def test_a_training_window_refuses_gaps_by_default_and_a_feature_that_never_occu
     put(str(tmp_path), spec, frame)
 
     with pytest.raises(DataError, match=r"6 of 432 rows have no flow, .*validation.missing_cells"):
-        read_training_window(str(tmp_path), make_spec(), days(7)[6])
+        read_training_window(stored_in(tmp_path), make_spec(), days(7)[6])
 
     put(str(tmp_path), spec, frame.assign(pressure=np.nan))
     with pytest.raises(DataError, match=r"432 of 432 rows have no pressure"):
-        read_training_window(str(tmp_path), spec, days(7)[6])
+        read_training_window(stored_in(tmp_path), spec, days(7)[6])

@@ -21,9 +21,8 @@ from deploy.backup.places import Place, place_at
 from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources
 from deploy.backup.trust import ManifestTrust
-from pipeline import table_upkeep, tables
 from pipeline.ledger.keys import new_private_key
-from pipeline.tables import Table
+from pipeline.tables import Table, engine, upkeep
 from tests.builders import days
 
 DAYS = days(6)
@@ -48,7 +47,7 @@ class Writer:
                 return
             numbers = [self.commits] * len(DAYS)
             rows = pa.table({"date": DAYS, "number": numbers})
-            tables.replace_days(self.table, DAYS, rows, metadata={})
+            engine.replace_days(self.table, DAYS, rows, metadata={})
             self.commits += 1
 
 
@@ -107,10 +106,10 @@ def test_tables_written_during_the_backup_come_out_at_one_version(
 
     version = manifest.tables["press/scores"]
     copied = replace(writer.table, root=f"{backup.uri}/stores/lake")
-    assert tables.current_version(writer.table) == 9  # the writer was not held up
-    assert tables.current_version(copied) == version == 4
+    assert engine.current_version(writer.table) == 9  # the writer was not held up
+    assert engine.current_version(copied) == version == 4
     for past in range(1, version + 1):
-        rows = tables.read(copied, version=past, keep_date=True)
+        rows = engine.read(copied, version=past, keep_date=True)
         assert sorted(rows["date"]) == DAYS
         assert set(rows["number"]) == {past - 1}
 
@@ -123,24 +122,24 @@ def test_what_was_copied_goes_on_as_if_nothing_had_happened(root, writer, source
     restore(sources, backup, trust=trust, replace=True, say=lambda _: None)
     writer.write()
 
-    assert tables.current_version(writer.table) == manifest.tables["press/scores"] + 1
-    assert set(tables.read(writer.table)["number"]) == {9}
+    assert engine.current_version(writer.table) == manifest.tables["press/scores"] + 1
+    assert set(engine.read(writer.table)["number"]) == {9}
 
 
 def test_housekeeping_during_the_backup_costs_nothing(root, writer, sources, monkeypatch):
     def tidy(_: str) -> None:
         if writer.commits < 7:
             writer.write(up_to=7)
-            table_upkeep.compact(writer.table)
+            upkeep.compact(writer.table)
             yesterday = datetime.now(UTC) - timedelta(days=1)
-            table_upkeep.vacuum(writer.table, before=yesterday, needed=[])
+            upkeep.vacuum(writer.table, before=yesterday, needed=[])
 
     before_each_copy(monkeypatch, tidy)
 
     backup, manifest = create_quietly(sources, root)
 
     copied = replace(writer.table, root=f"{backup.uri}/stores/lake")
-    assert set(tables.read(copied)["number"]) == {manifest.tables["press/scores"] - 1}
+    assert set(engine.read(copied)["number"]) == {manifest.tables["press/scores"] - 1}
 
 
 def test_a_table_that_loses_its_files_stops_the_backup(root, sources, monkeypatch):
@@ -162,7 +161,7 @@ def test_a_table_made_during_the_backup_is_not_in_it(root, writer, sources, monk
     backup, manifest = create_quietly(sources, root)
 
     assert set(manifest.tables) == {"press/scores"}
-    assert tables.current_version(replace(young.table, root=f"{backup.uri}/stores/lake")) is None
+    assert engine.current_version(replace(young.table, root=f"{backup.uri}/stores/lake")) is None
 
 
 def test_a_promotion_between_tables_and_registry_is_noticed(root, writer, sources, monkeypatch):
@@ -179,7 +178,7 @@ def test_a_promotion_between_tables_and_registry_is_noticed(root, writer, source
     _, manifest = create_quietly(sources, root)
 
     assert dumps == ["mlflow", "mlflow"]
-    assert manifest.tables["press/ledger"] == tables.current_version(ledger.table)
+    assert manifest.tables["press/ledger"] == engine.current_version(ledger.table)
 
 
 def test_promotions_without_end_are_said_to_be_in_the_way(root, writer, sources, monkeypatch):

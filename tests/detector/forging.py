@@ -11,7 +11,7 @@ import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.detector.sums import write_sums
+from pipeline.detector.bundle.sums import write_sums
 
 PARTS = (
     "model.onnx",

@@ -8,10 +8,10 @@ import pandas as pd
 from pipeline.config import Threshold
 from pipeline.config.model import MaskedModel
 from pipeline.data.split import Block
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import Schema
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.training.fit import fit
 
 CHANNELS = tuple(f"c{number:02}" for number in range(12))
 MASKED = MaskedModel(members=2, width=32, steps=400, batch_rows=128)

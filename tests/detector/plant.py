@@ -10,14 +10,14 @@ import pandas as pd
 
 from pipeline.config import DenoisingModel, Threshold
 from pipeline.data.split import Block
-from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.calibrated import Calibration
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.fitted import FittedNetwork
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import Schema
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.calibration.calibrated import Calibration
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.models.fitted import FittedNetwork
+from pipeline.detector.training.fit import fit
 
 CHANNELS = ("load", "speed", "flow", "pressure", "temperature")
 SMALL = DenoisingModel(members=2, width=16, steps=120, batch_rows=64)

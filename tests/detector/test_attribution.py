@@ -7,11 +7,11 @@ from pipeline.config import Threshold
 from pipeline.config.score import MemoryScore, ReconstructionScore
 from pipeline.data.split import Block
 from pipeline.detector.attribution import contributions, usual_contributions, worst
-from pipeline.detector.bundle import load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.graph import Graph
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import CHANNELS, SMALL, normal_rows, plant_bundle, schema
 
 FAMILIES = [(at,) for at in range(len(CHANNELS))]

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.data.split import Block
-from pipeline.detector.graph import Graph
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import CHANNELS, SMALL, normal_rows, schema
 
 WEATHER = "temperature"

@@ -3,7 +3,7 @@
 import multiprocessing
 
 from pipeline.data.split import Block
-from pipeline.detector.training import fit
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import SMALL, normal_rows, schema
 
 

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from pipeline.config import DenoisingModel
 from pipeline.data.split import Block
-from pipeline.detector.batches import batches_of
-from pipeline.detector.graph import Graph
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.models.batches import batches_of
 from pipeline.detector.models.family import TrainingContext
-from pipeline.detector.training import fit
+from pipeline.detector.training.fit import fit
 from pipeline.errors import DataError
 from tests.detector.plant import SMALL, normal_rows, schema, timed
 

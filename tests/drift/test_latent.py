@@ -10,8 +10,8 @@ import pytest
 from pipeline.config import Window
 from pipeline.config.model.isolation_forest import IsolationForestModel
 from pipeline.data.timeline import subset, timeline_from
-from pipeline.detector.bundle import Bundle
-from pipeline.detector.frames import feature_values
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import Sample
 from pipeline.drift.latent import latent_distance
 from tests.builders import make_spec, make_telemetry

@@ -7,9 +7,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pipeline.config import Columns, Feature, PeerDeviation
 from pipeline.data.channels import channels, read, write
 from pipeline.data.timeline import Timeline
-from pipeline.detector.contexts import ContextFactors
-from pipeline.detector.postprocessing import ScorePostprocessing, postprocess
-from pipeline.detector.scored import Rows, WindowScores
+from pipeline.detector.calibration.contexts import ContextFactors
+from pipeline.detector.calibration.postprocessing import ScorePostprocessing, postprocess
+from pipeline.detector.inputs.scored import Rows, WindowScores
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.injection import (
     FaultOutcome,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Columns, Feature
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import Evaluation, evaluate, evaluated_rows, incidents_caught
 from pipeline.records import from_json, to_json
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.data.timeline import Timeline
-from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import rate_interval as beta_band
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.rate import (
     agreeing_rates,
     rate_interval,

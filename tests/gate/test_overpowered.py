@@ -19,12 +19,12 @@ from torch import nn
 from pipeline.config import DenoisingModel, Gate
 from pipeline.config.model import TrainedModel
 from pipeline.data.split import Block
-from pipeline.detector.descent import by_gradient_descent
-from pipeline.detector.families import MODELS
-from pipeline.detector.graph import Graph
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.inputs.schema import Schema
+from pipeline.detector.models.descent import by_gradient_descent
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
-from pipeline.detector.schema import Schema
-from pipeline.detector.training import fit
+from pipeline.detector.training.fit import fit
 from pipeline.evaluation.diagnostics import Diagnosis, diagnose
 from pipeline.gate import GateVerdict, decide
 from tests.contracts.test_every_check import HEALTHY
@@ -44,7 +44,7 @@ SCHEMA = Schema(
 
 
 class IdentitySkip(TrainedModel):
-    """Settings of a family that no detector file can ask for."""
+    """Deployment of a family that no detector file can ask for."""
 
     family: Literal["identity_skip"] = "identity_skip"
     members: int = 1

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import Columns, Shifts
 from pipeline.detector.attribution import contributions
-from pipeline.detector.postprocessing import ScorePostprocessing
+from pipeline.detector.calibration.postprocessing import ScorePostprocessing
 from pipeline.incidents.judging import judge
 from pipeline.scoring import score_rows
 from tests.detector.plant import CHANNELS, normal_rows, plant_bundle, schema, timed

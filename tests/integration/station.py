@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deploy.airflow_api import AirflowApi, RunResult
     from pipeline.ledger import Entry
     from pipeline.registry.versions import Version
-    from pipeline.table_schemas import TableName
+    from pipeline.tables.schemas import TableName
     from tests.integration.conftest import RunningStack
 
 

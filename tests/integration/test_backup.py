@@ -27,15 +27,15 @@ from deploy.backup import __main__ as command
 from deploy.embedded import postgres
 from deploy.embedded.unprivileged import as_unprivileged, give_to_server
 from pipeline import ledger, settings, tables
-from pipeline.data.ingest import ingest_days
 from pipeline.registry.connection import connect
 from pipeline.scoring import score_frame
 from pipeline.settings import REPOSITORY
 from pipeline.steps import live
-from pipeline.steps.operation.scoring import score_days
-from pipeline.steps.oversight.trust import faults_of
-from pipeline.table_schemas import TABLES
+from pipeline.steps.ingest_stages import ingest_days
+from pipeline.steps.scoring import score_days
+from pipeline.steps.trust import faults_of
 from pipeline.tables import Table
+from pipeline.tables.schemas import TABLES
 from tests import ledger_entries
 from tests.builders import days, make_frame, make_spec, moment
 from tests.integration.conftest import _free_ports
@@ -238,7 +238,7 @@ def open_farm(folder: Path) -> None:
     )
     promote_trained(here, AS_OF)
     ledger_entries.write(here, REJECTED)
-    score_days("pumps", [day.isoformat() for day in LAST_DAYS], run="score/1")
+    score_days(here, "pumps", [day.isoformat() for day in LAST_DAYS], run="score/1")
 
 
 def champion_scores() -> pd.DataFrame:
@@ -246,7 +246,7 @@ def champion_scores() -> pd.DataFrame:
     where = Table(settings.load().storage, "pumps", "telemetry")
     frame = tables.read(where, first_day=LAST_DAYS[0], last_day=LAST_DAYS[-1])
     ordered = frame.sort_values(["timestamp", "pump"], ignore_index=True)
-    return score_frame(live.champion("pumps").bundle, ordered)
+    return score_frame(live.champion(settings.load(), "pumps").bundle, ordered)
 
 
 def registry() -> tuple[dict[str, str], list[tuple[Any, ...]]]:
@@ -297,7 +297,7 @@ def test_a_destroyed_deployment_comes_back_and_scores_the_same_bits(
         here = settings.load()
         assert faults_of(here, connect(here), "pumps") == ()
         assert database.do("plimsoll", METRICS, role="plimsoll_reader") == metrics
-        again = score_days("pumps", [LAST_DAYS[0].isoformat()], run="score/2")
+        again = score_days(here, "pumps", [LAST_DAYS[0].isoformat()], run="score/2")
         assert again["written"] == 0  # nothing to do: the scores are what the champion says
     assert database.do("airflow", "SELECT id FROM dag_run", role="airflow") == [(7,)]
     # Owners and grants came back with the databases.

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from pipeline import settings
-from pipeline.data.ingest import ingest_days
 from pipeline.data.sources.anchoring import anchored
-from pipeline.detector.bundle import load_bundle
+from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.records import from_json
 from pipeline.registry import promotion, versions
 from pipeline.scoring import score_frame
 from pipeline.steps.candidate import Candidate, detector_named
-from pipeline.steps.training.gating import verdict_of
+from pipeline.steps.gating import verdict_of
+from pipeline.steps.ingest_stages import ingest_days
 from tests.builders import moment
 from tests.integration.plant import ROWS_A_DAY, day_after, deliver, make_day, write_detector
 from tests.integration.station import Station, group_states, states, tries
@@ -76,7 +76,7 @@ def station(running: RunningStack) -> Station:
 @pytest.fixture(scope="module")
 def asking(running: RunningStack) -> Station:
     """The detector that asks a person, its history loaded without Airflow to save time."""
-    here, spec = settings.load(), detector_named("asking")
+    here, spec = settings.load(), detector_named(here, "asking")
     spec = spec.model_copy(update={"source": anchored(spec.source, here.data)})
     days = [day_after(n) for n in LOADED]
     ingest_days(

@@ -11,10 +11,9 @@ import pytest
 
 from deploy.embedded.backfill import wait_for_partitions
 from pipeline import settings
+from pipeline.steps import promotion, recalibrating, recalibration_gate
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.going_live import promotion
-from pipeline.steps.operation.incidents import incidents_between
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
+from pipeline.steps.incidents import incidents_between
 from tests.integration.plant import (
     INCIDENTS,
     ROWS_A_DAY,
@@ -248,9 +247,11 @@ def tripped(plant: Station, rolled_back: RunResult, detectors: Path) -> RunResul
     """A threshold far too low goes live past its gate: the scoring run of its first day."""
     assert rolled_back.succeeded
     write_detector(detectors, "plant", **SECTIONS, threshold={"alpha": 0.4})
-    window = recalibrating.window("plant", str(REDRAWN))
-    judged = recalibration_gate.gate(recalibrating.recalibrate(window, run="test"), run="test")
-    promotion.promote({**judged, "passed": True}, answer=None, run="test")
+    window = recalibrating.window(settings.load(), "plant", str(REDRAWN))
+    judged = recalibration_gate.gate(
+        settings.load(), recalibrating.recalibrate(settings.load(), window, run="test"), run="test"
+    )
+    promotion.promote(settings.load(), {**judged, "passed": True}, answer=None, run="test")
     write_detector(detectors, "plant", **SECTIONS)
     return scored(plant, SCHEDULED + 3)
 
@@ -310,7 +311,10 @@ def asset_run(plant: Station, verb: str) -> dict[str, Any]:
 def caught(n: int) -> Incident:
     """The incident that was planted on day `n`."""
     found = incidents_between(
-        detector_named("plant"), day_after(n), day_after(n), root=settings.load().storage
+        detector_named(settings.load(), "plant"),
+        day_after(n),
+        day_after(n),
+        root=settings.load().storage,
     )
     (incident,) = [i for i in found if i.entity == INCIDENTS[n]]
     return incident

@@ -17,9 +17,9 @@ from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import connect
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
-from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.champion import change_champion
 from pipeline.tables import Table
 from tests import ledger_entries
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def settings(stack, monkeypatch) -> Settings:
+def settings(stack, monkeypatch) -> Deployment:
     for name, value in stack.environment.items():
         if name.startswith(("PLIMSOLL_", "MLFLOW_")):
             monkeypatch.setenv(name, value)
@@ -161,7 +161,7 @@ def test_a_rejected_candidate_stays_with_its_reason_and_changes_nothing_live(
     assert versions.by_alias(client, model, "challenger") is None
 
 
-def _promote(settings: Settings, model: str, to: int, barrier, outcomes) -> None:
+def _promote(settings: Deployment, model: str, to: int, barrier, outcomes) -> None:
     barrier.wait()
     try:
         promote(settings, model, to, expected=None)
@@ -225,7 +225,7 @@ def test_a_promoter_whose_session_was_ended_loses_to_the_one_that_came_in(
     assert ledger_state.verified(settings, model).live.version == second
 
 
-def _end_sessions(settings: Settings) -> None:
+def _end_sessions(settings: Deployment) -> None:
     with database.connected(settings.database) as session, session.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

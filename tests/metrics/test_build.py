@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.attempts import Attempt
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftResult, DriftVerdict
 from pipeline.ledger import Decision
 from pipeline.metrics import build
 from pipeline.metrics.readings import IngestedReading
+from pipeline.store.ingestions import Attempt
 
 THRESHOLD = ThresholdEstimate(
     value=4.0, method="conformal", alpha=0.01, n=100, n_effective=50.0, interval=(3.0, None),

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from pipeline.data.audit import probabilities
-from pipeline.data.audits import add_audits, audits_between
 from pipeline.data.timeline import timeline_from
 from pipeline.recalibration.audits import sample_audits
+from pipeline.store.audits import add_audits, audits_between
 from tests.builders import days, make_frame, make_spec, moment, on
 
 NOW = datetime(2024, 3, 1, 6, tzinfo=UTC)

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.timeline import Timeline
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.recalibration import Anchor, WindowRows, recalibrate
 
 SIGMA = 0.8

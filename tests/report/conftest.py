@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.timeline import Timeline
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import EvaluatedRows
 
 CADENCE = 600_000_000_000

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import Gate
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
 from pipeline.evaluation.metrics import EvaluatedRows, evaluate
 from pipeline.evaluation.replay import ChangedRow, Replay

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config import Drift
 from pipeline.data.timeline import Timeline
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftResult, DriftVerdict
 from pipeline.evaluation.injection import FaultOutcome
 from pipeline.evaluation.metrics import EvaluatedRows

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pipeline.config import Columns, Window
 from pipeline.data.decision import ChannelDecision
-from pipeline.detector.ranges import Ranges
-from pipeline.detector.schema import Schema, schema_of
+from pipeline.detector.inputs.ranges import Ranges
+from pipeline.detector.inputs.schema import Schema, schema_of
 from pipeline.shifts import Shifted
 
 START = "2024-05-01"

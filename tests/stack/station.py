@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deploy.airflow_api import AirflowApi, RunResult
     from pipeline.ledger import Entry
     from pipeline.registry.versions import Version
-    from pipeline.table_schemas import TableName
+    from pipeline.tables.schemas import TableName
     from tests.stack.running import Stack
 
 PATIENCE_S = 600.0

@@ -9,19 +9,19 @@ import pandas as pd
 import yaml
 
 from pipeline import tables
-from pipeline.data.telemetry import telemetry_table
 from pipeline.detector.attribution import Blame
 from pipeline.incidents.joining import joined
 from pipeline.incidents.parts import IncidentPart
-from pipeline.settings import Settings
-from pipeline.steps.operation.day_scores import as_json
+from pipeline.settings import Deployment
+from pipeline.steps.day_scores import as_json
+from pipeline.store.telemetry import telemetry_table
 from pipeline.tables import Table
 from tests.builders import days, make_spec, make_telemetry
 
 HOUR = pd.Timedelta(hours=1)
 
 
-def put_detector(here: Settings, *, n_days: int = 3, **sections: Any) -> None:
+def put_detector(here: Deployment, *, n_days: int = 3, **sections: Any) -> None:
     """A detector file for the pump farm, and its telemetry."""
     spec = make_spec(**sections)
     content = spec.model_dump(mode="json", by_alias=True)
@@ -31,7 +31,7 @@ def put_detector(here: Settings, *, n_days: int = 3, **sections: Any) -> None:
 
 
 def put_incident(
-    here: Settings, start: datetime, *, entity: str = "a", rows: int = 3, **part: Any
+    here: Deployment, start: datetime, *, entity: str = "a", rows: int = 3, **part: Any
 ) -> str:
     """An episode of hourly flags within one day, as `score` writes it; its id."""
     begin = pd.Timestamp(start)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from pipeline import settings
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from tests import ledger_entries
 from tests.steps.pump_house import EIGHT_DAYS, PumpHouse, open_house, station
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """Empty folders for tables, detector files, data and cache."""
     for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE"):
         folder = tmp_path / variable.lower()
@@ -24,7 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def house(here: Settings, monkeypatch: pytest.MonkeyPatch) -> PumpHouse:
+def house(here: Deployment, monkeypatch: pytest.MonkeyPatch) -> PumpHouse:
     """The pump farm with version 1 live."""
     opened = open_house(here)
     ledger_entries.live_is(monkeypatch, opened.by_alias)

@@ -15,18 +15,18 @@ import yaml
 
 from pipeline import settings, staging
 from pipeline.config import DetectorSpec
-from pipeline.data.ingest import ingest_days
-from pipeline.detector.bundle import load_bundle
+from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.records import from_json
 from pipeline.registry import tags, versions
 from pipeline.registry.connection import Client, connect
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
+from pipeline.steps import fitting
 from pipeline.steps.candidate import Candidate, JudgedCandidate, origin_of
+from pipeline.steps.champion import change_champion
 from pipeline.steps.decisions import decision_about
-from pipeline.steps.going_live.champion import change_champion
+from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.records import record_threshold
-from pipeline.steps.training import fitting
 from tests.builders import days, make_frame, make_spec, moment
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ SMALL = {"family": "denoising", "members": 2, "width": 16, "steps": 120}
 class World:
     """The settings, and the detector."""
 
-    here: Settings
+    here: Deployment
     spec: DetectorSpec
 
     @property
@@ -91,10 +91,13 @@ def make_world(
     return World(here, spec)
 
 
-def promote_trained(here: Settings, as_of: date) -> int:
+def promote_trained(here: Deployment, as_of: date) -> int:
     """Train on the days before `as_of` and make it live without a gate; its number."""
     payload = fitting.calibrate(
-        fitting.train(fitting.window("pumps", as_of.isoformat()), run="pumps__train/r1")
+        here,
+        fitting.train(
+            here, fitting.window(here, "pumps", as_of.isoformat()), run="pumps__train/r1"
+        ),
     )
     candidate = from_json(Candidate, payload)
     client, (spec, manifest) = connect(here), origin_of(candidate)

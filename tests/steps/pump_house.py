@@ -12,23 +12,23 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.config import DenoisingModel, DetectorSpec, Model, Window
-from pipeline.data.ingest import ingest_days
 from pipeline.data.split import Block
-from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.calibrated import Calibration
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.fitted import FittedNetwork
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_for
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.calibration.calibrated import Calibration
+from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.models.fitted import FittedNetwork
+from pipeline.detector.training.fit import fit
 from pipeline.registry.versions import Version
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
+from pipeline.steps import scoring
+from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.live import LoadedVersion
-from pipeline.steps.operation import scoring
-from pipeline.steps.operation.score_tables import content_hashes
+from pipeline.steps.score_tables import content_hashes
 from pipeline.tables import Table
 from tests import ledger_entries
 from tests.builders import days, make_frame, make_spec, make_telemetry, on
@@ -49,7 +49,7 @@ class PumpHouse:
         live: what each alias points to.
     """
 
-    here: Settings
+    here: Deployment
     spec: DetectorSpec
     live: dict[str, LoadedVersion] = field(default_factory=dict)
 
@@ -83,7 +83,9 @@ class PumpHouse:
         )
 
     def score(self, *days: date, run: str = "score") -> dict[str, object]:
-        return scoring.score_days("pumps", [day.isoformat() for day in days], run=run)
+        return scoring.score_days(
+            settings.load(), "pumps", [day.isoformat() for day in days], run=run
+        )
 
     def rows(self, name: str, day: date | None = None) -> pd.DataFrame:
         table = Table(self.here.storage, "pumps", name)
@@ -94,7 +96,7 @@ class PumpHouse:
         return {name: content_hashes(self.rows(name)) for name in ("scores", "incidents")}
 
 
-def open_house(here: Settings, **sections: Any) -> PumpHouse:
+def open_house(here: Deployment, **sections: Any) -> PumpHouse:
     """A pump house with its detector file, and nothing live yet."""
     spec = make_spec(source={"kind": "parquet", "path": "pumps.parquet"}, **sections)
     content = spec.model_dump(mode="json", by_alias=True)
@@ -103,7 +105,7 @@ def open_house(here: Settings, **sections: Any) -> PumpHouse:
 
 
 def another_house(
-    here: Settings, monkeypatch: pytest.MonkeyPatch, name: str, **sections: Any
+    here: Deployment, monkeypatch: pytest.MonkeyPatch, name: str, **sections: Any
 ) -> PumpHouse:
     """Another deployment with the same live version and tables of its own; steps see it now."""
     elsewhere = replace(here, storage=f"{here.storage}-{name}", cache=here.cache / name)

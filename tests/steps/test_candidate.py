@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from pipeline.data.ingest import ingest_days
-from pipeline.data.window import read_training_window
 from pipeline.errors import ConfigError
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
-from tests.builders import FIRST_DAY, days, make_frame, make_spec, moment
+from pipeline.steps.ingest_stages import ingest_days
+from pipeline.store.training_window import read_training_window
+from tests.builders import FIRST_DAY, days, make_frame, make_spec, moment, stored_in
 
 AS_OF = days(8)[-1]
 
@@ -20,7 +20,7 @@ def window(tmp_path):
     spec = make_spec(source={"kind": "parquet", "path": str(path)})
     now = moment(FIRST_DAY)
     ingest_days(spec, days(8), root=str(tmp_path), cache=tmp_path, now=now, run_id="r")
-    return read_training_window(str(tmp_path), spec, AS_OF).manifest
+    return read_training_window(stored_in(tmp_path), spec, AS_OF).manifest
 
 
 def test_the_same_input_gets_the_same_name(window):
@@ -59,12 +59,12 @@ def test_a_run_may_ask_for_another_training_window(here):
     content = make_spec().model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
 
-    assert staged.detector_named("pumps").split.training_days == 30
-    assert staged.detector_named("pumps", training_days=12).split.training_days == 12
+    assert staged.detector_named(here, "pumps").split.training_days == 30
+    assert staged.detector_named(here, "pumps", training_days=12).split.training_days == 12
 
 
 def test_an_unknown_detector_is_reported_with_the_nearest(here):
     (here.detectors / "pumps.yaml").touch()
 
     with pytest.raises(ConfigError, match=r"no detector 'pmups' in .*; did you mean 'pumps'\?"):
-        staged.detector_named("pmups")
+        staged.detector_named(here, "pmups")

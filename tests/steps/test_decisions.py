@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.settings import Settings
+from pipeline.settings import Deployment
 from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.decisions import decision_about, record_rejection
 from tests import ledger_entries
@@ -17,7 +17,7 @@ from tests import ledger_entries
 class Noted:
     """A ledger in a temporary folder."""
 
-    here: Settings
+    here: Deployment
 
     def note(self, action: Any, version: int) -> None:
         judged = JudgedCandidate(

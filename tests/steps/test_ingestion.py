@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.errors import DataError, OutageError, PartitionBlocked
 from pipeline.steps import ingestion
 from pipeline.tables import Table
@@ -28,9 +28,13 @@ def attempts(here):
 
 
 def ingest(days):
-    fetched = through_airflow(ingestion.fetch("pumps", days, run="pumps__ingest/r1"))
-    validated = through_airflow(ingestion.validate(fetched, run="pumps__ingest/r1"))
-    return ingestion.write(validated, run="pumps__ingest/r1")
+    fetched = through_airflow(
+        ingestion.fetch(settings.load(), "pumps", days, run="pumps__ingest/r1")
+    )
+    validated = through_airflow(
+        ingestion.validate(settings.load(), fetched, run="pumps__ingest/r1")
+    )
+    return ingestion.write(settings.load(), validated, run="pumps__ingest/r1")
 
 
 def through_airflow(payload):
@@ -55,7 +59,7 @@ def test_three_tasks_bring_a_day_into_the_tables(here, pumps):
 
 def test_a_source_that_does_not_answer_is_recorded_before_it_is_raised(here, pumps):
     with pytest.raises(OutageError, match=pumps.name):
-        ingestion.fetch("pumps", [DAY, "2024-01-02"], run="pumps__ingest/r1")
+        ingestion.fetch(here, "pumps", [DAY, "2024-01-02"], run="pumps__ingest/r1")
 
     recorded = attempts(here)
     assert list(recorded["standing"]) == ["failed", "failed"]
@@ -74,12 +78,12 @@ def test_a_blocked_day_is_recorded_once_and_then_refused_by_name(here, pumps):
 
 def test_staged_files_that_are_gone_are_recorded_as_a_failure(here, pumps):
     make_frame(1).to_parquet(pumps)
-    fetched = ingestion.fetch("pumps", [DAY], run="r")
+    fetched = ingestion.fetch(here, "pumps", [DAY], run="r")
     for file in Path(fetched["parts"][0]["folder"]).iterdir():
         file.unlink()
 
     with pytest.raises(Exception, match=r"raw\.parquet"):
-        ingestion.validate(fetched, run="r")
+        ingestion.validate(here, fetched, run="r")
 
     assert list(attempts(here)["standing"]) == ["failed"]
 
@@ -89,6 +93,6 @@ def test_a_day_that_has_not_begun_is_refused_and_leaves_no_record(here):
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
 
     with pytest.raises(DataError, match=f"the day {tomorrow} has not begun"):
-        ingestion.fetch("pumps", [tomorrow], run="r")
+        ingestion.fetch(here, "pumps", [tomorrow], run="r")
 
     assert not len(attempts(here))

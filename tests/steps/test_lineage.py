@@ -8,14 +8,20 @@ from uuid import UUID
 
 import pytest
 
-from pipeline import log_context, tables
+from pipeline import log_context, settings, tables
 from pipeline.errors import DataError, PartitionBlocked
 from pipeline.lineage.events import parent_id
-from pipeline.steps import ingestion
-from pipeline.steps.going_live import promotion, rollback
-from pipeline.steps.operation import scoring
-from pipeline.steps.recalibration import recalibrating, recalibration_gate
-from pipeline.steps.training import fitting, gating, judging
+from pipeline.steps import (
+    evaluating,
+    fitting,
+    gating,
+    ingestion,
+    promotion,
+    recalibrating,
+    recalibration_gate,
+    rollback,
+    scoring,
+)
 from pipeline.tables import Table
 from tests.builders import days, make_frame
 from tests.lineage.reading import events_in, lineage_in, names
@@ -36,9 +42,11 @@ def through_airflow(payload):
 
 
 def ingest(day):
-    fetched = ingestion.fetch("pumps", [day], run="pumps__ingest/r1")
-    validated = ingestion.validate(through_airflow(fetched), run="pumps__ingest/r1")
-    return ingestion.write(through_airflow(validated), run="pumps__ingest/r1")
+    fetched = ingestion.fetch(settings.load(), "pumps", [day], run="pumps__ingest/r1")
+    validated = ingestion.validate(
+        settings.load(), through_airflow(fetched), run="pumps__ingest/r1"
+    )
+    return ingestion.write(settings.load(), through_airflow(validated), run="pumps__ingest/r1")
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +57,28 @@ def chain(tmp_path_factory):
         frame = make_frame(HISTORY + 1)
         world = make_world(home, patch, frame)
         # Evidently takes ten seconds to import, and emits no lineage.
-        patch.setattr(judging, "write_drift_report", lambda *_, path, **__: path.touch())
+        patch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
         with lineage_in(home / "lineage") as folder:
             with log_context.about(detector="pumps", partition=NEW_DAY.isoformat()):
                 ingest(NEW_DAY.isoformat())
-                scoring.score_days("pumps", [str(each) for each in days(HISTORY + 1)], run="s/r1")
-            candidate = fitting.window("pumps", AS_OF)
-            fitted = fitting.train(candidate, run="pumps__train/r1")
-            judged = judging.drift(judging.evaluate(fitting.calibrate(fitted)))
-            passed = gating.gate(judged, run="pumps__train/r1") | {"passed": True}
-            promotion.promote(passed, answer=None, run="pumps__train/r1")
+                scoring.score_days(
+                    settings.load(), "pumps", [str(each) for each in days(HISTORY + 1)], run="s/r1"
+                )
+            candidate = fitting.window(settings.load(), "pumps", AS_OF)
+            fitted = fitting.train(settings.load(), candidate, run="pumps__train/r1")
+            judged = evaluating.drift(
+                settings.load(),
+                evaluating.evaluate(settings.load(), fitting.calibrate(settings.load(), fitted)),
+            )
+            passed = gating.gate(settings.load(), judged, run="pumps__train/r1") | {"passed": True}
+            promotion.promote(settings.load(), passed, answer=None, run="pumps__train/r1")
             how = {"target": "previous", "reason": "a test", "who": "ada"}
-            rollback.move(rollback.check("pumps", **how), **how)
-            rows = recalibrating.window("pumps", AS_OF)
-            recalibrated = recalibrating.recalibrate(rows, run="pumps__recalibrate/r1")
-            recalibration_gate.gate(recalibrated, run="pumps__recalibrate/r1")
+            rollback.move(settings.load(), rollback.check(settings.load(), "pumps", **how), **how)
+            rows = recalibrating.window(settings.load(), "pumps", AS_OF)
+            recalibrated = recalibrating.recalibrate(
+                settings.load(), rows, run="pumps__recalibrate/r1"
+            )
+            recalibration_gate.gate(settings.load(), recalibrated, run="pumps__recalibrate/r1")
         yield world, events_in(folder)
 
 
@@ -182,7 +197,7 @@ def test_a_blocked_day_is_a_failed_ingestion_with_the_reason(house, tmp_path):
 @pytest.mark.usefixtures("house")
 def test_a_source_that_cannot_be_read_is_a_failed_ingestion_that_began(tmp_path):
     with lineage_in(tmp_path / "lineage") as folder, pytest.raises(Exception, match=r"pumps"):
-        ingestion.fetch("pumps", ["2024-01-01"], run="pumps__ingest/r1")
+        ingestion.fetch(settings.load(), "pumps", ["2024-01-01"], run="pumps__ingest/r1")
 
     began, failed = events_in(folder)
     assert (began["eventType"], failed["eventType"]) == ("START", "FAIL")
@@ -193,6 +208,6 @@ def test_a_source_that_cannot_be_read_is_a_failed_ingestion_that_began(tmp_path)
 @pytest.mark.usefixtures("house")
 def test_days_that_cannot_be_scored_are_a_failed_scoring(tmp_path):
     with lineage_in(tmp_path / "lineage") as folder, pytest.raises(DataError):
-        scoring.score_days("pumps", [], run="s/r1")
+        scoring.score_days(settings.load(), "pumps", [], run="s/r1")
 
     assert [event["eventType"] for event in events_in(folder)] == ["START", "FAIL"]

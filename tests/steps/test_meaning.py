@@ -13,15 +13,12 @@ import yaml
 
 from pipeline import settings
 from pipeline.errors import DataError
-from pipeline.steps import live, review
+from pipeline.steps import drifting, labelling, live, review, warm_start
+from pipeline.steps.answers import Author, LabelRequest
+from pipeline.steps.comparing import compare
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
-from pipeline.steps.operation import drifting
-from pipeline.steps.people import labelling
-from pipeline.steps.people.answers import Author, LabelRequest
-from pipeline.steps.recalibration.scored_window import midnight, read_window
-from pipeline.steps.training import warm_start
-from pipeline.steps.training.comparing import compare
+from pipeline.steps.scored_window import midnight, read_window
 from tests.builders import ROWS_A_DAY, make_spec, make_telemetry
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import PumpHouse, another_house, station
@@ -161,7 +158,7 @@ def test_drift_is_not_judged_for_a_version_that_needs_other_rows(filled):
     says(filled, **PASCAL)
 
     with pytest.raises(DataError, match="needs pressure in bar, the file says Pa"):
-        drifting.judge_days("pumps", [D[7].isoformat()], run="r")
+        drifting.judge_days(settings.load(), "pumps", [D[7].isoformat()], run="r")
 
 
 def test_drift_takes_no_row_of_another_meaning_for_evidence(filled):
@@ -169,7 +166,7 @@ def test_drift_takes_no_row_of_another_meaning_for_evidence(filled):
     filled.ingest(D[3])
     says(filled)
 
-    drifting.judge_days("pumps", [D[3].isoformat()], run="r")
+    drifting.judge_days(settings.load(), "pumps", [D[3].isoformat()], run="r")
 
     assert D[3] not in set(filled.rows("drift")["date"])
     assert D[4] in set(filled.rows("drift")["date"])
@@ -200,13 +197,13 @@ def test_a_recalibration_refuses_rows_of_another_meaning(filled):
 
 def test_looking_back_refuses_rows_of_another_meaning(filled, monkeypatch):
     monkeypatch.setattr(live, "champion", lambda name: filled.by_alias(name, "champion"))
-    assert review.look_back("pumps", D[0], D[2]).version == 1
+    assert review.look_back(settings.load(), "pumps", D[0], D[2]).version == 1
     says(filled, **PASCAL)
     filled.ingest(D[1])
     says(filled)
 
     with pytest.raises(DataError, match="have pressure in Pa instead of bar"):
-        review.look_back("pumps", D[0], D[2])
+        review.look_back(settings.load(), "pumps", D[0], D[2])
 
 
 def test_a_fine_tuning_goes_on_from_no_weights_that_know_other_rows(house, monkeypatch):
@@ -214,7 +211,7 @@ def test_a_fine_tuning_goes_on_from_no_weights_that_know_other_rows(house, monke
     other = make_spec(schema=PASCAL)
 
     with pytest.raises(DataError, match="version 1 of pumps needs pressure in bar, the file"):
-        warm_start.prepare(house.here.storage, other, manifest=None, blocks=None)
+        warm_start.prepare(house.here, other, manifest=None, blocks=None)
 
 
 def test_a_candidate_is_not_compared_with_a_champion_of_other_rows(house):
@@ -235,11 +232,11 @@ def test_a_label_on_rows_from_before_the_machine_column_says_so(filled):
     says(filled, **MACHINE)
 
     with pytest.raises(DataError, match=r"have no column machine; .*Ingest these days again"):
-        labelling.label("pumps", answer, by)
+        labelling.label(settings.load(), "pumps", answer, by)
 
     filled.deliver(renamed())
     filled.ingest(D[2])
-    assert labelling.label("pumps", answer, by)["rows"] == 24
+    assert labelling.label(settings.load(), "pumps", answer, by)["rows"] == 24
 
 
 def test_a_version_that_was_fitted_without_a_file_is_reported(house):

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
+from pipeline import settings
 from pipeline.errors import DataError, OutageError, PartitionBlocked
 from pipeline.metrics import store
 from pipeline.metrics.readings import (
@@ -19,17 +20,22 @@ from pipeline.metrics.readings import (
 )
 from pipeline.records import to_json
 from pipeline.registry.promotion import CHAMPION
-from pipeline.steps import ingestion, metrics_hooks
+from pipeline.steps import (
+    champion,
+    drifting,
+    ingestion,
+    labelling,
+    metrics_hooks,
+    promotion,
+    scoring,
+)
+from pipeline.steps.answers import Author, LabelRequest
 from pipeline.steps.candidate import Candidate, JudgedCandidate
-from pipeline.steps.going_live import champion, promotion
-from pipeline.steps.operation import drifting, scoring
-from pipeline.steps.people import labelling
-from pipeline.steps.people.answers import Author, LabelRequest
-from pipeline.steps.people.waiting import waiting as waiting_for_labels
+from pipeline.steps.waiting_labels import waiting as waiting_for_labels
 from tests.builders import ROWS_A_DAY, make_frame
 from tests.steps.fake_registry import FakeRegistry
-from tests.steps.going_live.test_promotion import with_digest
 from tests.steps.pump_house import EIGHT_DAYS, station
+from tests.steps.test_promotion import with_digest
 
 
 class Kept(dict):
@@ -58,8 +64,8 @@ def kept(monkeypatch) -> Kept:
 
 def ingest(*days: date) -> None:
     run = "pumps__ingest/r"
-    fetched = ingestion.fetch("pumps", [day.isoformat() for day in days], run=run)
-    ingestion.write(ingestion.validate(fetched, run=run), run=run)
+    fetched = ingestion.fetch(settings.load(), "pumps", [day.isoformat() for day in days], run=run)
+    ingestion.write(settings.load(), ingestion.validate(settings.load(), fetched, run=run), run=run)
 
 
 def test_an_ingested_day_records_its_rows(house, kept):
@@ -138,7 +144,7 @@ def test_a_day_that_lost_its_rows_is_shown_no_more(filled, kept):
 
 def test_judged_days_record_distances_and_the_latent_distance(filled, kept):
     filled.score(*EIGHT_DAYS)
-    drifting.judge_days("pumps", [day.isoformat() for day in EIGHT_DAYS], run="r")
+    drifting.judge_days(settings.load(), "pumps", [day.isoformat() for day in EIGHT_DAYS], run="r")
 
     readings = kept.of("drifted")
     assert all(isinstance(readings[day], DriftReading) for day in EIGHT_DAYS)
@@ -167,10 +173,10 @@ def test_recorded_open_items_are_those_that_status_shows(filled, kept):
 def test_an_answer_is_one_label_less_that_waits(filled, kept):
     filled.score(*EIGHT_DAYS)
     before = kept.newest("standing")
-    episode = waiting_for_labels("pumps", now=datetime.now(UTC)).incidents[0]
+    episode = waiting_for_labels(settings.load(), "pumps", now=datetime.now(UTC)).incidents[0]
 
     by = Author("ada", datetime.now(UTC))
-    labelling.label("pumps", LabelRequest("incident", incident=episode.id), by)
+    labelling.label(settings.load(), "pumps", LabelRequest("incident", incident=episode.id), by)
 
     assert kept.newest("standing").labels == before.labels - 1
 
@@ -180,7 +186,7 @@ def test_without_a_database_nothing_is_read_or_recorded(filled, monkeypatch):
     monkeypatch.setattr(store, "record", None)
 
     filled.score(*EIGHT_DAYS[:2])
-    drifting.judge_days("pumps", [EIGHT_DAYS[0].isoformat()], run="r")
+    drifting.judge_days(settings.load(), "pumps", [EIGHT_DAYS[0].isoformat()], run="r")
 
     assert len(filled.rows("scores"))
 
@@ -216,8 +222,8 @@ def test_a_promotion_and_a_scored_day_are_shown_by_a_real_store(house, database,
     )  # fmt: skip
     house.deliver(station())
 
-    promotion.promote(to_json(judged), answer=None, run="r")
-    promotion.promote(to_json(judged), answer=None, run="r")
+    promotion.promote(settings.load(), to_json(judged), answer=None, run="r")
+    promotion.promote(settings.load(), to_json(judged), answer=None, run="r")
     ingest(*EIGHT_DAYS)
     house.score(*EIGHT_DAYS)
     house.score(EIGHT_DAYS[0])  # a backfill

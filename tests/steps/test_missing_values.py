@@ -11,25 +11,25 @@ from pipeline import tables
 from pipeline.config import DenoisingModel, DetectorSpec
 from pipeline.data.channels import channels
 from pipeline.data.derive import derive
-from pipeline.data.ingest import ingest_days
 from pipeline.data.split import Block, split
-from pipeline.data.window import read_training_window
 from pipeline.detector.attribution import contributions
-from pipeline.detector.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.calibration import calibrate
-from pipeline.detector.description import Provenance
-from pipeline.detector.frames import feature_values
-from pipeline.detector.graph import Graph
-from pipeline.detector.schema import schema_for, schema_of
-from pipeline.detector.training import fit
+from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.inputs.schema import schema_for, schema_of
+from pipeline.detector.training.fit import fit
 from pipeline.drift import judge_drift
 from pipeline.drift.samples import reference_sample, sample_of
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.scoring import score_rows
 from pipeline.shifts import shifted
-from pipeline.steps.training.comparing import compare
+from pipeline.steps.comparing import compare
+from pipeline.steps.ingest_stages import ingest_days
+from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table
-from tests.builders import days, make_frame, make_spec, on
+from tests.builders import days, make_frame, make_spec, on, stored_in
 
 N_DAYS = 24
 LAST = days(N_DAYS + 1)[N_DAYS]
@@ -73,7 +73,7 @@ def plant(tmp_path_factory) -> Plant:
         now=datetime(2024, 3, 1, tzinfo=UTC),
         run_id="ingest",
     )
-    blocks = split(read_training_window(str(folder), spec, LAST).frame, spec)
+    blocks = split(read_training_window(stored_in(folder), spec, LAST).frame, spec)
     schema = schema_for(spec)
     fitted = fit(blocks.train, schema, spec.model)
     calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)

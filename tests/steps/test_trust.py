@@ -21,10 +21,8 @@ from deltalake import DeltaTable
 
 from pipeline import ledger, settings, tables
 from pipeline.cli import main
-from pipeline.data import answered
 from pipeline.data.label import Label
-from pipeline.data.labels import add_labels, labels_as_of
-from pipeline.detector.sums import verify_sums, write_sums
+from pipeline.detector.bundle.sums import verify_sums, write_sums
 from pipeline.errors import (
     ConfigError,
     DataError,
@@ -37,13 +35,12 @@ from pipeline.errors import (
 from pipeline.ledger import Decision, keyring, keys
 from pipeline.ledger.entries import Entry, hash_of, head_of
 from pipeline.registry import connection, promotion
-from pipeline.steps import ledger_state, live
-from pipeline.steps.going_live import champion
-from pipeline.steps.operation import scoring
-from pipeline.steps.oversight import ledger_statements
-from pipeline.steps.oversight.health import health_of
-from pipeline.table_schemas import SCHEMAS
+from pipeline.steps import champion, ledger_state, ledger_statements, live, scoring
+from pipeline.steps.health import health_of
+from pipeline.store import answered
+from pipeline.store.labels import add_labels, labels_as_of
 from pipeline.tables import Table
+from pipeline.tables.schemas import SCHEMAS
 from tests.builders import days
 from tests.steps.plant_world import AS_OF, HISTORY, World, make_world, promote_trained
 
@@ -84,7 +81,7 @@ def plant(made, tmp_path, monkeypatch):
 
 
 def score() -> dict[str, object]:
-    return scoring.score_days("pumps", [DAY.isoformat()], run="score")
+    return scoring.score_days(settings.load(), "pumps", [DAY.isoformat()], run="score")
 
 
 def scorings(plant) -> list[tuple[str, str]]:
@@ -129,21 +126,21 @@ def test_a_swapped_bundle_fails_its_day_by_name_and_is_never_served(plant):
 
 
 def test_a_bundle_swapped_in_the_cache_is_fetched_again(plant):
-    honest = live.champion("pumps").bundle.threshold
+    honest = live.champion(settings.load(), "pumps").bundle.threshold
     (kept,) = (path for path in (plant.here.cache / "bundles").iterdir())
     swap(kept)
 
-    assert live.champion("pumps").bundle.threshold == honest
+    assert live.champion(settings.load(), "pumps").bundle.threshold == honest
 
 
 def test_a_rollback_to_a_swapped_bundle_is_refused(plant):
-    from pipeline.steps.going_live import rollback
+    from pipeline.steps import rollback
 
     swap(artifacts(plant)[0])
     forget_cache(plant)
 
     with pytest.raises(DataError, match=r"Version 1 of pumps cannot serve \(.*its files were"):
-        rollback.check("pumps", target="1", reason="bad", who="eve")
+        rollback.check(settings.load(), "pumps", target="1", reason="bad", who="eve")
 
 
 def test_files_that_are_gone_are_named(plant):
@@ -162,7 +159,7 @@ def test_an_alias_moved_by_hand_is_ignored_and_reported(plant, alias):
         plant.client.delete_registered_model_alias("pumps", promotion.CHAMPION)
 
     assert score()["version"] == 2
-    health = health_of("pumps", now=NOW)
+    health = health_of(settings.load(), "pumps", now=NOW)
 
     points = "points to version 1" if alias else "is gone"
     (found,) = health.faults
@@ -191,7 +188,7 @@ def test_a_version_that_was_deleted_is_named_and_nothing_takes_its_place(plant):
         UnprovenBundle, match="Version 2 of pumps is live by the ledger, and MLflow"
     ):
         score()
-    assert "MLflow does not have it" in health_of("pumps", now=NOW).faults[0].what
+    assert "MLflow does not have it" in health_of(settings.load(), "pumps", now=NOW).faults[0].what
 
 
 def test_a_model_that_was_renamed_is_named(plant):
@@ -202,7 +199,7 @@ def test_a_model_that_was_renamed_is_named(plant):
 
 
 def test_a_run_that_was_deleted_changes_nothing(plant):
-    run = live.champion("pumps").version.run_id
+    run = live.champion(settings.load(), "pumps").version.run_id
     plant.client.delete_run(run)
     forget_cache(plant)
 
@@ -214,10 +211,12 @@ def test_an_experiment_that_was_deleted_comes_back_with_the_next_training(plant)
     plant.client.delete_experiment(found.experiment_id)
     assert score()["version"] == 2
 
-    from pipeline.steps.training import fitting
+    from pipeline.steps import fitting
 
     day = (AS_OF + timedelta(days=2)).isoformat()
-    fitting.train(fitting.window("pumps", day), run="pumps__train/r2")
+    fitting.train(
+        settings.load(), fitting.window(settings.load(), "pumps", day), run="pumps__train/r2"
+    )
 
     again = plant.client.get_experiment_by_name("pumps")
     assert (again.experiment_id, again.lifecycle_stage) == (found.experiment_id, "active")
@@ -225,15 +224,15 @@ def test_an_experiment_that_was_deleted_comes_back_with_the_next_training(plant)
 
 def test_a_candidate_is_compared_with_nothing_less_than_the_live_version(plant):
     """A swapped champion must not free its successor from the checks that compare."""
-    from pipeline.steps.training.comparing import readable
+    from pipeline.steps.comparing import readable
 
     held = ledger_state.verified(plant.here, "pumps")
-    version = live.champion("pumps").version
+    version = live.champion(settings.load(), "pumps").version
     swap(artifacts(plant)[1])
     forget_cache(plant)
 
     with pytest.raises(UnprovenBundle):
-        readable(version, held)
+        readable(settings.load(), version, held)
 
 
 def ledger_table(plant) -> Table:
@@ -255,18 +254,20 @@ def test_a_ledger_whose_newest_entry_was_cut_off_does_not_hold(plant):
     rewrite(plant, list(held.entries[:1]))
 
     with pytest.raises(UnprovenLedger, match="has 1 entries, but had 2"):
-        champion.repaired("pumps")
-    assert "entries were cut off" in health_of("pumps", now=NOW).faults[0].what
+        champion.repaired(settings.load(), "pumps")
+    assert "entries were cut off" in health_of(settings.load(), "pumps", now=NOW).faults[0].what
 
 
 def test_a_ledger_table_that_was_restored_to_an_older_version_does_not_hold(plant):
     DeltaTable(ledger_table(plant).uri).restore(1)
 
-    assert "entries were cut off" in health_of("pumps", now=NOW).faults[0].what
-    made = ledger_statements.restored("pumps", who="ada", why="the lake came back from a backup")
+    assert "entries were cut off" in health_of(settings.load(), "pumps", now=NOW).faults[0].what
+    made = ledger_statements.restored(
+        settings.load(), "pumps", who="ada", why="the lake came back from a backup"
+    )
 
     assert made.live.version == 1
-    assert health_of("pumps", now=NOW).faults == ()
+    assert health_of(settings.load(), "pumps", now=NOW).faults == ()
     assert plant.aliases() == {"champion": 1}
     assert score()["version"] == 1
 
@@ -274,7 +275,7 @@ def test_a_ledger_table_that_was_restored_to_an_older_version_does_not_hold(plan
 def test_a_ledger_table_that_was_deleted_does_not_hold(plant):
     shutil.rmtree(ledger_table(plant).uri)
 
-    assert "has 0 entries, but had 2" in health_of("pumps", now=NOW).faults[0].what
+    assert "has 0 entries, but had 2" in health_of(settings.load(), "pumps", now=NOW).faults[0].what
 
 
 def test_a_forged_promotion_fails_the_day(plant):
@@ -286,8 +287,10 @@ def test_a_forged_promotion_fails_the_day(plant):
         score()
 
     assert scorings(plant)[-1][0] == "failed"
-    assert health_of("pumps", now=NOW).live.version == 1  # shown with its fault, and not obeyed
-    assert not health_of("pumps", now=NOW).healthy
+    assert (
+        health_of(settings.load(), "pumps", now=NOW).live.version == 1
+    )  # shown with its fault, and not obeyed
+    assert not health_of(settings.load(), "pumps", now=NOW).healthy
 
 
 def next_change(version: int, replaced: int) -> Decision:
@@ -383,7 +386,7 @@ def test_an_installation_of_before_upgrades_with_one_command_and_loses_nothing(
     with pytest.raises(UnprovenLedger, match=r"ledger pumps --adopt --reason upgrade"):
         score()
     with pytest.raises(UnprovenAnswer, match=r"answer of ada .* is not signed"):
-        labels_as_of(plant.here.storage, "pumps", NOW)
+        labels_as_of(plant.here, "pumps", NOW)
 
     assert main(["ledger", "--adopt", "--reason", "upgrade", "--author", "ada"]) == 0
 
@@ -393,23 +396,23 @@ def test_an_installation_of_before_upgrades_with_one_command_and_loses_nothing(
     assert (held.last.decision.action, held.last.decision.who) == ("adoption", "ada")
     assert held.live.version == 2
     assert {held.digest_of(1), held.digest_of(2)} == {verify_sums(f) for f in artifacts(plant)}
-    assert labels_as_of(plant.here.storage, "pumps", NOW) == tuple(LABELS)
+    assert labels_as_of(plant.here, "pumps", NOW) == tuple(LABELS)
     assert score()["version"] == 2
-    assert health_of("pumps", now=NOW).faults == ()
+    assert health_of(settings.load(), "pumps", now=NOW).faults == ()
     capsys.readouterr()
     assert main(["ledger", "--adopt", "--reason", "again"]) == 0  # begun again, it does nothing
     assert ledger_state.verified(plant.here, "pumps").entries == held.entries
 
 
 def test_an_adoption_does_not_vouch_for_a_bundle_that_its_gate_did_not_judge(plant):
-    digest = live.champion("pumps").bundle.digest
+    digest = live.champion(settings.load(), "pumps").bundle.digest
     plant.client.set_model_version_tag("pumps", "2", "bundle_sha256", digest)
     swap(artifacts(plant)[1])
     unsigned(plant)
     forget_cache(plant)
 
     with pytest.raises(UnprovenBundle, match="its files were replaced"):
-        ledger_statements.adopt("pumps", who="ada", why="upgrade")
+        ledger_statements.adopt(settings.load(), "pumps", who="ada", why="upgrade")
 
 
 def test_an_adoption_does_not_vouch_for_a_broken_chain(plant):
@@ -418,11 +421,11 @@ def test_an_adoption_does_not_vouch_for_a_broken_chain(plant):
     rewrite(plant, entries)
 
     with pytest.raises(UnprovenLedger, match="does not continue the chain at position 1"):
-        ledger_statements.adopt("pumps", who="ada", why="upgrade")
+        ledger_statements.adopt(settings.load(), "pumps", who="ada", why="upgrade")
 
 
 def test_a_forged_label_is_refused_by_its_readers(plant):
-    add_labels(plant.here.storage, "pumps", LABELS[:1])
+    add_labels(plant.here, "pumps", LABELS[:1])
     table = Table(plant.here.storage, "pumps", "labels")
     forged = {
         **asdict(LABELS[1]),
@@ -433,27 +436,27 @@ def test_a_forged_label_is_refused_by_its_readers(plant):
     tables.append(table, [forged])
 
     with pytest.raises(UnprovenAnswer, match=r"ada .* is not proven by any key of answers"):
-        labels_as_of(plant.here.storage, "pumps", NOW)
+        labels_as_of(plant.here, "pumps", NOW)
 
 
 def test_the_label_of_one_detector_is_not_valid_for_another(plant):
-    add_labels(plant.here.storage, "fans", LABELS[:1])
+    add_labels(plant.here, "fans", LABELS[:1])
     rows = tables.read(Table(plant.here.storage, "fans", "labels"), keep_date=True)
     tables.append(Table(plant.here.storage, "pumps", "labels"), rows.to_dict("records"))
 
-    assert len(labels_as_of(plant.here.storage, "fans", NOW)) == 1
+    assert len(labels_as_of(plant.here, "fans", NOW)) == 1
     with pytest.raises(UnprovenAnswer):
-        labels_as_of(plant.here.storage, "pumps", NOW)
+        labels_as_of(plant.here, "pumps", NOW)
 
 
 def test_a_withdrawn_version_is_not_live_and_the_next_is_compared_with_nothing(plant):
-    ledger_statements.withdraw("pumps", who="ada", why="its bundle is lost")
+    ledger_statements.withdraw(settings.load(), "pumps", who="ada", why="its bundle is lost")
 
     with pytest.raises(NothingLive):
-        live.champion("pumps")
+        live.champion(settings.load(), "pumps")
     assert plant.aliases() == {}
     promote_trained(plant.here, AS_OF + timedelta(days=2))
-    assert live.champion("pumps").version.number == 3
+    assert live.champion(settings.load(), "pumps").version.number == 3
     assert ledger_state.verified(plant.here, "pumps").changes[-1].replaced is None
 
 
@@ -500,7 +503,7 @@ def test_a_tag_names_no_folder_that_is_removed(plant, word):
     version = live.versions.by_number(plant.client, "pumps", 1)
 
     with pytest.raises(UnprovenBundle, match="64 hexadecimal digits"):
-        live.opened(version, replace(held, entries=()))
+        live.opened(settings.load(), version, replace(held, entries=()))
 
     assert Path(plant.here.storage, "pumps", "ledger").is_dir()
 
@@ -513,7 +516,7 @@ def test_a_bundle_that_is_swapped_while_it_is_loaded_is_not_served(plant, monkey
     live._loaded.cache_clear()
 
     with pytest.raises(UnprovenBundle, match="replaced in the cache while it was loaded"):
-        live.champion("pumps")
+        live.champion(settings.load(), "pumps")
     live._loaded.cache_clear()
 
 
@@ -526,34 +529,34 @@ def test_all_keys_lost_is_repaired_by_one_command(plant, monkeypatch):
     assert main(["ledger", "pumps", "--adopt", "--reason", "keys lost"]) == 0
 
     assert score()["version"] == 2
-    assert health_of("pumps", now=NOW).faults == ()
+    assert health_of(settings.load(), "pumps", now=NOW).faults == ()
     assert main(["ledger", "pumps", "--verify"]) == 0
 
 
 def test_lost_keys_of_answers_are_vouched_for_by_the_same_command(plant, monkeypatch, capsys):
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
-    add_labels(plant.here.storage, "pumps", LABELS)
+    add_labels(plant.here, "pumps", LABELS)
     shutil.rmtree(plant.here.home / "keys")
 
     assert main(["ledger", "pumps", "--adopt", "--reason", "keys lost"]) == 0
 
     assert "signed 2 labels of ada" in capsys.readouterr().out
-    assert labels_as_of(plant.here.storage, "pumps", NOW) == tuple(LABELS)
+    assert labels_as_of(plant.here, "pumps", NOW) == tuple(LABELS)
 
 
 def test_after_a_rotation_the_old_key_gives_no_answer(plant, monkeypatch):
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
-    add_labels(plant.here.storage, "pumps", LABELS[:1])
+    add_labels(plant.here, "pumps", LABELS[:1])
     stolen = keyring.signer(plant.here, "answers")
     assert main(["ledger", "pumps", "--rotate", "--reason", "stolen"]) == 0
-    assert labels_as_of(plant.here.storage, "pumps", NOW) == tuple(LABELS[:1])
+    assert labels_as_of(plant.here, "pumps", NOW) == tuple(LABELS[:1])
 
     with monkeypatch.context() as thief:
         thief.setattr(keyring, "signer", lambda *_: stolen)
-        add_labels(plant.here.storage, "pumps", LABELS[1:])
+        add_labels(plant.here, "pumps", LABELS[1:])
 
     with pytest.raises(UnprovenAnswer, match="which was replaced"):
-        labels_as_of(plant.here.storage, "pumps", NOW)
+        labels_as_of(plant.here, "pumps", NOW)
 
 
 def test_a_rotation_vouches_for_no_answer_that_nobody_signed(plant, monkeypatch):
@@ -561,10 +564,10 @@ def test_a_rotation_vouches_for_no_answer_that_nobody_signed(plant, monkeypatch)
     unsigned(plant)
     keyring.rotate(plant.here.home, "answers", keys.new_private_key())
 
-    ledger_statements.sign_answers_anew("pumps")
+    ledger_statements.sign_answers_anew(settings.load(), "pumps")
 
     with pytest.raises(UnprovenAnswer, match=r"answer of ada .* is not signed"):
-        labels_as_of(plant.here.storage, "pumps", NOW)
+        labels_as_of(plant.here, "pumps", NOW)
 
 
 def test_a_private_key_that_others_may_read_signs_nothing(plant):
@@ -586,7 +589,7 @@ def test_the_status_names_a_live_bundle_that_cannot_be_served(plant):
     live._loaded.cache_clear()
     swap(artifacts(plant)[1])
 
-    (fault,) = health_of("pumps", now=NOW).faults
+    (fault,) = health_of(settings.load(), "pumps", now=NOW).faults
 
     assert "The bundle of the live version cannot be served" in fault.what
     live._loaded.cache_clear()
@@ -595,7 +598,7 @@ def test_the_status_names_a_live_bundle_that_cannot_be_served(plant):
 def test_a_key_that_was_replaced_writes_nothing(plant, monkeypatch):
     old = keyring.signer(plant.here, "ledger")
     keyring.rotate(plant.here.home, "ledger", keys.new_private_key())
-    ledger_statements.rotated("pumps", who="ada", why="yearly")
+    ledger_statements.rotated(settings.load(), "pumps", who="ada", why="yearly")
     public = (plant.here.home / "keys" / "ledger.public").read_text()
     monkeypatch.setenv("PLIMSOLL_LEDGER_PRIVATE_KEY", old.written)
     monkeypatch.setenv("PLIMSOLL_LEDGER_PUBLIC_KEYS", public)
@@ -621,10 +624,11 @@ def test_a_junk_head_on_a_version_blocks_nothing_and_is_reported(plant):
 
     assert score()["version"] == 2
     assert (
-        "on version 1 in MLflow is signed by no key" in health_of("pumps", now=NOW).faults[0].what
+        "on version 1 in MLflow is signed by no key"
+        in health_of(settings.load(), "pumps", now=NOW).faults[0].what
     )
-    champion.repaired("pumps")
-    assert health_of("pumps", now=NOW).faults == ()
+    champion.repaired(settings.load(), "pumps")
+    assert health_of(settings.load(), "pumps", now=NOW).faults == ()
 
 
 @pytest.mark.parametrize("column", ["sequence", "version", "decided_at"])

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config.model import Model
 from pipeline.config.score import Score
-from pipeline.detector.families import MODELS
+from pipeline.detector.models.families import MODELS
 from pipeline.tuning.spaces import FAMILIES, SCORES, Choice, suggest
 
 SECTIONS = {each.model_fields["family"].default: each for each in get_args(get_args(Model)[0])}

@@ -1,1 +1,1 @@
-"""The model families, a file each; `pipeline.detector.families` lists them."""
+"""The model families, a file each; `pipeline.detector.models.families` lists them."""

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import ContractiveModel
-from pipeline.detector.descent import by_gradient_descent
+from pipeline.detector.models.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 
 

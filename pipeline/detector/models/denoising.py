@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import DenoisingModel
-from pipeline.detector.descent import by_gradient_descent
+from pipeline.detector.models.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape
 from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 from pipeline.detector.models.noise import with_noise

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model import DenseModel
-from pipeline.detector.descent import by_gradient_descent
+from pipeline.detector.models.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 from pipeline.detector.models.layers import SMALL_GAIN, BatchedLayers
 from pipeline.errors import ConfigError

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from pipeline.detector.fitted import Check
+from pipeline.detector.models.fitted import Check
 
 OnCheck = Callable[[Check], None]
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.config.model import IsolationForestModel
-from pipeline.detector.fitted import Check
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
+from pipeline.detector.models.fitted import Check
 
 if TYPE_CHECKING:
     from sklearn.tree import ExtraTreeRegressor

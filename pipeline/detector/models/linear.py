@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 from pipeline.config.model import LinearModel
-from pipeline.detector.fitted import Check
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
+from pipeline.detector.models.fitted import Check
 
 
 class SoftProjection(nn.Module):

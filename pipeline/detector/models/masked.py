@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from pipeline.config.model.masked import MaskedModel
-from pipeline.detector.descent import by_gradient_descent
+from pipeline.detector.models.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 
 _LAST_GAIN = 0.1  # a small one: the output of an untrained network is the mean row

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from pipeline.config.model import NearestNeighboursModel
-from pipeline.detector.fitted import Check
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
+from pipeline.detector.models.fitted import Check
 
 _CHUNK = 1024  # rows compared with all stored ones at a time, during training
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.threshold import Threshold
-from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds import conformal, hill, mad, percentile, pot, sigma
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 
 
 class ThresholdMethod(Protocol):

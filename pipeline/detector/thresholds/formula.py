@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import least_rows, rate_interval
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.detector.thresholds.resampling import Level, Matrix, resampled_interval
 from pipeline.errors import CalibrationError
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.threshold_estimate import ThresholdEstimate
 from pipeline.detector.thresholds.coverage import least_rows, quantile_interval, rate_interval
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.detector.thresholds.formula import ascending
 
 LEAST = 20

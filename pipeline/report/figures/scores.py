@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from pipeline.data.timeline import episodes
-from pipeline.detector.threshold_estimate import ThresholdEstimate
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import EvaluatedRows
 from pipeline.report.figures.courses import MOST, course_sheet, date_axis, shade
 from pipeline.report.figures.style import (

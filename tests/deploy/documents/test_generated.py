@@ -15,7 +15,7 @@ from deploy.documents.pages import FOLDER, PAGES, current
 from pipeline.cli import COMMANDS
 from pipeline.config.threshold import Method
 from pipeline.data.sources import SOURCES
-from pipeline.detector.families import MODELS
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.scores import SCORES
 from pipeline.gate import CHECKS
 

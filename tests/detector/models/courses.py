@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.split import Block
-from pipeline.detector.fitted import FittedNetwork
-from pipeline.detector.frames import feature_values, timeline_of
-from pipeline.detector.scored import Rows
-from pipeline.detector.training import fit
-from pipeline.detector.windows import windows
+from pipeline.detector.inputs.frames import feature_values, timeline_of
+from pipeline.detector.inputs.scored import Rows
+from pipeline.detector.inputs.windows import windows
+from pipeline.detector.models.fitted import FittedNetwork
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import CHANNELS, schema, timed
 
 LENGTH = 6

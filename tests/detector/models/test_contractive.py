@@ -5,9 +5,9 @@ import torch
 
 from pipeline.config.model import ContractiveModel
 from pipeline.data.split import Block
-from pipeline.detector.families import MODELS
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import InputShape
-from pipeline.detector.training import fit
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import CHANNELS, normal_rows, schema
 
 activations = pytest.mark.parametrize("activation", ["sigmoid", "tanh"])

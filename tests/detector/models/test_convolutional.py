@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pipeline.config.model import ConvolutionalModel
-from pipeline.detector.families import MODELS
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import InputShape
 
 FAMILY = MODELS["convolutional"]

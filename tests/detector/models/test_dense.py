@@ -7,12 +7,12 @@ import torch
 
 from pipeline.config.model import DenseModel
 from pipeline.data.split import Block
-from pipeline.detector.families import MODELS
-from pipeline.detector.losses import SquaredError
+from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.models.dense import copied_share
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import InputShape, TrainingContext
-from pipeline.detector.schema import Schema
-from pipeline.detector.training import fit
+from pipeline.detector.scores.losses import SquaredError
+from pipeline.detector.training.fit import fit
 from pipeline.errors import ConfigError
 from tests.detector.plant import normal_rows, schema
 

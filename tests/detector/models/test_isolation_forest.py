@@ -8,11 +8,11 @@ from sklearn.ensemble import IsolationForest
 
 from pipeline.config.model import IsolationForestModel
 from pipeline.data.split import Block
-from pipeline.detector.graph import Graph
-from pipeline.detector.losses import SquaredError
+from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.models.family import InputShape, TrainingContext
 from pipeline.detector.models.isolation_forest import ISOLATION_FOREST, _float32_below
-from pipeline.detector.training import fit
+from pipeline.detector.scores.losses import SquaredError
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import normal_rows, schema, timed
 
 SEED = 5
@@ -102,7 +102,7 @@ def test_serving_it_needs_no_scikit_learn(tmp_path):
     fitted = fit(Block("train", normal_rows(300)), schema(), IsolationForestModel(trees=5))
     (tmp_path / "model.onnx").write_bytes(fitted.graph)
     program = (
-        "import sys, numpy as np; from pipeline.detector.graph import Graph;"
+        "import sys, numpy as np; from pipeline.detector.bundle.graph import Graph;"
         f"Graph(open({str(tmp_path / 'model.onnx')!r}, 'rb').read())"
         ".score(np.zeros((3, 5), np.float32));"
         "sys.exit(any(name.split('.')[0] in ('sklearn', 'torch') for name in sys.modules))"

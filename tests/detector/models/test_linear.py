@@ -6,11 +6,11 @@ from pydantic import ValidationError
 from pipeline.config import ReconstructionScore
 from pipeline.config.model import LinearModel
 from pipeline.data.split import Block
-from pipeline.detector.graph import Graph
-from pipeline.detector.losses import SquaredError
+from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.models.family import InputShape, TrainingContext
 from pipeline.detector.models.linear import build, learn
-from pipeline.detector.training import fit
+from pipeline.detector.scores.losses import SquaredError
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import normal_rows, schema
 
 

@@ -5,10 +5,10 @@ from pydantic import ValidationError
 
 from pipeline.config.model import MaskedModel
 from pipeline.data.split import Block
-from pipeline.detector.frames import feature_values
+from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.models.family import InputShape
 from pipeline.detector.models.masked import MaskedEnsemble, build, hide, training_step
-from pipeline.detector.training import fit, restore
+from pipeline.detector.training.fit import fit, restore
 from tests.detector.plant import normal_rows, schema
 
 SMALL = MaskedModel(members=3, width=8, passes=4)

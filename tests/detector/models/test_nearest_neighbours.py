@@ -5,11 +5,11 @@ import torch
 from pipeline.config import ReconstructionScore
 from pipeline.config.model import NearestNeighboursModel
 from pipeline.data.split import Block
-from pipeline.detector.graph import Graph
-from pipeline.detector.losses import SquaredError
+from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.models.family import InputShape, TrainingContext
 from pipeline.detector.models.nearest_neighbours import build, learn
-from pipeline.detector.training import fit, restore
+from pipeline.detector.scores.losses import SquaredError
+from pipeline.detector.training.fit import fit, restore
 from pipeline.evaluation.diagnostics import diagnose
 from tests.detector.plant import normal_rows, schema
 

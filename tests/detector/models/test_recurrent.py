@@ -1,7 +1,7 @@
 import torch
 
 from pipeline.config.model import RecurrentModel
-from pipeline.detector.families import MODELS
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import InputShape
 
 FAMILY = MODELS["recurrent"]

@@ -8,7 +8,7 @@ import torch
 from pipeline.config.model import SparseModel
 from pipeline.data.split import Block
 from pipeline.detector.models.sparse import divergence
-from pipeline.detector.training import fit, restore
+from pipeline.detector.training.fit import fit, restore
 from tests.detector.plant import normal_rows, schema
 
 

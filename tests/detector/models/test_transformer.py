@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 
 from pipeline.config.model import TransformerModel
-from pipeline.detector.families import MODELS
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import InputShape
 
 FAMILY = MODELS["transformer"]

@@ -6,10 +6,10 @@ from torch.distributions import Normal, kl_divergence
 
 from pipeline.config.model import VariationalModel
 from pipeline.data.split import Block
-from pipeline.detector.families import MODELS
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import InputShape
 from pipeline.detector.models.variational import beta_at, divergence, training_step
-from pipeline.detector.training import fit
+from pipeline.detector.training.fit import fit
 from tests.detector.plant import normal_rows, schema
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from pipeline.config.model import ConvolutionalModel, RecurrentModel, TransformerModel
-from pipeline.detector.families import MODELS
-from pipeline.detector.graph import Graph
+from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.models.families import MODELS
 from pipeline.detector.models.family import InputShape
 from pipeline.detector.models.windowed import StepSettings, corrupt
-from pipeline.detector.training import restore
+from pipeline.detector.training.fit import restore
 from tests.detector.models.courses import LENGTH, SMALL, fit_slow, slow_windows, wins
 from tests.detector.plant import CHANNELS
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from pipeline.detector.losses import SquaredError
 from pipeline.detector.scores import ScoreTrainingData
+from pipeline.detector.scores.losses import SquaredError
 
 
 def training_data(train, held, *, reconstruct=torch.zeros_like, judged=None, loss=None, window=1):

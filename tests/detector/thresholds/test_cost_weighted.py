@@ -4,8 +4,8 @@ import pytest
 from pipeline.config import Threshold
 from pipeline.data.label import INCIDENT
 from pipeline.data.split import Block
-from pipeline.detector.calibration import calibrate, estimate_threshold
-from pipeline.detector.scored import WindowScores
+from pipeline.detector.calibration.calibrate import calibrate, estimate_threshold
+from pipeline.detector.inputs.scored import WindowScores
 from pipeline.detector.thresholds.cost_weighted import LabelledScores, estimate_from_labels
 from pipeline.errors import CalibrationError, SplitReuseError
 from tests.detector.plant import CHANNELS, normal_rows, schema, timed

@@ -1,0 +1,65 @@
+"""People's decisions about channels that left their training range."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+import structlog
+
+from pipeline import tables
+from pipeline.data.decision import ChannelDecision, Choice
+from pipeline.records import to_json
+from pipeline.settings import Deployment
+from pipeline.steps.answers import Author, known_machine, moment_of
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.fan_out import grouped
+from pipeline.store.decisions import add_decision, decisions_as_of
+from pipeline.tables import Table
+
+log = structlog.get_logger()
+
+
+def decide(
+    here: Deployment,
+    detector: str,
+    channel: str,
+    choice: Choice,
+    by: Author,
+    *,
+    entity: str | None = None,
+    since: str | None = None,
+    note: str = "",
+) -> dict[str, Any]:
+    """Record a decision about a channel, and return what was recorded.
+
+    Without `since` it counts from the first moment of today, UTC: days that are scored already
+    stay as they are, and the next day to be scored is treated alike from end to end.
+
+    Raises:
+        DataError: no such channel or machine, or `since` is not a time; nothing was recorded.
+    """
+    spec, root = detector_named(here, detector), here.storage
+    today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
+    decision = ChannelDecision(
+        channel=channel,
+        entity=known_machine(spec, entity),
+        decision=choice,
+        since=moment_of("since", since) if since else today,
+        note=note,
+        author=by.author,
+        created_at=by.at,
+        run_id=by.run,
+    )
+    same_run = [each for each in decisions_as_of(here, detector, by.at) if each.run_id == by.run]
+    made = same_run[0] if by.run and same_run else decision
+    recorded = {"detector": detector, **to_json(made), "new": add_decision(here, spec, made)}
+    log.info("decision_recorded", **recorded)
+    return recorded
+
+
+def days_to_rescore(here: Deployment, recorded: dict[str, Any]) -> list[list[str]]:
+    """The days since a decision that already have scores, in groups for one task each."""
+    detector, since = str(recorded["detector"]), datetime.fromisoformat(recorded["since"]).date()
+    held = tables.days_in(Table(here.storage, detector, "scores"))
+    return grouped(here, detector, [day for day in held if day >= since], "score again")

@@ -1,0 +1,96 @@
+"""Forgetting a day that was ingested by mistake: its rows are removed from the tables.
+
+A schedule that was unpaused late, or a typing error in a form, brings such a day. Nothing is
+erased: a row on record says that it was taken back, and earlier versions of the tables keep its
+rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import structlog
+
+from pipeline import tables
+from pipeline.errors import DataError
+from pipeline.settings import Deployment
+from pipeline.steps import metrics_hooks
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.status import within
+from pipeline.store.ingestions import WITHDRAWN, Attempt, latest_states, record
+from pipeline.store.labels import labels_as_of
+from pipeline.tables import Table
+from pipeline.tables.schemas import TableName
+from pipeline.tables.upkeep import remove_days
+
+EMPTIED: tuple[TableName, ...] = ("incidents", "scores", "telemetry", "quarantine")
+"""Tables that lose the day's rows: derived tables first, their sources last."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """The plan for forgetting a day.
+
+    Attributes:
+        detector: its name.
+        day: the UTC day.
+        rows: rows of it in each table that holds any.
+        expected: whether the schedule expects the day, which then counts as never ingested.
+    """
+
+    detector: str
+    day: date
+    rows: dict[TableName, int]
+    expected: bool
+
+
+def plan_forgetting(here: Deployment, detector: str, day: date, *, now: datetime) -> Forgetting:
+    """The plan of what would be removed. Changes nothing.
+
+    Raises:
+        DataError: nothing is on record of the day, or a person has labelled it: rows with a label
+            stay.
+    """
+    spec, root = detector_named(here, detector), here.storage
+    held = {name: _rows(Table(root, detector, name), day) for name in EMPTIED}
+    if not latest_states(root, detector, day, day) and not any(held.values()):
+        msg = f"{detector} has nothing on record of {day}, so there is nothing to take back."
+        raise DataError(msg)
+    labels = labels_as_of(here, detector, now, first=day, last=day)
+    if labels and held["telemetry"]:
+        first = labels[0]
+        msg = (
+            f"{len(labels)} labels are about {day}, the first by {first.author} on {first.start} "
+            f"to {first.end}. Rows with a label stay: training and the gate use them. Nothing was "
+            "changed."
+        )
+        raise DataError(msg)
+    due = within(spec, day) and day < now.astimezone(UTC).date()
+    return Forgetting(detector, day, {name: count for name, count in held.items() if count}, due)
+
+
+def forget(
+    here: Deployment, planned: Forgetting, reason: str, author: str, *, now: datetime
+) -> None:
+    """Remove the day's rows, and record it in `ingestions` and `scorings`; may be repeated.
+
+    Raises:
+        OutageError: the store does not answer; a repetition completes it.
+    """
+    root, detector, day = here.storage, planned.detector, planned.day
+    note = f"taken back by {author}: {reason}"
+    for name in EMPTIED:
+        remove_days(Table(root, detector, name), [day], metadata={"why": note})
+    row = {"date": day, "scored_at": now, "run_id": author, "verdict": WITHDRAWN}
+    row["reason"] = note
+    tables.append(Table(root, detector, "scorings"), [row])
+    record([Attempt(day, now, author, "withdrawn", WITHDRAWN, note)], root, detector)
+    log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
+    metrics_hooks.open_items(here, detector)
+
+
+def _rows(table: Table, day: date) -> int:
+    return len(tables.read(table, columns=[], first_day=day, last_day=day, keep_date=True))

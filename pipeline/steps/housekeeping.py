@@ -1,0 +1,170 @@
+"""Tasks `prune`, `clear` and `tidy` of housekeeping: they delete what nothing needs any more.
+
+Each logs and returns what it removed, or with `dry_run` what it would remove.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import structlog
+
+from pipeline import staging
+from pipeline.config import DetectorSpec
+from pipeline.locking import promotion_lock
+from pipeline.registry import promotion, versions
+from pipeline.registry.connection import Client, connect
+from pipeline.registry.retiring import delete_version, running_candidates
+from pipeline.settings import Deployment
+from pipeline.steps import ledger_state
+from pipeline.steps.candidate import candidates_of, detector_named
+from pipeline.steps.retention import VersionUses, needed_telemetry, reasons_to_keep
+from pipeline.store.staged import folder_of
+from pipeline.tables import Table, engine, upkeep
+from pipeline.tables.schemas import TABLES
+
+_ALIASES = (promotion.CHAMPION, promotion.CHALLENGER, promotion.PREVIOUS)
+
+log = structlog.get_logger()
+
+
+def housekeeping(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
+    """Run all three tasks; return the result of each."""
+    return {
+        "pruned": prune(here, detector, now=now, dry_run=dry_run),
+        "cleared": clear(here, detector, now=now, dry_run=dry_run),
+        "tidied": tidy(here, detector, now=now, dry_run=dry_run),
+    }
+
+
+def prune(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
+    """Delete registered versions that nothing needs, by number, under the promotion lock.
+
+    Returns:
+        `deleted`, the numbers; `kept`, number -> why.
+
+    Raises:
+        UnprovenLedger: the ledger does not hold; nothing is deleted.
+        PromotionConflict: somebody gave a version an alias meanwhile; what comes after it stays.
+    """
+    spec = detector_named(here, detector)
+    client = connect(here)
+    with promotion_lock(here, detector):
+        every = versions.every(client, detector)
+        kept = reasons_to_keep(every, _evidence(here, client, spec, now))
+        doomed = [version.number for version in every if version.number not in kept]
+        for number in doomed:
+            if not dry_run:
+                delete_version(client, detector, number)
+    log.info("versions_pruned", detector=detector, deleted=doomed, kept=len(kept), dry_run=dry_run)
+    return {"deleted": doomed, "kept": {str(number): why for number, why in kept.items()}}
+
+
+def clear(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
+    """Delete old staged files of ended ingestion runs and unused candidates.
+
+    A candidate stays as long as its version is registered or its run has not ended.
+    """
+    spec = detector_named(here, detector)
+    client = connect(here)
+    before = now - timedelta(days=spec.housekeeping.staged_days)
+    used = {each.tags.get("candidate", "") for each in versions.every(client, detector)}
+    used |= running_candidates(client, detector)
+    places = {
+        "ingestions": (folder_of(here.storage, detector), set[str]()),
+        "candidates": (candidates_of(here, detector), used),
+    }
+    removed: dict[str, list[str]] = {}
+    for name, (place, needed) in places.items():
+        held = staging.folders_at(place)
+        removed[name] = sorted(
+            folder for folder, at in held.items() if at < before and folder not in needed
+        )
+        for folder in removed[name]:
+            if not dry_run:
+                staging.remove(f"{place}/{folder}")
+    log.info("staging_cleared", detector=detector, dry_run=dry_run, **removed)
+    return dict(removed)
+
+
+def tidy(
+    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
+) -> dict[str, Any]:
+    """Compact small files of the tables, and delete files that no needed version refers to.
+
+    Returns:
+        for each table that changes, `compacted` and `deleted`: files.
+
+    Raises:
+        DataError: a registered version does not say what it was trained on, or would lose it;
+            the files of `telemetry` stay.
+    """
+    spec = detector_named(here, detector)
+    # After `prune`, so that a deleted version keeps no files.
+    needed = needed_telemetry(versions.every(connect(here), detector))
+    before = now - timedelta(days=spec.housekeeping.history_days)
+    found: dict[str, Any] = {}
+    for name in TABLES:
+        table = Table(here.storage, detector, name)
+        done = {
+            "compacted": upkeep.compact(table, dry_run=dry_run),
+            "deleted": upkeep.vacuum(
+                table,
+                before=before,
+                needed=needed if name == "telemetry" else (),
+                dry_run=dry_run,
+            ),
+        }
+        if any(done.values()):
+            found[name] = done
+    log.info("tables_tidied", detector=detector, dry_run=dry_run, **found)
+    return found
+
+
+def _evidence(here: Deployment, client: Client, spec: DetectorSpec, now: datetime) -> VersionUses:
+    since = now - timedelta(days=spec.housekeeping.history_days)
+    held = ledger_state.verified(here, spec.name)
+    pointed = {alias: promotion.number_of(client, spec.name, alias) for alias in _ALIASES}
+    return VersionUses(
+        aliases={alias: number for alias, number in pointed.items() if number is not None}
+        | ({promotion.CHAMPION: held.live.version} if held.live else {}),
+        decisions=held.changes,
+        scored=_scored_since(here, spec, since),
+        weights=_weights(here, spec),
+        since=since.astimezone(UTC),
+        newest=spec.housekeeping.versions,
+    )
+
+
+def _scored_since(here: Deployment, spec: DetectorSpec, since: datetime) -> set[int]:
+    """Versions that scored a day of the audit window, or scored any day within it.
+
+    The window of days ends at the newest scored day: a history that has ended has an audit too.
+    """
+    rows = engine.read(
+        Table(here.storage, spec.name, "scorings"),
+        columns=["scored_at", "version", "challenger"],
+        keep_date=True,
+    )
+    if rows.empty:
+        return set()
+    first: date = max(rows["date"]) - timedelta(days=spec.housekeeping.history_days)
+    inside = rows[(rows["date"] >= first) | (rows["scored_at"] >= pd.Timestamp(since))]
+    numbers = pd.concat([inside["version"], inside["challenger"]]).dropna()
+    return {int(number) for number in numbers}
+
+
+def _weights(here: Deployment, spec: DetectorSpec) -> dict[int, int]:
+    rows = engine.read(Table(here.storage, spec.name, "thresholds"))
+    if "weights_of" not in rows:
+        return {}
+    known = rows.dropna(subset=["version", "weights_of"])
+    return dict(zip(known["version"].astype(int), known["weights_of"].astype(int), strict=True))

@@ -1,0 +1,70 @@
+"""Labels of spans of time by people, and audits: the episodes that people are asked to label."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from pipeline.data.label import NO_VERDICT, verdicts
+from pipeline.data.timeline import timeline_from
+from pipeline.recalibration.audits import sample_audits
+from pipeline.records import to_json
+from pipeline.settings import Deployment
+from pipeline.steps import metrics_hooks
+from pipeline.steps.answers import Author, LabelRequest, label_from_request, telemetry_in
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.waiting_labels import flagged_episodes
+from pipeline.store.audits import add_audits
+from pipeline.store.labels import add_labels, labels_as_of
+
+log = structlog.get_logger()
+
+
+def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
+    """Record a verdict; return what it covers, what it overrules and from when it counts.
+
+    Raises:
+        DataError: the answer is not a valid label; nothing was recorded.
+    """
+    spec = detector_named(here, detector)
+    earlier = labels_as_of(here, detector, by.at)
+    said = [each for each in earlier if by.run and each.run_id == by.run]
+    made = said[0] if said else label_from_request(spec, answer, by, here.storage)
+    rows = telemetry_in(spec, made, here.storage)
+    timeline = timeline_from(rows, spec.columns)
+    before, after = (
+        verdicts(timeline, [e for e in earlier if e != made]),
+        verdicts(timeline, [made]),
+    )
+    recorded = {
+        **to_json(made),
+        "rows": len(rows),
+        "overruled": int(((before != NO_VERDICT) & (before != after)).sum()),
+        # Training and recalibration know what was said before their as-of day began.
+        "counts_from": (made.created_at.astimezone(UTC).date() + timedelta(days=1)).isoformat(),
+        "new": bool(add_labels(here, detector, [made])),
+    }
+    log.info("label_recorded", detector=detector, **recorded)
+    metrics_hooks.open_items(here, detector)
+    return recorded
+
+
+def propose_audits(
+    here: Deployment, detector: str, first: date, last: date, *, run: str, now: datetime
+) -> dict[str, Any]:
+    """Sample episodes that start on `first` to `last`, and ask for their labels.
+
+    Every flagged episode can be sampled, also one too short to be an incident. A rerun proposes the
+    same ones and writes nothing.
+    """
+    spec = detector_named(here, detector)
+    found = flagged_episodes(spec, first, last, root=here.storage)
+    starting = [each for each in found if first <= each.start.date() <= last]
+    share = spec.recalibration.audit_share
+    sampled = sample_audits(detector, starting, share, now=now)
+    new = add_audits(here.storage, detector, sampled)
+    recorded = {"episodes": len(starting), "drawn": len(sampled), "new": new, "share": share}
+    log.info("audits_proposed", run=run, first=str(first), last=str(last), **recorded)
+    return recorded

@@ -1,0 +1,204 @@
+"""The most urgent next action for a detector, as a command. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from pipeline.dag_ids import PROMISED, STARTING, dag_id
+from pipeline.shell import Shell
+
+if TYPE_CHECKING:
+    from pipeline.steps.health import Health
+    from pipeline.steps.status import PartitionState
+
+Run = tuple[str, Mapping[str, str]]
+"""A run of a DAG: its verb and its parameters."""
+
+_LONG = timedelta(days=31)
+
+NOTHING = "nothing: all is well"
+
+
+@dataclass(frozen=True)
+class NextAction:
+    """An action and its reason; `command` is empty where there is nothing to run."""
+
+    what: str
+    command: str = ""
+
+
+def next_action(health: Health, shell: Shell) -> NextAction:
+    """The most urgent action that `health` asks for, as a command for `shell`."""
+    return next(_wanted(health, shell), NextAction(NOTHING))
+
+
+def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """All actions, most urgent first: the live version, lost days, open items."""
+    for fault in health.faults:
+        yield NextAction(fault.fix or "look into the ledger", fault.command)
+    yield from _promised(health, shell)
+    if health.unfinished_rollback:
+        left = ", ".join(str(version) for version in health.unfinished_rollback)
+        yield _run(
+            health,
+            shell,
+            f"finish the rollback of version {left}: days that it scored await their new scores",
+            ("rollback", {"target": "previous", "reason": "finish the rollback"}),
+        )
+    yield from _days(health, shell)
+    if health.live is None and any(health.counts.get(state) for state in ("scored", "waiting")):
+        yield _run(health, shell, "train the first version", ("train", {}))
+    yield from _judgements(health, shell)
+    yield from _answers(health, shell)
+    if health.not_loaded:
+        first, last = health.not_loaded
+        yield _run(
+            health,
+            shell,
+            f"load the rest of the history, {first} to {last}",
+            ("load", {"from_day": str(first), "to_day": str(last)}),
+        )
+    yield from _starting(health, shell)
+
+
+def _promised(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """Required DAGs that are paused."""
+    paused = [verb for verb in PROMISED if verb in (health.paused or ())]
+    if paused:
+        what = f"unpause {', '.join(paused)}: while they are paused, their runs wait unseen"
+        yield NextAction(what, _unpause(health.detector, paused, shell) or "")
+
+
+def _starting(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """Scheduled DAGs that are still paused."""
+    paused = [verb for verb in STARTING if verb in (health.paused or ())]
+    if paused and not health.ended:
+        what = f"unpause {', '.join(paused)}, if they are to run automatically from now on"
+        yield NextAction(what, _unpause(health.detector, paused, shell) or "")
+
+
+def _days(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """Actions for days without a final state, and for failed days."""
+    name, states = health.detector, health.due
+    missing = [each for each in states if each.state == "missing"]
+    if missing:
+        yield _run(
+            health,
+            shell,
+            f"ingest {_span(missing)}, which were never attempted{_or_never(missing)}",
+            _load(missing),
+        )
+    odd = [each for each in states if each.state == "contradictory"]
+    if odd:
+        yield NextAction(
+            f"look into {_span(odd)}: {odd[0].reason}", shell.plimsoll("status", name, "--proof")
+        )
+    waiting = [each for each in states if each.state == "waiting"]
+    if waiting and health.live is not None:
+        yield _run(health, shell, f"score {_span(waiting)}", _score(waiting))
+    failed = [each for each in states if each.state == "failed"]
+    scoring = [each for each in failed if each.reason.startswith("scoring: ")]
+    if failed:
+        chosen, again = (scoring, _score) if scoring else (failed, _load)
+        yield _run(
+            health,
+            shell,
+            f"fix and run again {_span(chosen)}: {chosen[-1].reason}",
+            again(chosen),
+        )
+
+
+def _or_never(missing: Sequence[PartitionState]) -> str:
+    """The alternative for a long gap: the source may never have had these days."""
+    first, last = _run_of(missing)
+    if last - first < _LONG:
+        return ""
+    return "; if the source never had them, set schedule.start and end to the days that it has"
+
+
+def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """Actions for the drift verdict, a waiting challenger and shifted channels."""
+    name = health.detector
+    if health.drift is not None and health.drift.action in ("retrain", "recalibrate"):
+        verb = {"retrain": "train"}.get(health.drift.action, health.drift.action)
+        yield _run(health, shell, f"{verb}: {health.drift.reason}", (verb, {}))
+    if health.challenger is not None and health.approval == "human":
+        yield NextAction(
+            f"approve or reject version {health.challenger}: its promotion card is in MLflow, the "
+            f"question under Required Actions of {name}__train in Airflow"
+        )
+    if health.muted:
+        yield NextAction(
+            f"decide about {', '.join(health.muted)}, which left its training range",
+            shell.plimsoll("feature", name, "--list"),
+        )
+
+
+def _answers(health: Health, shell: Shell) -> Iterator[NextAction]:
+    """Episodes that wait for a label, audits first: each of them represents many."""
+    listed = shell.plimsoll("label", health.detector, "--list")
+    if health.audits_waiting:
+        yield NextAction(f"label the {health.audits_waiting} episodes sampled at random", listed)
+    if health.open_incidents:
+        yield NextAction(f"say what the {health.open_incidents} open incidents were", listed)
+    if health.drift is not None and health.drift.action == "quarantine":
+        yield NextAction(f"fix the source: {health.drift.reason}")
+
+
+def _span(states: Sequence[PartitionState]) -> str:
+    first, last = _run_of(states)
+    more = f" and {len(states) - ((last - first).days + 1)} more days"
+    span = str(first) if first == last else f"{first} to {last}"
+    return span + more * (len(states) > (last - first).days + 1)
+
+
+def _run_of(states: Sequence[PartitionState]) -> tuple[date, date]:
+    """The newest unbroken run of days, which matters most."""
+    days = [each.day for each in states]
+    first = days[-1]
+    for day in reversed(days[:-1]):
+        if first - day != timedelta(days=1):
+            break
+        first = day
+    return first, days[-1]
+
+
+def _load(states: Sequence[PartitionState], **how: str) -> Run:
+    first, last = _run_of(states)
+    return "load", {"from_day": str(first), "to_day": str(last), **how}
+
+
+def _score(states: Sequence[PartitionState]) -> Run:
+    """A single day as its schedule runs it, with drift and messages; several at once."""
+    first, last = _run_of(states)
+    if first == last:
+        return "score", {"partition": str(first)}
+    return _load(states, work="score again")
+
+
+def _run(health: Health, shell: Shell, what: str, run: Run) -> NextAction:
+    """`what`, by a run of a DAG: as a command, or as text where no command reaches Airflow."""
+    verb, conf = run
+    name = dag_id(health.detector, verb)
+    if any(dag.verb == verb and dag.running for dag in health.dags or ()):
+        return NextAction(f"{what}: a run of {name} is at work; wait for its end")
+    command = shell.trigger(name, **conf)
+    if command is None:
+        given = f" with {', '.join(f'{key} {value}' for key, value in conf.items())}" * bool(conf)
+        return NextAction(f"{what}: trigger {name} in Airflow{given}")
+    # A run of a paused DAG waits silently. Where its state is unknown, unpausing does no harm.
+    if verb in (STARTING if health.paused is None else health.paused):
+        what = f"{what}; this lets {verb} run by itself, too"
+        command = f"{_unpause(health.detector, [verb], shell)} && {command}"
+    return NextAction(what, command)
+
+
+def _unpause(detector: str, verbs: Sequence[str], shell: Shell) -> str | None:
+    if len(verbs) == 1:
+        return shell.in_airflow("dags", "unpause", dag_id(detector, verbs[0]))
+    every = dag_id(detector, f"({'|'.join(verbs)})")
+    arguments = ("dags", "unpause", "--yes", "--treat-dag-id-as-regex", f"^{every}$")
+    return shell.in_airflow(*arguments)

@@ -1,0 +1,223 @@
+"""Tasks `audit`, `window` and `recalibrate`: from a rolling window of scored rows to a threshold.
+
+The weights stay. The result is a bundle like any other, with the same network and golden rows,
+another threshold, and a sample of the rows that it was estimated from as its reference.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+from pipeline import log_context, recalibration, tables
+from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day
+from pipeline.errors import DataError
+from pipeline.lineage import job, note_model, note_read, note_written, stage
+from pipeline.provenance import code_version
+from pipeline.recalibration import Recalibrated, accepted_anchor, unforced_anchor
+from pipeline.records import from_json, to_json
+from pipeline.registry import versions
+from pipeline.registry.connection import connect
+from pipeline.settings import Deployment
+from pipeline.steps import candidate as staged
+from pipeline.steps import labelling, ledger_state, live, recalibration_origin
+from pipeline.steps.candidate import Candidate, detector_named
+from pipeline.steps.live import LoadedVersion
+from pipeline.steps.meaning import refuse_unfit
+from pipeline.steps.recalibrated_bundle import write_recalibrated
+from pipeline.steps.recalibration_origin import Acceptance, RecalibrationOrigin, RecalibrationWindow
+from pipeline.steps.recalibration_run import open_run
+from pipeline.steps.scored_window import ScoredWindow, midnight, read_window, window_rows
+from pipeline.steps.versions import same_weights, version_of
+from pipeline.tables import Table
+
+log = structlog.get_logger()
+
+
+@stage("recalibrate")
+def audit(here: Deployment, detector: str, as_of: str, *, run: str) -> dict[str, Any]:
+    """Sample flagged episodes of the window, and ask for their labels."""
+    spec = detector_named(here, detector)
+    days = _scored_days(here, spec, as_day(as_of), after=None)
+    if not days:
+        return {"episodes": 0, "drawn": 0, "new": 0}
+    return labelling.propose_audits(
+        here, detector, days[0], days[-1], run=run, now=datetime.now(UTC)
+    )
+
+
+@stage("recalibrate")
+def window(
+    here: Deployment, detector: str, as_of: str, *, acceptance: Acceptance | None = None
+) -> dict[str, Any]:
+    """Stage the rows of the rolling window before `as_of`, with the labels known by then.
+
+    Nothing of that day or later is read, and no label made on it. Days that the network was trained
+    on are left out: their scores are too low.
+
+    Returns:
+        the candidate, or `skipped` with the reason while the champion is too new to recalibrate.
+
+    Raises:
+        DataError: nothing is live, it needs rows of another meaning than the detector file says, or
+            too few days have been validated since its training.
+    """
+    spec, day = detector_named(here, detector), as_day(as_of)
+    champion = live.champion(here, detector)
+    refuse_unfit(champion, spec)
+    parent = _version_to_recalibrate(here, champion, day)
+    until = recalibration_origin.trained_until(parent.bundle)
+    days = _scored_days(here, spec, day, after=until)
+    if skipped := _too_few(days, spec, day, until, parent.version.number):
+        log.info("not_recalibrated", reason=skipped)
+        return {"skipped": skipped}
+    read = read_window(
+        here,
+        spec,
+        parent,
+        days,
+        as_of=midnight(day),
+        same_weights=same_weights(here, detector, parent.version),
+    )
+    origin = _origin(spec, day, days, read, champion, parent, acceptance)
+    name = recalibration_origin.name_of(origin)
+    candidate = Candidate(detector, name, staged.uri_of(here, detector, name))
+    return to_json(recalibration_origin.stage(candidate, origin, read.frame))
+
+
+@job("recalibrate")
+def recalibrate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+    """Estimate the new threshold, write the bundle and open the MLflow run of this recalibration.
+
+    Raises:
+        CalibrationError: too few rows, or a score that is not a finite number.
+    """
+    candidate = from_json(Candidate, payload)
+    spec, origin = recalibration_origin.origin_of(candidate)
+    parent = version_of(here, candidate.detector, origin.window.drawn_from)
+    log_context.bind_version(parent.version.number)
+    _note_inputs(here, candidate, origin)
+    result = recalibrated(here, candidate)
+    anchor = (
+        accepted_anchor(result) if origin.acceptance and result.stops else unforced_anchor(result)
+    )
+    lineage = recalibration_origin.lineage_of(parent.bundle, origin, anchor, result.counts)
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = Path(scratch) / "bundle"
+        write_recalibrated(here, candidate, parent.bundle, result, lineage, bundle)
+        candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
+    note_written(candidate.uri)
+    opened = open_run(here, candidate, spec, origin, parent, result, run=run)
+    log.info(
+        "threshold_recalibrated", value=result.threshold.value, step=result.step, **result.counts
+    )
+    return to_json(opened)
+
+
+def recalibrated(here: Deployment, candidate: Candidate) -> Recalibrated:
+    """The recalibration on the candidate's rows: deterministic."""
+    spec, origin = recalibration_origin.origin_of(candidate)
+    bundle = version_of(here, candidate.detector, origin.window.drawn_from).bundle
+    # How long normal rows stay above a threshold is measured on rows of which none were held back.
+    reference = bundle.trained_reference()
+    return recalibration.recalibrate(
+        window_rows(recalibration_origin.rows_of(candidate), spec),
+        reference.score.astype(np.float64),
+        reference.timeline,
+        bundle.description.threshold,
+        recalibration_origin.anchor_of(bundle),
+        spec.recalibration,
+        spec.threshold,
+    )
+
+
+def _note_inputs(here: Deployment, candidate: Candidate, origin: RecalibrationOrigin) -> None:
+    """Note the sources of the staged rows and of the weights for the lineage."""
+    root = here.storage
+    telemetry = Table(root, candidate.detector, "telemetry").uri
+    note_read(telemetry, version=origin.window.telemetry_version)
+    note_read(Table(root, candidate.detector, "scores").uri)
+    note_model(candidate.detector, origin.window.drawn_from)
+
+
+def _version_to_recalibrate(here: Deployment, champion: LoadedVersion, day: date) -> LoadedVersion:
+    """The champion, or its parent if it is itself the recalibration for `day`.
+
+    Otherwise the second run of a month would start from the threshold of the first.
+    """
+    lineage = champion.bundle.description.lineage
+    if lineage is None or champion.bundle.description.provenance.data["as_of"] != day.isoformat():
+        return champion
+    detector = champion.bundle.description.name
+    parent = versions.by_number(connect(here), detector, lineage.drawn_from)
+    return (
+        champion
+        if parent is None
+        else live.opened(here, parent, ledger_state.verified(here, detector))
+    )
+
+
+def _scored_days(
+    here: Deployment, spec: DetectorSpec, as_of: date, *, after: date | None
+) -> list[date]:
+    """The last validated days before `as_of`, those up to `after` left out."""
+    days = tables.days_in(Table(here.storage, spec.name, "telemetry"))
+    usable = [day for day in days if day < as_of and (after is None or day > after)]
+    return usable[-spec.recalibration.window_days :]
+
+
+def _too_few(days: list[date], spec: DetectorSpec, as_of: date, until: date, version: int) -> str:
+    """Why there is nothing to recalibrate on yet; empty when there is.
+
+    Raises:
+        DataError: enough days have passed, but too few of them were validated.
+    """
+    least = spec.recalibration.minimum_days
+    if len(days) >= least:
+        return ""
+    if as_of - until <= timedelta(days=least):
+        return (
+            f"Version {version} was trained on days up to {until}, and {len(days)} days before "
+            f"{as_of} are new to it; {least} are needed (recalibration.minimum_days). Its "
+            "threshold stays."
+        )
+    msg = (
+        f"{len(days)} validated days of {spec.name} after {until} and before {as_of}; "
+        f"recalibration.minimum_days is {least}: ingest more days, or lower it."
+    )
+    raise DataError(msg)
+
+
+def _origin(
+    spec: DetectorSpec,
+    as_of: date,
+    days: list[date],
+    read: ScoredWindow,
+    champion: LoadedVersion,
+    parent: LoadedVersion,
+    acceptance: Acceptance | None,
+) -> RecalibrationOrigin:
+    newest = max((label.created_at.isoformat() for label in read.labels), default="")
+    made_on = RecalibrationWindow(
+        kind=recalibration_origin.KIND,
+        as_of=as_of,
+        first_day=days[0],
+        last_day=days[-1],
+        days=len(days),
+        rows=len(read.frame),
+        rows_digest=read.digest,
+        rescored=len(read.rescored),
+        telemetry_version=read.telemetry_version,
+        labels=len(read.labels),
+        labels_until=newest,
+        champion=champion.version.number,
+        drawn_from=parent.version.number,
+    )
+    content = spec.model_dump(mode="json", by_alias=True)
+    return RecalibrationOrigin(content, made_on, code_version(), acceptance)

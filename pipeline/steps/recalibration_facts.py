@@ -1,0 +1,127 @@
+"""The facts for the gate of a recalibration: both thresholds on the same rows and incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.config import DetectorSpec
+from pipeline.data.grid import days_between
+from pipeline.data.label import INCIDENT
+from pipeline.data.timeline import Episode, episodes, subset
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.evaluation.injection import Trial, inject, minimum_detectable
+from pipeline.evaluation.metrics import alerts
+from pipeline.evaluation.replay import Replay, Replayed, replay
+from pipeline.gate.recalibrated import RecalibrationFacts
+from pipeline.recalibration import Recalibrated
+from pipeline.settings import Deployment
+from pipeline.steps import recalibration_origin
+from pipeline.steps.candidate import Candidate
+from pipeline.steps.live import LoadedVersion
+from pipeline.steps.recalibration_origin import RecalibrationOrigin
+from pipeline.steps.scored_window import midnight, read_window, timeline_of_rows, window_rows
+from pipeline.steps.scoring_inputs import columns_of
+from pipeline.steps.versions import same_weights
+from pipeline.store.confirmed_incidents import REACH
+from pipeline.store.labels import labels_as_of
+from pipeline.tables import Table
+
+
+def compare_thresholds(
+    here: Deployment, candidate: Candidate, result: Recalibrated, champion: LoadedVersion
+) -> tuple[RecalibrationFacts, Replay]:
+    """The thresholds of `candidate` and of `champion`, measured on the same rows."""
+    spec, origin = recalibration_origin.origin_of(candidate)
+    rows = window_rows(recalibration_origin.rows_of(candidate), spec)
+    judged = ~rows.excluded
+    timeline, score = subset(rows.timeline, judged), rows.score[judged]
+    new, old = result.threshold.value, champion.bundle.threshold
+    days = max(1, timeline.days)
+    incidents = _confirmed_incidents(here, spec, origin, champion)
+    accepted = origin.acceptance
+    facts = RecalibrationFacts(
+        champion=champion.version.number,
+        rows=result.threshold.n,
+        rows_effective=result.threshold.n_effective,
+        step=result.step,
+        total=result.total,
+        growth=result.growth,
+        stops=result.stops,
+        accepted=f"{accepted.who}: {accepted.reason}" if accepted else "",
+        days=timeline.days,
+        alerts_per_day=alerts(score > new, timeline) / days,
+        champion_alerts_per_day=alerts(score > old, timeline) / days,
+        incidents=len(incidents),
+        caught=tuple(name for name, peak in incidents if peak > new),
+        champion_caught=tuple(name for name, peak in incidents if peak > old),
+        fault_size=_fault_size(champion, new, spec),
+        champion_fault_size=_fault_size(champion, old, spec),
+    )
+    measured = score.astype(np.float32)
+    shown = replay(timeline, Replayed(measured, new), Replayed(measured, old))
+    return facts, shown
+
+
+def _confirmed_incidents(
+    here: Deployment, spec: DetectorSpec, origin: RecalibrationOrigin, champion: LoadedVersion
+) -> tuple[tuple[str, float], ...]:
+    """Name and highest score of each incident of the last year that a person has confirmed."""
+    as_of = origin.window.as_of
+    first = as_of - REACH
+    labels = labels_as_of(here, spec.name, midnight(as_of), first=first)
+    confirmed = [label for label in labels if label.verdict == "incident"]
+    touched = {
+        day for label in confirmed for day in days_between(label.start.date(), label.end.date())
+    }
+    days = _validated(here, spec, first, as_of, touched)
+    if not days:
+        return ()
+    read = read_window(
+        here,
+        spec,
+        champion,
+        days,
+        as_of=midnight(as_of),
+        same_weights=same_weights(here, spec.name, champion.version),
+    )
+    timeline, score = timeline_of_rows(read.frame, spec), read.frame["score"].to_numpy(np.float64)
+    confirmed_at = read.frame["verdict"].to_numpy() == INCIDENT
+    return tuple(
+        (_name(found), float(score[found.rows].max())) for found in episodes(confirmed_at, timeline)
+    )
+
+
+def _validated(
+    here: Deployment, spec: DetectorSpec, first: date, as_of: date, wanted: set[date]
+) -> Sequence[date]:
+    held = tables.days_in(Table(here.storage, spec.name, "telemetry"))
+    return [day for day in held if first <= day < as_of and day in wanted]
+
+
+def _fault_size(
+    champion: LoadedVersion, threshold: float, spec: DetectorSpec
+) -> dict[str, float | None]:
+    """Smallest injected fault that is caught with `threshold`; the champion's network scores."""
+    bundle: Bundle = champion.bundle
+    reference = bundle.trained_reference()
+    if reference.timeline is None:
+        return {}
+    trial = Trial(
+        scorer=bundle.score,
+        threshold=threshold,
+        rows=reference.features,
+        timeline=reference.timeline,
+        columns=columns_of(champion),
+        window=bundle.schema.window,
+        seed=bundle.description.network.seed,
+        postprocessing=bundle.postprocessing,
+    )
+    return minimum_detectable(inject(trial), share=spec.gate.minimum_fault_recall)
+
+
+def _name(found: Episode) -> str:
+    return f"{found.entity} {found.start.isoformat()}".strip()

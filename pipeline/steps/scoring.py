@@ -1,0 +1,235 @@
+"""Task `score`: days of telemetry through the live bundle, and through its challenger in shadow.
+
+A day's rows in `scores` and `incidents` follow from the telemetry of that day and of a look-back
+span of at most a day, from the bundles and from people's decisions: never from the order in which
+days are scored, alone or by the hundred. So when a day's telemetry changes, the day after it is due
+again as well. Scoring the same inputs again writes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from pipeline import lineage
+from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day, portions
+from pipeline.errors import (
+    DataError,
+    OutageError,
+    TableConflict,
+    UnprovenBundle,
+    UnprovenLedger,
+)
+from pipeline.metrics.readings import ScoredReading
+from pipeline.settings import Deployment
+from pipeline.steps import metrics_hooks, score_tables
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.day_scores import DayScores, score_day
+from pipeline.steps.scoring_inputs import (
+    ScoringBundles,
+    ScoringInputs,
+    scoring_bundles_of,
+    scoring_inputs_of,
+    telemetry_version,
+)
+from pipeline.tables import Table
+from pipeline.tables.scan import rows_by_day
+
+_MOST_DAYS = 61
+_MOST_CELLS = 20_000_000
+"""Bound memory: long ranges are read, scored and committed in parts of so many days, and of so many
+rows times columns. Such a part and the day before it take 80 MB and more, some five times over.
+Each part opens and commits tables, which takes a second on S3: much smaller ones are slower."""
+_ATTEMPTS = 12
+_FIRST_WAIT_S = 0.05
+_ONE_DAY = timedelta(days=1)
+
+log = structlog.get_logger()
+
+
+@dataclass
+class _Work:
+    """The state of one call: its arguments and its results so far."""
+
+    spec: DetectorSpec
+    run: str
+    withdrawn: int | None
+    scored: dict[date, Counter[str]] = field(default_factory=dict)
+    written: set[date] = field(default_factory=set)
+    failures: dict[date, str] = field(default_factory=dict)
+    done: set[date] = field(default_factory=set)
+    readings: dict[date, ScoredReading | None] = field(default_factory=dict)
+
+    def counts(self, days: Sequence[date]) -> dict[str, int]:
+        """Rows, flags and parts of incidents of `days`, and all days that were written."""
+        total = sum((self.scored.get(day, Counter()) for day in days), Counter[str]())
+        names = ("rows", "flags", "incidents")
+        return {**{name: total[name] for name in names}, "written": len(self.written)}
+
+
+def score_days(here: Deployment, detector: str, days: Sequence[str], *, run: str) -> dict[str, Any]:
+    """Write the live bundle's scores and incidents of `days` to the tables.
+
+    Long ranges give the same tables as single days, in commits that fit into memory, two months at
+    most. A day without telemetry gets no scores. While nothing is live, nothing is written and the
+    result says so.
+
+    Returns:
+        days, rows, flags and incidents (parts of them on these days); `written`, the days whose
+        rows changed; `version`, `challenger`; `skipped`, a reason, if there is no champion.
+
+    Raises:
+        DataError: days that the champion cannot score, named; the others are scored by then.
+        OutageError: a store or server did not answer.
+    """
+    return score(here, detector, [as_day(day) for day in days], run=run)
+
+
+@lineage.job("score")
+def score(
+    here: Deployment, detector: str, days: Sequence[date], *, run: str, withdrawn: int | None = None
+) -> dict[str, Any]:
+    """As `score_days`; incidents that version `withdrawn` raised stay in the table as withdrawn."""
+    work, began = _Work(detector_named(here, detector), run, withdrawn), datetime.now(UTC)
+    wanted = sorted(set(days))
+    if not wanted:
+        msg = f"{detector}: no day to score; name at least one."
+        raise DataError(msg)
+    try:
+        bundles = scoring_bundles_of(here, detector)
+        if bundles is None:
+            return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
+        for chunk in _parts(here, work.spec, wanted):
+            bundles = _score_until_stable(here, work, chunk, bundles)
+    except Exception as error:
+        left = [day for day in wanted if day not in work.done]
+        _record_failures(here, work, dict.fromkeys(left, f"{type(error).__name__}: {error}"))
+        if isinstance(error, (UnprovenLedger, UnprovenBundle)):
+            metrics_hooks.ledger_checked(here, detector)  # so that an alert reports it
+        raise
+    if work.failures:
+        _record_failures(here, work, work.failures)
+    metrics_hooks.scored(here, work.spec, work.readings, now=began)
+    if work.failures:
+        why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))
+        msg = f"{len(work.failures)} of {len(wanted)} days of {detector} have no scores: {why}"
+        raise DataError(msg)
+    summary = {"days": len(wanted), **work.counts(wanted), "version": bundles.versions[0]}
+    log.info("days_scored", detector=detector, **summary)
+    return {**summary, "challenger": bundles.shadow}
+
+
+def _parts(
+    here: Deployment, spec: DetectorSpec, days: Sequence[date]
+) -> Iterator[tuple[date, ...]]:
+    """Neighbouring days that fit into memory together; a day is never split.
+
+    The numbers of rows are known before they are read; rows delivered meanwhile come on top.
+    """
+    if len(days) == 1:
+        return iter([tuple(days)])
+    rows = rows_by_day(Table(here.storage, spec.name, "telemetry"))
+    most = _MOST_CELLS // len(spec.columns.feature_columns)
+    return portions(days, rows, most_days=_MOST_DAYS, most_rows=most)
+
+
+def _score_until_stable(
+    here: Deployment, work: _Work, chunk: Sequence[date], bundles: ScoringBundles
+) -> ScoringBundles:
+    """Score `chunk`, and days that became due by it or meanwhile, until none is due."""
+    todo = set(chunk)
+    for attempt in range(_ATTEMPTS):
+        try:
+            inputs = _score_once(here, work, sorted(todo), bundles)
+        except TableConflict:
+            # Spreads concurrent runs of the same days.
+            time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311
+        else:
+            work.done |= todo
+            bundles = scoring_bundles_of(here, work.spec.name) or bundles
+            todo = _due_again(here, work, todo, inputs, bundles)
+        if not todo:
+            return bundles
+    msg = (
+        f"{work.spec.name}: other runs changed {chunk[0]} to {chunk[-1]} {_ATTEMPTS} times in a "
+        "row; retry, or let fewer runs score the same days at once."
+    )
+    raise OutageError(msg)
+
+
+def _score_once(
+    here: Deployment, work: _Work, days: Sequence[date], bundles: ScoringBundles
+) -> ScoringInputs:
+    """Score the present inputs of `days` and write the results; return the inputs."""
+    root, name = here.storage, work.spec.name
+    before = score_tables.held(root, name, days)  # first, so that a later change is noticed
+    known = score_tables.last_input_names(root, name, days)
+    inputs = scoring_inputs_of(here, work.spec, days, bundles)
+    scored = list(_scored(work, inputs))
+    changed = score_tables.commit(
+        root, name, scored, before, withdrawn=work.withdrawn, run=work.run
+    )
+    rows = [
+        (each, inputs.days[each.day])
+        for each in scored
+        if each.day in changed or known.get(each.day) != inputs.days[each.day].name
+    ]
+    about = {
+        "scored_at": datetime.now(UTC),
+        "run_id": work.run,
+        "version": bundles.versions[0],
+        "challenger": bundles.shadow,
+        "threshold": bundles.champion.bundle.threshold,
+        "telemetry_version": inputs.telemetry,
+    }
+    score_tables.record(root, name, rows, about=about)
+    work.written |= changed
+    return inputs
+
+
+def _scored(work: _Work, inputs: ScoringInputs) -> Iterator[DayScores]:
+    for day in inputs.days.values():
+        try:
+            scored = score_day(work.spec, inputs, day)
+        except DataError as error:
+            work.failures[day.day] = str(error)
+            continue
+        work.failures.pop(day.day, None)
+        work.scored[day.day] = Counter(
+            rows=scored.rows, flags=scored.flags, incidents=len(scored.parts)
+        )
+        work.readings[day.day] = metrics_hooks.scored_reading(scored, inputs.bundles.champion)
+        yield scored
+
+
+def _due_again(
+    here: Deployment, work: _Work, days: set[date], inputs: ScoringInputs, bundles: ScoringBundles
+) -> set[date]:
+    """Days whose input changed while they were scored, and days after them that looked back on it.
+
+    Each run checks after it has written, so at least one of two concurrent runs sees the other.
+    """
+    root, name = here.storage, work.spec.name
+    after = {day + _ONE_DAY for day in days} - days
+    known = score_tables.last_input_names(root, name, sorted(after)) if after else {}
+    moved = bundles.versions != inputs.bundles.versions
+    own = days if moved or telemetry_version(here, work.spec) != inputs.telemetry else set()
+    if not known and not own:
+        return set()
+    now = scoring_inputs_of(here, work.spec, sorted(own | set(known)), bundles)
+    due = {day for day in own if now.days[day].name != inputs.days[day].name}
+    return due | {day for day, name in known.items() if not name.startswith(now.days[day].rows)}
+
+
+def _record_failures(here: Deployment, work: _Work, failures: dict[date, str]) -> None:
+    score_tables.record_failure(
+        here.storage, work.spec.name, failures, now=datetime.now(UTC), run=work.run
+    )

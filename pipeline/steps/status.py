@@ -1,0 +1,243 @@
+"""The state of each expected day, which proves that none was skipped silently.
+
+It is read from three tables: `ingestions` has the state of a day after its latest attempt,
+`scores` whether it has scores, `scorings` when, and why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+import pandas as pd
+
+from pipeline import tables
+from pipeline.config import DetectorSpec
+from pipeline.data.grid import days_between
+from pipeline.store.ingestions import DayState, since_withdrawn
+from pipeline.tables import Table
+from pipeline.tables.schemas import COMMIT
+
+State = Literal[
+    "scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory", "outside"
+]
+FINAL: tuple[State, ...] = ("scored", "quarantined", "failed", "empty")
+"""The four final states. Any other state of an expected day is a violation."""
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """The state of one day.
+
+    Attributes:
+        day: the UTC day.
+        state: one of FINAL, or `waiting` (validated, and not scored as it is now), `missing`
+            (never attempted), `contradictory` (the tables disagree about it), `outside` (on record,
+            but not within the schedule of the present detector file, so not expected).
+        reason: why, where it is not scored.
+    """
+
+    day: date
+    state: State
+    reason: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the day has a final state, or does not need one."""
+        return self.state in FINAL or not self.due
+
+    @property
+    def due(self) -> bool:
+        """Whether the schedule expects the day."""
+        return self.state != "outside"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The state of one day in `ingestions`.
+
+    Attributes:
+        standing: after the latest attempt.
+        reason: of that attempt.
+        accepted: whether an attempt ever let rows through to `telemetry`.
+        changed_at: when an attempt last changed the day's telemetry; None: never.
+        changed_in: the version of `telemetry` that this made; None where it is not on record.
+    """
+
+    standing: DayState
+    reason: str = ""
+    accepted: bool = True
+    changed_at: datetime | None = None
+    changed_in: int | None = None
+
+    @property
+    def had_rows(self) -> bool:
+        """Whether the source ever had rows for the day."""
+        return self.accepted or self.standing in ("validated", "quarantined")
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The state of one day in `scores` and `scorings`.
+
+    Attributes:
+        held: whether `scores` has rows of it.
+        verdict: of the latest scoring; None without one on record.
+        reason: of the latest scoring.
+        scored_at: when a scoring last succeeded; None: none is on record.
+        read: the newest version of `telemetry` that one has read; None likewise.
+    """
+
+    held: bool
+    verdict: Literal["scored", "failed", "empty", "withdrawn"] | None = None
+    reason: str = ""
+    scored_at: datetime | None = None
+    read: int | None = None
+
+
+def states_of(
+    days: Sequence[date],
+    deliveries: Mapping[date, Delivery],
+    scorings: Mapping[date, Scoring],
+) -> tuple[PartitionState, ...]:
+    """The state of each of `days`. A day outside both mappings was never attempted."""
+    return tuple(
+        PartitionState(day, *_state(deliveries.get(day), scorings.get(day, Scoring(held=False))))
+        for day in days
+    )
+
+
+def partition_states(spec: DetectorSpec, *, root: str, today: date) -> tuple[PartitionState, ...]:
+    """The state of every day that is expected by `today`, and of all on record, oldest first."""
+    deliveries, scorings = _deliveries(root, spec.name), _scorings(root, spec.name)
+    scored = {day for day, scoring in scorings.items() if scoring.held}
+    with_rows = {day for day, each in deliveries.items() if each.had_rows} | scored
+    known = deliveries.keys() | scored
+    # A day that is not over is not due, and a result from before its end is not final.
+    inside = {day for day in known if within(spec, day) and (day < today or day in with_rows)}
+    due = {*expected(spec, sorted(with_rows & inside), today), *inside}
+    states = states_of(sorted(due), deliveries, scorings)
+    others = states_of(sorted(known - inside), deliveries, scorings)
+    return tuple(sorted((*states, *map(_outside, others)), key=lambda each: each.day))
+
+
+def within(spec: DetectorSpec, day: date) -> bool:
+    """Whether `day` lies within the schedule of the present detector file."""
+    start, end = spec.schedule.start, spec.schedule.end
+    return start <= day and (end is None or day <= end)
+
+
+def expected(spec: DetectorSpec, with_rows: Sequence[date], today: date) -> list[date]:
+    """The expected days: from `schedule.start` to yesterday or `schedule.end`.
+
+    A history that has ended is loaded by hand, so only the days between the first and the last of
+    the loaded days `with_rows` are expected. A day on which the source had nothing does not extend
+    that range: a scheduled run may have asked for it years later.
+    """
+    start, end = spec.schedule.start, spec.schedule.end
+    yesterday = today - timedelta(days=1)
+    if end is not None and end < yesterday:
+        return days_between(with_rows[0], with_rows[-1]) if with_rows else []
+    return days_between(start, yesterday)
+
+
+def _outside(found: PartitionState) -> PartitionState:
+    reason = f"{found.state}: {found.reason}" if found.reason else found.state
+    return PartitionState(found.day, "outside", reason)
+
+
+def _state(delivery: Delivery | None, scoring: Scoring) -> tuple[State, str]:
+    if scoring.held and (delivery is None or not delivery.accepted):
+        return "contradictory", "it has scores, and no attempt ever let a row of it through"
+    if delivery is None or delivery.standing == "withdrawn":
+        return "missing", "it was never ingested"
+    if delivery.standing != "validated":
+        return delivery.standing, delivery.reason
+    return _scored(delivery, scoring) if scoring.held else _not_scored(delivery, scoring)
+
+
+def _not_scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
+    """The state of a validated day without scores."""
+    if scoring.verdict == "failed":
+        return "failed", f"scoring: {scoring.reason}"
+    if scoring.verdict == "scored":
+        return "contradictory", "it is on record as scored, and `scores` holds no row of it"
+    if scoring.verdict == "empty" or not delivery.accepted:
+        return "empty", "no row of it was fit for use"
+    return "waiting", "it is validated, and was never scored"
+
+
+def _scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
+    """The state of a validated day with scores: they may be those of earlier rows."""
+    if not _changed_since(delivery, scoring):
+        return "scored", ""
+    if scoring.verdict == "failed":
+        return "failed", f"scoring: {scoring.reason}"
+    return "waiting", f"its rows changed at {delivery.changed_at:%Y-%m-%d %H:%M}, after its scores"
+
+
+def _changed_since(delivery: Delivery, scoring: Scoring) -> bool:
+    """Whether the rows changed after they were scored: by versions, as hosts differ in clocks."""
+    if delivery.changed_in is not None and scoring.read is not None:
+        return delivery.changed_in > scoring.read
+    if delivery.changed_at is None or scoring.scored_at is None:
+        return False
+    return delivery.changed_at > scoring.scored_at
+
+
+def _deliveries(root: str, detector: str) -> dict[date, Delivery]:
+    names = ("verdict", "standing", "reasons", "accepted", "difference", "telemetry_version")
+    table = Table(root, detector, "ingestions")
+    rows = tables.read(table, columns=["attempted_at", COMMIT, *names], keep_date=True)
+    rows = since_withdrawn(tables.in_order(rows, "attempted_at"))
+    # The same rows judged by another contract are validated anew and change nothing.
+    let_in = rows[rows["verdict"].eq("validated") & rows["accepted"].gt(0)]
+    changed = let_in[~let_in.duplicated("date") | let_in["difference"].notna()]
+    changed_at = dict(zip(changed["date"], changed["attempted_at"], strict=True))
+    changed_in = _versions(changed.drop_duplicates("date", keep="last"))
+    return {
+        row["date"]: Delivery(
+            standing=row["standing"],
+            reason=row["reasons"] or "",
+            accepted=row["date"] in changed_at,
+            changed_at=changed_at.get(row["date"]),
+            changed_in=changed_in.get(row["date"]),
+        )
+        for row in _latest(rows)
+    }
+
+
+def _scorings(root: str, detector: str) -> dict[date, Scoring]:
+    held = set(tables.days_in(Table(root, detector, "scores")))
+    names = ("verdict", "reason", "telemetry_version")
+    table = Table(root, detector, "scorings")
+    rows = tables.read(table, columns=["scored_at", COMMIT, *names], keep_date=True)
+    rows = tables.in_order(rows, "scored_at")
+    done = rows[rows["verdict"] == "scored"]
+    scored_at: dict[date, pd.Timestamp] = dict(zip(done["date"], done["scored_at"], strict=True))
+    # Of two runs that crossed, the one that read more may be on record first.
+    read = _versions(done.sort_values("telemetry_version", na_position="first"))
+    latest = {
+        row["date"]: Scoring(
+            held=row["date"] in held,
+            verdict=row["verdict"],
+            reason=row["reason"] or "",
+            scored_at=scored_at.get(row["date"]),
+            read=read.get(row["date"]),
+        )
+        for row in _latest(rows)
+    }
+    return {day: Scoring(held=True) for day in held} | latest
+
+
+def _latest(rows: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The last row of each day; `rows` are in order."""
+    return rows.drop_duplicates("date", keep="last").to_dict("records")
+
+
+def _versions(rows: pd.DataFrame) -> dict[date, int]:
+    """The version of telemetry that the last row of each day names; absent where it names none."""
+    known = rows[rows["telemetry_version"].notna()]
+    return dict(zip(known["date"], known["telemetry_version"].astype(int), strict=True))

@@ -1,0 +1,114 @@
+"""Requests for a training or a recalibration when the data call for it.
+
+`model stale`, or an incident that says the plant is in a new regime, asks for training;
+`threshold stale` asks for a recalibration. The verdict of the week decides and not of the day,
+which is mostly weather. The caller makes sure that a backfill does not ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+import structlog
+
+from pipeline import tables
+from pipeline.config import DetectorSpec
+from pipeline.data.grid import as_day
+from pipeline.drift import Kind
+from pipeline.locking import promotion_lock
+from pipeline.settings import Deployment
+from pipeline.steps import live
+from pipeline.steps.candidate import detector_named
+from pipeline.steps.horizon import knows_until
+from pipeline.steps.live import LoadedVersion
+from pipeline.store.drift import drift_state
+from pipeline.tables import Table
+
+Ask = Literal["retrain", "recalibrate"]
+
+_CALLS_FOR: Mapping[Kind, Ask] = {"model stale": "retrain", "threshold stale": "recalibrate"}
+_REGIME = "new regime"
+
+log = structlog.get_logger()
+
+
+def ask(
+    here: Deployment, detector: str, day: str, *, action: Ask, run: str, now: datetime
+) -> dict[str, Any] | None:
+    """The payload of a request for `action` if the verdict of `day` calls for it; None otherwise.
+
+    At most once in `drift.cooldown_days` days of data, and not where the live version's data
+    include this day. The same run gets the same answer again. The payload holds action, detector,
+    day, `as_of` (the day after it: nothing later may be read) and the reason.
+    """
+    spec, judged = detector_named(here, detector), as_day(day)
+    champion = live.champion_or_none(here, detector)
+    if champion is None or knows_until(champion.bundle) > judged:
+        return None
+    reason = _reason(spec, here, champion, judged, action)
+    if not reason:
+        return None
+    # The lock keeps two days that are scored at once from both asking.
+    with promotion_lock(here, detector):
+        asked = _asked(spec, here, judged, action)
+        if asked and run not in {row["run_id"] for row in asked if row["date"] == judged}:
+            log.info("asked_not_long_ago", detector=detector, action=action, day=day)
+            return None
+        if not asked:
+            row = {"action": action, "reason": reason, "run_id": run, "asked_at": now}
+            tables.append(Table(here.storage, detector, "requests"), [{"date": judged, **row}])
+    log.info("asked", detector=detector, action=action, day=day, reason=reason)
+    return {
+        "action": action,
+        "detector": detector,
+        "day": day,
+        "as_of": (judged + timedelta(days=1)).isoformat(),
+        "reason": reason,
+    }
+
+
+def _reason(
+    spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: date, action: Ask
+) -> str:
+    """Why `action` is called for; empty when it is not."""
+    if regime := _regime(spec, here, champion, day):
+        return regime if action == "retrain" else ""  # a new threshold would only hide it
+    state = drift_state(here.storage, spec, day)
+    if state is None or state.day != day or state.of_week is None:
+        return ""
+    if state.version != champion.version.number:
+        return ""  # about another model than the one that would be replaced
+    week = state.of_week
+    return f"{week.kind}: {week.reason}" if _CALLS_FOR.get(week.kind) == action else ""
+
+
+def _regime(spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: date) -> str:
+    """The sentence about an incident of `day` that says the plant is in a new regime."""
+    rows = tables.read(
+        Table(here.storage, spec.name, "incidents"),
+        columns=["kind", "status", "entity", "start", "version"],
+        first_day=day,
+        last_day=day,
+    )
+    mine = rows["kind"].eq(_REGIME) & rows["status"].eq("raised")
+    found = rows[mine & rows["version"].eq(champion.version.number)].sort_values("start")
+    if found.empty:
+        return ""
+    where = ", ".join(dict.fromkeys(found["entity"].fillna("").astype(str))) or spec.name
+    since = found["start"].iloc[0]
+    return f"new regime: many channels of {where} left their training range on {since:%Y-%m-%d}."
+
+
+def _asked(spec: DetectorSpec, here: Deployment, day: date, action: Ask) -> list[dict[Any, Any]]:
+    """Requests for `action` that are too near in time, whichever was made first."""
+    near = timedelta(days=spec.drift.cooldown_days - 1)
+    rows = tables.read(
+        Table(here.storage, spec.name, "requests"),
+        columns=["action", "run_id"],
+        first_day=day - near,
+        last_day=day + near,
+        keep_date=True,
+    )
+    return rows[rows["action"] == action].to_dict("records")

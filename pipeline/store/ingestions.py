@@ -1,0 +1,182 @@
+"""The table `ingestions`: one row for each attempt at a day, so that none is skipped in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import pandas as pd
+
+from pipeline.config import DetectorSpec
+from pipeline.data.fingerprint import contract_hash
+from pipeline.data.meaning import Meaning, as_text, from_text
+from pipeline.store.telemetry import Difference
+from pipeline.tables import Table, append, in_order, read
+from pipeline.tables.schemas import COMMIT
+
+DayState = Literal["validated", "quarantined", "empty", "failed", "withdrawn"]
+
+WITHDRAWN: DayState = "withdrawn"
+"""A person withdrew the day: earlier records of it no longer count."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at one day.
+
+    Attributes:
+        day: the UTC day.
+        attempted_at: when, UTC.
+        run_id: which run.
+        verdict: the result of the attempt; `unchanged` when the tables held its result already.
+        standing: the state of the day after it.
+        reasons: why it is blocked or failed; empty otherwise.
+        expected: rows that the machines should have sent.
+        delivered: rows that came.
+        accepted: rows let through.
+        rejected: rows sent to quarantine.
+        completeness: share of expected rows that came with a measurement.
+        rules: rejected rows by reason.
+        fingerprint: hash of the raw rows.
+        contract: hash of the contract they were validated against.
+        telemetry_version: version of `telemetry` after the attempt; None while there is none.
+        difference: how telemetry of a day that was there before changed; None if it did not.
+        meaning: the meaning of its rows by the detector file; None where none were written.
+    """
+
+    day: date
+    attempted_at: datetime
+    run_id: str
+    verdict: Literal["validated", "quarantined", "empty", "unchanged", "failed", "withdrawn"]
+    standing: DayState
+    reasons: str = ""
+    expected: int = 0
+    delivered: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    completeness: float | None = None
+    rules: dict[str, int] | None = None
+    fingerprint: str = ""
+    contract: str = ""
+    telemetry_version: int | None = None
+    difference: Difference | None = None
+    meaning: Meaning | None = None
+
+
+@dataclass(frozen=True)
+class LatestState:
+    """The state of a day after its latest attempt, and the reasons if it is not validated."""
+
+    day: date
+    standing: DayState
+    reasons: str
+
+
+def record(attempts: Sequence[Attempt], root: str, detector: str) -> None:
+    """Append `attempts` to the table, in one commit."""
+    append(Table(root, detector, "ingestions"), [_row(attempt) for attempt in attempts])
+
+
+def record_failure(
+    spec: DetectorSpec,
+    days: Sequence[date],
+    reason: str,
+    *,
+    root: str,
+    now: datetime,
+    run_id: str,
+) -> None:
+    """Record that a stage failed for `days` before anything was written."""
+    record(
+        [
+            Attempt(day, now, run_id, "failed", "failed", reason, contract=contract_hash(spec))
+            for day in days
+        ],
+        root,
+        spec.name,
+    )
+
+
+def last_results(root: str, detector: str, first: date, last: date) -> dict[date, tuple[str, str]]:
+    """Fingerprint and contract of the latest attempt at each day that did not fail."""
+    columns = ["attempted_at", COMMIT, "standing", "fingerprint", "contract"]
+    rows = read(
+        Table(root, detector, "ingestions"),
+        first_day=first,
+        last_day=last,
+        columns=columns,
+        keep_date=True,
+    )
+    done = in_order(rows[rows["standing"] != "failed"], "attempted_at")
+    return dict(
+        zip(done["date"], zip(done["fingerprint"], done["contract"], strict=True), strict=True)
+    )
+
+
+def latest_states(
+    root: str, detector: str, first: date | None = None, last: date | None = None
+) -> list[LatestState]:
+    """The state of each day from `first` to `last` that was ever attempted, oldest first."""
+    columns = ["attempted_at", COMMIT, "standing", "reasons"]
+    table = Table(root, detector, "ingestions")
+    rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
+    counting = since_withdrawn(in_order(rows, "attempted_at"))
+    newest = counting.drop_duplicates("date", keep="last")
+    found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
+    return sorted((LatestState(*row) for row in found), key=lambda state: state.day)
+
+
+@dataclass(frozen=True)
+class OnRecord:
+    """The records of `ingestions` about the rows that `telemetry` holds.
+
+    Attributes:
+        held: days whose latest attempt let rows in, so that the table must hold some.
+        meanings: the meaning of the rows of each day; an earlier release did not record it.
+    """
+
+    held: frozenset[date]
+    meanings: dict[date, Meaning]
+
+
+def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
+    """The records about the telemetry of the days from `first` to `last`."""
+    columns = ["attempted_at", COMMIT, "standing", "accepted", "meaning"]
+    table = Table(root, detector, "ingestions")
+    rows = read(table, first_day=first, last_day=last, columns=columns, keep_date=True)
+    rows = since_withdrawn(in_order(rows, "attempted_at"))
+    latest = rows.drop_duplicates("date", keep="last")
+    held = latest["date"][latest["standing"].eq("validated") & latest["accepted"].gt(0)]
+    # A day that was blocked later keeps the rows that an earlier attempt let in.
+    newest = rows[rows["standing"].eq("validated")].drop_duplicates("date", keep="last")
+    known = newest[newest["meaning"].notna() & newest["accepted"].gt(0)]
+    read_once = {text: from_text(text) for text in known["meaning"].unique()}
+    pairs = zip(known["date"], known["meaning"], strict=True)
+    return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
+
+
+def since_withdrawn(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows`, attempts in order, without those at each day up to its last withdrawal."""
+    latest_first = rows["standing"].eq(WITHDRAWN)[::-1]
+    gone = latest_first.groupby(rows["date"][::-1]).cummax()
+    return rows[~gone.reindex(rows.index).astype(bool)]
+
+
+def _row(attempt: Attempt) -> dict[str, Any]:
+    row = asdict(attempt)
+    row["date"] = row.pop("day")
+    row["rules"] = json.dumps(attempt.rules or {})
+    row["difference"] = _as_text(attempt.difference) if attempt.difference else None
+    row["meaning"] = as_text(attempt.meaning) if attempt.meaning else None
+    return row
+
+
+def _as_text(difference: Difference) -> str:
+    if difference.unknown:
+        return json.dumps({"unknown": True})
+    counts = asdict(difference)
+    del counts["unknown"]
+    return json.dumps(counts)

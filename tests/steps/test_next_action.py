@@ -1,0 +1,169 @@
+from dataclasses import replace
+
+import pytest
+
+from pipeline.scheduler import Dag
+from pipeline.shell import Shell
+from pipeline.steps.health import Health, LatestDrift, LiveVersion
+from pipeline.steps.next_action import NOTHING, NextAction
+from pipeline.steps.next_action import next_action as asked_for
+from pipeline.steps.status import PartitionState, State
+from tests.builders import FIRST_DAY, days
+
+WELL = Health(
+    detector="pumps",
+    last_scored=FIRST_DAY,
+    live=LiveVersion(3, "trained", 1.0, 0.9, 1.2, ""),
+    challenger=None,
+    approval="none",
+    budget=0.01,
+    alert_rate={7: 0.01, 30: 0.01},
+    open_incidents=0,
+    newest=(),
+    drift=None,
+    labels_waiting=0,
+    audits_waiting=0,
+    muted=(),
+    unfinished_rollback=(),
+    partitions=tuple(PartitionState(day, "scored") for day in days(5)),
+    not_loaded=None,
+    dags=(),
+)
+SHELL = Shell(command=".venv/bin/python -m pipeline", airflow="run airflow")
+
+
+def next_action(health: Health, shell: Shell = SHELL) -> NextAction:
+    return asked_for(health, shell)
+
+
+def with_days(*states: State, reason: str = "") -> Health:
+    found = zip(days(len(states)), states, strict=True)
+    return replace(WELL, partitions=tuple(PartitionState(d, s, reason) for d, s in found))
+
+
+def drifting(action: str) -> Health:
+    return replace(WELL, drift=LatestDrift(FIRST_DAY, "some drift", action, "D is 0.4"))
+
+
+def test_where_all_is_well_there_is_nothing_to_do():
+    assert next_action(WELL).what == NOTHING
+
+
+def test_skipped_days_are_ingested_newest_run_of_days_first():
+    todo = next_action(with_days("missing", "scored", "missing", "missing", "scored"))
+
+    assert (
+        todo.what == "ingest 2024-01-03 to 2024-01-04 and 1 more days, which were never attempted"
+    )
+    assert todo.command == (
+        "run airflow dags trigger pumps__load --conf "
+        '\'{"from_day": "2024-01-03", "to_day": "2024-01-04"}\''
+    )
+
+
+def test_validated_days_are_scored_once_there_is_a_champion():
+    waiting = with_days("waiting")
+
+    assert 'pumps__score --conf \'{"partition": "2024-01-01"}\'' in next_action(waiting).command
+    assert "pumps__train" in next_action(replace(waiting, live=None)).command
+
+
+def test_several_days_are_scored_by_one_run():
+    command = next_action(with_days("waiting", "waiting")).command
+
+    assert command == (
+        "run airflow dags trigger pumps__load --conf "
+        '\'{"from_day": "2024-01-01", "to_day": "2024-01-02", "work": "score again"}\''
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "verb"), [("scoring: NaN", "score"), ("no answer", "load")], ids=str
+)
+def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
+    assert f"pumps__{verb} " in next_action(with_days("failed", reason=reason)).command
+
+
+@pytest.mark.parametrize(
+    ("health", "expected"),
+    [
+        (replace(WELL, unfinished_rollback=(4,)), "pumps__rollback"),
+        (drifting("retrain"), "pumps__train"),
+        (drifting("recalibrate"), "pumps__recalibrate"),
+        (replace(WELL, muted=("flow on a",)), "-m pipeline feature pumps --list"),
+        (replace(WELL, audits_waiting=2), "label pumps --list"),
+        (replace(WELL, open_incidents=2), "label pumps --list"),
+        (replace(WELL, not_loaded=(FIRST_DAY, days(9)[8])), '"to_day": "2024-01-09"'),
+        (with_days("contradictory", reason="odd"), "status pumps --proof"),
+    ],
+    ids=["rollback", "retrain", "recalibrate", "muted", "audits", "incidents", "history", "odd"],
+)
+def test_each_state_has_its_command(health, expected):
+    assert expected in next_action(health).command
+
+
+def test_an_unfinished_rollback_comes_before_open_items():
+    health = replace(drifting("retrain"), open_incidents=9, unfinished_rollback=(4,))
+
+    assert "rollback" in next_action(health).what
+    assert "retrain" not in next_action(replace(health, unfinished_rollback=())).command
+
+
+def test_a_challenger_waits_for_a_person_only_where_one_is_asked():
+    waiting = replace(WELL, challenger=4)
+
+    assert next_action(waiting).what == NOTHING
+    assert "approve or reject version 4" in next_action(replace(waiting, approval="human")).what
+
+
+def test_required_dags_are_unpaused_before_anything_else():
+    dags = tuple(Dag(f"pumps__{verb}", paused=True) for verb in ("ask", "ingest", "rollback"))
+    health = replace(WELL, dags=dags, unfinished_rollback=(4,))
+
+    todo = next_action(health)
+
+    assert todo.what.startswith("unpause rollback, ask: ")
+    assert todo.command == (
+        "run airflow dags unpause --yes --treat-dag-id-as-regex '^pumps__(rollback|ask)$'"
+    )
+
+
+def test_scheduled_dags_wait_for_the_user_and_come_last():
+    health = replace(WELL, dags=(Dag("pumps__ingest", paused=True),))
+
+    assert next_action(health).command == "run airflow dags unpause pumps__ingest"
+    assert "label" in next_action(replace(health, open_incidents=1)).command
+    assert next_action(replace(health, ended=True)).what == NOTHING
+
+
+@pytest.mark.parametrize(
+    "dags", [(Dag("pumps__train", paused=True),), None], ids=["seen", "unseen"]
+)
+def test_a_run_of_a_paused_dag_does_not_wait_in_silence(dags):
+    todo = next_action(replace(with_days("waiting"), live=None, dags=dags))
+
+    assert todo.command == (
+        "run airflow dags unpause pumps__train && run airflow dags trigger pumps__train"
+    )
+
+
+def test_where_no_command_reaches_airflow_it_is_said_in_words():
+    todo = next_action(with_days("missing"), Shell("plimsoll", None))
+
+    assert todo.command == ""
+    assert todo.what.endswith(
+        "trigger pumps__load in Airflow with from_day 2024-01-01, to_day 2024-01-01"
+    )
+
+
+def test_a_day_outside_the_schedule_asks_for_nothing():
+    assert next_action(with_days("scored", "outside")).what == NOTHING
+
+
+def test_a_run_that_is_at_work_is_not_started_again():
+    dags = (Dag("pumps__train", paused=False, running=1),)
+
+    todo = next_action(replace(with_days("waiting"), live=None, dags=dags))
+
+    assert todo.what.endswith("a run of pumps__train is at work; wait for its end")
+    assert not todo.command
