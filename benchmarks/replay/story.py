@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,7 @@ from pipeline.steps.scoring import score_days
 from pipeline.steps.waiting_labels import flagged_episodes
 from pipeline.store.labels import add_labels
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 
 DETECTOR = "la_haute_borne"
 FIRST, LAST = date(2014, 1, 1), date(2015, 12, 31)
@@ -120,12 +121,14 @@ def months(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 def _label(spec: DetectorSpec, frame: pd.DataFrame, outages: list[Any], *, as_of: date) -> None:
     """Write the reviewer's labels before `as_of`; those on record are not written twice."""
-    root, midnight = settings.load().storage, datetime.combine(as_of, time(), UTC)
+    root = settings.load().storage
     before = as_of - timedelta(days=1)
     raised = flagged_episodes(spec, as_of - timedelta(days=62), before, root=root)
     verdicts = [*outages, *reviewer.answers(raised, frame, spec.columns)]
     add_labels(
-        replace(settings.load(), storage=root), spec.name, reviewer.known_by(verdicts, midnight)
+        replace(settings.load(), storage=root),
+        spec.name,
+        reviewer.known_by(verdicts, midnight(as_of)),
     )
 
 

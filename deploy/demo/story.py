@@ -11,6 +11,7 @@ from typing import Any
 from deploy.airflow_api import AirflowApi, RunResult
 from deploy.demo import drill, summary
 from deploy.demo.progress import Progress
+from deploy.demo.review import look_back
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
@@ -21,7 +22,6 @@ from pipeline.registry.pages import version_page
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.gating import verdict_of
-from pipeline.steps.review import look_back
 from pipeline.store.ingestions import LatestState, latest_states
 
 DETECTOR = "la_haute_borne"
@@ -114,7 +114,7 @@ def recalibrate(demo: Demo) -> None:
 def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
     """Print the results and the pages to open."""
     demo.progress.headline("6. Results")
-    later = look_back(settings.load(), DETECTOR, *LIVE)
+    later = look_back(DETECTOR, *LIVE)
     storage = settings.load().storage
     rows = chain(summary.ingested(storage, DETECTOR), summary.judged(verdict_of(candidate), later))
     print(summary.table(rows))

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from deploy.demo.review import LookBack
 from pipeline import tables
 from pipeline.gate import GateVerdict
-from pipeline.steps.review import LookBack
 from pipeline.tables import Table
 
 _LABEL = 38

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.fan_out import grouped
 from pipeline.store.decisions import add_decision, decisions_as_of
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 
 log = structlog.get_logger()
 
@@ -40,7 +41,7 @@ def decide(
         DataError: no such channel or machine, or `since` is not a time; nothing was recorded.
     """
     spec, root = detector_named(here, detector), here.storage
-    today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
+    today = midnight(by.at.astimezone(UTC).date())
     decision = ChannelDecision(
         channel=channel,
         entity=known_machine(spec, entity),

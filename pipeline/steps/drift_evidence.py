@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from pipeline import tables
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.channel_list import of_cell
 from pipeline.data.channels import channels
-from pipeline.data.grid import DAY_NS, day_number, days_between
+from pipeline.data.grid import day_number, days_between
 from pipeline.data.label import INCIDENT, Label, verdicts
 from pipeline.data.timeline import Mask, subset, timeline_from
 from pipeline.detector.inputs.frames import feature_values
@@ -33,8 +33,7 @@ from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import unfit_for
 from pipeline.store.labels import labels_as_of
 from pipeline.tables import Table
-
-_ONE_DAY = timedelta(days=1)
+from pipeline.utc_day import DAY_NS, ONE_DAY, end_of, midnight
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,14 @@ def observed_rows(
     frame = tables.read(
         Table(here.storage, spec.name, "telemetry"),
         columns=[*columns.row_key, *loaded.bundle.schema.features],
-        first_day=first - _ONE_DAY,  # so that the first window of the first day is whole
+        first_day=first - ONE_DAY,  # so that the first window of the first day is whole
         last_day=last,
     ).dropna(subset=columns.row_key)
-    unfit = unfit_for(here, loaded, spec, days_between(first - _ONE_DAY, last))
+    unfit = unfit_for(here, loaded, spec, days_between(first - ONE_DAY, last))
     if unfit:
         frame = frame[~frame[columns.timestamp].dt.date.isin(set(unfit))]
     frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
-    own = frame[columns.timestamp] >= pd.Timestamp(datetime.combine(first, time(), UTC))
+    own = frame[columns.timestamp] >= pd.Timestamp(midnight(first))
     if not own.any():
         return None
     score, muted = _served(here, spec, loaded, frame, own.to_numpy(), first, last)
@@ -96,11 +95,6 @@ def observed_rows(
     labels = labels_as_of(here, spec.name, end_of(last), first=first, last=last)
     sample = Sample(timeline, feature_values(frame, loaded.bundle.schema), score, muted)
     return ObservedRows(sample, timeline.time_ns // DAY_NS, labels)
-
-
-def end_of(day: date) -> datetime:
-    """The first moment after a UTC day."""
-    return datetime.combine(day + _ONE_DAY, time(), UTC)
 
 
 def _served(

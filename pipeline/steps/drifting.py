@@ -21,9 +21,10 @@ from pipeline.data.grid import as_day, stretches
 from pipeline.drift import Baseline, DriftVerdict, Sample, baseline, judge
 from pipeline.drift.evidence import entity_apart, without
 from pipeline.drift.samples import reference_sample
-from pipeline.errors import OutageError, TableConflict
+from pipeline.errors import TableConflict
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.incidents.judging import fitted_columns
+from pipeline.retrying import ATTEMPTS, retried
 from pipeline.settings import Deployment
 from pipeline.steps import live, metrics_hooks
 from pipeline.steps.candidate import detector_named
@@ -32,10 +33,9 @@ from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.store.drift import DriftState, Period, drift_state, replace_verdicts
 from pipeline.tables import Table
+from pipeline.utc_day import ONE_DAY
 
 _CHUNK_DAYS = 92  # bounds memory
-_ATTEMPTS = 5
-_ONE_DAY = timedelta(days=1)
 
 log = structlog.get_logger()
 
@@ -106,29 +106,21 @@ def _judge_until_stable(
     """Judge neighbouring `days` until no other run changes them meanwhile; return days changed."""
     root = here.storage
     reach = timedelta(days=spec.drift.rolling_days)
-    for _ in range(_ATTEMPTS):
+
+    def judge_once() -> int:
         now, based_on = datetime.now(UTC), tables.current_version(Table(root, spec.name, "drift"))
-        rows = observed_rows(here, spec, champion, days[0] - reach + _ONE_DAY, days[-1] + reach)
+        rows = observed_rows(here, spec, champion, days[0] - reach + ONE_DAY, days[-1] + reach)
         fresh = dict(_verdicts(spec, champion, known, days, rows))
-        try:
-            changed = replace_verdicts(
-                root,
-                spec,
-                fresh,
-                version=champion.version.number,
-                based_on=based_on,
-                run=run,
-            )
-        except TableConflict:
-            log.info("drift_judged_again", first=str(days[0]), last=str(days[-1]))
-        else:
-            metrics_hooks.drifted(here, spec, champion, fresh, rows, now=now)
-            return changed
-    msg = (
-        f"{spec.name}: other runs changed the verdicts of {days[0]} to {days[-1]} {_ATTEMPTS} "
+        number = champion.version.number
+        changed = replace_verdicts(root, spec, fresh, version=number, based_on=based_on, run=run)
+        metrics_hooks.drifted(here, spec, champion, fresh, rows, now=now)
+        return changed
+
+    lost = (
+        f"{spec.name}: other runs changed the verdicts of {days[0]} to {days[-1]} {ATTEMPTS} "
         "times; retry, or let fewer runs judge the same days at once."
     )
-    raise OutageError(msg)
+    return retried(judge_once, on=TableConflict, lost=lost)
 
 
 def _verdicts(
@@ -141,8 +133,8 @@ def _verdicts(
     """Verdicts of the days, of the day after them, and of every week with one of these."""
     length = spec.drift.rolling_days
     for offset in range(len(days) + length):
-        end = days[0] + offset * _ONE_DAY
-        start = end - (length - 1) * _ONE_DAY
+        end = days[0] + offset * ONE_DAY
+        start = end - (length - 1) * ONE_DAY
         present = rows is not None and rows.days_between(end, end) > 0
         if rows is None or not present:
             yield (end, "week"), None

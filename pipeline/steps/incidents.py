@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from pipeline.incidents.joining import Incident, joined
 from pipeline.steps.day_scores import within
 from pipeline.steps.score_tables import parts_of
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 
 _FIRST_REACH = timedelta(days=8)
 
@@ -22,7 +23,7 @@ def incidents_between(spec: DetectorSpec, first: date, last: date, *, root: str)
     One that began before `first` is followed back to its start, so that its id is always the same.
     """
     table, (flags, shifts) = Table(root, spec.name, "incidents"), within(spec)
-    opens = pd.Timestamp(datetime.combine(first, time(), UTC))
+    opens = pd.Timestamp(midnight(first))
     back = _FIRST_REACH
     while True:
         rows = tables.read(table, first_day=first - back, last_day=last)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import structlog
-
 from pipeline import ledger
 from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
 from pipeline.ledger import Decision, Entry, Head, LiveState, heads, keyring
@@ -26,8 +24,6 @@ from pipeline.tables import Table, append, engine
 IN_POSTGRES = "in Postgres"
 
 _TRIES = 5
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

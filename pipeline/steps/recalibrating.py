@@ -33,9 +33,10 @@ from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.recalibrated_bundle import write_recalibrated
 from pipeline.steps.recalibration_origin import Acceptance, RecalibrationOrigin, RecalibrationWindow
 from pipeline.steps.recalibration_run import open_run
-from pipeline.steps.scored_window import ScoredWindow, midnight, read_window, window_rows
+from pipeline.steps.scored_window import ScoredWindow, read_window, window_rows
 from pipeline.steps.versions import same_weights, version_of
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 
 log = structlog.get_logger()
 

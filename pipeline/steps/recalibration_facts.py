@@ -23,12 +23,13 @@ from pipeline.steps import recalibration_origin
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.recalibration_origin import RecalibrationOrigin
-from pipeline.steps.scored_window import midnight, read_window, timeline_of_rows, window_rows
+from pipeline.steps.scored_window import read_window, timeline_of_rows, window_rows
 from pipeline.steps.scoring_inputs import columns_of
 from pipeline.steps.versions import same_weights
 from pipeline.store.confirmed_incidents import REACH
 from pipeline.store.labels import labels_as_of
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 
 
 def compare_thresholds(

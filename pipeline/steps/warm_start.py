@@ -19,7 +19,7 @@ warm_start.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,7 @@ from pipeline.store.fits import fitting
 from pipeline.store.labels import labels_as_of
 from pipeline.store.training_window import WindowManifest
 from pipeline.tables import Table, days_in
+from pipeline.utc_day import midnight
 
 _FIX = "Train without warm_start."
 
@@ -214,8 +215,7 @@ def _normal_rows(
     frame = frame.dropna(subset=columns.row_key, ignore_index=True)
     if not spec.validation.missing_cells:
         frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)
-    midnight = datetime.combine(manifest.as_of, time(), UTC)
-    labels = labels_as_of(here, spec.name, midnight, first=days[0], last=days[-1])
+    labels = labels_as_of(here, spec.name, midnight(manifest.as_of), first=days[0], last=days[-1])
     frame[LABEL_COLUMN] = verdicts(timeline_from(frame, columns), labels)
     normal: pd.DataFrame = frame[normal_rows(frame, columns)]
     return normal.reset_index(drop=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ from pipeline.store.fits import AGAIN, lost_days, misfits_text, unfit_of
 from pipeline.store.ingestions import OnRecord, on_record
 from pipeline.store.labels import labels_as_of
 from pipeline.tables import Table, current_version, days_in, read
+from pipeline.utc_day import midnight
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,7 @@ def read_training_window(
     frame = frame.sort_values(spec.columns.row_key, ignore_index=True)
     _refuse_shared_keys(frame, spec, table)
     # Nothing of the as-of day is used, labels included: a rerun at any hour reads the same.
-    midnight = datetime.combine(as_of, time(), UTC)
-    labels = labels_as_of(here, spec.name, midnight, first=days[0], last=days[-1])
+    labels = labels_as_of(here, spec.name, midnight(as_of), first=days[0], last=days[-1])
     if labels:
         frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
     manifest = replace(

@@ -6,9 +6,9 @@ import yaml
 from pipeline.errors import ConfigError
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.ingest_stages import ingest_days
 from pipeline.store.training_window import read_training_window
 from tests.builders import FIRST_DAY, days, make_frame, make_spec, moment, stored_in
+from tests.data.ingesting import ingested
 
 AS_OF = days(8)[-1]
 
@@ -19,7 +19,7 @@ def window(tmp_path):
     make_frame(8).to_parquet(path)
     spec = make_spec(source={"kind": "parquet", "path": str(path)})
     now = moment(FIRST_DAY)
-    ingest_days(spec, days(8), root=str(tmp_path), cache=tmp_path, now=now, run_id="r")
+    ingested(spec, days(8), root=str(tmp_path), cache=tmp_path, now=now, run_id="r")
     return read_training_window(stored_in(tmp_path), spec, AS_OF).manifest
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline import tables
+from pipeline import settings, tables
 from pipeline.data.grid import days_between
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Evaluation, evaluate
 from pipeline.evaluation.tryout import judge
-from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.meaning import refuse_unfit, refuse_unfit_days
@@ -33,14 +32,15 @@ class LookBack:
     evaluation: Evaluation
 
 
-def look_back(here: Deployment, detector: str, first: date, last: date) -> LookBack:
+def look_back(detector: str, first: date, last: date) -> LookBack:
     """The champion of `detector` on the validated days `first` to `last`, both included.
 
     Raises:
         DataError: there is no champion yet, or no validated row in the span, or the champion
             needs rows of another meaning.
     """
-    spec = detector_named(here, detector)
+    spec = detector_named(settings.load(), detector)
+    here = settings.load()
     champion = live.champion(here, detector)
     refuse_unfit(champion, spec)
     refuse_unfit_days(here, champion, spec, days_between(first, last))
