@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from pipeline.detector.inputs.schema import schema_for
 from pipeline.detector.inputs.scored import Rows, Scorer, WindowScores
 from pipeline.detector.training.fit import fit
 from pipeline.evaluation.metrics import evaluate, evaluated_rows
+from pipeline.utc_day import end_of, midnight
 
 TRAINED = (date(2014, 1, 1), date(2014, 3, 31))
 JUDGED = (date(2014, 4, 1), date(2015, 12, 31))
@@ -151,10 +152,9 @@ METHODS: dict[str, Fit] = {
 def telemetry(spec: DetectorSpec, first: date, last: date) -> pd.DataFrame:
     """Validated and derived rows of a span, as ingestion would store them."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    start, end = (datetime.combine(d, datetime.min.time(), UTC) for d in (first, last))
     source = LaHauteBorneSource(kind="la_haute_borne", replaced_days=None)
     cache = settings.load().cache
-    raw = la_haute_borne.fetch(source, spec.columns, start, end + timedelta(days=1), cache)
+    raw = la_haute_borne.fetch(source, spec.columns, midnight(first), end_of(last), cache)
     accepted = [v.accepted for v in validate_days(raw, spec, days).values() if len(v.accepted)]
     return derive(pd.concat(accepted, ignore_index=True), spec.columns)
 

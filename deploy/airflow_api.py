@@ -189,15 +189,6 @@ class AirflowApi:
             for t in found
         ]
 
-    def task_log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
-        """The messages that a task's last try logged."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
-        answer = self.request("GET", path, map_index=task.map_index, full_content="true")
-        return [
-            str(line.get("event", line)) if isinstance(line, dict) else str(line)
-            for line in answer["content"]
-        ]
-
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
     ) -> Any:

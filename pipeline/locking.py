@@ -6,15 +6,16 @@ its holder dies. Without one it is a lock on a local file, good on one host.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import AbstractContextManager, contextmanager
+
+from filelock import Timeout
 
 from pipeline import database
 from pipeline.errors import OutageError
+from pipeline.file_lock import file_lock
 from pipeline.settings import Deployment
 
 WAIT_S = 60.0
@@ -35,7 +36,7 @@ def promotion_lock(
     holder = (
         _postgres_lock(settings.database, detector, wait_s)
         if settings.database
-        else _file_lock(settings, detector, wait_s)
+        else _local_lock(settings, detector, wait_s)
     )
     with holder:
         yield
@@ -51,7 +52,9 @@ def _postgres_lock(dsn: str, detector: str, wait_s: float) -> Iterator[None]:
             with connection.cursor() as cursor:
                 deadline = time.monotonic() + wait_s
                 while not _advisory_lock_acquired(cursor, detector):
-                    _wait(deadline, detector, wait_s)
+                    if time.monotonic() > deadline:
+                        raise _held_too_long(detector, wait_s)
+                    time.sleep(_POLL_S)
         except psycopg2.Error as error:
             msg = f"No promotion lock: Postgres broke off ({database.said(error, dsn)}); retry."
             raise OutageError(msg) from None
@@ -66,29 +69,18 @@ def _advisory_lock_acquired(cursor: object, detector: str) -> bool:
     return bool(cursor.fetchone()[0])  # type: ignore[attr-defined]  # psycopg2 ships no types
 
 
-@contextmanager
-def _file_lock(settings: Deployment, detector: str, wait_s: float) -> Iterator[None]:
-    settings.cache.mkdir(parents=True, exist_ok=True)
-    with (settings.cache / f"promote-{detector}.lock").open("w") as file:
-        deadline = time.monotonic() + wait_s
-        while not _file_lock_acquired(file):
-            _wait(deadline, detector, wait_s)
-        yield
-
-
-def _file_lock_acquired(file: TextIO) -> bool:
+def _local_lock(
+    settings: Deployment, detector: str, wait_s: float
+) -> AbstractContextManager[object]:
+    path = settings.cache / f"promote-{detector}.lock"
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return file_lock(path, wait_s=wait_s).acquire()
+    except Timeout:
+        raise _held_too_long(detector, wait_s) from None
 
 
-def _wait(deadline: float, detector: str, wait_s: float) -> None:
-    if time.monotonic() > deadline:
-        msg = (
-            f"Another promotion of {detector} has held the lock for more than {wait_s:.0f} s; "
-            "retry when it is done, or end the process that holds it."
-        )
-        raise OutageError(msg)
-    time.sleep(_POLL_S)
+def _held_too_long(detector: str, wait_s: float) -> OutageError:
+    return OutageError(
+        f"Another promotion of {detector} has held the lock for more than {wait_s:.0f} s; "
+        "retry when it is done, or end the process that holds it."
+    )

@@ -6,7 +6,6 @@ postprocessing that the bundle was calibrated with (smoothing, context factors).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.calibration.postprocessing import PostprocessedScores, postprocess
-from pipeline.detector.inputs.inputs import as_rows
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.inputs.windows import Windows, windows
 
@@ -49,19 +47,6 @@ class ScoredRows:
     known: NDArray[np.bool_]
 
 
-def score_columns(
-    bundle: Bundle, columns: Mapping[str, NDArray[Any]], timeline: Timeline | None
-) -> ScoredRows:
-    """Score named columns, in any order; columns that are not features are ignored.
-
-    Raises:
-        DataError: a feature is missing, not numeric or not finite: NaN is never "normal".
-    """
-    schema = bundle.schema
-    rows = as_rows(columns, schema.features, missing=schema.takes_missing, offsets=schema.offsets)
-    return score_values(bundle, rows, timeline)
-
-
 def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
     """Columns score, threshold, is_anomaly with the index of `frame`, one row for each of its rows.
 
@@ -69,7 +54,8 @@ def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
     one row) has no score: its score and its flag are null.
 
     Raises:
-        DataError: as for `score_columns`; or no time column, when windows need one.
+        DataError: a feature is missing, not numeric or not finite: NaN is never "normal"; or no
+            time column, when windows need one.
     """
     import pandas as pd  # here, because scoring a Parquet file from the command line needs none
 

@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +31,7 @@ from pipeline.steps import evaluating, fitting, gating, ingestion, promotion, sc
 from pipeline.steps.candidate import detector_named
 from pipeline.tables import Table
 from pipeline.tables.schemas import TableName
+from pipeline.utc_day import end_of, midnight
 
 DETECTOR = "la_haute_borne"
 HISTORY = days_between(date(2014, 1, 1), date(2015, 12, 31))
@@ -140,9 +141,7 @@ def _deliver_with_future(home: Path, cache: Path, day: date) -> None:
     """The source's own rows of `day` in a file of that day, with absurd rows of the day after."""
     spec = detector_named(settings.load(), DETECTOR)
     source = spec.source.model_copy(update={"replaced_days": None})
-    start = datetime.combine(day, datetime.min.time(), UTC)
-    end = start + timedelta(days=1)
-    rows = fetch(source, spec.columns, start, end, cache)  # type: ignore[arg-type]  # the detector's kind
+    rows = fetch(source, spec.columns, midnight(day), end_of(day), cache)  # type: ignore[arg-type]  # the detector's kind
     absurd = rows.tail(40).assign(power=2000.0, wind_speed=0.1)
     absurd[spec.columns.timestamp] += pd.Timedelta(days=1)
     path = home / "future-data" / "drill" / f"{day}.parquet"

@@ -27,10 +27,11 @@ from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
 from pipeline.detector.bundle.description import Provenance
 from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.inputs.schema import schema_for
 from pipeline.detector.training.fit import fit
 from pipeline.scoring import ScoredRows, score_rows
-from pipeline.shifts import Shifted, shifted
+from pipeline.shifts import Shifted, shifted_rows
 
 SMD = settings.REPOSITORY.parent / "shared" / "bench" / "smd"
 LIMITS = {"3-4": 0.04, "2-8": 0.04, "2-1": 0.015}
@@ -199,7 +200,8 @@ def _fitted(train: Block, calibration: Block, spec: DetectorSpec, folder: Path) 
 
 def _both(bundle: Bundle, frame: pd.DataFrame, spec: DetectorSpec) -> tuple[Seen, Seen, Shifted]:
     """Without and with shift handling."""
-    shifts = shifted(frame, bundle, spec.columns, spec.shifts)
+    values, timeline = feature_values(frame, bundle.schema), timeline_from(frame, spec.columns)
+    shifts = shifted_rows(values, timeline, bundle, spec.columns, spec.shifts)
     static, aware = score_rows(bundle, frame), score_rows(bundle, frame, shifts)
     return _seen(static, frame, spec), _seen(aware, frame, spec), shifts
 

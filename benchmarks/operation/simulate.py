@@ -15,12 +15,12 @@ from scipy.stats import norm
 
 from pipeline.data.timeline import Timeline
 from pipeline.detector.calibration.reference import Reference, sample_reference
+from pipeline.utc_day import DAY_NS
 
 SIGMA = 0.8
 MONTHS = 12
 ALPHA = 0.01
-_DAY_NS = 86_400_000_000_000
-_START_NS = 16_071 * _DAY_NS  # 2014-01-01; the calibration month lies before it
+_START_NS = 16_071 * DAY_NS  # 2014-01-01; the calibration month lies before it
 _BURN_IN = 500
 _FACTORS = (3.0, 10.0)  # of the score of an anomalous row
 
@@ -107,7 +107,7 @@ def _quantile(level: NDArray[np.float64]) -> float:
 
 
 def _timeline(setting: Setting, first: int, n: int) -> Timeline:
-    cadence = 30 * _DAY_NS // setting.rows
+    cadence = 30 * DAY_NS // setting.rows
     time = _START_NS + (first + np.arange(n)) * cadence
     return Timeline(time, np.zeros(n, dtype=np.intp), ("",), cadence)
 

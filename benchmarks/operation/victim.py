@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +60,13 @@ def prepare(ground: Ground) -> None:
     import yaml
 
     from pipeline import settings
-    from pipeline.steps.ingest_stages import ingest_days
+    from pipeline.steps import ingestion
 
     here, spec = settings.load(), _spec(ground)
     _frame().to_parquet(here.data + "/plant.parquet")
     content = spec.model_dump(mode="json", by_alias=True)
     (here.detectors / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
-    now = datetime.combine(_day(DAYS), datetime.min.time(), UTC)
-    days = [_day(n) for n in range(DAYS)]
-    ingest_days(spec, days, root=here.storage, cache=here.cache, now=now, run_id="bench")
+    ingestion.load(here, NAME, [_day(n).isoformat() for n in range(DAYS)], run="bench")
     promote(_candidate(_day(TRAINED), champion=None))
     payloads = {"2": _recalibrated(), "3": _candidate(_day(SCORED[0]), champion=1)}
     (ground.folder / "payloads.json").write_text(json.dumps(payloads))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from benchmarks.replay.policies import Past, Policy, PolicyThreshold
 from benchmarks.replay.rows import Judged
 from pipeline.data.grid import days_between
 from pipeline.data.timeline import subset
+from pipeline.utc_day import midnight
 
 DatedThreshold = tuple[date, PolicyThreshold]
 
@@ -68,7 +69,7 @@ def thresholds(dated: Sequence[DatedThreshold], time_ns: NDArray[np.int64]) -> N
 
 def nanoseconds(day: date) -> int:
     """The first moment of `day`, UTC."""
-    return int(pd.Timestamp(datetime.combine(day, time(), UTC)).value)
+    return int(pd.Timestamp(midnight(day)).value)
 
 
 def _between(rows: Judged, first: date, end: date) -> NDArray[np.intp]:

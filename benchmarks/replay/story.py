@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -29,6 +29,7 @@ from pipeline.steps.waiting_labels import flagged_episodes
 from pipeline.store.incidents import incidents_between
 from pipeline.store.labels import add_labels
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 
 DETECTOR = "la_haute_borne"
 FIRST, LAST = date(2014, 1, 1), date(2015, 12, 31)
@@ -119,11 +120,11 @@ def months(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 def _label(spec: DetectorSpec, frame: pd.DataFrame, outages: list[Any], *, as_of: date) -> None:
     """Write the reviewer's labels before `as_of`; those on record are not written twice."""
-    here, midnight = settings.load(), datetime.combine(as_of, time(), UTC)
+    here = settings.load()
     before = as_of - timedelta(days=1)
     raised = flagged_episodes(here, spec, as_of - timedelta(days=62), before)
     verdicts = [*outages, *reviewer.answers(raised, frame, spec.columns)]
-    add_labels(here, spec.name, reviewer.known_by(verdicts, midnight))
+    add_labels(here, spec.name, reviewer.known_by(verdicts, midnight(as_of)))
 
 
 def _recalibrate(as_of: date) -> tuple[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.config import DetectorSpec, LaHauteBorneSource
 from pipeline.data.sources.la_haute_borne import fetch
+from pipeline.utc_day import end_of, midnight
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,8 @@ FAULTS = (
 
 def plant(fault: PlantedFault, spec: DetectorSpec, *, cache: Path, data: Path) -> Path:
     """Write the fault's day where the source looks first; returns the file."""
-    start = datetime.combine(fault.day, time(), UTC)
     sample = LaHauteBorneSource(kind="la_haute_borne", replaced_days=None)
-    rows = fetch(sample, spec.columns, start, start + timedelta(days=1), cache)
+    rows = fetch(sample, spec.columns, midnight(fault.day), end_of(fault.day), cache)
     path = data / "drill" / f"{fault.day}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     fault.plant(rows).to_parquet(path, index=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deploy.airflow_api import TaskState
@@ -67,6 +67,3 @@ class Progress:
         while not done.wait(1.0):
             if time.monotonic() - self._spoke > LONGEST_SILENCE_S:
                 self.say(f"    ... {what}, {time.monotonic() - began:.0f} s so far")
-
-
-Say = Callable[[str], None]

@@ -11,6 +11,7 @@ from typing import Any
 from deploy.airflow_api import AirflowApi, RunResult
 from deploy.demo import drill, summary
 from deploy.demo.progress import Progress
+from deploy.demo.review import look_back
 from deploy.embedded.backfill import create_backfill, wait_for_backfill, wait_for_partitions
 from deploy.embedded.errors import StackError
 from deploy.embedded.stack import Stack
@@ -21,7 +22,6 @@ from pipeline.registry.pages import version_page
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.gating import verdict_of
-from pipeline.steps.review import look_back
 from pipeline.store.ingestions import LatestState, latest_states
 
 DETECTOR = "la_haute_borne"

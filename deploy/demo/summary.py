@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from deploy.demo.review import LookBack
 from pipeline.gate import GateVerdict
 from pipeline.settings import Deployment
-from pipeline.steps.review import LookBack
 from pipeline.store.ingestions import counting_attempts
 
 _LABEL = 38

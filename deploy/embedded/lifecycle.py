@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from filelock import Timeout
 
 from deploy.airflow_api import connect
 from deploy.embedded import health, leftovers, postgres, programs, roles, schema, supervision
@@ -26,6 +27,7 @@ from deploy.embedded.stack import (
     save_stack,
 )
 from deploy.pools import POOLS
+from pipeline.file_lock import file_lock
 from pipeline.ledger import keyring
 from pipeline.private_file import write_private
 
@@ -210,10 +212,11 @@ def _stop_parts(layout: Layout) -> None:
 @contextmanager
 def _alone(layout: Layout, say: Say) -> Iterator[None]:
     """Hold the stack's lock, so that two `up` or `down` never run at once."""
-    with (layout.run / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another up or down of this stack is at work: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = file_lock(layout.run / "lock")
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        say("another up or down of this stack is at work: waiting for it")
+        held = lock.acquire()
+    with held:
         yield

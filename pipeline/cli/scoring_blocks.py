@@ -15,10 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.cli.stored import BATCH, Stored, batches, whole
+from pipeline.config.columns import GAP_CADENCES
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.inputs.arrow import to_numpy
 
-_TOLERANCE = 1.5  # in cadences: two rows farther apart do not belong to one window
 _NS = 1e9
 
 
@@ -52,7 +52,7 @@ def reach_of(bundle: Bundle, *, deriving: bool) -> Reach | None:
         return None
     step = schema.cadence_s * _NS
     # One row more than the scores need: the first of them may only close a gap.
-    back = _TOLERANCE * step * bundle.reach
+    back = GAP_CADENCES * step * bundle.reach
     return Reach(schema.timestamp, round(back), round(step) if deriving else 1)
 
 

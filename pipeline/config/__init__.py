@@ -14,7 +14,6 @@ from pipeline.config.loading import (
     detector_files,
     find_detector,
     load_detector,
-    load_detectors,
     readable_name,
 )
 from pipeline.config.model import DenoisingModel, Model
@@ -67,6 +66,5 @@ __all__ = [
     "detector_files",
     "find_detector",
     "load_detector",
-    "load_detectors",
     "readable_name",
 ]

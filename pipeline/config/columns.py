@@ -16,6 +16,11 @@ EVALUATION_PREFIX = "eval_"
 LABEL_COLUMN = f"{EVALUATION_PREFIX}label"
 """Column of a training window that holds people's verdicts; absent where there are none."""
 
+GAP_CADENCES = 1.5
+"""Two rows of a machine that are more cadences apart have a gap between them.
+
+One missing row makes two cadences and is a gap; rows that come late or early are not."""
+
 
 _WHOLE = 1e15  # whole numbers below are written out
 

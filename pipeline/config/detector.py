@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from pipeline.config.alerting import Incidents, Notify
-from pipeline.config.columns import Columns
+from pipeline.config.columns import GAP_CADENCES, Columns
 from pipeline.config.fine_tuning import FineTuning
 from pipeline.config.fitting import Split, Window
 from pipeline.config.judgement import Drift, Gate
@@ -22,11 +21,10 @@ from pipeline.config.source import SourceSpec
 from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
+from pipeline.utc_day import ONE_DAY
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 """The pattern of a detector's name."""
-
-_JITTER = 1.5  # cadences at most between two rows of one run; see `pipeline.data.timeline.runs`
 
 
 class DetectorSpec(Section):
@@ -98,7 +96,7 @@ class DetectorSpec(Section):
 
     @model_validator(mode="after")
     def _a_window_fits_into_a_day(self) -> Self:
-        limit = int(timedelta(days=1) / self.columns.cadence)
+        limit = int(ONE_DAY / self.columns.cadence)
         if self.window.length - 1 > limit:
             msg = (
                 f"window.length {self.window.length} reaches {self.window.length - 1:,} rows back, "
@@ -111,7 +109,7 @@ class DetectorSpec(Section):
     @model_validator(mode="after")
     def _a_row_looks_back_a_day_at_most(self) -> Self:
         back = self.window.length + self.smoothing.rows - 2
-        limit = int(timedelta(days=1) / (_JITTER * self.columns.cadence))
+        limit = int(ONE_DAY / (GAP_CADENCES * self.columns.cadence))
         if self.smoothing.rows > 1 and back > limit:
             msg = (
                 f"smoothing.rows {self.smoothing.rows} with window.length {self.window.length} "

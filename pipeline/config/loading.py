@@ -54,16 +54,6 @@ def _misnamed(spec: DetectorSpec, path: Path) -> Iterator[names.Problem]:
         yield ("name",), problem
 
 
-def load_detectors(folder: Path) -> dict[str, DetectorSpec]:
-    """Every detector of `folder`, by name.
-
-    Raises:
-        ConfigError: the folder is absent, or an entry of it is wrong.
-    """
-    specs = [load_detector(path) for path in map(readable_name, detector_files(folder))]
-    return {spec.name: spec for spec in specs}
-
-
 def detector_files(folder: Path) -> list[Path]:
     """The entries of `folder` that are meant as detector files, in order, right or wrong.
 

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from pipeline.config.columns import Columns
 from pipeline.config.names import Problem
+from pipeline.utc_day import ONE_DAY
 
-_SHORTEST, _LONGEST = timedelta(milliseconds=1), timedelta(days=1)
+_SHORTEST = timedelta(milliseconds=1)
 
 
 def problems_of(columns: Columns) -> Iterator[Problem]:
     """Each span of `columns` with which no day could be validated."""
-    if columns.cadence > _LONGEST:
+    if columns.cadence > ONE_DAY:
         problem = (
             f"got {columns.cadence}; limit 1d: each partition is a UTC day and must hold a row"
         )

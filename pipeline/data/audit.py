@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.data.timeline import Timeline
+from pipeline.data.timeline import Timeline, rows_within
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,6 @@ def probabilities(timeline: Timeline, audits: Sequence[Audit]) -> NDArray[np.flo
     since.
     """
     found = np.full(len(timeline), np.nan)
-    order = np.argsort(timeline.time_ns, kind="stable")
-    time_ns = timeline.time_ns[order]
-    number = {name: position for position, name in enumerate(timeline.names)}
-    for audit in audits:
-        begin = np.searchsorted(time_ns, pd.Timestamp(audit.start).value, "left")
-        end = np.searchsorted(time_ns, pd.Timestamp(audit.end).value, "right")
-        rows = order[begin:end]
-        found[rows[timeline.entity[rows] == number.get(audit.entity, -1)]] = audit.probability
+    for audit, rows in zip(audits, rows_within(timeline, audits), strict=True):
+        found[rows] = audit.probability
     return found

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.faults import HARMLESS, Faults, counted
-from pipeline.data.grid import DAY_NS, day_number, slots_of
+from pipeline.data.grid import day_number, slots_of
 from pipeline.data.row_rules import Keys, check_rows, days_of_rows, keys_of
 from pipeline.data.row_text import as_json
 from pipeline.data.sources.shaping import ABSENT, NOTES, TIME_TEXT, declared
 from pipeline.data.values import as_numbers, missing_columns
 from pipeline.data.verdicts import Report, blocking_reasons
+from pipeline.utc_day import DAY_NS
 
 REJECTED_COLUMNS = ("timestamp", "entity", "rule", "feature", "detail", "row")
 BLOCKED = "partition_blocked"
@@ -41,15 +42,13 @@ class Validated:
     report: Report
 
 
-def validate(frame: pd.DataFrame, spec: DetectorSpec, day: date) -> Validated:
-    """Sort the raw rows in `frame` into telemetry of `day` and quarantine."""
-    return validate_days(frame, spec, [day])[day]
-
-
 def validate_days(
     frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date]
 ) -> dict[date, Validated]:
-    """`validate` for many days at once; each day is judged as if it were alone."""
+    """Sort the raw rows in `frame` into telemetry of each of `days` and quarantine.
+
+    Each day is judged as if it were alone.
+    """
     if ABSENT in frame:
         return _by_what_is_absent(frame, spec, days)
     raw = frame.reset_index(drop=True)

@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns
-from pipeline.data.grid import DAY_NS, nanoseconds, slots
+from pipeline.data.grid import nanoseconds, slots
 from pipeline.data.precision import in_float32
 from pipeline.data.spelling import truth
 from pipeline.errors import DataError
+from pipeline.utc_day import DAY_NS
 
 
 def derive(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:

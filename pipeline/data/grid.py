@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-
-DAY_NS = 86_400_000_000_000
+from pipeline.utc_day import DAY_NS, ONE_DAY
 
 FIRST_YEAR, LAST_YEAR = 1678, 2261
 """Times are kept in 64-bit nanoseconds since 1970, which reach from 1677-09 to 2262-04."""
@@ -79,7 +78,7 @@ def stretches(days: Sequence[date], *, most: int) -> Iterator[tuple[date, ...]]:
     """Runs of neighbouring days, none longer than `most`; `days` in order, without repeats."""
     stretch: list[date] = []
     for day in days:
-        if stretch and (day - stretch[-1] > timedelta(days=1) or len(stretch) == most):
+        if stretch and (day - stretch[-1] > ONE_DAY or len(stretch) == most):
             yield tuple(stretch)
             stretch = []
         stretch.append(day)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Literal
 
 from pipeline.config import Columns
+from pipeline.utc_day import ONE_DAY
 
 Work = Literal["load and score", "score again"]
 """The work to do for each group."""
@@ -66,7 +67,7 @@ class DayShape:
 
 def expected_shape(columns: Columns, machines: int) -> DayShape:
     """A day on which each of `machines` keeps its cadence."""
-    steps = timedelta(days=1) / columns.cadence
+    steps = ONE_DAY / columns.cadence
     return DayShape(max(1, round(machines * steps)), len(columns.feature_columns))
 
 

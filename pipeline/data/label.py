@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.data.timeline import Timeline
+from pipeline.data.timeline import Timeline, rows_within
 from pipeline.errors import DataError
 
 Verdict = Literal["incident", "normal"]
@@ -86,15 +85,8 @@ def verdicts(timeline: Timeline, labels: Sequence[Label]) -> NDArray[np.int8]:
     Both ends of a span are included. Rows and labels may come in any order.
     """
     codes = np.full(len(timeline), NO_VERDICT, dtype=np.int8)
-    order = np.argsort(timeline.time_ns, kind="stable")
-    time_ns = timeline.time_ns[order]
-    number = {name: position for position, name in enumerate(timeline.names)}
-    for label in sorted(labels, key=by_age):
-        begin = np.searchsorted(time_ns, pd.Timestamp(label.start).value, "left")
-        end = np.searchsorted(time_ns, pd.Timestamp(label.end).value, "right")
-        rows = order[begin:end]
-        if label.entity is not None:
-            rows = rows[timeline.entity[rows] == number.get(label.entity, -1)]
+    oldest_first = sorted(labels, key=by_age)
+    for label, rows in zip(oldest_first, rows_within(timeline, oldest_first), strict=True):
         codes[rows] = _CODES[label.verdict]
     return codes
 

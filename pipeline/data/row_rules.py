@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.duplicates import check_duplicates
 from pipeline.data.faults import Faults
-from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds, slots
+from pipeline.data.grid import cadence_ns, day_number, nanoseconds, slots
 from pipeline.data.precision import check_precision, check_range
 from pipeline.data.sensors import check_sensors
 from pipeline.data.sources.shaping import FILED_DAY, NOTES, TIME_FAULT
 from pipeline.data.values import check_marks, check_values
+from pipeline.utc_day import DAY_NS
 
 _UNTRUSTED = ("unusable_time", "outside_day", "off_grid", "unknown_entity", "no_measurement")
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.grid import DAY_NS
+from pipeline.utc_day import DAY_NS
 
 _CHUNK = 1 << 20
 _SURPLUS = 8.0  # standard deviations of a binomial count: never short of rows

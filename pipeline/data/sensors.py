@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, Feature
 from pipeline.data.faults import Faults, Mask
-from pipeline.data.grid import DAY_NS, cadence_ns
+from pipeline.data.grid import cadence_ns
+from pipeline.utc_day import DAY_NS
 
 _WHOLE_DAY = 0.5  # a day counts as constant if at least this share of its rows were seen
 

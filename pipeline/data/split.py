@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec, Split
 from pipeline.config.columns import LABEL_COLUMN
-from pipeline.data.grid import DAY_NS, cadence_ns, day_number, nanoseconds
+from pipeline.data.grid import cadence_ns, day_number, nanoseconds
 from pipeline.data.label import INCIDENT
 from pipeline.data.spelling import truth
 from pipeline.errors import DataError, SplitReuseError
+from pipeline.utc_day import DAY_NS
 
 Role = Literal["train", "calibration", "test"]
 
@@ -92,21 +93,6 @@ def trains(day: date, spec: DetectorSpec) -> bool:
     """Whether `day` trains in every window that it falls into; of interleaved days only."""
     place = (day_number(day) - day_number(spec.schedule.start)) % _parts(spec.split)
     return place < spec.split.train
-
-
-def split_random(frame: pd.DataFrame, columns: Columns, shares: Split, seed: int) -> Blocks:
-    """`frame` shared out row by row at random: for rows that have no time.
-
-    Rows that are neighbours in time must not be split this way; use `split`.
-
-    Raises:
-        DataError: a block would be empty.
-    """
-    order = np.random.default_rng(seed).permutation(len(frame))
-    place = np.empty(len(frame), dtype=np.intp)
-    place[order] = np.arange(len(frame)) * _parts(shares) // max(len(frame), 1)
-    role = np.searchsorted(np.cumsum([shares.train, shares.calibration]), place, "right")
-    return _blocks(frame, role, np.ones(len(frame), dtype=bool), normal_rows(frame, columns))
 
 
 def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:

@@ -8,23 +8,29 @@ counts rows gets its effective rows here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns
+from pipeline.config.columns import GAP_CADENCES
 from pipeline.data.names import names_of
+from pipeline.utc_day import DAY_NS
 
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-_TOLERANCE = 1.5  # in cadences: jitter is no gap, one absent row is
-_FEWEST_PAIRS = 30  # below this a correlation is a guess; rows so far apart count as independent
-_HIGHEST = 0.999  # a correlation of 1 would leave no row at all
+FEWEST_PAIRS = 30
+"""Of fewer pairs of rows a correlation is a guess; rows so far apart count as independent."""
+
+HIGHEST = 0.999
+"""A correlation of 1 would leave no row at all."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Timeline:
     @property
     def days(self) -> int:
         """Distinct UTC days on which there are rows."""
-        return len(np.unique(self.time_ns // 86_400_000_000_000))
+        return len(np.unique(self.time_ns // DAY_NS))
 
     @cached_property
     def order(self) -> Indices:
@@ -119,7 +125,7 @@ def runs(timeline: Timeline, *, join_rows: int = 0) -> tuple[Indices, Indices]:
     A run ends where the entity changes or where more than `join_rows` rows are absent.
     """
     order = timeline.order
-    reach = (join_rows + _TOLERANCE) * timeline.cadence_ns
+    reach = (join_rows + GAP_CADENCES) * timeline.cadence_ns
     breaks = (np.diff(timeline.time_ns[order]) > reach) | (np.diff(timeline.entity[order]) != 0)
     return order, np.concatenate([[0], np.cumsum(breaks)])[: len(order)].astype(np.intp)
 
@@ -139,6 +145,36 @@ def episodes(marked: Mask, timeline: Timeline, *, join_rows: int = 0) -> Iterato
         )
 
 
+class Span(Protocol):
+    """A stretch of time of one machine, or of all."""
+
+    @property
+    def start(self) -> datetime:
+        """First moment."""
+
+    @property
+    def end(self) -> datetime:
+        """Last moment, included."""
+
+    @property
+    def entity(self) -> str | None:
+        """The machine; None: all of them."""
+
+
+def rows_within(timeline: Timeline, spans: Iterable[Span]) -> Iterator[Indices]:
+    """For each span the indices of the rows in it, in order of time."""
+    order = np.argsort(timeline.time_ns, kind="stable")
+    time_ns = timeline.time_ns[order]
+    number = {name: position for position, name in enumerate(timeline.names)}
+    for span in spans:
+        begin = np.searchsorted(time_ns, pd.Timestamp(span.start).value, "left")
+        end = np.searchsorted(time_ns, pd.Timestamp(span.end).value, "right")
+        rows = order[begin:end]
+        if span.entity is not None:
+            rows = rows[timeline.entity[rows] == number.get(span.entity, -1)]
+        yield rows
+
+
 def autocorrelation(values: NDArray[np.floating], timeline: Timeline) -> float:
     """Correlation of a row with the next row of the same run, in [0, 0.999].
 
@@ -146,16 +182,20 @@ def autocorrelation(values: NDArray[np.floating], timeline: Timeline) -> float:
     values, or less than two standard errors. Otherwise noise alone would cost half of the rows.
     """
     earlier, later = timeline.neighbours
-    if len(earlier) < _FEWEST_PAIRS:
+    if len(earlier) < FEWEST_PAIRS:
         return 0.0
-    former, latter = values[earlier].astype(np.float64), values[later].astype(np.float64)
+    rho = correlation(values, earlier, later)
+    return 0.0 if rho < 2 / math.sqrt(len(earlier)) else min(rho, HIGHEST)
+
+
+def correlation(values: NDArray[np.floating], earlier: Indices, later: Indices) -> float:
+    """Correlation of the values of pairs of rows, in [-1, 1]; 0 where one side is constant."""
+    former = values[earlier].astype(np.float64, copy=False)
+    latter = values[later].astype(np.float64, copy=False)
     former -= former.mean()
     latter -= latter.mean()
     spread = math.sqrt(float(former @ former) * float(latter @ latter))
-    if spread == 0:
-        return 0.0
-    rho = float(former @ latter) / spread
-    return 0.0 if rho < 2 / math.sqrt(len(earlier)) else min(rho, _HIGHEST)
+    return float(former @ latter) / spread if spread else 0.0
 
 
 def between_entities(values: NDArray[np.floating], timeline: Timeline) -> float:
@@ -167,7 +207,7 @@ def between_entities(values: NDArray[np.floating], timeline: Timeline) -> float:
     size = np.bincount(moment)
     pairs = float((size * (size - 1)).sum())
     spread = float(values.std()) if len(values) else 0.0
-    if pairs < 2 * _FEWEST_PAIRS or spread == 0:
+    if pairs < 2 * FEWEST_PAIRS or spread == 0:
         return 0.0
     z = (values.astype(np.float64) - values.mean()) / spread
     total, squares = np.bincount(moment, weights=z), np.bincount(moment, weights=z * z)

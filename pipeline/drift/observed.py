@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -18,11 +18,10 @@ from pipeline.detector.bundle.bundle import Bundle
 from pipeline.drift import Baseline, DriftVerdict, Sample, judge
 from pipeline.drift.evidence import entity_apart, some, without
 from pipeline.evaluation.rate import RealisedRate, realised_rate
+from pipeline.utc_day import ONE_DAY, end_of
 
 Period = Literal["day", "week"]
 """What a verdict is about: one day, or the rolling week up to it."""
-
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,6 @@ class ObservedRows:
         return int(((present >= day_number(first)) & (present <= day_number(last))).sum())
 
 
-def end_of(day: date) -> datetime:
-    """The first moment after a UTC day."""
-    return datetime.combine(day + _ONE_DAY, time(), UTC)
-
-
 def verdicts_of_days(
     spec: DetectorSpec,
     bundle: Bundle,
@@ -72,8 +66,8 @@ def verdicts_of_days(
     """Verdicts of the days, of the day after them, and of every week with one of these."""
     length = spec.drift.rolling_days
     for offset in range(len(days) + length):
-        end = days[0] + offset * _ONE_DAY
-        start = end - (length - 1) * _ONE_DAY
+        end = days[0] + offset * ONE_DAY
+        start = end - (length - 1) * ONE_DAY
         present = rows is not None and rows.days_between(end, end) > 0
         if rows is None or not present:
             yield (end, "week"), None

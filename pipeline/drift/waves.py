@@ -15,11 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.timeline import Timeline, runs
+from pipeline.data.timeline import (
+    FEWEST_PAIRS,
+    HIGHEST,
+    Timeline,
+    correlation,
+    runs,
+    thinning_step,
+)
 
 _LAGS = (1, 2, 4, 8, 16, 32, 64)  # rows; a bundle's reference holds stretches of a hundred
-_FEWEST_PAIRS = 30  # below this a correlation is a guess; rows so far apart count as independent
-_HIGHEST = 0.999  # a correlation of 1 would leave no row at all
 _SURE = 3.0  # standard errors: the largest of seven decides, so each needs more than the usual two
 
 
@@ -36,7 +41,7 @@ class Wave:
     @property
     def step(self) -> int:
         """Keep one row in this many, and what is left is nearly independent."""
-        return math.ceil((1 + self.rho) / (1 - self.rho) - 1e-9)
+        return thinning_step(self.rho)
 
     @property
     def worth(self) -> float:
@@ -55,17 +60,11 @@ def slowest_wave(values: NDArray[np.floating], timeline: Timeline) -> Wave:
     wave = Wave(0.0)
     for lag in _LAGS:
         together = np.flatnonzero(run[lag:] == run[:-lag]) if lag < len(run) else run[:0]
-        if len(together) < _FEWEST_PAIRS:
+        if len(together) < FEWEST_PAIRS:
             break
-        likeness = _correlation(in_order[together], in_order[together + lag])
+        likeness = correlation(in_order, together, together + lag)
         # Bartlett: a correlation scatters with the rows that are independent, not with all.
         if likeness < _SURE * math.sqrt(wave.step / len(together)):
             break
-        wave = Wave(max(wave.rho, min(likeness ** (1 / lag), _HIGHEST)))
+        wave = Wave(max(wave.rho, min(likeness ** (1 / lag), HIGHEST)))
     return wave
-
-
-def _correlation(former: NDArray[np.float64], latter: NDArray[np.float64]) -> float:
-    former, latter = former - former.mean(), latter - latter.mean()
-    spread = math.sqrt(float(former @ former) * float(latter @ latter))
-    return float(former @ latter) / spread if spread else 0.0

@@ -46,11 +46,6 @@ class Incident:
     version: int
     features: tuple[Blame, ...]
 
-    @property
-    def duration(self) -> pd.Timedelta:
-        """From the first row to the last."""
-        return self.end - self.start
-
 
 def joined(
     parts: Iterable[IncidentPart],

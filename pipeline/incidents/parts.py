@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec
+from pipeline.config.columns import GAP_CADENCES
 from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.detector.attribution import Blame, worst
 from pipeline.incidents.judging import FlaggedRows
@@ -27,7 +28,6 @@ ANOMALY: Kind = "anomaly"
 SHIFTED: Kind = "shifted feature"
 REGIME: Kind = "new regime"
 
-_NEIGHBOURS = 1.5  # cadences: rows that follow one another belong together, whatever `join` says
 _BLAMED = 10  # kept of a part, so that the parts of one incident can be weighed together
 
 
@@ -62,8 +62,11 @@ class IncidentPart:
 
 
 def reach(join: timedelta, columns: Columns) -> pd.Timedelta:
-    """Rows of one entity at most this far apart belong to one episode."""
-    return max(pd.Timedelta(join), _NEIGHBOURS * pd.Timedelta(columns.cadence))
+    """Rows of one entity at most this far apart belong to one episode.
+
+    Rows without a gap between them do, however small `join` is.
+    """
+    return max(pd.Timedelta(join), GAP_CADENCES * pd.Timedelta(columns.cadence))
 
 
 def largest_gaps(spec: DetectorSpec) -> tuple[pd.Timedelta, pd.Timedelta]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from datetime import date, timedelta
+from datetime import date
 from uuid import NAMESPACE_URL, uuid5
 
 from openlineage.client import OpenLineageClient
@@ -24,6 +24,7 @@ from pipeline import settings
 from pipeline.lineage.files import LineageFiles
 from pipeline.lineage.job_event import JobEvent
 from pipeline.lineage.journal import Dataset
+from pipeline.utc_day import end_of, midnight
 
 NAMESPACE = "plimsoll"
 PRODUCER = "urn:plimsoll"
@@ -68,8 +69,8 @@ def _run_facets(event: JobEvent) -> dict[str, RunFacet]:
     if event.partition:
         days = [date.fromisoformat(day) for day in event.partition.split("/")]
         facets["nominalTime"] = nominal_time_run.NominalTimeRunFacet(
-            nominalStartTime=_midnight(days[0]),
-            nominalEndTime=_midnight(days[-1] + timedelta(days=1)),
+            nominalStartTime=midnight(days[0]).isoformat(),
+            nominalEndTime=end_of(days[-1]).isoformat(),
         )
     if event.error:
         facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(event.error, "python")
@@ -94,10 +95,6 @@ def _version(of: Dataset) -> dict[str, DatasetFacet]:
     return {"version": dataset_version_dataset.DatasetVersionDatasetFacet(of.version)}
 
 
-def _midnight(day: date) -> str:
-    return f"{day}T00:00:00+00:00"
-
-
 @functools.cache
 def _client() -> OpenLineageClient:
     """A client with the transport that OpenLineage's own variables or file name; else with ours."""
@@ -109,8 +106,3 @@ def _client() -> OpenLineageClient:
     # It would add the repository's address from git, which may hold a password.
     ours.config.facets.source_code_location.disabled = True
     return ours
-
-
-def forget_client() -> None:
-    """Read the environment again at the next event; for tests, whose environment changes."""
-    _client.cache_clear()

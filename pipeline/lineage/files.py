@@ -8,17 +8,18 @@ write: a line is one write, under a lock. Two hosts need two folders.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import Timeout
 from openlineage.client.client import Event
 from openlineage.client.serde import Serde
 from openlineage.client.transport import Config, Transport
+
+from pipeline.file_lock import file_lock
 
 FILE_BYTES = 16 * 2**20
 """A file is full at this size; about 8,000 events."""
@@ -52,7 +53,6 @@ class LineageFiles(Transport):
 
     def append(self, line: str) -> None:
         """Append `line`, which must not have a line break inside; as `emit`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         current = self.folder / "events.jsonl"
         with _locked(self.folder / ".lock"):
             if current.exists() and current.stat().st_size >= self._file_bytes:
@@ -73,16 +73,11 @@ class LineageFiles(Transport):
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of the folder; the system frees it when its holder dies."""
-    end = time.monotonic() + _LOCK_S
-    with path.open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    msg = f"{path}: other writers held it for {_LOCK_S:g} s"
-                    raise TimeoutError(msg) from None
-                time.sleep(_POLL_S)
+    """Hold the lock of the folder."""
+    try:
+        lock = file_lock(path, wait_s=_LOCK_S).acquire(poll_interval=_POLL_S)
+    except Timeout:
+        msg = f"{path}: other writers held it for {_LOCK_S:g} s"
+        raise TimeoutError(msg) from None
+    with lock:
         yield

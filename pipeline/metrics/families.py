@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from pipeline.metrics.readings import Reading, Topic
+from pipeline.utc_day import midnight
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -231,7 +232,7 @@ def _times_of_scoring(readings: Sequence[Reading]) -> Iterator[GaugeMetricFamily
     day = gauge("last_partition_timestamp_seconds", "Midnight, UTC, of the newest scored day.")
     done = gauge("last_scored_timestamp_seconds", "When that day was scored last.")
     for reading in readings:
-        day.add_metric([reading.detector], datetime.combine(reading.day, time(), UTC).timestamp())
+        day.add_metric([reading.detector], midnight(reading.day).timestamp())
         done.add_metric([reading.detector], reading.recorded_at.timestamp())
     yield day
     yield done

@@ -153,7 +153,6 @@ _KINDS: Mapping[Topic, TypeAdapter[Any]] = {
     "trust": TypeAdapter(LedgerReading),
     "standing": TypeAdapter(OpenItemsReading),
 }
-TOPICS = tuple(_KINDS)
 
 
 @dataclass(frozen=True)

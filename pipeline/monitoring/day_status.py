@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
 from pipeline.store.ingestions import DayState
+from pipeline.utc_day import ONE_DAY
 
 State = Literal[
     "scored", "quarantined", "failed", "empty", "waiting", "missing", "contradictory", "outside"
@@ -114,7 +115,7 @@ def expected(spec: DetectorSpec, with_rows: Sequence[date], today: date) -> list
     that range: a scheduled run may have asked for it years later.
     """
     start, end = spec.schedule.start, spec.schedule.end
-    yesterday = today - timedelta(days=1)
+    yesterday = today - ONE_DAY
     if end is not None and end < yesterday:
         return days_between(with_rows[0], with_rows[-1]) if with_rows else []
     return days_between(start, yesterday)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from pipeline.config import DetectorSpec
 from pipeline.monitoring.day_status import PartitionState, State
 from pipeline.scheduler import Dag
+from pipeline.utc_day import ONE_DAY
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def not_loaded(
     spec: DetectorSpec, states: tuple[PartitionState, ...], today: date
 ) -> tuple[date, date] | None:
     """The first and last day of an ended history that nobody has loaded; None without one."""
-    end, one = spec.schedule.end, timedelta(days=1)
+    end, one = spec.schedule.end, ONE_DAY
     loaded = spec.schedule.start - one
     due = [each.day for each in states if each.due]
     for day in due:

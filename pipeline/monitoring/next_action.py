@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.dag_ids import PROMISED, STARTING, dag_id
 from pipeline.shell import Shell
+from pipeline.utc_day import ONE_DAY
 
 if TYPE_CHECKING:
     from pipeline.monitoring.day_status import PartitionState
@@ -160,7 +161,7 @@ def _run_of(states: Sequence[PartitionState]) -> tuple[date, date]:
     days = [each.day for each in states]
     first = days[-1]
     for day in reversed(days[:-1]):
-        if first - day != timedelta(days=1):
+        if first - day != ONE_DAY:
             break
         first = day
     return first, days[-1]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.timeline import Indices, Mask, Timeline, effective_rows, subset
+from pipeline.utc_day import DAY_NS
 
-_DAY_NS = 86_400_000_000_000
 _MONTH_DAYS = 30
 _FEWEST_ROWS = 100  # in a month with a level of its own
 _MEDIAN_COST = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean
@@ -41,7 +41,7 @@ class Levels:
 
 def months(timeline: Timeline) -> Indices:
     """Number of the 30-day month of each row, 0 the newest; a short rest joins the oldest."""
-    day = timeline.time_ns // _DAY_NS
+    day = timeline.time_ns // DAY_NS
     ago = day.max() - day
     whole = int(ago.max() + 1 + _MONTH_DAYS // 2) // _MONTH_DAYS
     back: Indices = np.minimum(ago // _MONTH_DAYS, max(whole, 1) - 1).astype(np.intp)

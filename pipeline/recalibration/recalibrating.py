@@ -26,6 +26,7 @@ from pipeline.recalibration.records import (
 )
 from pipeline.recalibration.weighted_threshold import estimate_weighted, threshold_value
 from pipeline.recalibration.weights import HELD, Weights, statuses, weights
+from pipeline.utc_day import DAY_NS
 
 _ROUNDS = 3  # until threshold and held clusters agree: measured, a fourth moves it by < 0.1 %
 
@@ -180,5 +181,5 @@ def _refuse_few(days: int, least: int, timeline: Timeline) -> None:
 
 def _days(timeline: Timeline) -> int:
     """Number of UTC days; by counting, because sorting half a million times takes longer."""
-    day = timeline.time_ns // 86_400_000_000_000
+    day = timeline.time_ns // DAY_NS
     return int((np.bincount(day - day.min()) > 0).sum()) if len(day) else 0

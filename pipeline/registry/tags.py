@@ -76,11 +76,6 @@ def mark_rolled_back(client: MlflowClient, model: str, number: int, *, reason: s
     set_status(client, model, number, "rolled_back")
 
 
-def reason_rolled_back(version: Version) -> str:
-    """The reason of a version's rollback; empty when it was not rolled back, or is live again."""
-    return version.tags.get(ROLLED_BACK, "")
-
-
 def is_rescoring_due(version: Version) -> bool:
     """Whether days that it scored must still be scored by its successor."""
     return version.tags.get(RESCORING) == _DUE

@@ -35,37 +35,18 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, Shifts
 from pipeline.data.channels import Channel, channels
 from pipeline.data.decision import ChannelDecision
-from pipeline.data.timeline import Timeline, timeline_from
+from pipeline.data.timeline import Timeline
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.inputs.ranges import Ranges
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Rows
 from pipeline.shifts.deciding import decided
 from pipeline.shifts.records import Shifted
 from pipeline.shifts.trailing import FEWEST_ROWS, lately
+from pipeline.utc_day import ONE_DAY
 
-_DAY = timedelta(hours=24)
 _OF_LASTING = 1 / 3  # five hours: longer than a nightly job, yet recognised the same day
 _FEWEST_IN_REGIME = 3  # two sensors of a small machine can break on one day
-
-
-def shifted(
-    frame: pd.DataFrame,
-    bundle: Bundle,
-    columns: Columns,
-    limits: Shifts,
-    decisions: Sequence[ChannelDecision] = (),
-) -> Shifted:
-    """The module's rule applied to each row of `frame`, which may be in any order.
-
-    Rows whose `lookback` reaches before the frame are judged by the rows that are there.
-
-    Raises:
-        DataError: a feature is absent or not finite.
-    """
-    timeline, values = timeline_from(frame, columns), feature_values(frame, bundle.schema)
-    return shifted_rows(values, timeline, bundle, columns, limits, decisions)
 
 
 def shifted_rows(
@@ -76,7 +57,10 @@ def shifted_rows(
     limits: Shifts,
     decisions: Sequence[ChannelDecision] = (),
 ) -> Shifted:
-    """As `shifted`, for feature rows of shape (n, d) with their `timeline`."""
+    """The module's rule applied to feature rows of shape (n, d), in any order.
+
+    Rows whose `lookback` reaches before the first are judged by the rows that are there.
+    """
     known = channels(columns)
     names = tuple(channel.name for channel in known)
     says = decided(timeline, names, decisions)
@@ -106,7 +90,7 @@ def _spans(limits: Shifts, cadence: timedelta) -> tuple[timedelta, timedelta]:
 
     Where it has not even room for four, nothing is ever muted.
     """
-    brief = min(max(limits.trailing, FEWEST_ROWS * cadence), _DAY - limits.lasting)
+    brief = min(max(limits.trailing, FEWEST_ROWS * cadence), ONE_DAY - limits.lasting)
     return brief, limits.lasting
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.fan_out import grouped
 from pipeline.store.decisions import add_decision, decisions_as_of
 from pipeline.store.scores import scored_days
+from pipeline.utc_day import midnight
 
 log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ def decide(
         DataError: no such channel or machine, or `since` is not a time; nothing was recorded.
     """
     spec = detector_named(here, detector)
-    today = datetime.combine(by.at.astimezone(UTC).date(), time(), UTC)
+    today = midnight(by.at.astimezone(UTC).date())
     decision = ChannelDecision(
         channel=channel,
         entity=known_machine(spec, entity),

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.channel_list import of_cell
 from pipeline.data.channels import channels
-from pipeline.data.grid import DAY_NS, days_between
+from pipeline.data.grid import days_between
 from pipeline.data.timeline import Mask, timeline_from
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import Sample
-from pipeline.drift.observed import ObservedRows, end_of
+from pipeline.drift.observed import ObservedRows
 from pipeline.scoring import score_rows
 from pipeline.settings import Deployment
 from pipeline.steps.live import LoadedVersion
@@ -31,8 +31,7 @@ from pipeline.steps.meaning import unfit_for
 from pipeline.store.labels import labels_as_of
 from pipeline.store.scores import champion_scores
 from pipeline.store.telemetry import read_telemetry
-
-_ONE_DAY = timedelta(days=1)
+from pipeline.utc_day import DAY_NS, ONE_DAY, end_of, midnight
 
 
 def observed_rows(
@@ -46,15 +45,15 @@ def observed_rows(
     frame = read_telemetry(
         here,
         spec.name,
-        first - _ONE_DAY,  # so that the first window of the first day is whole
+        first - ONE_DAY,  # so that the first window of the first day is whole
         last,
         columns=[*columns.row_key, *loaded.bundle.schema.features],
     ).dropna(subset=columns.row_key)
-    unfit = unfit_for(here, loaded, spec, days_between(first - _ONE_DAY, last))
+    unfit = unfit_for(here, loaded, spec, days_between(first - ONE_DAY, last))
     if unfit:
         frame = frame[~frame[columns.timestamp].dt.date.isin(set(unfit))]
     frame = frame.sort_values(columns.row_key, kind="stable", ignore_index=True)
-    own = frame[columns.timestamp] >= pd.Timestamp(datetime.combine(first, time(), UTC))
+    own = frame[columns.timestamp] >= pd.Timestamp(midnight(first))
     if not own.any():
         return None
     score, muted = _served(here, spec, loaded, frame, own.to_numpy(), first, last)

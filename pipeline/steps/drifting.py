@@ -19,8 +19,9 @@ from pipeline.data.grid import as_day, stretches
 from pipeline.drift import Baseline, baseline
 from pipeline.drift.observed import verdicts_of_days
 from pipeline.drift.samples import reference_sample
-from pipeline.errors import OutageError, TableConflict
+from pipeline.errors import TableConflict
 from pipeline.incidents.judging import fitted_columns
+from pipeline.retrying import ATTEMPTS, retried
 from pipeline.settings import Deployment
 from pipeline.steps import live, metrics_hooks
 from pipeline.steps.candidate import detector_named
@@ -28,10 +29,9 @@ from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.store.drift import DriftState, drift_state, drift_version, replace_verdicts
+from pipeline.utc_day import ONE_DAY
 
 _CHUNK_DAYS = 92  # bounds memory
-_ATTEMPTS = 5
-_ONE_DAY = timedelta(days=1)
 
 log = structlog.get_logger()
 
@@ -80,29 +80,21 @@ def _judge_until_stable(
 ) -> int:
     """Judge neighbouring `days` until no other run changes them meanwhile; return days changed."""
     reach = timedelta(days=spec.drift.rolling_days)
-    for _ in range(_ATTEMPTS):
+
+    def judge_once() -> int:
         now, based_on = datetime.now(UTC), drift_version(here, spec.name)
-        rows = observed_rows(here, spec, champion, days[0] - reach + _ONE_DAY, days[-1] + reach)
+        rows = observed_rows(here, spec, champion, days[0] - reach + ONE_DAY, days[-1] + reach)
         fresh = dict(verdicts_of_days(spec, champion.bundle, known, days, rows))
-        try:
-            changed = replace_verdicts(
-                here,
-                spec,
-                fresh,
-                version=champion.version.number,
-                based_on=based_on,
-                run=run,
-            )
-        except TableConflict:
-            log.info("drift_judged_again", first=str(days[0]), last=str(days[-1]))
-        else:
-            metrics_hooks.drifted(here, spec, champion, fresh, rows, now=now)
-            return changed
-    msg = (
-        f"{spec.name}: other runs changed the verdicts of {days[0]} to {days[-1]} {_ATTEMPTS} "
+        number = champion.version.number
+        changed = replace_verdicts(here, spec, fresh, version=number, based_on=based_on, run=run)
+        metrics_hooks.drifted(here, spec, champion, fresh, rows, now=now)
+        return changed
+
+    lost = (
+        f"{spec.name}: other runs changed the verdicts of {days[0]} to {days[-1]} {ATTEMPTS} "
         "times; retry, or let fewer runs judge the same days at once."
     )
-    raise OutageError(msg)
+    return retried(judge_once, on=TableConflict, lost=lost)
 
 
 def _summary(state: DriftState) -> dict[str, Any]:

@@ -31,17 +31,6 @@ _ALIASES = (promotion.CHAMPION, promotion.CHALLENGER, promotion.PREVIOUS)
 log = structlog.get_logger()
 
 
-def housekeeping(
-    here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
-) -> dict[str, Any]:
-    """Run all three tasks; return the result of each."""
-    return {
-        "pruned": prune(here, detector, now=now, dry_run=dry_run),
-        "cleared": clear(here, detector, now=now, dry_run=dry_run),
-        "tidied": tidy(here, detector, now=now, dry_run=dry_run),
-    }
-
-
 def prune(
     here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
 ) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -20,9 +20,10 @@ from pipeline.data.meaning import meaning_of
 from pipeline.data.sources import SOURCES
 from pipeline.errors import DataError, PartitionBlocked
 from pipeline.store.fits import AGAIN, misfits_text, unfit_days
-from pipeline.store.ingestions import Attempt, LatestState, record_failure
+from pipeline.store.ingestions import Attempt, LatestState
 from pipeline.store.staged import Staged, raw_rows, stage_raw, stage_validated, validated_days
 from pipeline.store.writing import write_part
+from pipeline.utc_day import end_of, midnight
 
 _NEIGHBOURHOOD = timedelta(days=7)
 _CHUNK_DAYS = 31  # bounds memory; long ranges are fetched, validated and committed in such parts
@@ -50,8 +51,7 @@ def fetch(spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path) -
         require_day(day)
     parts = []
     for chunk in stretches(sorted(set(days)), most=_CHUNK_DAYS):
-        start = datetime.combine(chunk[0], time(), UTC)
-        end = datetime.combine(chunk[-1], time(), UTC) + timedelta(days=1)
+        start, end = midnight(chunk[0]), end_of(chunk[-1])
         raw = SOURCES[spec.source.kind](spec.source, spec.columns, start, end, cache)
         parts.append(stage_raw(raw, chunk, root, spec))
         log.info(
@@ -127,39 +127,3 @@ def refuse_blocked(attempts: Sequence[Attempt | LatestState]) -> None:
         reasons = "\n".join(f"{attempt.day}: {attempt.reasons}" for attempt in blocked)
         msg = f"{len(blocked)} of {len(attempts)} days are blocked:\n{reasons}"
         raise PartitionBlocked(msg)
-
-
-def ingest_days(
-    spec: DetectorSpec,
-    days: Sequence[date],
-    *,
-    root: str,
-    cache: Path,
-    now: datetime,
-    run_id: str,
-) -> list[Attempt]:
-    """All three stages for any number of days; the same tables as day by day, in fewer commits.
-
-    Raises:
-        OutageError, DataError: a stage failed; recorded as `failed` for each day first.
-    """
-    try:
-        staged = validate(spec, fetch(spec, days, root=root, cache=cache))
-        return write(spec, staged, root=root, now=now, run_id=run_id)
-    except Exception as error:
-        record_failure(spec, days, str(error), root=root, now=now, run_id=run_id)
-        raise
-
-
-def ingest_day(
-    spec: DetectorSpec, day: date, *, root: str, cache: Path, now: datetime, run_id: str
-) -> Attempt:
-    """All three stages for one day.
-
-    Raises:
-        PartitionBlocked: the day broke its contract; recorded, and its rows are in quarantine.
-        OutageError, DataError: a stage failed; recorded as `failed` first.
-    """
-    attempts = ingest_days(spec, [day], root=root, cache=cache, now=now, run_id=run_id)
-    refuse_blocked(attempts)
-    return attempts[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pipeline import lineage
@@ -20,6 +20,7 @@ from pipeline.steps import ingest_stages, metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.store.ingestions import latest_states, record_failure
 from pipeline.store.staged import Staged
+from pipeline.utc_day import end_of, midnight
 
 
 @lineage.stage("ingest")
@@ -94,10 +95,9 @@ def rows_at_source(here: Deployment, detector: str, day: date) -> int:
     Raises:
         OutageError: the source did not answer.
     """
-    spec, start = _spec(here, detector), datetime.combine(day, time(), UTC)
+    spec = _spec(here, detector)
     fetched = SOURCES[spec.source.kind]
-    end = start + timedelta(days=1)
-    return len(fetched(spec.source, spec.columns, start, end, here.cache))
+    return len(fetched(spec.source, spec.columns, midnight(day), end_of(day), here.cache))
 
 
 def _refuse_future(days: list[date]) -> None:

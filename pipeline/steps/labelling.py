@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.waiting_labels import flagged_episodes
 from pipeline.store.audits import add_audits
 from pipeline.store.labels import add_labels, labels_as_of
+from pipeline.utc_day import ONE_DAY
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
         "rows": len(rows),
         "overruled": int(((before != NO_VERDICT) & (before != after)).sum()),
         # Training and recalibration know what was said before their as-of day began.
-        "counts_from": (made.created_at.astimezone(UTC).date() + timedelta(days=1)).isoformat(),
+        "counts_from": (made.created_at.astimezone(UTC).date() + ONE_DAY).isoformat(),
         "new": bool(add_labels(here, detector, [made])),
     }
     log.info("label_recorded", detector=detector, **recorded)

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
 from pipeline import ledger
 from pipeline.errors import PromotionConflict, TableConflict, UnprovenLedger
 from pipeline.ledger import Decision, Entry, Head, LiveState, heads, keyring
@@ -25,8 +23,6 @@ from pipeline.store.ledger import append_entry, read_entries
 IN_POSTGRES = "in Postgres"
 
 _TRIES = 5
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pipeline.steps.status import partition_states
 from pipeline.steps.waiting_labels import waiting
 from pipeline.store.incidents import incidents_between
 from pipeline.store.scores import muted_on, scored_days
+from pipeline.utc_day import ONE_DAY
 
 _SPAN = timedelta(days=30)
 
@@ -72,7 +73,7 @@ def _open(
     if not scored:
         return []
     last = pd.Timestamp(scored[-1], tz="UTC")
-    first = scored[-1] - _SPAN + timedelta(days=1)
+    first = scored[-1] - _SPAN + ONE_DAY
     found = incidents_between(here, spec, first, scored[-1])
     return [
         each

@@ -42,7 +42,6 @@ from pipeline.steps.recalibration_run import log_recalibration
 from pipeline.steps.scored_window import (
     ROWS,
     ScoredWindow,
-    midnight,
     read_window,
     staged_rows,
     window_rows,
@@ -50,6 +49,7 @@ from pipeline.steps.scored_window import (
 from pipeline.steps.versions import same_weights, version_of
 from pipeline.store.telemetry import telemetry_days
 from pipeline.store.upkeep import table_uri
+from pipeline.utc_day import midnight
 
 log = structlog.get_logger()
 

@@ -23,7 +23,6 @@ from pipeline.steps.candidate import Candidate
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.origin import RecalibrationInputs, origin_of
 from pipeline.steps.scored_window import (
-    midnight,
     read_window,
     staged_rows,
     timeline_of_rows,
@@ -34,6 +33,7 @@ from pipeline.steps.versions import same_weights
 from pipeline.store.confirmed_incidents import REACH
 from pipeline.store.labels import labels_as_of
 from pipeline.store.telemetry import telemetry_days
+from pipeline.utc_day import midnight
 
 
 @dataclass(frozen=True)

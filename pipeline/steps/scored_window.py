@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -121,11 +121,6 @@ def window_rows(rows: pd.DataFrame, spec: DetectorSpec) -> WindowRows:
         excluded=rows["excluded"].to_numpy(bool),
         audit=rows["audit"].to_numpy(np.float64),
     )
-
-
-def midnight(day: date) -> datetime:
-    """The first moment of a UTC day."""
-    return datetime.combine(day, time(), UTC)
 
 
 def _stored(

@@ -8,12 +8,10 @@ again as well. Scoring the same inputs again writes nothing.
 
 from __future__ import annotations
 
-import random
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import structlog
@@ -23,12 +21,12 @@ from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, portions
 from pipeline.errors import (
     DataError,
-    OutageError,
     TableConflict,
     UnprovenBundle,
     UnprovenLedger,
 )
 from pipeline.metrics.readings import ScoredReading
+from pipeline.retrying import ATTEMPTS, retried
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
@@ -43,15 +41,13 @@ from pipeline.store import score_writing
 from pipeline.store.scores import DayScores
 from pipeline.store.scorings import ScoringRun, last_input_names, record_scored, record_unscored
 from pipeline.store.telemetry import telemetry_sizes, telemetry_version
+from pipeline.utc_day import ONE_DAY
 
 _MOST_DAYS = 61
 _MOST_CELLS = 20_000_000
 """Bound memory: long ranges are read, scored and committed in parts of so many days, and of so many
 rows times columns. Such a part and the day before it take 80 MB and more, some five times over.
 Each part opens and commits tables, which takes a second on S3: much smaller ones are slower."""
-_ATTEMPTS = 12
-_FIRST_WAIT_S = 0.05
-_ONE_DAY = timedelta(days=1)
 
 log = structlog.get_logger()
 
@@ -147,23 +143,23 @@ def _score_until_stable(
 ) -> ScoringBundles:
     """Score `chunk`, and days that became due by it or meanwhile, until none is due."""
     todo = set(chunk)
-    for attempt in range(_ATTEMPTS):
-        try:
-            inputs = _score_once(here, work, sorted(todo), bundles)
-        except TableConflict:
-            # Spreads concurrent runs of the same days.
-            time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311
-        else:
-            work.done |= todo
-            bundles = scoring_bundles_of(here, work.spec.name) or bundles
-            todo = _due_again(here, work, todo, inputs, bundles)
-        if not todo:
-            return bundles
-    msg = (
-        f"{work.spec.name}: other runs changed {chunk[0]} to {chunk[-1]} {_ATTEMPTS} times in a "
+
+    def score_what_is_due() -> ScoringBundles:
+        nonlocal todo, bundles
+        inputs = _score_once(here, work, sorted(todo), bundles)
+        work.done |= todo
+        bundles = scoring_bundles_of(here, work.spec.name) or bundles
+        todo = _due_again(here, work, todo, inputs, bundles)
+        if todo:
+            msg = f"{work.spec.name}: {min(todo)} to {max(todo)} became due meanwhile."
+            raise TableConflict(msg)
+        return bundles
+
+    lost = (
+        f"{work.spec.name}: other runs changed {chunk[0]} to {chunk[-1]} {ATTEMPTS} times in a "
         "row; retry, or let fewer runs score the same days at once."
     )
-    raise OutageError(msg)
+    return retried(score_what_is_due, on=TableConflict, lost=lost)
 
 
 def _score_once(
@@ -219,7 +215,7 @@ def _due_again(
     Each run checks after it has written, so at least one of two concurrent runs sees the other.
     """
     name = work.spec.name
-    after = {day + _ONE_DAY for day in days} - days
+    after = {day + ONE_DAY for day in days} - days
     known = last_input_names(here, name, sorted(after)) if after else {}
     moved = bundles.versions != inputs.bundles.versions
     own = days if moved or telemetry_version(here, name) != inputs.telemetry else set()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline import lineage, log_context
 from pipeline.config import Columns, DetectorSpec
+from pipeline.config.columns import GAP_CADENCES
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.meaning import Misfit
 from pipeline.data.timeline import machines
@@ -31,15 +32,14 @@ from pipeline.store.fits import lost_days, misfits_text, unfit_of
 from pipeline.store.ingestions import OnRecord, on_record
 from pipeline.store.telemetry import scan_telemetry, telemetry_version
 from pipeline.tables.frames import frame_of
+from pipeline.utc_day import ONE_DAY, midnight
 
 _METHOD = "1"
 """Raise it when a release scores the same rows differently: all days are then due again."""
-_ONE_DAY = timedelta(days=1)
 _LOST = (
     "the newest commits of its log were lost. Ingest that day again with the load DAG, or restore "
     "the table: docs/runbook.md, 'A damaged table'."
 )
-_GAP = 1.5  # cadences at most between two rows of one window; see `pipeline.data.timeline.runs`
 
 
 @dataclass(frozen=True)
@@ -150,15 +150,15 @@ def scoring_inputs_of(
     meaning.refuse_unfit(bundles.champion, spec)
     wanted = sorted(days)
     # Before the table is read, so that all days on record are in it.
-    record = on_record(here.storage, spec.name, wanted[0] - _ONE_DAY, wanted[-1])
+    record = on_record(here.storage, spec.name, wanted[0] - ONE_DAY, wanted[-1])
     version = telemetry_version(here, spec.name)
     decisions = decisions_as_of(here, spec.name, datetime.now(UTC))
     telemetry = _telemetry(here, spec, wanted, bundles, version, record)
     span = lookback_of(spec, bundles)
     found = {}
     for day in wanted:
-        start = datetime.combine(day, time(), UTC)
-        known = [each for each in decisions if each.since < start + _ONE_DAY]
+        start = midnight(day)
+        known = [each for each in decisions if each.since < start + ONE_DAY]
         frame, own, rows = _cut(telemetry, start, span)
         misfit = telemetry.misfits.get(day, "")
         judgement = _judgement(spec, bundles, known)
@@ -172,10 +172,11 @@ def lookback_of(spec: DetectorSpec, bundles: ScoringBundles) -> timedelta:
     A window and a smoothed score use earlier rows, and each of these looks back for shifts.
     """
     spans = [
-        lookback(spec.shifts, bundle.schema) + _GAP * (bundle.reach - 1) * spec.columns.cadence
+        lookback(spec.shifts, bundle.schema)
+        + GAP_CADENCES * (bundle.reach - 1) * spec.columns.cadence
         for bundle in (each.bundle for each in bundles.loaded)
     ]
-    return min(max(spans), _ONE_DAY)
+    return min(max(spans), ONE_DAY)
 
 
 def columns_of(loaded: LoadedVersion) -> Columns:
@@ -216,7 +217,7 @@ def _telemetry(
     rows = pa.table({})
     if version is not None:
         wanted = {*key, *features, "date"}
-        first = days[0] - _ONE_DAY
+        first = days[0] - ONE_DAY
         rows = scan_telemetry(here, spec.name, first, days[-1], columns=wanted, version=version)
     unfit = unfit_of(record, meaning.needs_of(bundles.champion), record.meanings.keys())
     misfits = {day: meaning.days_message(bundles.champion, {day: unfit[day]}) for day in unfit}
@@ -270,7 +271,7 @@ def _in_order(frame: pd.DataFrame, columns: Columns) -> bool:
 
 def _cut(telemetry: _Telemetry, start: datetime, span: timedelta) -> tuple[pd.DataFrame, int, str]:
     """The rows that one day's scores depend on, the number of its own, and a hash of them all."""
-    begin, end = telemetry.time.searchsorted([start, start + _ONE_DAY])
+    begin, end = telemetry.time.searchsorted([start, start + ONE_DAY])
     if begin == end:
         return telemetry.frame.iloc[:0], 0, ""
     # A row of exactly `span` before the day is out of reach of all the day's rows.

@@ -25,6 +25,7 @@ from pipeline.steps.live import LoadedVersion
 from pipeline.store.drift import drift_state
 from pipeline.store.incidents import raised_parts
 from pipeline.store.requests import TrainingRequest, record_request, requests_for
+from pipeline.utc_day import ONE_DAY
 
 Ask = Literal["retrain", "recalibrate"]
 
@@ -63,7 +64,7 @@ def ask(
         "action": action,
         "detector": detector,
         "day": day,
-        "as_of": (judged + timedelta(days=1)).isoformat(),
+        "as_of": (judged + ONE_DAY).isoformat(),
         "reason": reason,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 import pandas as pd
 
@@ -41,6 +41,7 @@ from pipeline.store.labels import labels_as_of
 from pipeline.store.telemetry import read_telemetry_of, telemetry_days
 from pipeline.store.training_window import WindowManifest
 from pipeline.store.upkeep import table_uri
+from pipeline.utc_day import midnight
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,7 @@ def _normal_rows(
     frame = frame.dropna(subset=columns.row_key, ignore_index=True)
     if not spec.validation.missing_cells:
         frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)
-    midnight = datetime.combine(manifest.as_of, time(), UTC)
-    labels = labels_as_of(here, spec.name, midnight, first=days[0], last=days[-1])
+    labels = labels_as_of(here, spec.name, midnight(manifest.as_of), first=days[0], last=days[-1])
     frame[LABEL_COLUMN] = verdicts(timeline_from(frame, columns), labels)
     normal: pd.DataFrame = frame[normal_rows(frame, columns)]
     return normal.reset_index(drop=True)

@@ -8,7 +8,7 @@ candidate can be asked whether it sees them.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from pipeline.store.fits import fitting
 from pipeline.store.labels import labels_as_of
 from pipeline.store.telemetry import read_telemetry_of, telemetry_days
 from pipeline.store.training_window import WindowManifest
+from pipeline.utc_day import ONE_DAY, midnight
 
 REACH = timedelta(days=365)
 """Limits what is read; older incidents were checked for a year."""
@@ -44,9 +45,8 @@ def read_confirmed_incidents(
         window: where the candidate's rows come from.
         without: the days of its test block, which are evaluated anyway.
     """
-    first, last = window.as_of - REACH, window.as_of - timedelta(days=1)
-    midnight = datetime.combine(window.as_of, time(), UTC)
-    labels = labels_as_of(here, spec.name, midnight, first=first, last=last)
+    first, last = window.as_of - REACH, window.as_of - ONE_DAY
+    labels = labels_as_of(here, spec.name, midnight(window.as_of), first=first, last=last)
     touched = {
         day
         for label in labels

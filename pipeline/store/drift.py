@@ -16,6 +16,7 @@ from pipeline.drift.rows import from_rows, to_rows
 from pipeline.settings import Deployment
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS
+from pipeline.utc_day import ONE_DAY
 
 Period = Literal["day", "week"]
 PERIODS: tuple[Period, ...] = ("day", "week")
@@ -74,7 +75,7 @@ def drift_state(here: Deployment, spec: DetectorSpec, day: date) -> DriftState |
     return DriftState(
         day=newest,
         version=version,
-        of_day=_after(found, newest, "day", timedelta(days=1), spec),
+        of_day=_after(found, newest, "day", ONE_DAY, spec),
         of_week=_after(found, newest, "week", timedelta(days=spec.drift.rolling_days), spec),
     )
 

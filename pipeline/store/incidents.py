@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from pipeline.incidents.joining import Incident, joined
 from pipeline.incidents.parts import IncidentPart, largest_gaps
 from pipeline.settings import Deployment
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 
 _FIRST_REACH = timedelta(days=8)
 
@@ -34,7 +35,7 @@ def incidents_between(
     One that began before `first` is followed back to its start, so that its id is always the same.
     """
     flags, shifts = largest_gaps(spec)
-    opens = pd.Timestamp(datetime.combine(first, time(), UTC))
+    opens = pd.Timestamp(midnight(first))
     back = _FIRST_REACH
     while True:
         rows = tables.read(_table(here, spec.name), first_day=first - back, last_day=last)

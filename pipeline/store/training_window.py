@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from pipeline.store.ingestions import OnRecord, on_record
 from pipeline.store.labels import labels_as_of
 from pipeline.store.telemetry import read_telemetry, telemetry_days, telemetry_version
 from pipeline.store.upkeep import table_uri
+from pipeline.utc_day import ONE_DAY, midnight
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def read_training_window(
         )
         raise TooFewDays(msg)
     days = days[-spec.split.training_days :]
-    record = on_record(here.storage, spec.name, days[0], as_of - timedelta(days=1))
+    record = on_record(here.storage, spec.name, days[0], as_of - ONE_DAY)
     _refuse_lost(here, spec, record, days[0], as_of)
     if unfit := unfit_of(record, meaning_of(spec.columns), days):
         msg = (
@@ -110,8 +111,7 @@ def read_training_window(
     frame = frame.sort_values(spec.columns.row_key, ignore_index=True)
     _refuse_shared_keys(frame, spec, where)
     # Nothing of the as-of day is used, labels included: a rerun at any hour reads the same.
-    midnight = datetime.combine(as_of, time(), UTC)
-    labels = labels_as_of(here, spec.name, midnight, first=days[0], last=days[-1])
+    labels = labels_as_of(here, spec.name, midnight(as_of), first=days[0], last=days[-1])
     if labels:
         frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
     manifest = replace(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
@@ -19,13 +18,11 @@ from pipeline.data.difference import Difference, differences
 from pipeline.data.fingerprint import contract_hash
 from pipeline.data.meaning import meaning_of
 from pipeline.data.verdicts import Report
-from pipeline.errors import DamagedFile, OutageError, TableConflict
+from pipeline.errors import DamagedFile, TableConflict
+from pipeline.retrying import ATTEMPTS, retried
 from pipeline.store.ingestions import Attempt, last_results, record
 from pipeline.store.staged import ValidatedDays
 from pipeline.tables import Table, current_version, read, read_newest, replace_days
-
-_ATTEMPTS = 12
-_FIRST_WAIT_S = 0.05
 
 log = structlog.get_logger()
 
@@ -69,19 +66,14 @@ def write_part(
     Raises:
         OutageError: the store does not answer, or other writers kept winning.
     """
-    for attempt in range(_ATTEMPTS):
-        try:
-            attempts = _write_once(spec, days, new, root, now, run_id)
-        except TableConflict:
-            time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers, guards nothing
-        else:
-            record(attempts, root, spec.name)
-            return attempts
-    msg = (
-        f"{spec.name}: other writers changed {days[0]} to {days[-1]} {_ATTEMPTS} times in a row; "
+    lost = (
+        f"{spec.name}: other writers changed {days[0]} to {days[-1]} {ATTEMPTS} times in a row; "
         "retry, or let fewer runs write the same days at once."
     )
-    raise OutageError(msg)
+    write = partial(_write_once, spec, days, new, root, now, run_id)
+    attempts = retried(write, on=TableConflict, lost=lost)
+    record(attempts, root, spec.name)
+    return attempts
 
 
 def _write_once(

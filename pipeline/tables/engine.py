@@ -8,21 +8,20 @@ S3 store come from the usual `AWS_*` variables, which deltalake reads itself.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from pipeline.errors import DataError, OutageError
+from pipeline.errors import DataError
 from pipeline.lineage import note_read, note_written
+from pipeline.retrying import ATTEMPTS, Result, retried
 from pipeline.tables.faults import explained, opened_at, refuse_other_kinds
 from pipeline.tables.frames import as_frame
 from pipeline.tables.schemas import COMMIT, SCHEMAS, TableName, laid_out, with_commit
@@ -36,11 +35,8 @@ _CONFIGURATION = {
     # takes up to 0.12 s to open instead of 0.04 s, and scoring a day opens a dozen.
     "delta.checkpointInterval": "20",
 }
-_ATTEMPTS = 8
+_LIBRARY_TRIES = 8
 _EXACT_TRIES = 4
-_FIRST_WAIT_S = 0.05
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -89,13 +85,13 @@ def replace_days(
             predicate=f"date in ({', '.join(repr(day.isoformat()) for day in sorted(days))})",
             schema_mode="merge",
             commit_properties=CommitProperties(
-                custom_metadata=dict(metadata), max_commit_retries=_ATTEMPTS
+                custom_metadata=dict(metadata), max_commit_retries=_LIBRARY_TRIES
             ),
         )
         return int(target.version())
 
     with explained(table.uri):
-        version = write() if based_on is not None else _retried(table, write)
+        version = write() if based_on is not None else _in_turn(table, write)
     note_written(table.uri, version=version, rows=rows.num_rows)
     return version
 
@@ -123,12 +119,14 @@ def append(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
             with_commit(content, int(target.version()) + 1) if numbered else content,
             mode="append",
             schema_mode="merge",
-            commit_properties=CommitProperties(max_commit_retries=0 if exact else 2 * _ATTEMPTS),
+            commit_properties=CommitProperties(
+                max_commit_retries=0 if exact else 2 * _LIBRARY_TRIES
+            ),
         )
         return int(target.version())
 
     with explained(table.uri):
-        version = _retried(table, write)
+        version = _in_turn(table, write)
     note_written(table.uri, version=version, rows=content.num_rows)
     return version
 
@@ -213,13 +211,6 @@ def current_version(table: Table) -> int | None:
         return None if opened is None else int(opened.version())
 
 
-def history(table: Table, *, limit: int | None = None) -> list[dict[str, Any]]:
-    """The commits, newest first, each with its `version` and the metadata its writer gave."""
-    with explained(table.uri):
-        opened = open_table(table)
-        return [] if opened is None else list(opened.history(limit))
-
-
 def open_table(table: Table, version: int | None = None) -> DeltaTable | None:
     """The table itself; None if nobody has written it yet. Call it inside `explained`."""
     return opened_at(table.uri, version)
@@ -254,22 +245,17 @@ def open_or_create(table: Table, schema: pa.Schema, version: int | None) -> Delt
             table.uri, schema, mode="ignore", partition_by=["date"], configuration=_CONFIGURATION
         )
 
-    _retried(table, create)
+    _in_turn(table, create)
     return DeltaTable(table.uri, version=version)
 
 
-def _retried(table: Table, write: Callable[[], Result]) -> Result:
-    """`write()`, again after a growing random wait as long as another writer came first."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return write()
-        except CommitFailedError:
-            time.sleep(_FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers, guards nothing
-    msg = (
-        f"{table.uri}: other writers came first {_ATTEMPTS} times in a row; nothing was written. "
+def _in_turn(table: Table, write: Callable[[], Result]) -> Result:
+    """`write()`, again as long as another writer came first."""
+    lost = (
+        f"{table.uri}: other writers came first {ATTEMPTS} times in a row; nothing was written. "
         "Retry, or let fewer runs write this table at once."
     )
-    raise OutageError(msg)
+    return retried(write, on=CommitFailedError, lost=lost)
 
 
 def _refuse_rows_outside(rows: pa.Table, days: Sequence[date], table: Table) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config import detector_files, find_detector, load_detector, load_detectors
+from pipeline.config import detector_files, find_detector, load_detector
 from pipeline.errors import ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "detectors"
@@ -215,4 +215,4 @@ def test_of_very_many_detectors_some_are_named(tmp_path):
 
 def test_an_absent_folder_is_named_with_the_setting(tmp_path):
     with pytest.raises(ConfigError, match="set PLIMSOLL_DETECTORS"):
-        load_detectors(tmp_path / "nowhere")
+        detector_files(tmp_path / "nowhere")

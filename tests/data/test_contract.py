@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.contract import BLOCKED, Validated, validate, validate_days
+from pipeline.data.contract import BLOCKED, Validated, validate_days
 from pipeline.data.faults import RULES
 from pipeline.data.grid import day_number
 from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT, TIME_TEXT
@@ -16,7 +16,7 @@ SPEC = make_spec()
 
 
 def judge(frame: pd.DataFrame, spec=SPEC) -> Validated:
-    return validate(frame, spec, FIRST_DAY)
+    return validate_days(frame, spec, [FIRST_DAY])[FIRST_DAY]
 
 
 def rules(result: Validated) -> dict[str, int]:
@@ -341,7 +341,7 @@ def test_many_days_at_once_are_judged_as_each_alone():
     together = validate_days(frame, SPEC, days(4))
 
     for day, result in together.items():
-        alone = validate(frame[frame["timestamp"].dt.date == day], SPEC, day)
+        alone = validate_days(frame[frame["timestamp"].dt.date == day], SPEC, [day])[day]
         assert result.report == alone.report
         pd.testing.assert_frame_equal(result.accepted, alone.accepted)
         pd.testing.assert_frame_equal(result.rejected, alone.rejected)
@@ -356,7 +356,7 @@ def test_a_row_just_before_midnight_is_judged_alike_with_and_without_the_next_da
     together = validate_days(frame, spec, days(2))
 
     for day, result in together.items():
-        alone = validate(frame[frame["timestamp"].dt.date == day], spec, day)
+        alone = validate_days(frame[frame["timestamp"].dt.date == day], spec, [day])[day]
         assert result.report == alone.report
         pd.testing.assert_frame_equal(result.accepted, alone.accepted)
 

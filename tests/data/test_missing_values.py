@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.contract import Validated, validate
+from pipeline.data.contract import Validated, validate_days
 from pipeline.data.derive import derive
 from pipeline.errors import DataError
 from pipeline.store.telemetry import telemetry_table
@@ -22,7 +22,7 @@ def tolerant(share=0.34, **sections):
 
 
 def judge(frame, spec=None) -> Validated:
-    return validate(frame, spec or tolerant(), FIRST_DAY)
+    return validate_days(frame, spec or tolerant(), [FIRST_DAY])[FIRST_DAY]
 
 
 def lacking(*columns, hours=(3, 4)) -> pd.DataFrame:

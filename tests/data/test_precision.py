@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.config.columns import stored_name
 from pipeline.data.channels import channels, read, write
-from pipeline.data.contract import validate
+from pipeline.data.contract import validate_days
 from pipeline.data.derive import derive
 from pipeline.data.precision import resolution, too_large, too_small
 from tests.builders import FIRST_DAY, ROWS_A_DAY, make_frame, make_spec, on
@@ -27,7 +27,7 @@ def raised(by, spread=1.0):
 
 @pytest.mark.parametrize("level", [1e9, -1e9, 1e12, 101325e3, 1_700_000_000.0, 1.7e13])
 def test_a_small_signal_on_a_large_number_is_refused_with_the_offset_to_set(level):
-    day = validate(raised(level), pumps(), FIRST_DAY)
+    day = validate_days(raised(level), pumps(), [FIRST_DAY])[FIRST_DAY]
 
     assert day.report.rejected == {"lost_precision:flow": ROWS_A_DAY}
     message = day.report.reasons[0]
@@ -35,7 +35,7 @@ def test_a_small_signal_on_a_large_number_is_refused_with_the_offset_to_set(leve
     assert "float32 holds one number in" in message
     assert "set offset: " in message
     offset = float(message.split("set offset: ")[1].split(" ")[0])
-    fixed = validate(raised(level), pumps(offset=offset), FIRST_DAY)
+    fixed = validate_days(raised(level), pumps(offset=offset), [FIRST_DAY])[FIRST_DAY]
     assert fixed.report.rejected == {}
 
 
@@ -74,7 +74,7 @@ def test_each_machine_is_judged_by_itself():
     frame = make_frame()
     frame["flow"] = frame["flow"].mask(on(frame, "b"), 1e9 + frame["flow"])
 
-    day = validate(frame, pumps(), FIRST_DAY)
+    day = validate_days(frame, pumps(), [FIRST_DAY])[FIRST_DAY]
 
     assert day.report.rejected["lost_precision:flow"] == 24
 
@@ -84,7 +84,7 @@ def test_a_row_that_is_rejected_anyway_has_no_say():
     frame.loc[on(frame, "a", [3]), "flow"] = 3e38  # its spread would hide what the others lose
     spec = pumps(range=[0, 1e10])
 
-    rejected = validate(frame, spec, FIRST_DAY).report.rejected
+    rejected = validate_days(frame, spec, [FIRST_DAY])[FIRST_DAY].report.rejected
 
     assert rejected == {"lost_precision:flow": ROWS_A_DAY - 1, "out_of_range:flow": 1}
 
@@ -102,7 +102,7 @@ def test_a_value_that_float32_cannot_hold_is_quarantined_and_not_stored(value, r
     frame = make_frame()
     frame.loc[on(frame, "a", [3]), "flow"] = value
 
-    day = validate(frame, pumps(), FIRST_DAY)
+    day = validate_days(frame, pumps(), [FIRST_DAY])[FIRST_DAY]
 
     assert day.report.rejected == {rule: 1}
     assert message in day.rejected["detail"].iloc[0]
@@ -112,7 +112,7 @@ def test_a_value_that_float32_cannot_hold_is_quarantined_and_not_stored(value, r
 
 
 def test_a_channel_too_small_for_float32_names_another_unit():
-    day = validate(raised(0.0, spread=1e-42), pumps(), FIRST_DAY)
+    day = validate_days(raised(0.0, spread=1e-42), pumps(), [FIRST_DAY])[FIRST_DAY]
 
     assert day.report.verdict == "quarantined"
     assert "deliver flow in a smaller unit" in day.report.reasons[0]
@@ -171,7 +171,7 @@ def test_many_machines_are_looked_at_together():
     levels = {"a": 1e9, "b": 0.0, "c": 5e9}
     frame["flow"] = frame["flow"] + frame["pump"].map(levels)
 
-    rejected = validate(frame, pumps(), FIRST_DAY).rejected
+    rejected = validate_days(frame, pumps(), [FIRST_DAY])[FIRST_DAY].rejected
 
     message = rejected[rejected["rule"] == "lost_precision"].groupby("entity")["detail"].first()
     assert list(message.index) == ["a", "c"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.split import Blocks, rows_for, split, split_random
+from pipeline.data.split import Blocks, rows_for, split
 from pipeline.errors import DataError, SplitReuseError
 from tests.builders import FIRST_DAY, make_spec, make_telemetry
 
@@ -108,20 +108,6 @@ def test_only_the_test_block_keeps_rows_that_are_not_normal():
 def test_an_empty_block_is_refused_with_the_fix():
     with pytest.raises(DataError, match=r"The \w+ block of 144 rows would be empty; lengthen"):
         split(make_telemetry(2), specified())
-
-
-def test_a_random_split_is_a_partition_that_its_seed_repeats():
-    frame = make_telemetry(2)
-    shares, columns = specified().split, specified().columns
-
-    first, again = (frames(split_random(frame, columns, shares, seed=3)) for _ in range(2))
-    other = frames(split_random(frame, columns, shares, seed=4))
-
-    together = pd.concat(first.values())
-    assert len(together) == len(frame) == len(together.drop_duplicates(["timestamp", "pump"]))
-    assert [len(b) for b in first.values()] == [96, 24, 24]
-    assert all(first[role].equals(again[role]) for role in first)
-    assert not first["train"].equals(other["train"])
 
 
 def test_a_block_serves_its_own_purpose_only():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from pipeline.data.timeline import (
     between_entities,
     effective_rows,
     episodes,
+    rows_within,
     runs,
     spaced,
     thinning_step,
@@ -55,6 +58,22 @@ def test_a_timeline_reads_time_and_entity_from_a_frame() -> None:
     assert [timeline.names[code] for code in timeline.entity] == ["B", "A"]
     assert timeline.days == 2
     assert timeline.cadence_ns == MINUTES_10
+
+
+@dataclass(frozen=True)
+class OfMachine:
+    start: pd.Timestamp
+    end: pd.Timestamp
+    entity: str | None
+
+
+def test_the_rows_of_a_span_are_those_of_its_machine_with_both_ends() -> None:
+    timeline = ticks([4, 1, 2, 3, 2, 3], [0, 0, 0, 0, 1, 1])
+    second, third = (pd.Timestamp(tick * MINUTES_10, tz="UTC") for tick in (2, 3))
+
+    found = rows_within(timeline, [OfMachine(second, third, of) for of in ("A", None, "gone")])
+
+    assert [sorted(rows.tolist()) for rows in found] == [[2, 3], [2, 3, 4, 5], []]
 
 
 def test_a_run_ends_at_a_gap_and_at_another_entity() -> None:

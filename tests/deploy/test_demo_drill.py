@@ -11,7 +11,7 @@ import pytest
 
 from deploy.demo import drill
 from pipeline.config import DetectorSpec, load_detector
-from pipeline.data.contract import validate
+from pipeline.data.contract import validate_days
 
 if TYPE_CHECKING:
     from deploy.demo.drill import PlantedFault
@@ -56,7 +56,7 @@ def on(fault: PlantedFault, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_the_day_is_fit_before_a_fault_is_planted(spec, rows):
-    assert validate(rows, spec, HEALTHY).report.verdict == "validated"
+    assert validate_days(rows, spec, [HEALTHY])[HEALTHY].report.verdict == "validated"
 
 
 def test_watts_are_a_thousand_times_kilowatts_and_nothing_else_changes(rows):
@@ -86,7 +86,7 @@ def test_one_anemometer_repeats_itself_and_the_others_go_on(rows):
     ids=["unit", "rows", "sensor"],
 )
 def test_each_planted_fault_blocks_its_day_by_name(spec, rows, fault: PlantedFault, named: str):
-    report = validate(on(fault, rows), spec, fault.day).report
+    report = validate_days(on(fault, rows), spec, [fault.day])[fault.day].report
 
     assert report.verdict == "quarantined"
     assert named in " ".join(report.reasons)

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from deploy.demo import summary
+from deploy.demo.review import LookBack
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import Detection, Evaluation, IncidentSeen
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.gate import CheckResult, GateVerdict
-from pipeline.steps.review import LookBack
 from pipeline.store.ingestions import Attempt, record
 from tests.builders import FIRST_DAY, days, moment, stored_in
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from deploy.embedded import lifecycle
 from deploy.embedded.errors import StackError
 from deploy.embedded.stack import load_stack, save_stack
+from pipeline.file_lock import file_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +24,29 @@ def test_stopping_what_was_never_started_says_so_and_makes_no_folder(stack: Stac
 
     assert "nothing runs" in said[0]
     assert not (tmp_path / "none").exists()
+
+
+def test_two_that_start_or_stop_the_same_stack_come_one_after_the_other(stack: Stack):
+    said: list[str] = []
+    held, waiting = Event(), Event()
+
+    def hold() -> None:
+        with file_lock(stack.layout.run / "lock"):
+            held.set()
+            waiting.wait(30)
+
+    def say(line: str) -> None:
+        said.append(line)
+        waiting.set()
+
+    first = Thread(target=hold)
+    first.start()
+    held.wait(30)
+
+    lifecycle.down(stack.layout, say)
+    first.join()
+
+    assert ["waiting for it" in line for line in said] == [True, False]
 
 
 def test_databases_whose_password_is_lost_are_not_waited_for(stack: Stack):

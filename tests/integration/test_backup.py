@@ -30,14 +30,13 @@ from pipeline import ledger, settings, tables
 from pipeline.registry.connection import connect
 from pipeline.scoring import score_frame
 from pipeline.settings import REPOSITORY
-from pipeline.steps import live
-from pipeline.steps.ingest_stages import ingest_days
+from pipeline.steps import ingestion, live
 from pipeline.steps.scoring import score_days
 from pipeline.steps.trust import faults_of
 from pipeline.tables import Table
 from pipeline.tables.schemas import TABLES
 from tests import ledger_entries
-from tests.builders import days, make_frame, make_spec, moment
+from tests.builders import days, make_frame, make_spec
 from tests.integration.conftest import _free_ports
 from tests.mlflow_server import LOGIN
 from tests.steps.plant_world import AS_OF, HISTORY, SMALL, promote_trained
@@ -228,14 +227,7 @@ def open_farm(folder: Path) -> None:
     spec = make_spec(source={"kind": "parquet", "path": str(source)}, model=SMALL)
     content = spec.model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
-    ingest_days(
-        spec,
-        days(HISTORY),
-        root=here.storage,
-        cache=here.cache,
-        now=moment(days(HISTORY + 1)[-1]),
-        run_id="r",
-    )
+    ingestion.load(here, "pumps", [day.isoformat() for day in days(HISTORY)], run="r")
     promote_trained(here, AS_OF)
     ledger_entries.write(here, REJECTED)
     score_days(here, "pumps", [day.isoformat() for day in LAST_DAYS], run="score/1")

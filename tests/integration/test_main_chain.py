@@ -12,15 +12,13 @@ import numpy as np
 import pytest
 
 from pipeline import settings
-from pipeline.data.sources.anchoring import anchored
 from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.records import from_json
 from pipeline.registry import promotion, versions
 from pipeline.scoring import score_frame
-from pipeline.steps.candidate import Candidate, detector_named
+from pipeline.steps import ingestion
+from pipeline.steps.candidate import Candidate
 from pipeline.steps.gating import verdict_of
-from pipeline.steps.ingest_stages import ingest_days
-from tests.builders import moment
 from tests.integration.plant import ROWS_A_DAY, day_after, deliver, make_day, write_detector
 from tests.integration.station import Station, group_states, states, tries
 
@@ -76,12 +74,8 @@ def station(running: RunningStack) -> Station:
 @pytest.fixture(scope="module")
 def asking(running: RunningStack) -> Station:
     """The detector that asks a person, its history loaded without Airflow to save time."""
-    here = settings.load()
-    spec = detector_named(here, "asking")
-    spec = spec.model_copy(update={"source": anchored(spec.source, here.data)})
-    days = [day_after(n) for n in LOADED]
-    ingest_days(
-        spec, days, root=here.storage, cache=here.cache, now=moment(days[-1]), run_id="by hand"
+    ingestion.load(
+        settings.load(), "asking", [day_after(n).isoformat() for n in LOADED], run="by hand"
     )
     return Station("asking", running)
 

@@ -24,14 +24,14 @@ def lineage_in(folder: Path, **variables: str) -> Iterator[Path]:
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.setattr(sending, "_sender", None)
-        events.forget_client()
+        events._client.cache_clear()
         try:
             yield folder
         finally:
             # Events that are still queued would be sent in the next test.
             sender = sending._sender
             assert sender is None or sender.wait(_LAST_EVENT_S), "events are still on their way"
-    events.forget_client()
+    events._client.cache_clear()
 
 
 def events_in(folder: Path) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """The files that lineage goes to by default."""
 
-import fcntl
 import json
 import multiprocessing
 import time
 
 import pytest
 
+from pipeline.file_lock import file_lock
 from pipeline.lineage.files import LineageFiles
 from tests.lineage.reading import events_in
 
@@ -48,8 +48,7 @@ def test_the_folder_stays_bounded_and_keeps_the_newest(tmp_path):
 
 
 def test_whoever_holds_the_lock_for_long_costs_a_writer_a_second_and_no_more(tmp_path):
-    with (tmp_path / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock(tmp_path / ".lock"):
         began = time.monotonic()
         with pytest.raises(TimeoutError, match="other writers"):
             LineageFiles(tmp_path).append("{}")

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Columns, Window
+from pipeline.config import Columns, Shifts, Window
 from pipeline.data.decision import ChannelDecision
+from pipeline.data.timeline import timeline_from
+from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.inputs.ranges import Ranges
 from pipeline.detector.inputs.schema import Schema, schema_of
-from pipeline.shifts import Shifted
+from pipeline.shifts import Shifted, shifted_rows
 
 START = "2024-05-01"
 PLAIN = Columns.model_validate(
@@ -61,3 +63,9 @@ def column(shifted: Shifted, channel: str, kind: str = "muted") -> list[int]:
     """The rows in which `channel` is so."""
     marked = getattr(shifted, kind)[:, shifted.channels.index(channel)]
     return np.flatnonzero(marked).tolist()
+
+
+def shifts_in(frame, bundle, columns, limits: Shifts, decisions=()) -> Shifted:
+    """The shifts in the rows of `frame`."""
+    values, timeline = feature_values(frame, bundle.schema), timeline_from(frame, columns)
+    return shifted_rows(values, timeline, bundle, columns, limits, decisions)

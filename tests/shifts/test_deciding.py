@@ -1,14 +1,14 @@
 import numpy as np
 
 from pipeline.config import Columns, Shifts
-from pipeline.shifts import left_out, shifted
-from tests.shifts.station import PLAIN, RECOGNISED, column, decision, ranged, station
+from pipeline.shifts import left_out
+from tests.shifts.station import PLAIN, RECOGNISED, column, decision, ranged, shifts_in, station
 
 LIMITS = Shifts()
 
 
 def judge(frame, *decisions):
-    return shifted(frame, ranged(), PLAIN, LIMITS, decisions)
+    return shifts_in(frame, ranged(), PLAIN, LIMITS, decisions)
 
 
 def away(rows=200, first=20):
@@ -81,7 +81,7 @@ def test_with_a_channel_goes_all_that_is_derived_from_it():
     frame = station(10, columns=columns)
 
     def features_without(channel):
-        found = shifted(frame, ranged(columns), columns, LIMITS, [decision(channel, "mute")])
+        found = shifts_in(frame, ranged(columns), columns, LIMITS, [decision(channel, "mute")])
         gone = left_out(found, len(columns.feature_columns))
         return set(np.array(columns.feature_columns)[gone.all(axis=0)])
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.config import Columns, Shifts
-from pipeline.shifts import lookback, rows_of, shifted
-from tests.shifts.station import BRIEF, PLAIN, RECOGNISED, THIRD, column, ranged, station
+from pipeline.shifts import lookback, rows_of
+from tests.shifts.station import BRIEF, PLAIN, RECOGNISED, THIRD, column, ranged, shifts_in, station
 
 LIMITS = Shifts()
 
 
 def judge(frame, columns=PLAIN, **limits):
-    return shifted(frame, ranged(columns), columns, Shifts(**limits))
+    return shifts_in(frame, ranged(columns), columns, Shifts(**limits))
 
 
 def out(frame, channel, first, last=None, value=9.0):
@@ -209,7 +209,7 @@ def test_a_missing_value_is_neither_in_range_nor_out_of_it():
     known = ranged(PLAIN)
     gappy = replace(known, schema=replace(known.schema, missing_cells=0.5))
 
-    found = shifted(frame, gappy, PLAIN, Shifts())
+    found = shifts_in(frame, gappy, PLAIN, Shifts())
 
     assert not column(found, "flow")
     assert column(found, "pressure") == list(range(20 + RECOGNISED, 40 + BRIEF - RECOGNISED - 1))

@@ -21,14 +21,13 @@ from pipeline.registry import tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
-from pipeline.steps import fitting
+from pipeline.steps import fitting, ingestion
 from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.champion import change_champion
 from pipeline.steps.decisions import decision_about
-from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.origin import TrainingInputs, origin_of
 from pipeline.store.thresholds import record_threshold
-from tests.builders import days, make_frame, make_spec, moment
+from tests.builders import days, make_frame, make_spec
 
 if TYPE_CHECKING:
     import pytest
@@ -79,15 +78,7 @@ def make_world(
     )
     content = spec.model_dump(mode="json", by_alias=True)
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
-    history = days(HISTORY)
-    ingest_days(
-        spec,
-        history,
-        root=here.storage,
-        cache=here.cache,
-        now=moment(days(HISTORY + 1)[-1]),
-        run_id="r",
-    )
+    ingestion.load(here, "pumps", [day.isoformat() for day in days(HISTORY)], run="r")
     promote_trained(here, AS_OF)
     return World(here, spec)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,7 @@ from pipeline.detector.models.fitted import FittedNetwork
 from pipeline.detector.training.fit import fit
 from pipeline.registry.versions import Version
 from pipeline.settings import Deployment
-from pipeline.steps import scoring
-from pipeline.steps.ingest_stages import ingest_days
+from pipeline.steps import ingestion, scoring
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.score_writing import content_hashes
 from pipeline.tables import Table
@@ -71,16 +70,7 @@ class PumpHouse:
         frame.to_parquet(Path(self.here.data) / "pumps.parquet")
 
     def ingest(self, *days: date) -> None:
-        path = str(Path(self.here.data) / "pumps.parquet")
-        source = self.spec.source.model_copy(update={"path": path})
-        ingest_days(
-            self.spec.model_copy(update={"source": source}),
-            days,
-            root=self.here.storage,
-            cache=self.here.cache,
-            now=datetime.now(UTC),
-            run_id="ingest",
-        )
+        ingestion.load(settings.load(), "pumps", [day.isoformat() for day in days], run="ingest")
 
     def score(self, *days: date, run: str = "score") -> dict[str, object]:
         return scoring.score_days(

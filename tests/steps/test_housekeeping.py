@@ -4,6 +4,7 @@ import os
 import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -103,6 +104,15 @@ def registry(here, empty_registry, tmp_path, monkeypatch) -> Registry:
     return Registry(settings.load(), tmp_path)
 
 
+def housekept(**how: Any) -> dict[str, Any]:
+    """The three tasks of the DAG, in its order; what each returned."""
+    return {
+        "pruned": housekeeping.prune(settings.load(), "pumps", **how),
+        "cleared": housekeeping.clear(settings.load(), "pumps", **how),
+        "tidied": housekeeping.tidy(settings.load(), "pumps", **how),
+    }
+
+
 def artifacts(folder: Path) -> int:
     return len(list(folder.rglob("weights.safetensors")))
 
@@ -113,7 +123,7 @@ def test_an_old_champion_keeps_its_telemetry_and_still_loads(registry):
     for _ in range(4):
         registry.train()
 
-    result = housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR)
+    result = housekept(now=NEXT_YEAR)
 
     assert result["pruned"]["deleted"] == [2, 3]
     assert result["tidied"]["telemetry"]["deleted"] == 2 * 2
@@ -178,7 +188,7 @@ def test_a_dry_run_says_the_same_and_removes_nothing(registry, tmp_path):
         registry.train()
     state = registry.numbers, artifacts(tmp_path), tables.current_version(registry.table)
 
-    result = housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR, dry_run=True)
+    result = housekept(now=NEXT_YEAR, dry_run=True)
 
     assert result["pruned"]["deleted"] == [1, 2]
     assert (registry.numbers, artifacts(tmp_path), tables.current_version(registry.table)) == state
@@ -187,9 +197,9 @@ def test_a_dry_run_says_the_same_and_removes_nothing(registry, tmp_path):
 def test_housekeeping_again_finds_nothing_to_do(registry):
     for _ in range(3):
         registry.train()
-    housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR)
+    housekept(now=NEXT_YEAR)
 
-    result = housekeeping.housekeeping(settings.load(), "pumps", now=NEXT_YEAR)
+    result = housekept(now=NEXT_YEAR)
 
     assert (result["pruned"]["deleted"], result["tidied"]) == ([], {})
     assert result["cleared"] == {"ingestions": [], "candidates": []}

@@ -14,11 +14,11 @@ from pipeline.data.difference import Difference
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.errors import DamagedFile, DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.steps import ingest_stages
-from pipeline.steps.ingest_stages import ingest_day, ingest_days
-from pipeline.store.ingestions import Attempt, latest_states
+from pipeline.store.ingestions import Attempt, latest_states, record_failure
 from pipeline.store.staged import Staged
 from pipeline.tables import Table, current_version, days_in, read, replace_days
 from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
+from tests.data.ingesting import ingested
 
 NOON = datetime(2024, 2, 1, 12, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ class Plant:
 
     def ingest(self, *chosen) -> list[Attempt]:
         self.runs += 1
-        return ingest_days(
+        return ingested(
             self.spec,
             chosen or [FIRST_DAY],
             root=self.root,
@@ -269,7 +269,7 @@ def test_one_blocked_day_raises_after_everything_is_recorded(local):
     local.deliver(stuck())
 
     with pytest.raises(PartitionBlocked, match=r"2024-01-01: rejected 24 of 72 rows \(33%\)"):
-        ingest_day(local.spec, FIRST_DAY, root=local.root, cache=local.folder, now=NOON, run_id="r")
+        ingest_stages.refuse_blocked(local.ingest())
 
     assert list(local.table("ingestions")["verdict"]) == ["quarantined"]
     assert len(local.table("quarantine")) == ROWS_A_DAY
@@ -298,27 +298,11 @@ def test_a_day_without_rows_is_recorded_as_empty_and_keeps_older_rows(local):
     assert len(local.table("telemetry")) == ROWS_A_DAY
 
 
-def test_a_stage_that_fails_is_recorded_for_each_day(local):
-    local.folder.mkdir()
-    (local.folder / f"{FIRST_DAY}.parquet").write_bytes(b"broken")
-
-    with pytest.raises(DataError, match="no Parquet file"):
-        local.ingest(*days(2))
-
-    failed = local.table("ingestions")
-    assert list(failed["verdict"]) == ["failed", "failed"]
-    assert failed["reasons"].str.contains("no Parquet file").all()
-
-
 def test_a_failure_in_between_does_not_hide_what_was_there(local):
     local.deliver(make_frame())
     local.ingest()
-    path = local.folder / f"{FIRST_DAY}.parquet"
-    content = path.read_bytes()
-    path.write_bytes(b"broken")
-    with pytest.raises(DataError):
-        local.ingest()
-    path.write_bytes(content)
+    later = NOON + timedelta(minutes=local.runs, seconds=1)
+    record_failure(local.spec, [FIRST_DAY], "broken", root=local.root, now=later, run_id="broken")
 
     assert local.ingest()[0].verdict == "unchanged"
 
@@ -344,12 +328,10 @@ def test_losing_to_other_writers_for_good_is_an_outage_with_the_fix(local, monke
 
     local.deliver(make_frame())
     monkeypatch.setattr("pipeline.store.writing.replace_days", conflict)
-    monkeypatch.setattr("pipeline.store.writing._FIRST_WAIT_S", 0)
+    monkeypatch.setattr("pipeline.retrying._FIRST_WAIT_S", 0)
 
     with pytest.raises(OutageError, match=r"2024-01-01 to 2024-01-01 12 times.*fewer runs"):
         local.ingest()
-
-    assert list(local.table("ingestions")["verdict"]) == ["failed"]
 
 
 def test_another_contract_validates_the_same_rows_again(local):

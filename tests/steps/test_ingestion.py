@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipeline import settings, tables
-from pipeline.errors import DataError, OutageError, PartitionBlocked
+from pipeline.errors import DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.steps import ingestion
 from pipeline.tables import Table
 from tests.builders import FIRST_DAY, ROWS_A_DAY, make_frame, make_spec
@@ -96,3 +96,27 @@ def test_a_day_that_has_not_begun_is_refused_and_leaves_no_record(here):
         ingestion.fetch(here, "pumps", [tomorrow], run="r")
 
     assert not len(attempts(here))
+
+
+def test_losing_to_other_writers_for_good_is_recorded(here, pumps, monkeypatch):
+    def conflict(*_, **__):
+        raise TableConflict
+
+    make_frame(1).to_parquet(pumps)
+    monkeypatch.setattr("pipeline.store.writing.replace_days", conflict)
+    monkeypatch.setattr("pipeline.retrying._FIRST_WAIT_S", 0)
+
+    with pytest.raises(OutageError, match="12 times"):
+        ingest([DAY])
+
+    assert list(attempts(here)["standing"]) == ["failed"]
+
+
+def test_a_file_that_is_broken_is_recorded_for_each_day(here, pumps):
+    pumps.write_bytes(b"broken")
+
+    with pytest.raises(DataError, match="no Parquet file"):
+        ingestion.load(here, "pumps", [DAY, "2024-01-02"], run="r")
+
+    assert list(attempts(here)["standing"]) == ["failed", "failed"]
+    assert attempts(here)["reasons"].str.contains("no Parquet file").all()

@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 import yaml
 
+from deploy.demo import review
 from pipeline import settings
 from pipeline.data.label_request import Author, LabelRequest
 from pipeline.errors import DataError
-from pipeline.steps import drifting, labelling, live, review, warm_start
+from pipeline.steps import drifting, labelling, live, warm_start
 from pipeline.steps.comparing import compare
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
-from pipeline.steps.scored_window import midnight, read_window
+from pipeline.steps.scored_window import read_window
+from pipeline.utc_day import midnight
 from tests.builders import ROWS_A_DAY, make_spec, make_telemetry
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import PumpHouse, another_house, station
@@ -28,9 +30,11 @@ PASCAL = {"features": {**FEATURES, "pressure": {**FEATURES["pressure"], "unit": 
 MACHINE = {"entity": "machine"}
 
 
-def says(house: PumpHouse, **schema) -> None:
+def says(house: PumpHouse, *, window: dict[str, int] | None = None, **schema) -> None:
     """Let the detector file say something else from now on."""
-    house.spec = make_spec(source={"kind": "parquet", "path": "pumps.parquet"}, schema=schema)
+    house.spec = make_spec(
+        source={"kind": "parquet", "path": "pumps.parquet"}, schema=schema, window=window or {}
+    )
     content = house.spec.model_dump(mode="json", by_alias=True)
     (house.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
 
@@ -125,14 +129,9 @@ def test_a_day_looks_back_on_no_row_of_another_meaning(here, monkeypatch):
         house = another_house(here, monkeypatch, name, window={"length": 3})
         house.deliver(station())
         if earlier:
-            content = house.spec
-            house.spec = make_spec(
-                source={"kind": "parquet", "path": "pumps.parquet"},
-                schema=PASCAL,
-                window={"length": 3},
-            )
+            says(house, window={"length": 3}, **PASCAL)
             house.ingest(D[3])
-            house.spec = content
+            says(house, window={"length": 3})
         house.ingest(D[4])
         house.score(D[4])
         contents.append(house.content())
@@ -203,7 +202,7 @@ def test_looking_back_refuses_rows_of_another_meaning(filled, monkeypatch):
     says(filled)
 
     with pytest.raises(DataError, match="have pressure in Pa instead of bar"):
-        review.look_back(settings.load(), "pumps", D[0], D[2])
+        review.look_back("pumps", D[0], D[2])
 
 
 def test_a_fine_tuning_goes_on_from_no_weights_that_know_other_rows(house, monkeypatch):

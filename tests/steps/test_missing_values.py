@@ -24,12 +24,12 @@ from pipeline.drift import judge_drift
 from pipeline.drift.samples import reference_sample, sample_of
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.scoring import score_rows
-from pipeline.shifts import shifted
 from pipeline.steps.comparing import compare
-from pipeline.steps.ingest_stages import ingest_days
 from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table
 from tests.builders import days, make_frame, make_spec, on, stored_in
+from tests.data.ingesting import ingested
+from tests.shifts.station import shifts_in
 
 N_DAYS = 24
 LAST = days(N_DAYS + 1)[N_DAYS]
@@ -65,7 +65,7 @@ def plant(tmp_path_factory) -> Plant:
         validation={"missing_cells": 0.34},
         model=SMALL,
     )
-    ingest_days(
+    ingested(
         spec,
         days(N_DAYS),
         root=str(folder),
@@ -156,7 +156,7 @@ def test_a_missing_value_is_neither_in_nor_out_of_range(plant):
     frame = _fresh(plant)
     frame.loc[on(frame, "a"), ["flow", "flow_vs_peers"]] = np.nan
 
-    found = shifted(frame, plant.bundle, plant.spec.columns, plant.spec.shifts)
+    found = shifts_in(frame, plant.bundle, plant.spec.columns, plant.spec.shifts)
 
     assert not found.muted[:, 0].any()
 

@@ -19,13 +19,13 @@ from pipeline.scoring import score_frame, score_values
 from pipeline.steps import candidate as staged
 from pipeline.steps import (
     gating,
+    ingestion,
     ledger_state,
     promotion,
     recalibrating,
     scoring,
 )
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.origin import Acceptance, RecalibrationInputs
 from pipeline.steps.origin import origin_of as candidate_origin
 from pipeline.steps.scored_window import staged_rows
@@ -233,14 +233,7 @@ def test_nothing_of_the_as_of_day_or_later_is_read(farm):
     after = later["timestamp"] >= moment(AS_OF)
     later.loc[after, "flow"] *= 1.3
     later.to_parquet(farm.spec.source.path)
-    ingest_days(
-        farm.spec,
-        days(HISTORY),
-        root=farm.here.storage,
-        cache=farm.here.cache,
-        now=moment(days(HISTORY + 1)[-1]),
-        run_id="late",
-    )
+    ingestion.load(settings.load(), "pumps", [day.isoformat() for day in days(HISTORY)], run="late")
     scoring.score_days(
         settings.load(), "pumps", [str(AS_OF), str(AS_OF + timedelta(days=1))], run="r"
     )

@@ -11,13 +11,13 @@ from structlog.testing import capture_logs
 
 from pipeline import tables
 from pipeline.errors import DataError
-from pipeline.steps.ingest_stages import ingest_days
 from pipeline.store.ingestions import Attempt, on_record, record
 from pipeline.store.telemetry import telemetry_table
 from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS
 from tests.builders import ROWS_A_DAY, days, make_frame, make_spec, stored_in
+from tests.data.ingesting import ingested
 
 FEATURES = make_spec().columns.model_dump(mode="json")["features"]
 DAYS = days(8)
@@ -43,7 +43,7 @@ class Plant:
             frame.to_parquet(self.folder / f"{day}.parquet", index=False)
         self.runs += 1
         now = datetime(2024, 3, 1, tzinfo=UTC) + timedelta(minutes=self.runs)
-        return ingest_days(
+        return ingested(
             self.spec, chosen, root=self.root, cache=self.folder, now=now, run_id=f"r{self.runs}"
         )
 

@@ -9,10 +9,9 @@ share turbine and time with another row, with other values. They are kept, for t
 
 from __future__ import annotations
 
-import fcntl
 import io
 import zipfile
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,8 @@ from pipeline.data.sources.locations import files_of
 from pipeline.data.sources.openoa_wheel import wheel_in
 from pipeline.data.sources.shaping import declared
 from pipeline.errors import DataError
+from pipeline.file_lock import file_lock
+from pipeline.utc_day import ONE_DAY
 
 ATTRIBUTION = "ENGIE, La Haute Borne, Licence Ouverte 2.0"
 _PREPARED = "la_haute_borne-1.parquet"  # count up when the preparation changes
@@ -88,15 +89,14 @@ def _with_days_replaced(
 ) -> pd.DataFrame:
     """`frame` with each day that has a file at `path` read from that file instead."""
     source = ParquetSource(kind="parquet", path=path)
-    one_day = timedelta(days=1)
-    for number in range((interval[1] - interval[0]) // one_day):
-        start = interval[0] + number * one_day
+    for number in range((interval[1] - interval[0]) // ONE_DAY):
+        start = interval[0] + number * ONE_DAY
         files = files_of(path, (".parquet",), start.date())
         if not files:
             continue
         time = frame[columns.timestamp]
-        kept = frame[(time < start) | (time >= start + one_day)]
-        replaced = parquet_files.read(files, source, columns, start, start + one_day)
+        kept = frame[(time < start) | (time >= start + ONE_DAY)]
+        replaced = parquet_files.read(files, source, columns, start, start + ONE_DAY)
         frame = pd.concat([kept, replaced], ignore_index=True)
     order = [name for name in (columns.timestamp, columns.entity) if name is not None]
     return frame.sort_values(order, kind="stable", ignore_index=True)
@@ -107,9 +107,7 @@ def _prepared_in(cache: Path) -> Path:
     prepared = cache / _PREPARED
     if prepared.exists():
         return prepared
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "la_haute_borne.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock(cache / "la_haute_borne.lock"):
         if not prepared.exists():
             frame = tidy(wheel_in(cache))
             unfinished = prepared.with_suffix(".unfinished")

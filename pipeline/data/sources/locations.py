@@ -11,6 +11,7 @@ from pyarrow import fs
 
 from pipeline.errors import DataError, OutageError, PlimsollError
 from pipeline.staging import filesystem_at
+from pipeline.utc_day import ONE_DAY
 
 DAY = "{date}"
 _WILD = frozenset("*?[")
@@ -39,8 +40,8 @@ def files_at(
         OutageError: the store does not answer, or a path without `{date}` has no file.
     """
     if DAY in path:
-        first = start.date() - timedelta(days=1)
-        last = _last_day(end) + timedelta(days=1)
+        first = start.date() - ONE_DAY
+        last = _last_day(end) + ONE_DAY
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         return [file for day in days for file in files_of(path, suffixes, day)]
     found = _listed(path, path, suffixes, None)

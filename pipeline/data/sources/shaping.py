@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns
-from pipeline.data.grid import DAY_NS, day_number, nanoseconds
+from pipeline.data.grid import day_number, nanoseconds
 from pipeline.data.names import names_of
 from pipeline.data.numbers import as_float64
 from pipeline.data.sources.times import moments_of
 from pipeline.errors import DataError
+from pipeline.utc_day import DAY_NS, end_of, midnight
 
 TIME_FAULT = "__time_fault__"
 """Column with the reason why a row's time cannot be trusted; absent when every time can."""
@@ -174,8 +175,8 @@ def _filed_days(moments: pd.Series, source: SourceRows) -> NDArray[np.float64]:
     lost = moments.isna().to_numpy()
     number = np.where(lost, np.nan, nanoseconds(moments) // DAY_NS)
     if source.day is not None:
-        begin = datetime.combine(source.day, time(), UTC)
-        near = (moments >= begin - MARGIN) & (moments < begin + timedelta(days=1) + MARGIN)
+        begin = midnight(source.day)
+        near = (moments >= begin - MARGIN) & (moments < end_of(source.day) + MARGIN)
         return np.where(near, np.nan, float(day_number(source.day)))
     if lost.any() and lost.all():
         raise DataError(_all_unreadable(source, len(moments)))

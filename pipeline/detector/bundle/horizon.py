@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from pipeline.detector.bundle.bundle import Bundle
+from pipeline.utc_day import ONE_DAY
 
 
 def knows_until(bundle: Bundle) -> date:
@@ -16,5 +17,5 @@ def knows_until(bundle: Bundle) -> date:
     if as_of := data.get("as_of"):
         return date.fromisoformat(str(as_of)[:10])
     if last := data.get("last_day"):
-        return date.fromisoformat(str(last)[:10]) + timedelta(days=1)
+        return date.fromisoformat(str(last)[:10]) + ONE_DAY
     return date.min

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from onnx import ModelProto
+from onnx.helper import set_model_props
+
 from pipeline.detector.models.fitted import Facts
 from pipeline.errors import BundleError
 
 _FAMILY, _LOSS = "plimsoll.family", "plimsoll.loss"
-_METADATA_PROPS, _KEY, _VALUE = 14, 1, 2  # field numbers in onnx.proto: ModelProto, its entries
-_WITH_LENGTH = 2  # protobuf's wire type of texts and messages
 
 
 def metadata_of(family: str, loss: str) -> dict[str, str]:
@@ -22,16 +23,11 @@ def metadata_of(family: str, loss: str) -> dict[str, str]:
 
 
 def with_metadata(graph: bytes, metadata: Mapping[str, str]) -> bytes:
-    """The serialised `graph` with `metadata` in it.
-
-    Fields can be appended to a protobuf message, so neither the package onnx nor a second parse of
-    the graph is needed.
-    """
-    entries = [
-        _field(_KEY, key.encode()) + _field(_VALUE, value.encode())
-        for key, value in sorted(metadata.items())
-    ]
-    return graph + b"".join(_field(_METADATA_PROPS, entry) for entry in entries)
+    """The serialised `graph` with `metadata` in it, and no other."""
+    model = ModelProto.FromString(graph)
+    set_model_props(model, dict(sorted(metadata.items())))
+    serialised: bytes = model.SerializeToString()
+    return serialised
 
 
 def refuse_other_metadata(facts: Facts, metadata: Mapping[str, str]) -> None:
@@ -52,17 +48,3 @@ def refuse_other_metadata(facts: Facts, metadata: Mapping[str, str]) -> None:
                 "different fits: fetch the bundle again, or fit again."
             )
             raise BundleError(msg)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of a protobuf message, with its length."""
-    return _varint(number << 3 | _WITH_LENGTH) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    """A number in groups of seven bits, lowest first; all but the last have the top bit set."""
-    groups = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*groups, number])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.utc_day import DAY_NS
+
 if TYPE_CHECKING:
     from pipeline.data.timeline import Timeline
 
-_DAY_NS = 86_400_000_000_000
 _FEWEST_CYCLES = 3
 """Days are held out only when there are enough for the start, the middle and the end."""
 
@@ -47,7 +48,7 @@ def hold_out(
 
 def _stretches(timeline: Timeline, cycle: int) -> NDArray[np.intp]:
     """Number of the stretch of time of each row: its day, or one of equal parts."""
-    days = np.unique(timeline.time_ns // _DAY_NS, return_inverse=True)[1]
+    days = np.unique(timeline.time_ns // DAY_NS, return_inverse=True)[1]
     if days.max(initial=0) + 1 >= _FEWEST_CYCLES * cycle:
         return days.astype(np.intp)
     moments = np.unique(timeline.time_ns, return_inverse=True)[1]
