@@ -16,7 +16,7 @@ from tests.s3_server import BUCKET, free_ports, reaching, running_s3
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
-    "ci", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "thorough", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
