@@ -6,6 +6,7 @@ crossed fails unless a person has accepted it; then the result says who.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -196,7 +197,7 @@ def _bound(name: str, value: float, limit: float, facts: RecalibrationFacts) -> 
     return CheckResult(
         f"{name}_bound",
         # NaN crosses no bound and must not pass because of that.
-        verdict(passed=value == value and (crossed is None or bool(facts.accepted))),  # noqa: PLR0124
+        verdict(passed=not math.isnan(value) and (crossed is None or bool(facts.accepted))),
         value=f"{value:+.1%}",
         limit=f"{limit:.0%}",
         reason=reason,

@@ -134,7 +134,7 @@ def confirmed_incidents(
         value=value,
         limit=limit,
         champion=f"{len(champion.incidents_caught)} of {candidate.incidents}",
-        reason=f"Not caught any more: {', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}."  # noqa: PLR2004
+        reason=f"Not caught any more: {', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}."  # noqa: PLR2004 - as many as it names
         if lost
         else "Every past incident that the champion caught is still caught.",
         measured=kept,

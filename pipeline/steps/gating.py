@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -18,7 +17,7 @@ from pipeline.detector.bundle.bundle import Bundle, load_bundle
 from pipeline.evaluation.injection import at_largest, minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.gate import CandidateFacts, GateVerdict, decide
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import pages, promotion, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Card, Link, TrainedOn, promotion_card
@@ -38,7 +37,12 @@ log = structlog.get_logger()
 
 
 @lineage.job("gate")
-def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
+def gate(
+    here: Deployment,
+    payload: Payload[Candidate],
+    *,
+    run: str,  # noqa: ARG001 - for lineage
+) -> Payload[JudgedCandidate]:
     """Decide about a candidate and record why; the live version does not change."""
     candidate = from_json(Candidate, payload)
     spec, manifest = staged.origin_of(candidate)
@@ -104,7 +108,7 @@ def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, An
     tag_outcome(here, judged)
     event = "candidate_passed" if judged.passed else "candidate_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
-    return to_json(judged) | {"page": page}
+    return to_json(judged)
 
 
 def verdict_of(candidate: Candidate) -> GateVerdict:

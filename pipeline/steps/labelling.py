@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import structlog
 
@@ -20,6 +20,15 @@ from pipeline.store.audits import add_audits
 from pipeline.store.labels import add_labels, labels_as_of
 
 log = structlog.get_logger()
+
+
+class AuditCounts(TypedDict):
+    """Episodes that were considered, sampled and newly put up for labelling; the share of them."""
+
+    episodes: int
+    drawn: int
+    new: int
+    share: float
 
 
 def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
@@ -53,7 +62,7 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
 
 def propose_audits(
     here: Deployment, detector: str, first: date, last: date, *, run: str, now: datetime
-) -> dict[str, Any]:
+) -> AuditCounts:
     """Sample episodes that start on `first` to `last`, and ask for their labels.
 
     Every flagged episode can be sampled, also one too short to be an incident. A rerun proposes the
@@ -65,6 +74,11 @@ def propose_audits(
     share = spec.recalibration.audit_share
     sampled = sample_audits(detector, starting, share, now=now)
     new = add_audits(here.storage, detector, sampled)
-    recorded = {"episodes": len(starting), "drawn": len(sampled), "new": new, "share": share}
+    recorded: AuditCounts = {
+        "episodes": len(starting),
+        "drawn": len(sampled),
+        "new": new,
+        "share": share,
+    }
     log.info("audits_proposed", run=run, first=str(first), last=str(last), **recorded)
     return recorded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -14,7 +13,7 @@ from pipeline.errors import PromotionConflict
 from pipeline.gate import GateVerdict
 from pipeline.gate.recalibrated import RecalibrationLimits, decide_recalibrated
 from pipeline.recalibration import Recalibrated
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import pages, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Link
@@ -36,7 +35,12 @@ log = structlog.get_logger()
 
 
 @lineage.job("gate")
-def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
+def gate(
+    here: Deployment,
+    payload: Payload[Candidate],
+    *,
+    run: str,  # noqa: ARG001 - for lineage
+) -> Payload[JudgedCandidate]:
     """Decide about a recalibrated candidate and record why; the live version does not change.
 
     Returns:
@@ -108,7 +112,7 @@ def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, An
     tag_outcome(here, judged)
     event = "threshold_passed" if judged.passed else "threshold_rejected"
     log.info(event, version=judged.version, reason=judged.reason)
-    return to_json(judged) | {"page": page}
+    return to_json(judged)
 
 
 def _refuse_other_champion(number: int, origin: RecalibrationOrigin) -> None:

@@ -151,7 +151,7 @@ def _score_until_stable(
             inputs = _score_once(here, work, sorted(todo), bundles)
         except TableConflict:
             # Spreads concurrent runs of the same days.
-            time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311
+            time.sleep(_FIRST_WAIT_S * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers, guards nothing
         else:
             work.done |= todo
             bundles = scoring_bundles_of(here, work.spec.name) or bundles

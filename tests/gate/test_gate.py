@@ -99,7 +99,7 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
 def test_one_fault_fails_one_check_and_the_whole_gate(
     change: dict[str, object], check: str
 ) -> None:
-    verdict = decide(replace(CANDIDATE, **change), CHAMPION, LIMITS)  # type: ignore[arg-type]
+    verdict = decide(replace(CANDIDATE, **change), CHAMPION, LIMITS)
 
     assert failed(verdict) == [check]
     assert not verdict.passed

@@ -71,7 +71,7 @@ def test_a_threshold_that_hardly_moved_passes_every_check() -> None:
     ],
 )
 def test_each_check_can_fail_alone(change: dict[str, object], check: str) -> None:
-    assert failed(replace(FIT, **change)) == [check]  # type: ignore[arg-type]
+    assert failed(replace(FIT, **change)) == [check]
 
 
 def test_a_stop_names_its_value_its_limit_and_the_fix() -> None:
