@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: audit bench-chain bench-cold-score bench-exporter bench-login bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean demo docs down help image lock replay sbom secrets test test-fast test-stack up
+.PHONY: audit bench-chain bench-cold-score bench-exporter bench-login bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean coverage demo docs down help image lock replay sbom secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -44,6 +44,9 @@ test-stack: $(VENV)/dev $(VENV)/prometheus  ## docker-compose.yml without an eng
 
 test-fast: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## only the tests that start no server
 	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE)
+
+coverage: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## the same with the share of lines that ran; red below the floor in pyproject.toml
+	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE) --cov --cov-report=term
 
 check: $(VENV)/dev  ## lint, format, types, import contracts
 	$(VENV)/bin/ruff check .

@@ -185,9 +185,9 @@ def _empty_days(bench: ChainBench) -> float:
 def _in_one_process(bench: ChainBench) -> dict[str, float]:
     """Seconds of each step on the same rows, for a detector that is the same but for its name."""
     # Before the clock starts: imports are no work of the tasks.
-    import evidently  # noqa: F401
+    import evidently  # noqa: F401 - imported for the time it takes
 
-    import pipeline.detector.training.fit  # noqa: F401
+    import pipeline.detector.training.fit  # noqa: F401 - imported for the time it takes
     from pipeline.steps import evaluating, fitting, gating, promotion
 
     shutil.copytree(bench.lake / DETECTOR / "telemetry", bench.lake / TWIN / "telemetry")

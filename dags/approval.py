@@ -13,8 +13,6 @@ from dags.context import this_run
 from dags.defaults import SIGNING_QUEUE
 from pipeline.config import DetectorSpec
 
-_GATE = "gate"
-
 
 class Approval(HITLOperator):
     """Shows the promotion card; returns the signed answer of the person.
@@ -25,11 +23,16 @@ class Approval(HITLOperator):
 
     template_fields = ("subject",)
 
+    def __init__(self, *, gate: str, **question: Any) -> None:
+        """`gate` is the id of the task whose candidate it is about."""
+        super().__init__(**question)
+        self._gate = gate
+
     def execute(self, context: Any) -> None:
         """Ask about what the gate has judged."""
         from pipeline.steps import approval
 
-        judged = context["ti"].xcom_pull(task_ids=_GATE)
+        judged = context["ti"].xcom_pull(task_ids=self._gate)
         self.body = judged["card"]
         try:
             super().execute(context)
@@ -59,10 +62,11 @@ class Approval(HITLOperator):
         )
 
 
-def approval_of(spec: DetectorSpec) -> Approval:
-    """The task `approve` of a detector."""
+def approval_of(spec: DetectorSpec, *, gate: str) -> Approval:
+    """The task `approve` of a detector, about the candidate of the task `gate`."""
     return Approval(
         task_id="approve",
+        gate=gate,
         queue=SIGNING_QUEUE,
         subject=f"Promote a new {spec.name}?",
         options=["Approve", "Reject"],

@@ -10,21 +10,23 @@ from collections.abc import Callable
 from typing import Literal
 
 import structlog
-from airflow.sdk import DAG, Asset, Param, task
+from airflow.sdk import DAG, Asset, Param
 
 from dags import assets, forms
 from dags.context import TaskValue, skip
 from dags.defaults import detector_dag
+from dags.tasks import task
 from pipeline.config import DetectorSpec
 
 log = structlog.get_logger()
 
 Asked = Literal["retrain", "recalibrate"]
 
-_ASSETS: dict[Asked, Callable[[str], Asset]] = {
-    "retrain": assets.retraining,
-    "recalibrate": assets.recalibration,
+_REQUESTS: dict[Asked, tuple[str, Callable[[str], Asset]]] = {
+    "retrain": ("request_training", assets.retraining),
+    "recalibrate": ("request_recalibration", assets.recalibration),
 }
+"""By action: the task that emits the request, and the asset by which it does."""
 
 DOC = """
 ### A request about **{name}**: train, or recalibrate
@@ -32,14 +34,15 @@ DOC = """
 The score DAG starts this when a week's drift verdict, or a new regime, calls for it: at most once
 in {cooldown} days for each. A person may, too.
 
-* `retrain` starts `{name}__train`, `recalibrate` starts `{name}__recalibrate`, each through an
-  asset event that carries the as-of day and the reason. The other task is skipped.
+* `request_training` starts `{name}__train`, `request_recalibration` starts `{name}__recalibrate`,
+  each by an asset event that carries the as-of day and the reason. The one that is not requested is
+  skipped.
 * Both DAGs put their candidates through the gate as always; a request forces nothing live.
 """
 
 
-@task
-def request(
+@task()
+def emit_request(
     detector: str, action: Asked, *, params: TaskValue = None, outlet_events: TaskValue = None
 ) -> None:
     """Emit the event that starts the DAG, if this action is requested."""
@@ -47,7 +50,8 @@ def request(
         skip("not_requested", f"Requested is: {params['action']}.")
     log.info("requested", action=action, as_of=params["as_of"], reason=params["reason"])
     extra = {"as_of": params["as_of"], "reason": params["reason"]}
-    outlet_events[_ASSETS[action](detector)].extra = extra
+    _, asset = _REQUESTS[action]
+    outlet_events[asset(detector)].extra = extra
 
 
 def ask_dag(spec: DetectorSpec) -> DAG:
@@ -58,11 +62,14 @@ def ask_dag(spec: DetectorSpec) -> DAG:
         schedule=None,
         doc_md=DOC.format(name=spec.name, cooldown=spec.drift.cooldown_days),
         params={
-            "action": Param(type="string", enum=list(_ASSETS), description="The requested action."),
+            "action": Param(
+                type="string", enum=list(_REQUESTS), description="The requested action."
+            ),
             "as_of": forms.day("Read only days before this one. Empty: the default of the DAG."),
             "reason": Param(type="string", minLength=1, description="One sentence."),
         },
     ) as dag:
-        for action, asset in _ASSETS.items():
-            request.override(task_id=action, outlets=[asset(spec.name)])(spec.name, action)
+        for action, (task_id, asset) in _REQUESTS.items():
+            emit = emit_request.override(task_id=task_id, outlets=[asset(spec.name)])
+            emit(spec.name, action)
     return dag

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from pipeline.dag_ids import parts
 from pipeline.registry.pages import MLFLOW_PAGE
 
 log = structlog.get_logger()
@@ -16,8 +18,13 @@ log = structlog.get_logger()
 BACKFILL = "backfill"
 """Key in an asset event of a run that a backfill started."""
 
+_READS_LABELS = "recalibrate"
+"""The DAG that is triggered by hand for the labels that were made on the same day."""
+
 TaskValue = Any
-"""A value that Airflow passes to a task: a reference while parsing, a small dict at run time."""
+"""A value of Airflow's context, such as `params`, that it gives a task; None while parsing."""
+
+Made = TypeVar("Made", bound=Mapping[str, object])
 
 
 def day_of_this_run() -> str:
@@ -36,13 +43,19 @@ def day_of_this_run() -> str:
 def as_of_day() -> str:
     """The as-of day of a run, as an ISO date: only days before it are read.
 
-    From the form if given, else from a drift verdict's request, else from the run's interval.
+    From the form if given, else from a drift verdict's request, else from the run's interval. A run
+    by hand has no interval: its as-of day is today, and for a recalibration tomorrow, so that
+    today's labels count.
     """
     context = get_current_context()
     given = context["params"].get("as_of") or request().get("as_of")
     if given:
         return date.fromisoformat(given).isoformat()
-    moment: Any = context.get("data_interval_end") or context["dag_run"].run_after
+    run: Any = context["dag_run"]
+    moment: Any = context.get("data_interval_end")
+    if moment is None:
+        tomorrow = run.run_type == "manual" and parts(run.dag_id)[1] == _READS_LABELS
+        moment = run.run_after + timedelta(days=tomorrow)
     return str(moment.date().isoformat())
 
 
@@ -85,6 +98,12 @@ def leave_mlflow_page(address: str) -> None:
     # In the message, not in a field: Airflow's log page makes links of addresses only there.
     event = f"MLflow shows more: {address}"
     log.info(event)
+
+
+def with_mlflow_page(made: Made) -> Made:
+    """`made`, whose `page` becomes the address of this task's MLflow button."""
+    leave_mlflow_page(str(made["page"]))
+    return made
 
 
 def _extras() -> list[dict[str, Any]]:

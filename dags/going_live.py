@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from airflow.sdk import Param, TriggerRule, task
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param, TriggerRule
+from airflow.sdk import task as airflow_task
 
 from dags.approval import approval_of
-from dags.context import TaskValue, leave_mlflow_page, skip, started_by_backfill, this_run
+from dags.context import TaskValue, skip, started_by_backfill, this_run, with_mlflow_page
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE
+from dags.tasks import task
 from pipeline import settings
 from pipeline.config import DetectorSpec
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.candidate import JudgedCandidate
+    from pipeline.steps.promotion import PromotionOutcome
 
 _NOT_PROMOTED = "not_promoted"
 
@@ -21,13 +30,15 @@ PROMOTE_FROM_BACKFILL = {
 }
 
 
-def go_live(spec: DetectorSpec, judged: TaskValue) -> None:
+def go_live(spec: DetectorSpec, judged: Payload[JudgedCandidate]) -> None:
     """Promote the judged candidate, after a person's approval where the file asks for it."""
     promote(judged, _approval(spec, judged))
 
 
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE, trigger_rule=TriggerRule.NONE_FAILED)
-def promote(candidate: TaskValue, answer: TaskValue, *, params: TaskValue = None) -> TaskValue:
+def promote(
+    candidate: Payload[JudgedCandidate] | None, answer: str | None, *, params: TaskValue = None
+) -> PromotionOutcome:
     """Promote a candidate that passed and, where required, was approved; else skip."""
     from pipeline.steps import promotion
 
@@ -38,23 +49,24 @@ def promote(candidate: TaskValue, answer: TaskValue, *, params: TaskValue = None
             _NOT_PROMOTED,
             "A backfill does not move the champion; set promote_from_backfill to allow it.",
         )
-    outcome = promotion.promote(settings.load(), candidate, answer=answer, run=this_run())
-    leave_mlflow_page(outcome["page"])
+    outcome = with_mlflow_page(
+        promotion.promote(settings.load(), candidate, answer=answer, run=this_run())
+    )
     if not outcome["promoted"]:
         skip(_NOT_PROMOTED, outcome["reason"])
     return outcome
 
 
-def _approval(spec: DetectorSpec, judged: TaskValue) -> TaskValue:
+def _approval(spec: DetectorSpec, judged: Any) -> Any:
     """A person's answer, where the detector file asks for it and the candidate may go live."""
     if spec.promotion.approval == "none":
         return None
 
-    @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def passed_gate(candidate: TaskValue, *, params: TaskValue = None) -> bool:
+    @airflow_task.short_circuit(ignore_downstream_trigger_rules=False)
+    def passed_gate(candidate: Any, *, params: TaskValue = None) -> bool:
         return bool(candidate["passed"]) and _may_promote(params)
 
-    approve = approval_of(spec)
+    approve = approval_of(spec, gate=judged.operator.task_id)
     passed_gate(judged) >> approve
     return approve.output
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from dags.context import TaskValue
 from dags.defaults import PROMOTION_POOL, detector_dag, last_tick
+from dags.tasks import in_order, task
 from pipeline import settings
 from pipeline.config import DetectorSpec
 
 DOC = """
 ### Remove versions and files that **{name}** no longer needs
 
-1. `prune` deletes registered versions, each by its number and under the promotion lock. It keeps
-   the newest {versions}, every version with an alias, every version that was live or scored a day
-   in the last {history} days, and every version whose network one of these has.
-2. `clear` deletes staged files that have not changed for {staged} days: of ingestion runs, and of
-   candidates whose version is gone and whose run has ended.
-3. `tidy` compacts the small files of each table, and deletes files that the table has not used for
-   more than {history} days. A version of `telemetry` that a registered version was trained on keeps
-   all its files, however old.
+1. `prune_versions` deletes registered versions, each by its number and under the promotion lock. It
+   keeps the newest {versions}, every version with an alias, every version that was live or scored a
+   day in the last {history} days, and every version whose network one of these has.
+2. `clear_staging` deletes staged files that have not changed for {staged} days: of ingestion runs,
+   and of candidates whose version is gone and whose run has ended.
+3. `tidy_tables` compacts the small files of each table, and deletes files that the table has not
+   used for more than {history} days. A version of `telemetry` that a registered version was trained
+   on keeps all its files, however old.
 
 #### To see what it would do
 
@@ -29,13 +31,13 @@ Trigger it with `dry_run`: each task's log and XCom list what would be removed, 
 
 #### When a task is red
 
-`tidy` refuses to touch `telemetry` as long as a registered version does not say what it was
-trained on: the log names the version. In doubt nothing is deleted.
+`tidy_tables` refuses to touch `telemetry` as long as a registered version does not say what it
+was trained on: the log names the version. In doubt nothing is deleted.
 """
 
 
 @task(pool=PROMOTION_POOL)
-def prune(detector: str, *, params: TaskValue = None) -> TaskValue:
+def prune_versions(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
     """Delete registered versions that nothing needs."""
     from pipeline.steps import housekeeping
 
@@ -44,8 +46,8 @@ def prune(detector: str, *, params: TaskValue = None) -> TaskValue:
     )
 
 
-@task
-def clear(detector: str, *, params: TaskValue = None) -> TaskValue:
+@task()
+def clear_staging(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
     """Delete old staged files that nothing uses."""
     from pipeline.steps import housekeeping
 
@@ -54,8 +56,8 @@ def clear(detector: str, *, params: TaskValue = None) -> TaskValue:
     )
 
 
-@task
-def tidy(detector: str, *, params: TaskValue = None) -> TaskValue:
+@task()
+def tidy_tables(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
     """Compact the tables; delete files that no needed version refers to."""
     from pipeline.steps import housekeeping
 
@@ -87,5 +89,5 @@ def housekeeping_dag(spec: DetectorSpec) -> DAG:
             )
         },
     ) as dag:
-        prune(spec.name) >> clear(spec.name) >> tidy(spec.name)
+        in_order(prune_versions(spec.name), clear_staging(spec.name), tidy_tables(spec.name))
     return dag

@@ -7,15 +7,22 @@ carry it, so a rerun replaces exactly that day.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from airflow.sdk import DAG, CronPartitionTimetable, task
+from airflow.sdk import DAG, CronPartitionTimetable
 
 from dags import assets
 from dags.context import BACKFILL, TaskValue, day_of_this_run, started_by_backfill, this_run
 from dags.defaults import detector_dag, last_tick
+from dags.tasks import task
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.ingestion import IngestionCounts
+    from pipeline.store.staged import Staged
 
 DOC = """
 ### One day of **{name}**, from the source to validated telemetry
@@ -44,24 +51,26 @@ fault, so nothing is retried. Fix the source and clear the run, or run the day a
 """
 
 
-@task
-def fetch(detector: str) -> TaskValue:
+@task()
+def fetch(detector: str) -> Payload[Staged]:
     """Read this run's day from the source into the staging area."""
     from pipeline.steps import ingestion
 
     return ingestion.fetch(settings.load(), detector, [day_of_this_run()], run=this_run())
 
 
-@task
-def validate(staged: TaskValue) -> TaskValue:
+@task()
+def validate(staged: Payload[Staged]) -> Payload[Staged]:
     """Check the contract; sort rows into accepted and rejected."""
     from pipeline.steps import ingestion
 
     return ingestion.validate(settings.load(), staged, run=this_run())
 
 
-@task
-def write(detector: str, staged: TaskValue, *, outlet_events: TaskValue = None) -> TaskValue:
+@task()
+def write(
+    detector: str, staged: Payload[Staged], *, outlet_events: TaskValue = None
+) -> IngestionCounts:
     """Replace the day in the tables and record the attempt; red when the day is blocked."""
     from pipeline.steps import ingestion
 

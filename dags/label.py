@@ -6,12 +6,14 @@ One DAG for each detector file, run by hand only.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param
 
 from dags import forms
 from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, detector_dag
+from dags.tasks import task
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
@@ -41,7 +43,7 @@ trigger the DAG again.
 
 
 @task(queue=SIGNING_QUEUE)
-def label(detector: str, *, params: TaskValue = None) -> TaskValue:
+def label(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
     """Record the verdict of the user who triggered this run."""
     from pipeline.data.label_request import Author, LabelRequest
     from pipeline.steps import labelling

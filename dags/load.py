@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, TriggerRule, task, task_group
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Param, TriggerRule, task_group
 
 from dags.context import TaskValue, skip, this_run
 from dags.defaults import SPAN_OF_GROUP, detector_dag
+from dags.tasks import in_order, task
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.data.groups import Work
+
+if TYPE_CHECKING:
+    from pipeline.steps.ingestion import IngestionCounts
 
 _LOAD: Work = "load and score"
 _AGAIN: Work = "score again"
@@ -16,8 +22,8 @@ _AGAIN: Work = "score again"
 DOC = """
 ### Many days of **{name}** at once: a first load, or a replay
 
-1. `plan` splits the range into groups of neighbouring days, each with half a minute of work or more
-   and no more rows than one task can hold in memory.
+1. `plan_groups` splits the range into groups of neighbouring days, each with half a minute of work
+   or more and no more rows than one task can hold in memory.
 2. `group.load` fetches and validates the days of one group and writes them to the tables, as
    `{name}__ingest` does for one day.
 3. `group.score` scores them with the live version, if there is one.
@@ -37,8 +43,8 @@ tasks: it loads all its days again and replaces what changed.
 """
 
 
-@task
-def plan(detector: str, *, params: TaskValue = None) -> TaskValue:
+@task()
+def plan_groups(detector: str, *, params: TaskValue = None) -> list[list[str]]:
     """Group the days."""
     from pipeline.steps import fan_out
 
@@ -53,7 +59,7 @@ def plan(detector: str, *, params: TaskValue = None) -> TaskValue:
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def load(detector: str, days: list[str], *, params: TaskValue = None) -> TaskValue:
+def load(detector: str, days: list[str], *, params: TaskValue = None) -> IngestionCounts:
     """Load the days of a group from the source, unless only scoring is requested."""
     from pipeline.steps import ingestion
 
@@ -63,7 +69,7 @@ def load(detector: str, days: list[str], *, params: TaskValue = None) -> TaskVal
 
 
 @task(map_index_template=SPAN_OF_GROUP, trigger_rule=TriggerRule.NONE_FAILED)
-def score(detector: str, days: list[str], *, params: TaskValue = None) -> TaskValue:
+def score(detector: str, days: list[str], *, params: TaskValue = None) -> dict[str, Any]:
     """Score the days of a group; red when a day that was loaded is blocked."""
     from pipeline.steps import ingestion, scoring
 
@@ -76,9 +82,9 @@ def score(detector: str, days: list[str], *, params: TaskValue = None) -> TaskVa
 
 
 @task_group
-def group(detector: str, days: TaskValue) -> None:
+def group(detector: str, days: list[str]) -> None:
     """One group of days."""
-    load(detector, days=days) >> score(detector, days=days)
+    in_order(load(detector, days=days), score(detector, days=days))
 
 
 def load_dag(spec: DetectorSpec) -> DAG:
@@ -92,7 +98,7 @@ def load_dag(spec: DetectorSpec) -> DAG:
         doc_md=DOC.format(name=spec.name, again=_AGAIN),
         params=_params(),
     ) as dag:
-        group.partial(detector=spec.name).expand(days=plan(spec.name))
+        group.partial(detector=spec.name).expand(days=plan_groups(spec.name))
     return dag
 
 

@@ -12,6 +12,7 @@ from airflow.sdk import Context
 
 from dags.context import as_of_day
 from pipeline import log_context
+from pipeline.dag_ids import parts
 
 _AS_OF = ("train", "recalibrate")
 """DAGs that read the days before one day, which is logged as their partition."""
@@ -20,7 +21,7 @@ _AS_OF = ("train", "recalibrate")
 def begin(context: Context) -> None:
     """Add the fields to the log lines of this task."""
     run: Any = context["dag_run"]
-    detector, _, verb = run.dag_id.rpartition("__")
+    detector, verb = parts(run.dag_id)
     log_context.bind(
         detector=detector,
         partition=as_of_day() if verb in _AS_OF else _partition(context),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 from airflow.sdk import BaseNotifier
@@ -16,8 +16,11 @@ from airflow.sdk import BaseNotifier
 from dags import slack_text
 from pipeline.config import Notify
 
-Message = dict[str, Any]
-"""A `Notice` of `operation.notifying` as a dict."""
+if TYPE_CHECKING:
+    from pipeline.monitoring.notice import Notice
+    from pipeline.records import Payload
+
+Message: TypeAlias = "Payload[Notice]"
 
 log = structlog.get_logger()
 

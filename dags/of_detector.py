@@ -7,7 +7,7 @@ from collections.abc import Callable
 from airflow.sdk import DAG, get_parsing_context
 
 from dags.ask import ask_dag
-from dags.feature import feature_dag
+from dags.channel import channel_dag
 from dags.housekeeping import housekeeping_dag
 from dags.ingest import ingest_dag
 from dags.label import label_dag
@@ -18,6 +18,7 @@ from dags.score import score_dag
 from dags.train import train_dag
 from pipeline import settings
 from pipeline.config import SUFFIX, DetectorSpec, load_detector, readable_name
+from pipeline.dag_ids import dag_id
 
 VERBS: dict[str, Callable[[DetectorSpec], DAG]] = {
     "ingest": ingest_dag,
@@ -28,7 +29,7 @@ VERBS: dict[str, Callable[[DetectorSpec], DAG]] = {
     "rollback": rollback_dag,
     "ask": ask_dag,
     "label": label_dag,
-    "feature": feature_dag,
+    "channel": channel_dag,
     "housekeeping": housekeeping_dag,
 }
 
@@ -50,5 +51,5 @@ def dags_of_file(name: str) -> dict[str, DAG]:
     """
     spec = load_detector(readable_name(settings.load().detectors / name))
     wanted = get_parsing_context().dag_id
-    makers = {f"{spec.name}__{verb}": make for verb, make in VERBS.items()}
-    return {dag_id: make(spec) for dag_id, make in makers.items() if wanted in (None, dag_id)}
+    makers = {dag_id(spec.name, verb): make for verb, make in VERBS.items()}
+    return {name: make(spec) for name, make in makers.items() if wanted in (None, name)}

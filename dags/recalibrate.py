@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import (
-    DAG,
-    AssetOrTimeSchedule,
-    CronDataIntervalTimetable,
-    Param,
-    get_current_context,
-    task,
-)
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable, Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags import assets, forms
@@ -20,16 +12,23 @@ from dags.context import (
     TaskValue,
     as_of_day,
     leave_mlflow_page,
-    request,
     skip,
     started_by_schedule,
     this_run,
+    with_mlflow_page,
 )
 from dags.defaults import detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
+from dags.tasks import in_order, task
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.errors import NothingLive
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.candidate import Candidate, JudgedCandidate
+    from pipeline.steps.labelling import AuditCounts
+    from pipeline.steps.origin import Acceptance
 
 DOC = """
 ### Recalibration of **{name}**: same network, new threshold
@@ -67,46 +66,48 @@ backfill recalibrates and judges but does not promote, unless `promote_from_back
 """
 
 
-@task
-def audit(detector: str) -> TaskValue:
+@task()
+def audit(detector: str) -> AuditCounts:
     """Sample flagged episodes of the window, and ask for their labels."""
     from pipeline.steps import recalibrating
 
-    return recalibrating.audit(settings.load(), detector, _as_of(), run=this_run())
+    return recalibrating.audit(settings.load(), detector, as_of_day(), run=this_run())
 
 
-@task
-def window(detector: str, *, params: TaskValue = None) -> TaskValue:
+@task()
+def window(detector: str, *, params: TaskValue = None) -> Payload[Candidate]:
     """Stage the scored rows of the rolling window, with the labels known by then."""
     from pipeline.steps import recalibrating
 
     try:
         outcome = recalibrating.window(
-            settings.load(), detector, _as_of(), acceptance=_acceptance(params)
+            settings.load(), detector, as_of_day(), acceptance=_acceptance(params)
         )
     except NothingLive as error:
         if not started_by_schedule():
             raise
         skip("not_recalibrated", str(error))
-    if reason := outcome.get("skipped"):
-        skip("not_recalibrated", reason)
+    if isinstance(outcome, recalibrating.NotDue):
+        skip("not_recalibrated", outcome.reason)
     return outcome
 
 
-@task
-def recalibrate(candidate: TaskValue) -> TaskValue:
+@task()
+def recalibrate(candidate: Payload[Candidate]) -> Payload[Candidate]:
     """Estimate the new threshold and open the MLflow run."""
     from pipeline.steps import recalibrating
 
-    return _shown(recalibrating.recalibrate(settings.load(), candidate, run=this_run()))
+    return with_mlflow_page(recalibrating.recalibrate(settings.load(), candidate, run=this_run()))
 
 
-@task
-def gate(candidate: TaskValue) -> TaskValue:
+@task()
+def gate(candidate: Payload[Candidate]) -> Payload[JudgedCandidate]:
     """Run every check; register the version with its card, passed or rejected."""
     from pipeline.steps import gating
 
-    return _shown(gating.gate(settings.load(), candidate, run=this_run()))
+    judged = gating.gate(settings.load(), candidate, run=this_run())
+    leave_mlflow_page(judged["candidate"]["page"])
+    return judged
 
 
 def recalibrate_dag(spec: DetectorSpec) -> DAG:
@@ -132,7 +133,7 @@ def recalibrate_dag(spec: DetectorSpec) -> DAG:
         params=_params(),
     ) as dag:
         rows = window(spec.name)
-        audit(spec.name) >> rows
+        in_order(audit(spec.name), rows)
         go_live(spec, gate(recalibrate(rows)))
     return dag
 
@@ -158,16 +159,7 @@ def _params() -> dict[str, Param]:
     }
 
 
-def _as_of() -> str:
-    context = get_current_context()
-    run: Any = context["dag_run"]
-    asked = context["params"].get("as_of") or request().get("as_of")
-    if run.run_type == "manual" and not asked and context.get("data_interval_end") is None:
-        return str((run.run_after + timedelta(days=1)).date().isoformat())
-    return as_of_day()
-
-
-def _acceptance(params: TaskValue) -> TaskValue:
+def _acceptance(params: TaskValue) -> Acceptance | None:
     """The person who accepts a crossed bound, and the reason; None where nobody does."""
     if not params["accept_beyond_bounds"]:
         return None
@@ -177,8 +169,3 @@ def _acceptance(params: TaskValue) -> TaskValue:
         msg = "accept_beyond_bounds needs a reason, one sentence; it goes into the ledger."
         raise AirflowFailException(msg)
     return Acceptance(forms.triggered_by(), params["reason"].strip())
-
-
-def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
-    leave_mlflow_page(candidate["page"])
-    return candidate

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
+from typing import TYPE_CHECKING, Any
 
-from dags.context import TaskValue, leave_mlflow_page, this_run
+from airflow.sdk import DAG, Param, TriggerRule, get_current_context
+
+from dags.context import TaskValue, this_run, with_mlflow_page
 from dags.defaults import PROMOTION_POOL, SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
+from dags.tasks import in_order, task
 from pipeline import settings
 from pipeline.config import DetectorSpec
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.rollback import MovedReturn, RescoreGroup, Return
 
 DOC = """
 ### Roll the live version of **{name}** back
 
 By hand, or by the score DAG when a new promotion leaves its limits ({watch}).
 
-1. `check` checks whether the target may go live: it exists, loads, needs only features that the
-   tables have, and was live before or passed its gate.
-2. `move` writes the ledger, which makes it live, and moves the alias `champion`, under the
+1. `validate_target` checks whether the target may go live: it exists, loads, needs only features
+   that the tables have, and was live before or passed its gate.
+2. `set_champion` writes the ledger, which makes it live, and moves the alias `champion`, under the
    promotion lock. Weights and threshold go back together, as a version holds both.
-3. `plan` groups the days that the bad version scored, and `rescore` scores the groups again, in
-   parallel. Incidents that it raised, and the target does not, are marked as withdrawn.
-4. `finish` checks that no day is left, and tags the rollback as done.
+3. `plan_rescore` groups the days that the bad version scored, and `rescore` scores the groups
+   again, in parallel. Incidents that it raised, and the target does not, are marked as withdrawn.
+4. `close` checks that no day is left, and tags the rollback as done.
 
 #### To trigger it
 
@@ -32,25 +39,25 @@ An interrupted run may be triggered again: it completes the rollback and does no
 """
 
 
-@task
-def check(detector: str, *, params: TaskValue = None) -> TaskValue:
+@task()
+def validate_target(detector: str, *, params: TaskValue = None) -> Payload[Return]:
     """Check whether the champion may be rolled back to the target; change nothing yet."""
     from pipeline.steps import rollback
 
-    checked = rollback.check(
-        settings.load(),
-        detector,
-        target=params["target"],
-        reason=params["reason"],
-        who=_who(params),
-        only_if_live=int(params["only_if_live"]) if params["only_if_live"] else None,
+    return with_mlflow_page(
+        rollback.check(
+            settings.load(),
+            detector,
+            target=params["target"],
+            reason=params["reason"],
+            who=_who(params),
+            only_if_live=int(params["only_if_live"]) if params["only_if_live"] else None,
+        )
     )
-    leave_mlflow_page(checked["page"])
-    return checked
 
 
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE)
-def move(checked: TaskValue, *, params: TaskValue = None) -> TaskValue:
+def set_champion(checked: Payload[Return], *, params: TaskValue = None) -> Payload[MovedReturn]:
     """Write the ledger, which makes the target live, and move `champion` to it."""
     from pipeline.steps import rollback
 
@@ -59,8 +66,8 @@ def move(checked: TaskValue, *, params: TaskValue = None) -> TaskValue:
     )
 
 
-@task
-def plan(moved: TaskValue) -> TaskValue:
+@task()
+def plan_rescore(moved: Payload[MovedReturn]) -> list[RescoreGroup]:
     """Group the days of the bad version."""
     from pipeline.steps import rollback
 
@@ -68,7 +75,7 @@ def plan(moved: TaskValue) -> TaskValue:
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def rescore(detector: str, version: int, days: list[str]) -> TaskValue:
+def rescore(detector: str, version: int, days: list[str]) -> dict[str, Any]:
     """Score the days of a group again; withdraw the incidents that the bad version raised."""
     from pipeline.steps import rollback
 
@@ -76,7 +83,7 @@ def rescore(detector: str, version: int, days: list[str]) -> TaskValue:
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
-def finish(moved: TaskValue) -> TaskValue:
+def close(moved: Payload[MovedReturn]) -> dict[str, Any]:
     """Score any days that are left, and tag the rollback as done."""
     from pipeline.steps import rollback
 
@@ -116,8 +123,8 @@ def rollback_dag(spec: DetectorSpec) -> DAG:
             ),
         },
     ) as dag:
-        moved = move(check(spec.name))
-        rescore.expand_kwargs(plan(moved)) >> finish(moved)
+        moved = set_champion(validate_target(spec.name))
+        in_order(rescore.expand_kwargs(plan_rescore(moved)), close(moved))
     return dag
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -12,15 +12,22 @@ from airflow.sdk import (
     PartitionedAssetTimetable,
     TriggerRule,
     get_current_context,
-    task,
+    task_group,
 )
+from airflow.sdk import task as airflow_task
 
 from dags import assets, forms
-from dags.context import TaskValue, day_of_this_run, skip, started_by_backfill, this_run
+from dags.context import day_of_this_run, skip, started_by_backfill, this_run
 from dags.defaults import detector_dag
 from dags.notifiers import notifier_for
+from dags.tasks import in_order, task
 from pipeline import settings
 from pipeline.config import DetectorSpec
+from pipeline.dag_ids import dag_id
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.training_request import TrainingRequest
 
 log = structlog.get_logger()
 
@@ -28,7 +35,7 @@ _ACTIONS: tuple[Literal["retrain", "recalibrate"], ...] = ("retrain", "recalibra
 """The actions that drift may request, in this order: a new model has a new threshold as well."""
 
 _ORDER = "rollback"
-"""XCom key of the watch's parameters for the rollback DAG."""
+"""XCom key of the parameters for the rollback DAG."""
 
 DOC = """
 ### Score one validated day of **{name}** with the live version
@@ -37,15 +44,15 @@ Runs automatically for each day that `{name}__ingest` has validated.
 
 1. `score` writes the day's `scores` (the challenger's too, where one waits), groups flags into
    `incidents`, and mutes channels that have left their training range.
-2. `drift` compares the day and the week up to it with the live version's reference rows.
+2. `judge_drift` compares the day and the week up to it with the live version's reference rows.
 3. `notify` sends one message for each new incident, by **{channel}**; none for a day older than
    {horizon} days.
-4. `watch` checks whether a new promotion is inside its limits; if not, `roll_back` starts
-   `{name}__rollback`.
-5. `ask` and `request` start `{name}__ask` when drift calls for training or recalibration, at most
-   once in {cooldown} days.
+4. `check_promotion` checks whether a new promotion is inside its limits; if not,
+   `trigger_rollback` starts `{name}__rollback`.
+5. `decide_request` decides whether drift calls for training or recalibration, at most once in
+   {cooldown} days for each; if so, `trigger_request` starts `{name}__ask`.
 
-Steps 3 to 5 are skipped when a backfill loaded the day.
+Steps 4 and 5 are the group `follow_up`. Steps 3 to 5 are skipped when a backfill loaded the day.
 
 #### To run it by hand
 
@@ -55,8 +62,8 @@ and version are unchanged is not scored again.
 """
 
 
-@task
-def score(detector: str) -> TaskValue:
+@task()
+def score(detector: str) -> dict[str, Any]:
     """Score this run's day with the champion, and with the challenger in shadow."""
     from pipeline.steps import scoring
 
@@ -66,8 +73,8 @@ def score(detector: str) -> TaskValue:
     return outcome
 
 
-@task.short_circuit
-def drift(detector: str) -> TaskValue:
+@airflow_task.short_circuit
+def judge_drift(detector: str) -> dict[str, Any]:
     """Judge the day and its week; a backfill ends here."""
     from pipeline.steps import drifting
 
@@ -77,7 +84,7 @@ def drift(detector: str) -> TaskValue:
 
 # A failed drift test must not prevent the message about an incident.
 @task(trigger_rule=TriggerRule.ALL_DONE)
-def notify(detector: str, scored: TaskValue) -> TaskValue:
+def notify(detector: str, scored: dict[str, Any] | None) -> int:
     """Send one message for each new incident; red if one was not sent."""
     from pipeline.steps import notifying
     from pipeline.steps.candidate import detector_named
@@ -96,9 +103,9 @@ def notify(detector: str, scored: TaskValue) -> TaskValue:
     )
 
 
-@task.branch
-def watch(detector: str) -> list[str]:
-    """Roll back if the newest promotion is outside its limits; else see what drift asks for.
+@airflow_task.branch
+def check_promotion(detector: str, *, tripped: str, otherwise: str) -> str:
+    """The next task: `tripped` if the newest promotion is outside its limits, else `otherwise`.
 
     The drift verdict about a version that is rolled back is void.
     """
@@ -107,7 +114,7 @@ def watch(detector: str) -> list[str]:
     outcome = promotion_watch.watch(settings.load(), detector, day_of_this_run(), run=this_run())
     log.info("promotion_watched", **outcome)
     if not outcome["tripped"]:
-        return ["ask"]
+        return otherwise
     order = {
         "target": "previous",
         "reason": outcome["reason"],
@@ -115,11 +122,11 @@ def watch(detector: str) -> list[str]:
         "who": "the watch after the promotion",
     }
     get_current_context()["ti"].xcom_push(key=_ORDER, value=order)
-    return ["roll_back"]
+    return tripped
 
 
-@task
-def ask(detector: str) -> TaskValue:
+@task()
+def decide_request(detector: str) -> Payload[TrainingRequest]:
     """The action that drift asks for, unless it was requested recently."""
     from pipeline.steps import training_request
 
@@ -131,6 +138,23 @@ def ask(detector: str) -> TaskValue:
         if asked is not None:
             return asked
     return skip("nothing_asked", "Drift asks for nothing, or it was requested recently.")
+
+
+@task_group
+def follow_up(detector: str) -> None:
+    """What a scored day calls for: a rollback, or a request."""
+    decided: Any = decide_request(detector)
+    trigger_rollback = TriggerDagRunOperator(
+        task_id="trigger_rollback", trigger_dag_id=dag_id(detector, "rollback")
+    )
+    checked: Any = check_promotion(
+        detector, tripped=trigger_rollback.task_id, otherwise=decided.operator.task_id
+    )
+    trigger_rollback.conf = checked[_ORDER]
+    checked >> [trigger_rollback, decided]
+    TriggerDagRunOperator(
+        task_id="trigger_request", trigger_dag_id=dag_id(detector, "ask"), conf=decided
+    )
 
 
 def score_dag(spec: DetectorSpec) -> DAG:
@@ -153,16 +177,6 @@ def score_dag(spec: DetectorSpec) -> DAG:
         },
     ) as dag:
         scored = score(spec.name)
-        judged = drift(spec.name)
-        scored >> judged >> notify(spec.name, scored)
-        watched: Any = watch(spec.name)
-        judged >> watched
-        watched >> TriggerDagRunOperator(
-            task_id="roll_back",
-            trigger_dag_id=f"{spec.name}__rollback",
-            conf=watched[_ORDER],
-        )
-        asked: Any = ask(spec.name)
-        watched >> asked
-        TriggerDagRunOperator(task_id="request", trigger_dag_id=f"{spec.name}__ask", conf=asked)
+        judged = judge_drift(spec.name)
+        in_order(scored, judged, [notify(spec.name, scored), follow_up(spec.name)])
     return dag

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import (
-    DAG,
-    AssetOrTimeSchedule,
-    CronDataIntervalTimetable,
-    Param,
-    task,
-)
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable, Param
 
 from dags import assets, forms
 from dags.context import (
@@ -20,12 +14,18 @@ from dags.context import (
     skip,
     started_by_schedule,
     this_run,
+    with_mlflow_page,
 )
 from dags.defaults import TRAINING_POOL, detector_dag, last_tick
 from dags.going_live import PROMOTE_FROM_BACKFILL, go_live
+from dags.tasks import task
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.errors import TooFewDays
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.candidate import Candidate, JudgedCandidate
 
 DOC = """
 ### A candidate for **{name}**: trained, judged and, if it passes, promoted
@@ -58,8 +58,8 @@ promote, unless `promote_from_backfill` is set.
 """
 
 
-@task
-def window(detector: str, *, params: TaskValue = None) -> TaskValue:
+@task()
+def window(detector: str, *, params: TaskValue = None) -> Payload[Candidate]:
     """Read the training window and split it into blocks."""
     from pipeline.steps import fitting
 
@@ -78,43 +78,45 @@ def window(detector: str, *, params: TaskValue = None) -> TaskValue:
 
 
 @task(pool=TRAINING_POOL)
-def train(candidate: TaskValue) -> TaskValue:
+def train(candidate: Payload[Candidate]) -> Payload[Candidate]:
     """Fit the networks on the training block; open the candidate's MLflow run."""
     from pipeline.steps import fitting
 
-    return _shown(fitting.train(settings.load(), candidate, run=this_run()))
+    return with_mlflow_page(fitting.train(settings.load(), candidate, run=this_run()))
 
 
-@task
-def calibrate(candidate: TaskValue) -> TaskValue:
+@task()
+def calibrate(candidate: Payload[Candidate]) -> Payload[Candidate]:
     """Estimate the threshold on the calibration block and write the bundle."""
     from pipeline.steps import fitting
 
-    return _shown(fitting.calibrate(settings.load(), candidate))
+    return with_mlflow_page(fitting.calibrate(settings.load(), candidate))
 
 
-@task
-def evaluate(candidate: TaskValue) -> TaskValue:
+@task()
+def evaluate(candidate: Payload[Candidate]) -> Payload[Candidate]:
     """Measure the bundle on the test block."""
     from pipeline.steps import evaluating
 
-    return _shown(evaluating.evaluate(settings.load(), candidate))
+    return with_mlflow_page(evaluating.evaluate(settings.load(), candidate))
 
 
-@task
-def drift(candidate: TaskValue) -> TaskValue:
+@task()
+def drift(candidate: Payload[Candidate]) -> Payload[Candidate]:
     """Compare the test days with the bundle's references."""
     from pipeline.steps import evaluating
 
-    return _shown(evaluating.drift(settings.load(), candidate))
+    return with_mlflow_page(evaluating.drift(settings.load(), candidate))
 
 
-@task
-def gate(candidate: TaskValue) -> TaskValue:
+@task()
+def gate(candidate: Payload[Candidate]) -> Payload[JudgedCandidate]:
     """Run every check; register the candidate with its card, passed or rejected."""
     from pipeline.steps import gating
 
-    return _shown(gating.gate(settings.load(), candidate, run=this_run()))
+    judged = gating.gate(settings.load(), candidate, run=this_run())
+    leave_mlflow_page(judged["candidate"]["page"])
+    return judged
 
 
 def train_dag(spec: DetectorSpec) -> DAG:
@@ -165,8 +167,3 @@ def _params(spec: DetectorSpec) -> dict[str, Param]:
         ),
         **PROMOTE_FROM_BACKFILL,
     }
-
-
-def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
-    leave_mlflow_page(candidate["page"])
-    return candidate

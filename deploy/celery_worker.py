@@ -30,7 +30,7 @@ def import_what_tasks_need(**_: object) -> None:
     gc.freeze()
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect  # type: ignore[untyped-decorator]  # celery ships no types
 def delete_old_results(sender: Any, **_: object) -> None:
     """Delete old results each hour in the worker's own loop; Celery's scheduler does not run."""
     sender.timer.call_repeatedly(_EACH_S, sender.app.backend.cleanup)

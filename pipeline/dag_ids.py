@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-PROMISED = ("load", "score", "rollback", "ask", "label", "feature", "housekeeping")
+PROMISED = ("load", "score", "rollback", "ask", "label", "channel", "housekeeping")
 """DAGs that are active from the moment that Airflow knows the detector."""
 
 STARTING = ("ingest", "train", "recalibrate")
 """DAGs that load, train and recalibrate by schedule: paused until the user unpauses them."""
 
 VERBS = (*STARTING, *PROMISED)
+
+RETIRED = ("feature",)
+"""DAGs of earlier releases. Airflow keeps their runs until the detector is removed."""
 
 
 def dag_id(detector: str, verb: str) -> str:

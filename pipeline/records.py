@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
 
 Record = TypeVar("Record")
 
 
-def to_json(record: object) -> dict[str, Any]:
+class Payload(dict[str, Any], Generic[Record]):
+    """The JSON of a `Record`, as one task returns it and the next is given it.
+
+    Only a name for type checkers, so that a task is given the record that it reads, and the shape
+    is stated once, in the dataclass: at run time it is a plain dict, all that Airflow can keep.
+    """
+
+
+def to_json(record: Record) -> Payload[Record]:
     """The dataclass `record`, with all it holds, as a dict that `json.dumps` accepts."""
-    plain: dict[str, Any] = TypeAdapter(type(record)).dump_python(record, mode="json")
-    return plain
+    plain = TypeAdapter(type(record)).dump_python(record, mode="json")
+    return cast("Payload[Record]", plain)
 
 
 def from_json(kind: type[Record], payload: Mapping[str, Any]) -> Record:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from pipeline.dag_ids import VERBS, dag_id, parts
+from pipeline.dag_ids import RETIRED, VERBS, dag_id, parts
 from pipeline.errors import OutageError
 from pipeline.settings import Login
 
@@ -55,7 +55,7 @@ class Scheduler:
         self._http = http
 
     def dags(self) -> list[Dag]:
-        """Every DAG of a detector that has a file, by name.
+        """Every DAG of a detector that has a file, by name; none of an earlier release.
 
         Raises:
             OutageError: Airflow does not answer, or refuses.
@@ -71,18 +71,20 @@ class Scheduler:
                     running=_count(runs, each["dag_id"], "running"),
                 )
                 for each in found
+                # Airflow lists one that is gone for a minute or two after an upgrade.
+                if parts(each["dag_id"])[1] in VERBS
             ),
             key=lambda dag: dag.dag_id,
         )
 
     def dag_ids(self, detector: str) -> list[str]:
-        """The DAGs that Airflow has of `detector`, those without a file included.
+        """The DAGs that Airflow has of `detector`: those without a file and retired ones, too.
 
         Raises:
             OutageError: Airflow does not answer, or refuses.
         """
         shown = self._every("dags", "dags", dag_id_pattern=f"{detector}__%", exclude_stale="false")
-        mine = {dag_id(detector, verb) for verb in VERBS}
+        mine = {dag_id(detector, verb) for verb in (*VERBS, *RETIRED)}
         return sorted(mine & {str(each["dag_id"]) for each in shown})
 
     def at_work(self, detector: str) -> list[str]:

@@ -17,8 +17,8 @@ from airflow.utils.session import create_session
 from pipeline.registry.pages import MLFLOW_PAGE
 
 if TYPE_CHECKING:
-    from airflow.models.taskinstancekey import TaskInstanceKey
     from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
 
 
 class MlflowLink(BaseOperatorLink):

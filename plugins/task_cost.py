@@ -17,6 +17,8 @@ import structlog
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
+from pipeline.dag_ids import parts
+
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -58,7 +60,7 @@ def _record(dag_id: str) -> None:
     from pipeline import settings
     from pipeline.metrics import store
 
-    detector, _, verb = dag_id.rpartition("__")
+    detector, verb = parts(dag_id)
     database = settings.load().database
     if detector and database is not None:
         store.spend(database, detector, verb, cpu_seconds())

@@ -1,5 +1,6 @@
 """Rules for the modules that neither the linter nor the import contracts check."""
 
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -10,6 +11,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 LONGEST = 300
+IGNORED = re.compile(r"#\s*(noqa|type:\s*ignore)")
+REASONED = re.compile(r"# (noqa: [A-Z]+\d+(, [A-Z]+\d+)* - |type: ignore\[[a-z, -]+\] +# )\S")
 EACH_ALONE = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -33,6 +36,20 @@ def test_no_module_outgrows_a_screenful_of_ideas():
 
     assert modules
     assert [p.name for p in modules if len(p.read_text().splitlines()) > LONGEST] == []
+
+
+def test_whatever_a_tool_is_told_to_ignore_has_its_reason():
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("this copy has no git history to list its files from")
+    ignored = [
+        f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()}"
+        for path in tracked("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if IGNORED.search(line)
+    ]
+
+    assert ignored
+    assert [each for each in ignored if not REASONED.search(each)] == []
 
 
 def test_the_architecture_page_maps_every_part_of_the_pipeline():

@@ -24,7 +24,7 @@ def airflow(answers: dict[str, object]) -> Scheduler:
             return httpx.Response(held, text="no")
         asked = parse_qs(urlsplit(str(request.url)).query)
         first = int(asked["offset"][0])
-        ((name, items),) = held.items()  # type: ignore[attr-defined]
+        ((name, items),) = held.items()
         return httpx.Response(200, text=json.dumps({name: items[first : first + 100]}))
 
     transport = httpx.MockTransport(answer)
@@ -76,3 +76,11 @@ def test_runs_at_work_are_named():
 def test_a_refusal_is_an_outage_that_says_what_was_refused():
     with pytest.raises(OutageError, match="refuses GET /api/v2/dags with status 409: no"):
         airflow({"dags": 409}).dag_ids("a")
+
+
+def test_a_dag_of_an_earlier_release_is_not_shown_and_goes_with_its_detector():
+    dags = [{"dag_id": f"a__{verb}", "is_paused": True} for verb in ("channel", "feature")]
+    asked = airflow({"dags": {"dags": dags}, "dags/~/dagRuns": {"dag_runs": []}})
+
+    assert asked.dags() == [Dag("a__channel", paused=True)]
+    assert asked.dag_ids("a") == ["a__channel", "a__feature"]

@@ -22,10 +22,10 @@ def here(monkeypatch):
 
 
 def test_names_with_blanks_and_quotes_stay_one_word():
-    typed = SHELL.plimsoll("feature", "press", "mute", "wind's speed", "--entity=A 1; rm -rf /")
+    typed = SHELL.plimsoll("channel", "press", "mute", "wind's speed", "--entity=A 1; rm -rf /")
 
     assert shlex.split(typed)[3:] == [
-        "feature", "press", "mute", "wind's speed", "--entity=A 1; rm -rf /",
+        "channel", "press", "mute", "wind's speed", "--entity=A 1; rm -rf /",
     ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ VERBS = (
     "score",
     "ask",
     "label",
-    "feature",
+    "channel",
     "recalibrate",
     "rollback",
     "housekeeping",

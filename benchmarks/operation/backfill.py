@@ -118,7 +118,9 @@ def _filled(
             ingested_s += between - began
             scored_s += time.perf_counter() - between
         root = settings.load().storage
-        hashes = {name: _content_hash(Table(root, DETECTOR, name)) for name in COMPARED}
+        hashes: dict[str, str] = {
+            name: _content_hash(Table(root, DETECTOR, name)) for name in COMPARED
+        }
     return Filled(hashes, ingested_s, scored_s)
 
 
@@ -160,13 +162,13 @@ def _deployment(home: Path, cache: Path, lake: str, *, data: str = "data") -> It
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }
     before = dict(os.environ)  # noqa: TID251 - what the steps' settings are read from
-    os.environ.update(wanted)  # noqa: TID251
+    os.environ.update(wanted)  # noqa: TID251 - likewise
     try:
         with contextlib.chdir(home):  # where MLflow keeps the artifacts of a SQLite registry
             yield
     finally:
-        os.environ.clear()  # noqa: TID251
-        os.environ.update(before)  # noqa: TID251
+        os.environ.clear()  # noqa: TID251 - put back
+        os.environ.update(before)  # noqa: TID251 - put back
 
 
 def _equal(asked: str, one: Filled, other: Filled) -> Row:

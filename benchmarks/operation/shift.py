@@ -160,7 +160,7 @@ def _read(machine: str) -> tuple[DetectorSpec, pd.DataFrame, pd.DataFrame]:
         timestamp=pd.to_datetime(raw["timestamp"], utc=True),
         **{MARK: raw["label"].astype(bool) & (raw["split"] == "test")},
     )
-    metrics = [name for name in raw if name.startswith("m")]
+    metrics = [name for name in map(str, raw) if name.startswith("m")]
     columns = Columns(
         cadence=timedelta(minutes=1),
         features={name: Feature(unit="1") for name in metrics},

@@ -115,7 +115,8 @@ def _timeline(setting: Setting, first: int, n: int) -> Timeline:
 def _log_level(setting: Setting) -> NDArray[np.float64]:
     row = np.arange(MONTHS * setting.rows)
     months = (row + 1) / setting.rows if setting.smooth else row // setting.rows + 1
-    return months * np.log(setting.growth) + _season(setting, 0, len(row))
+    level: NDArray[np.float64] = months * np.log(setting.growth) + _season(setting, 0, len(row))
+    return level
 
 
 def _season(setting: Setting, first: int, n: int) -> NDArray[np.float64]:

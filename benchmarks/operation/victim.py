@@ -14,12 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline import settings
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.candidate import JudgedCandidate
 
 NAME = "plant"
 FIRST_DAY = date(2024, 1, 1)
@@ -48,9 +52,9 @@ class Ground:
         for variable in ("STORAGE", "DETECTORS", "DATA", "CACHE"):
             (self.folder / variable.lower()).mkdir(parents=True, exist_ok=True)
             os.environ[f"PLIMSOLL_{variable}"] = str(self.folder / variable.lower())  # noqa: TID251 - a deployment of its own
-        os.environ.pop("PLIMSOLL_DATABASE", None)  # noqa: TID251
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.folder}/mlflow.db"  # noqa: TID251
-        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # noqa: TID251
+        os.environ.pop("PLIMSOLL_DATABASE", None)  # noqa: TID251 - a process of its own
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.folder}/mlflow.db"  # noqa: TID251 - a process of its own
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # noqa: TID251 - a process of its own
         os.chdir(self.home)  # MLflow on SQLite keeps artifacts below the working folder
 
 
@@ -73,7 +77,7 @@ def prepare(ground: Ground) -> None:
     score()
 
 
-def promote(payload: Answer) -> None:
+def promote(payload: Payload[JudgedCandidate]) -> None:
     """The task `promote`."""
     from pipeline.steps import promotion
 
@@ -89,9 +93,10 @@ def roll_back() -> None:
     """The rollback DAG, in which the last task does what no other has done."""
     from pipeline.steps import rollback
 
-    how = {"target": "previous", "reason": "a drill", "who": "bench"}
-    checked = rollback.check(settings.load(), NAME, **how)
-    rollback.finish(settings.load(), rollback.move(settings.load(), checked, **how), run="bench")
+    why, who = "a drill", "bench"
+    checked = rollback.check(settings.load(), NAME, target=rollback.PREVIOUS, reason=why, who=who)
+    moved = rollback.move(settings.load(), checked, target=rollback.PREVIOUS, reason=why, who=who)
+    rollback.finish(settings.load(), moved, run=who)
 
 
 def score() -> None:
@@ -119,17 +124,18 @@ def die_before(write: int) -> Callable[[], int]:
 
         return perform
 
-    for name in (
-        "set_registered_model_alias",
-        "delete_registered_model_alias",
-        "set_model_version_tag",
-        "delete_model_version_tag",
-        "set_tag",
-        "set_terminated",
-    ):
-        setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
-    engine.write_deltalake = counted(engine.write_deltalake)
-    appending.write_deltalake = counted(appending.write_deltalake)
+    effects: list[tuple[object, str]] = [
+        (MlflowClient, "set_registered_model_alias"),
+        (MlflowClient, "delete_registered_model_alias"),
+        (MlflowClient, "set_model_version_tag"),
+        (MlflowClient, "delete_model_version_tag"),
+        (MlflowClient, "set_tag"),
+        (MlflowClient, "set_terminated"),
+        (engine, "write_deltalake"),
+        (appending, "write_deltalake"),
+    ]
+    for owner, name in effects:
+        setattr(owner, name, counted(getattr(owner, name)))
     return lambda: done
 
 
@@ -189,7 +195,7 @@ def _flags() -> str:
     return hashlib.sha256((bundle.score(rows).score > bundle.threshold).tobytes()).hexdigest()
 
 
-def _candidate(as_of: date, *, champion: int | None) -> Answer:
+def _candidate(as_of: date, *, champion: int | None) -> Payload[JudgedCandidate]:
     """A trained version, registered as one that passed its gate; the payload of `promote`."""
     from pipeline import settings, staging
     from pipeline.detector.bundle.bundle import load_bundle
@@ -223,20 +229,23 @@ def _candidate(as_of: date, *, champion: int | None) -> Answer:
         card="Passed",
         bundle_sha256=bundle.digest,
     )
-    return to_json(judged) | {"page": ""}
+    return to_json(judged)
 
 
-def _recalibrated() -> Answer:
+def _recalibrated() -> Payload[JudgedCandidate]:
     """Version 2: version 1 recalibrated; the payload of `promote`."""
     from pipeline.steps import gating, recalibrating
 
     window = recalibrating.window(settings.load(), NAME, _day(SCORED[0]).isoformat())
+    if isinstance(window, recalibrating.NotDue):
+        raise RuntimeError(window.reason)  # noqa: TRY004 - an answer, no wrong type
     judged = gating.gate(
         settings.load(),
         recalibrating.recalibrate(settings.load(), window, run="bench"),
         run="bench",
     )
-    return judged | {"passed": True}
+    judged["passed"] = True
+    return judged
 
 
 def _day(n: int) -> date:

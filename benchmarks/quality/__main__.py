@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -48,13 +48,13 @@ def main(arguments: list[str]) -> None:
     if not parsed.bench.is_dir():
         sys.exit(f"{parsed.bench}: no such folder; give --bench with adbench/ and smd/ in it.")
     results = _measured(jobs(parsed))
-    tables: dict[str, Callable[[list[Result]], object]] = {
+    tables: dict[str, Callable[[list[Result]], Iterator[str]]] = {
         "adbench": adbench.table,
         "servers": servers.table,
     }
     for kind in parsed.data:
         found = [result for which, result in results if which == kind]
-        print("\n" + "\n".join(tables[kind](found)))  # type: ignore[arg-type]
+        print("\n" + "\n".join(tables[kind](found)))
     parsed.out.parent.mkdir(parents=True, exist_ok=True)
     parsed.out.write_text(
         json.dumps([{"kind": kind, **asdict(result)} for kind, result in results], indent=1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 
 from benchmarks.replay.replaying import ReplayedPolicy
 from benchmarks.replay.tally import Tally
@@ -50,10 +51,10 @@ def figure(replayed: ReplayedPolicy) -> bytes:
         return png(canvas)
 
 
-def _rates(canvas: Figure, layout: object, tallies: Sequence[Tally]) -> None:
+def _rates(canvas: Figure, layout: GridSpec, tallies: Sequence[Tally]) -> None:
     first: Axes | None = None
     for place, each in enumerate(tallies):
-        cell = layout[divmod(place, _COLUMNS)]  # type: ignore[index]
+        cell = layout[divmod(place, _COLUMNS)]
         axes = canvas.add_subplot(cell, sharex=first, sharey=first)
         first = first or axes
         _rate(axes, each, ours=place == 0)

@@ -51,10 +51,10 @@ def _share_downloads(usual: Path, own: Path) -> None:
 def _environment(values: dict[str, str]) -> Iterator[None]:
     """With `values` set, and a lock on this host instead of in anybody's database."""
     before = dict(os.environ)  # noqa: TID251 - the steps read from there where they work
-    os.environ.update(values)  # noqa: TID251
-    os.environ.pop("PLIMSOLL_DATABASE", None)  # noqa: TID251
+    os.environ.update(values)  # noqa: TID251 - likewise
+    os.environ.pop("PLIMSOLL_DATABASE", None)  # noqa: TID251 - likewise
     try:
         yield
     finally:
-        os.environ.clear()  # noqa: TID251
-        os.environ.update(before)  # noqa: TID251
+        os.environ.clear()  # noqa: TID251 - put back
+        os.environ.update(before)  # noqa: TID251 - put back

@@ -131,13 +131,13 @@ def _recalibrate(as_of: date) -> tuple[str, str]:
     """Run the chain of the recalibrate DAG; returns its outcome and the reason."""
     recalibrating.audit(settings.load(), DETECTOR, as_of.isoformat(), run=RUN)
     candidate = recalibrating.window(settings.load(), DETECTOR, as_of.isoformat())
-    if "skipped" in candidate:
-        return "kept", str(candidate["skipped"])
+    if isinstance(candidate, recalibrating.NotDue):
+        return "kept", candidate.reason
     judged = gating.gate(
         settings.load(), recalibrating.recalibrate(settings.load(), candidate, run=RUN), run=RUN
     )
     outcome = promote(settings.load(), judged, answer=None, run=RUN)
-    return ("moved" if outcome["promoted"] else "stopped"), str(outcome["reason"])
+    return ("moved" if outcome["promoted"] else "stopped"), outcome["reason"]
 
 
 def telemetry(spec: DetectorSpec) -> pd.DataFrame:

@@ -184,7 +184,8 @@ def _fitted(folder: Path) -> Path:
 def _thinned(first: int, last: int) -> pd.DataFrame:
     """One row in `_THINNED` of each machine."""
     kept = np.arange(ROWS_A_DAY) // MACHINES % _THINNED == 0
-    return pd.concat([made_day(n)[kept] for n in range(first, last)], ignore_index=True)
+    days: list[pd.DataFrame] = [made_day(n)[kept] for n in range(first, last)]
+    return pd.concat(days, ignore_index=True)
 
 
 def _values(n: int) -> NDArray[np.float32]:

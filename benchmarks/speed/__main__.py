@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -70,7 +71,7 @@ def measure(contenders: list[SpeedContender], threads: int, fits: int, rounds: i
     for _ in range(fits):
         for contender in contenders:
             began = time.process_time()
-            seconds, trained[contender.name] = _timed(lambda c=contender: c.fit(train, threads))
+            seconds, trained[contender.name] = _timed(partial(contender.fit, train, threads))
             fit_s[contender.name].append((seconds, time.process_time() - began))
     for contender in contenders:
         wall, processor = zip(*fit_s[contender.name], strict=True)
@@ -81,8 +82,8 @@ def measure(contenders: list[SpeedContender], threads: int, fits: int, rounds: i
     for _ in range(rounds):
         square = square_rate(threads)
         for row, score in zip(found, scorers, strict=True):
-            row.few_s.append(_timed(lambda s=score: s(few))[0])
-            row.many_s.append(_timed(lambda s=score: s(many))[0])
+            row.few_s.append(_timed(partial(score, few))[0])
+            row.many_s.append(_timed(partial(score, many))[0])
             if row.flop_a_row:
                 reached = row.flop_a_row * MANY / row.many_s[-1]
                 row.of_machine.append(reached / square)

@@ -47,7 +47,8 @@ def made_rows(rows: int, *, seed: int) -> Rows:
     random = np.random.default_rng(seed)
     causes = random.standard_normal((rows, _CAUSES), dtype=np.float32)
     noise = random.standard_normal((rows, FEATURES), dtype=np.float32)
-    return np.tanh(causes @ mixing) + np.float32(0.1) * noise
+    made: Rows = np.tanh(causes @ mixing) + np.float32(0.1) * noise
+    return made
 
 
 def schema(*, timed: bool) -> Schema:
@@ -123,7 +124,8 @@ def _pyod(make: Callable[[int], Any]) -> Callable[[Rows, int], Any]:
 def _decided(detector: Any, threads: int) -> Callable[[Rows], object]:
     def score(rows: Rows) -> object:
         torch.set_num_threads(threads)
-        for part in (detector, getattr(detector, "detector_", None)):
+        parts: tuple[Any, Any] = (detector, getattr(detector, "detector_", None))
+        for part in parts:
             if hasattr(part, "n_jobs"):
                 part.n_jobs = threads
         return detector.decision_function(rows)

@@ -39,13 +39,13 @@ def main() -> None:
         plain = spread.score_here(home / "plain", parsed.rows, repository) if parsed.rows else None
         with started(home) as stack:
             found["healthy_s"] = stack.running.healthy_after
-            found["idle_bytes"] = stack.running.memory()
+            found["idle_bytes"] = idle = stack.running.memory()
             if parsed.days:
                 found["partitions"] = partitions.measure(stack, parsed.days)
             if plain is not None:
                 found["spread"] = spread.measure(stack, plain, home / "plain")
             found["peak_bytes"] = stack.running.peak
-            _print_table(stack.running.healthy_after, found["idle_bytes"], stack.running.peak)  # type: ignore[arg-type]
+            _print_table(stack.running.healthy_after, idle, stack.running.peak)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(found, indent=1), encoding="utf-8")
 

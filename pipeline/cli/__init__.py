@@ -15,7 +15,7 @@ from pipeline.cli import log_lines
 from pipeline.errors import PlimsollError
 
 COMMANDS = (
-    "check", "feature", "fit", "forget", "label", "ledger", "metrics", "remove", "run", "score",
+    "channel", "check", "fit", "forget", "label", "ledger", "metrics", "remove", "run", "score",
     "status", "tune",
 )  # fmt: skip
 

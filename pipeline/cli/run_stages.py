@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.private_file import write_private
+from pipeline.records import Payload
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps import (
@@ -34,7 +35,8 @@ from pipeline.steps import (
 )
 from pipeline.steps import housekeeping as upkeep
 from pipeline.steps import rollback as rolling_back
-from pipeline.steps.candidate import detector_named
+from pipeline.steps.candidate import JudgedCandidate, detector_named
+from pipeline.steps.ingestion import IngestionCounts
 from pipeline.steps.origin import Acceptance
 
 DONE, NO = 0, 1
@@ -157,8 +159,8 @@ def recalibrate(job: Job, as_of: str | None, *, accepted: str) -> int:
     job.say(f"{audits['new']:,} of {audits['episodes']:,} episodes put up for labelling")
     acceptance = Acceptance(job.author, accepted) if accepted else None
     candidate = recalibrating.window(job.here, job.detector, day, acceptance=acceptance)
-    if reason := candidate.get("skipped"):
-        job.say(f"not recalibrated. {reason}")
+    if isinstance(candidate, recalibrating.NotDue):
+        job.say(f"not recalibrated. {candidate.reason}")
         return NO
     candidate = recalibrating.recalibrate(job.here, candidate, run=job.run)
     job.say(f"candidate {candidate['name']}: threshold estimated")
@@ -224,11 +226,11 @@ def housekeeping(job: Job, *, dry_run: bool) -> int:
     return DONE
 
 
-def _go_live(job: Job, judged: dict[str, Any]) -> int:
+def _go_live(job: Job, judged: Payload[JudgedCandidate]) -> int:
     """Promote at once where nobody is asked; else keep what was judged for `run promote`."""
     word = "passed its gate" if judged["passed"] else "was rejected"
     job.say(f"version {judged['version']} {word}: {judged['reason']}")
-    job.say(f"its card: {judged['page']}")
+    job.say(f"its card: {judged['candidate']['page']}")
     if not judged["passed"] or detector_named(job.here, job.detector).promotion.approval == "none":
         return _promoted(job, judged, None, run=job.run)
     waiting = _waiting(job.here, job.detector)
@@ -245,7 +247,7 @@ def _go_live(job: Job, judged: dict[str, Any]) -> int:
     return NO
 
 
-def _promoted(job: Job, judged: dict[str, Any], answer: str | None, *, run: str) -> int:
+def _promoted(job: Job, judged: Payload[JudgedCandidate], answer: str | None, *, run: str) -> int:
     outcome = promotion.promote(job.here, judged, answer=answer, run=run)
     if not outcome["promoted"]:
         job.say(f"version {judged['version']} stays out: {outcome['reason']}")
@@ -260,7 +262,7 @@ def _waiting(here: Deployment, detector: str) -> Path:
     return here.home / "waiting" / f"{detector}.json"
 
 
-def _written(span: str, written: dict[str, Any]) -> str:
+def _written(span: str, written: IngestionCounts) -> str:
     return f"{span}: {written['accepted']:,} rows accepted, {written['rejected']:,} rejected"
 
 

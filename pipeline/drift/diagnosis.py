@@ -120,6 +120,6 @@ def _quiet(results: tuple[DriftResult, ...]) -> str:
     if blind:
         text += (
             f" Too few independent rows to judge {len(blind)} of {len(results)} series"
-            f" ({', '.join(blind[:3])}{', ...' if len(blind) > 3 else ''}): use a longer window."  # noqa: PLR2004
+            f" ({', '.join(blind[:3])}{', ...' if len(blind) > 3 else ''}): use a longer window."  # noqa: PLR2004 - as many as it names
         )
     return text

@@ -29,11 +29,13 @@ class PartitionState:
             (never attempted), `contradictory` (the tables disagree about it), `outside` (on record,
             but not within the schedule of the present detector file, so not expected).
         reason: why, where it is not scored.
+        scoring_failed: whether it failed when it was scored; else it failed when it was ingested.
     """
 
     day: date
     state: State
     reason: str = ""
+    scoring_failed: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -96,8 +98,7 @@ def states_of(
 ) -> tuple[PartitionState, ...]:
     """The state of each of `days`. A day outside both mappings was never attempted."""
     return tuple(
-        PartitionState(day, *_state(deliveries.get(day), scorings.get(day, Scoring(held=False))))
-        for day in days
+        _state_of(day, deliveries.get(day), scorings.get(day, Scoring(held=False))) for day in days
     )
 
 
@@ -125,6 +126,12 @@ def outside(found: PartitionState) -> PartitionState:
     """`found` as a day that the schedule does not expect."""
     reason = f"{found.state}: {found.reason}" if found.reason else found.state
     return PartitionState(found.day, "outside", reason)
+
+
+def _state_of(day: date, delivery: Delivery | None, scoring: Scoring) -> PartitionState:
+    state, reason = _state(delivery, scoring)
+    ingested = delivery is not None and delivery.standing == "validated"
+    return PartitionState(day, state, reason, scoring_failed=ingested and state == "failed")
 
 
 def _state(delivery: Delivery | None, scoring: Scoring) -> tuple[State, str]:

@@ -101,7 +101,7 @@ def _days(health: Health, shell: Shell) -> Iterator[NextAction]:
     if waiting and health.live is not None:
         yield _run(health, shell, f"score {_span(waiting)}", _score(waiting))
     failed = [each for each in states if each.state == "failed"]
-    scoring = [each for each in failed if each.reason.startswith("scoring: ")]
+    scoring = [each for each in failed if each.scoring_failed]
     if failed:
         chosen, again = (scoring, _score) if scoring else (failed, _load)
         yield _run(
@@ -134,7 +134,7 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
     if health.muted:
         yield NextAction(
             f"decide about {', '.join(health.muted)}, which left its training range",
-            shell.plimsoll("feature", name, "--list"),
+            shell.plimsoll("channel", name, "--list"),
         )
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline import ledger
 from pipeline.errors import UnprovenAnswer
 from pipeline.ledger import answers, keyring
+from pipeline.records import Payload
 from pipeline.settings import Deployment
+from pipeline.steps.candidate import JudgedCandidate
 
 APPROVE, REJECT = "Approve", "Reject"
 NOBODY = "The time limit"
@@ -43,7 +44,7 @@ class Answer:
         return self.answer == APPROVE
 
 
-def question(judged: Mapping[str, Any], *, run: str) -> dict[str, str]:
+def question(judged: Payload[JudgedCandidate], *, run: str) -> dict[str, str]:
     """What is asked about: the very candidate that `judged`, the gate's result, describes.
 
     `run` is the DAG run, so that an answer of one run proves nothing in another.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
 from pipeline.data.decision import ChannelDecision, Choice
 from pipeline.data.label_request import Author, known_machine, moment_of
-from pipeline.records import to_json
+from pipeline.records import Payload, to_json
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.fan_out import grouped
@@ -18,6 +18,14 @@ from pipeline.store.scores import scored_days
 from pipeline.utc_day import midnight
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedDecision(ChannelDecision):
+    """A decision in the table of `detector`; `new` unless the same run had recorded it before."""
+
+    detector: str
+    new: bool
 
 
 def decide(
@@ -30,7 +38,7 @@ def decide(
     entity: str | None = None,
     since: str | None = None,
     note: str = "",
-) -> dict[str, Any]:
+) -> Payload[RecordedDecision]:
     """Record a decision about a channel, and return what was recorded.
 
     Without `since` it counts from the first moment of today, UTC: days that are scored already
@@ -53,12 +61,13 @@ def decide(
     )
     same_run = [each for each in decisions_as_of(here, detector, by.at) if each.run_id == by.run]
     made = same_run[0] if by.run and same_run else decision
-    recorded = {"detector": detector, **to_json(made), "new": add_decision(here, spec, made)}
+    new = add_decision(here, spec, made)
+    recorded = to_json(RecordedDecision(**vars(made), detector=detector, new=new))
     log.info("decision_recorded", **recorded)
     return recorded
 
 
-def days_to_rescore(here: Deployment, recorded: dict[str, Any]) -> list[list[str]]:
+def days_to_rescore(here: Deployment, recorded: Payload[RecordedDecision]) -> list[list[str]]:
     """The days since a decision that already have scores, in groups for one task each."""
     detector, since = str(recorded["detector"]), datetime.fromisoformat(recorded["since"]).date()
     held = scored_days(here, detector)

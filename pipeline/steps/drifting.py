@@ -1,4 +1,4 @@
-"""Task `drift` of the score DAG: a verdict for each day, and for the rolling week up to it.
+"""Task `judge_drift` of the score DAG: a verdict for each day, and for the rolling week up to it.
 
 The verdict of a day follows from the rows up to that day, their scores by the live version and the
 labels made by then, never from the order in which days are judged: the tests keep no state, and a

@@ -6,7 +6,6 @@ import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pipeline import lineage
 from pipeline.config import DetectorSpec
@@ -17,7 +16,7 @@ from pipeline.drift.samples import reference_sample, sample_of
 from pipeline.evaluation.injection import at_largest, recall
 from pipeline.evaluation.metrics import EvaluatedRows, Evaluation
 from pipeline.evaluation.tryout import Tryout, judge, try_out
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import runs
 from pipeline.registry.connection import connect
 from pipeline.report import figures
@@ -31,7 +30,7 @@ from pipeline.store.drift import record_candidate_drift
 
 
 @lineage.stage("train")
-def evaluate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
+def evaluate(here: Deployment, payload: Payload[Candidate]) -> Payload[Candidate]:
     """Evaluate the bundle on the test block; figures and metrics go to the MLflow run."""
     candidate = from_json(Candidate, payload)
     spec, _ = origin_of(candidate, TrainingInputs)
@@ -55,7 +54,7 @@ def evaluate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 @lineage.stage("train")
-def drift(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
+def drift(here: Deployment, payload: Payload[Candidate]) -> Payload[Candidate]:
     """Compare the test days with the reference rows of the bundle."""
     candidate = from_json(Candidate, payload)
     spec, inputs = origin_of(candidate, TrainingInputs)

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -25,7 +24,7 @@ from pipeline.detector.models.fitted import FittedNetwork, load_fitted, save_fit
 from pipeline.detector.training.fine_tuning_rows import day_roles
 from pipeline.detector.training.warm_start import WarmStart, tuned
 from pipeline.provenance import code_version, lock_hash
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import runs
 from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
@@ -49,7 +48,7 @@ def window(
     *,
     training_days: int | None = None,
     warm_start: bool = False,
-) -> dict[str, Any]:
+) -> Payload[Candidate]:
     """Read the training window before `as_of` and split it into three blocks.
 
     With `warm_start` the train block shrinks to its recent normal rows, and the live version's
@@ -72,7 +71,7 @@ def window(
 
 
 @lineage.job("train")
-def train(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def train(here: Deployment, payload: Payload[Candidate], *, run: str) -> Payload[Candidate]:
     """Fit the networks on the train block and open the candidate's MLflow run."""
     # Here, because torch is heavy and no other step needs it.
     from pipeline.detector.training.fit import fit
@@ -100,7 +99,7 @@ def train(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, A
 
 
 @lineage.stage("train")
-def calibrate(here: Deployment, payload: dict[str, Any]) -> dict[str, Any]:
+def calibrate(here: Deployment, payload: Payload[Candidate]) -> Payload[Candidate]:
     """Estimate the threshold on the calibration block and write the bundle."""
     candidate = from_json(Candidate, payload)
     spec, inputs = origin_of(candidate, TrainingInputs)

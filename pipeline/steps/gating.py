@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -19,7 +18,7 @@ from pipeline import lineage, log_context, staging
 from pipeline.detector.bundle.bundle import Bundle, load_bundle
 from pipeline.detector.bundle.lineage import BundleKind
 from pipeline.gate import GateVerdict
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import pages, promotion, runs, tags, versions
 from pipeline.registry.connection import connect
 from pipeline.report.card import Link, run_note
@@ -41,7 +40,12 @@ _LOGGED: dict[BundleKind, str] = {"trained": "candidate", "recalibrated": "thres
 
 
 @lineage.job("gate")
-def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:  # noqa: ARG001 - for lineage
+def gate(
+    here: Deployment,
+    payload: Payload[Candidate],
+    *,
+    run: str,  # noqa: ARG001 - for lineage
+) -> Payload[JudgedCandidate]:
     """Decide about a candidate and record why; the live version does not change.
 
     Raises:
@@ -92,7 +96,7 @@ def gate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, An
     _tag_outcome(here, judged)
     event = f"{_LOGGED[candidate.kind]}_{'passed' if judged.passed else 'rejected'}"
     log.info(event, version=judged.version, reason=judged.reason)
-    return to_json(judged) | {"page": page}
+    return to_json(judged)
 
 
 def verdict_of(candidate: Candidate) -> GateVerdict:

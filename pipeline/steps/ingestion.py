@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TypedDict
 
 from pipeline import lineage
 from pipeline.config import DetectorSpec
@@ -14,7 +14,7 @@ from pipeline.data.grid import as_day
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.anchoring import anchored
 from pipeline.errors import DataError
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.steps import ingest_stages, metrics_hooks
 from pipeline.steps.candidate import detector_named
@@ -23,8 +23,23 @@ from pipeline.store.staged import Staged
 from pipeline.utc_day import end_of, midnight
 
 
+class IngestionCounts(TypedDict):
+    """What an ingestion did.
+
+    Attributes:
+        days: number of days.
+        accepted, rejected: rows.
+        verdicts: number of days by verdict.
+    """
+
+    days: int
+    accepted: int
+    rejected: int
+    verdicts: dict[str, int]
+
+
 @lineage.stage("ingest")
-def fetch(here: Deployment, detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+def fetch(here: Deployment, detector: str, days: list[str], *, run: str) -> Payload[Staged]:
     """Stage the raw rows of `days`, and nothing of any other day."""
     spec = _spec(here, detector)
     wanted = [as_day(day) for day in days]
@@ -34,7 +49,7 @@ def fetch(here: Deployment, detector: str, days: list[str], *, run: str) -> dict
 
 
 @lineage.stage("ingest")
-def validate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def validate(here: Deployment, payload: Payload[Staged], *, run: str) -> Payload[Staged]:
     """Stage what may become telemetry and what goes to quarantine, by which rule."""
     staged = from_json(Staged, payload)
     spec = _spec(here, staged.detector)
@@ -44,8 +59,8 @@ def validate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str
 
 @lineage.job("ingest")
 def write(
-    here: Deployment, payload: dict[str, Any], *, run: str, refuse: bool = True
-) -> dict[str, Any]:
+    here: Deployment, payload: Payload[Staged], *, run: str, refuse: bool = True
+) -> IngestionCounts:
     """Bring the tables up to date; then raise if a day was blocked, unless `refuse` is false.
 
     Raises:
@@ -68,7 +83,7 @@ def write(
     }
 
 
-def load(here: Deployment, detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+def load(here: Deployment, detector: str, days: list[str], *, run: str) -> IngestionCounts:
     """Run all three stages for `days` and return the counts that `write` returns.
 
     A blocked day is recorded and does not raise: the others go on. See `refuse_blocked`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import structlog
 
@@ -22,6 +22,15 @@ from pipeline.store.labels import add_labels, labels_as_of
 from pipeline.utc_day import ONE_DAY
 
 log = structlog.get_logger()
+
+
+class AuditCounts(TypedDict):
+    """Episodes that were considered, sampled and newly put up for labelling; the share of them."""
+
+    episodes: int
+    drawn: int
+    new: int
+    share: float
 
 
 def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
@@ -55,7 +64,7 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
 
 def propose_audits(
     here: Deployment, detector: str, first: date, last: date, *, run: str, now: datetime
-) -> dict[str, Any]:
+) -> AuditCounts:
     """Sample episodes that start on `first` to `last`, and ask for their labels.
 
     Every flagged episode can be sampled, also one too short to be an incident. A rerun proposes the
@@ -67,6 +76,11 @@ def propose_audits(
     share = spec.recalibration.audit_share
     sampled = sample_audits(detector, starting, share, now=now)
     new = add_audits(here, detector, sampled)
-    recorded = {"episodes": len(starting), "drawn": len(sampled), "new": new, "share": share}
+    recorded: AuditCounts = {
+        "episodes": len(starting),
+        "drawn": len(sampled),
+        "new": new,
+        "share": share,
+    }
     log.info("audits_proposed", run=run, first=str(first), last=str(last), **recorded)
     return recorded

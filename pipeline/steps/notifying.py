@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
 from pipeline.monitoring.notice import Notice, day_seen, notice_of
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import detector_named
@@ -26,7 +25,9 @@ from pipeline.store.notices import SentNotice, noticed_incidents, record_notice
 log = structlog.get_logger()
 
 
-def due(here: Deployment, detector: str, days: list[str], *, now: datetime) -> list[dict[str, Any]]:
+def due(
+    here: Deployment, detector: str, days: list[str], *, now: datetime
+) -> list[Payload[Notice]]:
     """Notices of the incidents on `days` without a message so far, oldest first.
 
     Days further back than `notify.horizon_days` are history and get no message.
@@ -48,8 +49,8 @@ def due(here: Deployment, detector: str, days: list[str], *, now: datetime) -> l
 
 def send_notices(
     here: Deployment,
-    notices: Sequence[dict[str, Any]],
-    send: Callable[[dict[str, Any]], None],
+    notices: Sequence[Payload[Notice]],
+    send: Callable[[Payload[Notice]], None],
     *,
     channel: str,
     run: str,
@@ -81,7 +82,7 @@ def send_notices(
     return len(notices)
 
 
-def record_sent(here: Deployment, payload: dict[str, Any], *, channel: str, run: str) -> None:
+def record_sent(here: Deployment, payload: Payload[Notice], *, channel: str, run: str) -> None:
     """Record that a notice was sent, so that it is sent once."""
     notice = from_json(Notice, payload)
     sent = SentNotice(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from pipeline import ledger, lineage, log_context
 from pipeline.errors import UnprovenAnswer, UnprovenBundle
-from pipeline.records import from_json
+from pipeline.records import Payload, from_json
 from pipeline.registry import promotion, runs, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Deployment
@@ -19,10 +19,28 @@ from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import opened
 
 
+class PromotionOutcome(TypedDict):
+    """What became of a candidate.
+
+    Attributes:
+        version: its number.
+        promoted: whether it is live.
+        reason: of the gate, or why it is not live.
+        replaced: the version that was live before; None if none was, or it is not live.
+        page: its page in MLflow.
+    """
+
+    version: int
+    promoted: bool
+    reason: str
+    replaced: int | None
+    page: str
+
+
 @lineage.job("promote")
 def promote(
-    here: Deployment, payload: dict[str, Any], *, answer: str | None, run: str
-) -> dict[str, Any]:
+    here: Deployment, payload: Payload[JudgedCandidate], *, answer: str | None, run: str
+) -> PromotionOutcome:
     """Move `champion` to a version that passed its gate and that nobody refused.
 
     Args:
@@ -39,7 +57,7 @@ def promote(
         UnprovenAnswer: the answer is not signed, is about another candidate, or is missing though
             the detector file asks for one.
     """
-    judged = from_json(JudgedCandidate, {k: v for k, v in payload.items() if k != "page"})
+    judged = from_json(JudgedCandidate, payload)
     client = connect(here)
     model = judged.candidate.detector
     log_context.bind_version(judged.version)
@@ -55,7 +73,7 @@ def promote(
         if held.live is None or judged.version != held.live.version:
             who = _who(given if judged.passed else None, run)
             record_rejection(here, judged, who=who, why=refusal, approval=text)
-        return payload | {"promoted": False, "reason": refusal}
+        return _outcome(judged, promoted=False, reason=refusal)
     _refuse_other_bundle(here, held, client, judged)
     decision = decision_about(
         judged,
@@ -69,7 +87,19 @@ def promote(
     lineage.note_model(model, judged.version, alias=promotion.CHAMPION, written=True)
     metrics_hooks.went_live(here, model)
     runs.end(client, judged.candidate.run_id, passed=True)
-    return payload | {"promoted": True, "replaced": replaced}
+    return _outcome(judged, promoted=True, reason=judged.reason, replaced=replaced)
+
+
+def _outcome(
+    judged: JudgedCandidate, *, promoted: bool, reason: str, replaced: int | None = None
+) -> PromotionOutcome:
+    return {
+        "version": judged.version,
+        "promoted": promoted,
+        "reason": reason,
+        "replaced": replaced,
+        "page": judged.candidate.page,
+    }
 
 
 def _refuse_other_bundle(
@@ -97,7 +127,7 @@ def _refuse_other_bundle(
 
 def _given(
     here: Deployment,
-    payload: dict[str, Any],
+    payload: Payload[JudgedCandidate],
     judged: JudgedCandidate,
     answer: str | None,
     run: str,

@@ -12,7 +12,7 @@ Partitions count by their own days and not by the clock, so history behaves like
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import structlog
@@ -31,10 +31,26 @@ from pipeline.store.scores import champion_scores
 log = structlog.get_logger()
 
 
-def watch(here: Deployment, detector: str, day: str, *, run: str) -> dict[str, Any]:
+class WatchOutcome(TypedDict):
+    """What the watch found.
+
+    Attributes:
+        tripped: whether the newest promotion must be rolled back.
+        reason: one sentence, also where it must not.
+        version: the live version; None without one.
+        previous: the version behind it; None without one.
+    """
+
+    tripped: bool
+    reason: str
+    version: int | None
+    previous: int | None
+
+
+def watch(here: Deployment, detector: str, day: str, *, run: str) -> WatchOutcome:
     """Whether the newest promotion must be rolled back after `day`.
 
-    Returns tripped, reason, version and previous. Trips when the last `promotion.watch_partitions`
+    Trips when the last `promotion.watch_partitions`
     partitions up to `day`, all of them among the first `watch_days` that the version served, are
     outside the limits and the version behind it is inside on each of them. Only the newest change
     of champion is watched, and only a promotion: a version that was rolled back, or rolled back
@@ -108,7 +124,7 @@ def _instead(
 
 def _result(
     champion: LoadedVersion | None, behind: LoadedVersion | None, reason: str, excuse: str
-) -> dict[str, Any]:
+) -> WatchOutcome:
     return {
         "tripped": bool(reason),
         "reason": reason or f"not tripped: {excuse}",

@@ -7,9 +7,9 @@ another threshold, and a sample of the rows that it was estimated from as its re
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import structlog
@@ -20,13 +20,14 @@ from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.lineage import job, note_model, note_read, note_written, stage
 from pipeline.recalibration import Recalibrated, accepted_anchor, ancestry, unforced_anchor
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import labelling, ledger_state, live
 from pipeline.steps.candidate import Candidate, detector_named
+from pipeline.steps.labelling import AuditCounts
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
 from pipeline.steps.origin import (
@@ -54,13 +55,20 @@ from pipeline.utc_day import midnight
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class NotDue:
+    """There is nothing to recalibrate yet; `reason` says why."""
+
+    reason: str
+
+
 @stage("recalibrate")
-def audit(here: Deployment, detector: str, as_of: str, *, run: str) -> dict[str, Any]:
+def audit(here: Deployment, detector: str, as_of: str, *, run: str) -> AuditCounts:
     """Sample flagged episodes of the window, and ask for their labels."""
     spec = detector_named(here, detector)
     days = _scored_days(here, spec, as_day(as_of), after=None)
     if not days:
-        return {"episodes": 0, "drawn": 0, "new": 0}
+        return {"episodes": 0, "drawn": 0, "new": 0, "share": spec.recalibration.audit_share}
     return labelling.propose_audits(
         here, detector, days[0], days[-1], run=run, now=datetime.now(UTC)
     )
@@ -69,14 +77,14 @@ def audit(here: Deployment, detector: str, as_of: str, *, run: str) -> dict[str,
 @stage("recalibrate")
 def window(
     here: Deployment, detector: str, as_of: str, *, acceptance: Acceptance | None = None
-) -> dict[str, Any]:
+) -> Payload[Candidate] | NotDue:
     """Stage the rows of the rolling window before `as_of`, with the labels known by then.
 
     Nothing of that day or later is read, and no label made on it. Days that the network was trained
     on are left out: their scores are too low.
 
     Returns:
-        the candidate, or `skipped` with the reason while the champion is too new to recalibrate.
+        the candidate; `NotDue` while the champion is too new to recalibrate.
 
     Raises:
         DataError: nothing is live, it needs rows of another meaning than the detector file says, or
@@ -90,7 +98,7 @@ def window(
     days = _scored_days(here, spec, day, after=until)
     if skipped := _too_few(days, spec, day, until, parent.version.number):
         log.info("not_recalibrated", reason=skipped)
-        return {"skipped": skipped}
+        return NotDue(skipped)
     read = read_window(
         here,
         spec,
@@ -107,7 +115,7 @@ def window(
 
 
 @job("recalibrate")
-def recalibrate(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def recalibrate(here: Deployment, payload: Payload[Candidate], *, run: str) -> Payload[Candidate]:
     """Estimate the new threshold, write the bundle and open the MLflow run of this recalibration.
 
     Raises:

@@ -16,7 +16,7 @@ from typing import Literal
 import structlog
 
 from pipeline import staging
-from pipeline.dag_ids import VERBS, dag_id
+from pipeline.dag_ids import RETIRED, VERBS, dag_id
 from pipeline.errors import ConfigError, DataError
 from pipeline.locking import promotion_lock
 from pipeline.metrics import store
@@ -110,7 +110,7 @@ def remove(here: Deployment, planned: Removal) -> None:
 
 def orphan_dags(detector: str) -> list[str]:
     """DAGs that Airflow may have of a detector, where it cannot be asked."""
-    return [dag_id(detector, verb) for verb in VERBS]
+    return [dag_id(detector, verb) for verb in (*VERBS, *RETIRED)]
 
 
 def _take_file(planned: Removal) -> None:

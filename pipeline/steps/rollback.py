@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import structlog
 
@@ -18,7 +18,7 @@ from pipeline.data.grid import as_day
 from pipeline.errors import DataError, PromotionConflict
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
-from pipeline.records import from_json, to_json
+from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import pages, promotion, tags, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Deployment
@@ -53,6 +53,21 @@ class Return:
     page: str
 
 
+@dataclass(frozen=True)
+class MovedReturn(Return):
+    """A rollback after `champion` was set; `moved` says whether it was."""
+
+    moved: bool
+
+
+class RescoreGroup(TypedDict):
+    """Days to score again, of those that a rolled-back version scored."""
+
+    detector: str
+    version: int
+    days: list[str]
+
+
 @lineage.stage("rollback")
 def check(
     here: Deployment,
@@ -62,7 +77,7 @@ def check(
     reason: str,
     who: str,
     only_if_live: int | None = None,
-) -> dict[str, Any]:
+) -> Payload[Return]:
     """Check whether the champion may be rolled back to `target`; complete interrupted changes.
 
     Args:
@@ -98,8 +113,8 @@ def check(
 
 @lineage.job("rollback")
 def move(
-    here: Deployment, payload: dict[str, Any], *, target: str, reason: str, who: str
-) -> dict[str, Any]:
+    here: Deployment, payload: Payload[Return], *, target: str, reason: str, who: str
+) -> Payload[MovedReturn]:
     """Write the rollback to the ledger and point `champion` to the target.
 
     `payload` comes from `check` through Airflow, where any task may write it, and only says whether
@@ -113,7 +128,7 @@ def move(
     checked = from_json(Return, payload)
     if checked.target is None:
         log.info("nothing_moved", reason=checked.reason)
-        return payload | {"moved": False}
+        return to_json(MovedReturn(**vars(checked), moved=False))
     spec = detector_named(here, checked.detector)
     held = ledger_state.verified(here, spec.name)
     wanted = wanted_version(here, connect(here), spec, held, target)
@@ -144,10 +159,10 @@ def move(
     lineage.note_model(spec.name, number, alias=promotion.CHAMPION, written=True)
     metrics_hooks.went_live(here, spec.name)
     log.info("rolled_back", left=live, to=number, reason=reason)
-    return payload | {"moved": True}
+    return to_json(MovedReturn(**vars(checked), moved=True))
 
 
-def plan(here: Deployment, payload: dict[str, Any]) -> list[dict[str, Any]]:
+def plan(here: Deployment, payload: Payload[MovedReturn]) -> list[RescoreGroup]:
     """Arguments that `rescore` is mapped over: groups of days that rolled-back versions scored.
 
     Covers every unfinished rollback, not only this run's.
@@ -170,7 +185,7 @@ def rescore(
     return rescoring.withdraw_and_rescore(here, detector, version, run=run, days=wanted)
 
 
-def finish(here: Deployment, payload: dict[str, Any], *, run: str) -> dict[str, Any]:
+def finish(here: Deployment, payload: Payload[MovedReturn], *, run: str) -> dict[str, Any]:
     """Complete every unfinished rollback (normally nothing is left), and tag it as done."""
     detector = str(payload["detector"])
     client = connect(here)

@@ -8,6 +8,7 @@ which is mostly weather. The caller makes sure that a backfill does not ask.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -18,13 +19,14 @@ from pipeline.data.grid import as_day
 from pipeline.detector.bundle.horizon import knows_until
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
+from pipeline.records import Payload, to_json
 from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.drift import drift_state
 from pipeline.store.incidents import raised_parts
-from pipeline.store.requests import TrainingRequest, record_request, requests_for
+from pipeline.store.requests import RecordedRequest, record_request, requests_for
 from pipeline.utc_day import ONE_DAY
 
 Ask = Literal["retrain", "recalibrate"]
@@ -35,14 +37,32 @@ _REGIME = "new regime"
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class TrainingRequest:
+    """A request for a training or a recalibration.
+
+    Attributes:
+        action: which of them.
+        detector: of which detector.
+        day: the day whose verdict calls for it, ISO.
+        as_of: the day after it, ISO: nothing later may be read.
+        reason: one sentence.
+    """
+
+    action: Ask
+    detector: str
+    day: str
+    as_of: str
+    reason: str
+
+
 def ask(
     here: Deployment, detector: str, day: str, *, action: Ask, run: str, now: datetime
-) -> dict[str, Any] | None:
+) -> Payload[TrainingRequest] | None:
     """The payload of a request for `action` if the verdict of `day` calls for it; None otherwise.
 
     At most once in `drift.cooldown_days` days of data, and not where the live version's data
-    include this day. The same run gets the same answer again. The payload holds action, detector,
-    day, `as_of` (the day after it: nothing later may be read) and the reason.
+    include this day. The same run gets the same answer again.
     """
     spec, judged = detector_named(here, detector), as_day(day)
     champion = live.champion_or_none(here, detector)
@@ -58,15 +78,10 @@ def ask(
             log.info("asked_not_long_ago", detector=detector, action=action, day=day)
             return None
         if not asked:
-            record_request(here, detector, TrainingRequest(judged, action, reason, run, now))
+            record_request(here, detector, RecordedRequest(judged, action, reason, run, now))
     log.info("asked", detector=detector, action=action, day=day, reason=reason)
-    return {
-        "action": action,
-        "detector": detector,
-        "day": day,
-        "as_of": (judged + ONE_DAY).isoformat(),
-        "reason": reason,
-    }
+    as_of = (judged + ONE_DAY).isoformat()
+    return to_json(TrainingRequest(action, detector, day, as_of, reason))
 
 
 def _reason(

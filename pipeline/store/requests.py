@@ -12,7 +12,7 @@ from pipeline.tables import Table
 
 
 @dataclass(frozen=True)
-class TrainingRequest:
+class RecordedRequest:
     """A request that was made.
 
     Attributes:
@@ -30,7 +30,7 @@ class TrainingRequest:
     asked_at: datetime
 
 
-def record_request(here: Deployment, detector: str, request: TrainingRequest) -> None:
+def record_request(here: Deployment, detector: str, request: RecordedRequest) -> None:
     """Append a request."""
     tables.append(_table(here, detector), [asdict(request)])
 

@@ -79,7 +79,7 @@ def test_an_unknown_detector_is_an_error_that_suggests_the_nearest(capsys):
     [
         ["status"],
         ["label", "pumps", "--list"],
-        ["feature", "pumps", "--list"],
+        ["channel", "pumps", "--list"],
         ["forget", "pumps", "2026-11-29"],
         ["remove", "pumps"],
     ],

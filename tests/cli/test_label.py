@@ -84,7 +84,7 @@ def test_an_unknown_detector_is_reported_in_one_line(capsys):
 
 
 def test_a_decision_about_a_channel_is_recorded(lake, capsys):
-    code = main(["feature", "pumps", "mute", "flow", "--entity", "b", "--since", "2024-01-01"])
+    code = main(["channel", "pumps", "mute", "flow", "--entity", "b", "--since", "2024-01-01"])
 
     (made,) = decisions_as_of(stored_in(lake), "pumps", FAR)
     assert code == 0
@@ -94,7 +94,7 @@ def test_a_decision_about_a_channel_is_recorded(lake, capsys):
 
 @pytest.mark.usefixtures("lake")
 def test_an_unknown_channel_is_refused_with_those_that_there_are(capsys):
-    code = main(["feature", "pumps", "mute", "flw"])
+    code = main(["channel", "pumps", "mute", "flw"])
 
     assert code == 2
     assert "choose from angle, flow, pressure" in capsys.readouterr().err

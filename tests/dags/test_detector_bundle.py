@@ -187,8 +187,9 @@ def test_a_files_name_is_no_code(tmp_path):
     assert imported.count(ast.Import) == 0
 
 
+@pytest.mark.usefixtures("detectors")
 @pytest.mark.parametrize("name", NAMES)
-def test_a_task_makes_only_the_dag_it_is_about(detectors, monkeypatch, name):  # noqa: ARG001
+def test_a_task_makes_only_the_dag_it_is_about(monkeypatch, name):
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", f"{name}__score")
 
     assert list(dags_of(name)) == [f"{name}__score"]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
-from dags import context, feature, forms, label
+from dags import channel, context, forms, label
 from pipeline.errors import DataError
 from pipeline.store.decisions import decisions_as_of
 from pipeline.store.labels import labels_as_of
@@ -18,7 +18,7 @@ from pipeline.tables import Table, replace_days
 from tests.builders import days, make_spec, make_telemetry, stored_in
 
 SPEC = make_spec()
-LABEL, FEATURE = label.label_dag(SPEC), feature.feature_dag(SPEC)
+LABEL, CHANNEL = label.label_dag(SPEC), channel.channel_dag(SPEC)
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ def test_a_time_that_the_form_lets_through_fails_at_once():
         (LABEL, {"verdict": "maybe"}),
         (LABEL, {"verdict": "normal", "entity": "z"}),
         (LABEL, {"verdict": "normal", "start": 3}),
-        (FEATURE, {"channel": "flow"}),
-        (FEATURE, {"channel": "flow_vs_peers", "decision": "mute"}),
-        (FEATURE, {"channel": "flow", "decision": "ignore"}),
+        (CHANNEL, {"channel": "flow"}),
+        (CHANNEL, {"channel": "flow_vs_peers", "decision": "mute"}),
+        (CHANNEL, {"channel": "flow", "decision": "ignore"}),
     ],
 )
 def test_a_wrong_field_is_refused_by_the_form(dag, fields):
@@ -95,9 +95,9 @@ def test_a_wrong_field_is_refused_by_the_form(dag, fields):
 
 
 def test_a_decision_is_recorded_with_its_author(root):
-    said = filled_in(FEATURE, channel="flow", decision="mute", since="2024-01-01T00:00:00Z")
+    said = filled_in(CHANNEL, channel="flow", decision="mute", since="2024-01-01T00:00:00Z")
 
-    feature.decide.function("pumps", params=said)
+    channel.record_decision.function("pumps", params=said)
 
     (made,) = decisions_as_of(stored_in(root), "pumps", datetime.now(UTC))
     assert (made.channel, made.entity, made.author) == ("flow", None, "ann")

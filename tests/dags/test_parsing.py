@@ -110,12 +110,12 @@ def test_load_maps_groups_of_days_each_of_which_is_loaded_and_then_scored(parsed
     tasks = parsed["tasks"]["la_haute_borne__load"]
 
     assert {name: task["downstream"] for name, task in tasks.items()} == {
-        "plan": ["group.load", "group.score"],
+        "plan_groups": ["group.load", "group.score"],
         "group.load": ["group.score"],
         "group.score": [],
     }
     assert {name: task["mapped"] for name, task in tasks.items()} == {
-        "plan": False,
+        "plan_groups": False,
         "group.load": True,
         "group.score": True,
     }
@@ -127,7 +127,7 @@ def test_load_maps_groups_of_days_each_of_which_is_loaded_and_then_scored(parsed
         ("load", "group.load"),
         ("load", "group.score"),
         ("rollback", "rescore"),
-        ("feature", "rescore"),
+        ("channel", "rescore"),
     ],
 )
 def test_a_mapped_task_is_shown_by_the_days_of_its_group(parsed, verb, task):
@@ -146,13 +146,16 @@ def test_the_tasks_after_a_scored_day_are_visible(parsed):
     tasks = parsed["tasks"]["la_haute_borne__score"]
 
     assert {name: task["downstream"] for name, task in tasks.items()} == {
-        "score": ["drift", "notify"],
-        "drift": ["notify", "watch"],
+        "score": ["judge_drift", "notify"],
+        "judge_drift": ["follow_up.check_promotion", "notify"],
         "notify": [],
-        "watch": ["ask", "roll_back"],
-        "roll_back": [],
-        "ask": ["request"],
-        "request": [],
+        "follow_up.check_promotion": [
+            "follow_up.decide_request",
+            "follow_up.trigger_rollback",
+        ],
+        "follow_up.trigger_rollback": [],
+        "follow_up.decide_request": ["follow_up.trigger_request"],
+        "follow_up.trigger_request": [],
     }
 
 

@@ -30,16 +30,20 @@ def test_recalibrate_is_a_visible_chain(parsed):
 
 def test_rollback_is_a_visible_chain(parsed):
     assert chain(parsed, "la_haute_borne__rollback") == {
-        "check": ["move"],
-        "move": ["finish", "plan"],
-        "plan": ["rescore"],
-        "rescore": ["finish"],
-        "finish": [],
+        "validate_target": ["set_champion"],
+        "set_champion": ["close", "plan_rescore"],
+        "plan_rescore": ["rescore"],
+        "rescore": ["close"],
+        "close": [],
     }
 
 
 def test_whatever_moves_an_alias_waits_for_the_one_promotion_slot(parsed):
-    for verb, task in (("train", "promote"), ("recalibrate", "promote"), ("rollback", "move")):
+    for verb, task in (
+        ("train", "promote"),
+        ("recalibrate", "promote"),
+        ("rollback", "set_champion"),
+    ):
         assert parsed["tasks"][f"la_haute_borne__{verb}"][task]["pool"] == "promotion"
 
 

@@ -218,7 +218,7 @@ def test_run_again_it_gives_a_role_its_new_password_and_keeps_the_data(port: int
     done = _initialise(port, {**PASSWORDS, "celery": "another-one"})
 
     assert done.returncode == 0, done.stderr
-    with closing(_connect(port, "celery", "celery", password="another-one")) as session:  # noqa: S106
+    with closing(_connect(port, "celery", "celery", password="another-one")) as session:  # noqa: S106 - made for this test
         session.cursor().execute("TABLE lasting")
     assert _initialise(port, PASSWORDS).returncode == 0
 

@@ -61,7 +61,7 @@ def moved(normal: Sample, *, score: float = 0, features: dict[int, float] | None
 
 
 def verdict(reference: Sample, current: Sample, **more: object) -> DriftVerdict:
-    return judge_drift(reference, current, columns=COLUMNS, limits=LIMITS, **more)  # type: ignore[arg-type]
+    return judge_drift(reference, current, columns=COLUMNS, limits=LIMITS, **more)
 
 
 @pytest.mark.parametrize(("rho", "machines"), [(0.0, 1), (0.9, 1), (0.9, 4)])

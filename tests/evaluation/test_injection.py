@@ -64,7 +64,7 @@ def trial(**changes: object) -> Trial:
         "window": 1,
         "seed": 0,
     }
-    return Trial(**(settings | changes))  # type: ignore[arg-type]
+    return Trial(**(settings | changes))
 
 
 def test_what_is_added_to_a_channel_is_added_to_its_deviation_from_peers() -> None:

@@ -173,10 +173,11 @@ def test_the_same_days_are_scored_again_without_the_source(plant):
 
 
 def test_a_quiet_day_asks_for_nothing_and_rolls_nothing_back(scheduled):
-    assert states(scheduled)["drift"] == "success"
-    assert states(scheduled)["roll_back"] == "skipped"
-    assert states(scheduled)["ask"] == "skipped"
-    assert states(scheduled)["request"] == "skipped"
+    assert states(scheduled)["judge_drift"] == "success"
+    assert states(scheduled)["follow_up.check_promotion"] == "success"
+    assert states(scheduled)["follow_up.trigger_rollback"] == "skipped"
+    assert states(scheduled)["follow_up.decide_request"] == "skipped"
+    assert states(scheduled)["follow_up.trigger_request"] == "skipped"
 
 
 @pytest.mark.usefixtures("scheduled")
@@ -262,7 +263,7 @@ def test_a_promotion_outside_its_limits_is_rolled_back_automatically(plant, live
 
     champion = plant.champion()
     decision = plant.ledger()[-1].decision
-    assert states(tripped)["roll_back"] == "success"
+    assert states(tripped)["follow_up.trigger_rollback"] == "success"
     assert returned.succeeded
     assert champion is not None
     assert champion.number == live
@@ -279,7 +280,7 @@ def test_a_new_regime_asks_for_training(plant):
         moved[channel] += by
     run = scored(plant, n, moved)
 
-    assert states(run)["request"] == "success"
+    assert states(run)["follow_up.trigger_request"] == "success"
     requests = plant.table("requests").query("action == 'retrain'")
     asked = asset_run(plant, "train")
     assert list(requests["date"]) == [day_after(n)]

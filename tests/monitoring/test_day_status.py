@@ -70,6 +70,21 @@ def test_a_day_that_changed_and_then_could_not_be_scored_failed():
     assert state(late, scoring) == "failed"
 
 
+@pytest.mark.parametrize(
+    ("delivery", "scoring", "scoring_failed"),
+    [
+        (Delivery("failed", "scoring: no", accepted=False), None, False),
+        (GOOD, Scoring(held=False, verdict="failed", reason="NaN"), True),
+        (GOOD, DONE, False),
+    ],
+    ids=["not fetched", "not scorable", "scored"],
+)
+def test_a_failed_day_says_whether_its_scoring_failed(delivery, scoring, scoring_failed):
+    (found,) = states_of([FIRST_DAY], {FIRST_DAY: delivery}, {FIRST_DAY: scoring or DONE})
+
+    assert found.scoring_failed == scoring_failed
+
+
 def test_a_blocked_redelivery_of_a_scored_day_is_quarantined():
     assert state(Delivery("quarantined", "half came", changed_at=NOON), DONE) == "quarantined"
 

@@ -77,11 +77,11 @@ def test_several_days_are_scored_by_one_run():
     )
 
 
-@pytest.mark.parametrize(
-    ("reason", "verb"), [("scoring: NaN", "score"), ("no answer", "load")], ids=str
-)
-def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
-    assert f"pumps__{verb} " in next_action(with_days("failed", reason=reason)).command
+@pytest.mark.parametrize(("scoring_failed", "verb"), [(True, "score"), (False, "load")], ids=str)
+def test_a_failed_day_is_run_again_where_it_failed(scoring_failed, verb):
+    failed = PartitionState(days(1)[0], "failed", "no answer", scoring_failed=scoring_failed)
+
+    assert f"pumps__{verb} " in next_action(replace(WELL, partitions=(failed,))).command
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_failed_day_is_run_again_where_it_failed(reason, verb):
         (replace(WELL, unfinished_rollback=(4,)), "pumps__rollback"),
         (drifting("retrain"), "pumps__train"),
         (drifting("recalibrate"), "pumps__recalibrate"),
-        (replace(WELL, muted=("flow on a",)), "-m pipeline feature pumps --list"),
+        (replace(WELL, muted=("flow on a",)), "-m pipeline channel pumps --list"),
         (replace(WELL, audits_waiting=2), "label pumps --list"),
         (replace(WELL, open_incidents=2), "label pumps --list"),
         (replace(WELL, not_loaded=(FIRST_DAY, days(9)[8])), '"to_day": "2024-01-09"'),

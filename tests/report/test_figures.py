@@ -105,7 +105,7 @@ def test_a_name_is_plotted_as_it_is_and_leaves_room(rows: EvaluatedRows, name: s
     verdict = DriftVerdict("none", "none", "nothing", (result,), ())
     outcomes = [FaultOutcome("spike", 2.0, "sd", name, 20, 5)]
     timeline = replace(rows.timeline, names=(name, "B"))
-    threshold = ThresholdEstimate(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003
+    threshold = ThresholdEstimate(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003 - fits one line
 
     assert size(figures.drift_distances(verdict, Drift()))[0] == WIDTH
     assert size(figures.fault_recall(outcomes, share=0.5))[0] > WIDTH

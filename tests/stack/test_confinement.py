@@ -52,5 +52,5 @@ def test_every_service_stays_far_below_its_limit_of_processes(stack: Stack):
     running = [each for each in stack.containers.values() if each.status is None]
     threads = {each.name: (each.threads(), each.service.processes) for each in running}
 
-    print(threads)  # noqa: T201
+    print(threads)  # noqa: T201 - a measurement, seen with -s
     assert [name for name, (now, limit) in threads.items() if now > limit / 3] == []

@@ -70,7 +70,7 @@ def test_a_task_whose_worker_is_killed_runs_again_on_the_other(wide: CloudStatio
 
     again = wide.wait_for_try("load", run, LOAD, lost.map_index, number=2)
     took = time.monotonic() - killed
-    print(f"running again after {took:.1f} s")  # noqa: T201
+    print(f"running again after {took:.1f} s")  # noqa: T201 - a measurement, seen with -s
     ended = wide.end("load", run)
 
     assert again.worker != lost.worker

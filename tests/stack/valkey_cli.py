@@ -13,4 +13,4 @@ with socket.create_connection(("127.0.0.1", 6379), timeout=2) as server:
     answer = b""
     while answer.count(b"\r\n") < 2:
         answer += server.recv(100)
-print(answer.decode().split("\r\n")[1].removeprefix("+"))  # noqa: T201
+print(answer.decode().split("\r\n")[1].removeprefix("+"))  # noqa: T201 - a command

@@ -47,13 +47,12 @@ def test_a_decision_may_be_about_one_machine_and_another_time(pumps):
     assert (made.entity, made.since) == ("b", moment(days(1)[0], 12))
 
 
-def test_a_run_that_is_repeated_decides_nothing_again(pumps):
-    decide(settings.load(), "pumps", "flow", "mute", Author("ann", NOW, "pumps__feature/r1"))
+@pytest.mark.parametrize("dag", ["pumps__channel", "pumps__feature"])  # as it was called before
+def test_a_run_that_is_repeated_decides_nothing_again(pumps, dag):
+    decide(settings.load(), "pumps", "flow", "mute", Author("ann", NOW, f"{dag}/r1"))
     later = NOW + timedelta(hours=1)
 
-    again = decide(
-        settings.load(), "pumps", "flow", "mute", Author("ann", later, "pumps__feature/r1")
-    )
+    again = decide(settings.load(), "pumps", "flow", "mute", Author("ann", later, f"{dag}/r1"))
 
     assert not again["new"]
     assert len(decisions(pumps, later)) == 1

@@ -64,7 +64,7 @@ def with_digest(digest):
 
 
 def promote(judged=PASSED, given=None):
-    payload = to_json(judged) | {"page": "http://mlflow/"}
+    payload = to_json(judged)
     return promotion.promote(settings.load(), payload, answer=given, run=RUN)
 
 

@@ -169,7 +169,8 @@ def test_its_threshold_is_in_the_table_of_thresholds(farm, first):
 
 
 def test_the_run_in_mlflow_shows_what_was_done(farm, first):
-    run = farm.client.get_run(first["candidate"]["run_id"])
+    registered = farm.client.get_model_version("pumps", str(first["version"]))
+    run = farm.client.get_run(registered.run_id)
     files = {file.path for file in farm.client.list_artifacts(run.info.run_id, "recalibration")}
 
     assert run.data.params["data.drawn_from"] == "1"
@@ -190,7 +191,8 @@ def test_a_second_run_of_the_month_repeats_the_first(farm, first):
 
     again = window()
 
-    assert again["name"] == first["candidate"]["name"]
+    registered = farm.client.get_model_version("pumps", str(first["version"]))
+    assert again["name"] == registered.tags["candidate"]
 
 
 def test_the_next_month_starts_from_this_month_and_measures_from_the_training(farm, first):
@@ -269,9 +271,10 @@ def test_days_that_the_network_was_trained_on_are_not_in_the_window():
 
 @pytest.mark.usefixtures("farm")
 def test_a_young_champion_is_left_alone():
-    outcome = window(SCORED[4])
+    outcome = recalibrating.window(settings.load(), "pumps", SCORED[4].isoformat())
 
-    assert "4 days before 2024-02-04 are new to it; 7 are needed" in outcome["skipped"]
+    assert isinstance(outcome, recalibrating.NotDue)
+    assert "4 days before 2024-02-04 are new to it; 7 are needed" in outcome.reason
 
 
 def test_days_that_were_never_validated_are_an_error(farm):

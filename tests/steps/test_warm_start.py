@@ -86,7 +86,6 @@ def judged(world) -> JudgedCandidate:
         patch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
         payload = evaluating.drift(settings.load(), evaluating.evaluate(settings.load(), payload))
     payload = gating.gate(settings.load(), payload, run="pumps__train/r2")
-    payload.pop("page")
     return from_json(JudgedCandidate, payload)
 
 

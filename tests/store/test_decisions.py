@@ -67,7 +67,7 @@ def test_what_is_no_channel_is_refused_and_the_channels_are_named(tmp_path, chan
     [
         ({"decision": "ignore"}, "decision 'ignore' is unknown; write one of"),
         ({"author": ""}, "author is empty"),
-        ({"since": datetime(2024, 1, 1)}, "since 2024-01-01T00:00:00 has no time zone"),  # noqa: DTZ001
+        ({"since": datetime(2024, 1, 1)}, "since 2024-01-01T00:00:00 has no time zone"),  # noqa: DTZ001 - what is refused
     ],
 )
 def test_an_impossible_decision_is_refused(changes, message):

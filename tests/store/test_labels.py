@@ -141,7 +141,7 @@ def test_the_order_of_rows_and_labels_changes_no_verdict(order, random):
     ("changes", "message"),
     [
         ({"end": moment(DAY, 2)}, r"end 2024-01-01 02:00.* before start 2024-01-01 03.*swap"),
-        ({"start": datetime(2024, 1, 1, 3)}, "start 2024-01-01T03:00:00 has no time zone; write"),  # noqa: DTZ001
+        ({"start": datetime(2024, 1, 1, 3)}, "start 2024-01-01T03:00:00 has no time zone; write"),  # noqa: DTZ001 - what is refused
         (
             {"end": moment(LATER)},
             r"end 2024-01-03 .* after 2024-01-02 09:00.* End the span",
@@ -157,7 +157,7 @@ def test_an_impossible_label_is_refused_with_value_limit_and_fix(changes, messag
 
 def test_an_as_of_moment_without_a_zone_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"as_of .* has no time zone"):
-        labels_as_of(stored_in(tmp_path), "pumps", datetime(2024, 1, 1))  # noqa: DTZ001
+        labels_as_of(stored_in(tmp_path), "pumps", datetime(2024, 1, 1))  # noqa: DTZ001 - what is refused
 
 
 def test_the_run_that_carried_a_label_is_kept(tmp_path):

@@ -1,4 +1,4 @@
-from pipeline.store.requests import TrainingRequest, record_request, requests_for
+from pipeline.store.requests import RecordedRequest, record_request, requests_for
 from tests.builders import days, moment, stored_in
 
 DAY, NEXT, LATER = days(3)
@@ -7,7 +7,7 @@ DAY, NEXT, LATER = days(3)
 def test_requests_are_found_by_action_and_day_both_ends_included(tmp_path):
     here = stored_in(tmp_path)
     for day, action in ((DAY, "retrain"), (NEXT, "recalibrate"), (LATER, "retrain")):
-        request = TrainingRequest(day, action, "stale", f"run-{day}", moment(LATER, 9))
+        request = RecordedRequest(day, action, "stale", f"run-{day}", moment(LATER, 9))
         record_request(here, "pumps", request)
 
     found = requests_for(here, "pumps", "retrain", DAY, NEXT)

@@ -187,7 +187,7 @@ def _average_path(rows: NDArray[np.integer]) -> NDArray[np.float64]:
     """Mean path length at which a binary search tree of `rows` rows isolates one."""
     many = np.maximum(rows, 3).astype(np.float64)
     usual = 2 * (np.log(many - 1) + _EULER) - 2 * (many - 1) / many
-    return np.where(rows <= 1, 0.0, np.where(rows == 2, 1.0, usual))  # noqa: PLR2004
+    return np.where(rows <= 1, 0.0, np.where(rows == 2, 1.0, usual))  # noqa: PLR2004 - a pair takes one step
 
 
 def _float32_below(cuts: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ class Neighbourhood(nn.Module):
         super().__init__()
         self.neighbours = neighbours
         self.register_buffer("stored", torch.zeros(0, inputs))
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]  # torch ships it untyped
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Means of the nearest stored rows, shape (1, n, inputs), for rows (n, inputs)."""

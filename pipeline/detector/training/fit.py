@@ -199,7 +199,7 @@ def _scoring(
         return family.scoring(ensemble)
 
     def reconstruct(scaled: torch.Tensor) -> torch.Tensor:
-        reconstruction: torch.Tensor = training.loss.reconstruction(ensemble(scaled))  # type: ignore[operator]
+        reconstruction: torch.Tensor = training.loss.reconstruction(ensemble(scaled))  # type: ignore[operator]  # of every loss
         return reconstruction.mean(dim=0)
 
     train, held = training.train, training.validation

@@ -27,16 +27,16 @@ def course_sheet(title: str, names: Sequence[str], *, frame: float) -> tuple[Fig
 def shade(panels: Sequence[Axes], names: Sequence[str], marked: Iterable[Episode]) -> None:
     """Shade the episodes of the entities that are shown."""
     for episode, axes in _shown(panels, names, marked):
-        span = date2num([episode.start, episode.end])  # type: ignore[no-untyped-call]
+        span = date2num([episode.start, episode.end])  # type: ignore[no-untyped-call]  # matplotlib.dates ships untyped
         axes.axvspan(*span, color=SHADE, zorder=0, linewidth=2)
 
 
 def date_axis(axes: Axes, label: str) -> None:
     """Concise dates, and a label that explains the shading."""
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # matplotlib.dates ships untyped
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+        ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]  # matplotlib.dates ships untyped
     )
     axes.set_xlabel(label)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from pipeline.printable import one_line
 
@@ -49,8 +50,8 @@ def look() -> Any:
 
 def sheet(title: str, *, height: float = 5.2, width: float = _WIDTH) -> Figure:
     """An empty figure, 1,040 pixels wide by default, with its finding at the top left."""
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)  # type: ignore[union-attr, call-arg]
+    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12)
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout=layout)
     figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold")
     return figure
 
@@ -60,9 +61,9 @@ def label(name: str) -> str:
     return one_line(name, most=_LONGEST_LABEL)
 
 
-def grid(axes: Axes, axis: str = "both") -> None:
+def grid(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
     """Faint lines behind the data."""
-    axes.grid(visible=True, axis=axis)  # type: ignore[arg-type]
+    axes.grid(visible=True, axis=axis)
 
 
 def png(figure: Figure) -> bytes:

@@ -149,7 +149,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             f"{base}/plant",
             'CREATE TABLE rows ("timestamp" timestamp, pump text, flow float8, pressure float8, '
             "angle float8)",
-            f"INSERT INTO rows VALUES ('{FIRST_DAY}', 'P1', 1, 2, 3)",  # noqa: S608
+            f"INSERT INTO rows VALUES ('{FIRST_DAY}', 'P1', 1, 2, 3)",  # noqa: S608 - made of constants
             "CREATE TABLE owned (n integer)",
             "CREATE SEQUENCE counter",
             *reader_of("reader"),
@@ -296,7 +296,7 @@ def test_a_superuser_is_refused_before_its_query_is_asked(
         ("lazy", "GRANT pg_read_server_files TO lazy WITH INHERIT FALSE", "may read files"),
         (
             "nested",
-            "CREATE ROLE one; CREATE ROLE two; GRANT one TO nested; GRANT two TO one; "  # noqa: ISC004
+            "CREATE ROLE one; CREATE ROLE two; GRANT one TO nested; GRANT two TO one; "  # noqa: ISC004 - one statement
             "GRANT pg_execute_server_program TO two",
             "is a member of pg_execute_server_program, which may run programs",
         ),
@@ -403,7 +403,7 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "plant 100%.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE rows (timestamp, pump, flow, pressure, angle)")
-        connection.execute(f"INSERT INTO rows VALUES ('{FIRST_DAY} 00:00:00', 'P1', 1, 2, 3)")  # noqa: S608
+        connection.execute(f"INSERT INTO rows VALUES ('{FIRST_DAY} 00:00:00', 'P1', 1, 2, 3)")  # noqa: S608 - made of constants
         connection.commit()
     before = path.read_bytes(), set(tmp_path.iterdir())
     monkeypatch.setenv(VARIABLE, f"sqlite:///{path}")
@@ -480,7 +480,7 @@ def test_a_file_that_another_program_is_writing_is_read(
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("PRAGMA journal_mode = WAL")
         writer.execute("CREATE TABLE rows (timestamp, pump, flow, pressure, angle)")
-        writer.execute(f"INSERT INTO rows VALUES ('{FIRST_DAY} 00:00:00', 'P1', 1, 2, 3)")  # noqa: S608
+        writer.execute(f"INSERT INTO rows VALUES ('{FIRST_DAY} 00:00:00', 'P1', 1, 2, 3)")  # noqa: S608 - made of constants
         writer.commit()
         writer.execute("DELETE FROM rows")
 

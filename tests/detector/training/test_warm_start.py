@@ -188,7 +188,7 @@ def test_windows_and_time_are_carried_over() -> None:
 def test_another_network_is_refused_with_what_differs_and_the_fix(
     schema_change: dict[str, object], model_change: dict[str, object], named: str
 ) -> None:
-    asked = replace(schema(), **schema_change)  # type: ignore[arg-type]
+    asked = replace(schema(), **schema_change)
     model = CHAMPION.model_copy(update=model_change)
 
     with pytest.raises(BundleError, match=named) as refused:
@@ -209,7 +209,7 @@ def test_a_family_that_is_not_trained_step_by_step_cannot_be_fine_tuned() -> Non
         family: str = "closed"
 
     with pytest.raises(BundleError, match="'closed' is fitted in one go"):
-        tuned(Closed(), GENTLY)  # type: ignore[arg-type]
+        tuned(Closed(), GENTLY)
 
 
 def test_another_score_may_be_chosen_with_the_same_weights() -> None:

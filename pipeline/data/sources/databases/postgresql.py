@@ -81,8 +81,8 @@ def confined(connection: Connection, limit: timedelta, variable: str) -> Connect
 def _why_refused(
     role: str,
     is_superuser: bool,  # noqa: FBT001 - a row of the answer
-    makes_roles: bool,  # noqa: FBT001
-    replicates: bool,  # noqa: FBT001
+    makes_roles: bool,  # noqa: FBT001 - likewise
+    replicates: bool,  # noqa: FBT001 - likewise
     functions: list[str],
 ) -> str | None:
     if is_superuser:

@@ -37,7 +37,7 @@ def opened(url: URL) -> tuple[URL, dict[str, Any]]:
     return url.set(database=f"file:{path}").update_query_dict({"mode": "ro", "uri": "true"}), {}
 
 
-def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:  # noqa: ARG001
+def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:  # noqa: ARG001 - one signature for every database
     """The connection restricted to SELECT, and stopped after `limit`."""
     driver: Any = connection.connection.driver_connection
     ends = time.monotonic() + limit.total_seconds()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 
-def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:  # noqa: ARG001
+def confined(connection: Connection, limit: timedelta, variable: str) -> Connection:  # noqa: ARG001 - one signature for every database
     """The connection with pyodbc's time limit."""
     driver: Any = connection.connection.driver_connection
     driver.timeout = round(limit.total_seconds())

@@ -1,4 +1,4 @@
-"""`feature`: decide about a channel that left its training range."""
+"""`channel`: decide about a channel that left its training range."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEANINGS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `feature`."""
+    """Declare the arguments of `channel`."""
     parser.add_argument("detector", metavar="DETECTOR", help="name of a detector file")
     parser.add_argument("--list", action="store_true", help="show what is muted, and how to answer")
     parser.add_argument(
@@ -92,4 +92,4 @@ def _show(detector: str) -> None:
         print(f"  {channel}{f' on {entity}' if entity else ''}")
         for decision, meaning in _MEANINGS.items():
             print(f"    {meaning}:")
-            print(f"      {shell.plimsoll('feature', detector, decision, channel, *machine)}")
+            print(f"      {shell.plimsoll('channel', detector, decision, channel, *machine)}")

@@ -31,11 +31,11 @@ def lake(tmp_path, monkeypatch):
 
 
 def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, capsys):
-    assert main(["feature", "pumps", "--list"]) == 0
+    assert main(["channel", "pumps", "--list"]) == 0
 
     printed = capsys.readouterr().out
     assert "Muted on the newest scored day: 2" in printed
-    commands = [line for line in printed.splitlines() if " -m pipeline feature " in line]
+    commands = [line for line in printed.splitlines() if " -m pipeline channel " in line]
     assert len(commands) == 6
     for command in commands[:3]:
         words = shlex.split(command)
@@ -50,5 +50,5 @@ def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, caps
 @pytest.mark.usefixtures("lake")
 @pytest.mark.parametrize("words", [[], ["accept"]])
 def test_an_incomplete_decision_is_refused_naming_the_missing_part(words, capsys):
-    assert main(["feature", "pumps", *words]) == 2
+    assert main(["channel", "pumps", *words]) == 2
     assert "no decision about a channel is given" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`<detector>__feature`: a form in which a person decides about a channel that left its range.
+"""`<detector>__channel`: a form in which a person decides about a channel that left its range.
 
 One DAG for each detector file, run by hand only.
 """
@@ -6,14 +6,20 @@ One DAG for each detector file, run by hand only.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param
 
 from dags import forms
 from dags.context import TaskValue, this_run
 from dags.defaults import SIGNING_QUEUE, SPAN_OF_GROUP, detector_dag
+from dags.tasks import task
 from pipeline import settings
 from pipeline.config import DetectorSpec
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.channel_decision import RecordedDecision
 
 DOC = """
 ### Decide about a channel of **{name}** that left its training range
@@ -29,10 +35,10 @@ unmuted when it returns. A person may decide otherwise:
 
 A decision is about the raw measurement and all features derived from it. Of two about the same
 channel and machine the later one counts; neither is erased. Your name and the time are recorded.
-`plan` then groups the days since the decision that were scored before it, and `rescore` scores each
-group again.
+`plan_rescore` then groups the days since the decision that were scored before it, and `rescore`
+scores each group again.
 
-#### When `decide` is red
+#### When `record_decision` is red
 
 The input is not valid: the log names the value, the limit and the fix. Nothing was recorded;
 trigger the DAG again.
@@ -40,7 +46,7 @@ trigger the DAG again.
 
 
 @task(queue=SIGNING_QUEUE)
-def decide(detector: str, *, params: TaskValue = None) -> TaskValue:
+def record_decision(detector: str, *, params: TaskValue = None) -> Payload[RecordedDecision]:
     """Record the decision of the user who triggered this run."""
     from pipeline.data.label_request import Author
     from pipeline.steps import channel_decision
@@ -57,8 +63,8 @@ def decide(detector: str, *, params: TaskValue = None) -> TaskValue:
     )
 
 
-@task
-def plan(decided: TaskValue) -> TaskValue:
+@task()
+def plan_rescore(decided: Payload[RecordedDecision]) -> list[list[str]]:
     """Group the days that the decision is about."""
     from pipeline.steps import channel_decision
 
@@ -66,18 +72,18 @@ def plan(decided: TaskValue) -> TaskValue:
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def rescore(detector: str, days: list[str]) -> TaskValue:
+def rescore(detector: str, days: list[str]) -> dict[str, Any]:
     """Score the days of a group again."""
     from pipeline.steps import scoring
 
     return scoring.score_days(settings.load(), detector, days, run=this_run())
 
 
-def feature_dag(spec: DetectorSpec) -> DAG:
+def channel_dag(spec: DetectorSpec) -> DAG:
     """The decision DAG of one detector."""
     with detector_dag(
         spec,
-        "feature",
+        "channel",
         schedule=None,
         doc_md=DOC.format(name=spec.name),
         params={
@@ -103,6 +109,6 @@ def feature_dag(spec: DetectorSpec) -> DAG:
             "note": forms.note(),
         },
     ) as dag:
-        days = plan(decide(spec.name))
+        days = plan_rescore(record_decision(spec.name))
         rescore.partial(detector=spec.name).expand(days=days)
     return dag
