@@ -89,7 +89,7 @@ def champion_here():
 
 
 def rescored_by(world):
-    def withdraw_and_rescore(_detector, bad_version, *, run):
+    def withdraw_and_rescore(_here, _detector, bad_version, *, run):
         world.registry.write()
         world.rescored.append((bad_version, run))
         return {}
