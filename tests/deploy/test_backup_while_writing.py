@@ -21,9 +21,9 @@ from deploy.backup.places import Place, place_at
 from deploy.backup.restoring import restore
 from deploy.backup.sources import Sources
 from deploy.backup.trust import ManifestTrust
-from pipeline import tables, upkeep
+from pipeline import tables
 from pipeline.ledger.keys import new_private_key
-from pipeline.tables import Table
+from pipeline.tables import Table, upkeep
 from tests.builders import days
 
 DAYS = days(6)

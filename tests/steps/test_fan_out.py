@@ -100,7 +100,7 @@ def test_a_blocked_day_spares_its_group_and_is_named(here, monkeypatch):
     both(group)
 
     with pytest.raises(PartitionBlocked, match=f"{D[3]}: .*implausible day flow"):
-        ingestion.refuse_blocked(here, "pumps", group)
+        ingestion.refuse_blocked(house.here, "pumps", group)
     assert set(house.rows("scores")["date"]) == set(D[:3])
     assert set(house.rows("quarantine")["date"]) == {D[3]}
 
@@ -114,7 +114,7 @@ def test_a_group_that_is_run_again_replaces_what_was_fixed(here, monkeypatch, at
 
     both(planned(4)[0])
 
-    ingestion.refuse_blocked(here, "pumps", [str(day) for day in D])
+    ingestion.refuse_blocked(house.here, "pumps", [str(day) for day in D])
     assert {**content(house), "quarantine": {}} == {**at_once, "quarantine": {}}
 
 

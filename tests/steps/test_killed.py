@@ -15,7 +15,8 @@ import yaml
 
 from pipeline import ledger, settings
 from pipeline.records import to_json
-from pipeline.steps import champion, ledger_state, promotion, rescoring, rollback, rollback_target
+from pipeline.steps import champion, promotion, rescoring, rollback, rollback_target
+from pipeline.store import ledger as stored_ledger
 from pipeline.tables import appending
 from tests import ledger_entries
 from tests.builders import make_spec
@@ -46,7 +47,7 @@ def drill(here, tmp_path, monkeypatch):
             monkeypatch.setattr(module, "connect", lambda _: world.registry)
         for version in (1, 2):
             ledger_entries.write(world.here, decided(version, replaced=version - 1 or None))
-        monkeypatch.setattr(ledger_state, "appending", Dying(world.registry))
+        monkeypatch.setattr(stored_ledger, "appending", Dying(world.registry))
         monkeypatch.setattr(rescoring, "withdraw_and_rescore", rescored_by(world))
         world.registry.dies_before = n
         return world
@@ -88,7 +89,7 @@ def champion_here():
 
 
 def rescored_by(world):
-    def withdraw_and_rescore(_detector, bad_version, *, run):
+    def withdraw_and_rescore(_here, _detector, bad_version, *, run):
         world.registry.write()
         world.rescored.append((bad_version, run))
         return {}
