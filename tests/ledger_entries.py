@@ -28,8 +28,8 @@ def live_is(
     monkeypatch: pytest.MonkeyPatch, found: Callable[[str, str], LoadedVersion | None]
 ) -> None:
     """Let `found(detector, alias)` say what is live, instead of a ledger and a registry."""
-    monkeypatch.setattr(live, "champion_or_none", lambda detector: found(detector, "champion"))
-    monkeypatch.setattr(live, "challenger", lambda detector: found(detector, "challenger"))
-    monkeypatch.setattr(live, "previous", lambda detector: found(detector, "previous"))
+    monkeypatch.setattr(live, "champion_or_none", lambda _, detector: found(detector, "champion"))
+    monkeypatch.setattr(live, "challenger", lambda _, detector: found(detector, "challenger"))
+    monkeypatch.setattr(live, "previous", lambda _, detector: found(detector, "previous"))
     monkeypatch.setattr(metrics_hooks, "connect", lambda _: None)
     monkeypatch.setattr(trust, "faults_of", lambda *_, **__: ())

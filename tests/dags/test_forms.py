@@ -25,8 +25,8 @@ LABEL, FEATURE = label.label_dag(SPEC), feature.feature_dag(SPEC)
 def root(tmp_path, monkeypatch):
     """One day of telemetry, and a run that ann triggered."""
     monkeypatch.setenv("PLIMSOLL_STORAGE", str(tmp_path))
-    monkeypatch.setattr("pipeline.steps.labelling.detector_named", lambda _: SPEC)
-    monkeypatch.setattr("pipeline.steps.channel_decision.detector_named", lambda _: SPEC)
+    monkeypatch.setattr("pipeline.steps.labelling.detector_named", lambda *_: SPEC)
+    monkeypatch.setattr("pipeline.steps.channel_decision.detector_named", lambda *_: SPEC)
     triggered(monkeypatch, "ann")
     rows = telemetry_table(make_telemetry(), SPEC.columns)
     replace_days(Table(str(tmp_path), "pumps", "telemetry"), days(1), rows, metadata={})

@@ -34,7 +34,7 @@ def windows(monkeypatch, **fields):
 def test_a_run_starts_from_new_weights_by_default(monkeypatch):
     (given, named) = windows(monkeypatch)[0]
 
-    assert given == ("pumps", "2024-02-01")
+    assert given[1:] == ("pumps", "2024-02-01")
     assert named == {"training_days": None, "warm_start": False}
 
 

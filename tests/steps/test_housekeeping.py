@@ -43,7 +43,7 @@ def empty_registry(tmp_path_factory) -> Path:
         warnings.simplefilter("ignore")  # a fixture of a module does not know the test's filters
         engine = create_sqlalchemy_engine(f"sqlite:///{path}")
         _initialize_tables(engine)
-        tables.dispose()
+        engine.dispose()
     return path
 
 

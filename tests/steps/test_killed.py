@@ -34,7 +34,7 @@ def drill(here, tmp_path, monkeypatch):
     (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.setattr(promotion, "opened", lambda *_, **__: with_digest(PASSED.bundle_sha256))
     monkeypatch.setattr(
-        rollback_target, "opened", lambda version, _held: fitted_on(make_spec(), version)
+        rollback_target, "opened", lambda _, version, _held: fitted_on(make_spec(), version)
     )
 
     def ground(n):

@@ -196,7 +196,7 @@ def test_a_recalibration_refuses_rows_of_another_meaning(filled):
 
 
 def test_looking_back_refuses_rows_of_another_meaning(filled, monkeypatch):
-    monkeypatch.setattr(live, "champion", lambda name: filled.by_alias(name, "champion"))
+    monkeypatch.setattr(live, "champion", lambda _here, name: filled.by_alias(name, "champion"))
     assert review.look_back(settings.load(), "pumps", D[0], D[2]).version == 1
     says(filled, **PASCAL)
     filled.ingest(D[1])
@@ -207,7 +207,7 @@ def test_looking_back_refuses_rows_of_another_meaning(filled, monkeypatch):
 
 
 def test_a_fine_tuning_goes_on_from_no_weights_that_know_other_rows(house, monkeypatch):
-    monkeypatch.setattr(live, "champion", lambda name: house.by_alias(name, "champion"))
+    monkeypatch.setattr(live, "champion", lambda _here, name: house.by_alias(name, "champion"))
     other = make_spec(schema=PASCAL)
 
     with pytest.raises(DataError, match="version 1 of pumps needs pressure in bar, the file"):

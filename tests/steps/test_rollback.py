@@ -76,7 +76,9 @@ def rescored(monkeypatch):
 def loads(monkeypatch):
     """Every version loads and reads the detector's features."""
     monkeypatch.setattr(
-        rollback_target, "opened", lambda version, _held, **__: fitted_on(make_spec(), version)
+        rollback_target,
+        "opened",
+        lambda _, version, _held, **__: fitted_on(make_spec(), version),
     )
 
 
@@ -240,7 +242,7 @@ def test_a_version_that_does_not_load_is_refused(monkeypatch):
 def test_a_version_that_needs_rows_of_another_meaning_is_refused(monkeypatch, schema, message):
     older = make_spec(schema=schema)
     monkeypatch.setattr(
-        rollback_target, "opened", lambda version, _held, **__: fitted_on(older, version)
+        rollback_target, "opened", lambda _, version, _held, **__: fitted_on(older, version)
     )
 
     with pytest.raises(

@@ -12,6 +12,7 @@ from pipeline.tables import (
     append,
     current_version,
     days_in,
+    engine,
     history,
     in_order,
     read,
@@ -66,7 +67,7 @@ def test_old_versions_are_kept_for_a_century(tmp_path):
     table = Table(str(tmp_path), "pumps", "telemetry")
     replace_days(table, [MONDAY], rows(1), metadata={})
 
-    configuration = tables.DeltaTable(table.uri).metadata().configuration
+    configuration = engine.DeltaTable(table.uri).metadata().configuration
 
     assert configuration["delta.logRetentionDuration"] == "interval 36500 days"
     assert configuration["delta.deletedFileRetentionDuration"] == "interval 36500 days"
@@ -183,8 +184,8 @@ def test_losing_to_other_writers_for_good_is_an_outage_with_the_fix(tmp_path, mo
 
     table = Table(str(tmp_path), "pumps", "telemetry")
     replace_days(table, [MONDAY], rows(1), metadata={})
-    monkeypatch.setattr(tables, "write_deltalake", lose)
-    monkeypatch.setattr(tables, "_FIRST_WAIT_S", 0)
+    monkeypatch.setattr(engine, "write_deltalake", lose)
+    monkeypatch.setattr(engine, "_FIRST_WAIT_S", 0)
 
     with pytest.raises(OutageError, match=r"8 times in a row.*fewer runs"):
         replace_days(table, [MONDAY], rows(2), metadata={})
