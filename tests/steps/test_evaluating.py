@@ -106,9 +106,7 @@ def test_a_bundle_that_was_changed_after_its_calibration_is_not_measured(world, 
     model = lake / "bundle" / "model.onnx"
     model.write_bytes(model.read_bytes()[:-1])
 
-    with pytest.raises(
-        DataError, match=r"model\.onnx is not what the task before left there"
-    ):
+    with pytest.raises(DataError, match=r"model\.onnx is not what the task before left there"):
         task(world.here, judged)
 
 
