@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -75,7 +76,9 @@ def _measured(worlds: list[World], days: int) -> Times:
     times: Times = {world.history: defaultdict(list) for world in worlds}
     for n in range(days + 1):
         for world in worlds:
-            for taken in in_a_process(live_through, world, world.history + n, n == 0):
+            for taken in in_a_process(
+                partial(live_through, count=n == 0), world, world.history + n
+            ):
                 times[world.history][taken.step].append(taken)
     return times
 

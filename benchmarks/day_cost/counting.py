@@ -23,9 +23,9 @@ def counted() -> Iterator[Counter[str]]:
         found[f"{_name(table.table_uri)} files"] += len(list(files.get_fragments()))
         return files
 
-    def open_it(table: DeltaTable, uri: Any, *args: Any, **named: Any) -> None:
-        found[f"{_name(str(uri))} opened"] += 1
-        opened(table, uri, *args, **named)
+    def open_it(table: DeltaTable, *args: Any, **named: Any) -> None:
+        opened(table, *args, **named)
+        found[f"{_name(table.table_uri)} opened"] += 1
 
     DeltaTable.to_pyarrow_dataset, DeltaTable.__init__ = read, open_it  # type: ignore[method-assign]  # counts, and does the same
     try:

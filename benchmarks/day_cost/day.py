@@ -45,7 +45,7 @@ class Taken:
     read: dict[str, int]
 
 
-def live_through(world: World, n: int, count: bool) -> list[Taken]:
+def live_through(world: World, n: int, *, count: bool) -> list[Taken]:
     """Ingest and score day `n` of `world`, and act on it; what each step took, in order."""
     here, day = world.enter(), str(world.day(n))
     deliver(world.data, world.day(n))

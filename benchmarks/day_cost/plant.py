@@ -187,7 +187,7 @@ def _detector(first: date) -> dict[str, Any]:
             "entity": "machine",
             "entities": list(MACHINES),
             "cadence": "10min",
-            "features": dict.fromkeys(CHANNELS, {"unit": "1", "range": [-50, 50]}),
+            "features": {name: {"unit": "1", "range": [-50, 50]} for name in CHANNELS},
             "evaluation_only": ["eval_fault"],
             "incident": "eval_fault",
             "exclude_from_training": ["eval_fault"],

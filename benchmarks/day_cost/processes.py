@@ -37,7 +37,7 @@ def in_a_process(call: Callable[..., Any], *args: Any) -> Any:
         return ours.recv()
     except EOFError:
         child.join()
-        msg = f"{call.__name__}{args} died with {child.exitcode}"
+        msg = f"{call} of {args} died with {child.exitcode}"
         raise SystemExit(msg) from None
     finally:
         child.join()
