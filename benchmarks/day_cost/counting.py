@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from deltalake import DeltaTable
 
@@ -27,11 +28,13 @@ def counted() -> Iterator[Counter[str]]:
         opened(table, *args, **named)
         found[f"{_name(table.table_uri)} opened"] += 1
 
-    DeltaTable.to_pyarrow_dataset, DeltaTable.__init__ = read, open_it  # type: ignore[method-assign]  # counts, and does the same
     try:
-        yield found
+        with (
+            patch.object(DeltaTable, "to_pyarrow_dataset", read),
+            patch.object(DeltaTable, "__init__", open_it),
+        ):
+            yield found
     finally:
-        DeltaTable.to_pyarrow_dataset, DeltaTable.__init__ = dataset, opened  # type: ignore[method-assign]  # as it was
         found["bytes"] = _bytes_read() - before
 
 

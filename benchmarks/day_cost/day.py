@@ -49,7 +49,8 @@ def live_through(world: World, n: int, *, count: bool) -> list[Taken]:
     """Ingest and score day `n` of `world`, and act on it; what each step took, in order."""
     here, day = world.enter(), str(world.day(n))
     deliver(world.data, world.day(n))
-    taken, handed = [], None
+    taken: list[Taken] = []
+    handed = None
     for step, call in _calls(here, day):
         with _clocked(step, taken, count=count):
             handed = call(handed)
