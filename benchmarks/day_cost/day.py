@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +25,7 @@ from pipeline.steps import (
 STEPS = ("fetch", "validate", "write", "score", "drift", "notify", "watch", "ask")
 ASIDE = ("status",)
 """Not a part of the day: the command that a person types."""
+_HANDING = ("fetch", "validate")
 
 
 @dataclass(frozen=True)
@@ -45,29 +45,36 @@ class Taken:
     read: dict[str, int]
 
 
-def live_through(world: World, n: int, *, count: bool) -> list[Taken]:
-    """Ingest and score day `n` of `world`, and act on it; what each step took, in order."""
+def take(world: World, n: int, step: str, handed: Any, *, count: bool) -> tuple[Taken, Any]:
+    """Take one step of day `n` of `world`; what it took, and what it hands to the next."""
     here, day = world.enter(), str(world.day(n))
     deliver(world.data, world.day(n))
-    taken: list[Taken] = []
-    handed = None
-    for step, call in _calls(here, day):
-        with _clocked(step, taken, count=count):
+    call = _call(here, day, step)
+    found = Counter[str]()
+    wall, cpu = time.perf_counter(), time.process_time()
+    if count:
+        with counted() as found:
             handed = call(handed)
-    return taken
+    else:
+        handed = call(handed)
+    took = time.perf_counter() - wall, time.process_time() - cpu
+    return Taken(step, *took, dict(found)), handed if step in _HANDING else None
 
 
-def _calls(here: Deployment, day: str) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+def _call(here: Deployment, day: str, step: str) -> Callable[[Any], Any]:
     run = f"bench__{day}"
-    yield "fetch", lambda _: ingestion.fetch(here, NAME, [day], run=run)
-    yield "validate", lambda staged: ingestion.validate(here, staged, run=run)
-    yield "write", lambda staged: ingestion.write(here, staged, run=run)
-    yield "score", lambda _: scoring.score_days(here, NAME, [day], run=run)
-    yield "drift", lambda _: drifting.judge_days(here, NAME, [day], run=run)
-    yield "notify", lambda _: _notify(here, day, run)
-    yield "watch", lambda _: promotion_watch.watch(here, NAME, day, run=run)
-    yield "ask", lambda _: _ask(here, day, run)
-    yield "status", lambda _: health.health_of(here, NAME, now=datetime.now(UTC))
+    calls: dict[str, Callable[[Any], Any]] = {
+        "fetch": lambda _: ingestion.fetch(here, NAME, [day], run=run),
+        "validate": lambda staged: ingestion.validate(here, staged, run=run),
+        "write": lambda staged: ingestion.write(here, staged, run=run),
+        "score": lambda _: scoring.score_days(here, NAME, [day], run=run),
+        "drift": lambda _: drifting.judge_days(here, NAME, [day], run=run),
+        "notify": lambda _: _notify(here, day, run),
+        "watch": lambda _: promotion_watch.watch(here, NAME, day, run=run),
+        "ask": lambda _: _ask(here, day, run),
+        "status": lambda _: health.health_of(here, NAME, now=datetime.now(UTC)),
+    }
+    return calls[step]
 
 
 def _notify(here: Deployment, day: str, run: str) -> None:
@@ -78,16 +85,3 @@ def _notify(here: Deployment, day: str, run: str) -> None:
 def _ask(here: Deployment, day: str, run: str) -> None:
     for action in ("retrain", "recalibrate"):
         training_request.ask(here, NAME, day, action=action, run=run, now=datetime.now(UTC))
-
-
-@contextmanager
-def _clocked(step: str, taken: list[Taken], *, count: bool) -> Iterator[None]:
-    found = Counter[str]()
-    wall, cpu = time.perf_counter(), time.process_time()
-    if count:
-        with counted() as found:
-            yield
-    else:
-        yield
-    took = time.perf_counter() - wall, time.process_time() - cpu
-    taken.append(Taken(step, *took, dict(found)))
