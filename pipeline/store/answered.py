@@ -35,14 +35,16 @@ def add(here: Deployment, table: Table, contents: Sequence[Mapping[str, Any]]) -
     append(table, [_signed(here, table, content) for content in contents])
 
 
-def given_by(here: Deployment, table: Table, last_day: date) -> list[dict[str, Any]]:
-    """The answers that people gave up to a day.
+def given_by(
+    here: Deployment, table: Table, last_day: date, *, first_day: date | None = None
+) -> list[dict[str, Any]]:
+    """The answers that people gave up to a day, and from `first_day` on where it is given.
 
     Raises:
         UnprovenAnswer: a row that the newest key of answers has not signed. One that was replaced
             proves nothing: a rotation signs anew what it had signed, and it may have been stolen.
     """
-    rows = _rows(table, last_day)
+    rows = _rows(table, last_day, first_day)
     trusted = keyring.trusted(here, "answers") if rows else ()
     for row in rows:
         if not _is_signed_by(table, row, trusted[-1:]):
@@ -120,10 +122,10 @@ def _signature(row: Mapping[str, Any]) -> Signature:
     return Signature(*(str(row[name] or "") for name in PROOF))
 
 
-def _rows(table: Table, last_day: date) -> list[dict[str, Any]]:
+def _rows(table: Table, last_day: date, first_day: date | None = None) -> list[dict[str, Any]]:
     names = [name for name in SCHEMAS[table.name].names if name != "date"]
     limit = None if last_day == date.max else last_day
-    frame = read(table, columns=names, last_day=limit)
+    frame = read(table, columns=names, first_day=first_day, last_day=limit)
     return [{str(k): _plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
 
 

@@ -48,8 +48,12 @@ def labels_as_of(
         UnprovenAnswer: one that no trusted key has signed.
     """
     require_zone("as_of", as_of)
+    # A span ends before its label is made, so labels made before `first` do not reach it.
     rows = answered.given_by(
-        here, Table(here.storage, detector, "labels"), as_of.astimezone(UTC).date()
+        here,
+        Table(here.storage, detector, "labels"),
+        as_of.astimezone(UTC).date(),
+        first_day=first,
     )
     labels = [Label(**row) for row in rows]
     return tuple(

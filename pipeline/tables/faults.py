@@ -16,6 +16,7 @@ from deltalake.exceptions import (
 )
 
 from pipeline.errors import DamagedFile, DataError, OutageError, PlimsollError, TableConflict
+from pipeline.tables import snapshots
 from pipeline.tables.damage import Damage, find_damage, log_is_gone
 from pipeline.tables.schemas import kind_of
 
@@ -44,6 +45,7 @@ def explained(uri: str, version: int | None = None) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError, pa.ArrowException) as error:
+        snapshots.forget(uri)
         meant = _meant(error, uri, version)
         if meant is None:
             raise
@@ -92,7 +94,7 @@ def opened_at(uri: str, version: int | None) -> DeltaTable | None:
         DataError: days of data lie there without a log.
     """
     try:
-        return DeltaTable(uri, version=version)
+        return snapshots.newest(uri) if version is None else DeltaTable(uri, version=version)
     except TableNotFoundError:
         if log_is_gone(uri):
             damage = Damage("log", "_delta_log is gone or empty")

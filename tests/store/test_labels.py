@@ -89,6 +89,18 @@ def test_only_labels_that_touch_the_days_are_read(tmp_path):
     assert touching(LATER, LATER) == ()
 
 
+def test_labels_that_were_made_before_the_days_are_not_opened(tmp_path):
+    at_once = make_label(start=moment(NEXT, 3), end=moment(NEXT, 5), created_at=moment(NEXT, 5))
+    before = make_label(created_at=moment(DAY, 5))
+    add_labels(stored_in(tmp_path), "pumps", [at_once, before])
+    for file in (tmp_path / "pumps" / "labels" / f"date={DAY}").iterdir():
+        file.unlink()
+
+    found = labels_as_of(stored_in(tmp_path), "pumps", moment(LATER), first=NEXT, last=LATER)
+
+    assert found == (at_once,)
+
+
 def test_a_verdict_covers_both_ends_of_its_span_and_one_machine():
     found = codes(make_label())
 

@@ -1,0 +1,1 @@
+"""What one day of a live detector costs after a short history and after a long one."""
