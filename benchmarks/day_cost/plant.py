@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from pipeline.steps.incidents import incidents_between
 
 from pipeline import settings
 from pipeline.cli import run_stages
 from pipeline.cli.run_stages import Job
 from pipeline.config import load_detector
 from pipeline.data.grid import stretches
+from pipeline.monitoring.notice import notice_of
 from pipeline.records import to_json
 from pipeline.settings import Deployment
+from pipeline.shell import this_shell
 from pipeline.steps import drifting, notifying
+from pipeline.store.incidents import incidents_between
 from pipeline.store.labels import Label, add_labels
 
 NAME = "plant"
@@ -125,9 +127,9 @@ def _operate(here: Deployment, world: World) -> None:
     days = [world.day(n) for n in range(_TRAINED[1], world.history)]
     for part in stretches(days, most=_CHUNK):
         drifting.judge_days(here, NAME, [str(day) for day in part], run="history")
-    found = incidents_between(spec, world.first, days[-1], root=here.storage)
+    found = incidents_between(here, spec, world.first, days[-1])
     for incident in found:
-        notice = notifying.notice_of(spec, incident, incident.start.date())
+        notice = notice_of(spec, incident, incident.start.date(), this_shell())
         notifying.record_sent(here, to_json(notice), channel="log", run="history")
     answered = [each for each in found if each.end.date() < days[-1] - _UNANSWERED]
     add_labels(
