@@ -67,7 +67,7 @@ def _beside_tables(spec: DetectorSpec, here: Deployment) -> Compared | None:
         return None
     found = list(_of_columns(spec, telemetry_columns(here, spec.name)))
     window = days[-spec.split.training_days :]
-    if unfit := unfit_days(here.storage, spec.name, meaning_of(spec.columns), window):
+    if unfit := unfit_days(here, spec.name, meaning_of(spec.columns), window):
         found.append(
             f"{misfits_text(unfit)}; they were ingested before the file said so, and training "
             f"refuses a mixture. {AGAIN}"

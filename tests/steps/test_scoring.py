@@ -188,7 +188,7 @@ def test_a_day_without_telemetry_ends_without_scores(filled):
     nothing = pa.Table.from_pandas(filled.rows("telemetry").iloc[:0], preserve_index=False)
     tables.replace_days(table, [D[2]], nothing, metadata={})
     withdrawal = Attempt(D[2], datetime.now(UTC), "r", "empty", "empty")
-    record([withdrawal], filled.here.storage, "pumps")
+    record(filled.here, "pumps", [withdrawal])
 
     result = filled.score(D[2])
 
