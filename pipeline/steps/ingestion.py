@@ -118,17 +118,6 @@ def refuse_blocked(here: Deployment, detector: str, days: list[str]) -> None:
     refuse_attempts([each for each in attempts if each.day in wanted])
 
 
-def rows_at_source(here: Deployment, detector: str, day: date) -> int:
-    """The number of rows that the source has for `day`; nothing is staged or recorded.
-
-    Raises:
-        OutageError: the source did not answer.
-    """
-    spec = _spec(here, detector)
-    fetched = SOURCES[spec.source.kind]
-    return len(fetched(spec.source, spec.columns, midnight(day), end_of(day), here.cache))
-
-
 def fetch_days(here: Deployment, spec: DetectorSpec, days: Sequence[date]) -> Staged:
     """Stage the raw rows of `days`, and nothing of any other day.
 
