@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from pipeline.data.timeline import Indices, Mask  # it needs pandas
+if TYPE_CHECKING:  # pandas, which scoring single rows does not need
+    from pipeline.data.timeline import Indices, Mask
 
 
 class Runs(NamedTuple):
