@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.config.threshold import Threshold
+from pipeline.config.calibration import Threshold
 from pipeline.config.upkeep import Recalibration
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes

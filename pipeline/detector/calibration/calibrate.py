@@ -6,8 +6,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from pipeline.config.postprocessing import Contexts, Smoothing
-from pipeline.config.threshold import Threshold
+from pipeline.config.calibration import Contexts, Smoothing, Threshold
 from pipeline.data.split import Block, rows_for
 from pipeline.data.timeline import autocorrelation, effective_rows, subset
 from pipeline.detector.calibration.calibrated import Calibration, CalibrationSummary

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from pipeline.config.model import TrainedModel
+from pipeline.config.family import TrainedModel
 from pipeline.detector.models.family import TrainingContext
 from pipeline.errors import DataError
 

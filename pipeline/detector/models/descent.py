@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pipeline.config.model import TrainedModel
+from pipeline.config.family import TrainedModel
 from pipeline.detector.models.batches import batches_of
 from pipeline.detector.models.family import (
     Corrupt,

@@ -1,4 +1,4 @@
-"""The common settings of all families."""
+"""The settings that families of models share."""
 
 from __future__ import annotations
 
@@ -62,3 +62,28 @@ class TrainedModel(Fitted):
             msg = "horizons must be spans above 0 or `all`, each named once"
             raise ValueError(msg)
         return self
+
+
+class Windowed(TrainedModel):
+    """A family that is trained to reconstruct clean windows from corrupted ones."""
+
+    learning_rate: float = Field(
+        5e-3, gt=0, le=1, description="Peak; lower ones do not learn how rows follow each other."
+    )
+    noise: tuple[float, float] = Field(
+        (0.05, 1.0), description="Range of the Gaussian noise, in standard deviations; log-uniform."
+    )
+    swap: float = Field(
+        0.3,
+        ge=0,
+        le=0.5,
+        description="Mean share of features whose whole course is another window's while training; "
+        "teaches which courses belong together.",
+    )
+    replaced: float = Field(
+        0.15,
+        ge=0,
+        le=0.5,
+        description="Share of rows of a window that are another window's while training; teaches "
+        "which rows follow each other.",
+    )
