@@ -37,7 +37,7 @@ from pipeline.data.channels import Channel, channels
 from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import Timeline
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.detector.inputs.ranges import Ranges
+from pipeline.detector.inputs.scaling import Ranges
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Rows
 from pipeline.shifts.deciding import decided

@@ -12,7 +12,7 @@ from pipeline.config import Columns, Shifts, Window
 from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import timeline_from
 from pipeline.detector.inputs.frames import feature_values
-from pipeline.detector.inputs.ranges import Ranges
+from pipeline.detector.inputs.scaling import Ranges
 from pipeline.detector.inputs.schema import Schema, schema_of
 from pipeline.shifts import Shifted, shifted_rows
 

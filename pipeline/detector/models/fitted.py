@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.inputs.ranges import Ranges
-from pipeline.detector.inputs.scaling import Scaler
+from pipeline.detector.inputs.scaling import Ranges, Scaler
 from pipeline.detector.inputs.schema import Schema
 from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json

@@ -15,8 +15,7 @@ import torch
 from torch import nn
 
 from pipeline.config.family import Loss as LossName
-from pipeline.detector.inputs.ranges import Ranges
-from pipeline.detector.inputs.scaling import Scaler
+from pipeline.detector.inputs.scaling import Ranges, Scaler
 from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import DataError
 

@@ -19,7 +19,7 @@ from pipeline.detector.calibration.calibrate import calibrate
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.models.family import InputShape
 from pipeline.detector.training.fit import fit, restore
-from pipeline.detector.training.window_channels import WindowChannels, fit_channels, statistic
+from pipeline.detector.training.network import WindowChannels, fit_channels, statistic
 from pipeline.errors import ConfigError
 from pipeline.records import from_json, to_json
 from tests.builders import make_spec

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.bundle.onnx_metadata import metadata_of, with_metadata
+from pipeline.detector.bundle.graph_content import metadata_of, with_metadata
 from pipeline.detector.bundle.sums import write_sums
 from pipeline.detector.training.fit import restore
 from pipeline.errors import BundleError

@@ -6,8 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data.timeline import Timeline, runs, subset
-from pipeline.detector.calibration.postprocessing import ScorePostprocessing, postprocess
-from pipeline.detector.calibration.smoothing import Runs, leading_up, smooth
+from pipeline.detector.calibration.postprocessing import (
+    Runs,
+    ScorePostprocessing,
+    leading_up,
+    postprocess,
+    smooth,
+)
 from pipeline.detector.thresholds import conformal
 from pipeline.errors import DataError
 
