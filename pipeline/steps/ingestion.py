@@ -12,7 +12,7 @@ from pipeline import lineage
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.data.sources import SOURCES
-from pipeline.data.sources.anchoring import anchored
+from pipeline.data.sources.locations import anchored
 from pipeline.errors import DataError
 from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment

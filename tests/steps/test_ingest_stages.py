@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline import records
 from pipeline.config import DetectorSpec
-from pipeline.data.difference import Difference
-from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.data.fingerprint import Difference, fingerprint, row_hashes
 from pipeline.errors import DamagedFile, DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.steps import ingest_stages
 from pipeline.store.ingestions import Attempt, latest_states, record_failure

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pipeline.detector.bundle.blindness import refuse_blind
 from pipeline.detector.bundle.coherence import (
+    refuse_blind,
     refuse_incoherent,
     refuse_other_scaler,
     refuse_other_shape,

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipeline.file_lock import file_lock
-from pipeline.lineage.files import LineageFiles
+from pipeline.lineage.events import LineageFiles
 from tests.lineage.reading import events_in
 
 WRITERS, EACH = 4, 50

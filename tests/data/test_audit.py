@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from pipeline.data.audit import probabilities
+from pipeline.data.audit import probabilities, sample_audits
 from pipeline.data.timeline import timeline_from
-from pipeline.recalibration.audits import sample_audits
 from tests.builders import days, make_frame, make_spec, moment, on
 
 NOW = datetime(2024, 3, 1, 6, tzinfo=UTC)
