@@ -19,7 +19,7 @@ from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import Baseline, DriftVerdict, Sample, judge
-from pipeline.drift.evidence import entity_apart, some, without
+from pipeline.drift.verdict import entity_apart, some, without
 from pipeline.errors import BundleError
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.scoring import score_rows

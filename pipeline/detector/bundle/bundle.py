@@ -49,9 +49,8 @@ from pipeline.detector.calibration.calibrated import (
     read_trained,
     write_rows,
 )
-from pipeline.detector.calibration.golden import refuse_other_scores
+from pipeline.detector.calibration.kept_rows import Reference, refuse_other_scores
 from pipeline.detector.calibration.postprocessing import ScorePostprocessing
-from pipeline.detector.calibration.reference import Reference
 from pipeline.detector.inputs.inputs import refuse_empty, refuse_not_finite
 from pipeline.detector.inputs.scaling import Ranges
 from pipeline.detector.inputs.schema import Schema

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.detector.bundle.description import DESCRIPTION_FILE, Description
 from pipeline.detector.bundle.lineage import Lineage
 from pipeline.detector.bundle.threshold_range import BEYOND
-from pipeline.detector.calibration.golden import MOST_ROWS, Golden
+from pipeline.detector.calibration.kept_rows import MOST_GOLDEN, Golden
 from pipeline.detector.calibration.postprocessing import ScorePostprocessing
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.models.fitted import GRAPH_FILE, Facts
@@ -215,7 +215,7 @@ def _faults(golden: Golden, description: Description, trained: int) -> Iterator[
     if stated is not None and count != stated:
         yield f"holds {count:,} rows; detector.json says {stated:,}"
     # A threshold estimated from labels may lie below most normal rows.
-    fewest = 1 if threshold.method == "cost_weighted" else min(MOST_ROWS, trained // _FEWEST)
+    fewest = 1 if threshold.method == "cost_weighted" else min(MOST_GOLDEN, trained // _FEWEST)
     if count < fewest:
         yield f"holds {count:,} rows; of {trained:,} reference rows at least {fewest:,} were kept"
     if bad := int((~np.isfinite(golden.score)).sum()):

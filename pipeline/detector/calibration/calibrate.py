@@ -18,13 +18,12 @@ from pipeline.data.split import Block, incident_rows, labelled_incident, rows_fo
 from pipeline.data.timeline import Mask, autocorrelation, effective_rows, episodes, subset
 from pipeline.detector.calibration.calibrated import Calibration, CalibrationSummary
 from pipeline.detector.calibration.contexts import fit_contexts
-from pipeline.detector.calibration.golden import sample_golden
+from pipeline.detector.calibration.kept_rows import sample_golden, sample_reference
 from pipeline.detector.calibration.postprocessing import (
     PostprocessedScores,
     ScorePostprocessing,
     postprocess,
 )
-from pipeline.detector.calibration.reference import sample_reference
 from pipeline.detector.inputs.frames import feature_values, timeline_of
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Scorer

@@ -11,22 +11,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.detector.calibration.golden import MOST_ROWS as MOST_GOLDEN
-from pipeline.detector.calibration.golden import (
+from pipeline.detector.calibration.kept_rows import (
+    MOST_GOLDEN,
+    MOST_REFERENCE,
     Golden,
+    Reference,
     golden_columns,
     golden_of,
     golden_table,
-)
-from pipeline.detector.calibration.postprocessing import UNCHANGED, ScorePostprocessing
-from pipeline.detector.calibration.reference import MOST_ROWS as MOST_REFERENCE
-from pipeline.detector.calibration.reference import (
-    Reference,
     reference_columns,
     reference_of,
     reference_scores,
     reference_table,
 )
+from pipeline.detector.calibration.postprocessing import UNCHANGED, ScorePostprocessing
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import BundleError
