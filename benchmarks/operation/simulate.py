@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from pipeline.data.timeline import Timeline
-from pipeline.detector.calibration.reference import Reference, sample_reference
+from pipeline.detector.calibration.kept_rows import Reference, sample_reference
 from pipeline.utc_day import DAY_NS
 
 SIGMA = 0.8

@@ -23,7 +23,7 @@ from pipeline.recalibration import (
     recalibrate,
     unforced_anchor,
 )
-from pipeline.recalibration.clusters import cluster_numbers
+from pipeline.recalibration.weights import cluster_numbers
 
 _JUST_ABOVE = (1.01, 1.05)  # times the live threshold: where poison lies
 _SURE = 0.05  # relative half-width of the interval of the first threshold

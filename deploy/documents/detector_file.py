@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from deploy.documents.keys import Key, keys_of
 from deploy.documents.markdown import code, table
 from pipeline.config import DetectorSpec
-from pipeline.config.model.fitted import Fitted, TrainedModel
-from pipeline.config.model.windowed import Windowed
+from pipeline.config.family import Fitted, TrainedModel, Windowed
 from pipeline.config.section import Section
 
 _SHARED: dict[type[Section], str] = {

@@ -14,9 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from deploy.documents.markdown import code
-from pipeline.config.cron import Cron
-from pipeline.config.model.fitted import Fitted
-from pipeline.config.operation import Day
+from pipeline.config.family import Fitted
+from pipeline.config.operation import Cron, Day
 from pipeline.config.section import Days, Duration, Section
 from pipeline.config.source import Delimiter, FilesPath
 from pipeline.config.zones import Timezone

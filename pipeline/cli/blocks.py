@@ -12,9 +12,9 @@ import pandas as pd
 from pipeline.cli.stored import batches, content_hash
 from pipeline.cli.training_data import RandomSample, TrainingData, by_numbers, by_spec
 from pipeline.config import DetectorSpec
+from pipeline.config.calibration import Threshold
 from pipeline.config.model import DenoisingModel, Model
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
-from pipeline.config.threshold import Threshold
 from pipeline.data.split import Block
 from pipeline.detector.inputs.frames import timeline_of, unchecked_values, utc_of
 from pipeline.detector.inputs.schema import Schema

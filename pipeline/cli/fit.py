@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipeline.cli.blocks import blocks_of, settings_of
     from pipeline.config import Contexts, Smoothing, load_detector
-    from pipeline.config.model import TrainedModel
+    from pipeline.config.family import TrainedModel
     from pipeline.detector.bundle.graph import Graph
     from pipeline.detector.calibration.calibrate import calibrate
     from pipeline.detector.training.fit import fit

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     of the file. Only a block of rows is in memory at a time, except where scores look back and the
     rows are not in order of time.
     """
-    from pipeline.cli import parquet
+    from pipeline.cli import stored
     from pipeline.cli.given import given_rows
     from pipeline.cli.scoring_blocks import blocks, reach_of
     from pipeline.cli.stored import BATCH, find
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             yield _answers(block.table, bundle, scored).slice(block.seen)
         _refuse_unusable(tally, source.rows, bundle)
 
-    parquet.write(answers(), arguments.out)
+    stored.write_parquet(answers(), arguments.out)
     no_window = source.rows - tally.judged - tally.unusable
     print(
         f"{tally.flagged:,} of {tally.judged:,} rows above the threshold {bundle.threshold:.6g}"

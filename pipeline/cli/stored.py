@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,3 +164,31 @@ def _plain(schema: pa.Schema) -> pa.Schema:
     """
     kept = [field for field in schema if not re.fullmatch(r"__index_level_\d+__", field.name)]
     return pa.schema([field.remove_metadata() for field in kept])
+
+
+def write_parquet(tables: Iterable[pa.Table], path: Path) -> None:
+    """Write `tables`, all with one schema, one after the other to `path`, creating its folder.
+
+    An older file is replaced in one move when the last one is written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    writer: pq.ParquetWriter | None = None
+    try:
+        for table in tables:
+            writer = writer or pq.ParquetWriter(draft, table.schema)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+            draft.replace(path)
+    finally:
+        if writer is not None:
+            writer.close()
+        draft.unlink(missing_ok=True)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be a feature."""
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.cli import parquet, stored
-from pipeline.cli.label_names import label_names
+from pipeline.cli import stored
 from pipeline.cli.sampling import few_times, sampled
 from pipeline.cli.stored import Stored
 from pipeline.cli.usable import (
+    label_names,
     less_offsets,
     refuse_lost_precision,
     with_offsets,
@@ -215,7 +215,7 @@ def _features(schema: pa.Schema) -> tuple[list[str], list[str]]:
             evaluation.append(column.name)
         elif column.name in labels:
             continue
-        elif parquet.is_number(column.type) and column.name != _TIME:
+        elif stored.is_number(column.type) and column.name != _TIME:
             features.append(column.name)
         elif not (column.name == _TIME and _has_time(schema)):
             ignored.append(f"{column.name} ({column.type})")

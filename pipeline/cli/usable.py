@@ -5,7 +5,8 @@ Ingestion has the same limits and the same messages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,12 @@ from pipeline.errors import DataError
 _DAMPED = 1e-4
 """Relative to its level: the scaler would damp a feature that moves less, as if it were constant
 (`pipeline.detector.inputs.scaling`)."""
+
+_LABEL = re.compile(
+    r"(is|has)?(anomal(y|ies|ous)|outliers?|incidents?|faults?|faulty|attacks?|failures?|alarms?"
+    r"|(ab)?normal)(labels?|flags?)?"
+    r"|(anomaly|fault|attack|class)?(labels?|class|targets?)|y|ytrue|groundtruth|normalattack"
+)
 
 
 def without_unusable(
@@ -141,3 +148,17 @@ def _offset(values: pd.Series, name: str) -> float:
 
 def _numbers(values: pd.Series, name: str) -> NDArray[np.float64]:
     return as_numbers(name, values.to_numpy()).astype(np.float64)
+
+
+def label_names(names: Sequence[str]) -> list[str]:
+    """Those of `names` that look like a label, case-insensitive: `is_anomaly`, `Label`, `y`.
+
+    Beside an `x` a `y` is a coordinate.
+    """
+    plain = {name: re.sub(r"[^0-9a-z]", "", name.casefold()) for name in names}
+    coordinates = "x" in plain.values()
+    return [
+        name
+        for name, letters in plain.items()
+        if _LABEL.fullmatch(letters) and not (coordinates and letters == "y")
+    ]

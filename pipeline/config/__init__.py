@@ -3,11 +3,10 @@
 Light on purpose (pydantic and PyYAML only): DAG files read it while Airflow parses them.
 """
 
-from pipeline.config.alerting import Incidents, Notify
+from pipeline.config.calibration import Contexts, Smoothing, Threshold
 from pipeline.config.columns import Columns, Feature, PeerDeviation
 from pipeline.config.detector import DetectorSpec
-from pipeline.config.fine_tuning import FineTuning
-from pipeline.config.fitting import Split, Window
+from pipeline.config.fitting import FineTuning, Split, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.loading import (
     SUFFIX,
@@ -17,8 +16,7 @@ from pipeline.config.loading import (
     readable_name,
 )
 from pipeline.config.model import DenoisingModel, Model
-from pipeline.config.operation import Promotion, Schedule
-from pipeline.config.postprocessing import Contexts, Smoothing
+from pipeline.config.operation import Incidents, Notify, Promotion, Schedule
 from pipeline.config.score import MemoryScore, ReconstructionScore, Score
 from pipeline.config.source import (
     CsvSource,
@@ -27,7 +25,6 @@ from pipeline.config.source import (
     SourceSpec,
     SqlSource,
 )
-from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 

@@ -6,19 +6,16 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.alerting import Incidents, Notify
+from pipeline.config.calibration import Contexts, Smoothing, Threshold
 from pipeline.config.columns import GAP_CADENCES, Columns
-from pipeline.config.fine_tuning import FineTuning
-from pipeline.config.fitting import Split, Window
+from pipeline.config.fitting import FineTuning, Split, Window
 from pipeline.config.judgement import Drift, Gate
 from pipeline.config.model import DenoisingModel, Model
-from pipeline.config.operation import Promotion, Schedule
-from pipeline.config.postprocessing import Contexts, Smoothing
+from pipeline.config.operation import Incidents, Notify, Promotion, Schedule
 from pipeline.config.score import ReconstructionScore, Score
 from pipeline.config.section import Section
 from pipeline.config.shown import named, shown
 from pipeline.config.source import SourceSpec
-from pipeline.config.threshold import Threshold
 from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 from pipeline.utc_day import ONE_DAY

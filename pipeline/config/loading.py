@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.config import database_source, names, spans, truths
+from pipeline.config import database_source, names
 from pipeline.config.detector import DetectorSpec
 from pipeline.config.mistakes import explain, located
+from pipeline.config.problems import span_problems, truth_problems
 from pipeline.config.shown import named, shown
 from pipeline.config.yaml_text import mistakes_text, read_document
 from pipeline.errors import ConfigError
@@ -35,10 +36,10 @@ def load_detector(path: Path) -> DetectorSpec:
         raise ConfigError(mistakes_text(path, explain(document.root, error))) from error
     problems = chain(
         _misnamed(spec, path),
-        truths.problems_of(document.content, spec),
+        truth_problems(document.content, spec),
         names.problems_of(spec),
         database_source.problems_of(spec),
-        spans.problems_of(spec.columns),
+        span_problems(spec.columns),
     )
     if said := mistakes_text(path, (located(document.root, *problem) for problem in problems)):
         raise ConfigError(said)

@@ -1,17 +1,51 @@
-"""Sections `schedule` and `promotion`: when the DAGs run, and who promotes."""
+"""Sections `schedule`, `promotion`, `incidents` and `notify`: how a detector runs day by day."""
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
+from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.cron import Cron
-from pipeline.config.section import Days, Section
+from pipeline.config.section import Days, Duration, Section
+from pipeline.config.shown import shown
+
+_CRON_FIELDS = 5
+_LONGEST_CRON = 200
+_RANDOM_FIELD = re.compile(r"(?:^|[\s,])[rh](?:\W|$)", re.IGNORECASE)
 
 # Times are 64-bit nanoseconds since 1970, whose range ends in these years.
 _FIRST, _LAST = date(1678, 1, 1), date(2261, 12, 31)
+
+
+def _comes_round(value: str) -> str:
+    if len(value.split()) != _CRON_FIELDS or len(value) > _LONGEST_CRON:
+        msg = f"{shown(value)} is no cron line; write five fields, for example '0 3 1 * *'"
+        raise ValueError(msg)
+    if _RANDOM_FIELD.search(value):
+        msg = f"{shown(value)} leaves a field to chance (R, H); write a number, as in '0 3 1 * *'"
+        raise ValueError(msg)
+    # Airflow's own parser, so that both accept the same lines.
+    try:
+        croniter(value, datetime.now(UTC)).get_next(datetime)
+    except CroniterBadDateError:
+        msg = (
+            f"{shown(value)} never comes: no month has that day; choose a day that exists, for "
+            "example '0 3 1 * *'"
+        )
+        raise ValueError(msg) from None
+    except CroniterError:
+        msg = (
+            f"{shown(value)} is no cron line; its fields are minute 0-59, hour 0-23, day 1-31, "
+            "month 1-12 or jan-dec, weekday 0-7 or sun-sat, for example '0 3 1 * *'"
+        )
+        raise ValueError(msg) from None
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_comes_round)]
 
 
 def _can_be_held(value: date) -> date:
@@ -60,3 +94,45 @@ class Promotion(Section):
     watch_score_ratio: float = Field(
         3.0, gt=1, description="Median score over that of the calibration rows: out of limits."
     )
+
+
+class Incidents(Section):
+    """Rules by which flags of one entity form incidents."""
+
+    join: Duration = Field(
+        timedelta(hours=1),
+        gt=timedelta(0),
+        description="Flags at most this far apart are one incident: one fault, one message.",
+    )
+    minimum_rows: int = Field(
+        1, ge=1, description="Episodes with fewer flags open no incident; their flags stay."
+    )
+
+
+class Notify(Section):
+    """The receiver of the one message of an incident. Credentials are in an Airflow connection."""
+
+    channel: Literal["log", "smtp", "slack", "webhook"] = "log"
+    connection: str | None = Field(
+        None, description="Airflow connection id; every channel but `log` needs one."
+    )
+    to: tuple[str, ...] = Field((), description="Mail addresses, for `smtp`.")
+    horizon_days: Days = Field(
+        3,
+        ge=0,
+        description="No message about a day older than this when it is scored: it is history.",
+    )
+
+    @model_validator(mode="after")
+    def _channel_must_be_reachable(self) -> Self:
+        if self.channel != "log" and not self.connection:
+            msg = f"channel {self.channel!r} needs `connection`, the id of an Airflow connection"
+            raise ValueError(msg)
+        if self.channel == "smtp" and not self.to:
+            msg = "channel 'smtp' needs `to`, a list of mail addresses"
+            raise ValueError(msg)
+        for address in self.to:
+            if not address or not address.isprintable() or " " in address:
+                msg = f"to holds {shown(address)}, which is no mail address; write name@example.org"
+                raise ValueError(msg)
+        return self

@@ -54,7 +54,7 @@ class Shifts(Section):
     """When a channel has left its training range, is muted instead of flagged, and is reported.
 
     The defaults were chosen on four servers of SMD (one row a minute) and checked on La Haute
-    Borne (ten minutes); `pipeline/shifts/recognition.py` has the rule.
+    Borne (ten minutes); `pipeline/shifts.py` has the rule.
     """
 
     trailing: Duration = Field(

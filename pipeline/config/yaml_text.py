@@ -15,8 +15,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.file_text import read_text
-from pipeline.config.limits import TAG, dangers
+from pipeline.config.file_text import TAG, dangers, read_text
 from pipeline.config.shown import cut
 from pipeline.errors import ConfigError
 

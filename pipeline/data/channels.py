@@ -11,6 +11,9 @@ Features come in groups. An angle enters as sine and cosine; `power` comes with
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,3 +99,15 @@ def displacement(channel: Channel, before: Values, after: Values) -> Values:
     if channel.angle:
         change = (change + np.pi) % (2 * np.pi) - np.pi
     return np.abs(change)
+
+
+def channels_as_cell(names: Iterable[str]) -> str:
+    """`flow,"speed, m/s"`; empty for none."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow(list(names))
+    return row.getvalue()
+
+
+def channels_of_cell(cell: str) -> list[str]:
+    """The names that `as_cell` wrote."""
+    return [name.strip() for row in csv.reader(io.StringIO(cell)) for name in row if name]

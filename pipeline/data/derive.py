@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.config import Columns
 from pipeline.data.grid import nanoseconds, slots
 from pipeline.data.precision import in_float32
-from pipeline.data.spelling import truth
+from pipeline.data.raw_values import truth
 from pipeline.errors import DataError
 from pipeline.utc_day import DAY_NS
 

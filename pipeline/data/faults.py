@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.data.spelling import ALLOWED
+from pipeline.data.raw_values import ALLOWED
 
 Mask = NDArray[np.bool_]
 

@@ -1,4 +1,4 @@
-"""All rules for rows, applied in one go to any number of days. Pure."""
+"""All rules for rows, applied in one go to any number of days. Pure; the order is irrelevant."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec
-from pipeline.data.duplicates import check_duplicates
-from pipeline.data.faults import Faults
+from pipeline.data.faults import Faults, Mask
+from pipeline.data.fingerprint import row_hashes
 from pipeline.data.grid import cadence_ns, day_number, nanoseconds, slots
 from pipeline.data.precision import check_precision, check_range
 from pipeline.data.sensors import check_sensors
@@ -21,6 +21,42 @@ from pipeline.data.values import check_marks, check_values
 from pipeline.utc_day import DAY_NS
 
 _UNTRUSTED = ("unusable_time", "outside_day", "off_grid", "unknown_entity", "no_measurement")
+
+
+def check_duplicates(
+    key: pd.DataFrame, raw: pd.DataFrame, candidates: Mask, faults: Faults
+) -> None:
+    """Report all rows but one of each key as duplicates.
+
+    A row without fault is preferred to one with a fault; among equals the one whose content hashes
+    lowest stays, which is arbitrary but does not depend on the order of delivery.
+
+    Args:
+        key: day, machine and grid point of each row, n rows.
+        raw: the rows themselves.
+        candidates: rows whose key can be trusted.
+        faults: receives the faults, and knows which rows broke a rule before.
+    """
+    rows = np.flatnonzero(candidates & key.duplicated(keep=False).to_numpy())
+    if not len(rows):
+        return
+    content = row_hashes(raw.iloc[rows])
+    order = np.lexsort((content, faults.any[rows]))
+    ranked, content = rows[order], content[order]
+    groups = key.iloc[ranked].reset_index(drop=True)
+    position = groups.groupby(list(groups.columns), sort=False).cumcount().to_numpy()
+    first = pd.Series(content).groupby([groups[c] for c in groups], sort=False)
+    stays = first.transform("first").to_numpy()
+    surplus = position > 0
+    identical = surplus & (content == stays)
+    faults.add(ranked[identical], "duplicate", None, "a row with the same content is kept")
+    conflicting = surplus & ~identical
+    faults.add(
+        ranked[conflicting],
+        "conflicting_duplicate",
+        None,
+        "another row for the same machine and time, with other values, is kept",
+    )
 
 
 @dataclass(frozen=True)

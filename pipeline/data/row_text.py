@@ -11,7 +11,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from pipeline.data.numbers import as_float64
+from pipeline.data.raw_values import as_float64
 
 _NOTHING = "null"
 

@@ -18,7 +18,7 @@ from pipeline.config import Columns, DetectorSpec, Split
 from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.grid import cadence_ns, day_number, nanoseconds
 from pipeline.data.label import INCIDENT
-from pipeline.data.spelling import truth
+from pipeline.data.raw_values import truth
 from pipeline.errors import DataError, SplitReuseError
 from pipeline.utc_day import DAY_NS
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.config.columns import GAP_CADENCES
-from pipeline.data.names import names_of
+from pipeline.data.raw_values import names_of
 from pipeline.utc_day import DAY_NS
 
 Indices = NDArray[np.intp]

@@ -12,9 +12,8 @@ from pandera.errors import SchemaErrors
 from pipeline.config import Columns, Feature
 from pipeline.data.channels import channels
 from pipeline.data.faults import Faults, Mask
-from pipeline.data.numbers import as_float64
+from pipeline.data.raw_values import as_float64, read_marks
 from pipeline.data.sources.shaping import declared
-from pipeline.data.spelling import read_marks
 
 _ROUNDING = 1e-9  # 0.3 of 10 features are 3 of them
 _LONGEST = 60  # characters of a value that a row's detail shows

@@ -14,8 +14,9 @@ of what its channel usually adds: a change in a quiet channel outweighs the nois
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ from pipeline.detector.inputs.scored import Rows
 _LEAST_SHARE = 0.05
 
 Contributions = NDArray[np.float64]
+
+_DIGITS = 4
 
 
 class Blame(NamedTuple):
@@ -105,3 +108,14 @@ def worst(found: Contributions, names: Sequence[str], *, most: int = 3) -> tuple
     typical = found.mean(axis=0)
     order = np.argsort(-typical, kind="stable")[:most]
     return tuple(Blame(names[at], float(typical[at])) for at in order)
+
+
+def blame_as_text(features: Sequence[Blame]) -> str:
+    """`[[channel, times usual], ...]` with four digits, so that the text is reproducible."""
+    return json.dumps([[name, float(f"{times:.{_DIGITS}g}")] for name, times in features])
+
+
+def blame_from_text(text: Any) -> tuple[Blame, ...]:
+    """The inverse of `blame_as_text`; empty for a null."""
+    held = json.loads(text) if isinstance(text, str) else []
+    return tuple(Blame(str(name), float(times)) for name, times in held)

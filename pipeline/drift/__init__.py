@@ -1,8 +1,8 @@
 """Have the data moved, does it matter, and what should be done about it?
 
 `comparison` asks one series at a time (Kolmogorov-Smirnov on effective rows), `broken` looks for
-sensors that died, `evidence` selects the rows to test, `diagnosis` names what happened and the
-one action, `verdict` combines them.
+sensors that died, `diagnosis` names what happened and the one
+action, `verdict` selects the rows to test and combines the results.
 """
 
 from pipeline.drift.broken import BrokenChannel

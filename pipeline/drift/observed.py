@@ -1,4 +1,4 @@
-"""Rows of several days with the scores that were served, and the verdicts on them."""
+"""Rows to compare: a bundle's own, and those of other days, with the verdicts on them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,52 @@ from datetime import date
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.config import DetectorSpec
+from pipeline.config import Columns, DetectorSpec
 from pipeline.data.grid import day_number
 from pipeline.data.label import INCIDENT, Label, verdicts
-from pipeline.data.timeline import subset
+from pipeline.data.split import normal_rows
+from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import Baseline, DriftVerdict, Sample, judge
-from pipeline.drift.evidence import entity_apart, some, without
+from pipeline.drift.verdict import entity_apart, some, without
+from pipeline.errors import BundleError
 from pipeline.evaluation.rate import RealisedRate, realised_rate
+from pipeline.scoring import score_rows
 from pipeline.utc_day import ONE_DAY, end_of
 
 Period = Literal["day", "week"]
 """What a verdict is about: one day, or the rolling week up to it."""
+
+
+def sample_of(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Sample:
+    """Features and scores of the normal rows in `frame`, to compare with a bundle's reference."""
+    scored = score_rows(bundle, frame)
+    kept = np.flatnonzero(scored.complete & normal_rows(frame, columns))
+    return Sample(
+        timeline=subset(timeline_from(frame, columns), kept),
+        features=feature_values(frame, bundle.schema)[kept],
+        score=scored.score[kept].astype(np.float32),
+    )
+
+
+def reference_sample(bundle: Bundle) -> Sample:
+    """The bundle's own reference as a sample.
+
+    Raises:
+        BundleError: it was fitted on rows without time.
+    """
+    reference = bundle.reference()
+    if reference.timeline is None:
+        msg = (
+            f"{bundle.folder}: its reference rows have no time, so correlated neighbours cannot "
+            "be thinned; fit it with a detector file that names schema.timestamp."
+        )
+        raise BundleError(msg)
+    return Sample(reference.timeline, reference.features, reference.score)
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from pipeline.data.channels import Channel, channels, displacement, read, spread
 from pipeline.data.timeline import Timeline, runs, subset
 from pipeline.detector.calibration.postprocessing import (
     UNCHANGED,
+    Runs,
     ScorePostprocessing,
     postprocess,
 )
-from pipeline.detector.calibration.smoothing import Runs
 from pipeline.detector.inputs.scored import Rows, Scorer
 from pipeline.evaluation.faults import FAULTS, FaultKind, Healthy
 

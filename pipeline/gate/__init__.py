@@ -1,7 +1,6 @@
 """The gate: checks whether a candidate may go live, and the decision that follows from them."""
 
-from pipeline.gate.checks import CHECKS, KINDS, GateCheck, checks_for
-from pipeline.gate.decision import GateVerdict, decide
+from pipeline.gate.checks import CHECKS, KINDS, GateCheck, GateVerdict, checks_for, decide
 from pipeline.gate.facts import (
     CandidateFacts,
     ChampionFacts,

@@ -1,4 +1,4 @@
-"""The gate's checks by name, in the order that a reviewer reads them.
+"""The gate's checks by name, and the decision that follows from them.
 
 A new check is a function and an entry here; the contract suite, the card, the documentation and the
 metrics pick it up. A question that a trained and a recalibrated candidate both answer is one
@@ -74,3 +74,46 @@ CHECKS: dict[str, GateCheck[Any]] = {  # Any: each has facts of its own, which `
 def checks_for(kind: BundleKind) -> dict[str, GateCheck[Any]]:
     """The checks that a candidate of this kind is asked."""
     return {name: check for name, check in CHECKS.items() if check.is_for(kind)}
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """Whether a candidate may go live.
+
+    Attributes:
+        passed: no check failed; a skipped one does not block.
+        reason: one sentence; names the failed checks with value and limit.
+        results: of every check, that is for its kind, in the order of CHECKS.
+        champion: version that the candidate was compared with; None without one.
+    """
+
+    passed: bool
+    reason: str
+    results: tuple[CheckResult, ...]
+    champion: int | None
+
+
+def decide(candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate) -> GateVerdict:
+    """Run every check for this kind, also after one failed: a reviewer needs all failures."""
+    asked = checks_for(candidate.kind).values()
+    results = tuple(check.ask(candidate, champion, limits) for check in asked)
+    failed = [result for result in results if result.verdict == "fail"]
+    return GateVerdict(
+        passed=not failed,
+        reason=_failures(failed, len(results)) if failed else _success(results),
+        results=results,
+        champion=champion.version if champion else None,
+    )
+
+
+def _failures(failed: list[CheckResult], checked: int) -> str:
+    named = "; ".join(f"{r.name} is {r.value} (limit {r.limit})" for r in failed)
+    return f"{len(failed)} of {checked} checks failed: {named}."
+
+
+def _success(results: tuple[CheckResult, ...]) -> str:
+    skipped = [r.name.replace("_", " ") for r in results if r.verdict == "skip"]
+    checked = len(results) - len(skipped)
+    if not skipped:
+        return f"All {checked} checks passed."
+    return f"All {checked} checks that apply passed; skipped: {', '.join(skipped)}."

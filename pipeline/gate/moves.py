@@ -6,8 +6,14 @@ A bound that was crossed fails unless a person has accepted it; then the result 
 from __future__ import annotations
 
 from pipeline.config import Gate
-from pipeline.gate.facts import ChampionFacts, CheckResult, Move, RecalibratedFacts, verdict
-from pipeline.gate.wording import BEYOND_BOUNDS
+from pipeline.gate.facts import (
+    BEYOND_BOUNDS,
+    ChampionFacts,
+    CheckResult,
+    Move,
+    RecalibratedFacts,
+    verdict,
+)
 
 
 def step_bound(

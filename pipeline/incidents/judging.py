@@ -14,8 +14,7 @@ from pipeline.data.decision import ChannelDecision
 from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline_from
 from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.detector.calibration.postprocessing import postprocess_parts, runs_of
-from pipeline.detector.calibration.smoothing import leading_up
+from pipeline.detector.calibration.postprocessing import leading_up, postprocess_parts, runs_of
 from pipeline.detector.inputs.frames import feature_values, timeline_of
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.inputs.windows import windows

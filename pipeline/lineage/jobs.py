@@ -12,8 +12,7 @@ from uuid import uuid4
 
 from pipeline import log_context
 from pipeline.lineage import sending
-from pipeline.lineage.job_event import JobEvent, Verb
-from pipeline.lineage.journal import kept
+from pipeline.lineage.journal import JobEvent, Verb, kept
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,4 +1,4 @@
-"""The datasets that the running job has read and written so far."""
+"""What a job tells: its events, and the datasets that it has read and written so far."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 MODELS = "mlflow"
 """The namespace of registered models."""
+
+State = Literal["START", "COMPLETE", "FAIL"]
+Verb = Literal["ingest", "train", "gate", "recalibrate", "promote", "rollback", "score"]
 
 
 @dataclass(frozen=True)
@@ -106,3 +111,32 @@ def _wrote(journal: Journal, new: Dataset) -> None:
     if before is not None and before.rows is not None and new.rows is not None:
         new = replace(new, rows=before.rows + new.rows)
     journal.written[new.key] = new
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """One event, before it is one of OpenLineage's.
+
+    Attributes:
+        state: what the run did.
+        at: when it happened.
+        attempt: id of the run, a UUID; another one for each attempt.
+        detector: whose job it is.
+        verb: the job.
+        run: the DAG run, `dag/run`, that this run is part of; empty where there is none.
+        partition: as in the log.
+        inputs: datasets read.
+        outputs: datasets written.
+        error: what went wrong; empty unless it did.
+    """
+
+    state: State
+    at: datetime
+    attempt: str
+    detector: str
+    verb: Verb
+    run: str
+    partition: str
+    inputs: tuple[Dataset, ...] = ()
+    outputs: tuple[Dataset, ...] = ()
+    error: str = ""

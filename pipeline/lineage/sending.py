@@ -14,7 +14,7 @@ import time
 import structlog
 
 from pipeline import settings
-from pipeline.lineage.job_event import JobEvent
+from pipeline.lineage.journal import JobEvent
 
 WAIT_S = 2.0
 """Longest wait of an ending job for its events; two orders below the shortest time limit."""

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.config.threshold import Threshold
+from pipeline.config.calibration import Threshold
 from pipeline.config.upkeep import Recalibration
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
 from pipeline.recalibration.bounds import moves, stale, stops
-from pipeline.recalibration.clusters import longest_normal, sustained
 from pipeline.recalibration.levels import Levels, levels, months
 from pipeline.recalibration.records import (
     STATUSES,
@@ -25,7 +24,14 @@ from pipeline.recalibration.records import (
     WindowRows,
 )
 from pipeline.recalibration.weighted_threshold import estimate_weighted, threshold_value
-from pipeline.recalibration.weights import HELD, Weights, statuses, weights
+from pipeline.recalibration.weights import (
+    HELD,
+    Weights,
+    longest_normal,
+    statuses,
+    sustained,
+    weights,
+)
 from pipeline.utc_day import DAY_NS
 
 _ROUNDS = 3  # until threshold and held clusters agree: measured, a fourth moves it by < 0.1 %

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.config.threshold import Threshold
+from pipeline.config.calibration import Threshold
 from pipeline.detector.thresholds import hill
 from pipeline.detector.thresholds.coverage import least_rows, rate_interval
 from pipeline.detector.thresholds.estimate import ThresholdEstimate

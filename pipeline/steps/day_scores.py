@@ -7,11 +7,10 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.config import DetectorSpec
-from pipeline.data.channel_list import as_cell
+from pipeline.data.channels import channels_as_cell
 from pipeline.data.timeline import machines, timeline_from
-from pipeline.detector.attribution import worst_of_each
+from pipeline.detector.attribution import blame_as_text, worst_of_each
 from pipeline.errors import BundleError, DataError
-from pipeline.incidents.blame_text import blame_as_text
 from pipeline.incidents.judging import FlaggedRows, judge
 from pipeline.incidents.parts import IncidentPart, day_parts, largest_gaps
 from pipeline.shifts import Shifted
@@ -104,7 +103,7 @@ def _muted(shifts: Shifted) -> pa.Array:
     """The channels left out of each row's score, comma-separated."""
     rows = np.flatnonzero(shifts.muted.any(axis=1))
     sets, which = np.unique(shifts.muted[rows], axis=0, return_inverse=True)
-    texts = ["", *(as_cell(np.array(shifts.channels)[held]) for held in sets)]
+    texts = ["", *(channels_as_cell(np.array(shifts.channels)[held]) for held in sets)]
     place = np.zeros(len(shifts.muted), dtype=np.int32)
     place[rows] = 1 + which.reshape(-1)
     return pa.DictionaryArray.from_arrays(place, pa.array(texts)).dictionary_decode()

@@ -17,8 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec
-from pipeline.data.channel_list import of_cell
-from pipeline.data.channels import channels
+from pipeline.data.channels import channels, channels_of_cell
 from pipeline.data.grid import days_between
 from pipeline.data.timeline import Mask, timeline_from
 from pipeline.detector.inputs.frames import feature_values
@@ -121,7 +120,7 @@ def _muted(named: pd.Series, columns: Columns) -> Mask | None:
     held = {channel.name: list(channel.columns) for channel in channels(columns)}
     known = np.zeros((len(texts), len(columns.feature_columns)), dtype=bool)
     for row, text in enumerate(texts):
-        for name in of_cell(text):
+        for name in channels_of_cell(text):
             known[row, held.get(name, [])] = True
     muted: Mask = known[codes]
     return muted

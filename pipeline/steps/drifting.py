@@ -17,8 +17,7 @@ import structlog
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, stretches
 from pipeline.drift import Baseline, baseline
-from pipeline.drift.observed import verdicts_of_days
-from pipeline.drift.samples import reference_sample
+from pipeline.drift.observed import reference_sample, verdicts_of_days
 from pipeline.errors import TableConflict
 from pipeline.incidents.judging import fitted_columns
 from pipeline.retrying import ATTEMPTS, retried

@@ -12,7 +12,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle.bundle import Bundle, load_bundle
 from pipeline.drift import DriftVerdict, judge_drift
-from pipeline.drift.samples import reference_sample, sample_of
+from pipeline.drift.observed import reference_sample, sample_of
 from pipeline.evaluation.injection import at_largest, recall
 from pipeline.evaluation.metrics import EvaluatedRows, Evaluation
 from pipeline.evaluation.tryout import Tryout, judge, try_out

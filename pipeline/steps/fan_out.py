@@ -21,7 +21,7 @@ from pipeline.data.groups import (
     groups_of,
 )
 from pipeline.data.sources import SOURCES
-from pipeline.data.sources.anchoring import anchored
+from pipeline.data.sources.locations import anchored
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import detector_named

@@ -20,7 +20,7 @@ from pipeline.data.contract import validate_days
 from pipeline.data.grid import as_day, days_between, require_day, stretches
 from pipeline.data.meaning import meaning_of
 from pipeline.data.sources import SOURCES
-from pipeline.data.sources.anchoring import anchored
+from pipeline.data.sources.locations import anchored
 from pipeline.errors import DataError, PartitionBlocked
 from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment

@@ -7,10 +7,10 @@ from typing import Any, TypedDict
 
 import structlog
 
+from pipeline.data.audit import sample_audits
 from pipeline.data.label import NO_VERDICT, verdicts
 from pipeline.data.label_request import Author, LabelRequest
 from pipeline.data.timeline import timeline_from
-from pipeline.recalibration.audits import sample_audits
 from pipeline.records import to_json
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks

@@ -19,7 +19,7 @@ import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
-from pipeline.detector.bundle.horizon import knows_until
+from pipeline.detector.bundle.bundle import knows_until
 from pipeline.monitoring.promotion_watch import Partition, behaviour, not_watched, partition_of
 from pipeline.settings import Deployment
 from pipeline.steps import ledger_state, live

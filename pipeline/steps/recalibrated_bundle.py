@@ -22,7 +22,7 @@ from pipeline.detector.calibration.calibrated import (
     CalibrationSummary,
     read_golden,
 )
-from pipeline.detector.calibration.reference import Reference, sample_reference
+from pipeline.detector.calibration.kept_rows import Reference, sample_reference
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.errors import DataError
 from pipeline.provenance import code_version, lock_hash

@@ -16,7 +16,7 @@ import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
-from pipeline.detector.bundle.horizon import knows_until
+from pipeline.detector.bundle.bundle import knows_until
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
 from pipeline.records import Payload, to_json

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline import tables
 from pipeline.config import DetectorSpec
 from pipeline.drift import DriftVerdict, escalated
-from pipeline.drift.rows import from_rows, to_rows
+from pipeline.drift.result import from_rows, to_rows
 from pipeline.settings import Deployment
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.config import DetectorSpec
-from pipeline.incidents.blame_text import blame_as_text, blame_from_text
+from pipeline.detector.attribution import blame_as_text, blame_from_text
 from pipeline.incidents.joining import Incident, joined
 from pipeline.incidents.parts import IncidentPart, largest_gaps
 from pipeline.settings import Deployment

@@ -11,8 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipeline.config import DetectorSpec
-from pipeline.data.difference import Difference
-from pipeline.data.fingerprint import contract_hash
+from pipeline.data.fingerprint import Difference, contract_hash
 from pipeline.data.meaning import Meaning, as_text, from_text
 from pipeline.settings import Deployment
 from pipeline.tables import Table, append, in_order, read

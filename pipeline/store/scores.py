@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.data.channel_list import of_cell
+from pipeline.data.channels import channels_of_cell
 from pipeline.incidents.parts import IncidentPart
 from pipeline.settings import Deployment
 from pipeline.tables import Table
@@ -80,7 +80,9 @@ def muted_on(here: Deployment, detector: str, day: date) -> tuple[tuple[str, str
     """The channels that the champion left out on `day`, each with its machine or an empty name."""
     rows = champion_scores(here, detector, ["entity", "muted"], first=day, last=day)
     pairs = rows[rows["muted"].fillna("").ne("")].drop_duplicates().itertuples(index=False)
-    return tuple(sorted({(name, entity) for entity, muted in pairs for name in of_cell(muted)}))
+    return tuple(
+        sorted({(name, entity) for entity, muted in pairs for name in channels_of_cell(muted)})
+    )
 
 
 def _table(here: Deployment, detector: str) -> Table:

@@ -12,7 +12,7 @@ from pipeline.config.columns import LABEL_COLUMN
 from pipeline.data.grid import days_between
 from pipeline.data.label import verdicts
 from pipeline.data.meaning import meaning_of, spans
-from pipeline.data.spelling import truth
+from pipeline.data.raw_values import truth
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline_from
 from pipeline.errors import DataError, TooFewDays

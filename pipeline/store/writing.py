@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 import structlog
 
 from pipeline.config import DetectorSpec
-from pipeline.data.difference import Difference, differences
-from pipeline.data.fingerprint import contract_hash
+from pipeline.data.fingerprint import Difference, contract_hash, differences
 from pipeline.data.meaning import meaning_of
 from pipeline.data.verdicts import Report
 from pipeline.errors import DamagedFile, TableConflict

@@ -83,7 +83,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("score", pa.float64()),  # null where no full window ends at the row
             ("threshold", pa.float64()),
             ("flag", pa.bool_()),
-            ("muted", pa.string()),  # channels left out of this score; pipeline.data.channel_list
+            ("muted", pa.string()),  # channels left out of this score; pipeline.data.channels
             ("features", pa.string()),  # flagged rows: JSON [[channel, times its usual share], ...]
         ]
     ),

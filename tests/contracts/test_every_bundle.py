@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import Threshold
-from pipeline.config.postprocessing import Contexts, Smoothing
+from pipeline.config.calibration import Contexts, Smoothing
 from pipeline.data.label import INCIDENT
 from pipeline.data.split import Block
 from pipeline.detector.bundle.bundle import load_bundle, write_bundle

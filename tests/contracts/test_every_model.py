@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pipeline.config import Threshold
-from pipeline.config.model import Model, TrainedModel
+from pipeline.config.family import TrainedModel
+from pipeline.config.model import Model
 from pipeline.data.split import Block
 from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.calibration.calibrate import calibrate

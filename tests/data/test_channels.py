@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config import Columns
-from pipeline.data.channel_list import as_cell, of_cell
-from pipeline.data.channels import channels
+from pipeline.data.channels import channels, channels_as_cell, channels_of_cell
 
 UNIT = {"unit": "1"}
 
@@ -36,9 +35,9 @@ def test_a_column_of_the_source_that_is_called_like_a_deviation_is_its_own_chann
     [[], ["flow"], ["flow", "load"], ["speed, m/s", "load"], ['say "x"'], ['"a', "b"], ["'"]],
 )
 def test_channels_of_a_cell_come_back(names):
-    assert of_cell(as_cell(names)) == names
+    assert channels_of_cell(channels_as_cell(names)) == names
 
 
 def test_a_cell_of_plain_names_is_what_it_always_was():
-    assert as_cell(["flow", "oil 2", "yaw"]) == "flow,oil 2,yaw"
-    assert of_cell("flow, load") == ["flow", "load"]
+    assert channels_as_cell(["flow", "oil 2", "yaw"]) == "flow,oil 2,yaw"
+    assert channels_of_cell("flow, load") == ["flow", "load"]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pipeline.config import DenoisingModel
 from pipeline.data.split import Block
 from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.models.batches import batches_of
+from pipeline.detector.models.descent import batches_of
 from pipeline.detector.models.family import TrainingContext
 from pipeline.detector.training.fit import fit
 from pipeline.errors import DataError

@@ -11,8 +11,8 @@ from scipy.signal import lfilter
 from pipeline.config import Columns, Drift, Feature
 from pipeline.data.timeline import Timeline
 from pipeline.drift import DriftVerdict, Sample, judge_drift
-from pipeline.drift.evidence import entity_apart
-from pipeline.drift.rows import from_rows, to_rows
+from pipeline.drift.result import from_rows, to_rows
+from pipeline.drift.verdict import entity_apart
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.records import from_json, to_json
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import Window
-from pipeline.config.model.isolation_forest import IsolationForestModel
+from pipeline.config.model import IsolationForestModel
 from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.inputs.frames import feature_values

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from pipeline.config import DenoisingModel, Gate
-from pipeline.config.model import TrainedModel
+from pipeline.config.family import TrainedModel
 from pipeline.data.split import Block
 from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.inputs.schema import Schema

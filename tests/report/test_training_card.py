@@ -13,7 +13,10 @@ from pipeline.evaluation.metrics import EvaluatedRows, evaluate
 from pipeline.evaluation.replay import ChangedRow, Replay
 from pipeline.gate import GateVerdict, TrainedFacts, decide
 from pipeline.report.card import Link
-from pipeline.report.training_card import TrainedOn, TrainingCard, training_card
+from pipeline.report.training_card import Grades, TrainedOn, TrainingCard, training_card
+from pipeline.report.training_card import fault_section as section_of_faults
+
+GRADES = {"spike": {1.0: 0.25, 1.5: 0.8, 2.0: 1.0}, "stuck": {6.0: 0.1}, "swap": {1.0: 0.5}}
 
 
 def judged(facts_change: dict[str, object] | None = None) -> GateVerdict:
@@ -139,3 +142,32 @@ def test_pictures_and_links_are_placed(card: TrainingCard) -> None:
 
 def test_only_plain_characters_are_used(card: TrainingCard) -> None:
     assert training_card(card).isascii()
+
+
+def fault_section(grades: Grades, champion: Grades) -> str:
+    """Without the spaces that keep columns apart in a browser."""
+    return section_of_faults(grades, champion).replace(" &emsp;", "")
+
+
+def test_every_kind_shows_what_is_caught_at_every_size() -> None:
+    text = fault_section(GRADES, {})
+
+    assert "| spike | 1: 25%, 1.5: 80%, 2: 100% (sd) | - |" in text
+    assert "| stuck | 6: 10% (rows) | - |" in text
+
+
+def test_a_fault_without_a_size_shows_a_share_alone() -> None:
+    assert "| swap | 50% | - |" in fault_section(GRADES, {})
+
+
+def test_the_champion_is_in_the_next_column() -> None:
+    text = fault_section(GRADES, {"swap": {1.0: 0.75}})
+
+    assert "| swap | 50% | 75% |" in text
+
+
+def test_where_no_fault_could_be_planted_it_says_so() -> None:
+    text = fault_section({}, {})
+
+    assert "**Not judged.** No fault could be planted" in text
+    assert "Set schema.cadence" in text

@@ -9,8 +9,7 @@ import pandas as pd
 import yaml
 
 from pipeline import tables
-from pipeline.detector.attribution import Blame
-from pipeline.incidents.blame_text import blame_as_text
+from pipeline.detector.attribution import Blame, blame_as_text
 from pipeline.incidents.joining import joined
 from pipeline.incidents.parts import IncidentPart
 from pipeline.settings import Deployment

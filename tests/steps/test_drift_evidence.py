@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import Columns
-from pipeline.data.channel_list import as_cell
+from pipeline.data.channels import channels_as_cell
 from pipeline.data.grid import DAY_NS
 from pipeline.detector.calibration.postprocessing import ScorePostprocessing
 from pipeline.scoring import score_frame
@@ -36,6 +36,8 @@ def test_a_muted_channel_is_known_again_although_its_name_holds_a_comma():
     names = ("speed, m/s", "load", "speed")
     columns = Columns(cadence="10min", features={name: {"unit": "1"} for name in names})
 
-    mask = _muted(pd.Series([as_cell(["speed, m/s"]), None, as_cell(names[:2])]), columns)
+    mask = _muted(
+        pd.Series([channels_as_cell(["speed, m/s"]), None, channels_as_cell(names[:2])]), columns
+    )
 
     assert mask.tolist() == [[True, False, False], [False] * 3, [True, True, False]]

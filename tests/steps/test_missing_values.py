@@ -21,7 +21,7 @@ from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.inputs.schema import schema_for, schema_of
 from pipeline.detector.training.fit import fit
 from pipeline.drift import judge_drift
-from pipeline.drift.samples import reference_sample, sample_of
+from pipeline.drift.observed import reference_sample, sample_of
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.scoring import score_rows
 from pipeline.steps.comparing import compare
@@ -29,7 +29,7 @@ from pipeline.store.training_window import read_training_window
 from pipeline.tables import Table
 from tests.builders import days, make_frame, make_spec, on, stored_in
 from tests.data.ingesting import ingested
-from tests.shifts.station import shifts_in
+from tests.station import shifts_in
 
 N_DAYS = 24
 LAST = days(N_DAYS + 1)[N_DAYS]

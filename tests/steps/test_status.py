@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline import tables
-from pipeline.data.difference import Difference
+from pipeline.data.fingerprint import Difference
 from pipeline.steps.status import partition_states
 from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table

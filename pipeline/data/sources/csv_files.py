@@ -15,8 +15,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import Columns, CsvSource
-from pipeline.data.sources.locations import Location, files_at, read_bytes
-from pipeline.data.sources.reading import read_all
+from pipeline.data.sources.locations import Location, files_at, read_all, read_bytes
 from pipeline.data.sources.shaping import SourceRows, shaped, wanted
 from pipeline.errors import DataError
 

@@ -1,20 +1,32 @@
-"""The files that a `path` of a detector file names: a file, a folder or a glob, local or s3://."""
+"""The files that a `path` of a detector file names: a file, a folder or a glob, local or s3://.
+
+The detector file says WHAT is read, the deployment WHERE it is: relative paths are below its root.
+A damaged file of a neighbouring day does not stop this one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 
+import structlog
 from pyarrow import fs
 
+from pipeline.config import SourceSpec
+from pipeline.data.sources.shaping import SourceRows
 from pipeline.errors import DataError, OutageError, PlimsollError
 from pipeline.staging import filesystem_at
 from pipeline.utc_day import ONE_DAY
 
 DAY = "{date}"
 _WILD = frozenset("*?[")
+
+_PATHS = ("path", "replaced_days")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -176,3 +188,41 @@ def _below(filesystem: fs.FileSystem, folder: str, suffixes: tuple[str, ...]) ->
         is_wanted = info.base_name.lower().endswith(suffixes or ("",)) and not is_hidden
         if info.type == fs.FileType.File and is_wanted:
             yield Location(filesystem, info.path)
+
+
+def anchored(source: SourceSpec, root: str) -> SourceSpec:
+    """`source` with its relative paths put under `root`, a local folder or an `s3://` URI."""
+    given = {name: getattr(source, name, None) for name in _PATHS}
+    relative = {
+        name: f"{root.rstrip('/')}/{path}"
+        for name, path in given.items()
+        if path is not None and "://" not in path and not PurePosixPath(path).is_absolute()
+    }
+    return source.model_copy(update=relative)
+
+
+def read_all(
+    files: Sequence[Location],
+    read: Callable[[Location], SourceRows],
+    start: datetime,
+    end: datetime,
+) -> list[SourceRows]:
+    """The rows of `files`. A file of a day outside [`start`, `end`) is left out if it is faulty.
+
+    Such a file is read for the few rows that a local day shares with its neighbour; its own day
+    reports the fault. If it holds rows of the interval, the completeness check counts what is
+    missing.
+
+    Raises:
+        DataError: a file of the interval, or of any days, is faulty.
+        OutageError: the store does not answer.
+    """
+    found: list[SourceRows] = []
+    for file in files:
+        try:
+            found.append(read(file))
+        except DataError as error:
+            if is_of(file, start, end):
+                raise
+            log.warning("neighbouring_file_not_read", path=file.path, reason=str(error))
+    return found

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import dataset
 
 from pipeline.config import Columns, ParquetSource
-from pipeline.data.sources.locations import Location, damage, files_at, is_of
-from pipeline.data.sources.reading import read_all
+from pipeline.data.sources.locations import Location, damage, files_at, is_of, read_all
 from pipeline.data.sources.shaping import SourceRows, shaped, wanted
 
 _MARGIN = timedelta(hours=2)  # a local time may be off by the hour that a clock change adds

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.data.grid import day_number, nanoseconds
-from pipeline.data.names import names_of
-from pipeline.data.numbers import as_float64
+from pipeline.data.raw_values import as_float64, names_of
 from pipeline.data.sources.times import moments_of
 from pipeline.errors import DataError
 from pipeline.utc_day import DAY_NS, end_of, midnight

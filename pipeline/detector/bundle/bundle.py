@@ -17,10 +17,11 @@ and provenance give the same bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from pipeline.detector.bundle.blindness import refuse_blind
 from pipeline.detector.bundle.coherence import (
+    refuse_blind,
     refuse_incoherent,
     refuse_other_scaler,
     refuse_other_shape,
@@ -33,9 +34,8 @@ from pipeline.detector.bundle.description import (
     write_description,
 )
 from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.bundle.graph_content import content_of, refuse_beyond
+from pipeline.detector.bundle.graph_content import content_of, refuse_beyond, refuse_other_metadata
 from pipeline.detector.bundle.lineage import Lineage
-from pipeline.detector.bundle.onnx_metadata import refuse_other_metadata
 from pipeline.detector.bundle.parts import refuse_incomplete
 from pipeline.detector.bundle.sums import verify_sums, write_sums
 from pipeline.detector.bundle.threshold_range import refuse_threshold
@@ -49,11 +49,10 @@ from pipeline.detector.calibration.calibrated import (
     read_trained,
     write_rows,
 )
-from pipeline.detector.calibration.golden import refuse_other_scores
+from pipeline.detector.calibration.kept_rows import Reference, refuse_other_scores
 from pipeline.detector.calibration.postprocessing import ScorePostprocessing
-from pipeline.detector.calibration.reference import Reference
 from pipeline.detector.inputs.inputs import refuse_empty, refuse_not_finite
-from pipeline.detector.inputs.ranges import Ranges
+from pipeline.detector.inputs.scaling import Ranges
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Rows, WindowScores
 from pipeline.detector.models.fitted import (
@@ -64,6 +63,7 @@ from pipeline.detector.models.fitted import (
     write_network,
 )
 from pipeline.errors import BundleError, DataError
+from pipeline.utc_day import ONE_DAY
 
 
 @dataclass(frozen=True)
@@ -241,3 +241,16 @@ def _refuse_other_rows(bundle: Bundle) -> None:
 def fitted_of(bundle: Bundle) -> FittedNetwork:
     """The network inside a bundle: to recalibrate it, or to fine-tune it."""
     return read_network(bundle.description.network, bundle.folder)
+
+
+def knows_until(bundle: Bundle) -> date:
+    """The first day after the data of the bundle; `date.min` where the bundle does not say.
+
+    The data of a recalibrated bundle include its recalibration window.
+    """
+    data = bundle.description.provenance.data
+    if as_of := data.get("as_of"):
+        return date.fromisoformat(str(as_of)[:10])
+    if last := data.get("last_day"):
+        return date.fromisoformat(str(last)[:10]) + ONE_DAY
+    return date.min

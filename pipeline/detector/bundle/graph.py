@@ -52,7 +52,7 @@ class Graph:
             )
             raise BundleError(msg)
         self.metadata: dict[str, str] = dict(metadata)
-        """Metadata of the graph (`pipeline.detector.bundle.onnx_metadata`)."""
+        """Metadata of the graph (`pipeline.detector.bundle.graph_content`)."""
 
     def score(self, rows: Rows) -> WindowScores:
         """Score and per-feature error of each row."""

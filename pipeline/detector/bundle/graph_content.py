@@ -4,19 +4,25 @@ onnxruntime reads tensors that a graph keeps in other files, and allocates const
 graph asks for. Both are detected here. The bytes are parsed by onnx, as onnxruntime does, so that
 both see the same graph; nothing is loaded from another file. (To import onnx takes 0.05 s and
 10 MiB of a cold `score`.)
+
+The family and the loss are written into the graph as metadata. The loss that trained the network is
+also the one in its score. With facts that name another loss, a graph would be scored, explained and
+fine-tuned wrongly, and no number would show it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+from onnx.helper import set_model_props
 
+from pipeline.detector.models.fitted import Facts
 from pipeline.errors import BundleError
 
 MOST_VALUES = 2**24
@@ -24,6 +30,8 @@ MOST_VALUES = 2**24
 
 _SHAPED_BY = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
 """Operators whose output is larger than their input, and the input that holds its shape."""
+
+_FAMILY, _LOSS = "plimsoll.family", "plimsoll.loss"
 
 
 @dataclass
@@ -134,3 +142,36 @@ def _read_tensor(tensor: TensorProto, name: str, found: Content) -> None:
     elif tensor.data_type == TensorProto.INT64:
         listed = numpy_helper.to_array(tensor).ravel().tolist()
         found.integers.setdefault(name, []).append(listed)
+
+
+def metadata_of(family: str, loss: str) -> dict[str, str]:
+    """The metadata of a graph."""
+    return {_FAMILY: family, _LOSS: loss}
+
+
+def with_metadata(graph: bytes, metadata: Mapping[str, str]) -> bytes:
+    """The serialised `graph` with `metadata` in it, and no other."""
+    model = ModelProto.FromString(graph)
+    set_model_props(model, dict(sorted(metadata.items())))
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+def refuse_other_metadata(facts: Facts, metadata: Mapping[str, str]) -> None:
+    """Refuse a graph of another family or loss than the facts name.
+
+    Raises:
+        BundleError: graph, facts and settings disagree, or the graph has no metadata.
+    """
+    for what, stated, wanted in (
+        ("family in the graph", metadata.get(_FAMILY), facts.family),
+        ("loss in the graph", metadata.get(_LOSS), facts.loss),
+        ("loss in the settings", facts.settings.get("loss"), facts.loss),
+    ):
+        if stated != wanted:
+            msg = (
+                f"The {what} is {stated!r}, and the facts of the fit say {wanted!r}; both must be "
+                "the same, as the loss of the training is that of the score. The parts are of "
+                "different fits: fetch the bundle again, or fit again."
+            )
+            raise BundleError(msg)

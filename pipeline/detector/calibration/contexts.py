@@ -25,7 +25,7 @@ from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import CalibrationError, DataError
 
 if TYPE_CHECKING:  # both bring pandas, which scoring single rows does not need
-    from pipeline.config.postprocessing import Contexts
+    from pipeline.config.calibration import Contexts
     from pipeline.data.timeline import Indices, Mask, Timeline
 
 By = Literal["entity", "hour_of_week", "column"]

@@ -1,4 +1,8 @@
-"""Scaling of features to standard deviations from their normal mean, whatever their units."""
+"""The scale and the range of each feature in training.
+
+Features are scaled to standard deviations from their normal mean, whatever their units; the range
+is that by which a moved sensor is recognised.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,8 @@ _OF_A_ZERO = 0.1
 
 _EDGES = (0.001, 0.999)
 """A context feature is clipped to these quantiles of its training values."""
+
+_RANGE_EDGES = (0.001, 0.999)  # one extreme training row does not widen a range
 
 
 @dataclass(frozen=True)
@@ -68,3 +74,24 @@ def _quantiles(exact: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = np.nanquantile(exact, _EDGES, axis=0)
         return found
     return np.quantile(exact, _EDGES, axis=0)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """The range of each feature in training, in the units of the data.
+
+    Attributes:
+        lowest: the 0.1 % quantile of each feature.
+        highest: the 99.9 % quantile.
+    """
+
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+
+
+def ranges_of(rows: Rows) -> Ranges:
+    """The ranges of normal rows of shape (n, d); missing values (NaN) are ignored."""
+    exact = rows.astype(np.float64)
+    quantile = np.nanquantile if np.isnan(exact).any() else np.quantile
+    lowest, highest = quantile(exact, _RANGE_EDGES, axis=0)
+    return Ranges(tuple(lowest.tolist()), tuple(highest.tolist()))

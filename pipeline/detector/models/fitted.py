@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from pipeline.detector.inputs.ranges import Ranges
-from pipeline.detector.inputs.scaling import Scaler
+from pipeline.detector.inputs.scaling import Ranges, Scaler
 from pipeline.detector.inputs.schema import Schema
 from pipeline.errors import BundleError
 from pipeline.records import from_json, to_json

@@ -20,7 +20,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from pipeline.config.model.masked import MaskedModel
+from pipeline.config.model import MaskedModel
 from pipeline.detector.models.descent import by_gradient_descent
 from pipeline.detector.models.family import Family, InputShape, TrainingOutput
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pipeline.config.model.windowed import Windowed
+from pipeline.config.family import Windowed
 from pipeline.detector.models.descent import by_gradient_descent
 from pipeline.detector.models.family import FitResult, InputShape, TrainingContext
 from pipeline.detector.models.noise import with_noise

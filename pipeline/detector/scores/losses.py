@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline.config.model import Loss as LossName
-from pipeline.detector.inputs.ranges import Ranges
-from pipeline.detector.inputs.scaling import Scaler
+from pipeline.config.family import Loss as LossName
+from pipeline.detector.inputs.scaling import Ranges, Scaler
 from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import DataError
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pipeline.detector.scores.capping import softly_capped
-from pipeline.detector.scores.folding import mean_of_window
+from pipeline.detector.scores.by_feature import at_least_a_share, mean_of_window, softly_capped
 from pipeline.detector.scores.losses import SquaredError
 from pipeline.detector.scores.score import Parts, ScoreTrainingData
-from pipeline.detector.scores.usual import at_least_a_share
 from pipeline.errors import ConfigError
 
 _RIDGE = 0.05

@@ -14,11 +14,14 @@ import torch
 from torch import nn
 
 from pipeline.config.score import MemoryScore
-from pipeline.detector.scores.folding import mean_of_window
-from pipeline.detector.scores.nearness import feature_weights, nearest, nearest_in_chunks
-from pipeline.detector.scores.remembering import remembered_of
+from pipeline.detector.scores.by_feature import at_least_a_share, mean_of_window
+from pipeline.detector.scores.nearness import (
+    feature_weights,
+    nearest,
+    nearest_in_chunks,
+    remembered_of,
+)
 from pipeline.detector.scores.score import Parts, ScoreReport, ScoreTrainingData
-from pipeline.detector.scores.usual import at_least_a_share
 
 _CONSIDERED = 10_000  # rows sampled as candidates, so that the time of a fit is bounded
 _CHUNK = 2048

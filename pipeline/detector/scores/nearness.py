@@ -1,14 +1,25 @@
-"""Search for the nearest remembered rows, and the weight of each feature in the distance."""
+"""The rows that a score remembers, the search for the nearest of them, and each feature's weight.
+
+Many points become few: each remembered point is the mean of the rows nearest to it.
+Source: Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 1982.
+In the study that chose them (ADBench, 2,000 points) means lost 0.2 points of average precision
+against all rows, a random sample of rows 0.9; a greedy cover by k centres (Sener & Savarese, ICLR
+2018) lost more of the ROC area.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 
 _CHUNK = 1024  # rows compared at a time: 40 MB against 10,000 remembered ones
-_ROUNDS = 2
+_WEIGHT_ROUNDS = 2
 _QUERIES = 3000
 _POWER = 0.5  # 1 and more did better on the odd half of ADBench and worse on the even one
 _FLOOR = 0.05  # of the mean variance: a feature that never differs must not decide alone
+
+_MEAN_ROUNDS = 4  # later rounds move the means little
 
 
 def nearest(
@@ -51,7 +62,7 @@ def feature_weights(
         return counted.to(rows.dtype)
     sampled = torch.randperm(len(rows), generator=generator)[:_QUERIES]
     weight = counted.to(rows.dtype)
-    for _ in range(_ROUNDS):
+    for _ in range(_WEIGHT_ROUNDS):
         points = rows * weight
         found = nearest_in_chunks(points[sampled], points, 2)
         # The nearest of a row is the row itself, or a duplicate.
@@ -63,3 +74,28 @@ def feature_weights(
         weight = torch.where(counted, (variance + _FLOOR * usual) ** (-_POWER / 2), 0.0)
         weight = (weight / (weight[counted] ** 2).mean().sqrt()).to(rows.dtype)
     return weight
+
+
+class Remembered(NamedTuple):
+    """Points, shape (m, width), and the number of rows that each is the mean of, shape (m,)."""
+
+    points: torch.Tensor
+    rows: torch.Tensor
+
+
+def remembered_of(points: torch.Tensor, most: int, generator: torch.Generator) -> Remembered:
+    """The points (n, width) themselves, or at most `most` means of them.
+
+    Means start from randomly sampled rows. A mean that no row is nearest to (rows that occur twice)
+    is dropped.
+    """
+    if len(points) <= most:
+        return Remembered(points, torch.ones(len(points)))
+    means = points[torch.randperm(len(points), generator=generator)[:most]]
+    owned = torch.ones(len(means))
+    for _ in range(_MEAN_ROUNDS):
+        owner = nearest_in_chunks(points, means, 1)[:, 0]
+        owned = torch.bincount(owner, minlength=len(means)).to(points.dtype)
+        total = torch.zeros_like(means).index_add_(0, owner, points)
+        means, owned = (total / owned.unsqueeze(1))[owned > 0], owned[owned > 0]
+    return Remembered(means, owned)

@@ -7,10 +7,8 @@ from torch import nn
 
 from pipeline.config.score import ReconstructionScore
 from pipeline.detector.scores import mahalanobis
-from pipeline.detector.scores.capping import softly_capped
-from pipeline.detector.scores.folding import mean_of_window
+from pipeline.detector.scores.by_feature import at_least_a_share, mean_of_window, softly_capped
 from pipeline.detector.scores.score import Parts, ScoreTrainingData
-from pipeline.detector.scores.usual import at_least_a_share
 
 
 class ReconstructionError(nn.Module):

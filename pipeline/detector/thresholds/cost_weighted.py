@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.threshold import Threshold
+from pipeline.config.calibration import Threshold
 from pipeline.detector.thresholds.coverage import rate_interval
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError

@@ -1,19 +1,45 @@
-"""Common code of the methods without a guarantee: the report on a threshold from a formula."""
+"""Common code of the methods without a guarantee: a threshold by a formula, with its interval.
+
+Source of the bootstrap interval: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993,
+chapter 13.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.detector.thresholds.coverage import least_rows, rate_interval
+from pipeline.detector.thresholds.coverage import Interval, least_rows, rate_interval
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
-from pipeline.detector.thresholds.resampling import Level, Matrix, resampled_interval
 from pipeline.errors import CalibrationError
 
+Matrix = NDArray[np.float64]
+Level = Callable[[Matrix], NDArray[np.float64]]
+"""Samples of shape (samples, n) to one level each, shape (samples,)."""
+
+_SAMPLES = 200
+_MOST_ROWS = 1000  # of a sample; with more rows the interval narrows by the square root
+_SEED = 20_170  # arbitrary; the same scores must give the same interval
+_TAILS = (0.025, 0.975)
+
 _LEAST_GAUSSIAN = 20
+
+
+def resampled_interval(
+    ordered: NDArray[np.float64], level: Level, *, n_effective: float
+) -> Interval:
+    """Central 95 % of `level` over samples of as many rows as `ordered` has effective ones."""
+    effective = max(2.0, min(n_effective, len(ordered)))
+    rows = min(math.floor(effective), _MOST_ROWS)
+    places = np.random.default_rng(_SEED).integers(len(ordered), size=(_SAMPLES, rows))
+    centre = float(level(ordered[None])[0])
+    low, high = np.quantile(level(ordered[places]), _TAILS) - centre
+    narrower = math.sqrt(rows / effective)
+    return centre + min(0.0, float(low)) * narrower, centre + max(0.0, float(high)) * narrower
 
 
 def estimated_by(

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.threshold import Threshold
+from pipeline.config.calibration import Threshold
 from pipeline.detector.thresholds import conformal, hill, mad, percentile, pot, sigma
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 

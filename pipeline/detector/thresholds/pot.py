@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
-from pipeline.detector.thresholds.formula import ascending, estimated_by
-from pipeline.detector.thresholds.resampling import Matrix
+from pipeline.detector.thresholds.formula import Matrix, ascending, estimated_by
 
 _LEAST_PEAKS = 10
 _PLOTTING = 0.35  # Hosking & Wallis: plotting position (j - 0.35) / k of the j-th of k peaks

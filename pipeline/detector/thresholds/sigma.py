@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
-from pipeline.detector.thresholds.formula import gaussian
-from pipeline.detector.thresholds.resampling import Matrix
+from pipeline.detector.thresholds.formula import Matrix, gaussian
 
 
 def estimate(

@@ -16,7 +16,7 @@ from pipeline.config.model import Model
 from pipeline.config.score import ReconstructionScore, Score
 from pipeline.data.split import Block
 from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.bundle.onnx_metadata import metadata_of, refuse_other_metadata
+from pipeline.detector.bundle.graph_content import metadata_of, refuse_other_metadata
 from pipeline.detector.inputs.missing_values import (
     impute_mean,
     impute_stochastic,
@@ -28,11 +28,10 @@ from pipeline.detector.models.family import Family, InputShape, OnCheck, Trainin
 from pipeline.detector.models.fitted import Facts, FittedNetwork
 from pipeline.detector.scores import SCORES, ScoreReport, ScoreTrainingData
 from pipeline.detector.scores.losses import loss_of
-from pipeline.detector.training.network import Scaling, ScoringNetwork
+from pipeline.detector.training.network import Scaling, ScoringNetwork, WindowChannels, fit_channels
 from pipeline.detector.training.onnx_export import export
 from pipeline.detector.training.training_windows import TrainingWindows, training_windows_of
 from pipeline.detector.training.warm_start import WarmStart, replayed
-from pipeline.detector.training.window_channels import WindowChannels, fit_channels
 from pipeline.errors import BundleError, ConfigError
 
 _PROBE_ROWS = 256

@@ -1,7 +1,15 @@
-"""All steps from raw features to a score as one torch module, which is exported and served."""
+"""All steps from raw features to a score as one torch module, which is exported and served.
+
+A window has derived inputs besides its rows: the changes of features, and statistics. Each of them
+is a pseudo-row, one number a feature, after the rows of the window, scaled by its own standard
+deviation: a smooth feature changes little, so a jump of it stands out. All is computed from the
+rows of the window, inside the exported network: it uses no later rows, cannot differ between
+training and serving, and a feature's error includes that of its pseudo-rows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -9,8 +17,81 @@ import torch
 from torch import nn
 
 from pipeline.detector.inputs.missing_values import MissingValues, mask_missing
-from pipeline.detector.inputs.scaling import Scaler
-from pipeline.detector.training.window_channels import WindowChannels
+from pipeline.detector.inputs.scaling import Scaler, fit_scaler
+from pipeline.detector.models.family import InputShape
+
+_MOST_WINDOWS = 100_000  # enough for standard deviations, and memory stays bounded
+
+
+class WindowChannels(nn.Module):
+    """Adds the pseudo-rows to the rows of a window.
+
+    Attributes:
+        mean: mean of each value of each pseudo-row, on training windows.
+        scale: likewise.
+        lowest: scaled pseudo-rows are clipped here, as rows are.
+        highest: likewise.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+    lowest: torch.Tensor
+    highest: torch.Tensor
+
+    def __init__(self, shape: InputShape) -> None:
+        super().__init__()
+        self.shape = shape
+        size = shape.inputs - shape.rows * shape.features
+        for name in ("mean", "scale", "lowest", "highest"):
+            self.register_buffer(name, torch.zeros(size))
+
+    def forward(self, scaled: torch.Tensor) -> torch.Tensor:
+        """Scaled rows (n, rows * d), followed by scaled pseudo-rows: (n, inputs)."""
+        derived = (self.derived(scaled) - self.mean) / self.scale
+        return torch.cat([scaled, torch.clamp(derived, self.lowest, self.highest)], dim=1)
+
+    def derived(self, scaled: torch.Tensor) -> torch.Tensor:
+        """Pseudo-rows in the units of `scaled`: changes from row to row, then statistics."""
+        rows = scaled.reshape(-1, self.shape.rows, self.shape.features)
+        parts = [rows[:, 1:] - rows[:, :-1]] if self.shape.derivative else []
+        parts += [statistic(name, rows) for name in self.shape.rolling]
+        return torch.cat(parts, dim=1).flatten(start_dim=1)
+
+
+def statistic(name: str, rows: torch.Tensor) -> torch.Tensor:
+    """The statistic called `name` over the rows of each window: (n, rows, d) to (n, 1, d).
+
+    Raises:
+        KeyError: no such statistic.
+    """
+    if name == "mean":
+        return rows.mean(dim=1, keepdim=True)
+    if name == "std":
+        return (rows - rows.mean(dim=1, keepdim=True)).square().mean(dim=1, keepdim=True).sqrt()
+    if name == "min":
+        return rows.amin(dim=1, keepdim=True)
+    if name == "max":
+        return rows.amax(dim=1, keepdim=True)
+    raise KeyError(name)
+
+
+def fit_channels(shape: InputShape, scaled: torch.Tensor, judged: Sequence[bool]) -> WindowChannels:
+    """The channels of `shape`, scaled by the deviations in scaled training windows (n, rows * d).
+
+    The spread of a pseudo-row has the floors of `fit_scaler`, and pseudo-rows of context are
+    clipped to their range in training, as context itself is.
+    """
+    channels = WindowChannels(shape)
+    pseudo_rows = shape.blocks - shape.rows
+    few = scaled[:: -(-len(scaled) // _MOST_WINDOWS)]
+    scaler = fit_scaler(channels.derived(few).numpy(), tuple(judged) * pseudo_rows)
+    channels.load_state_dict(buffers_of(scaler))
+    return channels
+
+
+def buffers_of(scaler: Scaler) -> dict[str, torch.Tensor]:
+    """A scaler as tensors, by name."""
+    return {name: torch.tensor(values) for name, values in asdict(scaler).items()}
 
 
 class NetworkOutput(NamedTuple):

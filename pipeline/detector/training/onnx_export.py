@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from pipeline.detector.bundle.graph import FEATURE_ERROR, INPUT, RECONSTRUCTION, SCORE, Graph
-from pipeline.detector.bundle.onnx_metadata import with_metadata
+from pipeline.detector.bundle.graph_content import with_metadata
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.training.network import ScoringNetwork
 from pipeline.errors import BundleError

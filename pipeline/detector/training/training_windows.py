@@ -12,8 +12,7 @@ from pipeline.data.split import Block, rows_for
 from pipeline.data.timeline import subset
 from pipeline.detector.inputs.frames import feature_values, timeline_of
 from pipeline.detector.inputs.inputs import named, refuse_empty, refuse_unseen
-from pipeline.detector.inputs.ranges import Ranges, ranges_of
-from pipeline.detector.inputs.scaling import Scaler, fit_scaler
+from pipeline.detector.inputs.scaling import Ranges, Scaler, fit_scaler, ranges_of
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.inputs.windows import windows

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import FineTuning
-from pipeline.config.model import Model, TrainedModel
+from pipeline.config.family import TrainedModel
+from pipeline.config.model import Model
 from pipeline.data.split import Block
-from pipeline.detector.inputs.ranges import Ranges
-from pipeline.detector.inputs.scaling import Scaler
+from pipeline.detector.inputs.scaling import Ranges, Scaler
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.models.fitted import Facts, FittedNetwork

@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 
 from pipeline.data.timeline import Episode, Timeline
 from pipeline.recalibration import STATUSES
-from pipeline.report.figures.courses import MOST, course_sheet, date_axis, shade
 from pipeline.report.figures.style import (
     GOOD,
     INCIDENT,
     INK,
+    MOST,
     NORMAL,
     QUIET,
     WARNING,
+    course_sheet,
+    date_axis,
     grid,
     look,
     png,
+    shade,
 )
 
 _COLOURS = {

@@ -11,15 +11,18 @@ from sklearn.metrics import precision_recall_curve
 from pipeline.data.timeline import episodes
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import EvaluatedRows
-from pipeline.report.figures.courses import MOST, course_sheet, date_axis, shade
 from pipeline.report.figures.style import (
     INCIDENT,
     INK,
+    MOST,
     NORMAL,
     QUIET,
+    course_sheet,
+    date_axis,
     grid,
     look,
     png,
+    shade,
     sheet,
 )
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import CsvSource, ParquetSource
-from pipeline.data.numbers import as_float64
+from pipeline.data.raw_values import as_float64
 from pipeline.data.sources import SOURCES, parquet_files
 from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT
 from pipeline.errors import DataError, OutageError

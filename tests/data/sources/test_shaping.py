@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Columns
-from pipeline.data.numbers import as_float64
+from pipeline.data.raw_values import as_float64
 from pipeline.data.sources.shaping import (
     FILED_DAY,
     TIME_FAULT,

@@ -13,7 +13,7 @@ from deploy.documents.keys import keys_of
 from deploy.documents.markdown import table
 from deploy.documents.pages import FOLDER, PAGES, current
 from pipeline.cli import COMMANDS
-from pipeline.config.threshold import Method
+from pipeline.config.calibration import Method
 from pipeline.data.sources import SOURCES
 from pipeline.detector.models.families import MODELS
 from pipeline.detector.scores import SCORES

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config.postprocessing import Smoothing
+from pipeline.config.calibration import Smoothing
 from pipeline.detector.bundle.bundle import fitted_of, load_bundle
 from pipeline.detector.bundle.coherence import MOST_SMOOTHED
 from pipeline.detector.bundle.sums import SUMS_FILE, write_sums

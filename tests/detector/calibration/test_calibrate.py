@@ -5,7 +5,7 @@ import pytest
 from pipeline.config import Contexts, Smoothing, Threshold
 from pipeline.data.split import Block
 from pipeline.detector.calibration.calibrate import calibrate, estimate_threshold
-from pipeline.detector.calibration.golden import MOST_ROWS as GOLDEN_ROWS
+from pipeline.detector.calibration.kept_rows import MOST_GOLDEN as GOLDEN_ROWS
 from pipeline.detector.calibration.postprocessing import ScorePostprocessing
 from pipeline.detector.inputs.scored import WindowScores
 from pipeline.errors import CalibrationError, DataError, SplitReuseError

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.detector.inputs.scaling import FAR, fit_scaler
+from pipeline.detector.inputs.scaling import FAR, fit_scaler, ranges_of
+from tests.detector.plant import CHANNELS, normal_rows, plant_bundle
 
 
 def fitted(rows, context=()):
@@ -84,3 +85,23 @@ def test_context_is_clipped_to_what_training_knows_and_the_rest_only_far_out():
     assert (scaler.lowest[0], scaler.highest[0]) == (-FAR, FAR)
     assert -3.6 < scaler.lowest[1] < -2.6
     assert 2.6 < scaler.highest[1] < 3.6
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return plant_bundle(tmp_path_factory.mktemp("plant") / "bundle")
+
+
+def test_a_range_leaves_out_one_row_in_a_thousand_at_each_end():
+    rows = np.column_stack([np.arange(1001), np.full(1001, 5.0)]).astype(np.float32)
+
+    found = ranges_of(rows)
+
+    assert found.lowest == (1.0, 5.0)
+    assert found.highest == (999.0, 5.0)
+
+
+def test_a_bundle_keeps_the_ranges_of_its_training_rows(bundle):
+    rows = normal_rows(1500, seed=1)[list(CHANNELS)].to_numpy(np.float32)
+
+    assert bundle.ranges() == ranges_of(rows)

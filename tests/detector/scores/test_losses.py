@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from pipeline.config.model import Loss, Model
+from pipeline.config.family import Loss
+from pipeline.config.model import Model
 from pipeline.data.split import Block
 from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.inputs.ranges import ranges_of
-from pipeline.detector.inputs.scaling import fit_scaler
+from pipeline.detector.inputs.scaling import fit_scaler, ranges_of
 from pipeline.detector.scores.losses import loss_of
 from pipeline.detector.training.fit import fit, restore
 from pipeline.errors import DataError

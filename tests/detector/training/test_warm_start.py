@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pipeline.config import DenoisingModel, FineTuning, ReconstructionScore
-from pipeline.config.model import Fitted
+from pipeline.config.family import Fitted
 from pipeline.data.split import Block
 from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.models.fitted import FittedNetwork
