@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import httpx
 
 from deploy.embedded.errors import StackError
-from deploy.embedded.stack import LOGIN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from deploy.embedded.stack import Stack
+from deploy.embedded.stack import LOGIN, Stack
 
 FINISHED = frozenset({"success", "failed"})
 POLL_S = 1.0

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 
+from airflow.cli.cli_parser import get_parser
+from airflow.models.pool import Pool
+
 from deploy.pools import POOLS
 
 LOGIN = "admin"
@@ -22,8 +25,6 @@ def commands(password: str) -> list[list[str]]:
 
 def main() -> None:
     """Run them all."""
-    from airflow.cli.cli_parser import get_parser
-
     parser = get_parser()
     for command in commands(os.environ["AIRFLOW_ADMIN_PASSWORD"]):
         arguments = parser.parse_args(command)
@@ -33,8 +34,6 @@ def main() -> None:
 
 def make_pools() -> None:
     """Make the pools that are not there; an operator's own size is left alone."""
-    from airflow.models.pool import Pool
-
     for name, purpose in POOLS.items():
         if Pool.get_pool(name) is None:
             Pool.create_or_update_pool(name, slots=1, description=purpose, include_deferred=False)

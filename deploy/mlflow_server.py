@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from deploy.mlflow_login.credentials import NoLoginError, read_credentials
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 PLAIN = "mlflow.server.fastapi_app:app"
 BEHIND_LOGIN = "deploy.mlflow_login.app:app"
@@ -48,8 +46,8 @@ def main() -> None:
         read_credentials(os.environ)
     except NoLoginError as error:
         raise SystemExit(str(error)) from None
-    import mlflow.cli
-    import mlflow.server
+    import mlflow.cli  # noqa: PLC0415 - 6 s, after the login is known to be there
+    import mlflow.server  # noqa: PLC0415 - likewise
 
     if not hasattr(mlflow.server, "_exec_cmd"):
         raise SystemExit("This MLflow starts its web server in another way; see mlflow_server.py.")

@@ -11,15 +11,12 @@ import re
 import secrets
 import sys
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deploy import ed25519
 from pipeline.private_file import write_private
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLE = REPOSITORY / ".env.example"

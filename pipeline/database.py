@@ -10,6 +10,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import psycopg2
+
 from pipeline.errors import ConfigError, OutageError
 
 _SCHEMES = ("postgresql", "postgres")
@@ -29,8 +31,6 @@ def connected(url: str, **options: Any) -> Any:
         ConfigError: `url` is no Postgres URL.
         OutageError: Postgres does not answer, or refuses the login.
     """
-    import psycopg2
-
     where = parameters(url)
     try:
         return psycopg2.connect(**{**where, **options})

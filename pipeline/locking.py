@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import psycopg2
 from filelock import Timeout
 
 from pipeline import database
@@ -44,7 +45,6 @@ def promotion_lock(
 
 @contextmanager
 def _postgres_lock(dsn: str, detector: str, wait_s: float) -> Iterator[None]:
-    import psycopg2
 
     connection = database.connected(dsn)
     try:

@@ -18,7 +18,7 @@ from pipeline.detector.calibration.postprocessing import PostprocessedScores, po
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.inputs.windows import Windows, windows
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # each brings pandas
     import pandas as pd
 
     from pipeline.data.timeline import Timeline
@@ -57,7 +57,7 @@ def score_frame(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
         DataError: a feature is missing, not numeric or not finite: NaN is never "normal"; or no
             time column, when windows need one.
     """
-    import pandas as pd  # here, because scoring a Parquet file from the command line needs none
+    import pandas as pd  # noqa: PLC0415 - scoring a Parquet file needs none
 
     return pd.DataFrame(_score_columns(bundle, score_rows(bundle, frame)), index=frame.index)
 
@@ -70,8 +70,8 @@ def score_rows(bundle: Bundle, frame: pd.DataFrame, shifted: Shifted | None = No
     the same. (Measured on SMD: the network's reconstruction instead of the mean, and a threshold
     recalibrated for the remaining channels, are no better.)
     """
-    from pipeline.detector.inputs.frames import feature_values, timeline_of
-    from pipeline.shifts import left_out
+    from pipeline.detector.inputs.frames import feature_values, timeline_of  # noqa: PLC0415 - pandas
+    from pipeline.shifts import left_out  # noqa: PLC0415 - pandas
 
     timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
     values = feature_values(frame, bundle.schema)
@@ -145,7 +145,7 @@ def _postprocessed(
     `values` are the rows as they were measured: a muted channel may still define a context.
     """
     if timeline is not None:
-        from pipeline.data.timeline import subset  # it needs pandas, which single rows do not
+        from pipeline.data.timeline import subset  # noqa: PLC0415 - pandas, which single rows do not need
 
         timeline = subset(timeline, cut.end)
     rows = values if bundle.postprocessing.contexts is None else values[cut.end]
@@ -153,7 +153,7 @@ def _postprocessed(
 
 
 def _score_columns(bundle: Bundle, rows: ScoredRows) -> dict[str, Any]:
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415 - scoring a Parquet file needs none
 
     flags = pd.array(rows.flagged, dtype="boolean")
     flags[~rows.complete] = pd.NA

@@ -7,18 +7,13 @@ plugins folder.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow.models.xcom import XComModel
 from airflow.plugins_manager import AirflowPlugin
-from airflow.sdk import BaseOperatorLink
+from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.types import TaskInstanceKey
 from airflow.utils.session import create_session
 
 from pipeline.registry.pages import MLFLOW_PAGE
-
-if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator
-    from airflow.sdk.types import TaskInstanceKey
 
 
 class MlflowLink(BaseOperatorLink):

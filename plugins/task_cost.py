@@ -11,16 +11,14 @@ An error here is logged and never fails a task.
 from __future__ import annotations
 
 import resource
-from typing import TYPE_CHECKING
 
 import structlog
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
+from pipeline import settings
 from pipeline.dag_ids import parts
-
-if TYPE_CHECKING:
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 log = structlog.get_logger()
 
@@ -48,7 +46,6 @@ def record_cost(task_instance: object) -> None:
     """Add the processor time of this process to its DAG's sum; never raises."""
     try:
         # The API server calls the same hooks when a person marks a task, which costs nothing.
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
         if isinstance(task_instance, RuntimeTaskInstance):
             _record(task_instance.dag_id)
@@ -57,8 +54,7 @@ def record_cost(task_instance: object) -> None:
 
 
 def _record(dag_id: str) -> None:
-    from pipeline import settings
-    from pipeline.metrics import store
+    from pipeline.metrics import store  # noqa: PLC0415 - the scheduler loads this file and records nothing
 
     detector, verb = parts(dag_id)
     database = settings.load().database

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Recalibration, Threshold
-from pipeline.detector.thresholds import THRESHOLDS
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.detector.thresholds.methods import THRESHOLDS
 from pipeline.recalibration.bounds import moves, stops
 from pipeline.recalibration.levels import Levels
 from pipeline.recalibration.records import Anchor

@@ -94,12 +94,12 @@ def plant_faults(demo: Demo) -> None:
         demo.progress.say(f"  {fault.day}: {fault.story}")
         key = fault.day.isoformat()
         _run(demo, INGEST, partition_key=key, what="ingesting", blocked=True)
-        demo.progress.say(f"    blocked: {_state(here.storage, fault.day).reasons}")
+        demo.progress.say(f"    blocked: {_state(here, fault.day).reasons}")
     fixed = drill.FAULTS[0]
     demo.progress.say(f"  {fixed.day} again, with its unit fixed")
     drill.repair(fixed, data=demo.stack.layout.data)
     _run(demo, INGEST, partition_key=fixed.day.isoformat(), what="ingesting")
-    demo.progress.say(f"    {_state(here.storage, fixed.day).standing}")
+    demo.progress.say(f"    {_state(here, fixed.day).standing}")
 
 
 def recalibrate(demo: Demo) -> None:
@@ -161,5 +161,5 @@ def _run(
     return result
 
 
-def _state(storage: str, day: date) -> LatestState:
-    return latest_states(storage, DETECTOR, day, day)[-1]
+def _state(here: settings.Deployment, day: date) -> LatestState:
+    return latest_states(here, DETECTOR, day, day)[-1]

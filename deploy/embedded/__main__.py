@@ -6,7 +6,7 @@ import argparse
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import psutil
 
@@ -15,9 +15,6 @@ from deploy.embedded.environment import build_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import Layout, find_layout
 from deploy.embedded.stack import Stack, load_stack
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 STOPPED = 3  # exit status of `status` when not everything runs, as systemctl has it
 INTERRUPTED = 130

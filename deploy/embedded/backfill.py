@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Literal
 
 from deploy.airflow_api import CONFLICT, FINISHED, POLL_S, AirflowApi, AirflowApiError
 from deploy.embedded.errors import StackError
 from pipeline.data.grid import days_between
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import date
-    from typing import Any, Literal
 
 # Airflow allows one backfill a DAG and looks for finished ones every 30 s.
 BUSY_LIMIT_S = 45.0

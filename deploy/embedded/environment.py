@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from deploy.embedded.layout import Layout
 from deploy.embedded.ports import HOST
 from deploy.embedded.stack import LOGIN, Stack
 from deploy.preloading import FORK_SERVER
 from pipeline.private_file import write_private
 from pipeline.settings import Login, record_of, record_path
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from deploy.embedded.layout import Layout
 
 # Settings of another Airflow, MLflow or PostgreSQL in the caller's shell must not reach this one;
 # connections and variables for the DAGs may.

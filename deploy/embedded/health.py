@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import httpx
 
 from deploy.embedded import supervision
 from deploy.embedded.errors import StackError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from deploy.embedded.layout import Layout
-    from deploy.embedded.stack import Stack
+from deploy.embedded.layout import Layout
+from deploy.embedded.stack import Stack
 
 POLL_S = 0.3
 REPORT_S = 5.0

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
 from pipeline.settings import REPOSITORY
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # A Unix socket's path has 104 bytes on macOS and 108 on Linux; the supervisor first binds
 # "<path>.<pid>", which takes up to 8 of them.

@@ -6,14 +6,11 @@ killed; and when the supervisor itself is killed everything survives and holds t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import psutil
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from deploy.embedded.layout import Layout
+from deploy.embedded.layout import Layout
 
 # Set by `up` in the environment of everything it starts, and nowhere else.
 MARK = "PLIMSOLL_STACK_OF"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
@@ -15,7 +15,7 @@ from deploy.airflow_api import connect
 from deploy.embedded import health, leftovers, postgres, programs, roles, schema, supervision
 from deploy.embedded.environment import build_environment, leave_record
 from deploy.embedded.errors import StackError
-from deploy.embedded.layout import create_folders
+from deploy.embedded.layout import Layout, create_folders
 from deploy.embedded.logins import leave_logins
 from deploy.embedded.ports import choose_ports, requested_ports
 from deploy.embedded.stack import (
@@ -31,12 +31,7 @@ from pipeline.file_lock import file_lock
 from pipeline.ledger import keyring
 from pipeline.private_file import write_private
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from deploy.embedded.layout import Layout
-
-    Say = Callable[[str], None]
+Say = Callable[[str], None]
 
 # Seconds; a first start on a busy two-core machine needs about a quarter of it.
 START_LIMIT_S = 180.0

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from deploy.embedded.stack import LOGIN
+from deploy.embedded.stack import LOGIN, Stack
 from pipeline.private_file import write_private
-
-if TYPE_CHECKING:
-    from deploy.embedded.stack import Stack
 
 
 def leave_logins(stack: Stack) -> None:

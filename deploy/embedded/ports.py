@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psutil
 
 from deploy.embedded.errors import StackError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 HOST = "127.0.0.1"
 # PostgreSQL's usual 5432 is left to the PostgreSQL that the machine may already have.

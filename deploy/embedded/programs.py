@@ -5,19 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from deploy.embedded import postgres
+from deploy.embedded.layout import Layout
 from deploy.embedded.ports import HOST
-from deploy.embedded.stack import LOGIN
+from deploy.embedded.stack import LOGIN, Stack
 from deploy.mlflow_login.credentials import PASSWORD, TOKEN, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from deploy.embedded.layout import Layout
-    from deploy.embedded.stack import Stack
 
 POSTGRES = "postgres"
 MLFLOW = "mlflow"

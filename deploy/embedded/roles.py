@@ -8,17 +8,14 @@ and can enter no other. A cluster of an older release, in which everything belon
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
 from deploy.embedded.errors import StackError
-from deploy.embedded.stack import ADMINISTRATOR, DATABASES
-
-if TYPE_CHECKING:
-    from deploy.embedded.stack import Stack
+from deploy.embedded.stack import ADMINISTRATOR, DATABASES, Stack
 
 LEDGER = "ledger"
 """The schema of the database `plimsoll` in which the head of the ledger is kept."""

@@ -6,18 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import HOST
+from deploy.embedded.stack import Stack
 from pipeline.private_file import write_private
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from deploy.embedded.stack import Stack
 
 PACKAGES = {"mlflow": "mlflow", "airflow": "apache-airflow-core"}
 

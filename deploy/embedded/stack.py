@@ -5,18 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from deploy.embedded.errors import StackError
+from deploy.embedded.layout import Layout
 from deploy.embedded.ports import HOST, Ports
 from pipeline.private_file import write_private
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from deploy.embedded.layout import Layout
 
 LOGIN = "admin"
 """The login name of the user of the stack, in Airflow and in MLflow."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from xmlrpc.client import Error as RpcError
 from xmlrpc.client import ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
 from deploy.embedded.errors import StackError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from deploy.embedded.layout import Layout
+from deploy.embedded.layout import Layout
 
 ALIVE = frozenset({"STARTING", "RUNNING", "BACKOFF"})
 POLL_S = 0.2

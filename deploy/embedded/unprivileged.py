@@ -14,14 +14,11 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deploy.embedded.errors import StackError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 UNPRIVILEGED = "nobody"
 COPIES = Path("/var/cache/plimsoll")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from mlflow.server.fastapi_app import app as mlflow_app
 from mlflow.server.fastapi_security import HostValidationMiddleware, get_allowed_hosts
+from starlette.types import ASGIApp
 
 from deploy.mlflow_login.credentials import read_credentials
 from deploy.mlflow_login.middleware import LoginRequired
 from deploy.mlflow_login.served import OnlyServed
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 
 def behind_login(served: ASGIApp) -> ASGIApp:

@@ -6,11 +6,8 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 USER, PASSWORD, TOKEN = (
     "MLFLOW_TRACKING_USERNAME",

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deploy.mlflow_login import session
 from deploy.mlflow_login.credentials import Credentials, login_in
 from deploy.mlflow_login.own_page import RequestOrigin, local_target
 from deploy.mlflow_login.page import POLICY, login_page
 from deploy.mlflow_login.throttle import Throttle
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEALTH, LOGIN, LOGOUT = "/health", "/login", "/logout"
 LONGEST_FORM = 4096

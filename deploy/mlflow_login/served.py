@@ -9,12 +9,9 @@ names what is, because the next release will have more of the other.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PAGES = (
     "|health|version|graphql|get-artifact|model-versions/get-artifact|static-files/.*"  # "" is /

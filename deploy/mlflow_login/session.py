@@ -10,10 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 SESSION_S = 12 * 3600
 

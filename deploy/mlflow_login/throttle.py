@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from deploy.mlflow_login.credentials import digest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 GUESSES = 10
 WINDOW_S = 60.0

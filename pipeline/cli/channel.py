@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 from datetime import UTC, datetime
+
+import structlog
+
+from pipeline import settings
+from pipeline.errors import DataError
+from pipeline.shell import this_shell
 
 HELP = "Accept, mute or un-mute a channel that left its training range, or list those that did."
 
@@ -39,16 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record the decision or show the list; print from when a decision counts."""
-    import logging
-
-    import structlog
-
-    from pipeline import settings
-
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
     from pipeline.data.label_request import Author
-    from pipeline.errors import DataError
     from pipeline.steps.channel_decision import decide
 
     # The content of the log event is printed below as text.
@@ -79,8 +79,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(detector: str) -> None:
     """Every channel that is muted, with the commands that decide about it."""
-    from pipeline import settings
-    from pipeline.shell import this_shell
     from pipeline.steps.candidate import detector_named
     from pipeline.steps.open_points import muted_channels
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pipeline import settings
+from pipeline.errors import ConfigError
 from pipeline.printable import lines, one_line
 
 HELP = "Check detector files and name every mistake."
@@ -24,7 +25,6 @@ def run(arguments: argparse.Namespace) -> int:
     and counts as a mistake, as somebody must act.
     """
     from pipeline.config import load_detector, readable_name
-    from pipeline.errors import ConfigError
     from pipeline.steps.changed_file import compared
 
     mistaken = False

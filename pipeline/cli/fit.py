@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from pipeline.errors import BundleError
+from pipeline.provenance import code_version, lock_hash
 
 if TYPE_CHECKING:
     from pipeline.config import DetectorSpec
@@ -64,7 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit, calibrate, write; print to stderr which rows were left out and any warnings."""
     out: Path = arguments.out
     _refuse_foreign_folder(out)
-    import structlog
 
     from pipeline.cli.blocks import blocks_of, settings_of
     from pipeline.config import Contexts, Smoothing, load_detector
@@ -133,12 +137,8 @@ def _write(
     manifest: dict[str, object],
 ) -> None:
     """Write the bundle beside `out` and move it there when it is complete."""
-    import shutil
-    import tempfile
-
     from pipeline.detector.bundle.bundle import load_bundle, write_bundle
     from pipeline.detector.bundle.description import Provenance
-    from pipeline.provenance import code_version, lock_hash
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 from datetime import UTC, datetime
 
+import structlog
+
+from pipeline import settings
 from pipeline.errors import DataError
+from pipeline.shell import this_shell
 
 HELP = "Take back a day that was ingested by mistake. Shows first what would be removed."
 
@@ -22,16 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what would be removed; with --yes and a reason, remove it."""
-    import logging
-
-    import structlog
-
-    from pipeline import settings
-
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
     from pipeline.data.grid import as_day
-    from pipeline.shell import this_shell
     from pipeline.steps.forgetting import forget, plan_forgetting
 
     # The content of the log events is printed below as text.

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
+from pipeline import settings
 from pipeline.errors import DataError
 from pipeline.printable import one_line
+from pipeline.shell import this_shell
 
 if TYPE_CHECKING:
     from pipeline.steps.waiting_labels import Waiting
@@ -35,12 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record the label or show the list; print what the label covers and from when it counts."""
-    import logging
-
-    import structlog
-
-    from pipeline import settings
-
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
     from pipeline.data.label_request import Author, LabelRequest
@@ -79,7 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(detector: str, found: Waiting) -> None:
-    from pipeline.shell import this_shell
 
     sampled = [f"{a.incident}  {_span(a.start, a.end)}  {a.entity}" for a in found.audits]
     open_ones = [

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.errors import DataError, PlimsollError
+import structlog
+
+from pipeline import settings
+from pipeline.errors import ConfigError, DataError, PlimsollError
 from pipeline.printable import one_line
+from pipeline.settings import Deployment
 
 if TYPE_CHECKING:
     from pipeline.ledger import Entry
     from pipeline.monitoring.health import LedgerFault
-    from pipeline.settings import Deployment
     from pipeline.steps.ledger_state import LedgerState
 
 HELP = "Show and verify what was live when, who decided it, why, and on which data and code."
@@ -52,11 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out the request for each detector; 1 if a ledger does not hold."""
-    import logging
-
-    import structlog
-
-    from pipeline import settings
     from pipeline.config import detector_files
 
     here = settings.load()
@@ -143,7 +142,6 @@ def _create_new_keys(here: Deployment) -> None:
 def _refuse_unknown_names(here: Deployment, asked: list[str], known: list[str]) -> None:
     """Raise unless each name is that of a detector, or of a former one with tables."""
     from pipeline import staging
-    from pipeline.errors import ConfigError
     from pipeline.steps.removing import no_such_detector
 
     without_file = [name for name in asked if name not in known]
@@ -153,7 +151,6 @@ def _refuse_unknown_names(here: Deployment, asked: list[str], known: list[str]) 
 
 
 def _refuse_variables() -> None:
-    from pipeline.errors import ConfigError
     from pipeline.ledger import keyring
 
     if keyring.is_given_by_environment("ledger"):
@@ -165,7 +162,6 @@ def _refuse_variables() -> None:
 
 
 def _shown(arguments: argparse.Namespace, name: str) -> int:
-    from pipeline import settings
     from pipeline.registry.connection import connect
     from pipeline.steps import ledger_state
     from pipeline.steps.champion import repaired

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from uuid import uuid4
 
+import structlog
+
 from pipeline import log_context
 from pipeline.printable import lines
 
@@ -34,7 +36,6 @@ def configure(form: str) -> None:
     """Log JSON objects to stderr, also for libraries, where `form` is json."""
     if form != "json":
         return
-    import structlog
 
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -63,8 +64,6 @@ def configure(form: str) -> None:
 def report_failure(form: str, text: str) -> None:
     """Print or log why the command failed."""
     if form == "json":
-        import structlog
-
         structlog.get_logger().error("command_failed", reason=text)
     else:
         print(f"error: {lines(text)}", file=sys.stderr)

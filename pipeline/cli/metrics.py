@@ -7,6 +7,9 @@ import signal
 import sys
 from datetime import UTC, datetime
 
+from pipeline import settings
+from pipeline.errors import ConfigError
+
 HELP = "Serve the metrics of all detectors to Prometheus, from the store at PLIMSOLL_DATABASE."
 
 
@@ -24,8 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: no store is set.
     """
-    from pipeline import settings
-    from pipeline.errors import ConfigError
     from pipeline.metrics.serving import exporter
 
     dsn = settings.load().database

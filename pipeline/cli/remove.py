@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
+from pipeline import settings
+from pipeline.settings import Deployment
+from pipeline.shell import this_shell
+
 if TYPE_CHECKING:
-    from pipeline.settings import Deployment
     from pipeline.steps.removing import Removal
 
 HELP = (
@@ -37,11 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what would be removed and what stays; with --yes, remove it."""
-    import logging
-
-    import structlog
-
-    from pipeline import settings
     from pipeline.steps.removing import plan_removal, remove
 
     # The content of the log event is printed below as text.
@@ -61,7 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _lines(here: Deployment, planned: Removal, *, done: bool) -> Iterator[str]:
-    from pipeline.shell import this_shell
     from pipeline.steps.removing import orphan_dags
 
     shell = this_shell(here)

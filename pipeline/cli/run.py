@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pipeline import settings
 from pipeline.errors import DataError
 from pipeline.printable import one_line
+from pipeline.settings import Deployment
 
 if TYPE_CHECKING:
     from pipeline.cli.run_stages import Job
-    from pipeline.settings import Deployment
 
 HELP = "Do what a DAG does, without Airflow: the same stages, the same ledger, the same approval."
 
@@ -52,8 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the stages one after the other, a line for each; 1 if the answer is no."""
-    from pipeline import settings
-
     here = settings.load()
     settings.refuse_nowhere(here)  # before the libraries, which take seconds
 

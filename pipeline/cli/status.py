@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
+from pipeline import settings
 from pipeline.config import SUFFIX
 from pipeline.dag_ids import STARTING, VERBS
 from pipeline.errors import ConfigError, DataError, OutageError
+from pipeline.monitoring.next_action import next_action
 from pipeline.printable import lines, one_line
+from pipeline.settings import Deployment
+from pipeline.shell import this_shell
 
 if TYPE_CHECKING:
     from pipeline.monitoring.health import Health
     from pipeline.scheduler import Dag
-    from pipeline.settings import Deployment
     from pipeline.steps.leftovers import Leftover
 
 HELP = "Show the health of each detector, prove that no day was skipped, say what to do next."
@@ -37,11 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one screen per detector; 1 if a day was skipped or failed, or a file is wrong."""
-    import logging
-
-    import structlog
-
-    from pipeline import settings
     from pipeline.config import detector_files
 
     here = settings.load()
@@ -117,7 +118,6 @@ def _dags(here: Deployment) -> list[Dag] | None:
 
 
 def _leftover(left: Leftover) -> Iterator[str]:
-    from pipeline.shell import this_shell
 
     yield f"{left.detector}: no detector file"
     text = f"{', '.join(left.tables)}; {left.open_incidents} incidents without a label"
@@ -127,8 +127,6 @@ def _leftover(left: Leftover) -> Iterator[str]:
 
 
 def _screen(health: Health, *, proof: bool) -> Iterator[str]:
-    from pipeline.monitoring.next_action import next_action
-    from pipeline.shell import this_shell
 
     yield f"{health.detector}: {'healthy' if health.healthy else 'NOT HEALTHY'}"
     for label, text in _lines(health):
@@ -209,9 +207,7 @@ def _live(health: Health) -> str:
 
 
 def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
-    from pipeline.monitoring.next_action import next_action
     from pipeline.records import to_json
-    from pipeline.shell import this_shell
 
     content = to_json(health)
     days = content.pop("partitions")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import structlog
+
+from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -63,8 +68,6 @@ def _positive(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search, then print the tries, the best settings, and whether they beat another seed."""
-    import structlog
-
     from pipeline.cli.blocks import settings_of
     from pipeline.cli.tuning_rows import ground_of
     from pipeline.config import Gate, load_detector
@@ -115,7 +118,6 @@ def _changed(model: Model, score: Score, changes: Mapping[str, Value]) -> tuple[
 
     from pipeline.config.model import Model as AnyModel
     from pipeline.config.score import Score as AnyScore
-    from pipeline.errors import ConfigError
 
     def of(section: str) -> dict[str, Value]:
         prefix = f"{section}."
@@ -132,8 +134,6 @@ def _changed(model: Model, score: Score, changes: Mapping[str, Value]) -> tuple[
 
 def _meaning(ground: TuningData, model: Model, score: Score, limit: float) -> dict[str, str]:
     """The settings that all tries of a study share, so that they are comparable."""
-    import hashlib
-
     import pandas as pd
 
     digest = hashlib.sha256()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from pipeline.config.detector import DetectorSpec
 from pipeline.config.shown import cut, shown
 from pipeline.config.yaml_text import Mistake, raw_text, read_as
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 Location = tuple[int | str, ...]
 

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
+from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.section import Days, Duration, Section
@@ -26,10 +27,7 @@ def _comes_round(value: str) -> str:
     if _RANDOM_FIELD.search(value):
         msg = f"{shown(value)} leaves a field to chance (R, H); write a number, as in '0 3 1 * *'"
         raise ValueError(msg)
-    # Airflow's own parser, so that both accept the same lines. Imported here, because only a
-    # file with a schedule of its own needs it.
-    from croniter import CroniterBadDateError, CroniterError, croniter
-
+    # Airflow's own parser, so that both accept the same lines.
     try:
         croniter(value, datetime.now(UTC)).get_next(datetime)
     except CroniterBadDateError:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg2
+
 from pipeline import database
 from pipeline.errors import OutageError
 from pipeline.ledger.entries import Head
@@ -132,8 +134,6 @@ def _content(detector: str, head: Head) -> bytes:
 @contextmanager
 def _session(url: str) -> Iterator[Any]:
     """A cursor in one transaction; errors of the driver become an OutageError."""
-    import psycopg2
-
     # The owner of the database may set a search path for everybody; it must not count here.
     connection = database.connected(url, options="-c search_path=pg_catalog,pg_temp")
     try:

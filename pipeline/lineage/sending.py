@@ -10,14 +10,11 @@ import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline import settings
-
-if TYPE_CHECKING:
-    from pipeline.lineage.journal import JobEvent
+from pipeline.lineage.journal import JobEvent
 
 WAIT_S = 2.0
 """Longest wait of an ending job for its events; two orders below the shortest time limit."""
@@ -59,8 +56,7 @@ class _Sender:
         while True:
             event = self._queue.get()
             try:
-                # Here, because the library takes a third of a second to import.
-                from pipeline.lineage.events import emit
+                from pipeline.lineage.events import emit  # noqa: PLC0415 - half a second, in this thread
 
                 emit(event)
             except Exception as error:  # noqa: BLE001 - a fault of the backend must not fail the task

@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pipeline.metrics.readings import Reading, Topic
+from pipeline.metrics.store import Cost, Newest
 from pipeline.utc_day import midnight
-
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
-
-    from pipeline.metrics.store import Cost, Newest
 
 _MOST_RULES = 20
 _OTHER = "other"

@@ -7,18 +7,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
 
 import structlog
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from pipeline.errors import OutageError
 from pipeline.metrics import store
 from pipeline.metrics.families import families, gauge
-
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
 
 PORT = 9464
 _PLAIN = "text/plain; charset=utf-8"

@@ -13,16 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
+import psycopg2
+from psycopg2.errors import UndefinedTable
+from psycopg2.extras import execute_values
 from pydantic import ValidationError
 
 from pipeline import database
 from pipeline.errors import OutageError
 from pipeline.metrics.readings import Reading, as_json, content_of
-
-if TYPE_CHECKING:
-    from datetime import date
 
 READER = "plimsoll_reader"
 KEPT_DAYS = 400
@@ -123,7 +124,6 @@ def record(dsn: str, readings: Sequence[Reading]) -> None:
     """
     if not readings:
         return
-    from psycopg2.extras import execute_values
 
     # One order for all writers: transactions that lock the same rows cannot deadlock.
     ordered = sorted(readings, key=lambda each: (each.detector, each.topic, each.day))
@@ -172,8 +172,6 @@ def newest(dsn: str) -> Newest:
     Raises:
         OutageError: the store does not answer.
     """
-    from psycopg2.errors import UndefinedTable
-
     try:
         with _session(dsn) as cursor:
             cursor.execute(_NEWEST)
@@ -216,8 +214,6 @@ def _reading(detector: str, topic: Any, day: date, at: Any, plain: Any) -> Readi
 @contextmanager
 def _session(dsn: str) -> Iterator[Any]:
     """One transaction; any error of Postgres is an outage."""
-    import psycopg2
-
     try:
         connection = database.connected(
             dsn,

@@ -11,7 +11,7 @@ from pipeline.dag_ids import PROMISED, STARTING, dag_id
 from pipeline.shell import Shell
 from pipeline.utc_day import ONE_DAY
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # they bring the registry, which takes seconds
     from pipeline.monitoring.day_status import PartitionState
     from pipeline.monitoring.health import Health
 

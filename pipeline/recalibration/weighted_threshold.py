@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pipeline.config.calibration import Threshold
-from pipeline.detector.thresholds import hill, method_of
+from pipeline.detector.thresholds import hill
 from pipeline.detector.thresholds.coverage import least_rows, rate_interval
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.detector.thresholds.methods import method_of
 from pipeline.errors import CalibrationError
 
 _TAILS = (0.025, 0.975)

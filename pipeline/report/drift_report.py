@@ -34,9 +34,8 @@ def write_drift_report(
 
     Rows are thinned by the score's autocorrelation and capped, or every p-value would be zero.
     """
-    # Takes 5 to 9 s to import, so nothing else in the package may.
-    from evidently import DataDefinition, Dataset, Report
-    from evidently.presets import DataDriftPreset
+    from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 - 5 to 9 s, for this page alone
+    from evidently.presets import DataDriftPreset  # noqa: PLC0415 - likewise
 
     names = plain_names([SCORE, *columns.feature_columns])
     definition = DataDefinition(numerical_columns=names)

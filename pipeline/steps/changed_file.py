@@ -67,7 +67,7 @@ def _beside_tables(spec: DetectorSpec, here: Deployment) -> Compared | None:
         return None
     found = list(_of_columns(spec, telemetry_columns(here, spec.name)))
     window = days[-spec.split.training_days :]
-    if unfit := unfit_days(here.storage, spec.name, meaning_of(spec.columns), window):
+    if unfit := unfit_days(here, spec.name, meaning_of(spec.columns), window):
         found.append(
             f"{misfits_text(unfit)}; they were ingested before the file said so, and training "
             f"refuses a mixture. {AGAIN}"
@@ -95,9 +95,13 @@ def _of_columns(spec: DetectorSpec, held: dict[str, str]) -> Iterator[str]:
 
 
 def _beside_live(spec: DetectorSpec, here: Deployment) -> Compared:
-    # Here, because the registry's libraries take seconds, and a file without a past needs none.
-    from pipeline.steps import live
-    from pipeline.steps.meaning import against_file, fix, misfit_message, needs_of
+    from pipeline.steps import live  # noqa: PLC0415 - 4 s, and a file without a past needs none
+    from pipeline.steps.meaning import (  # noqa: PLC0415 - likewise
+        against_file,
+        fix,
+        misfit_message,
+        needs_of,
+    )
 
     settings.refuse_nowhere(here)
     if here.mlflow_uri is None:

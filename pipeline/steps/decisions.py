@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
 
 from pipeline import ledger
+from pipeline.detector.bundle.bundle import Bundle
 from pipeline.errors import PromotionConflict
 from pipeline.ledger import Action, Decision
 from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
-
-if TYPE_CHECKING:
-    from pipeline.detector.bundle.bundle import Bundle
-    from pipeline.steps.candidate import JudgedCandidate
+from pipeline.steps.candidate import JudgedCandidate
 
 _TRIES = 20
 

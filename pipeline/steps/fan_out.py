@@ -20,11 +20,13 @@ from pipeline.data.groups import (
     groups,
     groups_of,
 )
+from pipeline.data.sources import SOURCES
+from pipeline.data.sources.locations import anchored
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
-from pipeline.steps import ingestion
 from pipeline.steps.candidate import detector_named
 from pipeline.store.ingestions import largest_delivery
+from pipeline.utc_day import end_of, midnight
 
 _PACES: dict[Work, tuple[Pace, ...]] = {
     "load and score": (LOADING, SCORING),
@@ -81,9 +83,16 @@ def _shape(here: Deployment, spec: DetectorSpec, days: Sequence[date], work: Wor
         return expected_shape(columns, max(1, len(columns.entities)))
     rows = largest_delivery(here, spec.name)
     if rows == 0 and work == "load and score":
-        rows = max(ingestion.rows_at_source(here, spec.name, day) for day in {min(days), max(days)})
+        rows = max(_rows_at_source(here, spec, day) for day in {min(days), max(days)})
     alone = expected_shape(columns, machines=1)
     return DayShape(max(rows, alone.rows), alone.features)
+
+
+def _rows_at_source(here: Deployment, spec: DetectorSpec, day: date) -> int:
+    """The number of rows that the source has for `day`; nothing is staged or recorded."""
+    source = anchored(spec.source, here.data)
+    rows = SOURCES[source.kind](source, spec.columns, midnight(day), end_of(day), here.cache)
+    return len(rows)
 
 
 def _iso_groups(detector: str, made: Sequence[Sequence[date]]) -> list[list[str]]:

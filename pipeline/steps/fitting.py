@@ -73,8 +73,7 @@ def window(
 @lineage.job("train")
 def train(here: Deployment, payload: Payload[Candidate], *, run: str) -> Payload[Candidate]:
     """Fit the networks on the train block and open the candidate's MLflow run."""
-    # Here, because torch is heavy and no other step needs it.
-    from pipeline.detector.training.fit import fit
+    from pipeline.detector.training.fit import fit  # noqa: PLC0415 - torch, which no other step needs
 
     candidate, began = from_json(Candidate, payload), time.monotonic()
     spec, inputs = origin_of(candidate, TrainingInputs)

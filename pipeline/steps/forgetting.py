@@ -52,7 +52,7 @@ def plan_forgetting(here: Deployment, detector: str, day: date, *, now: datetime
     """
     spec = detector_named(here, detector)
     held = rows_on(here, detector, day)
-    if not latest_states(here.storage, detector, day, day) and not any(held.values()):
+    if not latest_states(here, detector, day, day) and not any(held.values()):
         msg = f"{detector} has nothing on record of {day}, so there is nothing to take back."
         raise DataError(msg)
     labels = labels_as_of(here, detector, now, first=day, last=day)
@@ -80,6 +80,6 @@ def forget(
     note = f"taken back by {author}: {reason}"
     remove_day(here, detector, day, note)
     record_scores_withdrawn(here, detector, day, note, now=now, author=author)
-    record([Attempt(day, now, author, "withdrawn", WITHDRAWN, note)], here.storage, detector)
+    record(here, detector, [Attempt(day, now, author, "withdrawn", WITHDRAWN, note)])
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
     metrics_hooks.open_items(here, detector)

@@ -18,7 +18,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.open_points import open_points
-from pipeline.steps.rollback import unfinished
+from pipeline.steps.rollback_target import unfinished
 from pipeline.steps.trust import faults_of
 from pipeline.store.drift import drift_state
 from pipeline.store.scores import champion_scores

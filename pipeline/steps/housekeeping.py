@@ -69,7 +69,7 @@ def clear(
     used = {each.tags.get("candidate", "") for each in versions.every(client, detector)}
     used |= running_candidates(client, detector)
     places = {
-        "ingestions": (folder_of(here.storage, detector), set[str]()),
+        "ingestions": (folder_of(here, detector), set[str]()),
         "candidates": (candidates_of(here, detector), used),
     }
     removed: dict[str, list[str]] = {}

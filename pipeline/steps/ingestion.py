@@ -1,26 +1,41 @@
-"""Tasks `fetch`, `validate`, `write`, and `load` for all three: from the source to the tables."""
+"""Ingestion: the tasks `fetch`, `validate` and `write`, and `load` for all three.
+
+The tasks hand each other staged files. Doing a stage again is safe: `write` makes the tables hold
+exactly what validation let through, however often and by however many writers it is called.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TypedDict
+
+import structlog
 
 from pipeline import lineage
 from pipeline.config import DetectorSpec
-from pipeline.data.grid import as_day
+from pipeline.data.contract import validate_days
+from pipeline.data.grid import as_day, days_between, require_day, stretches
+from pipeline.data.meaning import meaning_of
 from pipeline.data.sources import SOURCES
 from pipeline.data.sources.locations import anchored
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PartitionBlocked
 from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
-from pipeline.steps import ingest_stages, metrics_hooks
+from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
-from pipeline.store.ingestions import latest_states, record_failure
-from pipeline.store.staged import Staged
+from pipeline.store.fits import AGAIN, misfits_text, unfit_days
+from pipeline.store.ingestions import Attempt, LatestState, latest_states, record_failure
+from pipeline.store.staged import Staged, raw_rows, stage_raw, stage_validated, validated_days
+from pipeline.store.writing import write_part
 from pipeline.utc_day import end_of, midnight
+
+_NEIGHBOURHOOD = timedelta(days=7)
+_CHUNK_DAYS = 31  # bounds memory; long ranges are fetched, validated and committed in such parts
+
+log = structlog.get_logger()
 
 
 class IngestionCounts(TypedDict):
@@ -45,7 +60,7 @@ def fetch(here: Deployment, detector: str, days: list[str], *, run: str) -> Payl
     wanted = [as_day(day) for day in days]
     _refuse_future(wanted)
     with _failure_recorded(here, spec, wanted, run):
-        return to_json(ingest_stages.fetch(spec, wanted, root=here.storage, cache=here.cache))
+        return to_json(fetch_days(here, spec, wanted))
 
 
 @lineage.stage("ingest")
@@ -54,7 +69,7 @@ def validate(here: Deployment, payload: Payload[Staged], *, run: str) -> Payload
     staged = from_json(Staged, payload)
     spec = _spec(here, staged.detector)
     with _failure_recorded(here, spec, _days(staged), run):
-        return to_json(ingest_stages.validate(spec, staged))
+        return to_json(validate_staged(spec, staged))
 
 
 @lineage.job("ingest")
@@ -71,10 +86,10 @@ def write(
     lineage.note_read(_source_of(spec))
     now = datetime.now(UTC)
     with _failure_recorded(here, spec, _days(staged), run):
-        attempts = ingest_stages.write(spec, staged, root=here.storage, now=now, run_id=run)
+        attempts = write_staged(here, spec, staged, now=now, run_id=run)
     metrics_hooks.ingested(here, spec, attempts, now=now)
     if refuse:
-        ingest_stages.refuse_blocked(attempts)
+        refuse_attempts(attempts)
     return {
         "days": len(attempts),
         "accepted": sum(attempt.accepted for attempt in attempts),
@@ -99,20 +114,104 @@ def refuse_blocked(here: Deployment, detector: str, days: list[str]) -> None:
         PartitionBlocked: names the days and the rules.
     """
     wanted = [as_day(day) for day in days]
-    root = here.storage
-    attempts = latest_states(root, detector, min(wanted), max(wanted))
-    ingest_stages.refuse_blocked([each for each in attempts if each.day in wanted])
+    attempts = latest_states(here, detector, min(wanted), max(wanted))
+    refuse_attempts([each for each in attempts if each.day in wanted])
 
 
-def rows_at_source(here: Deployment, detector: str, day: date) -> int:
-    """The number of rows that the source has for `day`; nothing is staged or recorded.
+def fetch_days(here: Deployment, spec: DetectorSpec, days: Sequence[date]) -> Staged:
+    """Stage the raw rows of `days`, and nothing of any other day.
+
+    Args:
+        here: whose storage holds the staged files, and whose cache a source may use between calls.
+        spec: the detector, its source paths absolute.
+        days: UTC days, in any order.
 
     Raises:
         OutageError: the source did not answer.
+        DataError: it can never be read, no day was asked for, or one that no table can hold.
     """
-    spec = _spec(here, detector)
-    fetched = SOURCES[spec.source.kind]
-    return len(fetched(spec.source, spec.columns, midnight(day), end_of(day), here.cache))
+    if not days:
+        msg = f"{spec.name}: no day to ingest; name at least one."
+        raise DataError(msg)
+    for day in days:
+        require_day(day)
+    parts = []
+    for chunk in stretches(sorted(set(days)), most=_CHUNK_DAYS):
+        start, end = midnight(chunk[0]), end_of(chunk[-1])
+        raw = SOURCES[spec.source.kind](spec.source, spec.columns, start, end, here.cache)
+        parts.append(stage_raw(here, spec, raw, chunk))
+        log.info(
+            "raw_rows_fetched", first_day=str(chunk[0]), last_day=str(chunk[-1]), rows=len(raw)
+        )
+    return Staged(spec.name, tuple(parts))
+
+
+def validate_staged(spec: DetectorSpec, staged: Staged) -> Staged:
+    """Stage the rows that may become telemetry, and the rejected ones with the rule they broke."""
+    for part in staged.parts:
+        validated = validate_days(raw_rows(part), spec, part.days)
+        stage_validated(part, validated, spec)
+        reports = [result.report for result in validated.values()]
+        log.info(
+            "days_validated",
+            first_day=str(part.days[0]),
+            last_day=str(part.days[-1]),
+            accepted=sum(report.accepted for report in reports),
+            rejected=sum(sum(report.rejected.values()) for report in reports),
+            blocked=sum(report.verdict == "quarantined" for report in reports),
+        )
+    return staged
+
+
+def write_staged(
+    here: Deployment, spec: DetectorSpec, staged: Staged, *, now: datetime, run_id: str
+) -> list[Attempt]:
+    """Bring `telemetry` and `quarantine` up to date and record one attempt a day.
+
+    Days that did not change are left alone. A blocked day goes to quarantine whole and leaves
+    `telemetry` as it was; so does a day for which the source delivered nothing. Does not raise for
+    blocked days: see `refuse_attempts`.
+
+    Raises:
+        OutageError: the store does not answer, or other writers kept winning.
+    """
+    attempts: list[Attempt] = []
+    for part in staged.parts:
+        days = validated_days(part)
+        attempts += write_part(here, spec, part.days, days, now=now, run_id=run_id)
+    counts = Counter[str](attempt.verdict for attempt in attempts)
+    log.info("days_written", detector=spec.name, **counts)
+    _warn_of_others(here, spec, attempts)
+    return attempts
+
+
+def refuse_attempts(attempts: Sequence[Attempt | LatestState]) -> None:
+    """Raise if a day was blocked; the tables hold everything about it already.
+
+    Raises:
+        PartitionBlocked: names each blocked day and why.
+    """
+    blocked = [attempt for attempt in attempts if attempt.standing == "quarantined"]
+    if blocked:
+        reasons = "\n".join(f"{attempt.day}: {attempt.reasons}" for attempt in blocked)
+        msg = f"{len(blocked)} of {len(attempts)} days are blocked:\n{reasons}"
+        raise PartitionBlocked(msg)
+
+
+def _warn_of_others(here: Deployment, spec: DetectorSpec, attempts: Sequence[Attempt]) -> None:
+    """Log a warning when earlier days mean something else than those that were written now.
+
+    Ingesting them again fixes that, so nothing is refused here.
+    """
+    written = [attempt.day for attempt in attempts if attempt.accepted]
+    if not written:
+        return
+    before = days_between(min(written) - _NEIGHBOURHOOD, max(written))
+    others = sorted(set(before) - set(written))
+    if unfit := unfit_days(here, spec.name, meaning_of(spec.columns), others):
+        log.warning(
+            "other_days_mean_otherwise", detector=spec.name, why=misfits_text(unfit), fix=AGAIN
+        )
 
 
 def _refuse_future(days: list[date]) -> None:
@@ -134,14 +233,8 @@ def _failure_recorded(
     try:
         yield
     except Exception as error:
-        record_failure(
-            spec,
-            days,
-            f"{type(error).__name__}: {error}",
-            root=here.storage,
-            now=datetime.now(UTC),
-            run_id=run,
-        )
+        reason = f"{type(error).__name__}: {error}"
+        record_failure(here, spec, days, reason, now=datetime.now(UTC), run_id=run)
         raise
 
 

@@ -63,7 +63,7 @@ def unfit_for(
     here: Deployment, version: LoadedVersion, spec: DetectorSpec, days: Collection[date]
 ) -> Unfit:
     """Those of `days` whose rows do not mean what `version` needs."""
-    return unfit_days(here.storage, spec.name, needs_of(version), days)
+    return unfit_days(here, spec.name, needs_of(version), days)
 
 
 def days_message(version: LoadedVersion, unfit: Unfit) -> str:

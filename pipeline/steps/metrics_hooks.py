@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
 
 from pipeline.config import DetectorSpec
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
+from pipeline.drift.observed import ObservedRows, Period
 from pipeline.metrics import build, store
 from pipeline.metrics.readings import (
     DriftReading,
@@ -29,11 +29,8 @@ from pipeline.steps import ledger_state, open_points, trust
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.ingestions import Attempt
+from pipeline.store.scores import DayScores
 from pipeline.store.thresholds import read_thresholds
-
-if TYPE_CHECKING:
-    from pipeline.drift.observed import ObservedRows, Period
-    from pipeline.store.scores import DayScores
 
 
 def ingested(

@@ -148,7 +148,7 @@ def _held(here: Deployment, detector: str) -> list[str]:
         return []
     # Tables and staged files; a folder without a table does not belong to a detector.
     there = staging.names_at(_home(here, detector))
-    staged = (folder_of(here.storage, detector), candidates_of(here, detector))
+    staged = (folder_of(here, detector), candidates_of(here, detector))
     home = f"{_home(here, detector)}/"
     ours = {*TABLES, *(uri.removeprefix(home).partition("/")[0] for uri in staged)}
     return [name for name in there if name in ours] if set(there) & set(TABLES) else []

@@ -13,19 +13,19 @@ from typing import Any, TypedDict
 
 import structlog
 
-from pipeline import ledger, lineage, log_context
+from pipeline import lineage, log_context
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError, PromotionConflict
 from pipeline.ledger import Decision
 from pipeline.locking import promotion_lock
 from pipeline.records import Payload, from_json, to_json
-from pipeline.registry import pages, promotion, tags, versions
+from pipeline.registry import pages, promotion, tags
 from pipeline.registry.connection import Client, connect
 from pipeline.settings import Deployment
 from pipeline.steps import fan_out, ledger_state, metrics_hooks, rescoring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.champion import change_champion, sync_aliases
-from pipeline.steps.rollback_target import ledger_record, wanted_version
+from pipeline.steps.rollback_target import ledger_record, unfinished, wanted_version
 
 PREVIOUS = promotion.PREVIOUS
 
@@ -194,14 +194,6 @@ def finish(here: Deployment, payload: Payload[MovedReturn], *, run: str) -> dict
         done[str(version)] = rescoring.withdraw_and_rescore(here, detector, version, run=run)
         tags.mark_rescored(client, detector, version)
     return payload | {"rescored": done}
-
-
-def unfinished(here: Deployment, client: Client, detector: str) -> tuple[int, ...]:
-    """Versions that were rolled back and whose days have not all been scored again."""
-    gone = ledger.rolled_back(ledger_state.read(here, detector).entries)
-    every = versions.every(client, detector)
-    due = (version.number for version in every if tags.is_rescoring_due(version))
-    return tuple(number for number in due if number in gone)
 
 
 def _why_nothing_is_moved(

@@ -1,4 +1,4 @@
-"""The version that a rollback asks for, and whether it may go live."""
+"""The version that a rollback asks for, whether it may go live, and rollbacks left unfinished."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pipeline.detector.bundle.sums import verify_sums
 from pipeline.errors import BundleError, DataError
 from pipeline.gate import GateVerdict
 from pipeline.records import from_json
-from pipeline.registry import promotion, versions
+from pipeline.registry import promotion, tags, versions
 from pipeline.registry.connection import Client
 from pipeline.registry.versions import Version
 from pipeline.settings import Deployment
+from pipeline.steps import ledger_state
 from pipeline.steps.candidate import BUNDLE, GATE, candidates_of
 from pipeline.steps.ledger_state import LedgerState
 from pipeline.steps.live import LoadedVersion, opened, rollback_target
@@ -52,6 +53,14 @@ def wanted_version(
         )
         raise DataError(msg)
     return usable
+
+
+def unfinished(here: Deployment, client: Client, detector: str) -> tuple[int, ...]:
+    """Versions that were rolled back and whose days have not all been scored again."""
+    gone = ledger.rolled_back(ledger_state.read(here, detector).entries)
+    every = versions.every(client, detector)
+    due = (version.number for version in every if tags.is_rescoring_due(version))
+    return tuple(number for number in due if number in gone)
 
 
 def _why_no_gate(here: Deployment, found: Version, held: LedgerState, digest: str) -> str:

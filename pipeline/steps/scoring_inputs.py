@@ -150,7 +150,7 @@ def scoring_inputs_of(
     meaning.refuse_unfit(bundles.champion, spec)
     wanted = sorted(days)
     # Before the table is read, so that all days on record are in it.
-    record = on_record(here.storage, spec.name, wanted[0] - ONE_DAY, wanted[-1])
+    record = on_record(here, spec.name, wanted[0] - ONE_DAY, wanted[-1])
     version = telemetry_version(here, spec.name)
     decisions = decisions_as_of(here, spec.name, datetime.now(UTC))
     telemetry = _telemetry(here, spec, wanted, bundles, version, record)

@@ -32,11 +32,11 @@ Unfit = dict[date, tuple[Misfit, ...]]
 _GONE = Misfit("rows", "none", "are gone from the table, although they were let in")
 
 
-def unfit_days(root: str, detector: str, needs: Meaning, days: Collection[date]) -> Unfit:
+def unfit_days(here: Deployment, detector: str, needs: Meaning, days: Collection[date]) -> Unfit:
     """Those of `days` whose rows do not mean what is needed, oldest first, and what they lack."""
     if not days:
         return {}
-    return unfit_of(on_record(root, detector, min(days), max(days)), needs, days)
+    return unfit_of(on_record(here, detector, min(days), max(days)), needs, days)
 
 
 def unfit_of(record: OnRecord, needs: Meaning, days: Collection[date]) -> Unfit:
@@ -56,7 +56,7 @@ def lost_days(record: OnRecord, present: Collection[date], days: Collection[date
 
 def fitting(here: Deployment, spec: DetectorSpec, days: Sequence[date]) -> list[date]:
     """Those of `days` whose rows mean what the detector file says; the others are logged."""
-    unfit = unfit_days(here.storage, spec.name, meaning_of(spec.columns), days)
+    unfit = unfit_days(here, spec.name, meaning_of(spec.columns), days)
     if unfit:
         log.warning("days_left_out", detector=spec.name, days=len(unfit), why=misfits_text(unfit))
     return [day for day in days if day not in unfit]

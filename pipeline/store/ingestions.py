@@ -75,36 +75,35 @@ class LatestState:
     reasons: str
 
 
-def record(attempts: Sequence[Attempt], root: str, detector: str) -> None:
+def record(here: Deployment, detector: str, attempts: Sequence[Attempt]) -> None:
     """Append `attempts` to the table, in one commit."""
-    append(Table(root, detector, "ingestions"), [_row(attempt) for attempt in attempts])
+    append(Table(here.storage, detector, "ingestions"), [_row(attempt) for attempt in attempts])
 
 
 def record_failure(
+    here: Deployment,
     spec: DetectorSpec,
     days: Sequence[date],
     reason: str,
     *,
-    root: str,
     now: datetime,
     run_id: str,
 ) -> None:
     """Record that a stage failed for `days` before anything was written."""
-    record(
-        [
-            Attempt(day, now, run_id, "failed", "failed", reason, contract=contract_hash(spec))
-            for day in days
-        ],
-        root,
-        spec.name,
-    )
+    attempts = [
+        Attempt(day, now, run_id, "failed", "failed", reason, contract=contract_hash(spec))
+        for day in days
+    ]
+    record(here, spec.name, attempts)
 
 
-def last_results(root: str, detector: str, first: date, last: date) -> dict[date, tuple[str, str]]:
+def last_results(
+    here: Deployment, detector: str, first: date, last: date
+) -> dict[date, tuple[str, str]]:
     """Fingerprint and contract of the latest attempt at each day that did not fail."""
     columns = ["attempted_at", COMMIT, "standing", "fingerprint", "contract"]
     rows = read(
-        Table(root, detector, "ingestions"),
+        Table(here.storage, detector, "ingestions"),
         first_day=first,
         last_day=last,
         columns=columns,
@@ -117,10 +116,10 @@ def last_results(root: str, detector: str, first: date, last: date) -> dict[date
 
 
 def latest_states(
-    root: str, detector: str, first: date | None = None, last: date | None = None
+    here: Deployment, detector: str, first: date | None = None, last: date | None = None
 ) -> list[LatestState]:
     """The state of each day from `first` to `last` that was ever attempted, oldest first."""
-    rows = _counting(Table(root, detector, "ingestions"), ["standing", "reasons"], first, last)
+    rows = _counting(here, detector, ["standing", "reasons"], first, last)
     newest = rows.drop_duplicates("date", keep="last")
     found = zip(newest["date"], newest["standing"], newest["reasons"], strict=True)
     return sorted((LatestState(*row) for row in found), key=lambda state: state.day)
@@ -139,10 +138,9 @@ class OnRecord:
     meanings: dict[date, Meaning]
 
 
-def on_record(root: str, detector: str, first: date, last: date) -> OnRecord:
+def on_record(here: Deployment, detector: str, first: date, last: date) -> OnRecord:
     """The records about the telemetry of the days from `first` to `last`."""
-    columns = ["standing", "accepted", "meaning"]
-    rows = _counting(Table(root, detector, "ingestions"), columns, first, last)
+    rows = _counting(here, detector, ["standing", "accepted", "meaning"], first, last)
     latest = rows.drop_duplicates("date", keep="last")
     held = latest["date"][latest["standing"].eq("validated") & latest["accepted"].gt(0)]
     # A day that was blocked later keeps the rows that an earlier attempt let in.
@@ -158,7 +156,7 @@ def counting_attempts(here: Deployment, detector: str, columns: Sequence[str]) -
 
     Attempts at a day before a person withdrew it do not count.
     """
-    return _counting(Table(here.storage, detector, "ingestions"), ["standing", *columns])
+    return _counting(here, detector, ["standing", *columns])
 
 
 def largest_delivery(here: Deployment, detector: str) -> int:
@@ -169,8 +167,13 @@ def largest_delivery(here: Deployment, detector: str) -> int:
 
 
 def _counting(
-    table: Table, columns: Sequence[str], first: date | None = None, last: date | None = None
+    here: Deployment,
+    detector: str,
+    columns: Sequence[str],
+    first: date | None = None,
+    last: date | None = None,
 ) -> pd.DataFrame:
+    table = Table(here.storage, detector, "ingestions")
     names = ["attempted_at", COMMIT, *columns]
     rows = in_order(
         read(table, first_day=first, last_day=last, columns=names, keep_date=True), "attempted_at"

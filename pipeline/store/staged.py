@@ -23,6 +23,7 @@ from pipeline.data.grid import day_number
 from pipeline.data.row_rules import days_of_rows
 from pipeline.data.sources.shaping import ABSENT, FILED_DAY, TIME_FAULT
 from pipeline.data.verdicts import Report
+from pipeline.settings import Deployment
 from pipeline.store.quarantine import quarantine_table
 from pipeline.store.telemetry import telemetry_table
 
@@ -71,20 +72,20 @@ class _Delivered:
 
 
 def stage_raw(
-    raw: pd.DataFrame, days: tuple[date, ...], root: str, spec: DetectorSpec
+    here: Deployment, spec: DetectorSpec, raw: pd.DataFrame, days: tuple[date, ...]
 ) -> StagedPart:
     """Put the raw rows of `days` into a staging folder."""
     delivered = _Delivered(_fingerprints(raw, days, spec.columns))
     digest = hashlib.sha256("".join(delivered.fingerprints.values()).encode()).hexdigest()[:16]
-    folder = f"{folder_of(root, spec.name)}/{days[0]}_{days[-1]}_{digest}"
+    folder = f"{folder_of(here, spec.name)}/{days[0]}_{days[-1]}_{digest}"
     staging.write_json(f"{folder}/delivered.json", records.to_json(delivered))
     staging.write_table(f"{folder}/raw.parquet", pa.Table.from_pandas(raw, preserve_index=False))
     return StagedPart(days, folder)
 
 
-def folder_of(root: str, detector: str) -> str:
+def folder_of(here: Deployment, detector: str) -> str:
     """The folder in which the parts of a detector's ingestion runs are staged."""
-    return f"{root.rstrip('/')}/{detector}/staging/ingest"
+    return f"{here.storage.rstrip('/')}/{detector}/staging/ingest"
 
 
 def raw_rows(part: StagedPart) -> pd.DataFrame:

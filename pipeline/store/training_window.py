@@ -98,7 +98,7 @@ def read_training_window(
         )
         raise TooFewDays(msg)
     days = days[-spec.split.training_days :]
-    record = on_record(here.storage, spec.name, days[0], as_of - ONE_DAY)
+    record = on_record(here, spec.name, days[0], as_of - ONE_DAY)
     _refuse_lost(here, spec, record, days[0], as_of)
     if unfit := unfit_of(record, meaning_of(spec.columns), days):
         msg = (

@@ -19,6 +19,7 @@ from pipeline.data.meaning import meaning_of
 from pipeline.data.verdicts import Report
 from pipeline.errors import DamagedFile, TableConflict
 from pipeline.retrying import ATTEMPTS, retried
+from pipeline.settings import Deployment
 from pipeline.store.ingestions import Attempt, last_results, record
 from pipeline.store.staged import ValidatedDays
 from pipeline.tables import Table, current_version, read, read_newest, replace_days
@@ -48,11 +49,11 @@ class _Move:
 
 
 def write_part(
+    here: Deployment,
     spec: DetectorSpec,
     days: Sequence[date],
     new: ValidatedDays,
     *,
-    root: str,
     now: datetime,
     run_id: str,
 ) -> list[Attempt]:
@@ -69,25 +70,24 @@ def write_part(
         f"{spec.name}: other writers changed {days[0]} to {days[-1]} {ATTEMPTS} times in a row; "
         "retry, or let fewer runs write the same days at once."
     )
-    write = partial(_write_once, spec, days, new, root, now, run_id)
+    write = partial(_write_once, here, spec, days, new, now, run_id)
     attempts = retried(write, on=TableConflict, lost=lost)
-    record(attempts, root, spec.name)
+    record(here, spec.name, attempts)
     return attempts
 
 
 def _write_once(
+    here: Deployment,
     spec: DetectorSpec,
     days: Sequence[date],
     new: ValidatedDays,
-    root: str,
     now: datetime,
     run_id: str,
 ) -> list[Attempt]:
-    telemetry = _move(
-        Table(root, spec.name, "telemetry"), days, new.telemetry, spec.columns.row_key
-    )
+    root, key = here.storage, spec.columns.row_key
+    telemetry = _move(Table(root, spec.name, "telemetry"), days, new.telemetry, key)
     quarantine = _move(Table(root, spec.name, "quarantine"), days, new.quarantine, None)
-    last = last_results(root, spec.name, days[0], days[-1])
+    last = last_results(here, spec.name, days[0], days[-1])
     valid = {day for day, report in new.reports.items() if report.verdict == "validated"}
     moved = [
         day

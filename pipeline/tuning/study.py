@@ -13,18 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import numpy as np
+import optuna
+from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import Trial as OptunaTrial
 
 from pipeline.errors import ConfigError, PlimsollError
 from pipeline.tuning.spaces import Suggests, Value
 from pipeline.tuning.trying import Tried
-
-if TYPE_CHECKING:
-    from optuna.study import Study
-    from optuna.trial import FrozenTrial
-    from optuna.trial import Trial as OptunaTrial
 
 PRESENT_SEEDS = 3
 _NAME = "plimsoll"
@@ -84,10 +85,6 @@ def open_study(path: Path, meaning: Mapping[str, str]) -> Study:
     Raises:
         ConfigError: the file belongs to another study, or to none.
     """
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _refuse_foreign(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,9 +170,6 @@ def _try_present(study: Study, how: Search, report: Callable[[str], None]) -> No
 
 def _try_another(study: Study, how: Search, report: Callable[[str], None]) -> bool:
     """Try one proposal; false if it was a repeated one."""
-    from optuna.samplers import TPESampler
-    from optuna.trial import TrialState
-
     # A new sampler for each trial: a study that is continued later proposes what it would have
     # proposed without a break, and never repeats its random numbers.
     study.sampler = TPESampler(seed=_mixed(how, study))

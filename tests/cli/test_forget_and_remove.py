@@ -25,12 +25,12 @@ def pumps(tmp_path, monkeypatch):
     here = settings.load()
     put_detector(here)
     at = datetime(2026, 11, 30, tzinfo=UTC)
-    record([Attempt(STRAY, at, "r", "empty", "empty")], here.storage, "pumps")
+    record(here, "pumps", [Attempt(STRAY, at, "r", "empty", "empty")])
     return here
 
 
 def is_on_record(here) -> bool:
-    return STRAY in {each.day for each in latest_states(here.storage, "pumps")}
+    return STRAY in {each.day for each in latest_states(here, "pumps")}
 
 
 def test_a_day_is_taken_back_with_yes_and_a_reason_only(pumps, capsys):

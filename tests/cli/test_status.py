@@ -15,7 +15,7 @@ from pipeline.steps import health, trust
 from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table
 from tests import ledger_entries
-from tests.builders import make_spec, moment
+from tests.builders import make_spec, moment, stored_in
 from tests.steps.asked import put_incident
 from tests.steps.fake_registry import FakeRegistry
 
@@ -35,7 +35,7 @@ class Plant:
         accepted = 72 if verdict == "validated" else 0
         at = datetime.now(UTC) - timedelta(hours=1)
         attempt = Attempt(day, at, "r", verdict, verdict, "half came", accepted=accepted)
-        record([attempt], self.root, "pumps")
+        record(stored_in(self.root), "pumps", [attempt])
 
     def score(self, day: date) -> None:
         row = {"date": day, "scored_at": datetime.now(UTC), "verdict": "scored", "reason": ""}

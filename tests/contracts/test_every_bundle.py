@@ -20,7 +20,7 @@ from pipeline.detector.bundle.graph_content import content_of
 from pipeline.detector.bundle.threshold_range import BEYOND, EXTRAPOLATING
 from pipeline.detector.calibration.calibrate import calibrate
 from pipeline.detector.models.families import MODELS
-from pipeline.detector.thresholds import THRESHOLDS
+from pipeline.detector.thresholds.methods import THRESHOLDS
 from pipeline.errors import BundleError, CalibrationError
 from tests.contracts import test_every_score
 from tests.contracts.test_every_model import fit_small, shortest, train

@@ -8,7 +8,7 @@ from scipy import stats
 
 from pipeline.config import Threshold
 from pipeline.detector.calibration.calibrate import estimate_threshold
-from pipeline.detector.thresholds import THRESHOLDS
+from pipeline.detector.thresholds.methods import THRESHOLDS
 from pipeline.errors import CalibrationError
 
 methods = pytest.mark.parametrize("method", THRESHOLDS)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from pathlib import Path
 
 from pipeline.config import DetectorSpec
-from pipeline.steps import ingest_stages
+from pipeline.settings import Deployment
+from pipeline.steps.ingestion import fetch_days, validate_staged, write_staged
 from pipeline.store.ingestions import Attempt
 
 
 def ingested(
-    spec: DetectorSpec, days: Sequence[date], *, root: str, cache: Path, now: datetime, run_id: str
+    here: Deployment, spec: DetectorSpec, days: Sequence[date], *, now: datetime, run_id: str
 ) -> list[Attempt]:
-    staged = ingest_stages.validate(spec, ingest_stages.fetch(spec, days, root=root, cache=cache))
-    return ingest_stages.write(spec, staged, root=root, now=now, run_id=run_id)
+    staged = validate_staged(spec, fetch_days(here, spec, days))
+    return write_staged(here, spec, staged, now=now, run_id=run_id)

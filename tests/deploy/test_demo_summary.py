@@ -13,6 +13,7 @@ from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import Detection, Evaluation, IncidentSeen
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.gate import CheckResult, GateVerdict
+from pipeline.settings import Deployment
 from pipeline.store.ingestions import Attempt, record
 from tests.builders import FIRST_DAY, days, moment, stored_in
 
@@ -55,14 +56,15 @@ def attempt(day, standing, **how) -> Attempt:
 
 
 @pytest.fixture
-def storage(tmp_path) -> str:
+def here(tmp_path) -> Deployment:
     """Two days; the second was blocked and is fit by now."""
     first, second = days(2)
     blocked = attempt(second, "quarantined", rejected=432, rules={"out_of_range:power": 432})
     fixed = attempt(second, "validated", accepted=430, rejected=2, rules={"duplicate": 2})
     fixed = replace(fixed, attempted_at=blocked.attempted_at + timedelta(minutes=1))
-    record([attempt(first, "validated", accepted=1000), blocked, fixed], str(tmp_path), "turbines")
-    return str(tmp_path)
+    here = stored_in(tmp_path)
+    record(here, "turbines", [attempt(first, "validated", accepted=1000), blocked, fixed])
+    return here
 
 
 def test_labels_and_values_are_aligned_and_a_bare_label_opens_a_section():
@@ -73,8 +75,8 @@ def test_labels_and_values_are_aligned_and_a_bare_label_opens_a_section():
     assert first.index("PASS") == second.index("FAIL")
 
 
-def test_each_day_counts_by_its_latest_state(storage):
-    rows = dict(summary.ingested(stored_in(storage), "turbines"))
+def test_each_day_counts_by_its_latest_state(here):
+    rows = dict(summary.ingested(here, "turbines"))
 
     assert rows["days"] == "2 validated"
     assert rows["rows accepted"] == "1,430"

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.label import INCIDENT, NORMAL
-from pipeline.detector.thresholds import THRESHOLDS
+from pipeline.detector.thresholds.methods import THRESHOLDS
 from pipeline.errors import CalibrationError
 from pipeline.recalibration import STATUSES, Anchor, accepted_anchor, recalibrate, unforced_anchor
 from tests.recalibration.window import (

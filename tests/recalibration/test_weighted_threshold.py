@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import Threshold
-from pipeline.detector.thresholds import THRESHOLDS, method_of
+from pipeline.detector.thresholds.methods import THRESHOLDS, method_of
 from pipeline.errors import CalibrationError
 from pipeline.recalibration.weighted_threshold import estimate_weighted, unweighted
 

@@ -28,7 +28,7 @@ HEAD = CardHead("la_haute_borne", "recalibrated on May", GATE)
 
 
 def card(**head: object) -> str:
-    return build_card(replace(HEAD, **head), "", ())  # type: ignore[arg-type]
+    return build_card(replace(HEAD, **head), "", ())  # type: ignore[arg-type]  # each test gives what it is about
 
 
 def test_it_starts_with_plain_text_for_the_list_of_versions() -> None:

@@ -38,7 +38,7 @@ def judged(facts_change: dict[str, object] | None = None) -> GateVerdict:
         bundle_mb=1.2,
         latency_ms=12.0,
     )
-    return decide(replace(facts, **(facts_change or {})), None, Gate())  # type: ignore[arg-type]
+    return decide(replace(facts, **(facts_change or {})), None, Gate())  # type: ignore[arg-type]  # each test gives what it is about
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_the_threshold_comes_with_interval_rate_and_band(card: TrainingCard) -> 
 
     assert "**10** (95% interval 9 to unbounded, conformal)" in text
     assert "at most 1.00% of normal rows" in text
-    assert f"**{card.evaluation.rate.verdict}**" in text  # type: ignore[union-attr]
+    assert f"**{card.evaluation.rate.verdict}**" in text  # type: ignore[union-attr]  # this card has a rate
 
 
 def test_it_says_which_version_of_which_table_was_used(card: TrainingCard) -> None:

@@ -93,6 +93,8 @@ def test_columns_that_the_table_cannot_take_are_named():
 
 def test_days_before_the_training_window_are_past_caring(past):
     past.spec = changed(features={**FEATURES, "pressure": {"unit": "Pa"}})
+    content = past.spec.model_dump(mode="json", by_alias=True)
+    (past.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
     past.ingest(*D[2:])
     split = past.spec.split.model_copy(update={"training_days": 6})
 

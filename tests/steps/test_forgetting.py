@@ -28,8 +28,8 @@ def pumps(here):
     put_detector(here)
     for day in (DAY, NEXT, LAST):
         attempt = Attempt(day, BEFORE, "r", "validated", "validated", accepted=72)
-        record([attempt], here.storage, "pumps")
-    record([Attempt(STRAY, BEFORE, "r", "empty", "empty")], here.storage, "pumps")
+        record(here, "pumps", [attempt])
+    record(here, "pumps", [Attempt(STRAY, BEFORE, "r", "empty", "empty")])
     return here
 
 
@@ -44,7 +44,7 @@ def take_back(day: date) -> None:
 
 
 def standings(here) -> dict[date, str]:
-    return {each.day: each.standing for each in latest_states(here.storage, "pumps")}
+    return {each.day: each.standing for each in latest_states(here, "pumps")}
 
 
 def test_a_forgotten_day_does_not_count_and_stays_on_record(pumps):
@@ -113,9 +113,7 @@ def test_a_scored_day_that_comes_again_afterwards_waits_for_new_scores(pumps):
     take_back(NEXT)
 
     again = NOW + timedelta(hours=1)
-    record(
-        [Attempt(NEXT, again, "r", "validated", "validated", accepted=72)], pumps.storage, "pumps"
-    )
+    record(pumps, "pumps", [Attempt(NEXT, again, "r", "validated", "validated", accepted=72)])
 
     found = partition_states(pumps, make_spec(), today=LAST)
     assert {each.day: each.state for each in found}[NEXT] == "waiting"

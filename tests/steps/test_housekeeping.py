@@ -233,7 +233,7 @@ def put_staged(uri: str, *, age: timedelta) -> None:
 
 def test_old_staged_files_go_unless_a_version_or_a_running_candidate_has_them(registry):
     old, young = timedelta(days=20), timedelta(days=2)
-    ingests = folder_of(registry.here.storage, "pumps")
+    ingests = folder_of(registry.here, "pumps")
     candidates = candidates_of(registry.here, "pumps")
     registry.train()  # of candidate-1
     runs.find_or_start(registry.client, detector="pumps", candidate="running", tags={})

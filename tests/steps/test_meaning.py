@@ -202,7 +202,7 @@ def test_looking_back_refuses_rows_of_another_meaning(filled, monkeypatch):
     says(filled)
 
     with pytest.raises(DataError, match="have pressure in Pa instead of bar"):
-        review.look_back("pumps", D[0], D[2])
+        review.look_back(settings.load(), "pumps", D[0], D[2])
 
 
 def test_a_fine_tuning_goes_on_from_no_weights_that_know_other_rows(house, monkeypatch):

@@ -65,15 +65,9 @@ def plant(tmp_path_factory) -> Plant:
         validation={"missing_cells": 0.34},
         model=SMALL,
     )
-    ingested(
-        spec,
-        days(N_DAYS),
-        root=str(folder),
-        cache=folder,
-        now=datetime(2024, 3, 1, tzinfo=UTC),
-        run_id="ingest",
-    )
-    blocks = split(read_training_window(stored_in(folder), spec, LAST).frame, spec)
+    here, now = stored_in(folder), datetime(2024, 3, 1, tzinfo=UTC)
+    ingested(here, spec, days(N_DAYS), now=now, run_id="ingest")
+    blocks = split(read_training_window(here, spec, LAST).frame, spec)
     schema = schema_for(spec)
     fitted = fit(blocks.train, schema, spec.model)
     calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)

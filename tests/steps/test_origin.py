@@ -8,7 +8,6 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.steps import candidate as staged
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.ingest_stages import ingest_days
 from pipeline.steps.origin import (
     Acceptance,
     RecalibrationInputs,
@@ -22,6 +21,7 @@ from pipeline.steps.origin import (
 )
 from pipeline.store.training_window import read_training_window
 from tests.builders import FIRST_DAY, days, make_frame, make_spec, moment, stored_in
+from tests.data.ingesting import ingested
 
 AS_OF = days(8)[-1]
 ROLLING = RecalibrationWindow(
@@ -46,9 +46,9 @@ def window(tmp_path):
     path = tmp_path / "pumps.parquet"
     make_frame(8).to_parquet(path)
     spec = make_spec(source={"kind": "parquet", "path": str(path)})
-    now = moment(FIRST_DAY)
-    ingest_days(spec, days(8), root=str(tmp_path), cache=tmp_path, now=now, run_id="r")
-    return read_training_window(stored_in(tmp_path), spec, AS_OF).manifest
+    here = stored_in(tmp_path)
+    ingested(here, spec, days(8), now=moment(FIRST_DAY), run_id="r")
+    return read_training_window(here, spec, AS_OF).manifest
 
 
 def trained(window, **sections):

@@ -63,7 +63,7 @@ def rescored(monkeypatch):
     """The versions whose days were scored again."""
     versions: list[int] = []
 
-    def withdraw_and_rescore(_detector, bad_version, *, run):
+    def withdraw_and_rescore(_here, _detector, bad_version, *, run):
         assert run
         versions.append(bad_version)
         return {"days": 2}
@@ -221,7 +221,7 @@ def test_a_rollback_needs_a_reason():
 
 @pytest.mark.usefixtures("registry")
 def test_a_version_that_does_not_load_is_refused(monkeypatch):
-    def damaged(_version, _held):
+    def damaged(_here, _version, _held):
         raise BundleError("model.onnx: is damaged")
 
     monkeypatch.setattr(rollback_target, "opened", damaged)

@@ -11,7 +11,6 @@ from pipeline import tables
 from pipeline.errors import BundleError, DataError, OutageError
 from pipeline.scoring import score_frame
 from pipeline.steps import scoring
-from pipeline.steps.scoring_inputs import ScoringBundles, lookback_of
 from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table
 from tests import ledger_entries
@@ -188,7 +187,7 @@ def test_a_day_without_telemetry_ends_without_scores(filled):
     nothing = pa.Table.from_pandas(filled.rows("telemetry").iloc[:0], preserve_index=False)
     tables.replace_days(table, [D[2]], nothing, metadata={})
     withdrawal = Attempt(D[2], datetime.now(UTC), "r", "empty", "empty")
-    record([withdrawal], filled.here.storage, "pumps")
+    record(filled.here, "pumps", [withdrawal])
 
     result = filled.score(D[2])
 
@@ -242,15 +241,3 @@ def spoil(house, day):
 
 def version(house, name):
     return tables.current_version(Table(house.here.storage, "pumps", name))
-
-
-def test_a_day_looks_back_as_far_as_its_first_smoothed_score(here, monkeypatch):
-    plain = another_house(here, monkeypatch, "plain")
-    smooth = another_house(here, monkeypatch, "smooth", **FINISHED)
-
-    spans = [
-        lookback_of(house.spec, ScoringBundles(house.live["champion"], None, ""))
-        for house in (plain, smooth)
-    ]
-
-    assert spans[1] > spans[0]  # by as much as a day has room for

@@ -24,7 +24,7 @@ class Lake:
 
     def attempt(self, day: date, verdict: str, at=NOON, **more) -> None:
         made = {"accepted": 72 if verdict == "validated" else 0, "standing": verdict, **more}
-        record([Attempt(day, at, "r", verdict, **made)], self.root, "pumps")
+        record(stored_in(self.root), "pumps", [Attempt(day, at, "r", verdict, **made)])
 
     def score(self, day: date, at=LATER, verdict: str = "scored", **more) -> None:
         row = {"date": day, "scored_at": at, "verdict": verdict, "reason": "", **more}

@@ -30,6 +30,7 @@ class Plant:
 
     def __init__(self, root, folder):
         self.root, self.folder, self.runs = root, folder, 0
+        self.here = stored_in(root)
         folder.mkdir()
         self.says()
 
@@ -43,12 +44,10 @@ class Plant:
             frame.to_parquet(self.folder / f"{day}.parquet", index=False)
         self.runs += 1
         now = datetime(2024, 3, 1, tzinfo=UTC) + timedelta(minutes=self.runs)
-        return ingested(
-            self.spec, chosen, root=self.root, cache=self.folder, now=now, run_id=f"r{self.runs}"
-        )
+        return ingested(self.here, self.spec, chosen, now=now, run_id=f"r{self.runs}")
 
     def window(self):
-        return read_training_window(stored_in(self.root), self.spec, NEXT)
+        return read_training_window(self.here, self.spec, NEXT)
 
     @property
     def telemetry(self):
@@ -156,7 +155,7 @@ def test_the_same_rows_under_another_unit_are_kept_with_their_new_meaning(plant)
 
     assert (attempt.verdict, attempt.difference) == ("validated", None)
     pd.testing.assert_frame_equal(plant.telemetry, before)
-    known = on_record(plant.root, "pumps", DAYS[0], DAYS[1]).meanings
+    known = on_record(plant.here, "pumps", DAYS[0], DAYS[1]).meanings
     assert [known[day].units["pressure"] for day in DAYS[:2]] == ["Pa", "bar"]
 
 
@@ -166,7 +165,7 @@ def test_a_day_that_is_blocked_later_keeps_the_meaning_of_the_rows_it_has(plant)
 
     assert attempt.verdict == "quarantined"
     assert (
-        on_record(plant.root, "pumps", DAYS[0], DAYS[0]).meanings[DAYS[0]].units["pressure"]
+        on_record(plant.here, "pumps", DAYS[0], DAYS[0]).meanings[DAYS[0]].units["pressure"]
         == "bar"
     )
 
@@ -203,10 +202,10 @@ def test_tables_of_an_earlier_release_still_train(plant):
     forgotten(plant)
 
     assert plant.window().manifest.days == 6
-    assert on_record(plant.root, "pumps", DAYS[0], DAYS[5]).meanings == {}
+    assert on_record(plant.here, "pumps", DAYS[0], DAYS[5]).meanings == {}
     (again,) = plant.ingest(DAYS[0])
     assert again.verdict == "unchanged"
-    assert set(on_record(plant.root, "pumps", DAYS[0], DAYS[5]).meanings) == {DAYS[0]}
+    assert set(on_record(plant.here, "pumps", DAYS[0], DAYS[5]).meanings) == {DAYS[0]}
 
 
 def test_rows_of_an_earlier_release_under_another_machine_column_are_found_by_what_they_lack(plant):
@@ -251,7 +250,7 @@ def test_a_day_whose_rows_were_withdrawn_is_no_loss(plant):
     table = Table(plant.root, "pumps", "telemetry")
     empty = telemetry_table(None, plant.spec.columns)
     tables.replace_days(table, [DAYS[6]], empty, metadata={})
-    record([Attempt(DAYS[6], datetime.now(UTC), "r", "empty", "empty")], plant.root, "pumps")
+    record(plant.here, "pumps", [Attempt(DAYS[6], datetime.now(UTC), "r", "empty", "empty")])
 
     assert plant.window().manifest.last_day == DAYS[5]
 

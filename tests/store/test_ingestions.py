@@ -22,7 +22,7 @@ def here(tmp_path) -> Deployment:
 
 
 def attempt(here, day, standing, *, at=NOON, **more) -> None:
-    record([Attempt(day, at, "r", standing, standing, **more)], here.storage, "pumps")
+    record(here, "pumps", [Attempt(day, at, "r", standing, standing, **more)])
 
 
 def test_attempts_before_a_withdrawal_do_not_count_nor_does_it(here):
@@ -35,7 +35,7 @@ def test_attempts_before_a_withdrawal_do_not_count_nor_does_it(here):
 
     assert list(found["date"]) == [NEXT, DAY]
     assert list(found["standing"]) == ["quarantined", "failed"]
-    states = latest_states(here.storage, "pumps")
+    states = latest_states(here, "pumps")
     assert [(each.day, each.standing, each.reasons) for each in states] == [
         (DAY, "failed", "no answer"), (NEXT, "quarantined", ""),
     ]  # fmt: skip

@@ -28,10 +28,10 @@ from pipeline.detector.inputs.frames import feature_values, timeline_of
 from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Scorer
 from pipeline.detector.inputs.windows import windows
-from pipeline.detector.thresholds import THRESHOLDS, method_of
 from pipeline.detector.thresholds.cost_weighted import LabelledScores, estimate_from_labels
 from pipeline.detector.thresholds.coverage import least_rows
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.detector.thresholds.methods import THRESHOLDS, method_of
 from pipeline.errors import CalibrationError
 
 _QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)

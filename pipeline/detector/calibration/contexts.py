@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import CalibrationError, DataError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # both bring pandas, which scoring single rows does not need
     from pipeline.config.calibration import Contexts
     from pipeline.data.timeline import Indices, Mask, Timeline
 
@@ -186,7 +186,7 @@ def _effective_share(
     """Effective rows that a row counts as, after subtracting the level of each group."""
     if timeline is None:
         return 1.0
-    from pipeline.data.timeline import autocorrelation
+    from pipeline.data.timeline import autocorrelation  # noqa: PLC0415 - pandas, which single rows do not need
 
     logs = np.log(np.maximum(scores, _LEAST))
     size = np.maximum(np.bincount(groups.code, minlength=len(groups.names)), 1)

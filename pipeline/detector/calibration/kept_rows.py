@@ -17,7 +17,7 @@ from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Rows, Scorer
 from pipeline.errors import BundleError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas, which scoring single rows does not need
     from pipeline.data.timeline import Timeline
 
 MOST_REFERENCE = 5000
@@ -57,7 +57,7 @@ def sample_reference(
     if timeline is None:
         kept = _spread(len(score), MOST_REFERENCE)
         return Reference(features[kept], score[kept], None)
-    from pipeline.data.timeline import runs, subset
+    from pipeline.data.timeline import runs, subset  # noqa: PLC0415 - pandas, which single rows do not need
 
     order, _ = runs(timeline)
     if len(order) > MOST_REFERENCE:
@@ -114,7 +114,7 @@ def reference_of(table: pa.Table, schema: Schema) -> Reference:
     score = to_numpy(table[_score_name(schema)])
     if schema.timestamp is None or schema.cadence_s is None:
         return Reference(features, score, None)
-    from pipeline.data.timeline import Timeline
+    from pipeline.data.timeline import Timeline  # noqa: PLC0415 - pandas, which single rows do not need
 
     names, entity = np.array([""]), np.zeros(len(score), dtype=np.intp)
     if schema.entity is not None:

@@ -17,8 +17,8 @@ from pipeline.detector.calibration.contexts import ContextFactors, factor_of
 from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import DataError
 
-if TYPE_CHECKING:
-    from pipeline.data.timeline import Indices, Mask, Timeline  # it needs pandas
+if TYPE_CHECKING:  # pandas, which scoring single rows does not need
+    from pipeline.data.timeline import Indices, Mask, Timeline
 
 
 class Runs(NamedTuple):
@@ -160,7 +160,7 @@ def runs_of(timeline: Timeline | None) -> Runs:
             "column. Name one under schema.timestamp, or set smoothing.rows to 1."
         )
         raise DataError(msg)
-    from pipeline.data.timeline import runs  # it needs pandas, which scoring single rows does not
+    from pipeline.data.timeline import runs  # noqa: PLC0415 - pandas, which single rows do not need
 
     return Runs(*runs(timeline))
 

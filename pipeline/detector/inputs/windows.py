@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import DataError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas, which scoring single rows does not need
     from pipeline.data.timeline import Timeline
 
 
@@ -47,7 +47,7 @@ def windows(values: Rows, length: int, timeline: Timeline | None) -> Windows:
             "column. Name one under schema.timestamp, or set window.length to 1."
         )
         raise DataError(msg)
-    from pipeline.data.timeline import runs  # it needs pandas, which scoring single rows does not
+    from pipeline.data.timeline import runs  # noqa: PLC0415 - pandas, which single rows do not need
 
     order, run = runs(timeline)
     if len(order) < length:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from pipeline.detector.inputs.scaling import Ranges, Scaler
 from pipeline.detector.inputs.schema import Schema
@@ -125,8 +127,6 @@ def load_fitted(folder: Path) -> FittedNetwork:
 
 def write_network(fitted: FittedNetwork, folder: Path) -> None:
     """Write graph and weights into `folder`."""
-    from safetensors.numpy import save
-
     (folder / GRAPH_FILE).write_bytes(fitted.graph)
     (folder / WEIGHTS_FILE).write_bytes(save(dict(fitted.weights)))
 
@@ -137,9 +137,6 @@ def read_network(facts: Facts, folder: Path) -> FittedNetwork:
     Raises:
         BundleError: a file is missing or damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     try:
         weights = load(read_part(folder, WEIGHTS_FILE))
     except (SafetensorError, ValueError, KeyError) as error:

@@ -25,7 +25,7 @@ from pipeline.config.model import IsolationForestModel
 from pipeline.detector.models.family import Family, FitResult, InputShape, TrainingContext
 from pipeline.detector.models.fitted import Check
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # over a second, for training alone
     from sklearn.tree import ExtraTreeRegressor
 
 _EULER = 0.5772156649015329
@@ -120,7 +120,7 @@ def learn(
     settings: IsolationForestModel, ensemble: nn.Module, training: TrainingContext
 ) -> FitResult:
     """Grow the trees on the train windows."""
-    from sklearn.ensemble import IsolationForest
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - over a second, for training alone
 
     if not isinstance(ensemble, Forest):
         raise TypeError(type(ensemble))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.timeline import Timeline
 from pipeline.utc_day import DAY_NS
-
-if TYPE_CHECKING:
-    from pipeline.data.timeline import Timeline
 
 _FEWEST_CYCLES = 3
 """Days are held out only when there are enough for the start, the middle and the end."""
