@@ -1,4 +1,4 @@
-"""Checks of a whole file, once its sections are read."""
+"""Checks of a whole file, once its sections are read: its spans of time, and misread words."""
 
 from __future__ import annotations
 

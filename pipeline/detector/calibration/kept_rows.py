@@ -17,7 +17,7 @@ from pipeline.detector.inputs.schema import Schema
 from pipeline.detector.inputs.scored import Rows, Scorer
 from pipeline.errors import BundleError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas, which scoring single rows does not need
     from pipeline.data.timeline import Timeline
 
 MOST_REFERENCE = 5000

@@ -17,8 +17,8 @@ from pipeline.detector.calibration.contexts import ContextFactors, factor_of
 from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import DataError
 
-if TYPE_CHECKING:
-    from pipeline.data.timeline import Indices, Mask, Timeline  # it needs pandas
+if TYPE_CHECKING:  # pandas, which scoring single rows does not need
+    from pipeline.data.timeline import Indices, Mask, Timeline
 
 
 class Runs(NamedTuple):
