@@ -8,7 +8,6 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipeline.data.difference import Difference
 
 from pipeline import records
 from pipeline.config import DetectorSpec
