@@ -8,11 +8,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipeline.data.difference import Difference
 
 from pipeline import records
 from pipeline.config import DetectorSpec
-from pipeline.data.fingerprint import fingerprint, row_hashes
+from pipeline.data.fingerprint import Difference, fingerprint, row_hashes
 from pipeline.errors import DamagedFile, DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.steps import ingestion
 from pipeline.steps.ingestion import fetch_days, refuse_attempts, validate_staged, write_staged
