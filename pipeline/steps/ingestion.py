@@ -18,6 +18,7 @@ from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.steps import ingest_stages, metrics_hooks
 from pipeline.steps.candidate import detector_named
+from pipeline.store.days import settle_days
 from pipeline.store.ingestions import latest_states, record_failure
 from pipeline.store.staged import Staged
 from pipeline.utc_day import end_of, midnight
@@ -72,6 +73,8 @@ def write(
     now = datetime.now(UTC)
     with _failure_recorded(here, spec, _days(staged), run):
         attempts = ingest_stages.write(spec, staged, root=here.storage, now=now, run_id=run)
+    if all(attempt.standing != "validated" for attempt in attempts):
+        settle_days(here, spec.name)  # otherwise scoring follows, and settles them
     metrics_hooks.ingested(here, spec, attempts, now=now)
     if refuse:
         ingest_stages.refuse_blocked(attempts)

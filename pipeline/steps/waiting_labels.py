@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,9 +9,9 @@ import numpy as np
 
 from pipeline.config import DetectorSpec
 from pipeline.data.audit import Audit
-from pipeline.data.label import NO_VERDICT, Label, verdicts
-from pipeline.data.timeline import Timeline
+from pipeline.data.label import Label
 from pipeline.incidents import Incident
+from pipeline.incidents.unanswered import answered
 from pipeline.settings import Deployment
 from pipeline.steps.answers import all_incidents
 from pipeline.steps.candidate import detector_named
@@ -48,7 +47,11 @@ def waiting(here: Deployment, detector: str, *, now: datetime) -> Waiting:
     sampled = (
         {a.incident: a for a in audits_between(here, detector, days[0], days[-1])} if days else {}
     )
-    done = _answered(found, labels)
+    start, end = (
+        np.array([getattr(each, name).value for each in found], dtype=np.int64)
+        for name in ("start", "end")
+    )
+    done = answered([each.entity for each in found], start, end, labels)
     open_ones = [each for each, answered in zip(found, done, strict=True) if not answered]
     unanswered = {each.id for each in open_ones}
     return Waiting(
@@ -68,15 +71,3 @@ def flagged_episodes(
     """Every flagged episode with rows on these days, including those too short for an incident."""
     found = all_incidents(here, spec, first, last)
     return [each for each in found if each.kind == "anomaly" and each.status == "raised"]
-
-
-def _answered(episodes: Sequence[Incident], labels: Sequence[Label]) -> list[bool]:
-    """For each episode whether there is a verdict on its first and on its last row.
-
-    One search over the ends of all of them, since there are thousands after a year.
-    """
-    number = {name: place for place, name in enumerate({each.entity: None for each in episodes})}
-    ends = np.array([[e.start.value, e.end.value] for e in episodes], dtype=np.int64).ravel()
-    entity = np.array([number[each.entity] for each in episodes], dtype=np.intp).repeat(2)
-    codes = verdicts(Timeline(ends, entity, tuple(number), cadence_ns=1), labels)
-    return [bool(both) for both in (codes != NO_VERDICT).reshape(-1, 2).all(axis=1)]
