@@ -110,6 +110,7 @@ def test_a_writer_that_comes_second_is_refused_with_a_kept_snapshot_too(table):
         lambda table, days, content: replace_days(table, days, content, metadata={}),
         lambda table, _days, content: append(table, content),
     ],
+    ids=["replaced", "appended"],
 )
 def test_after_a_commit_of_many_days_the_log_begins_with_a_checkpoint(tmp_path, write, n_days):
     made, held = Table(str(tmp_path), "pumps", "telemetry"), days(n_days)
