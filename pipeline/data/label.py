@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,30 @@ class Label:
             raise DataError(msg)
 
 
+class Judgement(Protocol):
+    """What counts of a label: its span, its verdict and when it was made."""
+
+    @property
+    def start(self) -> datetime:
+        """First moment of the span."""
+
+    @property
+    def end(self) -> datetime:
+        """Last moment, included."""
+
+    @property
+    def entity(self) -> str | None:
+        """The machine; None: all of them."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """`incident` or `normal`."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made."""
+
+
 def require_zone(name: str, moment: datetime) -> None:
     """Refuse a time without a zone, which could mean several moments.
 
@@ -79,7 +103,7 @@ def require_zone(name: str, moment: datetime) -> None:
         raise DataError(msg)
 
 
-def verdicts(timeline: Timeline, labels: Sequence[Label]) -> NDArray[np.int8]:
+def verdicts(timeline: Timeline, labels: Sequence[Judgement]) -> NDArray[np.int8]:
     """The latest verdict on each row: NO_VERDICT, INCIDENT or NORMAL, int8 of shape (n,).
 
     Both ends of a span are included. Rows and labels may come in any order.
@@ -91,7 +115,7 @@ def verdicts(timeline: Timeline, labels: Sequence[Label]) -> NDArray[np.int8]:
     return codes
 
 
-def by_age(label: Label) -> tuple[Any, ...]:
+def by_age(label: Judgement) -> tuple[Any, ...]:
     """Sorts labels oldest first.
 
     Of those made in one moment `normal` comes before `incident`: the cautious verdict counts.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.detector.attribution import Blame
 from pipeline.incidents.parts import ANOMALY, SHIFTED, IncidentPart, Kind, Status
@@ -61,18 +63,36 @@ def joined(
     """
     incidents: list[Incident] = []
     for _, same in groupby(sorted(parts, key=_order), key=_key):
-        chain: list[IncidentPart] = []
-        for part in same:
-            limit = within if part.kind == ANOMALY else shift_within
-            if chain and part.start - max(each.end for each in chain) > limit:
-                incidents.append(_incident(chain))
-                chain = []
-            chain.append(part)
-        incidents.append(_incident(chain))
+        run = list(same)
+        start, end = (np.array([getattr(p, n).value for p in run]) for n in ("start", "end"))
+        first = begins(start, end, within if run[0].kind == ANOMALY else shift_within)
+        edges = [*np.flatnonzero(first), len(run)]
+        incidents += [_incident(run[a:b]) for a, b in pairwise(edges)]
     long = [i for i in incidents if i.kind != ANOMALY or i.rows >= minimum_rows]
     raised = [i for i in long if i.status == "raised"]
     kept = [i for i in long if i.status == "raised" or not any(_same(i, r) for r in raised)]
     return sorted(kept, key=lambda i: (i.start, i.entity, i.kind, i.id))
+
+
+def begins(
+    start: NDArray[np.int64], end: NDArray[np.int64], within: pd.Timedelta
+) -> NDArray[np.bool_]:
+    """Whether an incident begins with each of n parts that share a key, shape (n,).
+
+    Args:
+        start: first row of each part, in nanoseconds, ascending, shape (n,).
+        end: last row, shape (n,).
+        within: parts at most this far apart are one incident.
+    """
+    first = np.ones(len(start), dtype=bool)
+    first[1:] = start[1:] - np.maximum.accumulate(end)[:-1] > within.value
+    return first
+
+
+def incident_id(kind: Kind, entity: str, channel: str, start: pd.Timestamp) -> str:
+    """The id of the incident that starts then; `channel` of a shifted feature, else empty."""
+    name = f"{kind}|{entity}|{channel}|{start.isoformat()}"
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def _key(part: IncidentPart) -> tuple[str, str, str, str, int]:
@@ -96,9 +116,8 @@ def _same(one: Incident, other: Incident) -> bool:
 
 def _incident(chain: list[IncidentPart]) -> Incident:
     first, highest = chain[0], max(chain, key=lambda part: part.peak)
-    name = "|".join([first.kind, first.entity, _channel(first), first.start.isoformat()])
     return Incident(
-        id=hashlib.sha256(name.encode()).hexdigest()[:12],
+        id=incident_id(first.kind, first.entity, _channel(first), first.start),
         kind=first.kind,
         status=first.status,
         entity=first.entity,

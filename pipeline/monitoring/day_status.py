@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Literal
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
-from pipeline.store.ingestions import DayState
+from pipeline.store.day_records import Delivery, Scoring
 from pipeline.utc_day import ONE_DAY
 
 State = Literal[
@@ -46,49 +46,6 @@ class PartitionState:
     def due(self) -> bool:
         """Whether the schedule expects the day."""
         return self.state != "outside"
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The state of one day in `ingestions`.
-
-    Attributes:
-        standing: after the latest attempt.
-        reason: of that attempt.
-        accepted: whether an attempt ever let rows through to `telemetry`.
-        changed_at: when an attempt last changed the day's telemetry; None: never.
-        changed_in: the version of `telemetry` that this made; None where it is not on record.
-    """
-
-    standing: DayState
-    reason: str = ""
-    accepted: bool = True
-    changed_at: datetime | None = None
-    changed_in: int | None = None
-
-    @property
-    def had_rows(self) -> bool:
-        """Whether the source ever had rows for the day."""
-        return self.accepted or self.standing in ("validated", "quarantined")
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """The state of one day in `scores` and `scorings`.
-
-    Attributes:
-        held: whether `scores` has rows of it.
-        verdict: of the latest scoring; None without one on record.
-        reason: of the latest scoring.
-        scored_at: when a scoring last succeeded; None: none is on record.
-        read: the newest version of `telemetry` that one has read; None likewise.
-    """
-
-    held: bool
-    verdict: Literal["scored", "failed", "empty", "withdrawn"] | None = None
-    reason: str = ""
-    scored_at: datetime | None = None
-    read: int | None = None
 
 
 def states_of(

@@ -17,6 +17,7 @@ from pipeline.monitoring.day_status import within
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
+from pipeline.store.days import settle_days
 from pipeline.store.ingestions import WITHDRAWN, Attempt, latest_states, record
 from pipeline.store.labels import labels_as_of
 from pipeline.store.scorings import record_scores_withdrawn
@@ -81,5 +82,6 @@ def forget(
     remove_day(here, detector, day, note)
     record_scores_withdrawn(here, detector, day, note, now=now, author=author)
     record(here, detector, [Attempt(day, now, author, "withdrawn", WITHDRAWN, note)])
+    settle_days(here, detector)
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
     metrics_hooks.open_items(here, detector)

@@ -26,6 +26,7 @@ from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
+from pipeline.store.days import settle_days
 from pipeline.store.fits import AGAIN, misfits_text, unfit_days
 from pipeline.store.ingestions import Attempt, LatestState, latest_states, record_failure
 from pipeline.store.staged import Staged, raw_rows, stage_raw, stage_validated, validated_days
@@ -87,6 +88,8 @@ def write(
     now = datetime.now(UTC)
     with _failure_recorded(here, spec, _days(staged), run):
         attempts = write_staged(here, spec, staged, now=now, run_id=run)
+    if all(attempt.standing != "validated" for attempt in attempts):
+        settle_days(here, spec.name)  # otherwise scoring follows, and settles them
     metrics_hooks.ingested(here, spec, attempts, now=now)
     if refuse:
         refuse_attempts(attempts)

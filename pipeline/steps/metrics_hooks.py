@@ -36,10 +36,7 @@ from pipeline.store.thresholds import read_thresholds
 def ingested(
     here: Deployment, spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime
 ) -> None:
-    """Record ingested days, and the open items unless scoring follows, which records them.
-
-    Finding the open items takes a second for a detector with a year of days.
-    """
+    """Record ingested days, and the open items unless scoring follows, which records them."""
     name = spec.name
     readings = [Reading(name, "ingested", each.day, now, build.ingested(each)) for each in attempts]
     follows = any(each.standing == "validated" for each in attempts)

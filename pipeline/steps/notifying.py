@@ -37,8 +37,9 @@ def due(
     news = sorted(day for day in map(as_day, days) if day >= oldest)
     if not news:
         return []
-    known = noticed_incidents(here, detector)
     found = incidents_between(here, spec, news[0], news[-1])
+    begins = min((each.start.date() for each in found), default=news[0])
+    known = noticed_incidents(here, detector, since=begins)
     shell = this_shell()
     return [
         to_json(notice_of(spec, incident, day_seen(incident, news), shell))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,10 +10,13 @@ import pandas as pd
 
 from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
+from pipeline.incidents.parts import largest_gaps
+from pipeline.incidents.unanswered import Unanswered, unanswered
 from pipeline.monitoring.day_status import PartitionState
 from pipeline.settings import Deployment
-from pipeline.steps.status import partition_states
-from pipeline.steps.waiting_labels import waiting
+from pipeline.steps.status import states_on_record
+from pipeline.store.day_records import DayRecord
+from pipeline.store.days import day_records
 from pipeline.store.incidents import incidents_between
 from pipeline.store.scores import muted_on, scored_days
 from pipeline.utc_day import ONE_DAY
@@ -53,21 +57,31 @@ def open_points(here: Deployment, spec: DetectorSpec, *, now: datetime) -> OpenP
         OutageError: the store does not answer.
     """
     scored = scored_days(here, spec.name)
-    unanswered = waiting(here, spec.name, now=now)
-    ids = {each.id for each in unanswered.incidents}
-    ids |= {each.incident for each in unanswered.audits}
+    records = day_records(here, spec.name)
+    waiting = _unanswered(spec, records, now)
     return OpenPoints(
-        partitions=partition_states(here, spec, today=now.astimezone(UTC).date()),
+        partitions=states_on_record(spec, records, now.astimezone(UTC).date()),
         scored=tuple(scored),
-        incidents=tuple(_open(here, spec, scored, ids)),
-        labels_waiting=len(ids),
-        audits_waiting=len(unanswered.audits),
+        incidents=tuple(_open(here, spec, scored, waiting.ids)),
+        labels_waiting=len(waiting.ids),
+        audits_waiting=waiting.audits,
         muted=tuple(_described(*each) for each in _muted(here, spec.name, scored)),
     )
 
 
+def _unanswered(spec: DetectorSpec, records: Mapping[date, DayRecord], now: datetime) -> Unanswered:
+    within, _ = largest_gaps(spec)
+    return unanswered(
+        [each.flagged for each in records.values()],
+        within,
+        [span for each in records.values() for span in each.judged if span.created_at <= now],
+        sampled={episode for each in records.values() for episode in each.sampled},
+        minimum_rows=spec.incidents.minimum_rows,
+    )
+
+
 def _open(
-    here: Deployment, spec: DetectorSpec, scored: list[date], unanswered: set[str]
+    here: Deployment, spec: DetectorSpec, scored: list[date], waiting: Collection[str]
 ) -> list[Incident]:
     """Incidents of the newest 30 days without a label, and shifts that have not ended."""
     if not scored:
@@ -79,7 +93,7 @@ def _open(
         each
         for each in found
         if each.status == "raised"
-        and (each.id in unanswered if each.kind == "anomaly" else each.end >= last)
+        and (each.id in waiting if each.kind == "anomaly" else each.end >= last)
     ]
 
 

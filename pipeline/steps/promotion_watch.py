@@ -15,6 +15,7 @@ from datetime import date
 from typing import TypedDict
 
 import numpy as np
+import pandas as pd
 import structlog
 
 from pipeline.config import DetectorSpec
@@ -26,7 +27,7 @@ from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.live import LoadedVersion
-from pipeline.store.scores import champion_scores
+from pipeline.store.scores import champion_scores, scored_days
 
 log = structlog.get_logger()
 
@@ -90,20 +91,34 @@ def _served(
 
     Served means scored as the champion, on days after the version's own data.
     """
-    first = knows_until(champion.bundle)
-    rows = champion_scores(
-        here,
-        spec.name,
-        ["date", "version", "score", "flag", "muted"],
-        first=None if first == date.min else first,
-        last=day,
-    )
-    rows = rows[rows["version"].eq(champion.version.number) & rows["score"].notna()]
+    rows = _first_served(here, spec, champion, day)
     watched = sorted(set(rows["date"]))[: spec.promotion.watch_days]
     if day not in watched:
         return []
     newest = watched[-spec.promotion.watch_partitions :]
     return [partition_of(champion.bundle, each, rows[rows["date"] == each]) for each in newest]
+
+
+def _first_served(
+    here: Deployment, spec: DetectorSpec, champion: LoadedVersion, last: date
+) -> pd.DataFrame:
+    """The scores of the first `watch_days` days that the version served, or of some more.
+
+    Read forward from its own data until there are so many, not up to `last`: the version may have
+    been live for years.
+    """
+    first, wanted = knows_until(champion.bundle), spec.promotion.watch_days
+    names = ["date", "version", "score", "flag", "muted"]
+    held = [day for day in scored_days(here, spec.name) if first <= day <= last]
+    found = [pd.DataFrame(columns=names)]
+    for begin in range(0, len(held), wanted):
+        days = held[begin : begin + wanted]
+        rows = champion_scores(here, spec.name, names, first=days[0], last=days[-1])
+        rows = rows[rows["version"].eq(champion.version.number) & rows["score"].notna()]
+        found += [rows] if len(rows) else []
+        if sum(each["date"].nunique() for each in found) >= wanted:
+            break
+    return pd.concat(found[1:] or found)
 
 
 def _instead(

@@ -38,6 +38,7 @@ from pipeline.steps.scoring_inputs import (
     scoring_inputs_of,
 )
 from pipeline.store import score_writing
+from pipeline.store.days import settle_days
 from pipeline.store.scores import DayScores
 from pipeline.store.scorings import ScoringRun, last_input_names, record_scored, record_unscored
 from pipeline.store.telemetry import telemetry_sizes, telemetry_version
@@ -114,6 +115,7 @@ def score(
         raise
     if work.failures:
         _record_failures(here, work, work.failures)
+    settle_days(here, detector)
     metrics_hooks.scored(here, work.spec, work.readings, now=began)
     if work.failures:
         why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))

@@ -9,9 +9,9 @@ import numpy as np
 
 from pipeline.config import DetectorSpec
 from pipeline.data.audit import Audit
-from pipeline.data.label import NO_VERDICT, Label, verdicts
-from pipeline.data.timeline import Timeline
+from pipeline.data.label import Label
 from pipeline.incidents import Incident
+from pipeline.incidents.unanswered import answered
 from pipeline.settings import Deployment
 from pipeline.steps.answers import all_incidents
 from pipeline.steps.candidate import detector_named
@@ -47,7 +47,12 @@ def waiting(here: Deployment, detector: str, *, now: datetime) -> Waiting:
     sampled = (
         {a.incident: a for a in audits_between(here, detector, days[0], days[-1])} if days else {}
     )
-    open_ones = [each for each in found if not _answered(each, labels)]
+    start, end = (
+        np.array([getattr(each, name).value for each in found], dtype=np.int64)
+        for name in ("start", "end")
+    )
+    done = answered([each.entity for each in found], start, end, labels)
+    open_ones = [each for each, answered in zip(found, done, strict=True) if not answered]
     unanswered = {each.id for each in open_ones}
     return Waiting(
         labels=labels,
@@ -66,9 +71,3 @@ def flagged_episodes(
     """Every flagged episode with rows on these days, including those too short for an incident."""
     found = all_incidents(here, spec, first, last)
     return [each for each in found if each.kind == "anomaly" and each.status == "raised"]
-
-
-def _answered(episode: Incident, labels: tuple[Label, ...]) -> bool:
-    ends = np.array([episode.start.value, episode.end.value], dtype=np.int64)
-    timeline = Timeline(ends, np.zeros(2, dtype=np.intp), (episode.entity,), cadence_ns=1)
-    return bool((verdicts(timeline, labels) != NO_VERDICT).all())

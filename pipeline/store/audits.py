@@ -51,6 +51,12 @@ def audits_between(here: Deployment, detector: str, first: date, last: date) -> 
     )
 
 
+def audits_begun(here: Deployment, detector: str, first: date, last: date) -> tuple[Audit, ...]:
+    """The sampled episodes that began on these UTC days, both included."""
+    rows = read(Table(here.storage, detector, "audits"), first_day=first, last_day=last)
+    return tuple(_audit(row) for row in rows.to_dict("records"))
+
+
 def _row(audit: Audit) -> dict[str, Any]:
     return {**asdict(audit), "date": audit.start.astimezone(UTC).date()}
 

@@ -151,12 +151,20 @@ def on_record(here: Deployment, detector: str, first: date, last: date) -> OnRec
     return OnRecord(frozenset(held), {day: read_once[text] for day, text in pairs})
 
 
-def counting_attempts(here: Deployment, detector: str, columns: Sequence[str]) -> pd.DataFrame:
-    """`date`, `attempted_at`, `standing` and `columns` of all attempts that count, in order.
+def counting_attempts(
+    here: Deployment,
+    detector: str,
+    columns: Sequence[str],
+    *,
+    first: date | None = None,
+    last: date | None = None,
+) -> pd.DataFrame:
+    """`date`, `attempted_at`, `standing` and `columns` of the attempts that count, in order.
 
-    Attempts at a day before a person withdrew it do not count.
+    Those at the days from `first` to `last`, both included; None: no limit. Attempts at a day
+    before a person withdrew it do not count.
     """
-    return _counting(here, detector, ["standing", *columns])
+    return _counting(here, detector, ["standing", *columns], first, last)
 
 
 def largest_delivery(here: Deployment, detector: str) -> int:

@@ -68,3 +68,14 @@ def labels_as_of(
             key=by_age,
         )
     )
+
+
+def labels_made(here: Deployment, detector: str, first: date, last: date) -> tuple[Label, ...]:
+    """The labels made on these UTC days, both included, whichever rows they are about.
+
+    Raises:
+        UnprovenAnswer: one that no trusted key has signed.
+    """
+    table = Table(here.storage, detector, "labels")
+    rows = answered.given_by(here, table, last, first_day=first)
+    return tuple(sorted((Label(**row) for row in rows), key=by_age))

@@ -42,9 +42,13 @@ def record_notice(here: Deployment, detector: str, notice: SentNotice) -> None:
     tables.append(_table(here, detector), [asdict(notice)])
 
 
-def noticed_incidents(here: Deployment, detector: str) -> set[str]:
-    """The ids of all incidents with a notice."""
-    return set(tables.read(_table(here, detector), columns=["incident"])["incident"])
+def noticed_incidents(here: Deployment, detector: str, *, since: date | None = None) -> set[str]:
+    """The ids of all incidents with a notice filed on `since` or later; None: ever.
+
+    A notice is filed on a day on which its incident had rows, never before its start.
+    """
+    rows = tables.read(_table(here, detector), columns=["incident"], first_day=since)
+    return set(rows["incident"])
 
 
 def _table(here: Deployment, detector: str) -> Table:

@@ -94,7 +94,7 @@ def opened_at(uri: str, version: int | None) -> DeltaTable | None:
         DataError: days of data lie there without a log.
     """
     try:
-        return snapshots.newest(uri) if version is None else DeltaTable(uri, version=version)
+        return snapshots.newest(uri) if version is None else snapshots.at(uri, version)
     except TableNotFoundError:
         if log_is_gone(uri):
             damage = Damage("log", "_delta_log is gone or empty")

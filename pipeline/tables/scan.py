@@ -71,6 +71,26 @@ def rows_by_day(table: Table) -> dict[date, int]:
     return dict(found)
 
 
+def files_by_day(table: Table) -> dict[date, list[str]]:
+    """The names of the files of each day, sorted, from the log; no file is opened.
+
+    A file is never changed: another name means other files.
+
+    Raises:
+        OutageError: the store does not answer.
+    """
+    with explained(table.uri):
+        opened = open_table(table)
+        if opened is None:
+            return {}
+        files = pa.table(opened.get_add_actions(flatten=True))
+    found = dict[date, list[str]]()
+    named = zip(files["partition.date"].to_pylist(), files["path"].to_pylist(), strict=True)
+    for day, path in sorted(named):
+        found.setdefault(day, []).append(path)
+    return found
+
+
 def _pairs(files: pa.Table) -> Iterable[tuple[date, int | None]]:
     days = files["partition.date"].to_pylist()
     return zip(days, files["num_records"].to_pylist(), strict=True)

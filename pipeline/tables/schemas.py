@@ -22,6 +22,7 @@ TableName = Literal[
     "requests",
     "drift",
     "thresholds",
+    "days",
     "ledger",
 ]
 
@@ -236,6 +237,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("action", pa.string()),
             ("reason", pa.string()),
             ("evidence", pa.string()),  # JSON: broken channels, flag rate, entity left out
+        ]
+    ),
+    # What the tables say of each day, so that they need not all be read to know it.
+    "days": pa.schema(
+        [
+            _DAY,  # the first day of the quarter: files of many days are few
+            ("day", pa.date32()),
+            ("basis", pa.string()),  # hash of the names of the files that it was made from
+            ("content", pa.string()),  # JSON of a pipeline.store.day_records.DayRecord
         ]
     ),
     "ledger": pa.schema(

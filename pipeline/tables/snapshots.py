@@ -51,6 +51,19 @@ def newest(uri: str) -> DeltaTable:
     return table
 
 
+def at(uri: str, version: int) -> DeltaTable:
+    """The table at `version`; the kept snapshot where it is of that version. Use it, likewise.
+
+    Raises:
+        TableNotFoundError: there is no log.
+        DeltaError: there is no such version.
+    """
+    kept = _OWN.kept.get(uri)
+    if kept is not None and kept.table.version() == version and _is_of(uri, kept):
+        return kept.table
+    return DeltaTable(uri, version=version)
+
+
 def forget(uri: str) -> None:
     """Read the table anew the next time, after something went wrong with it."""
     _OWN.kept.pop(uri, None)

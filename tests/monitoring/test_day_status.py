@@ -3,7 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipeline.monitoring.day_status import Delivery, Scoring, expected, states_of
+from pipeline.monitoring.day_status import expected, states_of
+from pipeline.store.day_records import Delivery, Scoring
 from tests.builders import FIRST_DAY, days, make_spec
 
 NOON = datetime(2024, 2, 1, 12, tzinfo=UTC)

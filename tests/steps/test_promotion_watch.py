@@ -124,6 +124,30 @@ def test_days_that_another_version_served_do_not_count(promoted):
     assert not watch(days(3)[2])["tripped"]
 
 
+def test_the_count_begins_after_all_days_that_another_version_served(promoted):
+    serve(promoted, make_frame(15), version=1)
+    serve(promoted, make_frame(14, first_day=days(16)[15]))
+
+    result = [watch(day)["tripped"] for day in days(29)[15:]]
+
+    assert result == [False, False, *[True] * 12]
+
+
+def test_a_watch_that_is_over_reads_no_scores_of_later_days(promoted, monkeypatch):
+    serve(promoted, make_frame(40))
+    read = list[date]()
+    whole = promotion_watch.champion_scores
+
+    def noting(*args, first, last):
+        read.append(last)
+        return whole(*args, first=first, last=last)
+
+    monkeypatch.setattr(promotion_watch, "champion_scores", noting)
+
+    assert not watch(days(40)[39])["tripped"]
+    assert max(read) < days(20)[19]
+
+
 def test_a_version_that_was_rolled_back_never_trips_again(promoted):
     serve(promoted, make_frame(3))
     decide(promoted, "rollback", 1, 2)

@@ -4,6 +4,8 @@ import pytest
 
 from pipeline import tables
 from pipeline.store import score_writing
+from pipeline.store.day_records import read_day_records
+from pipeline.store.days import day_records, settle_days
 from tests.builders import ROWS_A_DAY, on
 from tests.steps.pump_house import EIGHT_DAYS as D
 from tests.steps.pump_house import another_house, station
@@ -43,7 +45,7 @@ def test_a_champion_that_moves_meanwhile_has_the_last_word(filled, monkeypatch):
     assert set(filled.rows("scores", D[1])["version"]) == {2}
 
 
-@pytest.mark.parametrize("dies_at", ["incidents", "scores", "scorings"])
+@pytest.mark.parametrize("dies_at", ["incidents", "scores", "scorings", "days"])
 def test_an_interrupted_run_is_completed_by_the_next(filled, monkeypatch, dies_at):
     whole = {"replace_days": tables.replace_days, "append": tables.append}
 
@@ -59,6 +61,7 @@ def test_an_interrupted_run_is_completed_by_the_next(filled, monkeypatch, dies_a
         monkeypatch.setattr(tables, name, dying(name))
     with pytest.raises(KeyboardInterrupt):
         filled.score(D[2])
+    assert day_records(filled.here, "pumps") == as_the_tables_say(filled)
     for name, function in whole.items():
         monkeypatch.setattr(tables, name, function)
     filled.score(D[2])
@@ -67,6 +70,12 @@ def test_an_interrupted_run_is_completed_by_the_next(filled, monkeypatch, dies_a
     assert list(scorings["verdict"]) == ["scored"]
     assert len(filled.rows("scores", D[2])) == ROWS_A_DAY
     assert len(filled.rows("incidents", D[2])) == scorings["incidents"].sum() > 0
+    assert day_records(filled.here, "pumps") == as_the_tables_say(filled)
+    assert settle_days(filled.here, "pumps") == 0
+
+
+def as_the_tables_say(house):
+    return read_day_records(house.here, "pumps", D[0], D[-1])
 
 
 def meanwhile(monkeypatch, other):

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 
 from pipeline.errors import DataError, OutageError, TableConflict
 from pipeline.tables import (
@@ -179,7 +180,7 @@ def test_a_store_that_fails_is_an_outage_with_the_fix():
 
 def test_losing_to_other_writers_for_good_is_an_outage_with_the_fix(tmp_path, monkeypatch):
     def lose(*_, **__):
-        raise engine.CommitFailedError
+        raise CommitFailedError
 
     table = Table(str(tmp_path), "pumps", "telemetry")
     replace_days(table, [MONDAY], rows(1), metadata={})

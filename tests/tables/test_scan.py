@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.tables import Table, replace_days
+from pipeline.tables import Table, append, replace_days
 from pipeline.tables.frames import frame_of
-from pipeline.tables.scan import rows_by_day, scan
+from pipeline.tables.scan import files_by_day, rows_by_day, scan
 
 MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)
 
@@ -56,3 +56,14 @@ def test_a_table_that_nobody_wrote_has_no_version_and_no_rows(tmp_path):
 def test_an_unknown_version_is_refused(table):
     with pytest.raises(DataError, match="version 7"):
         scan(table, MONDAY, MONDAY, version=7)
+
+
+def test_the_files_of_a_day_are_known_by_name_and_new_rows_are_new_files(table):
+    before = files_by_day(table)
+    append(table, pa.table({"date": pa.array([MONDAY], pa.date32()), "entity": ["d"]}))
+    after = files_by_day(table)
+
+    assert set(before) == {MONDAY, TUESDAY}
+    assert after[TUESDAY] == before[TUESDAY]
+    assert set(before[MONDAY]) < set(after[MONDAY])
+    assert files_by_day(Table(table.root, "fans", "scores")) == {}
