@@ -24,6 +24,16 @@ _SILENCED = ("BoundLoggerFilteringAtWarning", "BoundLoggerFilteringAtError")
 
 
 @pytest.fixture(autouse=True, scope="module")
+def tracking_uri_as_before() -> Iterator[None]:
+    """MLflow keeps the tracking server that it was told last in the environment, for all tests."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    if before is not None:
+        os.environ["MLFLOW_TRACKING_URI"] = before
+
+
+@pytest.fixture(autouse=True, scope="module")
 def logs_as_before() -> Iterator[None]:
     """What a command of the command line silences, it silences for its own tests only.
 

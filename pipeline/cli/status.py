@@ -38,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `status`."""
     parser.add_argument("detectors", nargs="*", metavar="DETECTOR", help="default: all of them")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--proof", action="store_true", help="list every expected day")
+    parser.add_argument(
+        "--proof",
+        action="store_true",
+        help="read every file of every day anew, and list every expected day",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = arguments.detectors or [_name_of(path) for path in detector_files(here.detectors)]
     with answering(here):
         dags = _dags(here)
-        found, faults = _examined(here, names, dags, asked_by_name=bool(arguments.detectors))
+        found, faults = _examined(here, names, dags, arguments)
         left = [] if arguments.detectors else leftovers(here, now=datetime.now(UTC))
     if arguments.json:
         records = [_as_json(health, proof=arguments.proof) for health in found]
@@ -78,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _examined(
-    here: Deployment, names: Sequence[str], dags: list[Dag] | None, *, asked_by_name: bool
+    here: Deployment, names: Sequence[str], dags: list[Dag] | None, arguments: argparse.Namespace
 ) -> tuple[list[Health], dict[str, str]]:
     """The health of the detectors, and the faults of those that cannot be examined.
 
@@ -88,11 +92,12 @@ def _examined(
 
     found: list[Health] = []
     faults: dict[str, str] = {}
+    now = datetime.now(UTC)
     for name in names:
         try:
-            found.append(health_of(here, name, now=datetime.now(UTC), dags=dags))
+            found.append(health_of(here, name, now=now, dags=dags, from_tables=arguments.proof))
         except (ConfigError, DataError) as error:
-            if asked_by_name:
+            if arguments.detectors:
                 raise
             faults[name] = str(error)
     return found, faults

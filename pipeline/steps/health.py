@@ -31,16 +31,23 @@ _NEWEST = 3
 
 
 def health_of(
-    here: Deployment, detector: str, *, now: datetime, dags: Sequence[Dag] | None = None
+    here: Deployment,
+    detector: str,
+    *,
+    now: datetime,
+    dags: Sequence[Dag] | None = None,
+    from_tables: bool = False,
 ) -> Health:
     """The health of `detector` at `now`; `dags` are those of Airflow, None: unknown.
+
+    With `from_tables` every file of every day is read, and no record of a day is believed.
 
     Raises:
         OutageError: the store or MLflow does not answer.
     """
     spec = detector_named(here, detector)
     client = connect(here)
-    points = open_points(here, spec, now=now)
+    points = open_points(here, spec, now=now, from_tables=from_tables)
     scored = list(points.scored)
     rows = _champion_rows(here, detector, scored[-max(SPANS) :])
     return Health(

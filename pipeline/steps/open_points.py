@@ -16,7 +16,7 @@ from pipeline.monitoring.day_status import PartitionState
 from pipeline.settings import Deployment
 from pipeline.steps.status import states_on_record
 from pipeline.store.day_records import DayRecord
-from pipeline.store.days import day_records
+from pipeline.store.days import day_records, records_from_tables
 from pipeline.store.incidents import incidents_between
 from pipeline.store.scores import muted_on, scored_days
 from pipeline.utc_day import ONE_DAY
@@ -50,14 +50,17 @@ class OpenPoints:
         return tuple(each for each in self.partitions if not each.is_final)
 
 
-def open_points(here: Deployment, spec: DetectorSpec, *, now: datetime) -> OpenPoints:
-    """The open items at `now`.
+def open_points(
+    here: Deployment, spec: DetectorSpec, *, now: datetime, from_tables: bool = False
+) -> OpenPoints:
+    """The open items at `now`; `from_tables` reads every file of every day to know them.
 
     Raises:
         OutageError: the store does not answer.
     """
     scored = scored_days(here, spec.name)
-    records = day_records(here, spec.name)
+    read = records_from_tables if from_tables else day_records
+    records = read(here, spec.name)
     waiting = _unanswered(spec, records, now)
     return OpenPoints(
         partitions=states_on_record(spec, records, now.astimezone(UTC).date()),

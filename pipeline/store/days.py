@@ -62,6 +62,17 @@ def day_records(here: Deployment, detector: str) -> dict[date, DayRecord]:
     return {day: rows[day].record for day in valid} | fresh
 
 
+def records_from_tables(here: Deployment, detector: str) -> dict[date, DayRecord]:
+    """As `day_records`, without believing a row of the table: every file of every day is read.
+
+    Raises:
+        UnprovenAnswer: a label that the newest key of answers has not signed.
+        DamagedFile: a file of a day cannot be read.
+        OutageError: the store does not answer.
+    """
+    return _read(here, detector, set(_basis(here, detector)))
+
+
 def settle_days(here: Deployment, detector: str) -> int:
     """Write the records of all days that changed since; returns how many.
 

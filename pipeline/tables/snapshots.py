@@ -74,7 +74,10 @@ def _is_of(uri: str, kept: _Kept) -> bool:
     if kept.commit[0] != fs.FileType.File or kept.commit != _commit(uri, kept.version):
         return False
     now = kept.table.version()  # later than what was kept, if this thread has written since
-    return now == kept.version or _commit(uri, now)[0] == fs.FileType.File
+    if now == kept.version:
+        return True
+    kind, size, _ = _commit(uri, now)
+    return kind == fs.FileType.File and bool(size)
 
 
 def _commit(uri: str, version: int) -> tuple[object, ...]:

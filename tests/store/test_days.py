@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pipeline.data.difference import Difference
 from structlog.testing import capture_logs
 
 from pipeline import tables
 from pipeline.data.audit import Audit
+from pipeline.data.fingerprint import Difference
 from pipeline.data.label import Label
 from pipeline.errors import UnprovenAnswer
 from pipeline.ledger import keyring, keys
@@ -25,7 +25,7 @@ from pipeline.steps.open_points import open_points
 from pipeline.store import days as days_table
 from pipeline.store.audits import add_audits
 from pipeline.store.day_records import DayRecord, read_day_records
-from pipeline.store.days import day_records, settle_days
+from pipeline.store.days import day_records, records_from_tables, settle_days
 from pipeline.store.ingestions import Attempt, record
 from pipeline.store.labels import add_labels
 from pipeline.store.upkeep import tidy_tables
@@ -76,7 +76,7 @@ class Lake:
         changed = self.chance.choice([None, Difference(0, 0, 1)])
         attempt = Attempt(self.day(), self.clock, "r", verdict, verdict, difference=changed)
         accepted = 72 if verdict == "validated" else 0
-        record([replace(attempt, accepted=accepted)], self.here.storage, "pumps")
+        record(self.here, "pumps", [replace(attempt, accepted=accepted)])
 
     def score(self) -> None:
         day, verdict = self.day(), self.chance.choice(["scored", "scored", "failed", "empty"])
@@ -109,7 +109,7 @@ class Lake:
         for name in ("scores", "incidents"):
             remove_days(self.table(name), [day], metadata={})
         gone = Attempt(day, self.clock, "r", "withdrawn", "withdrawn")
-        record([gone], self.here.storage, "pumps")
+        record(self.here, "pumps", [gone])
 
     def compact(self) -> None:
         tidy_tables(self.here, "pumps", before=NOW, needed_telemetry=(), dry_run=False)
@@ -166,10 +166,10 @@ def test_a_settled_day_is_not_read_again(here, monkeypatch):
 
 def test_only_the_days_that_changed_are_read_and_only_their_quarter_written(here, monkeypatch):
     lake = Lake(here, 1)
-    record([attempt(day) for day in D], here.storage, "pumps")
+    record(here, "pumps", [attempt(day) for day in D])
     settle_days(here, "pumps")
     winter = files(lake, date(2024, 1, 1))
-    record([attempt(D[-1])], here.storage, "pumps")
+    record(here, "pumps", [attempt(D[-1])])
     read = read_again(monkeypatch)
 
     assert settle_days(here, "pumps") == 1
@@ -179,7 +179,7 @@ def test_only_the_days_that_changed_are_read_and_only_their_quarter_written(here
 
 
 def test_the_lake_of_an_earlier_release_is_settled_once(here):
-    record([attempt(day) for day in D], here.storage, "pumps")
+    record(here, "pumps", [attempt(day) for day in D])
 
     assert settle_days(here, "pumps") == len(D)
     assert settle_days(here, "pumps") == 0
@@ -187,7 +187,7 @@ def test_the_lake_of_an_earlier_release_is_settled_once(here):
 
 
 def test_a_row_of_other_files_counts_for_nothing(here):
-    record([attempt(D[0])], here.storage, "pumps")
+    record(here, "pumps", [attempt(D[0])])
     content = '{"delivery": {"standing": "empty"}}'
     row = {"date": D[0], "day": D[0], "basis": "of other files", "content": content}
     tables.append(Table(here.storage, "pumps", "days"), [row])
@@ -210,15 +210,15 @@ def test_a_day_that_is_in_no_table_any_more_loses_its_row(here):
 
 
 def test_of_two_writers_at_once_both_have_their_days_settled(here, monkeypatch):
-    record([attempt(D[0])], here.storage, "pumps")
+    record(here, "pumps", [attempt(D[0])])
     settle_days(here, "pumps")
-    record([attempt(D[1])], here.storage, "pumps")
+    record(here, "pumps", [attempt(D[1])])
     replaced, other = tables.replace_days, [lambda: settle_days(here, "pumps")]
 
     def crossed(*args, **kwargs):
         if other:
             then = other.pop()
-            record([attempt(D[2])], here.storage, "pumps")
+            record(here, "pumps", [attempt(D[2])])
             then()
         return replaced(*args, **kwargs)
 
@@ -232,7 +232,7 @@ def test_of_two_writers_at_once_both_have_their_days_settled(here, monkeypatch):
 
 
 def test_a_writer_that_always_comes_second_leaves_its_days_to_the_next_step(here, monkeypatch):
-    record([attempt(D[0])], here.storage, "pumps")
+    record(here, "pumps", [attempt(D[0])])
 
     def lost(*_args, **_kwargs):
         raise days_table.TableConflict
@@ -247,7 +247,7 @@ def test_a_writer_that_always_comes_second_leaves_its_days_to_the_next_step(here
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"no Parquet")])
 def test_a_damaged_file_is_made_again(here, damage):
-    record([attempt(day) for day in D], here.storage, "pumps")
+    record(here, "pumps", [attempt(day) for day in D])
     settle_days(here, "pumps")
     damage(next(Path(here.storage, "pumps", "days").glob("date=*/*.parquet")))
 
@@ -297,3 +297,16 @@ def attempt(day: date) -> Attempt:
 
 def files(lake: Lake, quarter: date) -> list[str]:
     return days_table.files_by_day(lake.table("days"))[quarter]
+
+
+def test_the_proof_of_all_days_believes_no_record(here):
+    record(here, "pumps", [Attempt(D[0], NOW, "r", "failed", "failed", "no answer")])
+    settle_days(here, "pumps")
+    where = Table(here.storage, "pumps", "days")
+    rows = tables.read(where, keep_date=True).to_dict("records")
+    lying = [{**row, "content": row["content"].replace("failed", "empty")} for row in rows]
+    content = pa.Table.from_pylist(lying, schema=SCHEMAS["days"])
+    tables.replace_days(where, [rows[0]["date"]], content, metadata={})
+
+    assert day_records(here, "pumps")[D[0]].delivery.standing == "empty"
+    assert records_from_tables(here, "pumps")[D[0]].delivery.standing == "failed"
