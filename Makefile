@@ -45,7 +45,7 @@ test-stack: $(VENV)/dev $(VENV)/prometheus  ## docker-compose.yml without an eng
 test-fast: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## only the tests that start no server
 	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE)
 
-coverage: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## the same with the share of lines that ran; red below the floor in pyproject.toml
+coverage: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## the same with the share of lines that ran
 	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE) --cov --cov-report=term
 
 check: $(VENV)/dev  ## lint, format, types, import contracts
