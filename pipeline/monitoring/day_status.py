@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
-from pipeline.store.day_records import Delivery, Scoring
+from pipeline.store.day_records import DayRecord, Delivery, Scoring
 from pipeline.utc_day import ONE_DAY
 
 State = Literal[
@@ -59,6 +59,23 @@ def states_of(
     )
 
 
+def states_on_record(
+    spec: DetectorSpec, records: Mapping[date, DayRecord], today: date
+) -> tuple[PartitionState, ...]:
+    """The state of each day expected by `today`, and of all on record, oldest first."""
+    deliveries = {day: each.delivery for day, each in records.items() if each.delivery}
+    scorings = {day: each.scoring for day, each in records.items() if each.scoring}
+    scored = {day for day, scoring in scorings.items() if scoring.held}
+    with_rows = {day for day, each in deliveries.items() if each.had_rows} | scored
+    known = deliveries.keys() | scored
+    # A day that is not over is not due, and a result from before its end is not final.
+    inside = {day for day in known if within(spec, day) and (day < today or day in with_rows)}
+    due = {*expected(spec, sorted(with_rows & inside), today), *inside}
+    states = states_of(sorted(due), deliveries, scorings)
+    others = states_of(sorted(known - inside), deliveries, scorings)
+    return tuple(sorted((*states, *map(_outside, others)), key=lambda each: each.day))
+
+
 def within(spec: DetectorSpec, day: date) -> bool:
     """Whether `day` lies within the schedule of the present detector file."""
     start, end = spec.schedule.start, spec.schedule.end
@@ -79,8 +96,7 @@ def expected(spec: DetectorSpec, with_rows: Sequence[date], today: date) -> list
     return days_between(start, yesterday)
 
 
-def outside(found: PartitionState) -> PartitionState:
-    """`found` as a day that the schedule does not expect."""
+def _outside(found: PartitionState) -> PartitionState:
     reason = f"{found.state}: {found.reason}" if found.reason else found.state
     return PartitionState(found.day, "outside", reason)
 

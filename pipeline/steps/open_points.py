@@ -12,9 +12,8 @@ from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
 from pipeline.incidents.parts import largest_gaps
 from pipeline.incidents.unanswered import Unanswered, unanswered
-from pipeline.monitoring.day_status import PartitionState
+from pipeline.monitoring.day_status import PartitionState, states_on_record
 from pipeline.settings import Deployment
-from pipeline.steps.status import states_on_record
 from pipeline.store.day_records import DayRecord
 from pipeline.store.days import day_records, records_from_tables
 from pipeline.store.incidents import incidents_between

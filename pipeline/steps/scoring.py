@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, portions
 from pipeline.errors import (
     DataError,
+    OutageError,
     TableConflict,
     UnprovenBundle,
     UnprovenLedger,
@@ -145,23 +147,19 @@ def _score_until_stable(
 ) -> ScoringBundles:
     """Score `chunk`, and days that became due by it or meanwhile, until none is due."""
     todo = set(chunk)
-
-    def score_what_is_due() -> ScoringBundles:
-        nonlocal todo, bundles
-        inputs = _score_once(here, work, sorted(todo), bundles)
-        work.done |= todo
-        bundles = scoring_bundles_of(here, work.spec.name) or bundles
-        todo = _due_again(here, work, todo, inputs, bundles)
-        if todo:
-            msg = f"{work.spec.name}: {min(todo)} to {max(todo)} became due meanwhile."
-            raise TableConflict(msg)
-        return bundles
-
     lost = (
         f"{work.spec.name}: other runs changed {chunk[0]} to {chunk[-1]} {ATTEMPTS} times in a "
         "row; retry, or let fewer runs score the same days at once."
     )
-    return retried(score_what_is_due, on=TableConflict, lost=lost)
+    for _ in range(ATTEMPTS):
+        due = partial(_score_once, here, work, sorted(todo), bundles)
+        inputs = retried(due, on=TableConflict, lost=lost)
+        work.done |= todo
+        bundles = scoring_bundles_of(here, work.spec.name) or bundles
+        todo = _due_again(here, work, todo, inputs, bundles)
+        if not todo:
+            return bundles
+    raise OutageError(lost)
 
 
 def _score_once(

@@ -37,6 +37,16 @@ row is found by it, as hosts differ in their clocks. Null: written by an earlier
 
 _COMMIT = (COMMIT, pa.int64())
 
+# Of what a person said: the columns that it ends with.
+_ANSWERED = (
+    ("note", pa.string()),
+    ("author", pa.string()),
+    ("created_at", _MOMENT),
+    ("run_id", pa.string()),  # empty: from the command line
+    ("key", pa.string()),  # id of the key of answers; null: an earlier release wrote it
+    ("signature", pa.string()),  # Ed25519, base64
+)
+
 SCHEMAS: dict[str, pa.Schema] = {
     "quarantine": pa.schema(
         [
@@ -145,12 +155,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("end", _MOMENT),
             ("entity", pa.string()),  # null: every entity
             ("verdict", pa.string()),  # incident, normal
-            ("note", pa.string()),
-            ("author", pa.string()),
-            ("created_at", _MOMENT),
-            ("run_id", pa.string()),  # empty: from the command line
-            ("key", pa.string()),  # id of the key of answers; null: an earlier release wrote it
-            ("signature", pa.string()),  # Ed25519, base64
+            *_ANSWERED,
         ]
     ),
     # Episodes of flags sampled at random to be labelled; probability is that of being sampled.
@@ -174,12 +179,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("entity", pa.string()),  # null: every entity
             ("decision", pa.string()),  # accept, mute, unmute
             ("since", _MOMENT),
-            ("note", pa.string()),
-            ("author", pa.string()),
-            ("created_at", _MOMENT),
-            ("run_id", pa.string()),  # empty: from the command line
-            ("key", pa.string()),  # id of the key of answers; null: an earlier release wrote it
-            ("signature", pa.string()),  # Ed25519, base64
+            *_ANSWERED,
         ]
     ),
     # Training runs and recalibrations that a drift verdict asked for.

@@ -8,8 +8,9 @@ import pytest
 
 from pipeline import settings, tables
 from pipeline.errors import DataError
+from pipeline.monitoring.day_status import states_on_record
 from pipeline.steps.forgetting import forget, plan_forgetting
-from pipeline.steps.status import partition_states
+from pipeline.store.days import day_records
 from pipeline.store.ingestions import Attempt, latest_states, record
 from pipeline.store.labels import Label, add_labels
 from pipeline.tables import Table
@@ -115,5 +116,5 @@ def test_a_scored_day_that_comes_again_afterwards_waits_for_new_scores(pumps):
     again = NOW + timedelta(hours=1)
     record(pumps, "pumps", [Attempt(NEXT, again, "r", "validated", "validated", accepted=72)])
 
-    found = partition_states(pumps, make_spec(), today=LAST)
+    found = states_on_record(make_spec(), day_records(pumps, "pumps"), LAST)
     assert {each.day: each.state for each in found}[NEXT] == "waiting"

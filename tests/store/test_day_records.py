@@ -5,7 +5,8 @@ import pytest
 
 from pipeline import tables
 from pipeline.data.fingerprint import Difference
-from pipeline.steps.status import partition_states
+from pipeline.monitoring.day_status import states_on_record
+from pipeline.store.days import day_records
 from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table
 from pipeline.tables.schemas import SCHEMAS
@@ -39,12 +40,14 @@ class Lake:
         tables.append(Table(self.root, "pumps", "scorings"), [row])
 
     def states(self) -> list[str]:
-        found = partition_states(stored_in(self.root), make_spec(), today=date(2024, 1, 6))
+        found = states_on_record(
+            make_spec(), day_records(stored_in(self.root), "pumps"), date(2024, 1, 6)
+        )
         return [each.state for each in found]
 
     def by_day(self, today: date, **schedule: str) -> dict[date, str]:
         spec = make_spec(schedule=schedule)
-        found = partition_states(stored_in(self.root), spec, today=today)
+        found = states_on_record(spec, day_records(stored_in(self.root), "pumps"), today)
         return {each.day: each.state for each in found}
 
 
@@ -131,7 +134,7 @@ def test_days_before_a_start_that_was_moved_are_shown_and_are_no_violation(lake)
     lake.score(first)
 
     spec = make_spec(schedule={"start": str(third)})
-    found = partition_states(stored_in(lake.root), spec, today=date(2024, 1, 4))
+    found = states_on_record(spec, day_records(stored_in(lake.root), "pumps"), date(2024, 1, 4))
 
     assert [(each.day, each.state, each.is_final) for each in found] == [
         (first, "outside", True), (third, "waiting", False),
