@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.data.derive import derive
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 
 FIRST_DAY = date(2024, 1, 1)
 PUMPS = ("a", "b", "c")
@@ -47,6 +48,20 @@ _PUMP_FARM: dict[str, Any] = {
     "split": {"training_days": 30, "minimum_days": 6},
     "schedule": {"start": "2024-01-01"},
 }
+
+
+ESTIMATE = ThresholdEstimate(
+    value=2.5,
+    method="conformal",
+    alpha=0.01,
+    n=8640,
+    n_effective=1234.5,
+    interval=(2.25, None),
+    rate_interval=(0.005, 0.016),
+    low_confidence=False,
+    note="",
+)
+"""A conformal threshold without an upper end."""
 
 
 def make_spec(**sections: Any) -> DetectorSpec:

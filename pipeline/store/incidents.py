@@ -57,14 +57,10 @@ def raised_parts(
     last: date | None = None,
 ) -> pd.DataFrame:
     """`columns` of the parts on `first` to `last` (both included) that were not withdrawn."""
-    rows = tables.read(
-        _table(here, detector),
-        columns=[*columns, "status"],
-        first_day=first,
-        last_day=last,
-        keep_date="date" in columns,
+    table = _table(here, detector)
+    return tables.read_where(
+        table, "status", "raised", columns=columns, first_day=first, last_day=last
     )
-    return rows.loc[rows["status"].eq("raised"), list(columns)]
 
 
 def parts_of(rows: pd.DataFrame) -> list[IncidentPart]:

@@ -66,14 +66,10 @@ def champion_scores(
     last: date | None = None,
 ) -> pd.DataFrame:
     """`columns` of the rows of `first` to `last` (both included) that a champion scored."""
-    rows = tables.read(
-        _table(here, detector),
-        columns=[*columns, "role"],
-        first_day=first,
-        last_day=last,
-        keep_date="date" in columns,
+    table = _table(here, detector)
+    return tables.read_where(
+        table, "role", CHAMPION, columns=columns, first_day=first, last_day=last
     )
-    return rows.loc[rows["role"].eq(CHAMPION), list(columns)]
 
 
 def muted_on(here: Deployment, detector: str, day: date) -> tuple[tuple[str, str], ...]:

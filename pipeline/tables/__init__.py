@@ -11,6 +11,7 @@ from pipeline.tables.engine import (
     in_order,
     read,
     read_newest,
+    read_where,
     replace_days,
     schema_of,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "in_order",
     "read",
     "read_newest",
+    "read_where",
     "replace_days",
     "schema_of",
 ]

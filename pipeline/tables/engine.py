@@ -162,6 +162,29 @@ def read(
         return _rows(opened, written, first_day, last_day).reindex(columns=names)
 
 
+def read_where(
+    table: Table,
+    column: str,
+    value: str,
+    *,
+    columns: Sequence[str],
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> pd.DataFrame:
+    """As `read`: `columns` of the rows that have `value` in another `column`.
+
+    With the column `date` if it is among `columns`.
+    """
+    rows = read(
+        table,
+        columns=[*columns, column],
+        first_day=first_day,
+        last_day=last_day,
+        keep_date="date" in columns,
+    )
+    return rows.loc[rows[column].eq(value), list(columns)]
+
+
 def in_order(rows: pd.DataFrame, clock: str) -> pd.DataFrame:
     """Rows of a table with the column COMMIT, in the order in which they were written.
 

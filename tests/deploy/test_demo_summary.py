@@ -9,25 +9,13 @@ import pytest
 
 from deploy.demo import summary
 from deploy.demo.review import LookBack
-from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.metrics import Detection, Evaluation, IncidentSeen
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.gate import CheckResult, GateVerdict
 from pipeline.settings import Deployment
 from pipeline.store.ingestions import Attempt, record
-from tests.builders import FIRST_DAY, days, moment, stored_in
+from tests.builders import ESTIMATE, FIRST_DAY, days, moment, stored_in
 
-THRESHOLD = ThresholdEstimate(
-    value=2.5,
-    method="conformal",
-    alpha=0.01,
-    n=8640,
-    n_effective=1234.5,
-    interval=(2.25, None),
-    rate_interval=(0.005, 0.016),
-    low_confidence=False,
-    note="",
-)
 SEEN = IncidentSeen("R80711", "2014-05-01T00:00:00+00:00", "2014-05-01T02:00:00+00:00", 12, 3, 2.0)
 EVALUATION = Evaluation(
     rows=1000,
@@ -85,7 +73,7 @@ def test_each_day_counts_by_its_latest_state(here):
 
 
 def test_a_candidate_is_shown_with_its_interval_its_gate_and_what_came_later():
-    rows = dict(summary.judged(VERDICT, LookBack(1, THRESHOLD, EVALUATION)))
+    rows = dict(summary.judged(VERDICT, LookBack(1, ESTIMATE, EVALUATION)))
 
     assert rows["threshold"] == "2.5 (95 % interval 2.25 to unbounded)"
     assert rows["estimated from"] == "8,640 held-out rows, worth 1,234 independent"
@@ -100,6 +88,6 @@ def test_a_candidate_is_shown_with_its_interval_its_gate_and_what_came_later():
 def test_without_known_incidents_nothing_is_said_about_them():
     blind = replace(EVALUATION, detection=None)
 
-    rows = dict(summary.judged(VERDICT, LookBack(1, THRESHOLD, blind)))
+    rows = dict(summary.judged(VERDICT, LookBack(1, ESTIMATE, blind)))
 
     assert "outages hit" not in rows

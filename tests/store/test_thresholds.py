@@ -1,20 +1,7 @@
 from types import SimpleNamespace
 
-from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.store.thresholds import read_thresholds, record_threshold, weights_by_version
-from tests.builders import days, stored_in
-
-ESTIMATE = ThresholdEstimate(
-    value=2.5,
-    method="conformal",
-    alpha=0.01,
-    n=8640,
-    n_effective=1234.5,
-    interval=(2.25, None),
-    rate_interval=(0.005, 0.016),
-    low_confidence=False,
-    note="",
-)
+from tests.builders import ESTIMATE, days, stored_in
 
 
 def register(here, version: int, lineage=None) -> None:
