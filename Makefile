@@ -35,7 +35,7 @@ image: secrets  ## build the application image, stamped with this commit
 	docker compose build --build-arg REVISION="$$(git describe --always --abbrev=40 --dirty=+changes --exclude '*' || echo unknown)" metrics
 
 test: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## every test, the real servers included
-	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE)
+	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE) --cov --cov-report=
 	$(PY) -m pytest -m integration $(SIDE_BY_SIDE)
 	$(PY) -m pytest -m stack
 
@@ -45,7 +45,7 @@ test-stack: $(VENV)/dev $(VENV)/prometheus  ## docker-compose.yml without an eng
 test-fast: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## only the tests that start no server
 	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE)
 
-coverage: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## the same with the share of lines that ran
+coverage: $(VENV)/dev $(VENV)/prometheus $(VENV)/audit/installed  ## the same, and which lines of pipeline/ did not run
 	$(PY) -m pytest -m "not integration and not stack" $(SIDE_BY_SIDE) --cov --cov-report=term
 
 check: $(VENV)/dev  ## lint, format, types, import contracts
