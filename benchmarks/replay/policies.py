@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.timeline import Timeline, effective_rows, subset
+from pipeline.data.effective_rows import effective_rows
+from pipeline.data.timeline import Timeline, subset
 from pipeline.detector.thresholds import conformal
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.rate import log_score

@@ -1,8 +1,8 @@
 """The timeline: the time and entity of each row, and the correlation of neighbouring rows.
 
 Machine data come in slow waves: a row is much like the row before it. Whoever counts such rows as
-independent finds drift where there is none and believes a threshold too much. Everything that
-counts rows gets its effective rows here.
+independent finds drift where there is none and believes a threshold too much. What rows are worth
+for a share of them says `effective_rows`.
 """
 
 from __future__ import annotations
@@ -212,22 +212,6 @@ def between_entities(values: NDArray[np.floating], timeline: Timeline) -> float:
     z = (values.astype(np.float64) - values.mean()) / spread
     total, squares = np.bincount(moment, weights=z), np.bincount(moment, weights=z * z)
     return float(np.clip((total**2 - squares).sum() / pairs, 0.0, 1.0))
-
-
-def effective_rows(values: NDArray[np.floating], timeline: Timeline) -> float:
-    """The number of independent rows that estimate a share of `values` as well as these n rows.
-
-    n (1 - rho) / (1 + rho) for the correlation rho of a row and the next, divided by
-    1 + (m - 1) r for the correlation r of the m entities measured at one time (Kish, 1965).
-    """
-    if not len(values):
-        return 0.0
-    rho = autocorrelation(values, timeline)
-    alone = max(1.0, len(values) * (1 - rho) / (1 + rho))
-    if len(timeline.names) == 1:
-        return alone
-    entities = len(values) / len(np.unique(timeline.time_ns))
-    return max(1.0, alone / (1 + (entities - 1) * between_entities(values, timeline)))
 
 
 def thinning_step(rho: float) -> int:

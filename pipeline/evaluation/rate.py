@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.data.timeline import Mask, Timeline, effective_rows, subset
+from pipeline.data.effective_rows import effective_rows
+from pipeline.data.timeline import Mask, Timeline, subset
 from pipeline.detector.thresholds.coverage import Interval, conformal_rank
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 

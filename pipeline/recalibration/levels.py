@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.timeline import Indices, Mask, Timeline, effective_rows, subset
+from pipeline.data.effective_rows import effective_rows
+from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.utc_day import DAY_NS
 
 _MONTH_DAYS = 30

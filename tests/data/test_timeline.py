@@ -13,7 +13,6 @@ from pipeline.data.timeline import (
     Timeline,
     autocorrelation,
     between_entities,
-    effective_rows,
     episodes,
     rows_within,
     runs,
@@ -122,25 +121,11 @@ def test_rows_too_far_apart_have_no_neighbours_to_correlate_with() -> None:
     assert autocorrelation(values, ticks([20 * i for i in range(500)])) == 0
 
 
-def test_entities_that_move_together_are_worth_one() -> None:
+def test_entities_that_move_together_correlate_by_one() -> None:
     common = np.repeat(np.random.default_rng(3).standard_normal(1000), 4)
     timeline = ticks([i // 4 for i in range(4000)], [i % 4 for i in range(4000)])
 
     assert between_entities(common, timeline) == pytest.approx(1.0)
-    assert effective_rows(common, timeline) == pytest.approx(1000, rel=0.1)
-
-
-def test_effective_rows_predict_how_much_a_share_scatters() -> None:
-    timeline = ticks([i // 4 for i in range(8000)], [i % 4 for i in range(8000)])
-    shares, worth = [], []
-    for seed in range(60):
-        values = (wave(0.8, 2000, seed, columns=4) + wave(0.8, 2000, 1000 + seed)).ravel()
-        shares.append(float((values > 0).mean()))
-        worth.append(effective_rows(values, timeline))
-
-    independent = 0.25 / np.var(shares)
-
-    assert np.median(worth) == pytest.approx(independent, rel=0.5)
 
 
 def test_thinning_keeps_every_kth_row_and_does_not_thin_twice() -> None:

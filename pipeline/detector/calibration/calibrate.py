@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.config.calibration import Contexts, Smoothing, Threshold
+from pipeline.data.effective_rows import effective_rows
 from pipeline.data.split import Block, incident_rows, labelled_incident, rows_for
-from pipeline.data.timeline import Mask, autocorrelation, effective_rows, episodes, subset
+from pipeline.data.timeline import Mask, autocorrelation, episodes, subset
 from pipeline.detector.calibration.calibrated import Calibration, CalibrationSummary
 from pipeline.detector.calibration.contexts import fit_contexts
 from pipeline.detector.calibration.kept_rows import sample_golden, sample_reference
@@ -51,8 +52,8 @@ def calibrate(
 ) -> Calibration:
     """Estimate the threshold from the postprocessed scores of held-out normal rows.
 
-    Neighbouring rows are correlated, so n rows count as n (1 - rho) / (1 + rho), and entities that
-    move together count for even less; the intervals follow from that.
+    Rows of one wave, one day or one weather exceed it together, so that they are worth fewer
+    independent ones (`pipeline.data.effective_rows`); the intervals follow from that.
 
     Raises:
         SplitReuseError: the block is not for calibration.

@@ -14,7 +14,7 @@ class ThresholdEstimate:
         method: key of THRESHOLDS that estimated it.
         alpha: the false-positive rate that was asked for: share of normal rows above it.
         n: number of calibration scores.
-        n_effective: effective rows, as neighbours are correlated: n (1 - rho) / (1 + rho).
+        n_effective: effective rows: as many independent ones estimate a share as well.
         interval: 95 % interval of the threshold; None at an end that the data cannot bound.
         rate_interval: 95 % interval of the realised false-positive rate.
         low_confidence: too few rows for the guarantee; shown wherever the threshold is used.

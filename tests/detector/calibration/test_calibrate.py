@@ -45,7 +45,7 @@ def test_rows_that_are_like_their_neighbours_count_for_less():
     calibration = calibrate(block, schema(timed=True), by_load, Threshold())
 
     assert calibration.summary.autocorrelation == pytest.approx(0.8, abs=0.05)
-    assert calibration.threshold.n_effective == pytest.approx(4000 * 0.2 / 1.8, rel=0.25)
+    assert calibration.threshold.n_effective == pytest.approx(4000 / 7, rel=0.25)
 
 
 def test_the_intervals_widen_when_rows_are_alike():
