@@ -129,8 +129,8 @@ def _worth(above: Vector, places: _Places) -> float:
 def _by_waves(deviation: Vector, variance: float, places: _Places) -> float:
     """Effective rows by the initial positive sequence; all of them without correlation."""
     n = len(deviation)
-    at_place: Vector = np.bincount(places.of_row, weights=deviation)
-    together = places.products(at_place)
+    at_place = np.bincount(places.of_row, weights=deviation)
+    together = places.products(at_place.astype(np.float64, copy=False))
     together[0] -= float(deviation @ deviation)  # what is left are pairs of rows
     if not _is_correlated(together, variance, places.pairs):
         return float(n)
