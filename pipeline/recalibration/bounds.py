@@ -20,22 +20,35 @@ _CREEP_DAYS = 45  # since the anchor: one month alone cannot separate 10 % growt
 
 @dataclass(frozen=True)
 class Moves:
-    """Relative moves of the threshold and of the level; see Recalibrated."""
+    """Relative moves of the threshold and of the level; see Recalibrated.
+
+    Attributes:
+        since: the time that `growth` is the average of, for a sentence.
+    """
 
     step: float
     total: float
     growth: float
+    since: str
 
 
 def moves(
     new: ThresholdEstimate, current: ThresholdEstimate, anchor: Anchor, levels: Levels, day: date
 ) -> Moves:
-    """The moves of the threshold and of the level."""
+    """The moves of the threshold and of the level.
+
+    The growth is the greater of two: since the anchor, and over the last three months. After years
+    without growth an average since the anchor would notice new growth only when the total has.
+    """
     elapsed = max((day - anchor.day).days, 1) / _MONTH_DAYS
+    growth, since = (levels.newest / anchor.level) ** (1 / max(elapsed, 1.0)) - 1, anchor.day
+    recent = levels.growth
+    latest = recent is not None and recent > growth
     return Moves(
         step=new.value / current.value - 1,
         total=new.value / anchor.threshold - 1,
-        growth=(levels.newest / anchor.level) ** (1 / max(elapsed, 1.0)) - 1,
+        growth=recent if latest and recent is not None else growth,
+        since="over the last three months" if latest else f"since {since}",
     )
 
 
@@ -83,7 +96,7 @@ def stops(
                 "creep",
                 moved.growth,
                 config.maximum_growth,
-                f"Ordinary scores have grown {moved.growth:+.0%} a month since {anchor.day}; "
+                f"Ordinary scores have grown {moved.growth:+.0%} a month {moved.since}; "
                 f"{config.maximum_growth:.0%} is the limit. A threshold that follows would hide a "
                 "slow fault: find the cause first.",
             )

@@ -15,6 +15,7 @@ from pipeline.data.timeline import Episode, Timeline, episodes
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
 from pipeline.recalibration.bounds import moves, stale, stops
+from pipeline.recalibration.density import NormalDensity, dense, normal_density
 from pipeline.recalibration.levels import Levels, levels, months
 from pipeline.recalibration.records import (
     STATUSES,
@@ -39,8 +40,9 @@ _ROUNDS = 3  # until threshold and held clusters agree: measured, a fourth moves
 
 @dataclass(frozen=True)
 class _Classified:
-    """The status and the weight of each row."""
+    """The status and the weight of each row, and whether it is of a sustained episode."""
 
+    sustained: NDArray[np.bool_]
     status: NDArray[np.int8]
     weights: Weights
 
@@ -71,7 +73,10 @@ def recalibrate(
     _refuse_not_finite(rows.score)
     days = _days(rows.timeline)
     _refuse_few(days, config.minimum_days, rows.timeline)
-    longest = _longest(reference_score, reference_timeline, config, threshold)
+    timed = _timed(reference_timeline, len(reference_score))
+    longest = longest_normal(
+        reference_score, timed, alpha=threshold.alpha, join_rows=config.join_rows
+    )
     found = levels(
         rows.score,
         rows.timeline,
@@ -79,7 +84,8 @@ def recalibrate(
         align=config.align_levels,
     )
     score = rows.score * found.factor
-    classified = _classified(rows, score, longest, config, threshold)
+    usual = normal_density(reference_score, timed, alpha=threshold.alpha)
+    classified = _classified(rows, score, longest, usual, config, threshold)
     estimate = _estimated(score, classified.weights, found, threshold)
     day = pd.Timestamp(rows.timeline.time_ns.max(), tz="UTC").date()
     moved = moves(estimate, current, anchor, found, day)
@@ -93,7 +99,7 @@ def recalibrate(
         counts={
             name: int((classified.status == place).sum()) for place, name in enumerate(STATUSES)
         },
-        held=_held(rows, classified.status, config),
+        held=_held(rows, classified, config),
         longest_normal=longest,
         level=found.newest,
         step=moved.step,
@@ -105,7 +111,12 @@ def recalibrate(
 
 
 def _classified(
-    rows: WindowRows, score: Scores, longest: int, config: Recalibration, threshold: Threshold
+    rows: WindowRows,
+    score: Scores,
+    longest: int,
+    usual: NormalDensity,
+    config: Recalibration,
+    threshold: Threshold,
 ) -> _Classified:
     """Status and weight of rows whose `score` is at the level of the newest month.
 
@@ -116,18 +127,23 @@ def _classified(
     month = months(rows.timeline)
     above = rows.score > rows.threshold
     for _ in range(_ROUNDS):
-        held = sustained(
-            above & ~rows.excluded, rows.timeline, longest=longest, join_rows=config.join_rows
-        )
+        flagged = above & ~rows.excluded
+        long = sustained(flagged, rows.timeline, longest=longest, join_rows=config.join_rows)
+        held = long | dense(flagged, long, rows.timeline, usual)
         status = statuses(rows, held)
         counts = weights(rows, status, held, month, join_rows=config.join_rows)
         above = score > threshold_value(score, counts.weight, threshold.alpha)
-    return _Classified(status, counts)
+    return _Classified(long, status, counts)
 
 
-def _held(rows: WindowRows, status: NDArray[np.int8], config: Recalibration) -> tuple[Episode, ...]:
-    found = episodes(status == HELD, rows.timeline, join_rows=config.join_rows)
-    return tuple(sorted(found, key=lambda episode: -len(episode.rows)))
+def _held(rows: WindowRows, classified: _Classified, config: Recalibration) -> tuple[Episode, ...]:
+    """Sustained episodes, longest first; then what dense days have beside them, likewise."""
+    held = classified.status == HELD
+    found = []
+    for part in (held & classified.sustained, held & ~classified.sustained):
+        each = episodes(part, rows.timeline, join_rows=config.join_rows)
+        found += sorted(each, key=lambda episode: -len(episode.rows))
+    return tuple(found)
 
 
 def _estimated(
@@ -149,20 +165,15 @@ def _estimated(
     )
 
 
-def _longest(
-    score: NDArray[np.floating],
-    timeline: Timeline | None,
-    config: Recalibration,
-    threshold: Threshold,
-) -> int:
+def _timed(timeline: Timeline | None, rows: int) -> Timeline:
     if timeline is None:
         msg = (
-            f"the {len(score):,} reference rows of the champion have no time, so the time that "
-            "normal rows stay above the threshold cannot be measured; train with a detector file "
-            "that names schema.timestamp."
+            f"the {rows:,} reference rows of the champion have no time, so the time that normal "
+            "rows stay above the threshold cannot be measured; train with a detector file that "
+            "names schema.timestamp."
         )
         raise CalibrationError(msg)
-    return longest_normal(score, timeline, alpha=threshold.alpha, join_rows=config.join_rows)
+    return timeline
 
 
 def _refuse_not_finite(score: Scores) -> None:

@@ -19,8 +19,8 @@ STATUSES = ("confirmed", "presumed", "suspect", "incident", "held", "excluded")
 """Status of a row of the window; `Recalibrated.status` holds indices into this tuple.
 
 confirmed: labelled normal. presumed: unlabelled and not flagged. suspect: flagged, unlabelled.
-incident: labelled incident. held: part of a cluster longer than those of normal rows. excluded:
-muted.
+incident: labelled incident. held: part of a cluster longer than those of normal rows, or of a day
+with more flags than normal days have. excluded: muted.
 """
 
 
@@ -95,12 +95,14 @@ class Recalibrated:
         status: index into STATUSES for each row, shape (n,), in the order given.
         weight: weight of each row, 0 to 1: the probability that it is normal. Shape (n,).
         counts: number of rows by status.
-        held: sustained episodes left out of the estimate, for a person to look at, longest first.
+        held: what is left out of the estimate, for a person to look at: sustained episodes,
+            longest first, then dense days, likewise.
         longest_normal: most rows that a cluster of normal rows spans, as measured.
         level: median score of the newest month in the window.
         step: relative move from the live threshold.
         total: relative move from the anchor.
-        growth: relative growth of the level in 30 days, on average since the anchor.
+        growth: relative growth of the level in 30 days, on average since the anchor or over the
+            last three months, whichever is greater.
         stops: bounds that were crossed; the gate refuses while there are any.
         stale: sentence for a person when the live threshold has not moved for too long; else empty.
     """
