@@ -14,13 +14,14 @@ import numpy as np
 from benchmarks.lasting.months import A_DAY, ROWS, Course, CourseOfScores, Vector, made
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.effective_rows import effective_rows
-from pipeline.data.timeline import subset
+from pipeline.data.timeline import Timeline, subset
 from pipeline.detector.calibration.calibrate import estimate_threshold
-from pipeline.detector.calibration.kept_rows import Reference, sample_reference
+from pipeline.detector.calibration.kept_rows import sample_reference
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.recalibration import (
     Anchor,
-    Recalibrated,
+    KeptScores,
+    Memory,
     WindowRows,
     accepted_anchor,
     recalibrate,
@@ -57,12 +58,16 @@ class Served:
     Attributes:
         rate: true false-positive rate of the threshold that served each month.
         caught: share of the anomalous rows above it, over all months; NaN without any.
+        threshold: the threshold after each month.
         stops: bounds that the recalibration after each month crossed.
+        told: whether it told a person something: a stop, or a raise beyond chance.
     """
 
     rate: tuple[float, ...]
     caught: float
+    threshold: tuple[float, ...]
     stops: tuple[tuple[str, ...], ...]
+    told: tuple[bool, ...]
 
 
 LONG_WEAK = Course("10 % long weak outages", anomalies=0.1, lengths=(144, 720))
@@ -86,9 +91,10 @@ def settings() -> tuple[Asked, ...]:
 def lived(setting: Course, seed: int) -> Served:
     """Live through the months of a seed."""
     scores = made(setting, seed)
-    current, anchor, reference = _first(scores)
+    current, anchor, kept = _first(scores)
+    memory = Memory(kept, kept)
     threshold = np.full(len(scores.score), np.nan)
-    serving, rates, stops = current.value, [], []
+    serving, rates, results = current.value, [], []
     for month in range(setting.months):
         here = scores.month(month)
         late = slice(here.start, here.start + _ANSWERED_AFTER)
@@ -102,39 +108,45 @@ def lived(setting: Course, seed: int) -> Served:
             )
             / ROWS
         )
-        result = recalibrate(
-            _window(scores, threshold, here.stop),
-            reference.score.astype(np.float64),
-            reference.timeline,
-            current,
-            anchor,
-            Recalibration(),
-            Threshold(),
-        )
-        stops.append(tuple(stop.name for stop in result.stops))
+        window = _window(scores, threshold, here.stop)
+        result = recalibrate(window, memory, current, anchor, Recalibration(), Threshold())
+        results.append(result)
         # What stopped goes live three days late; the rest at once.
         serving = current.value if result.stops else result.threshold.value
-        current, anchor = result.threshold, _anchor(result)
+        current = result.threshold
+        if result.stops:
+            anchor = accepted_anchor(result)
+            used = result.weight > 0
+            memory = Memory(kept, _kept(window.score[used], subset(window.timeline, used)))
+        else:
+            anchor = unforced_anchor(result)
     rows = scores.anomalous & np.isfinite(threshold)
     caught = float((scores.score > threshold)[rows].mean()) if rows.any() else float("nan")
-    return Served(tuple(rates), caught, tuple(stops))
+    return Served(
+        rate=tuple(rates),
+        caught=caught,
+        threshold=tuple(result.threshold.value for result in results),
+        stops=tuple(tuple(stop.name for stop in result.stops) for result in results),
+        told=tuple(bool(result.stops or result.raised) for result in results),
+    )
 
 
-def _anchor(result: Recalibrated) -> Anchor:
-    return accepted_anchor(result) if result.stops else unforced_anchor(result)
-
-
-def _first(scores: CourseOfScores) -> tuple[ThresholdEstimate, Anchor, Reference]:
+def _first(scores: CourseOfScores) -> tuple[ThresholdEstimate, Anchor, KeptScores]:
     rows = np.arange(ROWS)
     timeline, score = subset(scores.timeline, rows), scores.score[:ROWS]
     estimate = estimate_threshold(
         score, Threshold(), n_effective=effective_rows(np.log(score), timeline)
     )
     day = date.fromordinal(719_163 + int(timeline.time_ns[-1] // (86_400 * 10**9)))
-    reference = sample_reference(
-        np.zeros((ROWS, 1), dtype=np.float32), score.astype(np.float32), timeline
-    )
-    return estimate, Anchor(estimate.value, float(np.median(score)), day, moved=day), reference
+    anchor = Anchor(estimate.value, float(np.median(score)), day, moved=day)
+    return estimate, anchor, _kept(score, timeline)
+
+
+def _kept(score: Vector, timeline: Timeline) -> KeptScores:
+    """What a bundle keeps of the rows of a threshold."""
+    features = np.zeros((len(score), 1), dtype=np.float32)
+    reference = sample_reference(features, score.astype(np.float32), timeline)
+    return KeptScores(reference.score.astype(np.float64), reference.timeline)
 
 
 def _window(scores: CourseOfScores, threshold: Vector, end: int) -> WindowRows:

@@ -11,10 +11,12 @@ from datetime import date
 
 from pipeline.config.upkeep import Recalibration
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.recalibration.degradation import Degradation
 from pipeline.recalibration.levels import Levels
 from pipeline.recalibration.records import Anchor, Stop
 
 _MONTH_DAYS = 30
+_TOLD = 0.1
 _CREEP_DAYS = 45  # since the anchor: one month alone cannot separate 10 % growth from 19 %
 
 
@@ -59,13 +61,15 @@ def stops(
     anchor: Anchor,
     day: date,
     config: Recalibration,
+    rising: Degradation | None = None,
 ) -> tuple[Stop, ...]:
     """The bounds that were crossed.
 
     A step counts when it is large and more than chance: outside the interval of the difference
     of two thresholds that are both uncertain. Down and up alike, as factors: the limit of 20 % is
     1.2 up and 1 / 1.2 down. The total counts in any case. Growth of the level, which has a much
-    smaller error than the threshold, counts as soon as the anchor is two months old.
+    smaller error than the threshold, counts as soon as the anchor is two months old. `rising` is
+    growth that a higher threshold would hide; it is never followed without an answer.
     """
     found = []
     if _beyond(moved.step, config.maximum_step) and _more_than_chance(new, current):
@@ -101,7 +105,36 @@ def stops(
                 "slow fault: find the cause first.",
             )
         )
+    if rising is not None:
+        found.append(_degraded(rising))
     return tuple(found)
+
+
+def _degraded(rising: Degradation) -> Stop:
+    level = rising.level
+    return Stop(
+        "degradation",
+        rising.share,
+        level.share,
+        f"Since {rising.since} {rising.share:.1%} of the rows lie above a score that at most "
+        f"{level.share:.1%} of the accepted rows exceed: this was certain on {rising.called}. "
+        "Scores grow, and a higher threshold would hide why: look at the channels and machines "
+        "that carry it.",
+    )
+
+
+def raised(moved: Moves, anchor: Anchor) -> str:
+    """A sentence when the threshold has risen by more than a tenth since the accepted state.
+
+    Raises that each stay within their bounds add up to one that hides a fault. Chance explains a
+    tenth now and then (once in five years where rho is 0.9), so it is told and stops nothing.
+    """
+    if moved.total <= _TOLD:
+        return ""
+    return (
+        f"The threshold has risen by {moved.total:.0%} since {anchor.day}: what was flagged then "
+        "at that height is not flagged now. Look at the cause."
+    )
 
 
 def stale(anchor: Anchor, day: date, config: Recalibration) -> str:

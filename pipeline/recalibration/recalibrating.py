@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from pipeline.config.calibration import Threshold
 from pipeline.config.upkeep import Recalibration
+from pipeline.data.grid import day_number
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
-from pipeline.recalibration.bounds import moves, stale, stops
+from pipeline.recalibration.bounds import moves, raised, stale, stops
+from pipeline.recalibration.degradation import Degradation, degradation, frozen_levels
 from pipeline.recalibration.density import NormalDensity, dense, normal_density
 from pipeline.recalibration.levels import Levels, levels, months
 from pipeline.recalibration.records import (
     STATUSES,
     Anchor,
+    KeptScores,
+    Memory,
     Recalibrated,
     Scores,
     WindowRows,
@@ -49,8 +53,7 @@ class _Classified:
 
 def recalibrate(
     rows: WindowRows,
-    reference_score: NDArray[np.floating],
-    reference_timeline: Timeline | None,
+    memory: Memory,
     current: ThresholdEstimate,
     anchor: Anchor,
     config: Recalibration,
@@ -58,8 +61,8 @@ def recalibrate(
 ) -> Recalibrated:
     """Recalibrate the threshold on the rows of the window that count as normal.
 
-    `reference_score` and `reference_timeline` are the champion's own calibration rows (its bundle's
-    reference): the length of clusters of normal rows above the threshold is measured on them.
+    How long and how dense normal rows lie above the threshold is measured on the rows of the
+    training in `memory`; whether scores have grown since, on those of the accepted state.
     `current` is the live threshold. All rows of the window are used; its last row defines the day.
 
     Assumes that scores grow, when they do, by one factor for all (see `levels`), and that most
@@ -73,9 +76,9 @@ def recalibrate(
     _refuse_not_finite(rows.score)
     days = _days(rows.timeline)
     _refuse_few(days, config.minimum_days, rows.timeline)
-    timed = _timed(reference_timeline, len(reference_score))
+    trained, accepted = _timed(memory.trained), _timed(memory.accepted)
     longest = longest_normal(
-        reference_score, timed, alpha=threshold.alpha, join_rows=config.join_rows
+        memory.trained.score, trained, alpha=threshold.alpha, join_rows=config.join_rows
     )
     found = levels(
         rows.score,
@@ -84,11 +87,13 @@ def recalibrate(
         align=config.align_levels,
     )
     score = rows.score * found.factor
-    usual = normal_density(reference_score, timed, alpha=threshold.alpha)
+    usual = normal_density(memory.trained.score, trained, alpha=threshold.alpha)
     classified = _classified(rows, score, longest, usual, config, threshold)
     estimate = _estimated(score, classified.weights, found, threshold)
     day = pd.Timestamp(rows.timeline.time_ns.max(), tz="UTC").date()
     moved = moves(estimate, current, anchor, found, day)
+    grown = _degradation(rows, memory.accepted.score, accepted, anchor)
+    rising = grown if estimate.value > current.value else None
     return Recalibrated(
         threshold=estimate,
         anchor=anchor,
@@ -105,7 +110,9 @@ def recalibrate(
         step=moved.step,
         total=moved.total,
         growth=moved.growth,
-        stops=stops(moved, estimate, current, anchor, day, config),
+        degradation=grown,
+        raised=raised(moved, anchor),
+        stops=stops(moved, estimate, current, anchor, day, config, rising),
         stale=stale(anchor, day, config),
     )
 
@@ -165,15 +172,24 @@ def _estimated(
     )
 
 
-def _timed(timeline: Timeline | None, rows: int) -> Timeline:
-    if timeline is None:
+def _degradation(
+    rows: WindowRows, score: Scores, timeline: Timeline, anchor: Anchor
+) -> Degradation | None:
+    """Growth since the accepted state, on all rows since: held ones may be what has grown."""
+    since = rows.timeline.time_ns // DAY_NS > day_number(anchor.day)
+    counted = since & ~rows.excluded & (rows.verdict != INCIDENT)
+    return degradation(rows.score, counted, rows.timeline, frozen_levels(score, timeline))
+
+
+def _timed(kept: KeptScores) -> Timeline:
+    if kept.timeline is None:
         msg = (
-            f"the {rows:,} reference rows of the champion have no time, so the time that normal "
-            "rows stay above the threshold cannot be measured; train with a detector file that "
-            "names schema.timestamp."
+            f"the {len(kept.score):,} reference rows of the champion have no time, so it cannot be "
+            "measured how long normal rows stay above the threshold; train with a detector file "
+            "that names schema.timestamp."
         )
         raise CalibrationError(msg)
-    return timeline
+    return kept.timeline
 
 
 def _refuse_not_finite(score: Scores) -> None:

@@ -84,6 +84,7 @@ def recalibration_card(card: RecalibrationCard) -> str:
         remarks=(
             f"Beyond the bounds, accepted by {escaped(card.accepted)}." if card.accepted else "",
             f"**Stale:** {escaped(card.result.stale)}" if card.result.stale else "",
+            f"**Raised:** {escaped(card.result.raised)}" if card.result.raised else "",
         ),
         links=card.links,
     )

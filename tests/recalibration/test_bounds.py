@@ -93,6 +93,6 @@ def test_a_stop_leaves_the_live_threshold_alone_and_still_shows_the_new_one():
 
     result = recalibrated(window(2 * scores(20_000)), current=current)
 
-    assert {stop.name for stop in result.stops} == {"step", "total"}
+    assert {stop.name for stop in result.stops} == {"step", "total", "degradation"}
     assert result.threshold.value == pytest.approx(2 * THRESHOLD, rel=0.05)
     assert current.value == THRESHOLD

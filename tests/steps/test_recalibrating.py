@@ -157,6 +157,8 @@ def test_drift_is_measured_against_the_window_and_clusters_against_the_training(
     began = window.timeline.time_ns < window.timeline.time_ns.min() + (SMOOTHED - 1) * STEP_NS
     np.testing.assert_array_equal(alike, ~began)
     np.testing.assert_array_equal(kept.score, trained.reference().score)
+    assert recalibrated.answered_reference() is None
+    np.testing.assert_array_equal(recalibrated.accepted_reference().score, kept.score)
 
 
 def test_its_threshold_is_in_the_table_of_thresholds(farm, first):
@@ -322,6 +324,8 @@ def test_a_person_may_accept_the_move_and_is_named(farm):
     assert (decision.action, decision.version) == ("promotion", number)
     assert "accepted by ada: The gearbox is new." in decision.why
     assert recalibrated.description.lineage.anchor_threshold == recalibrated.threshold
+    accepted, window = recalibrated.accepted_reference(), recalibrated.reference()
+    np.testing.assert_array_equal(accepted.score, window.score)
 
 
 @pytest.mark.usefixtures("farm")
