@@ -1,7 +1,5 @@
 """The URL in PLIMSOLL_DATABASE: read in every usual form, and never shown."""
 
-import logging
-
 import pytest
 
 from pipeline import settings
@@ -110,4 +108,6 @@ def test_the_lock_accepts_sqlalchemys_form(database, tmp_path, monkeypatch):
     url = database.replace("postgresql://", "postgresql+psycopg2://", 1)
 
     with promotion_lock(here(tmp_path, monkeypatch, url), "pumps"):
-        logging.getLogger(__name__).debug("held")
+        again = promotion_lock(here(tmp_path, monkeypatch, database), "pumps", wait_s=0)
+        with pytest.raises(OutageError, match="pumps"):
+            again.__enter__()
