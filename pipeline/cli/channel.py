@@ -82,7 +82,8 @@ def _show(detector: str) -> None:
     from pipeline.steps.candidate import detector_named
     from pipeline.steps.open_points import muted_channels
 
-    here, shell = settings.load(), this_shell()
+    here = settings.load()
+    shell = this_shell(here)
     found = muted_channels(here, detector_named(here, detector).name)
     print(f"Muted on the newest scored day: {len(found)}")
     for channel, entity in found:

@@ -99,7 +99,7 @@ def score(job: Job, day: str) -> int:
             job.say(f"{day}: drift of the {period}: {verdict['kind']}. {verdict['reason']}")
     watched = promotion_watch.watch(job.here, job.detector, as_day(day).isoformat(), run=job.run)
     if watched["tripped"]:
-        command = this_shell().plimsoll(
+        command = this_shell(job.here).plimsoll(
             "run", "rollback", job.detector, "--reason", watched["reason"]
         )
         job.say(f"The promotion misbehaves: {watched['reason']} Take it back with `{command}`.")
@@ -238,7 +238,7 @@ def _go_live(job: Job, judged: Payload[JudgedCandidate]) -> int:
     asked = judged | {"asked_at": datetime.now(UTC).isoformat(), "run": job.run}
     write_private(waiting, json.dumps(asked))
     approve, reject = (
-        this_shell().plimsoll("run", "promote", job.detector, answer)
+        this_shell(job.here).plimsoll("run", "promote", job.detector, answer)
         for answer in ("--approve", "--reject")
     )
     job.say(
