@@ -201,28 +201,26 @@ def promote(job: Job, *, approve: bool, comment: str) -> int:
 
 def rollback(job: Job, target: str, reason: str) -> int:
     """Make an earlier version live, and score the days of the one that goes once more."""
-    checked = rolling_back.check(job.here, job.detector, target=target, reason=reason, who=job.who)
-    moved = rolling_back.move(job.here, checked, target=target, reason=reason, who=job.who)
+    checked = rolling_back.validate_target(
+        job.here, job.detector, target=target, reason=reason, who=job.who
+    )
+    moved = rolling_back.set_champion(job.here, checked, target=target, reason=reason, who=job.who)
     if not moved["moved"]:
         job.say(moved["reason"])
     else:
         job.say(f"version {moved['target']} is live, version {moved['leave']} was taken back")
-    for group in rolling_back.plan(job.here, moved):
+    for group in rolling_back.plan_rescore(job.here, moved):
         rolling_back.rescore(job.here, **group, run=job.run)
         job.say(f"{_span(group['days'])}: scored again")
-    rolling_back.finish(job.here, moved, run=job.run)
+    rolling_back.close(job.here, moved, run=job.run)
     return DONE if moved["moved"] else NO
 
 
 def housekeeping(job: Job, *, dry_run: bool) -> int:
     """Remove versions, staged files and old table files that nothing needs."""
-    for name, stage in (
-        ("prune", upkeep.prune),
-        ("clear", upkeep.clear),
-        ("tidy", upkeep.tidy),
-    ):
+    for stage in (upkeep.prune_versions, upkeep.clear_staging, upkeep.tidy_tables):
         told = stage(job.here, job.detector, now=job.started, dry_run=dry_run)
-        job.say(f"{name}: {json.dumps(told, default=str)}")
+        job.say(f"{stage.__name__}: {json.dumps(told, default=str)}")
     return DONE
 
 

@@ -164,7 +164,7 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
     for each in health.newest:
         since = f"{each.entity} {each.start:%Y-%m-%d %H:%M}".strip()
         peak = f"peak {each.peak:.1f} x threshold"
-        yield "", f"{each.id}  {since}  {each.kind}, {peak}, {each.feature}"
+        yield "", f"{each.id}  {since}  {each.kind}, {peak}, {each.channel}"
     drift = health.drift
     yield "drift", f"{drift.kind} on {drift.day}: {drift.reason}" if drift else "not judged yet"
     yield "muted", ", ".join(health.muted) or "no channel"

@@ -58,7 +58,7 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
         "new": bool(add_labels(here, detector, [made])),
     }
     log.info("label_recorded", detector=detector, **recorded)
-    metrics_hooks.open_items(here, detector)
+    metrics_hooks.open_items_changed(here, detector)
     return recorded
 
 

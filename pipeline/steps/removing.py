@@ -19,7 +19,7 @@ from pipeline import staging
 from pipeline.dag_ids import RETIRED, VERBS, dag_id
 from pipeline.errors import ConfigError, DataError
 from pipeline.locking import promotion_lock
-from pipeline.metrics import store
+from pipeline.metrics import postgres
 from pipeline.scheduler import signed_in
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import candidates_of
@@ -100,7 +100,7 @@ def remove(here: Deployment, planned: Removal) -> None:
                 for name in planned.dags:
                     airflow.delete(name)
         if here.database is not None:
-            store.forget(here.database, detector)
+            postgres.forget(here.database, detector)
         if planned.fate == "archive":
             archive_folders(here, detector, planned.folders, planned.archive)
         elif planned.fate == "delete":

@@ -140,7 +140,7 @@ def test_a_rollback_to_a_swapped_bundle_is_refused(plant):
     forget_cache(plant)
 
     with pytest.raises(DataError, match=r"Version 1 of pumps cannot serve \(.*its files were"):
-        rollback.check(settings.load(), "pumps", target="1", reason="bad", who="eve")
+        rollback.validate_target(settings.load(), "pumps", target="1", reason="bad", who="eve")
 
 
 def test_files_that_are_gone_are_named(plant):
