@@ -341,4 +341,4 @@ def test_flagged_episodes_are_put_up_for_labelling(farm):
 
     audited = recalibrating.audit(settings.load(), "pumps", AS_OF.isoformat(), run=RUN)
 
-    assert audited["drawn"] == audited["episodes"] > 0
+    assert audited["sampled"] == audited["episodes"] > 0
