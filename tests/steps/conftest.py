@@ -11,8 +11,9 @@ from pipeline.settings import Deployment
 from tests import ledger_entries
 from tests.steps.attacked_plant import plant, two_versions
 from tests.steps.pump_house import EIGHT_DAYS, PumpHouse, open_house, station
+from tests.steps.recalibrated_farm import farm, farm_world, first
 
-__all__ = ["plant", "two_versions"]
+__all__ = ["farm", "farm_world", "first", "plant", "two_versions"]
 
 
 @pytest.fixture
