@@ -28,7 +28,7 @@ _NOISE = 0.01  # of a mean width
 Vector = NDArray[np.float64]
 
 
-class Drawn(NamedTuple):
+class SampledRows(NamedTuple):
     """Values of n rows, their timeline, and the true share of rows above any value."""
 
     values: Vector
@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
     above: Callable[[float], float]
 
 
-Draw = Callable[[np.random.Generator], Drawn]
+Sampler = Callable[[np.random.Generator], SampledRows]
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Cell:
 
     Attributes:
         name: what it is.
-        draw: one trial.
+        sample: one trial.
         asked: least share of trials in which the interval must hold.
         narrow: whether it must be no wider than by the correlation with the next row.
     """
 
     name: str
-    draw: Draw
+    sample: Sampler
     asked: float = 0.9
     narrow: bool = False
 
@@ -102,61 +102,61 @@ def timeline(places: NDArray[np.int64], machines: int = 1) -> Timeline:
     )
 
 
-def first_order(rho: float, n: int) -> Draw:
+def first_order(rho: float, n: int) -> Sampler:
     """A wave of first order; independent rows where rho is 0."""
-    return lambda random: Drawn(waves(random, rho, n), timeline(np.arange(n)), _gaussian)
+    return lambda random: SampledRows(waves(random, rho, n), timeline(np.arange(n)), _gaussian)
 
 
-def slow(share: float, rho: float, n: int) -> Draw:
+def slow(share: float, rho: float, n: int) -> Sampler:
     """A slow wave with this share of the variance, under noise."""
 
-    def drawn(random: np.random.Generator) -> Drawn:
+    def sampled(random: np.random.Generator) -> SampledRows:
         values = np.sqrt(share) * waves(random, rho, n)
         values += np.sqrt(1 - share) * random.standard_normal(n)
-        return Drawn(values, timeline(np.arange(n)), _gaussian)
+        return SampledRows(values, timeline(np.arange(n)), _gaussian)
 
-    return drawn
+    return sampled
 
 
-def levels_of_days(share: float, days: int) -> Draw:
+def levels_of_days(share: float, days: int) -> Sampler:
     """Every sixth day, each with a level of its own; within a day rho is 0.5."""
 
-    def drawn(random: np.random.Generator) -> Drawn:
+    def sampled(random: np.random.Generator) -> SampledRows:
         places = (np.arange(days)[:, None] * 6 * A_DAY + np.arange(A_DAY)).ravel()
         within = np.concatenate([waves(random, 0.5, A_DAY) for _ in range(days)])
         level = np.repeat(random.standard_normal(days), A_DAY)
         values = np.sqrt(share) * level + np.sqrt(1 - share) * within
-        return Drawn(values, timeline(places), _gaussian)
+        return SampledRows(values, timeline(places), _gaussian)
 
-    return drawn
+    return sampled
 
 
-def daily(amplitude: float, rho: float, n: int) -> Draw:
+def daily(amplitude: float, rho: float, n: int) -> Sampler:
     """A daily wave of this amplitude on a wave of first order."""
     phase = amplitude * np.sin(2 * np.pi * np.arange(A_DAY) / A_DAY)
 
-    def drawn(random: np.random.Generator) -> Drawn:
+    def sampled(random: np.random.Generator) -> SampledRows:
         values = waves(random, rho, n) + phase[np.arange(n) % A_DAY]
-        return Drawn(
+        return SampledRows(
             values, timeline(np.arange(n)), lambda value: float(norm.sf(value - phase).mean())
         )
 
-    return drawn
+    return sampled
 
 
-def four_machines(share: float, rho: float, days: int, every: int) -> Draw:
+def four_machines(share: float, rho: float, days: int, every: int) -> Sampler:
     """Four machines under one weather, which has this share of the variance."""
 
-    def drawn(random: np.random.Generator) -> Drawn:
+    def sampled(random: np.random.Generator) -> SampledRows:
         places = (np.arange(days)[:, None] * every * A_DAY + np.arange(A_DAY)).ravel()
         weather = waves(random, rho, int(places[-1]) + 1)[places]
         each = [
             np.sqrt(share) * weather + np.sqrt(1 - share) * random.standard_normal(len(places))
             for _ in range(4)
         ]
-        return Drawn(np.concatenate(each), timeline(places, 4), _gaussian)
+        return SampledRows(np.concatenate(each), timeline(places, 4), _gaussian)
 
-    return drawn
+    return sampled
 
 
 def cells() -> tuple[Cell, ...]:
@@ -192,14 +192,14 @@ def coverage(cell: Cell, trials: int, seed: int = SEED) -> Coverage:
     held = before = n = 0
     worth, widths, former = [], [], []
     for _ in range(trials):
-        drawn = cell.draw(random)
-        n = len(drawn.values)
+        sampled = cell.sample(random)
+        n = len(sampled.values)
         rank = conformal_rank(n, ALPHA)
-        true = drawn.above(float(np.sort(drawn.values)[rank - 1]))
+        true = sampled.above(float(np.sort(sampled.values)[rank - 1]))
         share = (n + 1 - rank) / (n + 1)
-        worth.append(effective_rows(drawn.values, drawn.timeline))
+        worth.append(effective_rows(sampled.values, sampled.timeline))
         low, high = rate_interval(share, worth[-1])
-        rho = autocorrelation(drawn.values, drawn.timeline)
+        rho = autocorrelation(sampled.values, sampled.timeline)
         low_before, high_before = rate_interval(share, max(1.0, n * (1 - rho) / (1 + rho)))
         held += low <= true <= high
         before += low_before <= true <= high_before

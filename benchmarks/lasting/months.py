@@ -56,7 +56,7 @@ class Course:
         jump: month and factor of a step of all scores that stays; None: none.
         anomalies: share of the rows in anomalous episodes.
         lengths: rows of an episode, shortest and longest.
-        factors: of the scores of anomalous rows, least and greatest; drawn for each row.
+        factors: of the scores of anomalous rows, least and greatest; sampled for each row.
         fault: a slow fault, or None.
         months: how many.
     """

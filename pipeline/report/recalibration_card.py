@@ -147,7 +147,7 @@ def _held(held: tuple[HeldEpisode, ...]) -> str:
         "### Held back: please label\n\n"
         "In the form of the label DAG, or on the command line (`label`); the next recalibration "
         "counts the answer.\n\n"
-        + table(("From (UTC)", "To", "Entity", "Rows", "To blame"), rows)
+        + table(("From (UTC)", "To", "Machine", "Rows", "To blame"), rows)
         + rest
     )
 

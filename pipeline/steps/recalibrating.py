@@ -76,7 +76,7 @@ def audit(here: Deployment, detector: str, as_of: str, *, run: str) -> AuditCoun
     spec = detector_named(here, detector)
     days = _scored_days(here, spec, as_day(as_of), after=None)
     if not days:
-        return {"episodes": 0, "drawn": 0, "new": 0, "share": spec.recalibration.audit_share}
+        return {"episodes": 0, "sampled": 0, "new": 0, "share": spec.recalibration.audit_share}
     return labelling.propose_audits(
         here, detector, days[0], days[-1], run=run, now=datetime.now(UTC)
     )

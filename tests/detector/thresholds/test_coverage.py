@@ -74,7 +74,7 @@ def test_nothing_seen_still_leaves_room_for_a_small_rate():
 
 @pytest.mark.parametrize("n", [500, 5000])
 @pytest.mark.parametrize(
-    ("drawn", "rate"),
+    ("sampled", "rate"),
     [
         (lambda random, n: random.poisson(3, n), lambda value: stats.poisson.sf(value, 3)),
         (lambda random, n: random.random(n) > 0.995, lambda value: 0.005 if value < 1 else 0.0),
@@ -85,12 +85,12 @@ def test_nothing_seen_still_leaves_room_for_a_small_rate():
     ],
     ids=["poisson", "mostly zeros", "rounded"],
 )
-def test_the_rate_of_a_tied_threshold_lies_in_its_interval(n, drawn, rate):
+def test_the_rate_of_a_tied_threshold_lies_in_its_interval(n, sampled, rate):
     random = np.random.default_rng(n)
     rank = conformal_rank(n, 0.01)
     held = 0
     for _ in range(200):
-        ordered = np.sort(drawn(random, n).astype(np.float64))
+        ordered = np.sort(sampled(random, n).astype(np.float64))
         low, high = rate_interval_of_rank(ordered, rank, n)
         held += low <= rate(ordered[rank - 1]) <= high
 
