@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.stats import norm
 
+from benchmarks.operation.rows import Row
 from pipeline.data.effective_rows import effective_rows
 from pipeline.data.timeline import Timeline, autocorrelation
 from pipeline.detector.thresholds.coverage import clopper_pearson, conformal_rank, rate_interval
@@ -186,6 +187,16 @@ def cells() -> tuple[Cell, ...]:
     )
 
 
+def cells_by_name() -> tuple[str, ...]:
+    """The names of all cells, which travel between processes where functions do not."""
+    return tuple(cell.name for cell in cells())
+
+
+def cell_named(name: str) -> Cell:
+    """The cell with this name."""
+    return next(cell for cell in cells() if cell.name == name)
+
+
 def coverage(cell: Cell, trials: int, seed: int = SEED) -> Coverage:
     """Run a cell."""
     random = np.random.default_rng([seed, sum(cell.name.encode())])
@@ -216,14 +227,17 @@ def coverage(cell: Cell, trials: int, seed: int = SEED) -> Coverage:
     )
 
 
-def line(found: Coverage) -> str:
-    """One line of the report."""
-    low, high = clopper_pearson(found.held / found.trials, found.trials)
-    return (
-        f"{found.cell.name:52} {found.held / found.trials:6.1%} ({low:.0%}-{high:.0%}) "
-        f"asked {found.cell.asked:.0%} {'reached' if found.reached else 'MISSED':8}"
-        f" worth {found.worth:7,.0f}, {found.width:5.2f} x as wide as by the next row "
-        f"({found.held_before / found.trials:.0%} held)"
+def row(found: Coverage) -> Row:
+    """One row of the report."""
+    share, asked = found.held / found.trials, found.cell.asked
+    low, high = clopper_pearson(share, found.trials)
+    return Row(
+        found.cell.name,
+        f">= {asked:.0%}" + (", no wider" if found.cell.narrow else ""),
+        f"{share:.1%} ({low:.0%}-{high:.0%})",
+        found.reached,
+        f"{found.rows:,} rows worth {found.worth:,.0f}; {found.width:.2f} x as wide as by the next "
+        f"row, which holds in {found.held_before / found.trials:.0%}",
     )
 
 

@@ -6,12 +6,14 @@ Every question is accepted three days later, by a reviewer who looks at nothing;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
 from benchmarks.lasting.months import A_DAY, ROWS, Course, CourseOfScores, Vector, made
+from benchmarks.operation.rows import Row
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.effective_rows import effective_rows
 from pipeline.data.timeline import Timeline, subset
@@ -128,6 +130,23 @@ def lived(setting: Course, seed: int) -> Served:
         threshold=tuple(result.threshold.value for result in results),
         stops=tuple(tuple(stop.name for stop in result.stops) for result in results),
         told=tuple(bool(result.stops or result.raised) for result in results),
+    )
+
+
+def row(asked: Asked, served: Sequence[Served]) -> Row:
+    """One row of the report: means over the seeds, and the least and greatest seed."""
+    setting, (low, high) = asked.setting, asked.rate
+    since = setting.jump[0] + 1 if setting.jump else _THIRD_YEAR
+    rates = [float(np.mean(each.rate[since:])) for each in served]
+    rate, caught = float(np.mean(rates)), float(np.mean([each.caught for each in served]))
+    questions = float(np.mean([sum(map(bool, each.stops)) for each in served]))
+    worst = max(np.mean([each.rate[since:] for each in served], axis=0)) if setting.jump else rate
+    return Row(
+        setting.name,
+        f"{low:.2%} to {high:.2%}" + (f", caught >= {asked.caught:.0%}" if asked.caught else ""),
+        f"{rate:.2%} ({min(rates):.2%}-{max(rates):.2%}), caught {caught:.1%}",
+        low <= rate and worst <= high and caught >= asked.caught,
+        f"{questions / setting.months * 12:.2f} questions a year",
     )
 
 
