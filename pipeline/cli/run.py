@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_as_of(again, "tomorrow, so that the labels of today count")
     again.add_argument("--accept-beyond-bounds", action="store_true", help="needs --reason")
     _add_reason(again, "why the move is right")
-    promote = _step(steps, "promote", "answer for the candidate that `train` or `recalibrate` left")
+    promote = _step(steps, "promote", "answer for a candidate that `train` or `recalibrate` left")
+    promote.add_argument(
+        "--version", type=int, metavar="N", required=True, help="whose card you read"
+    )
     answer = promote.add_mutually_exclusive_group(required=True)
     answer.add_argument("--approve", action="store_true", help="let it go live")
     answer.add_argument("--reject", action="store_true", help="keep it out")
@@ -80,7 +83,7 @@ def _stages(arguments: argparse.Namespace) -> Callable[[Job], int]:
             job, asked["as_of"], accepted=_acceptance(arguments)
         ),
         "promote": lambda job: stages.promote(
-            job, approve=asked["approve"], comment=asked["comment"].strip()
+            job, asked["version"], approve=asked["approve"], comment=asked["comment"].strip()
         ),
         "rollback": lambda job: stages.rollback(job, asked["target"], asked["reason"]),
         "housekeeping": lambda job: stages.housekeeping(job, dry_run=asked["dry_run"]),

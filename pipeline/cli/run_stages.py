@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from pipeline.cli import waiting
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError
-from pipeline.private_file import write_private
-from pipeline.records import Payload
+from pipeline.records import Payload, from_json
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps import (
@@ -167,35 +166,29 @@ def recalibrate(job: Job, as_of: str | None, *, accepted: str) -> int:
     return _go_live(job, gating.gate(job.here, candidate, run=job.run))
 
 
-def promote(job: Job, *, approve: bool, comment: str) -> int:
-    """Give a person's answer about the candidate that waits for one.
+def promote(job: Job, version: int, *, approve: bool, comment: str) -> int:
+    """Give a person's answer about the candidate `version`, which waits for one.
 
     Raises:
-        DataError: none waits.
+        DataError: it does not wait.
+        PromotionConflict: another version went live since it was judged; it may only be rejected.
     """
-    waiting = _waiting(job.here, job.detector)
-    if not waiting.exists():
-        msg = (
-            f"no candidate of {job.detector} waits for an answer in {waiting.parent}; run "
-            "`train` or `recalibrate` here first. One that a DAG has judged is answered in Airflow."
-        )
-        raise DataError(msg)
-    judged = json.loads(waiting.read_text())
-    asked_at = datetime.fromisoformat(judged.pop("asked_at"))
+    question = waiting.question_about(job.here, job.detector, version)
     limit = timedelta(hours=detector_named(job.here, job.detector).promotion.approval_hours)
-    in_time = job.started - asked_at <= limit
+    in_time = job.started - question.asked_at <= limit
     # After Airflow's time limit nobody has answered, and so it is here.
-    run = str(judged.pop("run"))
     answer = approval.signed(
         job.here,
-        approval.question(judged, run=run),
+        approval.question(question.payload, run=question.run),
         who=job.author if in_time else "",
         answer=approval.APPROVE if approve and in_time else approval.REJECT,
         comment=comment if in_time else "",
         at=job.started.isoformat(),
     )
-    outcome = _promoted(job, judged, answer, run=run)
-    waiting.unlink()
+    outcome = _promoted(job, question.payload, answer, run=question.run)
+    waiting.settle(job.here, question)
+    if outcome == DONE:
+        _say_superseded(job)
     return outcome
 
 
@@ -233,18 +226,39 @@ def _go_live(job: Job, judged: Payload[JudgedCandidate]) -> int:
     job.say(f"its card: {judged['candidate']['page']}")
     if not judged["passed"] or detector_named(job.here, job.detector).promotion.approval == "none":
         return _promoted(job, judged, None, run=job.run)
-    waiting = _waiting(job.here, job.detector)
-    waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asked = judged | {"asked_at": datetime.now(UTC).isoformat(), "run": job.run}
-    write_private(waiting, json.dumps(asked))
+    _ask(job, waiting.Question(from_json(JudgedCandidate, judged), job.run, datetime.now(UTC)))
+    return NO
+
+
+def _ask(job: Job, question: waiting.Question) -> None:
+    """Let a candidate wait for `run promote`; say how to answer, and what else waits."""
+    before = [each.version for each in waiting.waiting(job.here, job.detector)]
+    waiting.keep(job.here, question)
     approve, reject = (
-        this_shell().plimsoll("run", "promote", job.detector, answer)
+        waiting.command(job.here, job.detector, question.version, answer)
         for answer in ("--approve", "--reject")
     )
     job.say(
         f"A person must answer before it goes live: read the card, then `{approve}` or `{reject}`."
     )
-    return NO
+    if question.version in before:
+        job.say(f"version {question.version} was judged again: only its new card is asked about.")
+    for other in before:
+        if other != question.version:
+            job.say(
+                f"version {other} still waits, too, for an answer of its own; once one of them is "
+                "live the other can only be rejected."
+            )
+
+
+def _say_superseded(job: Job) -> None:
+    """Say which other candidates cannot go live any more."""
+    for other in waiting.waiting(job.here, job.detector):
+        reject = waiting.command(job.here, job.detector, other.version, "--reject")
+        job.say(
+            f"version {other.version} is superseded: it was compared with what was live before. "
+            f"Reject it with `{reject}`."
+        )
 
 
 def _promoted(job: Job, judged: Payload[JudgedCandidate], answer: str | None, *, run: str) -> int:
@@ -255,11 +269,6 @@ def _promoted(job: Job, judged: Payload[JudgedCandidate], answer: str | None, *,
     behind = f", version {outcome['replaced']} is behind it" if outcome["replaced"] else ""
     job.say(f"version {judged['version']} is live{behind}")
     return DONE
-
-
-def _waiting(here: Deployment, detector: str) -> Path:
-    """Where a judged candidate waits for its answer: not in the lake, where every worker writes."""
-    return here.home / "waiting" / f"{detector}.json"
 
 
 def _written(span: str, written: IngestionCounts) -> str:

@@ -71,6 +71,10 @@ def rows(plant, name: str):
     return tables.read(Table(plant.storage, "pumps", name), keep_date=True)
 
 
+def answer(version: int, *more: str) -> int:
+    return run("promote", "--version", str(version), *more)
+
+
 def live(plant) -> int | None:
     standing = ledger_state.verified(plant, "pumps").live
     return standing.version if standing else None
@@ -122,11 +126,11 @@ def asking(plant, tmp_path, capsys):
 
 
 def test_a_candidate_waits_for_a_person_where_the_file_says_so(asking):
-    (waiting,) = (asking.home / "waiting").iterdir()
+    (waiting,) = (asking.home / "waiting" / "pumps").iterdir()
     assert waiting.stat().st_mode & 0o777 == 0o600
     assert live(asking) is None
 
-    assert run("promote", "--approve", "--author", "ada", "--comment", "looks right") == 0
+    assert answer(1, "--approve", "--author", "ada", "--comment", "looks right") == 0
 
     decision = ledger_state.verified(asking, "pumps").entries[-1].decision
     assert live(asking) == 1
@@ -135,22 +139,52 @@ def test_a_candidate_waits_for_a_person_where_the_file_says_so(asking):
     assert json.loads(decision.approval)["who"] == "ada"
 
 
-def test_a_candidate_is_rejected_once_and_stays_out(asking, capsys):
-    assert run("promote", "--reject", "--author", "bob") == 1
-    assert run("promote", "--approve", "--author", "ada") == 2
+def test_a_later_candidate_does_not_take_the_place_of_one_that_waits(asking, capsys):
+    """Whoever read the card of version 1 approves version 1."""
+    assert run("train", "--as-of", str(ALL[43])) == 1
+    said = capsys.readouterr().out
+    assert re.search("run promote pumps --version 2 --approve` or `.* --version 2 --reject`", said)
+    assert "version 1 still waits, too" in said
 
-    assert "no candidate of pumps waits for an answer" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run("promote", "--approve")  # whose?
+    assert answer(1, "--approve", "--author", "ada") == 0
+    assert live(asking) == 1
+    said = capsys.readouterr().out
+    assert "version 2 is superseded" in said
+    assert "run promote pumps --version 2 --reject`" in said
+
+    assert answer(2, "--approve", "--author", "ada") == 2
+    assert "was judged against champion none" in capsys.readouterr().err
+    assert answer(2, "--reject", "--author", "ada") == 1
+    assert live(asking) == 1
+    assert not list((asking.home / "waiting" / "pumps").iterdir())
+
+
+def test_a_candidate_that_is_judged_again_asks_once_about_its_new_card(asking, capsys):
+    assert run("train", "--as-of", str(AS_OF)) == 1
+
+    assert "version 1 was judged again: only its new card" in capsys.readouterr().out
+    assert len(list((asking.home / "waiting" / "pumps").iterdir())) == 1
+    assert answer(1, "--approve") == 0
+
+
+def test_a_candidate_is_rejected_once_and_stays_out(asking, capsys):
+    assert answer(1, "--reject", "--author", "bob") == 1
+    assert answer(1, "--approve", "--author", "ada") == 2
+
+    assert "Version 1 of pumps does not wait for an answer" in capsys.readouterr().err
     assert live(asking) is None
     assert ledger_state.verified(asking, "pumps").entries[-1].decision.action == "rejection"
     assert versions.by_number(connect(asking), "pumps", 1).tags["reason"].startswith("bob rejected")
 
 
 def test_an_answer_that_comes_too_late_is_the_time_limits(asking):
-    (waiting,) = (asking.home / "waiting").iterdir()
-    judged = json.loads(waiting.read_text())
-    waiting.write_text(json.dumps(judged | {"asked_at": "2026-01-01T00:00:00+00:00"}))
+    (waiting,) = (asking.home / "waiting" / "pumps").iterdir()
+    question = json.loads(waiting.read_text())
+    waiting.write_text(json.dumps(question | {"asked_at": "2026-01-01T00:00:00+00:00"}))
 
-    assert run("promote", "--approve", "--author", "ada") == 1
+    assert answer(1, "--approve", "--author", "ada") == 1
 
     assert live(asking) is None
     assert "The time limit" in ledger_state.verified(asking, "pumps").entries[-1].decision.why
