@@ -49,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_author(promote)
     rollback = _step(steps, "rollback", "make an earlier version live, and score its days again")
     rollback.add_argument("--target", default="previous", help="`previous`, or a version number")
+    rollback.add_argument(
+        "--only-if-live", type=int, metavar="N", help="move nothing unless this version is live"
+    )
     _add_reason(rollback, "one sentence for the ledger")
     housekeeping = _step(steps, "housekeeping", "remove what nothing needs any more")
     housekeeping.add_argument("--dry-run", action="store_true", help="say what would go")
@@ -85,7 +88,9 @@ def _stages(arguments: argparse.Namespace) -> Callable[[Job], int]:
         "promote": lambda job: stages.promote(
             job, asked["version"], approve=asked["approve"], comment=asked["comment"].strip()
         ),
-        "rollback": lambda job: stages.rollback(job, asked["target"], asked["reason"]),
+        "rollback": lambda job: stages.rollback(
+            job, asked["target"], asked["reason"], only_if_live=asked["only_if_live"]
+        ),
         "housekeeping": lambda job: stages.housekeeping(job, dry_run=asked["dry_run"]),
     }
     return calls[arguments.step]

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.cli import waiting
+from pipeline.dag_ids import command_line_run
 from pipeline.data.grid import as_day
 from pipeline.errors import DataError
 from pipeline.records import Payload, from_json
@@ -65,7 +66,7 @@ class Job:
     @property
     def run(self) -> str:
         """The run as the tables and the ledger name it, in the place of a DAG run."""
-        return f"{self.detector}__{self.step}/cli__{self.started.isoformat(timespec='seconds')}"
+        return command_line_run(self.detector, self.step, self.started)
 
     @property
     def who(self) -> str:
@@ -192,9 +193,16 @@ def promote(job: Job, version: int, *, approve: bool, comment: str) -> int:
     return outcome
 
 
-def rollback(job: Job, target: str, reason: str) -> int:
+def rollback(job: Job, target: str, reason: str, *, only_if_live: int | None) -> int:
     """Make an earlier version live, and score the days of the one that goes once more."""
-    checked = rolling_back.check(job.here, job.detector, target=target, reason=reason, who=job.who)
+    checked = rolling_back.check(
+        job.here,
+        job.detector,
+        target=target,
+        reason=reason,
+        who=job.who,
+        only_if_live=only_if_live,
+    )
     moved = rolling_back.move(job.here, checked, target=target, reason=reason, who=job.who)
     if not moved["moved"]:
         job.say(moved["reason"])

@@ -48,7 +48,7 @@ def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) ->
     spec = detector_named(here, detector)
     champion = live.champion_or_none(here, detector)
     if champion is None:
-        return {"skipped": f"{detector} has no champion yet; run its train DAG."}
+        return {"skipped": live.nothing_live(here, detector)}
     refuse_unfit(champion, spec)
     spec = spec.model_copy(update={"columns": fitted_columns(champion.bundle)})
     wanted = sorted(set(map(as_day, days)))

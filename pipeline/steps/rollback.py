@@ -25,6 +25,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import fan_out, ledger_state, metrics_hooks, rescoring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.champion import change_champion, sync_aliases
+from pipeline.steps.live import nothing_live
 from pipeline.steps.rollback_target import ledger_record, unfinished, wanted_version
 
 PREVIOUS = promotion.PREVIOUS
@@ -101,7 +102,7 @@ def check(
         held = sync_aliases(here, client, detector)
     live = held.live.version if held.live else None
     if live is None:
-        msg = f"{detector} has no champion, so there is nothing to roll back; run its train DAG."
+        msg = f"There is nothing to roll back: {nothing_live(here, detector)}"
         raise DataError(msg)
     if stays := _why_nothing_is_moved(here, client, live, detector, target, only_if_live):
         return to_json(Return(detector, None, None, stays, who, _page(here, detector, live)))
@@ -137,7 +138,7 @@ def move(
         msg = (
             f"The check was about a rollback of {spec.name} from version {checked.leave} to "
             f"{checked.target}, and it would be from {live} to {number} now. Nothing was moved; "
-            "look again, then trigger the rollback again."
+            "look again, then roll back again."
         )
         raise PromotionConflict(msg)
     log_context.bind_version(number)
@@ -220,7 +221,7 @@ def _finishing(begun: tuple[int, ...], live: int) -> str:
     left = ", ".join(str(number) for number in begun)
     return (
         f"A rollback from version {left} to {live} was interrupted before its days were scored "
-        "again; this run finishes it and moves nothing. Trigger again to go further back."
+        "again; this run finishes it and moves nothing. Roll back again to go further back."
     )
 
 

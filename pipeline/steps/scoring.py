@@ -33,6 +33,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.day_scores import score_day
+from pipeline.steps.live import nothing_live
 from pipeline.steps.scoring_inputs import (
     ScoringBundles,
     ScoringInputs,
@@ -106,7 +107,7 @@ def score(
     try:
         bundles = scoring_bundles_of(here, detector)
         if bundles is None:
-            return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
+            return {"days": 0, "skipped": nothing_live(here, detector)}
         for chunk in _parts(here, work.spec, wanted):
             bundles = _score_until_stable(here, work, chunk, bundles)
     except Exception as error:

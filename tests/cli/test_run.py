@@ -54,6 +54,7 @@ def described(folder, approval="none"):
         split={"training_days": 40},
         recalibration={"window_days": 20, "minimum_days": 10},
         promotion={"approval": approval},
+        schedule={"start": str(ALL[0]), "end": str(ALL[-1])},
     )
     content = spec.model_dump(mode="json", by_alias=True)
     (folder / "detectors" / "pumps.yaml").write_text(yaml.safe_dump(content))
@@ -123,6 +124,20 @@ def asking(plant, tmp_path, capsys):
     assert run("train", "--as-of", str(AS_OF)) == 1
     assert "A person must answer before it goes live" in capsys.readouterr().out
     return plant
+
+
+def test_status_asks_for_the_answer_where_the_question_waits(asking, capsys):
+    assert (
+        versions.by_number(connect(asking), "pumps", 1)
+        .tags["judged_in"]
+        .startswith("pumps__train/cli__")
+    )
+
+    main(["status", "pumps"])
+
+    said = capsys.readouterr().out
+    assert "-m pipeline run promote pumps --version 1 --approve\n" in said
+    assert "Airflow" not in said
 
 
 def test_a_candidate_waits_for_a_person_where_the_file_says_so(asking):
