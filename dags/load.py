@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Param, TriggerRule, task_group
 
@@ -15,6 +15,7 @@ from pipeline.data.groups import Work
 
 if TYPE_CHECKING:
     from pipeline.steps.ingestion import IngestionCounts
+    from pipeline.steps.scoring import ScoringOutcome
 
 _LOAD: Work = "load and score"
 _AGAIN: Work = "score again"
@@ -69,7 +70,7 @@ def load(detector: str, days: list[str], *, params: TaskValue = None) -> Ingesti
 
 
 @task(map_index_template=SPAN_OF_GROUP, trigger_rule=TriggerRule.NONE_FAILED)
-def score(detector: str, days: list[str], *, params: TaskValue = None) -> dict[str, Any]:
+def score(detector: str, days: list[str], *, params: TaskValue = None) -> ScoringOutcome:
     """Score the days of a group; red when a day was blocked or could not be read."""
     from pipeline.steps import ingestion, scoring
 

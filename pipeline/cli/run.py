@@ -14,7 +14,7 @@ from pipeline.printable import one_line
 from pipeline.settings import Deployment
 
 if TYPE_CHECKING:
-    from pipeline.cli.run_stages import Job
+    from pipeline.cli.job import Job
 
 HELP = "Do what a DAG does, without Airflow: the same stages, the same ledger, the same approval."
 
@@ -69,13 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _stages(arguments: argparse.Namespace) -> Callable[[Job], int]:
+    from pipeline.cli import run_days
     from pipeline.cli import run_stages as stages
 
     asked = vars(arguments)
     calls: dict[str, Callable[[Job], int]] = {
-        "ingest": lambda job: stages.ingest(job, asked["day"]),
-        "score": lambda job: stages.score(job, asked["day"]),
-        "load": lambda job: stages.load(job, asked["first"], asked["last"], again=asked["again"]),
+        "ingest": lambda job: run_days.ingest(job, asked["day"]),
+        "score": lambda job: run_days.score(job, asked["day"]),
+        "load": lambda job: run_days.load(job, asked["first"], asked["last"], again=asked["again"]),
         "train": lambda job: stages.train(
             job,
             asked["as_of"],
@@ -108,7 +109,7 @@ def _acceptance(arguments: argparse.Namespace) -> str:
 
 
 def _job(here: Deployment, arguments: argparse.Namespace) -> Job:
-    from pipeline.cli.run_stages import Job
+    from pipeline.cli.job import Job
 
     now = datetime.now(UTC)
     return Job(

@@ -1,133 +1,23 @@
-"""The stages of each DAG, one after the other, for a person at a shell.
+"""The stages of the DAGs about versions, one after the other; `run_days` has those about days.
 
-What a DAG does and these do not: retry an outage, spread groups of days over workers, and send
-messages. What needs a person's answer waits for `run promote`.
+What needs a person's answer waits for `run promote`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from pipeline.cli import waiting
-from pipeline.dag_ids import command_line_run
+from pipeline.cli.job import DONE, NO, Job, span_of
 from pipeline.data.grid import as_day
-from pipeline.errors import DataError
 from pipeline.records import Payload, from_json
-from pipeline.settings import Deployment
-from pipeline.shell import this_shell
-from pipeline.steps import (
-    approval,
-    drifting,
-    evaluating,
-    fan_out,
-    fitting,
-    gating,
-    ingestion,
-    promotion,
-    promotion_watch,
-    recalibrating,
-    scoring,
-)
+from pipeline.steps import approval, evaluating, fitting, gating, promotion, recalibrating
 from pipeline.steps import housekeeping as upkeep
 from pipeline.steps import rollback as rolling_back
 from pipeline.steps.candidate import JudgedCandidate, detector_named
-from pipeline.steps.ingestion import IngestionCounts
 from pipeline.steps.origin import Acceptance
-
-DONE, NO = 0, 1
-"""Exit codes: done; the answer is no."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One call of `run`.
-
-    Attributes:
-        here: the deployment.
-        detector: whose.
-        step: which of its DAGs it stands for.
-        started: when.
-        author: the person at the shell, for the ledger.
-        say: prints a line.
-    """
-
-    here: Deployment
-    detector: str
-    step: str
-    started: datetime
-    author: str
-    say: Callable[[str], None]
-
-    @property
-    def run(self) -> str:
-        """The run as the tables and the ledger name it, in the place of a DAG run."""
-        return command_line_run(self.detector, self.step, self.started)
-
-    @property
-    def who(self) -> str:
-        """The person and the run."""
-        return f"{self.author} in {self.run}"
-
-
-def ingest(job: Job, day: str) -> int:
-    """Fetch, validate and write one day."""
-    staged = ingestion.validate(
-        job.here,
-        ingestion.fetch(job.here, job.detector, [day], run=job.run),
-        run=job.run,
-    )
-    written = ingestion.write(job.here, staged, run=job.run)
-    job.say(_written(day, written))
-    return DONE
-
-
-def score(job: Job, day: str) -> int:
-    """Score one day and judge its drift; name the command where a promotion misbehaves."""
-    outcome = scoring.score_days(job.here, job.detector, [day], run=job.run)
-    if reason := outcome.get("skipped"):
-        job.say(f"{day}: not scored. {reason}")
-        return NO
-    _say_scored(job, day, outcome)
-    judged = drifting.judge_days(job.here, job.detector, [day], run=job.run)
-    for period in ("day", "week"):
-        if verdict := judged.get(period):
-            job.say(f"{day}: drift of the {period}: {verdict['kind']}. {verdict['reason']}")
-    watched = promotion_watch.watch(job.here, job.detector, as_day(day).isoformat(), run=job.run)
-    if watched["tripped"]:
-        command = this_shell().plimsoll(
-            "run", "rollback", job.detector, "--reason", watched["reason"]
-        )
-        job.say(f"The promotion misbehaves: {watched['reason']} Take it back with `{command}`.")
-        return NO
-    return DONE
-
-
-def load(job: Job, first: str, last: str, *, again: bool) -> int:
-    """Ingest and score days in groups; all groups are done before a blocked day is an error."""
-    groups = fan_out.plan(
-        job.here, job.detector, first, last, "score again" if again else "load and score"
-    )
-    code = DONE
-    for days in groups:
-        if not again:
-            written = ingestion.load(job.here, job.detector, days, run=job.run)
-            job.say(_written(_span(days), written))
-        outcome = scoring.score_days(job.here, job.detector, days, run=job.run)
-        if reason := outcome.get("skipped"):
-            job.say(f"{_span(days)}: not scored. {reason}")
-        else:
-            _say_scored(job, _span(days), outcome)
-        try:
-            ingestion.refuse_blocked(job.here, job.detector, days)
-        except DataError as error:
-            code = NO
-            job.say(f"{_span(days)}: {error}")
-    return code
 
 
 def train(job: Job, as_of: str | None, *, training_days: int | None, warm_start: bool) -> int:
@@ -210,7 +100,7 @@ def rollback(job: Job, target: str, reason: str, *, only_if_live: int | None) ->
         job.say(f"version {moved['target']} is live, version {moved['leave']} was taken back")
     for group in rolling_back.plan(job.here, moved):
         rolling_back.rescore(job.here, **group, run=job.run)
-        job.say(f"{_span(group['days'])}: scored again")
+        job.say(f"{span_of(group['days'])}: scored again")
     rolling_back.finish(job.here, moved, run=job.run)
     return DONE if moved["moved"] else NO
 
@@ -277,18 +167,3 @@ def _promoted(job: Job, judged: Payload[JudgedCandidate], answer: str | None, *,
     behind = f", version {outcome['replaced']} is behind it" if outcome["replaced"] else ""
     job.say(f"version {judged['version']} is live{behind}")
     return DONE
-
-
-def _written(span: str, written: IngestionCounts) -> str:
-    return f"{span}: {written['accepted']:,} rows accepted, {written['rejected']:,} rejected"
-
-
-def _say_scored(job: Job, span: str, outcome: dict[str, Any]) -> None:
-    job.say(
-        f"{span}: {outcome['rows']:,} rows scored by version {outcome['version']}, "
-        f"{outcome['flags']:,} flagged, {outcome['written']} days changed"
-    )
-
-
-def _span(days: list[str]) -> str:
-    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"

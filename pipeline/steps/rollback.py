@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 import structlog
 
@@ -27,6 +27,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.champion import change_champion, sync_aliases
 from pipeline.steps.live import nothing_live
 from pipeline.steps.rollback_target import ledger_record, unfinished, wanted_version
+from pipeline.steps.scoring import ScoringOutcome
 
 PREVIOUS = promotion.PREVIOUS
 
@@ -59,6 +60,13 @@ class MovedReturn(Return):
     """A rollback after `champion` was set; `moved` says whether it was."""
 
     moved: bool
+
+
+@dataclass(frozen=True)
+class FinishedReturn(MovedReturn):
+    """A rollback whose days are scored again; `rescored` has those that were left, by version."""
+
+    rescored: dict[str, ScoringOutcome]
 
 
 class RescoreGroup(TypedDict):
@@ -180,21 +188,21 @@ def plan(here: Deployment, payload: Payload[MovedReturn]) -> list[RescoreGroup]:
 
 def rescore(
     here: Deployment, detector: str, version: int, days: list[str], *, run: str
-) -> dict[str, Any]:
+) -> ScoringOutcome:
     """Score `days` again; withdraw the incidents that the bad `version` raised on them."""
     wanted = [as_day(day) for day in days]
     return rescoring.withdraw_and_rescore(here, detector, version, run=run, days=wanted)
 
 
-def finish(here: Deployment, payload: Payload[MovedReturn], *, run: str) -> dict[str, Any]:
+def finish(here: Deployment, payload: Payload[MovedReturn], *, run: str) -> Payload[FinishedReturn]:
     """Complete every unfinished rollback (normally nothing is left), and tag it as done."""
     detector = str(payload["detector"])
     client = connect(here)
-    done: dict[str, Any] = {}
+    done: dict[str, ScoringOutcome] = {}
     for version in unfinished(here, client, detector):
         done[str(version)] = rescoring.withdraw_and_rescore(here, detector, version, run=run)
         tags.mark_rescored(client, detector, version)
-    return payload | {"rescored": done}
+    return cast("Payload[FinishedReturn]", payload | {"rescored": done})
 
 
 def _why_nothing_is_moved(

@@ -12,9 +12,10 @@ import yaml
 
 from pipeline import settings, tables
 from pipeline.cli import main
+from pipeline.errors import DataError
 from pipeline.registry import connection, versions
 from pipeline.registry.connection import connect
-from pipeline.steps import evaluating, ledger_state
+from pipeline.steps import evaluating, ledger_state, promotion_watch, scoring, training_request
 from pipeline.tables import Table
 from tests.builders import days, make_frame, make_spec
 
@@ -26,6 +27,8 @@ pytestmark = [
 HISTORY = 60
 ALL = days(HISTORY)
 AS_OF = ALL[44]
+BLOCKED, DAMAGED, ABSENT = ALL[3], ALL[4], ALL[2]
+PUMPS_FILE = {"kind": "parquet", "path": "pumps.parquet"}
 SMALL = {"family": "denoising", "members": 2, "width": 16, "steps": 120}
 
 
@@ -47,9 +50,9 @@ def plant(tmp_path, monkeypatch):
     return settings.load()
 
 
-def described(folder, approval="none"):
+def described(folder, approval="none", source=PUMPS_FILE):
     spec = make_spec(
-        source={"kind": "parquet", "path": "pumps.parquet"},
+        source=source,
         model=SMALL,
         split={"training_days": 40},
         recalibration={"window_days": 20, "minimum_days": 10},
@@ -64,8 +67,8 @@ def run(step: str, *more: str) -> int:
     return main(["run", step, "pumps", *more])
 
 
-def load(first: int = 0, last: int = HISTORY - 1) -> int:
-    return run("load", "--from", str(ALL[first]), "--to", str(ALL[last]))
+def load(first: int = 0, last: int = HISTORY - 1, *more: str) -> int:
+    return run("load", "--from", str(ALL[first]), "--to", str(ALL[last]), *more)
 
 
 def rows(plant, name: str):
@@ -114,6 +117,14 @@ def test_from_nothing_to_a_live_version_and_back(plant, capsys):
     assert "no person was asked" in said
     assert f"{ALL[-1]}: drift of the day: " in said
     assert set(rows(plant, "scores")["date"]) == set(ALL)
+
+
+@pytest.fixture
+def trained(plant):
+    """A plant with 45 days, of which version 1, which is live, was trained."""
+    assert load(0, 44) == 0
+    assert run("train", "--as-of", str(AS_OF)) == 0
+    return plant
 
 
 @pytest.fixture
@@ -205,15 +216,118 @@ def test_an_answer_that_comes_too_late_is_the_time_limits(asking):
     assert "The time limit" in ledger_state.verified(asking, "pumps").entries[-1].decision.why
 
 
-def test_a_blocked_day_is_told_and_the_others_are_scored(plant, tmp_path, capsys):
-    frame = make_frame(HISTORY)
-    frame.loc[frame["timestamp"].dt.date == ALL[3], "pressure"] = 1e9
-    frame.to_parquet(tmp_path / "data" / "pumps.parquet")
+@pytest.fixture
+def deliveries(plant, tmp_path):
+    """A source with a file for each of six days, of which one is spoilt and one is absent."""
+    described(tmp_path, source={"kind": "parquet", "path": "days/{date}.parquet"})
+    folder = tmp_path / "data" / "days"
+    folder.mkdir()
+    frame = make_frame(6)
+    frame.loc[frame["timestamp"].dt.date == BLOCKED, "pressure"] = 1e9
+    for day in set(ALL[:6]) - {ABSENT}:
+        frame[frame["timestamp"].dt.date == day].to_parquet(folder / f"{day}.parquet")
+    (folder / f"{DAMAGED}.parquet").write_bytes(b"damaged")
+    return plant
 
+
+def test_of_many_days_each_that_is_not_ingested_is_told_on_a_line(deliveries, capsys):
     assert load(0, 5) == 1
 
-    assert str(ALL[3]) in capsys.readouterr().out
-    assert set(rows(plant, "telemetry")["date"]) == set(ALL[:6]) - {ALL[3]}
+    said = capsys.readouterr().out
+    assert f"\n{BLOCKED}: blocked: rejected 72 of 72 rows" in said
+    assert f"\n{DAMAGED}: failed: DataError: " in said
+    assert f"\n{ABSENT}: empty: the source delivered nothing for this day\n" in said
+    assert "\\n" not in said
+    assert set(rows(deliveries, "telemetry")["date"]) == set(ALL[:6]) - {BLOCKED, DAMAGED, ABSENT}
+
+
+@pytest.mark.parametrize(
+    ("day", "code", "said"),
+    [
+        (ALL[0], 0, "72 rows accepted, 0 rejected"),
+        (BLOCKED, 1, "blocked: rejected 72 of 72 rows"),
+        (DAMAGED, 1, "failed: DataError: "),
+        (ABSENT, 0, "empty: the source delivered nothing for this day"),
+        ("2024-13-01", 2, "error: "),
+        ("2200-01-01", 2, "has not begun"),
+    ],
+    ids=["good", "blocked", "damaged", "absent", "no day", "future"],
+)
+@pytest.mark.usefixtures("deliveries")
+def test_the_exit_code_says_what_became_of_an_ingested_day(capsys, day, code, said):
+    assert run("ingest", "--day", str(day)) == code
+
+    printed = capsys.readouterr()
+    assert said in printed.out + printed.err
+
+
+def test_a_scored_day_calls_for_what_the_score_dag_would_start(trained, monkeypatch, capsys):
+    day = str(ALL[49])
+    assert load(45, 49) == 0
+    capsys.readouterr()
+    reason = "model stale: the score rose."
+    monkeypatch.setattr(
+        training_request, "_reason", lambda *given: reason if given[-1] == "retrain" else ""
+    )
+
+    assert run("score", "--day", day) == 0
+    said = capsys.readouterr().out
+    assert f"drift asks to train: {reason} Do so with `" in said
+    assert f"-m pipeline run train pumps --as-of {ALL[50]}`" in said
+    (row,) = rows(trained, "requests").to_dict("records")
+    assert (row["date"], row["action"], row["reason"]) == (ALL[49], "retrain", reason)
+    assert row["run_id"].startswith("pumps__score/cli__")
+
+    assert run("score", "--day", str(ALL[48])) == 0  # a day later or earlier asks for nothing more
+    assert "drift asks" not in capsys.readouterr().out
+    assert len(rows(trained, "requests")) == 1
+
+
+def test_a_promotion_that_misbehaves_is_taken_back_once_and_asks_for_nothing(
+    trained, monkeypatch, capsys
+):
+    assert load(45, 45) == 0
+    tripped = {"tripped": True, "reason": "it floods", "version": 1, "previous": None}
+    monkeypatch.setattr(promotion_watch, "watch", lambda *_, **__: tripped)
+    monkeypatch.setattr(training_request, "ask_once", lambda *_, **__: 1 / 0)
+
+    assert run("score", "--day", str(ALL[45])) == 1
+
+    said = capsys.readouterr().out
+    assert "run rollback pumps --reason 'it floods' --only-if-live 1`" in said
+    assert run("rollback", "--reason", "it floods", "--only-if-live", "7") == 1
+    assert "Version 7 was to be rolled back, but version 1 of pumps is live" in (
+        capsys.readouterr().out
+    )
+    assert live(trained) == 1
+
+
+def test_the_exit_code_says_what_became_of_a_day_to_be_scored(trained, monkeypatch, capsys):
+    assert load(45, 46) == 0
+    assert run("score", "--day", str(ALL[48])) == 1
+    said = capsys.readouterr().out
+    assert f"{ALL[48]}: not scored. Nothing was ingested yet; do so with `" in said
+    assert f"run load pumps --from {ALL[48]} --to {ALL[48]}`" in said
+    assert run("score", "--day", "yesterday") == 2
+
+    def broken(_spec, _inputs, day):
+        raise DataError(f"{day.day} has no numbers.")
+
+    monkeypatch.setattr(scoring, "score_day", broken)
+    assert run("score", "--day", str(ALL[45])) == 1
+    assert load(45, 46, "--again") == 1
+    assert f"{ALL[46]}: {ALL[46]} has no numbers." in capsys.readouterr().out
+    assert set(rows(trained, "scorings")["verdict"]) == {"scored", "empty", "failed"}
+
+
+def test_a_first_load_is_done_and_says_what_is_missing(plant, capsys):
+    assert plant.storage
+    assert load(0, 1) == 0
+    assert load(0, 1, "--again") == 1
+
+    said = capsys.readouterr().out
+    assert "not scored. pumps has no champion yet; train one: `" in said
+    assert "-m pipeline run train pumps`" in said
 
 
 def test_to_go_beyond_the_bounds_needs_a_reason(plant, capsys):
