@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Protocol, cast
 
 from pipeline.cli import log_lines
@@ -35,7 +36,7 @@ class Command(Protocol):
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` names; return the exit code."""
     parser = _parser(argv)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(argv, argparse.Namespace(started=datetime.now(UTC)))
     log_lines.configure(arguments.log)
     with log_lines.about(arguments):
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import getpass
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline import settings
@@ -111,12 +110,11 @@ def _acceptance(arguments: argparse.Namespace) -> str:
 def _job(here: Deployment, arguments: argparse.Namespace) -> Job:
     from pipeline.cli.job import Job
 
-    now = datetime.now(UTC)
     return Job(
         here=here,
         detector=arguments.detector,
         step=arguments.step,
-        started=now,
+        started=arguments.started,
         author=getattr(arguments, "author", None) or getpass.getuser(),
         say=lambda text: print(one_line(text), flush=True),
     )

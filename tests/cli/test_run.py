@@ -137,12 +137,26 @@ def asking(plant, tmp_path, capsys):
     return plant
 
 
+def test_a_run_has_one_name_in_the_log_and_in_the_tables(plant, capsys):
+    assert run("ingest", "--day", str(ALL[0])) == 0
+
+    (name,) = rows(plant, "ingestions")["run_id"]
+    assert re.fullmatch(r"pumps__ingest/cli__[\dT:+-]+", name)
+    assert set(re.findall(r"run=(\S+)", capsys.readouterr().out)) == {name}
+
+
+def test_mlflow_says_of_a_candidate_that_the_command_line_made_it(asking):
+    version = versions.by_number(connect(asking), "pumps", 1)
+    tags = connect(asking).get_run(version.run_id).data.tags
+
+    assert tags["command_line.run"].startswith("pumps__train/cli__")
+    assert tags["command_line.run"] == version.tags["judged_in"]
+    assert tags["mlflow.user"] == "command line"
+    assert "airflow.run" not in tags
+
+
 def test_status_asks_for_the_answer_where_the_question_waits(asking, capsys):
-    assert (
-        versions.by_number(connect(asking), "pumps", 1)
-        .tags["judged_in"]
-        .startswith("pumps__train/cli__")
-    )
+    assert asking.storage
 
     main(["status", "pumps"])
 
