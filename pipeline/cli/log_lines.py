@@ -16,12 +16,12 @@ from pipeline.dag_ids import command_line_run
 from pipeline.printable import lines
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, *, default: str = "text") -> None:
     """Declare the arguments that every command has."""
     parser.add_argument(
         "--log",
         choices=("text", "json"),
-        default="text",
+        default=default,
         help="form of warnings and errors; json: one object per line, on stderr",
     )
 

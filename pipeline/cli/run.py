@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline import settings
+from pipeline.cli import log_lines
 from pipeline.errors import DataError
 from pipeline.printable import one_line
 from pipeline.settings import Deployment
@@ -125,6 +126,8 @@ def _step(
 ) -> argparse.ArgumentParser:
     step = steps.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
     step.add_argument("detector", metavar="DETECTOR", help="name of a detector file")
+    # It may stand before the step, too, and the default of this one must not undo that.
+    log_lines.add_arguments(step, default=argparse.SUPPRESS)
     return step
 
 
