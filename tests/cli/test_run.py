@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 import yaml
 
 from pipeline import settings, tables
@@ -41,7 +42,9 @@ def plant(tmp_path, monkeypatch):
         monkeypatch.setenv(f"PLIMSOLL_{variable}", str(folder))
     monkeypatch.delenv("PLIMSOLL_DATABASE", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    monkeypatch.chdir(tmp_path)  # MLflow on SQLite keeps artifacts below the working folder
+    monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(connection, "answering", lambda _: nullcontext())
     # Evidently's page takes half a minute to import and is tested beside its code.
     monkeypatch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
@@ -94,7 +97,7 @@ def test_one_day_is_ingested_and_scored_by_itself(plant, capsys):
     assert set(rows(plant, "telemetry")["date"]) == {ALL[0]}
 
 
-def test_from_nothing_to_a_live_version_and_back(plant, capsys):
+def test_from_nothing_to_a_live_version_and_back(plant, tmp_path, capsys):
     assert load() == 0
     assert run("train", "--as-of", str(AS_OF)) == 0
     first = live(plant)
@@ -110,7 +113,10 @@ def test_from_nothing_to_a_live_version_and_back(plant, capsys):
     entries = ledger_state.verified(plant, "pumps").entries
     assert [entry.decision.action for entry in entries] == ["promotion", "promotion", "rollback"]
     assert re.fullmatch(r"ada in pumps__rollback/cli__[\dT:+-]+", entries[-1].decision.who)
-    said = capsys.readouterr().out
+    printed = capsys.readouterr()
+    said = printed.out
+    assert not list((tmp_path / "work").iterdir())  # MLflow's files lie beside its database
+    assert "Downloading artifacts" not in printed.err
     assert "version 1 is live, version 2 was taken back" in said
     assert f"threshold on rows of {ALL[44]} to {ALL[-1]}" in said
     assert "its weights are those of version 1" in said
@@ -138,6 +144,7 @@ def asking(plant, tmp_path, capsys):
 
 
 def test_a_run_has_one_name_in_the_log_and_in_the_tables(plant, capsys):
+    structlog.reset_defaults()  # other commands in this process have silenced it
     assert run("ingest", "--day", str(ALL[0])) == 0
 
     (name,) = rows(plant, "ingestions")["run_id"]
