@@ -162,7 +162,8 @@ def _say_superseded(job: Job) -> None:
 def _promoted(job: Job, judged: Payload[JudgedCandidate], answer: str | None, *, run: str) -> int:
     outcome = promotion.promote(job.here, judged, answer=answer, run=run)
     if not outcome["promoted"]:
-        job.say(f"version {judged['version']} stays out: {outcome['reason']}")
+        why = "" if outcome["reason"] == judged["reason"] else f": {outcome['reason']}"
+        job.say(f"version {judged['version']} stays out{why}")
         return NO
     behind = f", version {outcome['replaced']} is behind it" if outcome["replaced"] else ""
     job.say(f"version {judged['version']} is live{behind}")
