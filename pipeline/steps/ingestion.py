@@ -23,7 +23,7 @@ from pipeline.data.sources.locations import anchored
 from pipeline.errors import DataError, DaysFailed, PartitionBlocked
 from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
-from pipeline.steps import metrics_hooks
+from pipeline.steps import day_metrics
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.fetched_days import readable_days
 from pipeline.store.days import settle_days
@@ -108,7 +108,7 @@ def write(
         attempts = write_staged(here, spec, staged, now=now, run_id=run)
     if all(attempt.standing != "validated" for attempt in attempts):
         settle_days(here, spec.name)  # otherwise scoring follows, and settles them
-    metrics_hooks.ingested(here, spec, attempts, now=now)
+    day_metrics.ingested(here, spec, attempts, now=now)
     if refuse:
         refuse_attempts(attempts)
     return {

@@ -13,7 +13,7 @@ from pipeline.data.label_request import Author, LabelRequest
 from pipeline.data.timeline import timeline_from
 from pipeline.records import to_json
 from pipeline.settings import Deployment
-from pipeline.steps import metrics_hooks
+from pipeline.steps import day_metrics
 from pipeline.steps.answers import label_from_request, telemetry_in
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.waiting_labels import flagged_episodes
@@ -58,7 +58,7 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
         "new": bool(add_labels(here, detector, [made])),
     }
     log.info("label_recorded", detector=detector, **recorded)
-    metrics_hooks.open_items(here, detector)
+    day_metrics.open_items(here, detector)
     return recorded
 
 
