@@ -5,7 +5,7 @@ What needs a person's answer waits for `run promote`.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -107,14 +107,25 @@ def rollback(job: Job, target: str, reason: str, *, only_if_live: int | None) ->
 
 def housekeeping(job: Job, *, dry_run: bool) -> int:
     """Remove versions, staged files and old table files that nothing needs."""
-    for name, stage in (
-        ("prune", upkeep.prune),
-        ("clear", upkeep.clear),
-        ("tidy", upkeep.tidy),
-    ):
-        told = stage(job.here, job.detector, now=job.started, dry_run=dry_run)
-        job.say(f"{name}: {json.dumps(told, default=str)}")
+    pruned = upkeep.prune(job.here, job.detector, now=job.started, dry_run=dry_run)
+    cleared = upkeep.clear(job.here, job.detector, now=job.started, dry_run=dry_run)
+    tidied = upkeep.tidy(job.here, job.detector, now=job.started, dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    gone = f"{would}removed"
+    job.say(f"versions {gone}: {_listed(pruned['deleted'])}")
+    for number, why in pruned["kept"].items():
+        job.say(f"version {number} is kept: {why}")
+    job.say(f"staged files of ingestions {gone}: {_listed(cleared['ingestions'])}")
+    job.say(f"staged files of candidates {gone}: {_listed(cleared['candidates'])}")
+    for name, files in tidied.items():
+        job.say(
+            f"table {name}: {files['compacted']} files {would}compacted, {files['deleted']} {gone}"
+        )
     return DONE
+
+
+def _listed(names: Sequence[object]) -> str:
+    return ", ".join(map(str, names)) or "none"
 
 
 def _go_live(job: Job, judged: Payload[JudgedCandidate]) -> int:

@@ -53,7 +53,7 @@ def plant(tmp_path, monkeypatch):
     return settings.load()
 
 
-def described(folder, approval="none", source=PUMPS_FILE):
+def described(folder, approval="none", source=PUMPS_FILE, **sections):
     spec = make_spec(
         source=source,
         model=SMALL,
@@ -61,6 +61,7 @@ def described(folder, approval="none", source=PUMPS_FILE):
         recalibration={"window_days": 20, "minimum_days": 10},
         promotion={"approval": approval},
         schedule={"start": str(ALL[0]), "end": str(ALL[-1])},
+        **sections,
     )
     content = spec.model_dump(mode="json", by_alias=True)
     (folder / "detectors" / "pumps.yaml").write_text(yaml.safe_dump(content))
@@ -115,6 +116,8 @@ def test_from_nothing_to_a_live_version_and_back(plant, tmp_path, capsys):
     assert re.fullmatch(r"ada in pumps__rollback/cli__[\dT:+-]+", entries[-1].decision.who)
     printed = capsys.readouterr()
     said = printed.out
+    assert "versions would be removed: none" in said
+    assert re.search(r"version 1 is kept: .*champion", said)
     assert not list((tmp_path / "work").iterdir())  # MLflow's files lie beside its database
     assert "Downloading artifacts" not in printed.err
     assert "version 1 is live, version 2 was taken back" in said
@@ -214,6 +217,17 @@ def test_a_candidate_that_is_judged_again_asks_once_about_its_new_card(asking, c
     assert "version 1 was judged again: only its new card" in capsys.readouterr().out
     assert len(list((asking.home / "waiting" / "pumps").iterdir())) == 1
     assert answer(1, "--approve") == 0
+
+
+def test_a_rejection_by_the_gate_is_told_once(plant, tmp_path, capsys):
+    described(tmp_path, gate={"maximum_bundle_mb": 0.001})
+    assert load(0, 44) == 0
+    assert run("train", "--as-of", str(AS_OF)) == 1
+
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("version 1 ")]
+    assert said[0].startswith("version 1 was rejected: ")
+    assert said[1:] == ["version 1 stays out"]
+    assert live(plant) is None
 
 
 def test_a_candidate_is_rejected_once_and_stays_out(asking, capsys):
