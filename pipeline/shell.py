@@ -71,9 +71,8 @@ def _options(conf: Mapping[str, str]) -> Iterator[str]:
             yield "--again"
 
 
-def this_shell(here: Deployment | None = None) -> Shell:
+def this_shell(here: Deployment) -> Shell:
     """The beginning of the commands of this deployment."""
-    here = here or settings.load()
     python = python_of(here) if here.stack else interpreter()
     airflow = here.airflow_command
     if airflow is None and here.stack is not None:

@@ -85,7 +85,7 @@ def promote(job: Job, version: int, *, approve: bool, comment: str) -> int:
 
 def rollback(job: Job, target: str, reason: str, *, only_if_live: int | None) -> int:
     """Make an earlier version live, and score the days of the one that goes once more."""
-    checked = rolling_back.check(
+    checked = rolling_back.validate_target(
         job.here,
         job.detector,
         target=target,
@@ -93,23 +93,23 @@ def rollback(job: Job, target: str, reason: str, *, only_if_live: int | None) ->
         who=job.who,
         only_if_live=only_if_live,
     )
-    moved = rolling_back.move(job.here, checked, target=target, reason=reason, who=job.who)
+    moved = rolling_back.set_champion(job.here, checked, target=target, reason=reason, who=job.who)
     if not moved["moved"]:
         job.say(moved["reason"])
     else:
         job.say(f"version {moved['target']} is live, version {moved['leave']} was taken back")
-    for group in rolling_back.plan(job.here, moved):
+    for group in rolling_back.plan_rescore(job.here, moved):
         rolling_back.rescore(job.here, **group, run=job.run)
         job.say(f"{span_of(group['days'])}: scored again")
-    rolling_back.finish(job.here, moved, run=job.run)
+    rolling_back.close(job.here, moved, run=job.run)
     return DONE if moved["moved"] else NO
 
 
 def housekeeping(job: Job, *, dry_run: bool) -> int:
     """Remove versions, staged files and old table files that nothing needs."""
-    pruned = upkeep.prune(job.here, job.detector, now=job.started, dry_run=dry_run)
-    cleared = upkeep.clear(job.here, job.detector, now=job.started, dry_run=dry_run)
-    tidied = upkeep.tidy(job.here, job.detector, now=job.started, dry_run=dry_run)
+    pruned = upkeep.prune_versions(job.here, job.detector, now=job.started, dry_run=dry_run)
+    cleared = upkeep.clear_staging(job.here, job.detector, now=job.started, dry_run=dry_run)
+    tidied = upkeep.tidy_tables(job.here, job.detector, now=job.started, dry_run=dry_run)
     would = "would be " if dry_run else ""
     gone = f"{would}removed"
     job.say(f"versions {gone}: {_listed(pruned['deleted'])}")

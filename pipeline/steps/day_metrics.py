@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pipeline.config import DetectorSpec
-from pipeline.metrics import build, store
+from pipeline.metrics import build, postgres
 from pipeline.metrics.readings import OpenItemsReading, Reading
 from pipeline.settings import Deployment
-from pipeline.steps import open_points
+from pipeline.steps import open_items
 from pipeline.steps.candidate import detector_named
 from pipeline.store.ingestions import Attempt
 
@@ -28,7 +28,7 @@ def ingested(
     keep(here, readings if follows else [*readings, *open_items_now(here, spec)])
 
 
-def open_items(here: Deployment, detector: str) -> None:
+def open_items_changed(here: Deployment, detector: str) -> None:
     """Record the open items, after a person has answered."""
     if here.database is None:
         return
@@ -38,7 +38,7 @@ def open_items(here: Deployment, detector: str) -> None:
 def keep(here: Deployment, readings: Sequence[Reading]) -> None:
     """Record `readings`, where there is a store."""
     if here.database is not None:
-        store.record(here.database, readings)
+        postgres.record(here.database, readings)
 
 
 def open_items_now(here: Deployment, spec: DetectorSpec) -> list[Reading]:
@@ -46,12 +46,12 @@ def open_items_now(here: Deployment, spec: DetectorSpec) -> list[Reading]:
     now = datetime.now(UTC)
     if here.database is None:
         return []
-    points = open_points.open_points(here, spec, now=now)
+    items = open_items.open_items(here, spec, now=now)
     content = OpenItemsReading(
-        incidents=len(points.incidents),
-        labels=points.labels_waiting,
-        muted=len(points.muted),
-        unsettled=len(points.violations),
+        incidents=len(items.incidents),
+        labels=items.labels_waiting,
+        muted=len(items.muted),
+        unsettled=len(items.violations),
         last=spec.schedule.end,
     )
     return [Reading(spec.name, "standing", now.date(), now, content)]

@@ -29,7 +29,7 @@ class AuditCounts(TypedDict):
     """Episodes that were considered, sampled and newly put up for labelling; the share of them."""
 
     episodes: int
-    drawn: int
+    sampled: int
     new: int
     share: float
 
@@ -80,7 +80,7 @@ def label(
         )
     )
     log.info("label_recorded", detector=detector, **recorded)
-    day_metrics.open_items(here, detector)
+    day_metrics.open_items_changed(here, detector)
     return recorded
 
 
@@ -100,7 +100,7 @@ def propose_audits(
     new = add_audits(here, detector, sampled)
     recorded: AuditCounts = {
         "episodes": len(starting),
-        "drawn": len(sampled),
+        "sampled": len(sampled),
         "new": new,
         "share": share,
     }

@@ -40,7 +40,7 @@ def due(
     found = incidents_between(here, spec, news[0], news[-1])
     begins = min((each.start.date() for each in found), default=news[0])
     known = noticed_incidents(here, detector, since=begins)
-    shell = this_shell()
+    shell = this_shell(here)
     return [
         to_json(notice_of(spec, incident, day_seen(incident, news), shell))
         for incident in found
