@@ -49,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rotate", action="store_true", help="create a new key, and sign with it from now on"
     )
     parser.add_argument(
-        "--reason", default="", help="why; kept in the ledger, and needed by the four above"
+        "--reason",
+        default="",
+        help="why; kept in the ledger; --adopt, --restored, --withdraw and --rotate need it",
     )
     parser.add_argument("--author", help="your name; the login name by default")
 

@@ -49,7 +49,15 @@ class Plant:
 
 
 @pytest.fixture
-def plant(tmp_path, monkeypatch) -> Plant:
+def registry() -> FakeRegistry:
+    """Versions 1 and 2; the second is live."""
+    made = FakeRegistry(versions=2)
+    made.aliases["champion"] = 2
+    return made
+
+
+@pytest.fixture
+def plant(tmp_path, monkeypatch, registry) -> Plant:
     for variable in ("STORAGE", "DETECTORS", "CACHE"):
         monkeypatch.setenv(f"PLIMSOLL_{variable}", str(tmp_path))
     monkeypatch.setenv("PLIMSOLL_AIRFLOW_COMMAND", "airflow")
@@ -58,8 +66,6 @@ def plant(tmp_path, monkeypatch) -> Plant:
     spec = make_spec(schedule={"start": str(made.days[0])})
     content = spec.model_dump(mode="json", by_alias=True)
     (tmp_path / "pumps.yaml").write_text(yaml.safe_dump(content))
-    registry = FakeRegistry(versions=2)
-    registry.aliases["champion"] = 2
     monkeypatch.setattr(health, "connect", lambda _: registry)
     monkeypatch.setattr(trust, "opened", lambda *_: None)  # this registry holds no bundles
     went_live = Decision("promotion", "pumps", 2, None, "ada", "", "m1", "", NOW)
@@ -90,6 +96,17 @@ def test_one_screen_shows_the_health_of_a_detector(plant, capsys):
     assert "flow on a" in answer.text
     assert "2 expected: 1 scored, 1 quarantined; none skipped" in answer.text
     assert len(answer.text.splitlines()) < 24
+
+
+def test_the_approval_of_a_recalibration_waits_in_its_own_dag(tmp_path, plant, capsys, registry):
+    content = yaml.safe_load((tmp_path / "pumps.yaml").read_text())
+    content["promotion"] = content.get("promotion", {}) | {"approval": "human"}
+    (tmp_path / "pumps.yaml").write_text(yaml.safe_dump(content))
+    plant.end(YESTERDAY, "quarantined")
+    registry.aliases["challenger"] = 1
+    registry.tags[1]["kind"] = "recalibrated"
+
+    assert "Required Actions of pumps__recalibrate in Airflow" in run_status(capsys).text
 
 
 @pytest.mark.usefixtures("plant")
