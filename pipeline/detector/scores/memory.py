@@ -26,6 +26,7 @@ from pipeline.detector.scores.score import Parts, ScoreReport, ScoreTrainingData
 _CONSIDERED = 10_000  # rows sampled as candidates, so that the time of a fit is bounded
 _CHUNK = 2048
 _ROUNDED = 1e-5  # of a usual score: a tenth of the difference allowed to the exported graph
+_LEAST = 1e-20  # of the squared point: far below the rounding of any distance that is not 0
 _COMPARED = 2000  # held-out rows that show whether float32 finds the nearest points
 _PARTS = ("remembered", "stands_for", "row_weight", "residual_weight", "counted", "neighbours")
 _EXACTLY = "exactly"
@@ -68,7 +69,8 @@ class MemoryDistance(nn.Module):
         del output
         points = points_of(scaled, made.mean(dim=0), self.row_weight, self.residual_weight)
         at = nearest(points, self.remembered, self.nearest_count, exactly=self.in_float64)
-        apart = _squared_differences(points, self.remembered, at)
+        # Where every row occurs again exactly, a distance is 0 or what the processor rounds it to.
+        apart = _squared_differences(points, self.remembered, at) + _LEAST * points.square()
         inputs = len(self.row_weight)
         if len(self.residual_weight):
             apart = apart[:, :inputs] + apart[:, inputs:]
