@@ -6,6 +6,7 @@ Each compares in the direction that lets a candidate pass, so that a NaN fails.
 from __future__ import annotations
 
 from pipeline.config import Gate
+from pipeline.evaluation.rate import against_the_promise
 from pipeline.gate.facts import (
     NOT_JUDGED,
     NOT_PLANTED,
@@ -32,18 +33,14 @@ def realised_rate(
             reason="The test block has no normal row, so the realised rate is unknown.",
         )
     low, high = rate.band
-    meaning = {
-        "inside": "agrees with the promised rate",
-        "above": "would raise more false alarms than promised",
-        "below": "flags less than promised, so faults may pass unseen",
-    }[rate.verdict]
     return CheckResult(
         "realised_rate",
         verdict(passed=low <= rate.rate <= high),
         value=f"{rate.rate:.2%}",
         limit=f"{low:.2%} to {high:.2%}",
         reason=f"{rate.flagged:,} of {rate.rows:,} normal test rows "
-        f"({rate.rows_effective:,.0f} independent) are above the threshold: it {meaning}.",
+        f"({rate.rows_effective:,.0f} independent) are above the threshold. "
+        + against_the_promise(rate),
         measured=rate.rate,
     )
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pipeline.data.held_back import HeldBack, held_lines, held_sentence
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.metrics import Detection, Evaluation
+from pipeline.evaluation.rate import RealisedRate, against_the_promise
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
 from pipeline.gate.facts import NOT_PLANTED
 from pipeline.report.card import CardHead, Link, build_card, changed_rows, interval_of
 from pipeline.report.markdown import escaped, table
+
+_EPISODES_SHOWN = 10
 
 Grades = Mapping[str, Mapping[float, float]]
 """Share of episodes caught, 0 to 1, by kind and size (`evaluation.injection.recall`)."""
@@ -79,6 +83,7 @@ class TrainingCard:
         evaluation: on the test block.
         drift: the verdict that the gate used.
         trained_on: the rows.
+        held: rows of the train and of the calibration block that were held back, by block.
         remarks: on the fit of the network, one sentence each: a collapse, a dead code.
         start: the version that it was fine-tuned from; None for new weights.
         champion_threshold: of the champion that it was compared with; None: with none.
@@ -97,6 +102,7 @@ class TrainingCard:
     evaluation: Evaluation
     drift: DriftVerdict
     trained_on: TrainedOn
+    held: Mapping[str, HeldBack] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     start: Start | None = None
     champion_threshold: float | None = None
@@ -114,17 +120,41 @@ def training_card(card: TrainingCard) -> str:
         detector=card.detector,
         made=f"trained on {card.trained_on.start} to {card.trained_on.end}",
         gate=card.gate,
-        remarks=tuple(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
+        remarks=(
+            _off_the_promise(card.evaluation.rate),
+            *(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
+        ),
         links=card.links,
     )
     pictures = (f"![{image.name}]({image.url})" for image in card.images)
     details = (
         "\n\n".join((_threshold(card.threshold, card.evaluation), *pictures)),
+        _held(card.held),
         _evaluation(card.evaluation),
         fault_section(card.faults, card.champion_faults),
         _data(card),
     )
     return build_card(head, _changes(card), details)
+
+
+def _off_the_promise(rate: RealisedRate | None) -> str:
+    """Where the realised rate leaves its band, on either side; else empty."""
+    if rate is None or rate.verdict == "inside":
+        return ""
+    return f"**{against_the_promise(rate)}**"
+
+
+def _held(blocks: Mapping[str, HeldBack]) -> str:
+    """The section on rows that were held back; empty where none were."""
+    held = {block: each for block, each in blocks.items() if each.rows}
+    if not held:
+        return ""
+    parts = (
+        f"{held_sentence(each, block)}\n\n"
+        + "\n".join(f"- {escaped(line)}" for line in held_lines(each, _EPISODES_SHOWN))
+        for block, each in held.items()
+    )
+    return "### Held back: look at them\n\n" + "\n\n".join(parts)
 
 
 def _changes(card: TrainingCard) -> str:

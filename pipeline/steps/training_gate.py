@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline import lineage
 from pipeline.config import DetectorSpec
+from pipeline.data.held_back import HeldBack
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.evaluation.injection import at_largest, minimum_detectable, recall
@@ -146,6 +147,7 @@ def _card(
             calibration=len(block_of(candidate, "calibration").frame),
             test=len(block_of(candidate, "test").frame),
         ),
+        held=_held(bundle),
         remarks=bundle.description.network.remarks,
         start=bundle.description.provenance.start,
         champion_threshold=compared.threshold if compared else None,
@@ -156,6 +158,15 @@ def _card(
         images=(Link("Score distribution", image),),
         links=(Link("Run", pages.inside_mlflow(candidate.page)), *_further(candidate)),
     )
+
+
+def _held(bundle: Bundle) -> dict[str, HeldBack]:
+    """Rows of the train and of the calibration block that were held back, where any was."""
+    blocks = {
+        "train": bundle.description.network.held,
+        "calibration": bundle.description.calibration.held,
+    }
+    return {block: held for block, held in blocks.items() if held is not None}
 
 
 def _further(candidate: Candidate) -> Iterator[Link]:
