@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.config.family import TrainedModel
     from pipeline.detector.bundle.graph import Graph
     from pipeline.detector.calibration.calibrate import calibrate
-    from pipeline.detector.training.fit import fit
+    from pipeline.detector.training.refit import FitSettings, fit_held_back
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -93,7 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
         flush=True,
     )
     steps = model.steps if isinstance(model, TrainedModel) else 0
-    fitted = fit(blocks.train, blocks.schema, model, score, threads=1, on_check=_Progress(steps))
+    settings = FitSettings(blocks.schema, model, score, threshold.alpha)
+    fitted = fit_held_back(blocks.train, settings, threads=1, on_check=_Progress(steps))
     calibration = calibrate(
         blocks.calibration,
         blocks.schema,
