@@ -101,14 +101,14 @@ def contaminated(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedVersion:
     """A version and the rows of its test block."""
 
     bundle: Bundle
     test: pd.DataFrame
 
 
-def trained(frame: pd.DataFrame, spec: DetectorSpec, folder: Path) -> Trained:
+def trained(frame: pd.DataFrame, spec: DetectorSpec, folder: Path) -> TrainedVersion:
     """Split, fit, calibrate and write, as the train DAG does."""
     blocks, schema = split(frame, spec), schema_for(spec)
     settings = FitSettings(schema, spec.model, spec.score, spec.threshold.alpha)
@@ -116,10 +116,12 @@ def trained(frame: pd.DataFrame, spec: DetectorSpec, folder: Path) -> Trained:
     calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)
     nowhere = Provenance({}, "", "")
     write_bundle(fitted, calibration, folder, name=spec.name, provenance=nowhere)
-    return Trained(load_bundle(folder), rows_for(blocks.test, "test"))
+    return TrainedVersion(load_bundle(folder), rows_for(blocks.test, "test"))
 
 
-def judged(version: Trained, spec: DetectorSpec, champion: Bundle | None = None) -> GateVerdict:
+def judged(
+    version: TrainedVersion, spec: DetectorSpec, champion: Bundle | None = None
+) -> GateVerdict:
     """The gate's verdict, as the step of the train DAG takes it; there are no incidents."""
     bundle, frame = version.bundle, version.test
     none = frame.iloc[:0]
@@ -159,7 +161,7 @@ def judged(version: Trained, spec: DetectorSpec, champion: Bundle | None = None)
 
 
 @dataclass(frozen=True)
-class Seen:
+class LaterDays:
     """What a version does on later days of the same plant.
 
     Attributes:
@@ -171,7 +173,7 @@ class Seen:
     caught: float
 
 
-def seen(bundle: Bundle, seed: int) -> Seen:
+def seen(bundle: Bundle, seed: int) -> LaterDays:
     """Sixty faults in thirty later days."""
     normal = plant_rows(_TRIED_DAYS, seed, first_day=10 * DAYS)
     random = np.random.default_rng([seed, 11])
@@ -184,11 +186,11 @@ def seen(bundle: Bundle, seed: int) -> Seen:
     faulty = normal.assign(**dict(zip(CHANNELS, values.T, strict=True)))
     flagged = score_rows(bundle, faulty).flagged
     caught = [flagged[start : start + _FAULT_ROWS].any() for start in starts]
-    return Seen(float(score_rows(bundle, normal).flagged.mean()), float(np.mean(caught)))
+    return LaterDays(float(score_rows(bundle, normal).flagged.mean()), float(np.mean(caught)))
 
 
 @dataclass(frozen=True)
-class Trial:
+class GateTrial:
     """One candidate before the gate.
 
     Attributes:
@@ -200,11 +202,11 @@ class Trial:
 
     passed: bool
     failed: tuple[str, ...]
-    seen: Seen
+    seen: LaterDays
     held: int
 
 
-def candidate(frame: pd.DataFrame, seed: int, before: pd.DataFrame | None = None) -> Trial:
+def candidate(frame: pd.DataFrame, seed: int, before: pd.DataFrame | None = None) -> GateTrial:
     """Train on `frame` and judge; against a champion that was trained on `before`, if given."""
     spec = plant_spec()
     with tempfile.TemporaryDirectory() as scratch:
@@ -214,7 +216,7 @@ def candidate(frame: pd.DataFrame, seed: int, before: pd.DataFrame | None = None
             champion = trained(before, spec, Path(scratch) / "champion").bundle
         verdict = judged(version, spec, champion)
         held = version.bundle.description.calibration.held
-        return Trial(
+        return GateTrial(
             passed=verdict.passed,
             failed=tuple(each.name for each in verdict.results if each.verdict == "fail"),
             seen=seen(version.bundle, seed),

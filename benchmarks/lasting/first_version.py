@@ -16,7 +16,7 @@ from functools import partial
 
 import structlog
 
-from benchmarks.lasting.eight_channels import DAYS, Trial, candidate, contaminated, plant_rows
+from benchmarks.lasting.eight_channels import DAYS, GateTrial, candidate, contaminated, plant_rows
 from pipeline.detector.thresholds.coverage import clopper_pearson
 
 FIRST_SEED = 1000
@@ -35,27 +35,27 @@ class Question:
     """
 
     text: str
-    counts: Callable[[Trial], bool]
+    counts: Callable[[GateTrial], bool]
     most: float
 
 
-def refused(trial: Trial) -> bool:
+def refused(trial: GateTrial) -> bool:
     """Whether the gate refused it."""
     return not trial.passed
 
 
-def blind(trial: Trial) -> bool:
+def blind(trial: GateTrial) -> bool:
     """Whether it passed although it misses a fifth of the faults."""
     return trial.passed and trial.seen.caught < _BLIND
 
 
-def first_version(share: float, seed: int) -> Trial:
+def first_version(share: float, seed: int) -> GateTrial:
     """A version from 90 days, of which a share of the rows is faulty and unlabelled."""
     frame = plant_rows(DAYS, seed)
     return candidate(contaminated(frame, share, seed) if share else frame, seed)
 
 
-def report(name: str, trials: Sequence[Trial], question: Question) -> str:
+def report(name: str, trials: Sequence[GateTrial], question: Question) -> str:
     """Two lines: the answer with its Clopper-Pearson interval, and what the trials were like."""
     hits, n = sum(map(question.counts, trials)), len(trials)
     low, high = clopper_pearson(hits / n, n)
@@ -81,7 +81,7 @@ def seeds_of(arguments: Sequence[str] | None, about: str) -> range:
     return range(given.first_seed, given.first_seed + given.trials)
 
 
-def measured(tried: Callable[[int], Trial], seeds: range) -> list[Trial]:
+def measured(tried: Callable[[int], GateTrial], seeds: range) -> list[GateTrial]:
     """A trial for each seed, on both cores."""
     with ProcessPoolExecutor(_WORKERS, initializer=_quiet) as pool:
         return list(pool.map(tried, seeds))

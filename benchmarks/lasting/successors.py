@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from benchmarks.lasting.eight_channels import DAYS, Trial, candidate, contaminated, plant_rows
+from benchmarks.lasting.eight_channels import DAYS, GateTrial, candidate, contaminated, plant_rows
 from benchmarks.lasting.first_version import (
     Question,
     blind,
@@ -20,13 +20,13 @@ from benchmarks.lasting.first_version import (
 )
 
 
-def successor(share: float, seed: int) -> Trial:
+def successor(share: float, seed: int) -> GateTrial:
     """A version from the 90 days after those of a clean champion; a share of its rows is faulty."""
     before, frame = plant_rows(DAYS, seed), plant_rows(DAYS, seed, first_day=DAYS)
     return candidate(contaminated(frame, share, seed) if share else frame, seed, before)
 
 
-def by_fault_size(trial: Trial) -> bool:
+def by_fault_size(trial: GateTrial) -> bool:
     """Whether the paired test refused it."""
     return "fault_size_vs_champion" in trial.failed
 
