@@ -52,7 +52,7 @@ def test_the_grades_of_its_injected_faults_are_kept_for_the_card(here, bundles):
 def test_injected_faults_are_paired_also_with_windows_of_another_length(here, bundles, length):
     spec = open_house(here, window={"length": length}).spec
 
-    found = compare(1, bundles[1], bundles[length], FRAME, NO_MUSEUM, spec)
+    found = compare(1, bundles[1], bundles[length], FRAME, NO_CONFIRMED, spec)
 
     spikes = found.losses["spike"]
     assert spikes.episodes > 0
