@@ -25,7 +25,7 @@ _WORKERS = 2
 
 
 @dataclass(frozen=True)
-class Question:
+class AskedShare:
     """A number that is asked of many trials.
 
     Attributes:
@@ -55,7 +55,7 @@ def first_version(share: float, seed: int) -> GateTrial:
     return candidate(contaminated(frame, share, seed) if share else frame, seed)
 
 
-def report(name: str, trials: Sequence[GateTrial], question: Question) -> str:
+def report(name: str, trials: Sequence[GateTrial], question: AskedShare) -> str:
     """Two lines: the answer with its Clopper-Pearson interval, and what the trials were like."""
     hits, n = sum(map(question.counts, trials)), len(trials)
     low, high = clopper_pearson(hits / n, n)
@@ -96,8 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     seeds = seeds_of(arguments, __doc__ or "")
     print(f"First versions, {DAYS} days, seeds {seeds.start} to {seeds.stop - 1}")
-    clean = Question("refused", refused, 0.1)
-    none_blind = Question("passed and blind", blind, 0.0)
+    clean = AskedShare("refused", refused, 0.1)
+    none_blind = AskedShare("passed and blind", blind, 0.0)
     for share in (0.0, 0.02, 0.05):
         name = f"{share:.0%} of rows faulty" if share else "clean"
         trials = measured(partial(first_version, share), seeds)

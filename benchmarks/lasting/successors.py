@@ -11,7 +11,7 @@ from functools import partial
 
 from benchmarks.lasting.eight_channels import DAYS, GateTrial, candidate, contaminated, plant_rows
 from benchmarks.lasting.first_version import (
-    Question,
+    AskedShare,
     blind,
     measured,
     refused,
@@ -36,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeds = seeds_of(arguments, __doc__ or "")
     print(f"Successors of a clean champion, seeds {seeds.start} to {seeds.stop - 1}")
     clean = measured(partial(successor, 0.0), seeds)
-    print(report("clean", clean, Question("refused", refused, 0.1)))
-    print(report("clean", clean, Question("refused by fault size", by_fault_size, 0.05)))
+    print(report("clean", clean, AskedShare("refused", refused, 0.1)))
+    print(report("clean", clean, AskedShare("refused by fault size", by_fault_size, 0.05)))
     faulty = measured(partial(successor, 0.05), seeds)
-    print(report("5% of rows faulty", faulty, Question("passed and blind", blind, 0.0)))
+    print(report("5% of rows faulty", faulty, AskedShare("passed and blind", blind, 0.0)))
 
 
 if __name__ == "__main__":

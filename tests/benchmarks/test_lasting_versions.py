@@ -11,7 +11,7 @@ from benchmarks.lasting.eight_channels import (
     contaminated,
     plant_rows,
 )
-from benchmarks.lasting.first_version import Question, blind, refused, report, seeds_of
+from benchmarks.lasting.first_version import AskedShare, blind, refused, report, seeds_of
 from benchmarks.lasting.successors import by_fault_size
 
 GOOD = GateTrial(passed=True, failed=(), seen=LaterDays(0.01, 1.0), held=0)
@@ -44,7 +44,7 @@ def test_a_blind_version_counts_only_if_it_passed() -> None:
 
 
 def test_the_report_says_whether_the_number_was_reached() -> None:
-    asked = Question("refused", refused, 0.1)
+    asked = AskedShare("refused", refused, 0.1)
 
     assert "refused 0 of 2: 0% (0%-84%), asked <= 10%: reached" in report("x", [GOOD] * 2, asked)
     text = report("x", [GOOD, REFUSED], asked)
