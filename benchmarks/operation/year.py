@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.operation.simulate import ALPHA, MONTHS, Setting, Year, made, true_rate
 from pipeline.config import Recalibration, Threshold
+from pipeline.data.clusters import cluster_numbers
 from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.data.timeline import subset
 from pipeline.detector.thresholds.coverage import rate_interval
@@ -25,7 +26,6 @@ from pipeline.recalibration import (
     recalibrate,
     unforced_anchor,
 )
-from pipeline.recalibration.weights import cluster_numbers
 
 _JUST_ABOVE = (1.01, 1.05)  # times the live threshold: where poison lies
 _SURE = 0.05  # relative half-width of the interval of the first threshold

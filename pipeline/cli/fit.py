@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 HELP = "Fit a detector on the normal rows of a Parquet file and write its bundle."
 
 _PROGRESS_S = 2.0
+_EPISODES_SHOWN = 10
 _MOST_ROWS = 500_000
 """600 steps of 256 rows use 153,600 at most; a sixth is for calibration; the rest is reserve."""
 _FEWEST_ROWS = 1000
@@ -75,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.config.family import TrainedModel
     from pipeline.detector.bundle.graph import Graph
     from pipeline.detector.calibration.calibrate import calibrate
-    from pipeline.detector.training.fit import fit
+    from pipeline.detector.training.refit import FitSettings, fit_held_back
 
     # The content of the log events is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -91,7 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
         flush=True,
     )
     steps = model.steps if isinstance(model, TrainedModel) else 0
-    fitted = fit(blocks.train, blocks.schema, model, score, threads=1, on_check=_Progress(steps))
+    settings = FitSettings(blocks.schema, model, score, threshold.alpha)
+    fitted = fit_held_back(blocks.train, settings, threads=1, on_check=_Progress(steps))
     calibration = calibrate(
         blocks.calibration,
         blocks.schema,
@@ -164,8 +167,23 @@ def _report(fitted: FittedNetwork, calibration: Calibration, out: Path) -> None:
         f"Expected false-positive rate {low:.2%} to {high:.2%} (95 %), asked for "
         f"{threshold.alpha:.2%}."
     )
+    for line in _held_back(fitted, calibration):
+        print(line)
     for remark in fitted.facts.remarks:
         print(f"note: {remark}", file=sys.stderr)
     if threshold.note:
         print(f"warning: {threshold.note}", file=sys.stderr)
     print(f"Bundle: {out}")
+
+
+def _held_back(fitted: FittedNetwork, calibration: Calibration) -> Iterator[str]:
+    """The rows that neither train nor estimate the threshold, block by block."""
+    from pipeline.data.held_back import held_lines, held_sentence
+
+    blocks = {"train": fitted.facts.held, "calibration": calibration.summary.held}
+    if calibration.reference.timeline is None:
+        yield "Nothing was held back: without time, rows do not show what lasts."
+    for block, held in blocks.items():
+        if held is not None and held.rows:
+            yield held_sentence(held, block)
+            yield from (f"  {line}" for line in held_lines(held, _EPISODES_SHOWN))

@@ -32,16 +32,39 @@ EPISODES = 20
 _VISIBLE = 0.5  # sd; a dropout of a value that is zero already is no fault and cannot be caught
 
 
+CAUGHT, MISSED, UNPLANTED = "+", "-", "."
+"""What became of an episode; the fault does not change an unplanted one visibly."""
+
+
 @dataclass(frozen=True)
 class FaultOutcome:
-    """Episodes with one fault of one size in one channel, and how many of them were caught."""
+    """Episodes with one fault of one size in one channel, and which of them were caught.
+
+    Attributes:
+        kind: key of FAULTS.
+        size: in the fault's unit.
+        unit: of the size.
+        channel: the faulty channel.
+        marks: what became of the episode at each place: CAUGHT, MISSED or UNPLANTED. Two detectors
+            have the same places, in the same order, if their trials have the same rows, seed and
+            lead.
+    """
 
     kind: str
     size: float
     unit: str
     channel: str
-    episodes: int
-    caught: int
+    marks: str
+
+    @property
+    def episodes(self) -> int:
+        """Number of episodes that the fault changed visibly."""
+        return len(self.marks) - self.marks.count(UNPLANTED)
+
+    @property
+    def caught(self) -> int:
+        """Number of those that were caught."""
+        return self.marks.count(CAUGHT)
 
 
 @dataclass(frozen=True)
@@ -58,6 +81,8 @@ class Trial:
         seed: seed of the places of episodes and of the signs of faults.
         episodes: number of episodes for each kind, size and channel.
         postprocessing: applied to the scores before they are compared with the threshold.
+        least_lead: healthy rows before each episode, at least; so that detectors with windows of
+            other lengths get the same episodes.
     """
 
     scorer: Scorer
@@ -69,11 +94,12 @@ class Trial:
     seed: int
     episodes: int = EPISODES
     postprocessing: ScorePostprocessing = UNCHANGED
+    least_lead: int = 0
 
     @property
     def lead(self) -> int:
-        """Number of healthy rows before an episode that its first score depends on."""
-        return self.window + self.postprocessing.rows - 2
+        """Number of healthy rows before an episode; its first score depends on them."""
+        return max(lead_of(self.window, self.postprocessing), self.least_lead)
 
 
 @dataclass(frozen=True)
@@ -107,10 +133,22 @@ def inject(trial: Trial) -> tuple[FaultOutcome, ...]:
             size=each.size,
             unit=FAULTS[each.kind].unit,
             channel=each.channel.name,
-            episodes=int(each.changed.sum()),
-            caught=int(((each.after & ~each.before).any(axis=1) & each.changed).sum()),
+            marks=_marks(each),
         )
         for each in faulty_episodes(trial)
+    )
+
+
+def lead_of(window: int, postprocessing: ScorePostprocessing) -> int:
+    """Number of rows before an episode that its first score depends on."""
+    return window + postprocessing.rows - 2
+
+
+def _marks(struck: FaultyEpisodes) -> str:
+    caught = np.asarray((struck.after & ~struck.before).any(axis=1))
+    return "".join(
+        UNPLANTED if not changed else CAUGHT if hit else MISSED
+        for changed, hit in zip(struck.changed.tolist(), caught.tolist(), strict=True)
     )
 
 
@@ -257,4 +295,5 @@ def _flagged(trial: Trial, episodes: Rows, place: NDArray[np.intp]) -> NDArray[n
         trial.postprocessing,
         runs=Runs(np.arange(count * length), np.repeat(np.arange(count), length)),
     )
-    return (done.score > trial.threshold).reshape(count, length)[:, trial.postprocessing.rows - 1 :]
+    flagged = (done.score > trial.threshold).reshape(count, length)
+    return flagged[:, -(episodes.shape[1] - trial.lead) :]

@@ -81,6 +81,29 @@ def realised_rate(
     )
 
 
+def against_the_promise(rate: RealisedRate) -> str:
+    """What the rate says of the promise, as plainly where too few rows are flagged as too many."""
+    low, high = rate.band
+    seen = f"{rate.rate:.2%} of {rate.rows:,} normal test rows are flagged"
+    if rate.verdict == "above":
+        return (
+            f"Too many flags: {seen}, and the promise allows {high:.2%} at most. Expect false "
+            "alarms; or the test days hold faults that nobody labelled."
+        )
+    if rate.verdict == "below":
+        return (
+            f"Too few flags: {seen}, and the promise asks for {low:.2%} at least. The threshold "
+            "is too high, and faults may pass unseen; look for unlabelled faults among the "
+            "calibration rows."
+        )
+    if low <= 0:
+        return (
+            f"It agrees with the promise, but {rate.rows_effective:,.0f} independent rows are too "
+            "few to show a rate that is too low: no flag at all would agree as well."
+        )
+    return "It agrees with the promise."
+
+
 def log_score(score: NDArray[np.floating]) -> NDArray[np.float64]:
     """Logarithm of the scores, which are skewed; correlation and KS are measured on it."""
     tiny = np.finfo(np.float32).tiny

@@ -15,7 +15,7 @@ from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.inputs.windows import windows
 from pipeline.evaluation.diagnostics import NO_RECONSTRUCTION, Diagnosis, diagnose
-from pipeline.evaluation.injection import FaultOutcome, Trial, inject
+from pipeline.evaluation.injection import FaultOutcome, Trial, inject, lead_of
 from pipeline.evaluation.metrics import (
     EvaluatedRows,
     Evaluation,
@@ -28,6 +28,25 @@ from pipeline.scoring import score_rows
 
 _LATENCY_ROWS = 1000
 _LATENCY_TRIES = 3
+
+
+@dataclass(frozen=True)
+class EpisodeChoice:
+    """Which episodes of a block get faults; the same choice and block give the same episodes.
+
+    Attributes:
+        seed: of their places and of the signs of faults.
+        lead: healthy rows before each episode, at least.
+    """
+
+    seed: int
+    lead: int = 0
+
+
+def common_choice(bundle: Bundle, other: Bundle) -> EpisodeChoice:
+    """Episodes that both can be tried on."""
+    leads = [lead_of(each.schema.window, each.postprocessing) for each in (bundle, other)]
+    return EpisodeChoice(bundle.description.network.seed, max(leads))
 
 
 @dataclass(frozen=True)
@@ -70,38 +89,48 @@ def try_out(
     columns: Columns,
     rows: EvaluatedRows,
     confirmed_incidents: pd.DataFrame,
+    *,
+    choice: EpisodeChoice | None = None,
 ) -> Tryout:
     """Measure `bundle` on the test rows in `frame`; `rows` is the result of `judge` for them.
 
-    The seed of the bundle's fit is used. `confirmed_incidents` holds rows of other days that have
-    confirmed incidents; it may be empty.
+    `confirmed_incidents` holds rows of other days that have confirmed incidents; it may be empty.
+    Without a `choice` episodes are chosen by the bundle's own seed.
     """
     timeline = timeline_from(frame, columns)
     values = feature_values(frame, bundle.schema)
     cut = windows(values, bundle.schema.window, timeline)
     normal = rows.normal
     seed = bundle.description.network.seed
-    held = np.flatnonzero(normal_rows(frame, columns))
     return Tryout(
         evaluation=evaluate(rows, bundle.description.threshold),
         diagnosis=diagnose(bundle.graph.reconstruct, cut.rows[normal], seed=seed)
         if bundle.description.network.by_reconstruction
         else NO_RECONSTRUCTION,
-        faults=inject(
-            Trial(
-                scorer=bundle.score,
-                threshold=bundle.threshold,
-                rows=values[held],
-                timeline=subset(timeline, held),
-                columns=columns,
-                window=bundle.schema.window,
-                seed=seed,
-                postprocessing=bundle.postprocessing,
-            )
-        ),
+        faults=faults_in(bundle, frame, columns, choice or EpisodeChoice(seed)),
         latency_ms=_latency_ms(bundle, frame),
         bundle_mb=sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6,
         confirmed_incidents=_confirmed_seen(bundle, confirmed_incidents, columns),
+    )
+
+
+def faults_in(
+    bundle: Bundle, frame: pd.DataFrame, columns: Columns, choice: EpisodeChoice
+) -> tuple[FaultOutcome, ...]:
+    """Faults injected into the normal rows of `frame`."""
+    held = np.flatnonzero(normal_rows(frame, columns))
+    return inject(
+        Trial(
+            scorer=bundle.score,
+            threshold=bundle.threshold,
+            rows=feature_values(frame, bundle.schema)[held],
+            timeline=subset(timeline_from(frame, columns), held),
+            columns=columns,
+            window=bundle.schema.window,
+            seed=choice.seed,
+            postprocessing=bundle.postprocessing,
+            least_lead=choice.lead,
+        )
     )
 
 

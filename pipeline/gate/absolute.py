@@ -6,6 +6,8 @@ Each compares in the direction that lets a candidate pass, so that a NaN fails.
 from __future__ import annotations
 
 from pipeline.config import Gate
+from pipeline.evaluation.detectability import CaughtShare, Detectable
+from pipeline.evaluation.rate import against_the_promise
 from pipeline.gate.facts import (
     NOT_JUDGED,
     NOT_PLANTED,
@@ -32,18 +34,14 @@ def realised_rate(
             reason="The test block has no normal row, so the realised rate is unknown.",
         )
     low, high = rate.band
-    meaning = {
-        "inside": "agrees with the promised rate",
-        "above": "would raise more false alarms than promised",
-        "below": "flags less than promised, so faults may pass unseen",
-    }[rate.verdict]
     return CheckResult(
         "realised_rate",
         verdict(passed=low <= rate.rate <= high),
         value=f"{rate.rate:.2%}",
         limit=f"{low:.2%} to {high:.2%}",
         reason=f"{rate.flagged:,} of {rate.rows:,} normal test rows "
-        f"({rate.rows_effective:,.0f} independent) are above the threshold: it {meaning}.",
+        f"({rate.rows_effective:,.0f} independent) are above the threshold. "
+        + against_the_promise(rate),
         measured=rate.rate,
     )
 
@@ -93,32 +91,55 @@ def explained_variance(
 def injected_faults(
     candidate: TrainedFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Are gross faults caught, kind by kind?
+    """Are faults caught that are no larger than the limit of their kind?
 
-    A kind that could not be planted was not judged, and so has not passed.
+    The candidate has to show it: the share that was caught decides, not the upper end of its
+    interval, as a version that nobody knows gets no benefit of the doubt. Nor is the lower end
+    asked for, which would refuse a good detector of one channel for its few episodes. A kind that
+    could not be planted was not judged, and so has not passed.
+
+    The limits of 6 sd are those that sound detectors of real turbines, rivers and servers meet
+    (75 to 96 % caught; one server, 45 %); at 4 sd four of eight do not. They are the second line:
+    of eight versions whose threshold unlabelled episodes had raised, they refused three, and those
+    that pass only half of 4-sd faults are for what is held back before (`pipeline.data.sustained`).
     """
-    unplanted = [kind for kind in limits.required_faults if kind not in candidate.fault_recall]
+    share = limits.minimum_fault_recall
+    limit = ", ".join(f"{k} {_size(limits.fault_limits.get(k))}" for k in limits.required_faults)
+    limit = f">= {share:.0%} at {limit}" if limit else "none required"
+    unplanted = [kind for kind in limits.required_faults if kind not in candidate.detectable]
     if unplanted:
         return CheckResult(
             "injected_faults",
             "fail",
             value=NOT_JUDGED,
-            limit=f">= {limits.minimum_fault_recall:.0%}",
+            limit=limit,
             reason=f"{NOT_PLANTED} (not planted: {', '.join(unplanted)})",
         )
-    required = {k: candidate.fault_recall[k] for k in limits.required_faults}
-    worst = min(required, key=lambda kind: required[kind], default=None)
-    lowest = required[worst] if worst else 1.0
-    others = [f"{k} {v:.0%}" for k, v in candidate.fault_recall.items() if k not in required]
+    caught = {kind: candidate.detectable[kind].at_limit for kind in limits.required_faults}
+    worst = min(caught, key=lambda kind: caught[kind].share, default=None)
+    smallest = "; ".join(_smallest(kind, each) for kind, each in candidate.detectable.items())
+    lowest = caught[worst].share if worst else 1.0
     return CheckResult(
         "injected_faults",
-        verdict(passed=lowest >= limits.minimum_fault_recall),
-        value=f"{worst} {lowest:.0%}" if worst else "none required",
-        limit=f">= {limits.minimum_fault_recall:.0%}",
-        reason="Least caught of the required kinds at their largest size"
-        + (f"; reported only: {', '.join(others)}." if others else "."),
+        verdict(passed=all(each.share >= share for each in caught.values())),
+        value=_caught_at(worst, caught[worst]) if worst else "none required",
+        limit=limit,
+        reason=f"Smallest size of which {share:.0%} is caught, with its 95 % range: {smallest}.",
         measured=lowest,
     )
+
+
+def _caught_at(kind: str, caught: CaughtShare) -> str:
+    return f"{kind} {caught.size:g}: {caught.share:.0%} ({caught.low:.0%} to {caught.high:.0%})"
+
+
+def _smallest(kind: str, found: Detectable) -> str:
+    low, high = (_size(end) for end in (found.low, found.high))
+    return f"{kind} {_size(found.smallest)} ({low} to {high})"
+
+
+def _size(size: float | None) -> str:
+    return "none" if size is None else f"{size:g}"
 
 
 def drift_allows(

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from scipy import stats
+
 from pipeline.config import Gate
+from pipeline.evaluation.paired import FaultLoss
 from pipeline.gate.facts import (
     NOT_JUDGED,
     NOT_PLANTED,
@@ -21,6 +24,7 @@ from pipeline.gate.facts import (
 )
 
 _NAMED = 3
+_UNLIKELY = 0.05
 _Sizes = dict[str, float | None]
 
 
@@ -51,7 +55,8 @@ def alert_budget(
     kind of injected fault at some size, or a past incident; the checks of faults and incidents then
     compare with the champion. A recalibrated candidate has the champion's weights, which see what
     they saw. One alert over the replayed days is allowed, so that a champion without alerts does
-    not rule out the first.
+    not rule out the first. Few alerts are counts, and count by chance: more than is allowed fails
+    only where two counts of the allowed ratio would hardly differ so much (5 %; 7 against 1 may).
     """
     limit = f"<= {limits.alert_rate_ratio:g} x champion"
     value = f"{candidate.alerts_per_day:.2f}"
@@ -59,11 +64,14 @@ def alert_budget(
         return no_champion("alert_budget", value, limit)
     grace = 1 / max(1, candidate.days)
     allowed = limits.alert_rate_ratio * (champion.alerts_per_day + grace)
+    by_chance = candidate.alerts_per_day > allowed and _may_be_chance(candidate, champion, limits)
     fewer = candidate.alerts_per_day + grace < champion.alerts_per_day / limits.alert_rate_ratio
     quiet = fewer and candidate.kind == "trained"
     blind = quiet and not _catches_something(candidate)
     reason = f"Alerts a day over {candidate.words.days.format(candidate.days)}; "
     reason += f"{allowed:.2f} are allowed."
+    if by_chance:
+        reason += " So few may be more by chance."
     if quiet:
         reason += " Far fewer than the champion's" + (
             ", and no injected fault and no past incident is caught: it may detect nothing."
@@ -72,7 +80,7 @@ def alert_budget(
         )
     return CheckResult(
         "alert_budget",
-        verdict(passed=candidate.alerts_per_day <= allowed and not blind),
+        verdict(passed=(candidate.alerts_per_day <= allowed or by_chance) and not blind),
         value=value,
         limit=limit,
         champion=f"{champion.alerts_per_day:.2f}",
@@ -118,8 +126,12 @@ def confirmed_incidents(
 def fault_size(
     candidate: CandidateFacts, champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Are faults still caught at about the smallest size that the champion catches?"""
-    words, limit = candidate.words, f"<= {limits.maximum_fault_size_ratio:g} x champion"
+    """Does it catch about as many injected faults as the champion, episode by episode?
+
+    Both get the same episodes. A kind fails if significantly fewer of them are caught (95 %) and so
+    many fewer that it matters: two sound networks differ a little, and chance is no fault.
+    """
+    words, limit = candidate.words, f"<= {limits.maximum_fault_loss:.0%} fewer, or by chance"
     sizes = candidate.fault_size
     if champion is None:
         caught = sum(size is not None for size in sizes.values())
@@ -132,20 +144,33 @@ def fault_size(
             limit=limit,
             reason=f"skip: {NOT_PLANTED}",
         )
-    worse = _worse(sizes, champion.fault_size, limits.maximum_fault_size_ratio)
-    other = [kind for kind, size in sizes.items() if size != champion.fault_size.get(kind)]
-    named = other if words.names_smaller_sizes else worse
+    losses = candidate.fault_loss
+    unpaired = [kind for kind in champion.fault_size if not _measured(kind, candidate)]
+    larger = [kind for kind, loss in losses.items() if not _small(loss, limits)]
+    worse = list(dict.fromkeys(larger + unpaired))
+    most = max(losses, key=lambda kind: losses[kind].share, default=None)
+    named = worse or ([most] if most else [])
     return CheckResult(
         words.size_check,
         verdict(passed=not worse),
-        value=_shown(sizes, named) or words.sizes_alike,
+        value=", ".join(f"{kind} {_fewer(losses.get(kind))}" for kind in named),
         limit=limit,
         champion=_shown(champion.fault_size, named) or "-",
         reason=f"Blinder than {words.champion} to {', '.join(worse)}.{words.sizes_lost}"
         if worse
-        else words.sizes_kept.format(limits.minimum_fault_recall),
-        measured=float(len(worse)),
+        else f"The same injected faults, over all sizes: caught by {words.champion} alone and by "
+        "this one alone, kind by kind.",
+        measured=losses[most].share if most else None,
     )
+
+
+def _may_be_chance(candidate: CandidateFacts, champion: ChampionFacts, limits: Gate) -> bool:
+    """Whether so many alerts more are likely enough at the allowed ratio (two Poisson counts)."""
+    now, before = (
+        round(each * candidate.days) for each in (candidate.alerts_per_day, champion.alerts_per_day)
+    )
+    share = limits.alert_rate_ratio / (1 + limits.alert_rate_ratio)
+    return bool(stats.binom.sf(now - 1, now + before, share) > _UNLIKELY)
 
 
 def _catches_something(candidate: CandidateFacts) -> bool:
@@ -153,14 +178,18 @@ def _catches_something(candidate: CandidateFacts) -> bool:
     return bool(candidate.incidents_caught) or any(math.isfinite(size) for size in sizes)
 
 
-def _worse(sizes: _Sizes, before: _Sizes, ratio: float) -> list[str]:
-    """The kinds of fault that the champion catches at a clearly smaller size."""
-    known = ((kind, size, sizes.get(kind)) for kind, size in before.items())
-    return [
-        kind
-        for kind, size, now in known
-        if size is not None and not (now is not None and now <= ratio * size)
-    ]
+def _small(loss: FaultLoss, limits: Gate) -> bool:
+    """Whether a loss may be chance, or is too small to matter; false for NaN."""
+    return loss.surely <= 0 or loss.share <= limits.maximum_fault_loss
+
+
+def _measured(kind: str, candidate: CandidateFacts) -> bool:
+    size = candidate.fault_size.get(kind, math.nan)
+    return kind in candidate.fault_loss and not (size is not None and math.isnan(size))
+
+
+def _fewer(loss: FaultLoss | None) -> str:
+    return "not planted in both" if loss is None else f"{-loss.share:+.0%} caught"
 
 
 def _shown(sizes: _Sizes, kinds: Iterable[str]) -> str:

@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 
 from pipeline.detector.bundle.lineage import BundleKind
 from pipeline.drift import Kind
+from pipeline.evaluation.detectability import Detectable
+from pipeline.evaluation.paired import FaultLoss
 from pipeline.evaluation.rate import RealisedRate
 
 Verdict = Literal["pass", "fail", "skip"]
@@ -32,11 +34,8 @@ class Wording:
         nothing_caught: why past incidents cannot be compared.
         incidents_kept: all that the champion catches are still caught.
         incidents_lost: what to do where one is not; empty, or one sentence after a space.
-        size_check: name of the check of the smallest fault that is caught.
-        sizes_alike: no fault has to be named.
-        sizes_kept: what was compared; `{:.0%}` is the share that counts as caught.
+        size_check: name of the check of the faults that both were given.
         sizes_lost: what to do where faults are not caught any more; as `incidents_lost`.
-        names_smaller_sizes: whether kinds of which smaller faults are caught are named as well.
     """
 
     rows_check: str
@@ -48,10 +47,7 @@ class Wording:
     incidents_kept: str
     incidents_lost: str
     size_check: str
-    sizes_alike: str
-    sizes_kept: str
     sizes_lost: str
-    names_smaller_sizes: bool
 
 
 BEYOND_BOUNDS = (
@@ -71,10 +67,7 @@ OF_TRAINED = Wording(
     incidents_kept="Every past incident that the champion caught is still caught.",
     incidents_lost="",
     size_check="fault_size_vs_champion",
-    sizes_alike="alike in every kind",
-    sizes_kept="Smallest size of which {:.0%} is caught, kind by kind.",
     sizes_lost="",
-    names_smaller_sizes=True,
 )
 OF_RECALIBRATED = Wording(
     rows_check="enough_rows",
@@ -86,10 +79,7 @@ OF_RECALIBRATED = Wording(
     incidents_kept="Every confirmed incident that the live threshold catches is still caught.",
     incidents_lost=" Label what raised the threshold, or train.",
     size_check="fault_size",
-    sizes_alike="no blinder in any kind",
-    sizes_kept="Smallest injected fault that is caught, kind by kind.",
     sizes_lost=f" {BEYOND_BOUNDS}",
-    names_smaller_sizes=False,
 )
 
 
@@ -107,6 +97,8 @@ class CandidateFacts:
         incidents: past incidents that were replayed.
         incidents_caught: names of those with a flagged row.
         fault_size: smallest injected fault that is caught, by kind; None: no size is caught.
+        fault_loss: faults that it catches less often than the champion, episode by episode, by
+            kind; empty without a champion.
     """
 
     kind: ClassVar[BundleKind]
@@ -119,6 +111,7 @@ class CandidateFacts:
     incidents: int
     incidents_caught: tuple[str, ...]
     fault_size: dict[str, float | None]
+    fault_loss: dict[str, FaultLoss]
 
 
 @dataclass(frozen=True)
@@ -131,7 +124,8 @@ class TrainedFacts(CandidateFacts):
             the score is not made of a reconstruction.
         explained_variance: of held-out normal rows.
         median_error: on the rows that the champion was measured on too.
-        fault_recall: share of injected faults caught at the largest size, by kind.
+        detectable: the smallest injected fault that is caught, with its interval, by kind, and what
+            is caught at the size of its limit.
         drift: the drift verdict on the test block, or on the most recent days.
         drift_reason: its sentence.
         bundle_mb: size of the bundle's files, in megabytes.
@@ -147,7 +141,7 @@ class TrainedFacts(CandidateFacts):
     noise_passthrough: float | None
     explained_variance: float | None
     median_error: float | None
-    fault_recall: dict[str, float]
+    detectable: dict[str, Detectable]
     drift: Kind
     drift_reason: str
     bundle_mb: float

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.calibration import Threshold
 from pipeline.config.upkeep import Recalibration
+from pipeline.data.clusters import longest_normal, sustained
 from pipeline.data.grid import day_number
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
@@ -32,9 +33,7 @@ from pipeline.recalibration.weighted_threshold import estimate_weighted, thresho
 from pipeline.recalibration.weights import (
     HELD,
     Weights,
-    longest_normal,
     statuses,
-    sustained,
     weights,
 )
 from pipeline.utc_day import DAY_NS

@@ -5,36 +5,71 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pipeline.data.held_back import HeldBack, held_lines, held_sentence
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
+from pipeline.evaluation.detectability import Detectable
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.metrics import Detection, Evaluation
+from pipeline.evaluation.rate import RealisedRate, against_the_promise
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
 from pipeline.gate.facts import NOT_PLANTED
 from pipeline.report.card import CardHead, Link, build_card, changed_rows, interval_of
 from pipeline.report.markdown import escaped, table
 
+_EPISODES_SHOWN = 10
+
 Grades = Mapping[str, Mapping[float, float]]
 """Share of episodes caught, 0 to 1, by kind and size (`evaluation.injection.recall`)."""
 
 
-def fault_section(grades: Grades, champion: Grades) -> str:
+def fault_section(
+    grades: Grades,
+    champion: Grades,
+    found: Mapping[str, Detectable],
+    limits: Mapping[str, float | None],
+) -> str:
     """The section in Markdown; where no fault could be planted it says so.
 
     `champion` is the live version on the same episodes; empty without one.
+    `limits` are those of the required kinds.
     """
     if not grades:
         return f"### Injected faults\n\n**Not judged.** {NOT_PLANTED}"
     rows = [
-        (kind, _caught(kind, by_size), _caught(kind, champion.get(kind, {})))
+        (
+            kind,
+            _smallest(kind, found.get(kind)),
+            _limit(kind, limits),
+            _caught(kind, by_size),
+            _caught(kind, champion.get(kind, {})),
+        )
         for kind, by_size in grades.items()
     ]
+    header = ("Fault", "Smallest caught (95%)", "Limit", "This version", "Champion")
     return (
-        "### Injected faults\n\nShare of planted faults that is caught, over all channels, from "
-        "the smallest size to the largest.\n\n" + table(("Fault", "This version", "Champion"), rows)
+        "### Injected faults\n\nThe smallest size that counts as caught, with the range that the "
+        "episodes leave open, and the share that is caught over all channels, from the smallest "
+        "size to the largest.\n\n" + table(header, rows)
     )
+
+
+def _smallest(kind: str, found: Detectable | None) -> str:
+    if found is None or not FAULTS[kind].unit:
+        return "-"
+    smallest, low, high = (
+        "none" if size is None else f"{size:g}" for size in (found.smallest, found.low, found.high)
+    )
+    return f"{smallest} ({low} to {high})"
+
+
+def _limit(kind: str, limits: Mapping[str, float | None]) -> str:
+    if kind not in limits:
+        return "-"
+    limit = limits[kind]
+    return "largest" if limit is None else f"{limit:g}"
 
 
 def _caught(kind: str, by_size: Mapping[float, float]) -> str:
@@ -79,6 +114,7 @@ class TrainingCard:
         evaluation: on the test block.
         drift: the verdict that the gate used.
         trained_on: the rows.
+        held: rows of the train and of the calibration block that were held back, by block.
         remarks: on the fit of the network, one sentence each: a collapse, a dead code.
         start: the version that it was fine-tuned from; None for new weights.
         champion_threshold: of the champion that it was compared with; None: with none.
@@ -87,6 +123,8 @@ class TrainingCard:
         replay: candidate and champion over the same recent days; None without a champion.
         faults: share of injected faults that is caught, by kind and size.
         champion_faults: likewise by the champion; empty without one.
+        detectable: the smallest fault that is caught, by kind.
+        fault_limits: of the kinds that must be caught; None: at their largest size.
         images: shown below the threshold.
         links: further pages.
     """
@@ -97,6 +135,7 @@ class TrainingCard:
     evaluation: Evaluation
     drift: DriftVerdict
     trained_on: TrainedOn
+    held: Mapping[str, HeldBack] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     start: Start | None = None
     champion_threshold: float | None = None
@@ -104,6 +143,8 @@ class TrainingCard:
     replay: Replay | None = None
     faults: Grades = field(default_factory=dict)
     champion_faults: Grades = field(default_factory=dict)
+    detectable: Mapping[str, Detectable] = field(default_factory=dict)
+    fault_limits: Mapping[str, float | None] = field(default_factory=dict)
     images: tuple[Link, ...] = ()
     links: tuple[Link, ...] = ()
 
@@ -114,17 +155,41 @@ def training_card(card: TrainingCard) -> str:
         detector=card.detector,
         made=f"trained on {card.trained_on.start} to {card.trained_on.end}",
         gate=card.gate,
-        remarks=tuple(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
+        remarks=(
+            _off_the_promise(card.evaluation.rate),
+            *(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
+        ),
         links=card.links,
     )
     pictures = (f"![{image.name}]({image.url})" for image in card.images)
     details = (
         "\n\n".join((_threshold(card.threshold, card.evaluation), *pictures)),
+        _held(card.held),
         _evaluation(card.evaluation),
-        fault_section(card.faults, card.champion_faults),
+        fault_section(card.faults, card.champion_faults, card.detectable, card.fault_limits),
         _data(card),
     )
     return build_card(head, _changes(card), details)
+
+
+def _off_the_promise(rate: RealisedRate | None) -> str:
+    """Where the realised rate leaves its band, on either side; else empty."""
+    if rate is None or rate.verdict == "inside":
+        return ""
+    return f"**{against_the_promise(rate)}**"
+
+
+def _held(blocks: Mapping[str, HeldBack]) -> str:
+    """The section on rows that were held back; empty where none were."""
+    held = {block: each for block, each in blocks.items() if each.rows}
+    if not held:
+        return ""
+    parts = (
+        f"{held_sentence(each, block)}\n\n"
+        + "\n".join(f"- {escaped(line)}" for line in held_lines(each, _EPISODES_SHOWN))
+        for block, each in held.items()
+    )
+    return "### Held back: look at them\n\n" + "\n\n".join(parts)
 
 
 def _changes(card: TrainingCard) -> str:

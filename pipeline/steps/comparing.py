@@ -15,8 +15,9 @@ from pipeline.detector.bundle.bundle import Bundle
 from pipeline.errors import BundleError, UnprovenBundle
 from pipeline.evaluation.injection import minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
+from pipeline.evaluation.paired import FaultLoss, fault_losses
 from pipeline.evaluation.replay import Replay, Replayed, replay
-from pipeline.evaluation.tryout import judge, try_out
+from pipeline.evaluation.tryout import common_choice, faults_in, judge, try_out
 from pipeline.gate import ChampionFacts
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry.versions import Version
@@ -43,12 +44,14 @@ class ChampionComparison:
         replayed: candidate and champion on the same rows.
         threshold: of the champion.
         grades: share of injected faults that the champion catches, by kind and size.
+        losses: faults that the candidate catches less often, by kind.
     """
 
     facts: ChampionFacts
     replayed: Replay
     threshold: float
     grades: dict[str, dict[float, float]]
+    losses: dict[str, FaultLoss]
 
 
 def readable(here: Deployment, version: Version, held: LedgerState) -> Bundle | None:
@@ -86,7 +89,8 @@ def compare(
     frame, incidents = _readable_rows(live, frame), _readable_rows(live, incidents)
     if frame.empty:
         return None
-    tried = try_out(live, frame, spec.columns, judge(live, frame, spec.columns), incidents)
+    choice, rows = common_choice(bundle, live), judge(live, frame, spec.columns)
+    tried = try_out(live, frame, spec.columns, rows, incidents, choice=choice)
     was, now = live.description.network, bundle.description.network
     facts = ChampionFacts(
         version=number,
@@ -98,7 +102,8 @@ def compare(
         same_kind=(was.family, was.loss) == (now.family, now.loss),
     )
     replayed = _replayed(live, bundle, frame, spec.columns)
-    return ChampionComparison(facts, replayed, live.threshold, recall(tried.faults))
+    losses = fault_losses(faults_in(bundle, frame, spec.columns, choice), tried.faults)
+    return ChampionComparison(facts, replayed, live.threshold, recall(tried.faults), losses)
 
 
 def _means_otherwise(live: Bundle, spec: DetectorSpec) -> bool:

@@ -73,18 +73,16 @@ def window(
 @lineage.job("train")
 def train(here: Deployment, payload: Payload[Candidate], *, run: str) -> Payload[Candidate]:
     """Fit the networks on the train block and open the candidate's MLflow run."""
-    from pipeline.detector.training.fit import fit  # noqa: PLC0415 - torch, which no other step needs
+    from pipeline.detector.training.refit import FitSettings, fit_held_back  # noqa: PLC0415 - torch, which no other step needs
 
     candidate, began = from_json(Candidate, payload), time.monotonic()
     spec, inputs = origin_of(candidate, TrainingInputs)
     lineage.note_read(inputs.window.table, version=inputs.window.table_version)
     # One thread: for networks this small, threads wait longer than they save (7 times the CPU with
     # two), and the same seed gives the same weights on any number of cores.
-    fitted = fit(
+    fitted = fit_held_back(
         block_of(candidate, "train"),
-        schema_for(spec),
-        _model_of(inputs, spec),
-        spec.score,
+        FitSettings(schema_for(spec), _model_of(inputs, spec), spec.score, spec.threshold.alpha),
         threads=1,
         start=_warm_start_of(candidate, inputs, spec),
     )
@@ -114,7 +112,9 @@ def calibrate(here: Deployment, payload: Payload[Candidate]) -> Payload[Candidat
         contexts=spec.contexts,
     )
     candidate = _stage_bundle(candidate, fitted, calibration, spec, inputs)
+    held = calibration.summary.held
     metrics = runs.threshold_metrics(calibration.threshold)
+    metrics["calibration/rows_held_back"] = float(held.rows if held else 0)
     runs.log_metrics(connect(here), candidate.run_id, metrics)
     return to_json(candidate)
 
@@ -200,6 +200,7 @@ def _opened(
         _parameters(spec, inputs),
         {
             "train/rows": float(facts.rows_train),
+            "train/rows_held_back": float(facts.held.rows if facts.held else 0),
             "train/rows_validation": float(facts.rows_validation),
             "train/best_step": float(facts.best_step),
             **{f"train/{name}": value for name, value in facts.measured.items()},

@@ -13,8 +13,9 @@ from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, episodes, subset
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.evaluation.injection import Trial, inject, minimum_detectable
+from pipeline.evaluation.injection import FaultOutcome, Trial, inject, minimum_detectable
 from pipeline.evaluation.metrics import alerts
+from pipeline.evaluation.paired import fault_losses
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.gate import ChampionFacts, Move, RecalibratedFacts
 from pipeline.recalibration import Recalibrated
@@ -63,7 +64,8 @@ def compare_thresholds(
     days = max(1, timeline.days)
     incidents = _confirmed_incidents(here, spec, inputs.window.as_of, champion)
     stops = {stop.name: stop.reason for stop in result.stops}
-    limits = spec.recalibration
+    limits, share = spec.recalibration, spec.gate.minimum_fault_recall
+    ours, theirs = _faults(champion, new), _faults(champion, old)
     facts = RecalibratedFacts(
         rows=result.threshold.n,
         rows_effective=result.threshold.n_effective,
@@ -71,7 +73,8 @@ def compare_thresholds(
         alerts_per_day=alerts(score > new, timeline) / days,
         incidents=len(incidents),
         incidents_caught=tuple(name for name, peak in incidents if peak > new),
-        fault_size=_fault_size(champion, new, spec),
+        fault_size=minimum_detectable(ours, share=share),
+        fault_loss=fault_losses(ours, theirs),
         step=Move(result.step, limits.maximum_step, stops.get("step", "")),
         total=Move(result.total, limits.maximum_total, stops.get("total", "")),
         creep=Move(result.growth, limits.maximum_growth, stops.get("creep", "")),
@@ -83,7 +86,7 @@ def compare_thresholds(
         median_error=None,
         alerts_per_day=alerts(score > old, timeline) / days,
         incidents_caught=tuple(name for name, peak in incidents if peak > old),
-        fault_size=_fault_size(champion, old, spec),
+        fault_size=minimum_detectable(theirs, share=share),
     )
     measured = score.astype(np.float32)
     replayed = replay(timeline, Replayed(measured, new), Replayed(measured, old))
@@ -131,14 +134,12 @@ def _validated(
     return [day for day in held if first <= day < as_of and day in wanted]
 
 
-def _fault_size(
-    champion: LoadedVersion, threshold: float, spec: DetectorSpec
-) -> dict[str, float | None]:
-    """Smallest injected fault that is caught with `threshold`; the champion's network scores."""
+def _faults(champion: LoadedVersion, threshold: float) -> tuple[FaultOutcome, ...]:
+    """Injected faults, caught or not with `threshold`; the champion's network scores."""
     bundle: Bundle = champion.bundle
     reference = bundle.trained_reference()
     if reference.timeline is None:
-        return {}
+        return ()
     trial = Trial(
         scorer=bundle.score,
         threshold=threshold,
@@ -149,7 +150,7 @@ def _fault_size(
         seed=bundle.description.network.seed,
         postprocessing=bundle.postprocessing,
     )
-    return minimum_detectable(inject(trial), share=spec.gate.minimum_fault_recall)
+    return inject(trial)
 
 
 def _name(found: Episode) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline import lineage
-from pipeline.config import DetectorSpec
+from pipeline.config import DetectorSpec, Gate
+from pipeline.data.held_back import HeldBack
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.evaluation.injection import at_largest, minimum_detectable, recall
+from pipeline.evaluation.detectability import Detectable, detectable
+from pipeline.evaluation.injection import FaultOutcome, minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.gate import GateVerdict, TrainedFacts, decide
 from pipeline.registry import pages
@@ -25,7 +27,6 @@ from pipeline.steps.evaluating import drift_of, tryout_of
 from pipeline.steps.fitting import block_of, confirmed_incidents_of, described
 from pipeline.steps.gate_case import GateCase
 from pipeline.steps.origin import TrainingInputs, origin_of
-from pipeline.store.training_window import WindowManifest
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
         verdict=verdict,
         reason=verdict.reason,
         champion=against.champion,
-        card=training_card(_card(candidate, manifest, bundle, verdict, against)),
+        card=training_card(_card(candidate, bundle, verdict, against)),
         card_name="Promotion card",
         links=tuple(_further(candidate)),
         about=described(candidate.detector, inputs),
@@ -112,8 +113,9 @@ def _facts(
         alerts_per_day=tried.evaluation.alerts_per_day,
         incidents=len(tried.incidents),
         incidents_caught=incidents_caught(tried.incidents),
-        fault_recall=at_largest(tried.faults),
+        detectable=_detectable(tried.faults, spec.gate),
         fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
+        fault_loss=compared.losses if compared else {},
         drift=drift.kind,
         drift_reason=drift.reason,
         bundle_mb=tried.bundle_mb,
@@ -123,13 +125,10 @@ def _facts(
 
 
 def _card(
-    candidate: Candidate,
-    manifest: WindowManifest,
-    bundle: Bundle,
-    verdict: GateVerdict,
-    against: _Against,
+    candidate: Candidate, bundle: Bundle, verdict: GateVerdict, against: _Against
 ) -> TrainingCard:
-    tried, compared = tryout_of(candidate), against.compared
+    spec, inputs = origin_of(candidate, TrainingInputs)
+    tried, compared, manifest = tryout_of(candidate), against.compared, inputs.window
     image = pages.artifact_image(candidate.run_id, f"{staged.EVALUATION}/score_distribution.png")
     return TrainingCard(
         detector=candidate.detector,
@@ -146,16 +145,33 @@ def _card(
             calibration=len(block_of(candidate, "calibration").frame),
             test=len(block_of(candidate, "test").frame),
         ),
+        held=_held(bundle),
         remarks=bundle.description.network.remarks,
         start=bundle.description.provenance.start,
         champion_threshold=compared.threshold if compared else None,
         not_compared=against.not_compared,
         replay=compared.replayed if compared else None,
         faults=recall(tried.faults),
+        detectable=_detectable(tried.faults, spec.gate),
+        fault_limits={kind: spec.gate.fault_limits.get(kind) for kind in spec.gate.required_faults},
         champion_faults=compared.grades if compared else {},
         images=(Link("Score distribution", image),),
         links=(Link("Run", pages.inside_mlflow(candidate.page)), *_further(candidate)),
     )
+
+
+def _detectable(faults: Sequence[FaultOutcome], limits: Gate) -> dict[str, Detectable]:
+    share, sizes = limits.minimum_fault_recall, dict[str, float](limits.fault_limits.items())
+    return detectable(faults, share=share, limits=sizes)
+
+
+def _held(bundle: Bundle) -> dict[str, HeldBack]:
+    """Rows of the train and of the calibration block that were held back, where any was."""
+    blocks = {
+        "train": bundle.description.network.held,
+        "calibration": bundle.description.calibration.held,
+    }
+    return {block: held for block, held in blocks.items() if held is not None}
 
 
 def _further(candidate: Candidate) -> Iterator[Link]:

@@ -549,3 +549,27 @@ def test_a_missing_evaluation_column_is_reported(tmp_path, capsys):
 
     assert code == 0
     assert "there is no column eval_out, which marks what is not normal" in capsys.readouterr().err
+
+
+def test_episodes_that_were_held_back_are_named_with_their_time(tmp_path, capsys):
+    frame = timed(normal_rows(6000))
+    load = frame["load"].to_numpy(copy=True)
+    load[frame["timestamp"].dt.hour.isin([2, 3, 4, 5])] += 20 * load.std()
+    night = frame["timestamp"].dt.dayofyear.isin([5, 17, 29])
+    frame["load"] = np.where(night, load, frame["load"])
+
+    code = fit(tmp_path, frame, "--detector", spec(tmp_path / "pump.yaml"))
+
+    shown = capsys.readouterr().out
+    description = load_bundle(tmp_path / "bundle").description
+    held = [each for each in (description.network.held, description.calibration.held) if each.rows]
+    assert code == 0
+    assert held
+    assert all(f"{each.rows:,} row" in shown for each in held)
+    assert "02:00 to" in shown
+
+
+def test_rows_without_time_say_that_nothing_was_held_back(tmp_path, capsys):
+    fit(tmp_path, normal_rows(700))
+
+    assert "Nothing was held back: without time" in capsys.readouterr().out

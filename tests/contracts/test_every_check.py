@@ -7,6 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from pipeline.config import Gate
+from pipeline.evaluation.detectability import CaughtShare, Detectable
+from pipeline.evaluation.paired import FaultLoss
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.gate import (
     CHECKS,
@@ -23,6 +25,9 @@ from pipeline.gate import (
 NAN = float("nan")
 RATE = RealisedRate(900, 900, 9, 0.01, (0.005, 0.02), (0.005, 0.02), (0.004, 0.02), "inside")
 SIZES = {"spike": 2.0, "drift": 2.0, "unit change": 2.0}
+AT_LIMIT = CaughtShare(6.0, 1.0, 0.83, 1.0, 160)
+SURE = Detectable(2.0, 1.5, 3.0, AT_LIMIT)
+LIKE = FaultLoss(episodes=1280, lost=30, gained=25, share=5 / 1280, surely=-0.01)
 TRAINED = TrainedFacts(
     rows=1000,
     rows_effective=1000.0,
@@ -34,8 +39,9 @@ TRAINED = TrainedFacts(
     alerts_per_day=1.0,
     incidents=1,
     incidents_caught=("a",),
-    fault_recall={"spike": 1.0, "drift": 1.0, "unit change": 1.0},
+    detectable=dict.fromkeys(SIZES, SURE),
     fault_size=dict(SIZES),
+    fault_loss=dict.fromkeys(SIZES, LIKE),
     drift="none",
     drift_reason="Nothing moved that matters.",
     bundle_mb=1.0,
@@ -50,6 +56,7 @@ RECALIBRATED = RecalibratedFacts(
     incidents=1,
     incidents_caught=("a",),
     fault_size=dict(SIZES),
+    fault_loss=dict.fromkeys(SIZES, LIKE),
     step=Move(0.1, 0.2),
     total=Move(0.1, 0.5),
     creep=Move(0.01, 0.14),
@@ -67,8 +74,9 @@ UNKNOWN: dict[str, CandidateFacts] = {
         median_error=NAN,
         alerts_per_day=NAN,
         incidents_caught=(),
-        fault_recall=dict.fromkeys(SIZES, NAN),
+        detectable=dict.fromkeys(SIZES, replace(SURE, at_limit=replace(AT_LIMIT, share=NAN))),
         fault_size=dict.fromkeys(SIZES, NAN),
+        fault_loss=dict.fromkeys(SIZES, replace(LIKE, share=NAN, surely=NAN)),
         drift="data fault",
         bundle_mb=NAN,
         latency_ms=NAN,
@@ -80,6 +88,7 @@ UNKNOWN: dict[str, CandidateFacts] = {
         alerts_per_day=NAN,
         incidents_caught=(),
         fault_size=dict.fromkeys(SIZES, NAN),
+        fault_loss=dict.fromkeys(SIZES, replace(LIKE, share=NAN, surely=NAN)),
         step=Move(NAN, 0.2),
         total=Move(NAN, 0.5),
         creep=Move(NAN, 0.14),

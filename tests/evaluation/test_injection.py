@@ -9,7 +9,7 @@ from pipeline.data.channels import channels, read, write
 from pipeline.data.timeline import Timeline
 from pipeline.detector.calibration.contexts import ContextFactors
 from pipeline.detector.calibration.postprocessing import ScorePostprocessing, postprocess
-from pipeline.detector.inputs.scored import Rows, WindowScores
+from pipeline.detector.inputs.scored import Rows, Scorer, WindowScores
 from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.injection import (
     FaultOutcome,
@@ -128,7 +128,7 @@ def test_rows_too_scattered_for_an_episode_leave_nothing_to_judge() -> None:
 
 def test_a_size_counts_as_detectable_only_if_every_larger_one_is() -> None:
     outcomes = tuple(
-        FaultOutcome("spike", size, "sd", "power", 10, caught)
+        FaultOutcome("spike", size, "sd", "power", "+" * caught + "-" * (10 - caught))
         for size, caught in [(1.0, 9), (2.0, 2), (3.0, 6), (4.0, 8)]
     )
 
@@ -136,7 +136,7 @@ def test_a_size_counts_as_detectable_only_if_every_larger_one_is() -> None:
 
 
 def test_a_fault_never_caught_has_no_detectable_size() -> None:
-    outcomes = (FaultOutcome("stuck", 6.0, "rows", "power", 10, 0),)
+    outcomes = (FaultOutcome("stuck", 6.0, "rows", "power", "-" * 10),)
 
     assert minimum_detectable(outcomes, share=0.5) == {"stuck": None}
 
@@ -217,3 +217,34 @@ def test_an_episode_is_smoothed_over_its_own_rows_and_no_other() -> None:
         score = np.stack([distance(episode).score for episode in one.rows]).astype(np.float64)
         mean = sliding_window_view(score, 4, axis=1).mean(axis=2)
         assert np.array_equal(one.after, mean > asked.threshold)
+
+
+def test_an_outcome_counts_the_episodes_that_the_fault_changed() -> None:
+    outcome = FaultOutcome("dropout", 1.0, "", "power", "+-.+.")
+
+    assert (outcome.episodes, outcome.caught) == (3, 2)
+
+
+def test_windows_of_another_length_get_the_same_episodes_with_the_same_lead() -> None:
+    seen: dict[int, list[Rows]] = {1: [], 6: []}
+
+    def watched(window: int) -> Scorer:
+        def scorer(windows: Rows) -> WindowScores:
+            seen[window].append(windows[:, -5:])
+            return distance(windows)
+
+        return scorer
+
+    outcomes = [
+        inject(trial(window=window, least_lead=5, scorer=watched(window))) for window in (1, 6)
+    ]
+
+    assert [len(o.marks) for o in outcomes[0]] == [len(o.marks) for o in outcomes[1]]
+    short, long = ({row.tobytes() for row in np.concatenate(seen[n])} for n in (1, 6))
+    assert long <= short
+
+
+def test_lead_rows_are_no_part_of_the_episode() -> None:
+    asked = trial(least_lead=7, threshold=3.0)
+
+    assert all(one.after.shape[1] == one.rows.shape[1] - 7 for one in faulty_episodes(asked))

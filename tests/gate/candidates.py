@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pipeline.config import Gate
+from pipeline.evaluation.detectability import CaughtShare, Detectable
+from pipeline.evaluation.paired import FaultLoss
 from pipeline.evaluation.rate import RealisedRate
 from pipeline.gate import (
     CandidateFacts,
@@ -15,6 +17,14 @@ from pipeline.gate import (
     decide,
 )
 
+
+def found(share: float, size: float) -> Detectable:
+    """What is caught at the limit `size` of a kind."""
+    return Detectable(2.0, 1.5, 3.0, CaughtShare(size, share, share - 0.1, share + 0.01, 160))
+
+
+LIKE = FaultLoss(episodes=1280, lost=30, gained=25, share=5 / 1280, surely=-0.01)
+BLINDER = FaultLoss(episodes=1280, lost=400, gained=5, share=395 / 1280, surely=0.25)
 RATE = RealisedRate(8624, 540, 100, 0.0116, (0.004, 0.025), (0.003, 0.021), (0.0, 0.027), "inside")
 TRAINED = TrainedFacts(
     rows=8368,
@@ -27,8 +37,14 @@ TRAINED = TrainedFacts(
     alerts_per_day=3.9,
     incidents=3,
     incidents_caught=("a", "b"),
-    fault_recall={"spike": 0.94, "drift": 0.97, "unit change": 0.99, "stuck": 0.4},
+    detectable={
+        "spike": found(0.94, 6.0),
+        "drift": found(0.97, 6.0),
+        "unit change": found(0.99, 10.0),
+        "stuck": found(0.4, 36.0),
+    },
     fault_size={"spike": 1.0, "drift": 1.0, "unit change": 1.5, "stuck": None},
+    fault_loss={"spike": LIKE, "drift": LIKE, "unit change": LIKE, "stuck": LIKE},
     drift="none",
     drift_reason="Nothing moved that matters.",
     bundle_mb=1.2,
@@ -51,6 +67,7 @@ RECALIBRATED = RecalibratedFacts(
     incidents=2,
     incidents_caught=("a", "b"),
     fault_size={"spike": 3.0, "drift": 2.0},
+    fault_loss={"spike": LIKE, "drift": LIKE},
     step=Move(0.05, 0.2),
     total=Move(0.1, 0.5),
     creep=Move(0.01, 0.1),

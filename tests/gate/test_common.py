@@ -10,7 +10,9 @@ from pipeline.config import Gate
 from pipeline.gate import decide
 from tests.gate.candidates import (
     BEFORE,
+    BLINDER,
     CHAMPION,
+    LIKE,
     LIMITS,
     RECALIBRATED,
     TRAINED,
@@ -19,6 +21,7 @@ from tests.gate.candidates import (
 )
 
 NAN = float("nan")
+UNKNOWN = replace(LIKE, share=NAN, surely=NAN)
 
 
 @pytest.mark.parametrize(
@@ -30,16 +33,17 @@ NAN = float("nan")
         (TRAINED, {"incidents_caught": ("a", "c")}, "confirmed_incidents"),
         (
             TRAINED,
-            {"fault_size": {"spike": 2.0, "drift": 1.0, "unit change": 1.5}},
+            {"fault_loss": {**TRAINED.fault_loss, "drift": BLINDER}},
             "fault_size_vs_champion",
         ),
+        (TRAINED, {"fault_loss": {}}, "fault_size_vs_champion"),
         (TRAINED, {"fault_size": {"drift": 1.0, "unit change": 1.5}}, "fault_size_vs_champion"),
         (RECALIBRATED, {"rows_effective": 99.0}, "enough_rows"),
         (RECALIBRATED, {"rows_effective": NAN}, "enough_rows"),
-        (RECALIBRATED, {"alerts_per_day": 2.9}, "alert_budget"),
+        (RECALIBRATED, {"alerts_per_day": 4.5}, "alert_budget"),
         (RECALIBRATED, {"incidents_caught": ("a",)}, "confirmed_incidents"),
-        (RECALIBRATED, {"fault_size": {"spike": 5.0, "drift": 2.0}}, "fault_size"),
-        (RECALIBRATED, {"fault_size": {"spike": None, "drift": 2.0}}, "fault_size"),
+        (RECALIBRATED, {"fault_loss": {"spike": BLINDER, "drift": LIKE}}, "fault_size"),
+        (RECALIBRATED, {"fault_loss": {"spike": UNKNOWN, "drift": LIKE}}, "fault_size"),
         (RECALIBRATED, {"fault_size": {"spike": NAN, "drift": 2.0}}, "fault_size"),
         (RECALIBRATED, {"fault_size": {"drift": 2.0}}, "fault_size"),
     ],
@@ -99,9 +103,18 @@ def test_a_silent_threshold_is_not_called_blind_as_its_weights_are_the_champions
 def test_a_champion_without_alerts_does_not_forbid_the_first_one(facts, champion):
     silent = replace(champion, alerts_per_day=0.0)
 
-    few, many = (replace(facts, alerts_per_day=n / facts.days) for n in (2, 4))
+    few, many = (replace(facts, alerts_per_day=n / facts.days) for n in (2, 12))
     assert decide(few, silent, LIMITS).passed
     assert failed(decide(many, silent, LIMITS)) == ["alert_budget"]
+
+
+def test_few_alerts_more_may_be_chance():
+    champion = replace(CHAMPION, alerts_per_day=1 / 15)
+    few, many = (replace(TRAINED, alerts_per_day=n / 15) for n in (7, 25))
+
+    assert decide(few, champion, LIMITS).passed
+    assert "by chance" in result_of("alert_budget", few, champion).reason
+    assert failed(decide(many, champion, LIMITS)) == ["alert_budget"]
 
 
 def test_the_check_of_confirmed_incidents_can_be_configured_to_accept_a_loss():
@@ -141,26 +154,27 @@ def test_where_the_champion_caught_no_incident_the_check_is_skipped(facts, champ
     assert found.champion == "0"
 
 
-def test_one_grade_of_fault_size_is_sampling_noise():
-    slightly = {"spike": 1.5, "drift": 2.0, "unit change": 2.0}
+@pytest.mark.parametrize(
+    "loss",
+    [replace(BLINDER, surely=-0.001), replace(BLINDER, share=0.19, surely=0.15)],
+    ids=["by chance", "too little to matter"],
+)
+def test_a_loss_fails_only_if_it_is_significant_and_matters(loss):
+    losses = {**TRAINED.fault_loss, "spike": loss}
 
-    assert decide(replace(TRAINED, fault_size=slightly), CHAMPION, LIMITS).passed
+    assert decide(replace(TRAINED, fault_loss=losses), CHAMPION, LIMITS).passed
 
 
-def test_a_trained_candidate_shows_smaller_sizes_and_a_threshold_only_larger_ones():
-    sizes = {"spike": 5.0, "drift": 1.0}
+def test_a_blinder_candidate_is_told_by_kind_with_what_to_do_about_a_threshold():
+    losses = {"spike": BLINDER, "drift": LIKE}
 
-    trained = result_of(
-        "fault_size_vs_champion",
-        replace(TRAINED, fault_size=sizes),
-        replace(CHAMPION, fault_size={"spike": 3.0, "drift": 2.0}),
-    )
-    recalibrated = result_of("fault_size", replace(RECALIBRATED, fault_size=sizes), BEFORE)
+    trained = result_of("fault_size_vs_champion", replace(TRAINED, fault_loss=losses), BEFORE)
+    recalibrated = result_of("fault_size", replace(RECALIBRATED, fault_loss=losses), BEFORE)
 
-    assert (trained.value, trained.champion) == ("spike 5, drift 1", "spike 3, drift 2")
-    assert (recalibrated.value, recalibrated.champion) == ("spike 5", "spike 3")
+    assert (trained.value, trained.champion) == ("spike -31% caught", "spike 3")
     assert trained.reason == "Blinder than the champion to spike."
     assert recalibrated.reason.startswith("Blinder than the live threshold to spike. Label the")
+    assert recalibrated.limit == "<= 20% fewer, or by chance"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +183,7 @@ def test_a_trained_candidate_shows_smaller_sizes_and_a_threshold_only_larger_one
     ids=["trained", "recalibrated"],
 )
 def test_faults_that_could_not_be_planted_for_either_are_not_compared(facts, champion, name):
-    unplanted = replace(facts, fault_size={})
+    unplanted = replace(facts, fault_size={}, fault_loss={})
 
     neither = result_of(name, unplanted, replace(champion, fault_size={}))
     assert (neither.verdict, neither.value) == ("skip", "not judged")

@@ -85,9 +85,10 @@ def test_a_training_history_without_validation_can_be_plotted() -> None:
 
 
 def test_of_many_channels_only_those_caught_least_are_plotted() -> None:
-    outcomes = [FaultOutcome("spike", 2.0, "sd", f"m{i:02}", 20, i % 21) for i in range(60)] + [
-        FaultOutcome("swap", 1.0, "", "m01", 20, 5)
-    ]
+    outcomes = [
+        FaultOutcome("spike", 2.0, "sd", f"m{i:02}", ("+" * (i % 21)).ljust(20, "-"))
+        for i in range(60)
+    ] + [FaultOutcome("swap", 1.0, "", "m01", "+++++---------------")]
 
     assert size(figures.fault_recall(outcomes, share=0.5))[1] < 1200
 
@@ -103,7 +104,7 @@ ODD = ("$x_{$", r"$\frac$", "w" * 300, "a\nb", "</b>", "%s {0}", "\\")
 def test_a_name_is_plotted_as_it_is_and_leaves_room(rows: EvaluatedRows, name: str) -> None:
     result = DriftResult(name, 0.3, 0.01, 0.02, 500.0, 400.0, rises=True, level="warn")
     verdict = DriftVerdict("none", "none", "nothing", (result,), ())
-    outcomes = [FaultOutcome("spike", 2.0, "sd", name, 20, 5)]
+    outcomes = [FaultOutcome("spike", 2.0, "sd", name, "+++++---------------")]
     timeline = replace(rows.timeline, names=(name, "B"))
     threshold = ThresholdEstimate(1.0, "conformal", 0.01, 99, 9.0, (0.5, None), (0, 1), False, "")  # noqa: FBT003 - fits one line
 

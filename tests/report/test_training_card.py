@@ -6,9 +6,11 @@ from datetime import date
 import pytest
 
 from pipeline.config import Gate
+from pipeline.data.held_back import NOTHING_HELD, HeldBack, HeldRows
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
+from pipeline.evaluation.detectability import CaughtShare, Detectable
 from pipeline.evaluation.metrics import EvaluatedRows, evaluate
 from pipeline.evaluation.replay import ChangedRow, Replay
 from pipeline.gate import GateVerdict, TrainedFacts, decide
@@ -16,6 +18,7 @@ from pipeline.report.card import Link
 from pipeline.report.training_card import Grades, TrainedOn, TrainingCard, training_card
 from pipeline.report.training_card import fault_section as section_of_faults
 
+FOUND = Detectable(1.5, 1.0, 2.0, CaughtShare(6.0, 0.9, 0.8, 0.95, 160))
 GRADES = {"spike": {1.0: 0.25, 1.5: 0.8, 2.0: 1.0}, "stuck": {6.0: 0.1}, "swap": {1.0: 0.5}}
 
 
@@ -31,8 +34,9 @@ def judged(facts_change: dict[str, object] | None = None) -> GateVerdict:
         alerts_per_day=3.9,
         incidents=1,
         incidents_caught=("a",),
-        fault_recall={"spike": 0.9, "drift": 0.9, "unit change": 0.9},
+        detectable=dict.fromkeys(("spike", "drift", "unit change"), FOUND),
         fault_size={"spike": 1.0},
+        fault_loss={},
         drift="none",
         drift_reason="Nothing moved that matters.",
         bundle_mb=1.2,
@@ -146,24 +150,25 @@ def test_only_plain_characters_are_used(card: TrainingCard) -> None:
 
 def fault_section(grades: Grades, champion: Grades) -> str:
     """Without the spaces that keep columns apart in a browser."""
-    return section_of_faults(grades, champion).replace(" &emsp;", "")
+    section = section_of_faults(grades, champion, {"spike": FOUND}, {"spike": 6.0, "stuck": None})
+    return section.replace(" &emsp;", "")
 
 
 def test_every_kind_shows_what_is_caught_at_every_size() -> None:
     text = fault_section(GRADES, {})
 
-    assert "| spike | 1: 25%, 1.5: 80%, 2: 100% (sd) | - |" in text
-    assert "| stuck | 6: 10% (rows) | - |" in text
+    assert "| spike | 1.5 (1 to 2) | 6 | 1: 25%, 1.5: 80%, 2: 100% (sd) | - |" in text
+    assert "| stuck | - | largest | 6: 10% (rows) | - |" in text
 
 
 def test_a_fault_without_a_size_shows_a_share_alone() -> None:
-    assert "| swap | 50% | - |" in fault_section(GRADES, {})
+    assert "| swap | - | - | 50% | - |" in fault_section(GRADES, {})
 
 
 def test_the_champion_is_in_the_next_column() -> None:
     text = fault_section(GRADES, {"swap": {1.0: 0.75}})
 
-    assert "| swap | 50% | 75% |" in text
+    assert "| swap | - | - | 50% | 75% |" in text
 
 
 def test_where_no_fault_could_be_planted_it_says_so() -> None:
@@ -171,3 +176,25 @@ def test_where_no_fault_could_be_planted_it_says_so() -> None:
 
     assert "**Not judged.** No fault could be planted" in text
     assert "Set schema.cadence" in text
+
+
+def test_held_episodes_are_listed_for_a_person_to_look_at(card: TrainingCard) -> None:
+    episode = HeldRows("pump_3", "2014-02-03T04:10:00+00:00", "2014-02-03T09:00:00+00:00", 28)
+    held = {"train": NOTHING_HELD, "calibration": HeldBack(31, 2, (episode,))}
+
+    text = training_card(replace(card, held=held))
+
+    assert "### Held back: look at them" in text
+    assert "Held back from the calibration block: 31 rows in 2 episodes" in text
+    assert "- pump_3, 2014-02-03 04:10 to 2014-02-03 09:00 UTC, 28 rows" in text.replace("\\", "")
+    assert "- and 1 more" in text
+    assert "train block" not in text
+    assert "Held back" not in training_card(replace(card, held={"train": NOTHING_HELD}))
+
+
+@pytest.mark.parametrize(("verdict", "words"), [("below", "Too few"), ("above", "Too many")])
+def test_a_rate_off_its_band_is_at_the_top(card: TrainingCard, verdict: str, words: str) -> None:
+    rate = replace(card.evaluation.rate, verdict=verdict)  # type: ignore[type-var]  # this card has a rate
+    evaluation = replace(card.evaluation, rate=rate)
+
+    assert words in training_card(replace(card, evaluation=evaluation)).partition("### ")[0]

@@ -48,6 +48,17 @@ def test_the_grades_of_its_injected_faults_are_kept_for_the_card(here, bundles):
     assert found.grades["spike"][12.0] >= found.grades["spike"][1.0]
 
 
+@pytest.mark.parametrize("length", [1, 3])
+def test_injected_faults_are_paired_also_with_windows_of_another_length(here, bundles, length):
+    spec = open_house(here, window={"length": length}).spec
+
+    found = compare(1, bundles[1], bundles[length], FRAME, NO_CONFIRMED, spec)
+
+    spikes = found.losses["spike"]
+    assert spikes.episodes > 0
+    assert (spikes.lost + spikes.gained == 0) == (length == 1)
+
+
 @pytest.mark.parametrize("change", [{"loss": "huber"}, {"settings": {"family": "linear"}}])
 def test_a_champion_of_another_family_or_loss_is_of_another_kind(here, bundles, change):
     live = bundles[1]

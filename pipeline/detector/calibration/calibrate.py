@@ -1,5 +1,7 @@
 """The threshold of a calibration block, which is used for nothing else.
 
+Rows of sustained episodes that nobody labelled are held back and listed, as a recalibration does.
+
 One threshold method needs labels: the split leaves known incidents in the calibration block for it
 alone (`pipeline.data.split`). They count for the threshold only: reference, golden rows and usual
 errors come from normal rows.
@@ -15,9 +17,17 @@ from numpy.typing import NDArray
 from pipeline.config import Columns
 from pipeline.config.calibration import Contexts, Smoothing, Threshold
 from pipeline.data.effective_rows import effective_rows
+from pipeline.data.held_back import HeldBack
 from pipeline.data.split import Block, incident_rows, labelled_incident, rows_for
+from pipeline.data.sustained import listed
 from pipeline.data.timeline import Mask, autocorrelation, episodes, subset
 from pipeline.detector.calibration.calibrated import Calibration, CalibrationSummary
+from pipeline.detector.calibration.calibration_rows import (
+    calibration_rows,
+    held_back,
+    in_context,
+    refuse_not_finite_scores,
+)
 from pipeline.detector.calibration.contexts import fit_contexts
 from pipeline.detector.calibration.kept_rows import sample_golden, sample_reference
 from pipeline.detector.calibration.postprocessing import (
@@ -55,6 +65,10 @@ def calibrate(
     Rows of one wave, one day or one weather exceed it together, so that they are worth fewer
     independent ones (`pipeline.data.effective_rows`); the intervals follow from that.
 
+    Rows of sustained episodes are held back (`pipeline.data.sustained`): nobody labelled them, and
+    they would raise the threshold to their own height. Rows without time show no episodes, and a
+    threshold from labels says itself which rows are normal: there every row counts.
+
     Raises:
         SplitReuseError: the block is not for calibration.
         CalibrationError: too few effective rows, or a score that is not a finite number.
@@ -64,23 +78,19 @@ def calibrate(
     labelled = config.method == "cost_weighted"
     incident = known_incidents(whole, schema) if labelled else np.zeros(len(whole), dtype=bool)
     frame = whole[~incident] if labelled else whole
-    timeline = timeline_of(frame, schema)
-    held = windows(feature_values(frame, schema), schema.window, timeline)
-    timeline = None if timeline is None else subset(timeline, held.end)
-    scored = scorer(held.rows)
-    refuse_not_finite_scores(scored.score)
-    newest = held.rows[:, -len(schema.features) :]
-    postprocessing = ScorePostprocessing(smoothing.rows)
-    served = postprocess(scored.score, scored.error, newest, timeline, postprocessing)
-    fair = served.score
+    every = calibration_rows(frame, schema, scorer, smoothing)
+    held = None if labelled else held_back(every, contexts, schema, config.alpha)
+    usual = every if held is None else every.only(~held)
+    postprocessing, fair = ScorePostprocessing(smoothing.rows), usual.smoothed.score
     if contexts.by != "none":
         fitted, fair = fit_contexts(
-            served.score, newest, timeline, contexts, schema.features, alpha=config.alpha
+            fair, usual.newest, usual.timeline, contexts, schema.features, alpha=config.alpha
         )
         postprocessing = ScorePostprocessing(smoothing.rows, fitted)
-        served = postprocess(scored.score, scored.error, newest, timeline, postprocessing)
+    served = in_context(usual, postprocessing)
     logs = np.log(np.maximum(fair, np.finfo(np.float32).tiny))
     least, greatest = float(fair.min()), float(fair.max())
+    timeline = usual.timeline
     effective = float(len(logs)) if timeline is None else effective_rows(logs, timeline)
     if labelled:
         by_label = labelled_scores(whole, incident, schema, scorer, postprocessing, fair)
@@ -90,15 +100,20 @@ def calibrate(
         least = min(least, float(by_label.faulty.min(initial=least)))
     else:
         threshold = estimate_threshold(fair, config, n_effective=effective)
+    left_out = None if held is None or every.timeline is None else listed(held, every.timeline)
     log.info(
-        "threshold_estimated", value=threshold.value, rows=len(logs), effective=round(effective)
+        "threshold_estimated",
+        value=threshold.value,
+        rows=len(logs),
+        effective=round(effective),
+        held=0 if left_out is None else left_out.rows,
     )
     rho = 0.0 if timeline is None else autocorrelation(logs, timeline)
     return Calibration(
         threshold=threshold,
-        summary=_summary(served, rho, (least, greatest)),
-        reference=sample_reference(newest, served.score.astype(np.float32), timeline),
-        golden=sample_golden(held.rows, scored.score, threshold.value, scorer),
+        summary=_summary(served, rho, (least, greatest), left_out),
+        reference=sample_reference(usual.newest, served.score.astype(np.float32), timeline),
+        golden=sample_golden(usual.rows, usual.raw, threshold.value, scorer),
         postprocessing=postprocessing,
     )
 
@@ -133,21 +148,6 @@ def estimate_threshold(
     raise CalibrationError(msg)
 
 
-def refuse_not_finite_scores(scores: NDArray[np.floating]) -> None:
-    """Refuse scores that are not finite.
-
-    Raises:
-        CalibrationError: a score is not a finite number.
-    """
-    bad = int((~np.isfinite(scores)).sum())
-    if bad:
-        msg = (
-            f"{bad:,} of {len(scores):,} calibration scores are not finite numbers. "
-            "Fit again with a lower model.learning_rate: the network has diverged."
-        )
-        raise CalibrationError(msg)
-
-
 def score_quantiles(scores: NDArray[np.floating]) -> dict[str, float]:
     """Quantiles of the scores, by level."""
     levels = np.quantile(scores.astype(np.float64), _QUANTILES)
@@ -155,7 +155,10 @@ def score_quantiles(scores: NDArray[np.floating]) -> dict[str, float]:
 
 
 def _summary(
-    scored: PostprocessedScores, rho: float, between: tuple[float, float]
+    scored: PostprocessedScores,
+    rho: float,
+    between: tuple[float, float],
+    held: HeldBack | None,
 ) -> CalibrationSummary:
     usual = scored.error.astype(np.float64).mean(axis=0)
     return CalibrationSummary(
@@ -164,6 +167,7 @@ def _summary(
         quantiles=score_quantiles(scored.score),
         feature_error=tuple(usual.tolist()),
         drawn_between=between,
+        held=held,
     )
 
 

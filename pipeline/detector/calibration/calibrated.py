@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.data.held_back import HeldBack
 from pipeline.detector.calibration.kept_rows import (
     MOST_GOLDEN,
     MOST_REFERENCE,
@@ -45,12 +46,15 @@ class CalibrationSummary:
     """Summary statistics of the calibration scores.
 
     Attributes:
-        rows: number of windows scored.
+        rows: number of windows that the threshold was estimated from.
         autocorrelation: of the logarithm of a score with the next one; 0 without time.
         quantiles: of the scores, by level.
         feature_error: usual error of each feature, which attribution compares with.
         drawn_between: least and greatest score that could have become the threshold; None where
             that is unknown: after a recalibration, and in bundles of earlier releases.
+        held: rows of sustained episodes, which were left out; None where none were looked for: rows
+            without time, a threshold from labels, a recalibration (whose own record names them), or
+            a bundle of an earlier release.
     """
 
     rows: int
@@ -58,6 +62,7 @@ class CalibrationSummary:
     quantiles: dict[str, float]
     feature_error: tuple[float, ...]
     drawn_between: tuple[float, float] | None = None
+    held: HeldBack | None = None
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,7 @@ def fit_contexts(
         CalibrationError: the column has too many values to be a group.
     """
     by, column = _place(settings, features)
-    groups = groups_of(by, column, rows, timeline)
-    _refuse_many(groups, settings)
+    groups = groups_by(settings, rows, timeline, features)
     effective_share = _effective_share(scores, groups, timeline)
     fold = _folds(len(scores), timeline)
     seen = np.zeros((len(groups.names), _FOLDS), dtype=bool)
@@ -137,6 +136,29 @@ def fit_contexts(
     final = factors(np.ones(len(scores), dtype=bool))
     held = {groups.names[at]: float(final[at]) for at in np.flatnonzero(seen.any(axis=1))}
     return ContextFactors(by, column, held), fair
+
+
+def groups_by(
+    settings: Contexts, rows: Rows, timeline: Timeline | None, features: tuple[str, ...]
+) -> Groups:
+    """The group of each row, as the detector file asks for it.
+
+    Raises:
+        DataError: the rows have no time, or the feature does not exist.
+        CalibrationError: the column has too many values to be a group.
+    """
+    by, column = _place(settings, features)
+    groups = groups_of(by, column, rows, timeline)
+    _refuse_many(groups, settings)
+    return groups
+
+
+def medians(scores: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
+    """The median score of each group; 1 where that is 0 or the group has no row."""
+    found = np.ones(len(groups.names))
+    for at in np.unique(groups.code):
+        found[at] = max(float(np.median(scores[groups.code == at])), 0.0) or 1.0
+    return found
 
 
 def _place(settings: Contexts, features: tuple[str, ...]) -> tuple[By, int | None]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from pipeline.data.held_back import HeldBack
 from pipeline.detector.inputs.scaling import Ranges, Scaler
 from pipeline.detector.inputs.schema import Schema
 from pipeline.errors import BundleError
@@ -60,6 +61,9 @@ class Facts:
         reconstructs: whether the family rebuilds rows, or scores by itself.
         loss_ranges: ends of each feature to the loss, where they are not `ranges`: a fine-tuned
             network keeps those of its first fit.
+        held: rows of the train block that were left out, in sustained episodes far above what its
+            other rows score; None where none were looked for: rows without time, or a fit of an
+            earlier release.
     """
 
     schema: Schema
@@ -76,6 +80,7 @@ class Facts:
     remarks: tuple[str, ...]
     reconstructs: bool = True
     loss_ranges: Ranges | None = None
+    held: HeldBack | None = None
 
     @property
     def ends(self) -> Ranges:

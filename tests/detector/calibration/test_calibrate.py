@@ -189,3 +189,97 @@ def test_smoothing_rows_without_time_is_refused():
             Threshold(),
             smoothing=Smoothing(rows=2),
         )
+
+
+def with_episodes(n, episodes, *, rho=0.5, height=4.0):
+    """Waves, with episodes of that many rows each in which the load is far too high."""
+    frame = waves(n, rho)
+    load = frame["load"].to_numpy(copy=True)
+    for number, rows in enumerate(episodes):
+        load[400 * (number + 1) :][:rows] += height
+    return frame.assign(load=load)
+
+
+def test_sustained_episodes_do_not_raise_the_threshold():
+    clean, faulty = (
+        calibrate(
+            Block("calibration", with_episodes(3000, rows)),
+            schema(timed=True),
+            by_load,
+            Threshold(),
+        )
+        for rows in ((), (17, 23, 40))
+    )
+
+    assert faulty.threshold.value == pytest.approx(clean.threshold.value, rel=0.1)
+    assert faulty.summary.rows + faulty.summary.held.rows == 3000
+    assert faulty.summary.drawn_between[1] <= clean.summary.drawn_between[1]
+    assert faulty.reference.score.max() <= clean.reference.score.max()
+    assert faulty.golden.score.max() <= faulty.threshold.value
+
+
+def test_held_episodes_are_counted_and_listed_with_machine_and_span():
+    one = with_episodes(2000, (40, 20)).assign(machine="a")
+    two = waves(2000, 0.5, seed=3).assign(machine="b")
+
+    held = calibrate(
+        Block("calibration", pd.concat([one, two], ignore_index=True)),
+        schema(timed=True, entity=True),
+        by_load,
+        Threshold(),
+    ).summary.held
+
+    first = held.longest[0]
+    start = one["timestamp"].iloc[400]
+    assert held.rows == pytest.approx(60, abs=12)
+    assert first.entity == "a"
+    assert first.rows == pytest.approx(40, abs=5)
+    assert abs(pd.Timestamp(first.start) - start) <= pd.Timedelta("30min")
+
+
+def test_isolated_flags_stay():
+    frame = waves(3000, 0.0)
+    load = frame["load"].to_numpy(copy=True)
+    load[::100] = 6.0  # as many as the threshold lets pass
+
+    summary = calibrate(
+        Block("calibration", frame.assign(load=load)), schema(timed=True), by_load, Threshold()
+    ).summary
+
+    assert summary.held.rows < 10
+    assert summary.drawn_between[1] >= np.exp(6.0) - 1
+
+
+def test_clean_rows_lose_next_to_nothing():
+    lost = [
+        calibrate(
+            Block("calibration", waves(2160, 0.5, seed=seed)),
+            schema(timed=True),
+            by_load,
+            Threshold(),
+        ).summary.held.rows
+        for seed in range(20)
+    ]
+
+    assert np.mean(lost) / 2160 < 0.001
+
+
+def test_without_time_nothing_is_held_back_and_the_summary_says_so():
+    summary = calibrate(
+        Block("calibration", normal_rows(500)), schema(), by_load, Threshold()
+    ).summary
+
+    assert summary.held is None
+    assert summary.rows == 500
+
+
+def test_a_noisy_machine_is_no_episode():
+    calibration = calibrate(
+        Block("calibration", two_pumps(2000)),
+        schema(timed=True, entity=True),
+        by_load,
+        Threshold(),
+        contexts=Contexts(by="entity"),
+    )
+
+    assert calibration.summary.held.rows < 20
