@@ -154,12 +154,15 @@ def test_judging_again_writes_nothing(house):
 
 def test_rows_that_somebody_labelled_an_incident_by_then_are_no_evidence(house):
     frame = make_frame(7)
-    hold(house, frame.assign(pressure=frame["pressure"] + 3 * (frame["timestamp"].dt.day == 5)))
+    faulty = frame["timestamp"].dt.day.isin([3, 4, 5])
+    hold(house, frame.assign(pressure=frame["pressure"] + 3 * faulty))
     judge(house, *days(7))
     blamed = kinds(house, "week")[FIRST_DAY + timedelta(days=6)]
-    fifth = FIRST_DAY + timedelta(days=4)
+    third, fourth, fifth = (FIRST_DAY + timedelta(days=number) for number in (2, 3, 4))
 
-    add_labels(house.here, "pumps", [_incident(fifth, made=moment(fifth, 12) + _DAY)])
+    made = moment(fifth, 12) + _DAY
+    known = [_incident(day, made=made) for day in (third, fourth, fifth)]
+    add_labels(house.here, "pumps", known)
     judge(house, *days(7))
 
     assert blamed != "none"
