@@ -208,7 +208,8 @@ def _live(health: Health) -> str:
     threshold = f"{live.threshold:.4g} ({ends[0]} to {ends[1]})" if live.threshold else "unknown"
     trained = f", on {live.trained_on}" if live.trained_on else ""
     challenger = f"; version {health.challenger} waits" if health.challenger else ""
-    return f"version {live.version}, {live.kind}{trained}, threshold {threshold}{challenger}"
+    text = f"version {live.version}, {live.kind}{trained}, threshold {threshold}{challenger}"
+    return f"{text}; {live.provisional}" if live.provisional else text
 
 
 def _as_json(health: Health, *, proof: bool) -> dict[str, object]:

@@ -37,8 +37,10 @@ class Gate(Section):
     minimum_calibration_rows: int = Field(
         100,
         ge=1,
-        description="Effective rows: thousands of raw ones where neighbours and entities are "
-        "alike. With 100 the true rate lies between 0.03 and 3.6 %; with 1,000, 0.5 and 1.7 %.",
+        description="Effective rows of a confirmed threshold: thousands of raw ones where "
+        "neighbours and entities are alike. With 100 the true rate lies between 0.03 and 3.6 %; "
+        "with 1,000, 0.5 and 1.7 %. With fewer a version goes live as provisional, and its "
+        "threshold is estimated anew each week.",
     )
     maximum_noise_passthrough: float = Field(
         0.8, gt=0, description="Above it the network copies its input: an over-powered model."

@@ -31,15 +31,25 @@ _Sizes = dict[str, float | None]
 def enough_rows(
     candidate: CandidateFacts, _champion: ChampionFacts | None, limits: Gate
 ) -> CheckResult:
-    """Was the threshold estimated from enough independent rows?"""
+    """Was the threshold estimated from enough independent rows, or is it provisional?
+
+    Few rows are no fault of a candidate: it goes live as provisional, and says so.
+    """
     words, rows = candidate.words, candidate.rows_effective
+    enough = rows >= limits.minimum_calibration_rows
     return CheckResult(
         words.rows_check,
-        verdict(passed=rows >= limits.minimum_calibration_rows),
-        value=f"{rows:,.0f}",
-        limit=f">= {limits.minimum_calibration_rows:,}",
+        verdict(passed=rows > 0),
+        value=f"{rows:,.0f}" if enough else f"{rows:,.0f}, provisional",
+        limit=f">= {limits.minimum_calibration_rows:,}, else provisional",
         reason=f"{candidate.rows:,} {words.rows} are worth {rows:,.0f} independent ones; lengthen "
-        f"{words.more_rows} for more.",
+        f"{words.more_rows} for more."
+        + (
+            ""
+            if enough
+            else " Until there are enough the version is provisional, and its threshold is "
+            "estimated anew each week."
+        ),
         measured=rows,
     )
 

@@ -31,7 +31,10 @@ class LedgerFault:
 
 @dataclass(frozen=True)
 class LiveVersion:
-    """The champion and its threshold, with the 95 % interval; None: unbounded."""
+    """The champion and its threshold, with the 95 % interval; None: unbounded.
+
+    `provisional` says how far a threshold from few rows can be trusted; empty: it has enough.
+    """
 
     version: int
     kind: str
@@ -39,6 +42,7 @@ class LiveVersion:
     low: float | None
     high: float | None
     trained_on: str
+    provisional: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
 `kind`                    trained or recalibrated
 `weights_of`              the version whose network this is: its own number when it was trained
 `ledger.head`             the head of the ledger when it last became champion, signed
+`provisional`             of a threshold that rests on few rows: what to know of it
 `judged_in`               the run whose gate judged it; it asks for the approval, too
 `bundle_sha256`           digest of its bundle at its gate; the ledger's digest counts
 ========================  =====================================================================
@@ -26,6 +27,7 @@ Status = Literal["challenger", "champion", "previous", "retired", "rejected", "r
 STATUS, ROLLED_BACK, RESCORING = "status", "rolled_back", "rescoring"
 KIND, WEIGHTS_OF = "kind", "weights_of"
 JUDGED_IN = "judged_in"
+PROVISIONAL = "provisional"
 _HEAD = "ledger.head"
 _DUE = "due"
 

@@ -114,7 +114,15 @@ def _with_threshold(
     value, low, high = (None if pd.isna(row.get(name)) else float(row[name]) for name in names)
     known = found.tags if found else {}
     kind = known.get(tags.KIND, "trained")
-    return LiveVersion(number, kind, value, low, high, known.get("trained_on", ""))
+    return LiveVersion(
+        number,
+        kind,
+        value,
+        low,
+        high,
+        known.get("trained_on", ""),
+        known.get(tags.PROVISIONAL, ""),
+    )
 
 
 def _drift(here: Deployment, spec: DetectorSpec, scored: list[date]) -> LatestDrift | None:

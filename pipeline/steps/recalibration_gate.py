@@ -5,21 +5,24 @@ from __future__ import annotations
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.errors import PromotionConflict
 from pipeline.gate import GateVerdict, decide
+from pipeline.monitoring.provisional import Provisional
 from pipeline.recalibration import Recalibrated
-from pipeline.registry import pages
+from pipeline.registry import pages, tags
 from pipeline.report.card import Link
 from pipeline.report.recalibration_card import RecalibrationCard, recalibration_card
 from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.gate_case import GateCase
+from pipeline.steps.live import LoadedVersion
 from pipeline.steps.origin import RecalibrationInputs, RecalibrationWindow, origin_of
 from pipeline.steps.recalibrating import recalibrated
 from pipeline.steps.recalibration_facts import compare_thresholds
 from pipeline.steps.recalibration_run import FIGURE, RECALIBRATION, described, held_episodes
+from pipeline.steps.trusted_rows import provisional_of
 
 
-def judge(here: Deployment, candidate: Candidate, _bundle: Bundle) -> GateCase:
+def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
     """The candidate after all checks of a recalibrated one, compared with the live threshold.
 
     Raises:
@@ -34,6 +37,7 @@ def judge(here: Deployment, candidate: Candidate, _bundle: Bundle) -> GateCase:
     compared = compare_thresholds(here, candidate, result, champion)
     accepted = compared.facts.accepted
     verdict = decide(compared.facts, compared.champion, spec.gate)
+    little, before = provisional_of(bundle, spec), provisional_of(champion.bundle, spec)
     image = pages.artifact_image(candidate.run_id, f"{RECALIBRATION}/{FIGURE}")
     card = RecalibrationCard(
         detector=spec.name,
@@ -51,7 +55,7 @@ def judge(here: Deployment, candidate: Candidate, _bundle: Bundle) -> GateCase:
     )
     return GateCase(
         verdict=verdict,
-        reason=_reason(verdict, accepted, result),
+        reason=f"{_reason(verdict, accepted, result)}{_trust(little, before, champion)}",
         champion=champion.version.number,
         card=recalibration_card(card),
         card_name="Card",
@@ -64,7 +68,20 @@ def judge(here: Deployment, candidate: Candidate, _bundle: Bundle) -> GateCase:
             "drawn_on": f"{window.first_day} to {window.last_day}",
             "drawn_from": str(window.drawn_from),
             "detector": spec.name,
+            **({tags.PROVISIONAL: little.sentence} if little else {}),
         },
+    )
+
+
+def _trust(little: Provisional | None, before: Provisional | None, champion: LoadedVersion) -> str:
+    """What becomes of a provisional threshold; empty where there was and is none."""
+    if little is not None:
+        return f" It is {little.sentence}."
+    if before is None:
+        return ""
+    return (
+        f" It is confirmed: the threshold of version {champion.version.number} was provisional "
+        f"with {before.rows:,.0f} independent rows of {before.needed:,}, and this one has enough."
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.evaluation.detectability import Detectable, detectable
 from pipeline.evaluation.injection import FaultOutcome, minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.gate import GateVerdict, TrainedFacts, decide
-from pipeline.registry import pages
+from pipeline.registry import pages, tags
 from pipeline.registry.connection import connect
 from pipeline.report.card import Link
 from pipeline.report.training_card import TrainedOn, TrainingCard, training_card
@@ -27,6 +27,7 @@ from pipeline.steps.evaluating import drift_of, tryout_of
 from pipeline.steps.fitting import block_of, confirmed_incidents_of, described
 from pipeline.steps.gate_case import GateCase
 from pipeline.steps.origin import TrainingInputs, origin_of
+from pipeline.steps.trusted_rows import provisional_of
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
         spec.gate,
     )
     rate = tryout_of(candidate).evaluation.rate
+    little = provisional_of(bundle, spec)
     return GateCase(
         verdict=verdict,
-        reason=verdict.reason,
+        reason=f"{verdict.reason} It is {little.sentence}." if little else verdict.reason,
         champion=against.champion,
         card=training_card(_card(candidate, bundle, verdict, against)),
         card_name="Promotion card",
@@ -71,6 +73,7 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
         tags={
             "trained_on": f"{manifest.first_day} to {manifest.last_day}",
             **({"fine_tuned_from": str(start.version)} if start else {}),
+            **({tags.PROVISIONAL: little.sentence} if little else {}),
         },
     )
 

@@ -19,11 +19,13 @@ from pipeline.data.grid import as_day
 from pipeline.detector.bundle.bundle import knows_until
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
+from pipeline.monitoring.provisional import EVERY, due
 from pipeline.records import Payload, to_json
 from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
+from pipeline.steps.trusted_rows import provisional_of
 from pipeline.store.drift import drift_state
 from pipeline.store.incidents import raised_parts
 from pipeline.store.requests import RecordedRequest, record_request, requests_for
@@ -76,7 +78,8 @@ def ask(
 ) -> Payload[TrainingRequest] | None:
     """The payload of a request for `action` if the verdict of `day` calls for it; None otherwise.
 
-    At most once in `drift.cooldown_days` days of data, and not where the live version's data
+    At most once in `drift.cooldown_days` days of data (once a week while the live version is
+    provisional), and not where the live version's data
     include this day. The same run gets the same answer again.
     """
     spec, judged = detector_named(here, detector), as_day(day)
@@ -88,7 +91,9 @@ def ask(
         return None
     # The lock keeps two days that are scored at once from both asking.
     with promotion_lock(here, detector):
-        asked = _asked(spec, here, judged, action)
+        weekly = provisional_of(champion.bundle, spec) is not None
+        cooldown = EVERY if weekly else timedelta(days=spec.drift.cooldown_days)
+        asked = _asked(spec, here, judged, action, cooldown)
         if asked and run not in {row["run_id"] for row in asked if row["date"] == judged}:
             log.info("asked_not_long_ago", detector=detector, action=action, day=day)
             return None
@@ -105,6 +110,8 @@ def _reason(
     """Why `action` is called for; empty when it is not."""
     if regime := _regime(spec, here, champion, day):
         return regime if action == "retrain" else ""  # a new threshold would only hide it
+    if action == "recalibrate" and (little := _provisional(spec, champion, day)):
+        return little
     state = drift_state(here, spec, day)
     if state is None or state.day != day or state.of_week is None:
         return ""
@@ -112,6 +119,17 @@ def _reason(
         return ""  # about another model than the one that would be replaced
     week = state.of_week
     return f"{week.kind}: {week.reason}" if _CALLS_FOR.get(week.kind) == action else ""
+
+
+def _provisional(spec: DetectorSpec, champion: LoadedVersion, day: date) -> str:
+    """Why a provisional threshold is to be estimated anew; empty where it is not, or not yet."""
+    found = provisional_of(champion.bundle, spec)
+    minimum_days = spec.recalibration.minimum_days
+    if found is None or not due(
+        found, knows_until(champion.bundle), day, minimum_days=minimum_days
+    ):
+        return ""
+    return f"version {champion.version.number} is {found.sentence}."
 
 
 def _regime(spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: date) -> str:
@@ -127,7 +145,9 @@ def _regime(spec: DetectorSpec, here: Deployment, champion: LoadedVersion, day: 
     return f"new regime: many channels of {where} left their training range on {since:%Y-%m-%d}."
 
 
-def _asked(spec: DetectorSpec, here: Deployment, day: date, action: Ask) -> list[dict[Any, Any]]:
+def _asked(
+    spec: DetectorSpec, here: Deployment, day: date, action: Ask, cooldown: timedelta
+) -> list[dict[Any, Any]]:
     """Requests for `action` that are too near in time, whichever was made first."""
-    near = timedelta(days=spec.drift.cooldown_days - 1)
+    near = cooldown - ONE_DAY
     return requests_for(here, spec.name, action, day - near, day + near)

@@ -27,7 +27,6 @@ UNKNOWN = replace(LIKE, share=NAN, surely=NAN)
 @pytest.mark.parametrize(
     ("facts", "change", "check"),
     [
-        (TRAINED, {"rows_effective": 99.0}, "enough_calibration_rows"),
         (TRAINED, {"rows_effective": NAN}, "enough_calibration_rows"),
         (TRAINED, {"alerts_per_day": 30.0}, "alert_budget"),
         (TRAINED, {"incidents_caught": ("a", "c")}, "confirmed_incidents"),
@@ -38,7 +37,6 @@ UNKNOWN = replace(LIKE, share=NAN, surely=NAN)
         ),
         (TRAINED, {"fault_loss": {}}, "fault_size_vs_champion"),
         (TRAINED, {"fault_size": {"drift": 1.0, "unit change": 1.5}}, "fault_size_vs_champion"),
-        (RECALIBRATED, {"rows_effective": 99.0}, "enough_rows"),
         (RECALIBRATED, {"rows_effective": NAN}, "enough_rows"),
         (RECALIBRATED, {"alerts_per_day": 4.5}, "alert_budget"),
         (RECALIBRATED, {"incidents_caught": ("a",)}, "confirmed_incidents"),
@@ -188,3 +186,14 @@ def test_faults_that_could_not_be_planted_for_either_are_not_compared(facts, cha
     neither = result_of(name, unplanted, replace(champion, fault_size={}))
     assert (neither.verdict, neither.value) == ("skip", "not judged")
     assert result_of(name, unplanted, champion).verdict == "fail"
+
+
+@pytest.mark.parametrize("facts", [TRAINED, RECALIBRATED])
+def test_few_rows_make_a_candidate_provisional_and_refuse_none(facts):
+    few = replace(facts, rows_effective=42.0)
+    verdict = decide(few, CHAMPION if facts is TRAINED else BEFORE, LIMITS)
+
+    found = next(result for result in verdict.results if result.name == facts.words.rows_check)
+    assert verdict.passed
+    assert found.value == "42, provisional"
+    assert "estimated anew each week" in found.reason

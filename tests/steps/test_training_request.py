@@ -4,13 +4,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline import settings
 from pipeline.drift import ACTIONS, DriftResult, DriftVerdict
-from pipeline.steps import training_request
+from pipeline.steps import training_request, trusted_rows
 from pipeline.store.drift import replace_verdicts
 from pipeline.tables import Table, append, current_version
 from pipeline.tables.schemas import SCHEMAS
+from pipeline.utc_day import ONE_DAY
 from tests.builders import FIRST_DAY, moment
 from tests.steps.pump_house import PumpHouse
 
@@ -168,3 +170,43 @@ def incident(
         "version": version,
     }
     append(Table(house.here.storage, "pumps", "incidents"), [row])
+
+
+@pytest.mark.parametrize(("day", "asks"), [(12, False), (14, True), (20, True)])
+def test_a_provisional_threshold_asks_to_be_estimated_anew_once_there_are_new_rows(
+    house, monkeypatch, day, asks
+):
+    provisional(house, monkeypatch)
+    asked = ask("recalibrate", day=FIRST_DAY + timedelta(days=day))
+
+    assert bool(asked) == asks
+    if asked:
+        assert "version 1 is provisional: its threshold rests on" in asked["reason"]
+
+
+def test_a_provisional_threshold_asks_weekly(house, monkeypatch):
+    provisional(house, monkeypatch)
+
+    assert ask("recalibrate") is not None
+    assert ask("recalibrate", day=DAY + timedelta(days=6), run="run-2") is None
+    assert ask("recalibrate", day=DAY + timedelta(days=7), run="run-3") is not None
+
+
+def test_a_provisional_threshold_of_unknown_days_asks_for_nothing(house):
+    more_rows_needed(house)
+
+    assert ask("recalibrate") is None
+
+
+def provisional(house: PumpHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The live version, trained until the first day, rests on too few rows."""
+    monkeypatch.setattr(trusted_rows, "trained_until", lambda _bundle: FIRST_DAY - ONE_DAY)
+    more_rows_needed(house)
+
+
+def more_rows_needed(house: PumpHouse) -> None:
+    """Let the detector file ask for more independent rows than any threshold rests on."""
+    path = house.here.detectors / "pumps.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["gate"] = {**content.get("gate", {}), "minimum_calibration_rows": 10**6}
+    path.write_text(yaml.safe_dump(content))
