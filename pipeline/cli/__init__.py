@@ -15,8 +15,8 @@ from pipeline.cli import log_lines
 from pipeline.errors import PlimsollError
 
 COMMANDS = (
-    "channel", "check", "fit", "forget", "label", "ledger", "metrics", "remove", "run", "score",
-    "status", "tune",
+    "cases", "channel", "check", "fit", "forget", "label", "ledger", "metrics", "remove", "run",
+    "score", "status", "tune",
 )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ from pipeline.steps.scoring_inputs import (
     scoring_inputs_of,
 )
 from pipeline.store import score_writing
+from pipeline.store.cases import settle_cases
 from pipeline.store.days import settle_days
 from pipeline.store.scores import DayScores
 from pipeline.store.scorings import ScoringRun, last_input_names, record_scored, record_unscored
@@ -188,6 +189,7 @@ def _score_once(
         telemetry_version=inputs.telemetry,
     )
     record_scored(here, name, rows, about)
+    settle_cases(here, name, {each.day: each.facts for each in scored})
     work.written |= changed
     return inputs
 
