@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
@@ -63,7 +63,8 @@ def listed(
         UnprovenAnswer: an answer that no trusted key has signed.
     """
     detector_named(here, detector)
-    last, as_of = day or date.max, now if day is None else min(now, end_of(day))
+    last = day or date.max
+    as_of = now if day is None else min(now, end_of(day) - timedelta(microseconds=1))
     if not closed:
         found: Sequence[Case] = open_on(here, detector, last, now=as_of)
     else:
