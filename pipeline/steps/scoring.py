@@ -1,9 +1,9 @@
 """Task `score`: days of telemetry through the live bundle, and through its challenger in shadow.
 
-A day's rows in `scores` and `incidents` follow from the telemetry of that day and of a look-back
-span of at most a day, from the bundles and from people's decisions: never from the order in which
-days are scored, alone or by the hundred. So when a day's telemetry changes, the day after it is due
-again as well. Scoring the same inputs again writes nothing.
+A day's rows in `scores` and `incidents`, and its facts in `cases`, follow from the telemetry of
+that day and of a look-back span of at most a day, from the bundles and from people's decisions:
+never from the order in which days are scored, alone or by the hundred. So when a day's telemetry
+changes, the day after it is due again as well. Scoring the same inputs again writes nothing.
 """
 
 from __future__ import annotations
@@ -172,6 +172,8 @@ def _score_once(
     known = last_input_names(here, name, days)
     inputs = scoring_inputs_of(here, work.spec, days, bundles)
     scored = list(_scored(work, inputs))
+    # First, so that no day counts as scored that the cases do not know.
+    settle_cases(here, name, {each.day: each.facts for each in scored})
     changed = score_writing.commit(
         here, name, scored, before, withdrawn=work.withdrawn, run=work.run
     )
@@ -189,7 +191,6 @@ def _score_once(
         telemetry_version=inputs.telemetry,
     )
     record_scored(here, name, rows, about)
-    settle_cases(here, name, {each.day: each.facts for each in scored})
     work.written |= changed
     return inputs
 
