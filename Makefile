@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: audit bench-chain bench-cold-score bench-day-cost bench-exporter bench-login bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean coverage demo docs down help image lock replay sbom secrets test test-fast test-stack up
+.PHONY: audit bench-chain bench-cold-score bench-day-cost bench-exporter bench-lasting bench-login bench-memory bench-operation bench-parsing bench-quality bench-scale bench-speed bench-stack bench-turbines bench-validation check clean coverage demo docs down help image lock replay sbom secrets test test-fast test-stack up
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -115,6 +115,9 @@ bench-login: $(VENV)/dev  ## what the login before MLflow adds to a call
 
 bench-day-cost: $(VENV)/dev  ## a scored day after 20, 100, 300 and 700 days of history
 	$(PY) -m benchmarks.day_cost
+
+bench-lasting: $(VENV)/dev  ## faults that last: intervals, thresholds, slow faults, first versions
+	$(PY) -m benchmarks.lasting
 
 bench-exporter: $(VENV)/dev  ## a scrape of 100 detectors with a year of readings each
 	$(PY) -m benchmarks.exporter

@@ -23,7 +23,7 @@ from statistics import median
 import psutil
 import psycopg2
 
-from pipeline.metrics import store
+from pipeline.metrics import postgres
 from pipeline.metrics.readings import (
     Content,
     DriftReading,
@@ -119,12 +119,12 @@ def main() -> None:
         began = time.perf_counter()
         for number in range(DETECTORS):
             name = f"detector_{number:03}"
-            store.record(dsn, readings_of(name))
+            postgres.record(dsn, readings_of(name))
             for dag in DAGS:
-                store.spend(dsn, name, dag, 1.5)
+                postgres.spend(dsn, name, dag, 1.5)
         filled_s = time.perf_counter() - began
         began = time.perf_counter()
-        store.record(dsn, [each for each in readings_of("detector_000") if each.day == TODAY])
+        postgres.record(dsn, [each for each in readings_of("detector_000") if each.day == TODAY])
         record_s = time.perf_counter() - began
         reader = dsn.replace("plimsoll:plimsoll-test@", "plimsoll_reader:r@")
         with exporter(reader) as (url, process):

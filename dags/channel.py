@@ -51,7 +51,7 @@ def record_decision(detector: str, *, params: TaskValue = None) -> Payload[Recor
     from pipeline.data.label_request import Author
     from pipeline.steps import channel_decision
 
-    return channel_decision.decide(
+    return channel_decision.record_decision(
         settings.load(),
         detector,
         params["channel"],
@@ -68,7 +68,7 @@ def plan_rescore(decided: Payload[RecordedDecision]) -> list[list[str]]:
     """Group the days that the decision is about."""
     from pipeline.steps import channel_decision
 
-    return channel_decision.days_to_rescore(settings.load(), decided)
+    return channel_decision.plan_rescore(settings.load(), decided)
 
 
 @task(map_index_template=SPAN_OF_GROUP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
@@ -10,6 +10,7 @@ from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
 from dags.log_lines import LOG_LINES
 from pipeline.config import DetectorSpec
 from pipeline.dag_ids import STARTING, dag_id
+from pipeline.utc_day import end_of, midnight
 
 TRAINING_POOL = "training"
 PROMOTION_POOL = "promotion"
@@ -62,7 +63,8 @@ def detector_dag(spec: DetectorSpec, verb: str, *, schedule: Any, **own: Any) ->
     return DAG(
         dag_id=dag_id(spec.name, verb),
         schedule=schedule,
-        start_date=datetime.combine(spec.schedule.start, time(), UTC),
+        description=spec.description or None,
+        start_date=midnight(spec.schedule.start),
         catchup=False,
         # For a DAG that is new to Airflow; for a known one the user's choice stays.
         is_paused_upon_creation=verb in STARTING,
@@ -75,4 +77,4 @@ def detector_dag(spec: DetectorSpec, verb: str, *, schedule: Any, **own: Any) ->
 def last_tick(spec: DetectorSpec) -> datetime | None:
     """The DAGs' `end_date`, which binds scheduled runs only: the midnight after the last day."""
     end = spec.schedule.end
-    return datetime.combine(end + timedelta(days=1), time(), UTC) if end else None
+    return end_of(end) if end else None

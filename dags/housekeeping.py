@@ -41,7 +41,7 @@ def prune_versions(detector: str, *, params: TaskValue = None) -> dict[str, Any]
     """Delete registered versions that nothing needs."""
     from pipeline.steps import housekeeping
 
-    return housekeeping.prune(
+    return housekeeping.prune_versions(
         settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
     )
 
@@ -51,7 +51,7 @@ def clear_staging(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
     """Delete old staged files that nothing uses."""
     from pipeline.steps import housekeeping
 
-    return housekeeping.clear(
+    return housekeeping.clear_staging(
         settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
     )
 
@@ -61,7 +61,7 @@ def tidy_tables(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
     """Compact the tables; delete files that no needed version refers to."""
     from pipeline.steps import housekeeping
 
-    return housekeeping.tidy(
+    return housekeeping.tidy_tables(
         settings.load(), detector, now=datetime.now(UTC), dry_run=params["dry_run"]
     )
 

@@ -83,7 +83,9 @@ def _backfill(spec: DetectorSpec) -> str:
     """The command that backfills the first month; empty where no command reaches Airflow."""
     first = spec.schedule.start
     span = ("--from-date", str(first), "--to-date", str(first + timedelta(days=30)))
-    typed = this_shell().in_airflow("backfill", "create", "--dag-id", f"{spec.name}__ingest", *span)
+    typed = this_shell(settings.load()).in_airflow(
+        "backfill", "create", "--dag-id", f"{spec.name}__ingest", *span
+    )
     return f"; or\n  `{typed}`" if typed else ""
 
 

@@ -61,7 +61,8 @@ def label_dag(spec: DetectorSpec) -> DAG:
         "label",
         schedule=None,
         doc_md=DOC.format(
-            name=spec.name, listed=this_shell().plimsoll("label", spec.name, "--list")
+            name=spec.name,
+            listed=this_shell(settings.load()).plimsoll("label", spec.name, "--list"),
         ),
         params={
             "verdict": Param(

@@ -14,7 +14,7 @@ from pipeline.config import DetectorSpec
 
 if TYPE_CHECKING:
     from pipeline.records import Payload
-    from pipeline.steps.rollback import MovedReturn, RescoreGroup, Return
+    from pipeline.steps.rollback import RescoreGroup, RollbackPlan, RollbackResult
 
 DOC = """
 ### Roll the live version of **{name}** back
@@ -40,12 +40,12 @@ An interrupted run may be triggered again: it completes the rollback and does no
 
 
 @task()
-def validate_target(detector: str, *, params: TaskValue = None) -> Payload[Return]:
+def validate_target(detector: str, *, params: TaskValue = None) -> Payload[RollbackPlan]:
     """Check whether the champion may be rolled back to the target; change nothing yet."""
     from pipeline.steps import rollback
 
     return with_mlflow_page(
-        rollback.check(
+        rollback.validate_target(
             settings.load(),
             detector,
             target=params["target"],
@@ -57,21 +57,23 @@ def validate_target(detector: str, *, params: TaskValue = None) -> Payload[Retur
 
 
 @task(pool=PROMOTION_POOL, queue=SIGNING_QUEUE)
-def set_champion(checked: Payload[Return], *, params: TaskValue = None) -> Payload[MovedReturn]:
+def set_champion(
+    checked: Payload[RollbackPlan], *, params: TaskValue = None
+) -> Payload[RollbackResult]:
     """Write the ledger, which makes the target live, and move `champion` to it."""
     from pipeline.steps import rollback
 
-    return rollback.move(
+    return rollback.set_champion(
         settings.load(), checked, target=params["target"], reason=params["reason"], who=_who(params)
     )
 
 
 @task()
-def plan_rescore(moved: Payload[MovedReturn]) -> list[RescoreGroup]:
+def plan_rescore(moved: Payload[RollbackResult]) -> list[RescoreGroup]:
     """Group the days of the bad version."""
     from pipeline.steps import rollback
 
-    return rollback.plan(settings.load(), moved)
+    return rollback.plan_rescore(settings.load(), moved)
 
 
 @task(map_index_template=SPAN_OF_GROUP)
@@ -83,11 +85,11 @@ def rescore(detector: str, version: int, days: list[str]) -> dict[str, Any]:
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
-def close(moved: Payload[MovedReturn]) -> dict[str, Any]:
+def close(moved: Payload[RollbackResult]) -> dict[str, Any]:
     """Score any days that are left, and tag the rollback as done."""
     from pipeline.steps import rollback
 
-    return rollback.finish(settings.load(), moved, run=this_run())
+    return rollback.close(settings.load(), moved, run=this_run())
 
 
 def rollback_dag(spec: DetectorSpec) -> DAG:

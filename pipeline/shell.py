@@ -45,9 +45,8 @@ class Shell:
         return self.in_airflow("dags", "trigger", dag_id, *given)
 
 
-def this_shell(here: Deployment | None = None) -> Shell:
+def this_shell(here: Deployment) -> Shell:
     """The beginning of the commands of this deployment."""
-    here = here or settings.load()
     python = python_of(here) if here.stack else interpreter()
     airflow = here.airflow_command
     if airflow is None and here.stack is not None:

@@ -54,12 +54,12 @@ def record_cost(task_instance: object) -> None:
 
 
 def _record(dag_id: str) -> None:
-    from pipeline.metrics import store  # noqa: PLC0415 - the scheduler loads this file and records nothing
+    from pipeline.metrics import postgres  # noqa: PLC0415 - the scheduler loads this file and records nothing
 
     detector, verb = parts(dag_id)
     database = settings.load().database
     if detector and database is not None:
-        store.spend(database, detector, verb, cpu_seconds())
+        postgres.spend(database, detector, verb, cpu_seconds())
 
 
 def cpu_seconds() -> float:

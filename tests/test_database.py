@@ -1,14 +1,12 @@
 """The URL in PLIMSOLL_DATABASE: read in every usual form, and never shown."""
 
-import logging
-
 import pytest
 
 from pipeline import settings
 from pipeline.database import connected, parameters
 from pipeline.errors import ConfigError, OutageError
 from pipeline.locking import promotion_lock
-from pipeline.metrics import store
+from pipeline.metrics import postgres
 from tests.s3_server import free_ports
 
 SECRET = "s3cr3t"  # noqa: S105 - made for this test
@@ -67,7 +65,7 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_variable_and_quoted_nowhe
     found = here(tmp_path, monkeypatch, url)
     for use in (
         lambda: promotion_lock(found, "pumps").__enter__(),
-        lambda: store.refuse_silence(found.database),
+        lambda: postgres.refuse_silence(found.database),
     ):
         with pytest.raises(ConfigError) as refused:
             use()
@@ -85,7 +83,7 @@ def test_a_server_that_does_not_answer_is_an_outage_without_the_password(tmp_pat
     found = here(tmp_path, monkeypatch, url)
     for use in (
         lambda: promotion_lock(found, "pumps").__enter__(),
-        lambda: store.refuse_silence(found.database),
+        lambda: postgres.refuse_silence(found.database),
         lambda: connected(url, application_name="x"),
     ):
         with pytest.raises(
@@ -110,4 +108,6 @@ def test_the_lock_accepts_sqlalchemys_form(database, tmp_path, monkeypatch):
     url = database.replace("postgresql://", "postgresql+psycopg2://", 1)
 
     with promotion_lock(here(tmp_path, monkeypatch, url), "pumps"):
-        logging.getLogger(__name__).debug("held")
+        again = promotion_lock(here(tmp_path, monkeypatch, database), "pumps", wait_s=0)
+        with pytest.raises(OutageError, match="pumps"):
+            again.__enter__()

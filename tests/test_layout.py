@@ -85,3 +85,15 @@ def test_no_module_imports_itself_by_way_of_others():
 
     assert len(imports) > 300
     TopologicalSorter(imports).prepare()  # raises an error that names the circle
+
+
+def test_the_deployment_is_loaded_by_commands_and_handed_down():
+    """A function that loads it asks the environment behind the back of its caller."""
+    modules = (REPOSITORY / "pipeline").rglob("*.py")
+    loading = {
+        path.relative_to(REPOSITORY).parts[1]
+        for path in modules
+        if re.search(r"\bsettings\.load\(|settings import .*\bload\b", path.read_text("utf-8"))
+    }
+
+    assert loading == {"cli"}

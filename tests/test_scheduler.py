@@ -13,12 +13,15 @@ from pipeline.scheduler import Dag, Scheduler
 
 
 def airflow(answers: dict[str, object]) -> Scheduler:
-    """A scheduler behind which `answers` lie, by path; lists are given out in pages of 100."""
+    """A scheduler behind which `answers` lie, by path; lists are given out in pages of 100.
+
+    What is deleted goes from `answers`.
+    """
 
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api/v2/")
         if request.method == "DELETE":
-            return httpx.Response(204 if path in answers else 404)
+            return httpx.Response(404 if answers.pop(path, None) is None else 204)
         held = answers[path]
         if isinstance(held, int):
             return httpx.Response(held, text="no")
@@ -63,8 +66,12 @@ def test_only_the_detectors_own_dags_count_as_its_own():
 
 
 def test_a_dag_that_is_gone_is_deleted():
-    airflow({"dags/a__load": {}}).delete("a__load")
-    airflow({}).delete("a__load")
+    held: dict[str, object] = {"dags/a__load": {}, "dags/b__load": {}}
+
+    for _ in ("there", "gone already"):
+        airflow(held).delete("a__load")
+
+        assert held == {"dags/b__load": {}}
 
 
 def test_runs_at_work_are_named():

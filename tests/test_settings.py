@@ -103,7 +103,10 @@ def test_a_stack_that_is_down_is_said_to_be_with_its_fix(home):
 
 def test_a_stack_that_is_up_is_not_refused(home):
     with listening(home):
-        settings.refuse_nowhere(settings.load())
+        here = settings.load()
+        settings.refuse_nowhere(here)
+
+    assert here.stack is not None
 
 
 def test_a_stack_that_was_killed_is_down_though_its_socket_is_still_there(home):

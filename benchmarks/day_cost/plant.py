@@ -129,7 +129,7 @@ def _operate(here: Deployment, world: World) -> None:
         drifting.judge_days(here, NAME, [str(day) for day in part], run="history")
     found = incidents_between(here, spec, world.first, days[-1])
     for incident in found:
-        notice = notice_of(spec, incident, incident.start.date(), this_shell())
+        notice = notice_of(spec, incident, incident.start.date(), this_shell(here))
         notifying.record_sent(here, to_json(notice), channel="log", run="history")
     answered = [each for each in found if each.end.date() < days[-1] - _UNANSWERED]
     add_labels(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks.operation.rows import Row
+from benchmarks.operation.rows import Row, table
 
 PARTS = ("ratchet", "drift", "shift", "incidents", "backfill", "promotion", "replay")
 RESULTS = Path(".plimsoll/benchmarks/operation.json")
@@ -37,17 +37,6 @@ def main() -> None:
     print(table(rows))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
-
-
-def table(rows: list[Row]) -> str:
-    """The rows as Markdown."""
-    verdict = {True: "reached", False: "**missed**", None: ""}
-    lines = [
-        f"| {r.part} | {r.asked} | {r.got} | {verdict[r.met]} | {r.note} |".replace("\n", " ")
-        for r in rows
-    ]
-    head = ["| part | asked | got | | note |", "|---|---|---|---|---|"]
-    return "\n".join(["", *head, *lines])
 
 
 if __name__ == "__main__":

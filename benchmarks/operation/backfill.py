@@ -143,7 +143,7 @@ def _deliver_with_future(home: Path, cache: Path, day: date) -> None:
     """The source's own rows of `day` in a file of that day, with absurd rows of the day after."""
     spec = detector_named(settings.load(), DETECTOR)
     source = spec.source.model_copy(update={"replaced_days": None})
-    rows = fetch(source, spec.columns, midnight(day), end_of(day), cache)  # type: ignore[arg-type]  # the detector's kind
+    rows = fetch(source, spec.columns, midnight(day), end_of(day), cache)  # type: ignore[arg-type]  # `fetch` is the one for the kind of `source`
     absurd = rows.tail(40).assign(power=2000.0, wind_speed=0.1)
     absurd[spec.columns.timestamp] += pd.Timedelta(days=1)
     path = home / "future-data" / "drill" / f"{day}.parquet"

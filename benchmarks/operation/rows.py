@@ -1,4 +1,4 @@
-"""One row of the table that `make bench-operation` prints."""
+"""The table of required numbers that a benchmark prints."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ class Row:
     got: str
     met: bool | None
     note: str = ""
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as Markdown."""
+    verdict = {True: "reached", False: "**missed**", None: ""}
+    lines = [
+        f"| {r.part} | {r.asked} | {r.got} | {verdict[r.met]} | {r.note} |".replace("\n", " ")
+        for r in rows
+    ]
+    head = ["| part | asked | got | | note |", "|---|---|---|---|---|"]
+    return "\n".join(["", *head, *lines])

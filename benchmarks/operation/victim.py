@@ -94,9 +94,13 @@ def roll_back() -> None:
     from pipeline.steps import rollback
 
     why, who = "a drill", "bench"
-    checked = rollback.check(settings.load(), NAME, target=rollback.PREVIOUS, reason=why, who=who)
-    moved = rollback.move(settings.load(), checked, target=rollback.PREVIOUS, reason=why, who=who)
-    rollback.finish(settings.load(), moved, run=who)
+    checked = rollback.validate_target(
+        settings.load(), NAME, target=rollback.PREVIOUS, reason=why, who=who
+    )
+    moved = rollback.set_champion(
+        settings.load(), checked, target=rollback.PREVIOUS, reason=why, who=who
+    )
+    rollback.close(settings.load(), moved, run=who)
 
 
 def score() -> None:

@@ -17,6 +17,8 @@ from pipeline.detector.thresholds.coverage import rate_interval
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.recalibration import (
     Anchor,
+    KeptScores,
+    Memory,
     Recalibrated,
     WindowRows,
     accepted_anchor,
@@ -169,6 +171,5 @@ def _recalibrated(
         excluded=np.zeros(end - first, dtype=bool),
         audit=known.audit[first:end],
     )
-    return recalibrate(
-        rows, year.reference.score, year.reference.timeline, current, anchor, config, Threshold()
-    )
+    kept = KeptScores(year.reference.score.astype(np.float64), year.reference.timeline)
+    return recalibrate(rows, Memory(kept, kept), current, anchor, config, Threshold())

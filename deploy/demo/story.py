@@ -72,7 +72,7 @@ def go_live(demo: Demo) -> None:
     _run_range(demo, IN_ONE_RUN)
     first, last = DAY_BY_DAY
     words = ("--dag-id", INGEST, "--from-date", str(first), "--to-date", str(last))
-    typed = this_shell().in_airflow("backfill", "create", *words)
+    typed = this_shell(settings.load()).in_airflow("backfill", "create", *words)
     demo.progress.say(f"  a run a day, as this does: {typed}")
     with demo.progress.patience("ingesting day by day"):
         # Days that a former demo has ingested are ingested again, and change nothing.
@@ -119,7 +119,7 @@ def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
     later = look_back(here, DETECTOR, *LIVE)
     rows = chain(summary.ingested(here, DETECTOR), summary.judged(verdict_of(candidate), later))
     print(summary.table(rows))
-    print(f"\nStatus: {this_shell().plimsoll('status')}")
+    print(f"\nStatus: {this_shell(here).plimsoll('status')}")
     plimsoll(["status", DETECTOR])
     print(summary.table(_pages(demo, later.version, train_run)))
     print("\n  The stack goes on running; `make down` stops it and keeps everything.\n")

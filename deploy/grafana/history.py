@@ -1,7 +1,8 @@
 """The history of one detector by scored day, from Postgres.
 
 Prometheus has the values by the time of a scrape. A backfill, a rescoring after a rollback, or a
-year loaded in one run changes past days, which only the readings (`pipeline.metrics.store`) have.
+year loaded in one run changes past days, which only the readings have
+(`pipeline.metrics.postgres`).
 """
 
 from __future__ import annotations

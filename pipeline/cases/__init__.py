@@ -19,8 +19,8 @@ from pipeline.cases.answers import (
     CaseSpan,
     accepted_spans,
     answer_in_force,
+    answers_in_force,
     open_cases,
-    standing_answers,
     unaccepted_spans,
 )
 from pipeline.cases.facts import CaseLimits, day_facts
@@ -32,9 +32,8 @@ from pipeline.cases.records import (
     CaseState,
     ChannelRange,
     DayFacts,
-    Degradation,
+    SeenDegradation,
     case_id,
-    degradation,
 )
 
 __all__ = [
@@ -52,14 +51,13 @@ __all__ = [
     "CaseState",
     "ChannelRange",
     "DayFacts",
-    "Degradation",
+    "SeenDegradation",
     "accepted_spans",
     "answer_in_force",
+    "answers_in_force",
     "case_id",
     "day_facts",
-    "degradation",
     "fold",
     "open_cases",
-    "standing_answers",
     "unaccepted_spans",
 ]

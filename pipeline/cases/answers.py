@@ -107,7 +107,7 @@ class CaseSpan:
     answered_at: datetime | None
 
 
-def standing_answers(answers: Iterable[CaseAnswer], as_of: datetime) -> tuple[CaseAnswer, ...]:
+def answers_in_force(answers: Iterable[CaseAnswer], as_of: datetime) -> tuple[CaseAnswer, ...]:
     """The answers given by `as_of` that nobody has undone by then, oldest first."""
     kept: list[CaseAnswer] = []
     for each in sorted(answers, key=lambda one: (one.created_at, one.case)):
@@ -153,9 +153,9 @@ def answers_of_decisions(
     )
 
 
-def answer_in_force(case: Case, standing: Sequence[CaseAnswer]) -> CaseAnswer | None:
-    """The newest of the standing answers that is about `case`; None: nobody has answered."""
-    about = [each for each in standing if _is_about(each, case)]
+def answer_in_force(case: Case, in_force: Sequence[CaseAnswer]) -> CaseAnswer | None:
+    """The newest of the answers in force that is about `case`; None: nobody has answered."""
+    about = [each for each in in_force if _is_about(each, case)]
     return max(about, key=lambda each: each.created_at, default=None)
 
 
@@ -175,15 +175,15 @@ def open_cases(
     `normal from now on` closes a case for as long as it lasts. `was a fault` says nothing of rows
     that come after the answer: where they still show the same, the case is open again.
     """
-    standing = standing_answers(answers, as_of)
-    return tuple(sorted(_open(records, standing), key=lambda case: (case.start, case.id)))
+    in_force = answers_in_force(answers, as_of)
+    return tuple(sorted(_open(records, in_force), key=lambda case: (case.start, case.id)))
 
 
-def _open(records: Iterable[Case], standing: Sequence[CaseAnswer]) -> Iterator[Case]:
+def _open(records: Iterable[Case], in_force: Sequence[CaseAnswer]) -> Iterator[Case]:
     for case in records:
         if case.returned is not None or not case.told:
             continue
-        said = answer_in_force(case, standing)
+        said = answer_in_force(case, in_force)
         if said is None:
             yield case
         elif said.answer == FAULT and case.last_row > said.created_at:
@@ -215,11 +215,11 @@ def unaccepted_spans(
 def _spans(
     records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
 ) -> Iterator[CaseSpan]:
-    standing = standing_answers(answers, as_of)
+    in_force = answers_in_force(answers, as_of)
     for case in sorted(records, key=lambda one: (one.start, one.id)):
         if not case.told:
             continue
-        said = answer_in_force(case, standing)
+        said = answer_in_force(case, in_force)
         for machine in case.machines or (None,):
             yield CaseSpan(
                 case=case.id,

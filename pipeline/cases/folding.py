@@ -21,7 +21,7 @@ from pipeline.cases.records import (
     CaseState,
     ChannelRange,
     DayFacts,
-    Degradation,
+    SeenDegradation,
     Stretch,
     Tail,
     Track,
@@ -50,7 +50,7 @@ class _Day:
 
 
 def fold(
-    before: CaseState, day: date, facts: DayFacts, said: Sequence[Degradation] = ()
+    before: CaseState, day: date, facts: DayFacts, said: Sequence[SeenDegradation] = ()
 ) -> tuple[CaseState, tuple[Case, ...]]:
     """The state after `day`, and the cases whose raw data returned on it.
 
@@ -222,10 +222,10 @@ def _why(
     return f"{channels[0]} stays outside its training range{span}."
 
 
-def _degradation(work: _Day, said: Degradation) -> None:
+def _degradation(work: _Day, said: SeenDegradation) -> None:
     """Open, extend or close the one degradation of a detector."""
-    key, first = (DEGRADATION, "", ""), midnight(work.day)
-    last = first + ONE_DAY - timedelta(microseconds=1)
+    key, first = (DEGRADATION, "", ""), midnight(said.since or work.day)
+    last = midnight(work.day) + ONE_DAY - timedelta(microseconds=1)
     case = work.cases.get(key)
     if said.returned:
         if case is not None:

@@ -175,7 +175,7 @@ NOTHING = DayFacts()
 
 
 @dataclass(frozen=True)
-class Degradation:
+class SeenDegradation:
     """What the watch of the scores says of a slow degradation on a day.
 
     Attributes:
@@ -183,6 +183,7 @@ class Degradation:
         machines: those that carry it; none: all of them.
         channels: those that carry it.
         why: one sentence.
+        since: first day of the evidence; None: the first day of which it is said.
         returned: whether the scores are where they were before.
     """
 
@@ -190,14 +191,8 @@ class Degradation:
     machines: tuple[str, ...]
     channels: tuple[str, ...]
     why: str
+    since: date | None = None
     returned: bool = False
-
-
-def degradation(
-    day: date, machines: tuple[str, ...], channels: tuple[str, ...], why: str
-) -> Degradation:
-    """A degradation of the detector that is seen up to `day`: opens a case, or extends it."""
-    return Degradation(day, machines, channels, why)
 
 
 @dataclass(frozen=True)

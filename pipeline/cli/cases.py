@@ -103,7 +103,7 @@ def _show(here: Deployment, arguments: argparse.Namespace) -> None:
         print("Answer, the oldest for instance:")
         for answer in _ANSWERS:
             words = ("--answer", still[0].case.id, answer, "--reason", "...")
-            print(f"  {this_shell().plimsoll('cases', arguments.detector, *words)}")
+            print(f"  {this_shell(here).plimsoll('cases', arguments.detector, *words)}")
 
 
 def _lines(each: ListedCase) -> Iterator[str]:

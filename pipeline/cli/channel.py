@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings.refuse_nowhere(settings.load())  # before the libraries, which take seconds
 
     from pipeline.data.label_request import Author
-    from pipeline.steps.channel_decision import decide
+    from pipeline.steps.channel_decision import record_decision
 
     # The content of the log event is printed below as text.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.decision is None or arguments.channel is None:
         msg = "no decision about a channel is given; add accept, mute or unmute and the channel, "
         raise DataError(msg + "or use --list.")
-    recorded = decide(
+    recorded = record_decision(
         settings.load(),
         arguments.detector,
         arguments.channel,
@@ -80,9 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _show(detector: str) -> None:
     """Every channel that is muted, with the commands that decide about it."""
     from pipeline.steps.candidate import detector_named
-    from pipeline.steps.open_points import muted_channels
+    from pipeline.steps.open_items import muted_channels
 
-    here, shell = settings.load(), this_shell()
+    here = settings.load()
+    shell = this_shell(here)
     found = muted_channels(here, detector_named(here, detector).name)
     print(f"Muted on the newest scored day: {len(found)}")
     for channel, entity in found:

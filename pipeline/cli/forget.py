@@ -56,5 +56,5 @@ def run(arguments: argparse.Namespace) -> int:
             reason or "ingested by mistake",
             "--yes",
         )
-        print(f"To do it: {this_shell().plimsoll(*command)}")
+        print(f"To do it: {this_shell(settings.load()).plimsoll(*command)}")
     return 0

@@ -95,7 +95,7 @@ def _show(detector: str, found: Waiting) -> None:
     if sampled or open_ones:
         # The last one of its section: the newest of those to be answered first.
         first = found.audits[-1].incident if found.audits else found.incidents[-1].id
-        shell = this_shell()
+        shell = this_shell(settings.load())
         print(f"Answer, {first} for instance: an incident, or a false alarm (normal)")
         for verdict in ("incident", "normal"):
             command = ("label", detector, "--incident", first, "--verdict", verdict)

@@ -99,7 +99,7 @@ def score(job: Job, day: str) -> int:
             job.say(f"{day}: drift of the {period}: {verdict['kind']}. {verdict['reason']}")
     watched = promotion_watch.watch(job.here, job.detector, as_day(day).isoformat(), run=job.run)
     if watched["tripped"]:
-        command = this_shell().plimsoll(
+        command = this_shell(job.here).plimsoll(
             "run", "rollback", job.detector, "--reason", watched["reason"]
         )
         job.say(f"The promotion misbehaves: {watched['reason']} Take it back with `{command}`.")
@@ -201,28 +201,26 @@ def promote(job: Job, *, approve: bool, comment: str) -> int:
 
 def rollback(job: Job, target: str, reason: str) -> int:
     """Make an earlier version live, and score the days of the one that goes once more."""
-    checked = rolling_back.check(job.here, job.detector, target=target, reason=reason, who=job.who)
-    moved = rolling_back.move(job.here, checked, target=target, reason=reason, who=job.who)
+    checked = rolling_back.validate_target(
+        job.here, job.detector, target=target, reason=reason, who=job.who
+    )
+    moved = rolling_back.set_champion(job.here, checked, target=target, reason=reason, who=job.who)
     if not moved["moved"]:
         job.say(moved["reason"])
     else:
         job.say(f"version {moved['target']} is live, version {moved['leave']} was taken back")
-    for group in rolling_back.plan(job.here, moved):
+    for group in rolling_back.plan_rescore(job.here, moved):
         rolling_back.rescore(job.here, **group, run=job.run)
         job.say(f"{_span(group['days'])}: scored again")
-    rolling_back.finish(job.here, moved, run=job.run)
+    rolling_back.close(job.here, moved, run=job.run)
     return DONE if moved["moved"] else NO
 
 
 def housekeeping(job: Job, *, dry_run: bool) -> int:
     """Remove versions, staged files and old table files that nothing needs."""
-    for name, stage in (
-        ("prune", upkeep.prune),
-        ("clear", upkeep.clear),
-        ("tidy", upkeep.tidy),
-    ):
+    for stage in (upkeep.prune_versions, upkeep.clear_staging, upkeep.tidy_tables):
         told = stage(job.here, job.detector, now=job.started, dry_run=dry_run)
-        job.say(f"{name}: {json.dumps(told, default=str)}")
+        job.say(f"{stage.__name__}: {json.dumps(told, default=str)}")
     return DONE
 
 
@@ -238,7 +236,7 @@ def _go_live(job: Job, judged: Payload[JudgedCandidate]) -> int:
     asked = judged | {"asked_at": datetime.now(UTC).isoformat(), "run": job.run}
     write_private(waiting, json.dumps(asked))
     approve, reject = (
-        this_shell().plimsoll("run", "promote", job.detector, answer)
+        this_shell(job.here).plimsoll("run", "promote", job.detector, answer)
         for answer in ("--approve", "--reject")
     )
     job.say(

@@ -128,7 +128,7 @@ def _leftover(left: Leftover) -> Iterator[str]:
     text = f"{', '.join(left.tables)}; {left.open_incidents} incidents without a label"
     yield f"  {'tables':<{_LABEL_WIDTH}}{left.fault or text}"
     yield f"  {'next':<{_LABEL_WIDTH}}put its file back, or say what to do with the tables"
-    yield f"  {'':<{_LABEL_WIDTH}}{this_shell().plimsoll('remove', left.detector)}"
+    yield f"  {'':<{_LABEL_WIDTH}}{this_shell(settings.load()).plimsoll('remove', left.detector)}"
 
 
 def _screen(health: Health, *, proof: bool) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _screen(health: Health, *, proof: bool) -> Iterator[str]:
         yield f"    {each.day}  {each.state}{'  ' + each.reason if each.reason else ''}"
     if len(broken) > _SHOWN and not proof:
         yield f"    ... {len(broken) - _SHOWN} earlier ones; --proof lists every day"
-    todo = next_action(health, this_shell())
+    todo = next_action(health, this_shell(settings.load()))
     yield f"  {'next':<{_LABEL_WIDTH}}{todo.what}"
     if todo.command:
         yield f"  {'':<{_LABEL_WIDTH}}{todo.command}"
@@ -164,7 +164,7 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
     for each in health.newest:
         since = f"{each.entity} {each.start:%Y-%m-%d %H:%M}".strip()
         peak = f"peak {each.peak:.1f} x threshold"
-        yield "", f"{each.id}  {since}  {each.kind}, {peak}, {each.feature}"
+        yield "", f"{each.id}  {since}  {each.kind}, {peak}, {each.channel}"
     yield from _cases(health)
     drift = health.drift
     yield "drift", f"{drift.kind} on {drift.day}: {drift.reason}" if drift else "not judged yet"
@@ -197,7 +197,7 @@ def _cases(health: Health) -> Iterator[tuple[str, str]]:
     yield "cases", f"{len(health.open_cases)} open; the oldest:"
     yield "", f"{first.id}  {where} since {first.start:%Y-%m-%d %H:%M}  {first.kind}: {first.why}"
     words = ("--answer", first.id, "was a fault", "--reason", "...")
-    yield "", this_shell().plimsoll("cases", health.detector, *words)
+    yield "", this_shell(settings.load()).plimsoll("cases", health.detector, *words)
 
 
 def _airflow(health: Health) -> str:
@@ -234,6 +234,6 @@ def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
         "healthy": health.healthy,
         "days": health.counts,
         "violations": [to_json(each) for each in health.violations],
-        "next": to_json(next_action(health, this_shell())),
+        "next": to_json(next_action(health, this_shell(settings.load()))),
         **({"partitions": days} if proof else {}),
     }

@@ -34,8 +34,9 @@ class Recalibration(Section):
     maximum_growth: float = Field(
         0.15,
         gt=0,
-        description="Growth of the median score in 30 days, on average since training, that stops "
-        "and asks: creep. Measured from 45 days on; then 10 % is distinguishable from 19 %.",
+        description="Growth of the median score in 30 days, on average since training or over the "
+        "last three months, that stops and asks: creep. Measured from 45 days on; then 10 % is "
+        "distinguishable from 19 %.",
     )
     maximum_step: float = Field(
         0.2,

@@ -52,7 +52,7 @@ class Audit:
 def probabilities(timeline: Timeline, audits: Sequence[Audit]) -> NDArray[np.float64]:
     """For each row the probability with which its episode was sampled; NaN outside of all, (n,).
 
-    Of two audits of one incident the later one in `audits` counts: a larger sample was drawn
+    Of two audits of one incident the later one in `audits` counts: a larger sample was taken
     since.
     """
     found = np.full(len(timeline), np.nan)

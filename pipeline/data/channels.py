@@ -109,5 +109,5 @@ def channels_as_cell(names: Iterable[str]) -> str:
 
 
 def channels_of_cell(cell: str) -> list[str]:
-    """The names that `as_cell` wrote."""
+    """The names that `channels_as_cell` wrote."""
     return [name.strip() for row in csv.reader(io.StringIO(cell)) for name in row if name]

@@ -11,7 +11,7 @@ Two estimates are made, and the smaller counts: Geyer's initial positive sequenc
 Science 1992) of the sum over all machines at a time, and batch means by UTC day. Both look at the
 exceedance of a high level. Where too few independent rows exceed it, its correlation is a guess,
 and lower levels are asked as well. Chance alone takes nothing away: a correlation must be
-significant to count.
+significant to count, and what is measured on few exceedances counts for less (Student's t).
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _FEWEST_DAYS = 5
 
 _MOST_LAGS = 4096  # cadences: a month of ten-minute rows
 _WITHIN = (2, 8, 32, 128)  # lags whose sums are tested: short waves, and slow ones under noise
-_SURE = 2.0  # standard errors
+_SURE = 2.5  # standard errors: the largest of four sums decides
+_TAIL = 0.025
 _SURE_OF_DAYS = 0.99  # quantile of chi-square that the scatter between days must exceed
 _SPARSE = 4  # times as many places as rows with a place: long gaps are shortened
 
@@ -96,12 +97,20 @@ def effective_rows(values: NDArray[np.floating], timeline: Timeline) -> float:
     if len(values) < _FEWEST_ROWS:
         return worth
     places = _places(timeline)
+    above = 1.0
     for level in _LEVELS:
-        above = (values > np.quantile(values, level)).astype(np.float64)
-        worth = min(worth, _worth(above, places))
-        if worth * (1 - level) >= _ENOUGH:
+        above = 1 - level
+        exceeds = (values > np.quantile(values, level)).astype(np.float64)
+        worth = min(worth, _worth(exceeds, places))
+        if worth * above >= _ENOUGH:
             break
-    return max(1.0, worth)
+    return worth if worth == len(values) else max(1.0, worth * _student(worth * above))
+
+
+def _student(exceedances: float) -> float:
+    """Share of the rows that is left when the variance is known from so many exceedances only."""
+    quantile = float(stats.t.ppf(1 - _TAIL, max(exceedances, 2.0)))
+    return (float(stats.norm.ppf(1 - _TAIL)) / quantile) ** 2
 
 
 def _places(timeline: Timeline) -> _Places:

@@ -116,13 +116,13 @@ def verdicts(timeline: Timeline, labels: Sequence[Judgement]) -> NDArray[np.int8
     Both ends of a span are included. Rows and labels may come in any order.
     """
     codes = np.full(len(timeline), NO_VERDICT, dtype=np.int8)
-    oldest_first = standing(labels)
+    oldest_first = labels_in_force(labels)
     for label, rows in zip(oldest_first, rows_within(timeline, oldest_first), strict=True):
         codes[rows] = _CODES[label.verdict]
     return codes
 
 
-def standing(labels: Sequence[Judgement]) -> list[Judgement]:
+def labels_in_force(labels: Sequence[Judgement]) -> list[Judgement]:
     """The labels that nobody has taken back, oldest first."""
     kept: list[Judgement] = []
     for label in sorted(labels, key=by_age):

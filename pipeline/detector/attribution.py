@@ -34,7 +34,7 @@ _DIGITS = 4
 class Blame(NamedTuple):
     """A channel and its contribution to the score, in usual contributions: 1 is normal."""
 
-    feature: str
+    channel: str
     times_usual: float
 
 

@@ -19,7 +19,7 @@ from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import Baseline, DriftVerdict, Sample, judge
-from pipeline.drift.verdict import entity_apart, some, without
+from pipeline.drift.verdict import entity_apart, select_rows, without
 from pipeline.errors import BundleError
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.scoring import score_rows
@@ -80,7 +80,7 @@ class ObservedRows:
         if known:
             timeline = subset(self.sample.timeline, rows)
             rows = rows[verdicts(timeline, known) != INCIDENT]
-        return some(self.sample, rows)
+        return select_rows(self.sample, rows)
 
     def days_between(self, first: date, last: date) -> int:
         """The number of these days with rows."""

@@ -48,13 +48,13 @@ def entity_apart(flagged: Mask, timeline: Timeline) -> str | None:
 
 def without(sample: Sample, entity: str) -> Sample:
     """The rows of the other entities."""
-    return some(
+    return select_rows(
         sample, np.flatnonzero(sample.timeline.entity != sample.timeline.names.index(entity))
     )
 
 
-def some(sample: Sample, kept: Mask | Indices) -> Sample:
-    """The kept rows."""
+def select_rows(sample: Sample, kept: Mask | Indices) -> Sample:
+    """The `kept` rows of `sample`."""
     return Sample(
         subset(sample.timeline, kept),
         sample.features[kept],

@@ -26,7 +26,7 @@ from scipy import stats
 
 from pipeline.data.effective_rows import effective_rows
 from pipeline.data.timeline import Mask, Timeline, subset
-from pipeline.detector.thresholds.coverage import Interval, conformal_rank
+from pipeline.detector.thresholds.coverage import Interval, clopper_pearson, conformal_rank
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 
 _TAILS = (0.025, 0.975)
@@ -74,7 +74,7 @@ def realised_rate(
         rows_effective=effective,
         flagged=flagged,
         rate=rate,
-        interval=rate_interval(rate, effective),
+        interval=clopper_pearson(rate, effective),
         expected=threshold.rate_interval,
         band=band,
         verdict="inside" if band[0] <= rate <= band[1] else "above" if rate > band[1] else "below",
@@ -98,14 +98,6 @@ def agreeing_rates(threshold: ThresholdEstimate, test_rows: float) -> Interval:
     a, b = _beta(threshold)
     low, high = (float(stats.betabinom.ppf(tail, m, a, b)) for tail in _TAILS)
     return max(0.0, low - 0.5) / m, min(float(m), high + 0.5) / m
-
-
-def rate_interval(rate: float, rows: float) -> Interval:
-    """95 % interval of a share seen on `rows` effective rows (Clopper & Pearson, 1934)."""
-    hits = rate * rows
-    low = stats.beta.ppf(_TAILS[0], hits, rows - hits + 1) if hits > 0 else 0.0
-    high = stats.beta.ppf(_TAILS[1], hits + 1, rows - hits) if rows > hits else 1.0
-    return float(low), float(high)
 
 
 def _beta(threshold: ThresholdEstimate) -> tuple[float, float]:

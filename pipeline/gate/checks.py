@@ -55,6 +55,7 @@ CHECKS: dict[str, GateCheck[Any]] = {  # Any: each has facts of its own, which `
     "step_bound": GateCheck(moves.step_bound, RecalibratedFacts),
     "total_bound": GateCheck(moves.total_bound, RecalibratedFacts),
     "creep_bound": GateCheck(moves.creep_bound, RecalibratedFacts),
+    "degradation": GateCheck(moves.degradation, RecalibratedFacts),
     "realised_rate": GateCheck(absolute.realised_rate, TrainedFacts),
     "not_overpowered": GateCheck(absolute.not_overpowered, TrainedFacts),
     "explained_variance": GateCheck(absolute.explained_variance, TrainedFacts),

@@ -178,6 +178,7 @@ class RecalibratedFacts(CandidateFacts):
         step: from the recalibrated version's threshold.
         total: from the anchor.
         creep: of the scores' level, a month.
+        degradation: of the share of rows above a level of the accepted state.
         accepted: the person who accepted crossed bounds, and the reason; empty: nobody.
     """
 
@@ -187,6 +188,7 @@ class RecalibratedFacts(CandidateFacts):
     step: Move
     total: Move
     creep: Move
+    degradation: Move
     accepted: str
 
 

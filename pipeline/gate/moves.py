@@ -37,6 +37,13 @@ def creep_bound(
     return _bound("creep_bound", candidate.creep, candidate.accepted)
 
 
+def degradation(
+    candidate: RecalibratedFacts, _champion: ChampionFacts | None, _limits: Gate
+) -> CheckResult:
+    """Have more rows become high than in the accepted state, so that a raise would hide a fault?"""
+    return _bound("degradation", candidate.degradation, candidate.accepted)
+
+
 def _bound(name: str, move: Move, accepted: str) -> CheckResult:
     reason = "Within the bound, or no more than chance explains."
     if move.crossed:

@@ -106,7 +106,7 @@ def _order(part: IncidentPart) -> tuple[tuple[str, str, str, str, int], pd.Times
 
 
 def _channel(part: IncidentPart | Incident) -> str:
-    return part.features[0].feature if part.kind == SHIFTED else ""
+    return part.features[0].channel if part.kind == SHIFTED else ""
 
 
 def _same(one: Incident, other: Incident) -> bool:
@@ -137,6 +137,6 @@ def _weighed(chain: list[IncidentPart]) -> tuple[Blame, ...]:
     total: dict[str, float] = {}
     for part in chain:
         for each in part.features:
-            total[each.feature] = total.get(each.feature, 0.0) + each.times_usual * part.rows / rows
+            total[each.channel] = total.get(each.channel, 0.0) + each.times_usual * part.rows / rows
     ranked = sorted(total.items(), key=lambda item: -item[1])
     return tuple(Blame(name, times) for name, times in ranked[:_NAMED])

@@ -150,4 +150,4 @@ def _part(
 
 
 def _name(part: IncidentPart) -> str:
-    return part.features[0].feature if part.features else ""
+    return part.features[0].channel if part.features else ""

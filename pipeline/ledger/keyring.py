@@ -80,7 +80,7 @@ def create_missing(home: Path, purposes: tuple[Purpose, ...] = PURPOSES) -> None
             if public.exists():
                 continue
             if create_private(private, new_private_key().written + "\n"):
-                log.info("key_drawn", purpose=purpose, file=str(private))
+                log.info("key_generated", purpose=purpose, file=str(private))
             key = private_key(private.read_text(), str(private))
             create_private(public, key.public.written + "\n", _PUBLIC)
     except OSError as error:

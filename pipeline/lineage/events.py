@@ -104,9 +104,12 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def emit(event: JobEvent) -> None:
-    """Build the event and hand it to the transport; raises whatever the transport raises."""
-    _client().emit(event_of(event))
+def emit(event: JobEvent, files: Path) -> None:
+    """Build the event and hand it to the transport; raises whatever the transport raises.
+
+    That is the one of OpenLineage's own variables or file, else files in the folder `files`.
+    """
+    _client(files).emit(event_of(event))
 
 
 def event_of(event: JobEvent) -> RunEvent:
@@ -170,11 +173,11 @@ def _version(of: Dataset) -> dict[str, DatasetFacet]:
 
 
 @functools.cache
-def _client() -> OpenLineageClient:
+def _client(files: Path) -> OpenLineageClient:
     """A client with the transport that OpenLineage's own variables or file name; else with ours."""
     # It logs its transport at INFO: a line in the log of every task.
     logging.getLogger("openlineage.client.client").setLevel(logging.WARNING)
-    ours = OpenLineageClient(transport=LineageFiles(settings.load().lineage))
+    ours = OpenLineageClient(transport=LineageFiles(files))
     if ours.config.transport or settings.named("OPENLINEAGE_URL"):
         return OpenLineageClient()
     # It would add the repository's address from git, which may hold a password.

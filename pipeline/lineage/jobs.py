@@ -50,16 +50,17 @@ def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterat
     if sending.is_off():
         yield
         return
+    here, subject, *_ = given.values()
     about = (
         str(uuid4()),
-        _detector_of(given),
+        _detector_of(subject),
         verb,
         str(given.get("run") or log_context.bound("run")),
         log_context.bound("partition"),
     )
     began = JobEvent("START", datetime.now(UTC), *about)
     if not only_failure:
-        sending.send(began)
+        sending.send(began, here.lineage)
     with kept() as journal:
         try:
             yield
@@ -70,22 +71,22 @@ def _attempt(verb: Verb, given: dict[str, Any], *, only_failure: bool) -> Iterat
                 "FAIL", datetime.now(UTC), *about, journal.inputs, journal.outputs, message
             )
             for event in (began, failed) if only_failure else (failed,):
-                sending.send(event)
+                sending.send(event, here.lineage)
             sending.finish()
             raise
     if not only_failure:
         sending.send(
-            JobEvent("COMPLETE", datetime.now(UTC), *about, journal.inputs, journal.outputs)
+            JobEvent("COMPLETE", datetime.now(UTC), *about, journal.inputs, journal.outputs),
+            here.lineage,
         )
         sending.finish()
 
 
-def _detector_of(given: dict[str, Any]) -> str:
+def _detector_of(subject: Any) -> str:
     """The detector, from what a step is given after the deployment.
 
     That is the detector's name, or the record of the task before.
     """
-    _deployment, subject, *_ = given.values()
     if isinstance(subject, str):
         return subject
     return str(subject.get("detector") or subject["candidate"]["detector"])

@@ -10,6 +10,7 @@ import os
 import queue
 import threading
 import time
+from pathlib import Path
 
 import structlog
 
@@ -31,13 +32,13 @@ class _Sender:
         self.process = os.getpid()
         self.failures: list[str] = []
         self.gave_up = False
-        self._queue: queue.Queue[JobEvent] = queue.Queue(_WAITING_MOST)
+        self._queue: queue.Queue[tuple[JobEvent, Path]] = queue.Queue(_WAITING_MOST)
         self._thread = threading.Thread(target=self._work, name="lineage", daemon=True)
         self._thread.start()
 
-    def put(self, event: JobEvent) -> None:
+    def put(self, event: JobEvent, files: Path) -> None:
         try:
-            self._queue.put_nowait(event)
+            self._queue.put_nowait((event, files))
         except queue.Full:
             self.failures.append(f"{_WAITING_MOST} events wait already")
 
@@ -54,11 +55,11 @@ class _Sender:
 
     def _work(self) -> None:
         while True:
-            event = self._queue.get()
+            event, files = self._queue.get()
             try:
                 from pipeline.lineage.events import emit  # noqa: PLC0415 - half a second, in this thread
 
-                emit(event)
+                emit(event, files)
             except Exception as error:  # noqa: BLE001 - a fault of the backend must not fail the task
                 self.failures.append(f"{type(error).__name__}: {error}")
             finally:
@@ -74,9 +75,9 @@ def is_off() -> bool:
     return (settings.named("OPENLINEAGE_DISABLED") or "").strip().lower() == "true"
 
 
-def send(event: JobEvent) -> None:
-    """Hand one event to the thread."""
-    _of_this_process().put(event)
+def send(event: JobEvent, files: Path) -> None:
+    """Hand one event to the thread; `files`: the folder of events without another transport."""
+    _of_this_process().put(event, files)
 
 
 def finish() -> None:

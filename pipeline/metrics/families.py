@@ -13,8 +13,8 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from pipeline.metrics.postgres import Cost, Newest
 from pipeline.metrics.readings import Reading, Topic
-from pipeline.metrics.store import Cost, Newest
 from pipeline.utc_day import midnight
 
 _MOST_RULES = 20

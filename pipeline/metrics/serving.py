@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from pipeline.errors import OutageError
-from pipeline.metrics import store
+from pipeline.metrics import postgres
 from pipeline.metrics.families import families, gauge
 
 PORT = 9464
@@ -36,7 +36,7 @@ class StoreCollector(Collector):
             OutageError: the store does not answer.
         """
         began = time.perf_counter()
-        yield from families(store.newest(self._dsn), now=self._clock())
+        yield from families(postgres.newest(self._dsn), now=self._clock())
         took = time.perf_counter() - began
         yield gauge("scrape_duration_seconds", "What this scrape took.", value=took)
 
@@ -59,7 +59,7 @@ def exporter(dsn: str, host: str, port: int, clock: Callable[[], datetime]) -> T
                 status, kind, body = self._answer()
             except OutageError as error:
                 log.warning("metrics_unavailable", reason=str(error))
-                message = "The metrics store does not answer; see the exporter's log.\n"
+                message = "The metrics database does not answer; see the exporter's log.\n"
                 status, kind, body = HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, message.encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)
@@ -76,7 +76,7 @@ def exporter(dsn: str, host: str, port: int, clock: Callable[[], datetime]) -> T
                 encode, kind = choose_encoder(self.headers.get("Accept", ""))
                 return HTTPStatus.OK, kind, encode(registry)
             if path == "/health":
-                store.refuse_silence(dsn)
+                postgres.refuse_silence(dsn)
                 return HTTPStatus.OK, _PLAIN, b"ok\n"
             return HTTPStatus.NOT_FOUND, _PLAIN, b"There are /metrics and /health.\n"
 

@@ -44,14 +44,14 @@ class LiveVersion:
 
 @dataclass(frozen=True)
 class OpenIncident:
-    """An incident that nobody has judged yet; `feature` is the first to blame."""
+    """An incident that nobody has judged yet; `channel` is the first to blame."""
 
     id: str
     kind: str
     entity: str
     start: datetime
     peak: float
-    feature: str
+    channel: str
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ REMINDER = "open cases"
 
 NO_VERSION = 0
 
-_MOST_FEATURES = 3
+_MOST_CHANNELS = 3
 _MOST_CASES = 20
 _LONGEST_NAME = 120
 _KINDS = {
@@ -53,17 +53,17 @@ class Notice:
 
 
 def notice_of(spec: DetectorSpec, incident: Incident, day: date, shell: Shell) -> Notice:
-    """The message about one incident: kind, span, peak, blamed features, and how to answer.
+    """The message about one incident: kind, span, peak, blamed channels, and how to answer.
 
     Names of machines and channels are foreign text: subject and text hold them printable, and cut
     where they are very long; `entity` holds the name as it is.
     """
     where = one_line(incident.entity, most=_LONGEST_NAME) or spec.name
     blamed = [
-        f"{one_line(b.feature, most=_LONGEST_NAME)} ({b.times_usual:.0f} x its usual share)"
+        f"{one_line(b.channel, most=_LONGEST_NAME)} ({b.times_usual:.0f} x its usual share)"
         for b in incident.features
     ]
-    worst = one_line(incident.features[0].feature, most=_LONGEST_NAME) if blamed else ""
+    worst = one_line(incident.features[0].channel, most=_LONGEST_NAME) if blamed else ""
     first = f", first of all {worst}" if worst else ""
     peak = f"{incident.peak:.1f} x the threshold at {incident.peak_at:%H:%M}"
     span = f"{incident.start:%Y-%m-%d %H:%M} to {incident.end:%Y-%m-%d %H:%M} UTC"
@@ -71,7 +71,7 @@ def notice_of(spec: DetectorSpec, incident: Incident, day: date, shell: Shell) -
     lines = [
         f"From {span}, {incident.rows} rows.",
         f"Peak: {peak}." if incident.kind == "anomaly" else "",
-        f"To blame: {'; '.join(blamed[:_MOST_FEATURES])}." if blamed else "",
+        f"To blame: {'; '.join(blamed[:_MOST_CHANNELS])}." if blamed else "",
         f"Seen by version {incident.version}.",
         "Answer, and the answer is used. Something was wrong:",
         shell.plimsoll(*answer, "incident"),

@@ -4,6 +4,8 @@ from pipeline.recalibration.recalibrating import recalibrate
 from pipeline.recalibration.records import (
     STATUSES,
     Anchor,
+    KeptScores,
+    Memory,
     Recalibrated,
     Stop,
     WindowRows,
@@ -14,6 +16,8 @@ from pipeline.recalibration.records import (
 __all__ = [
     "STATUSES",
     "Anchor",
+    "KeptScores",
+    "Memory",
     "Recalibrated",
     "Stop",
     "WindowRows",

@@ -11,31 +11,46 @@ from datetime import date
 
 from pipeline.config.upkeep import Recalibration
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.recalibration.degradation import Degradation
 from pipeline.recalibration.levels import Levels
 from pipeline.recalibration.records import Anchor, Stop
 
 _MONTH_DAYS = 30
+_TOLD = 0.1
 _CREEP_DAYS = 45  # since the anchor: one month alone cannot separate 10 % growth from 19 %
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Relative moves of the threshold and of the level; see Recalibrated."""
+    """Relative moves of the threshold and of the level; see Recalibrated.
+
+    Attributes:
+        since: the time that `growth` is the average of, for a sentence.
+    """
 
     step: float
     total: float
     growth: float
+    since: str
 
 
 def moves(
     new: ThresholdEstimate, current: ThresholdEstimate, anchor: Anchor, levels: Levels, day: date
 ) -> Moves:
-    """The moves of the threshold and of the level."""
+    """The moves of the threshold and of the level.
+
+    The growth is the greater of two: since the anchor, and over the last three months. After years
+    without growth an average since the anchor would notice new growth only when the total has.
+    """
     elapsed = max((day - anchor.day).days, 1) / _MONTH_DAYS
+    growth, since = (levels.newest / anchor.level) ** (1 / max(elapsed, 1.0)) - 1, anchor.day
+    recent = levels.growth
+    latest = recent is not None and recent > growth
     return Moves(
         step=new.value / current.value - 1,
         total=new.value / anchor.threshold - 1,
-        growth=(levels.newest / anchor.level) ** (1 / max(elapsed, 1.0)) - 1,
+        growth=recent if latest and recent is not None else growth,
+        since="over the last three months" if latest else f"since {since}",
     )
 
 
@@ -46,13 +61,15 @@ def stops(
     anchor: Anchor,
     day: date,
     config: Recalibration,
+    rising: Degradation | None = None,
 ) -> tuple[Stop, ...]:
     """The bounds that were crossed.
 
     A step counts when it is large and more than chance: outside the interval of the difference
     of two thresholds that are both uncertain. Down and up alike, as factors: the limit of 20 % is
     1.2 up and 1 / 1.2 down. The total counts in any case. Growth of the level, which has a much
-    smaller error than the threshold, counts as soon as the anchor is two months old.
+    smaller error than the threshold, counts as soon as the anchor is two months old. `rising` is
+    growth that a higher threshold would hide; it is never followed without an answer.
     """
     found = []
     if _beyond(moved.step, config.maximum_step) and _more_than_chance(new, current):
@@ -83,12 +100,41 @@ def stops(
                 "creep",
                 moved.growth,
                 config.maximum_growth,
-                f"Ordinary scores have grown {moved.growth:+.0%} a month since {anchor.day}; "
+                f"Ordinary scores have grown {moved.growth:+.0%} a month {moved.since}; "
                 f"{config.maximum_growth:.0%} is the limit. A threshold that follows would hide a "
                 "slow fault: find the cause first.",
             )
         )
+    if rising is not None:
+        found.append(_degraded(rising))
     return tuple(found)
+
+
+def _degraded(rising: Degradation) -> Stop:
+    level = rising.level
+    return Stop(
+        "degradation",
+        rising.share,
+        level.share,
+        f"Since {rising.since} {rising.share:.1%} of the rows lie above a score that at most "
+        f"{level.share:.1%} of the accepted rows exceed: this was certain on {rising.called}. "
+        "Scores grow, and a higher threshold would hide why: look at the channels and machines "
+        "that carry it.",
+    )
+
+
+def raised(moved: Moves, anchor: Anchor) -> str:
+    """A sentence when the threshold has risen by more than a tenth since the accepted state.
+
+    Raises that each stay within their bounds add up to one that hides a fault. Chance explains a
+    tenth now and then (once in five years where rho is 0.9), so it is told and stops nothing.
+    """
+    if moved.total <= _TOLD:
+        return ""
+    return (
+        f"The threshold has risen by {moved.total:.0%} since {anchor.day}: what was flagged then "
+        "at that height is not flagged now. Look at the cause."
+    )
 
 
 def stale(anchor: Anchor, day: date, config: Recalibration) -> str:

@@ -20,6 +20,7 @@ from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.utc_day import DAY_NS
 
 _MONTH_DAYS = 30
+_RECENT_MONTHS = 3
 _FEWEST_ROWS = 100  # in a month with a level of its own
 _MEDIAN_COST = np.sqrt(np.pi / 2)  # standard error of a median over that of a mean
 _LEAST = float(np.finfo(np.float32).tiny)
@@ -33,11 +34,13 @@ class Levels:
         factor: the factor that brings each row to the level of the newest month, shape (n,).
         newest: the level of the newest month, a median score.
         effective_share: effective rows per row, at most 1, as neighbours are alike.
+        growth: of the level, relative and a month, over the last three; None: fewer are known.
     """
 
     factor: NDArray[np.float64]
     newest: float
     effective_share: float
+    growth: float | None = None
 
 
 def months(timeline: Timeline) -> Indices:
@@ -64,11 +67,12 @@ def levels(score: NDArray[np.float64], timeline: Timeline, counted: Mask, *, ali
         return Levels(np.ones(len(score)), math.nan, 1.0)
     month, medians = _medians(logs[rows], back[rows])
     centred = logs[rows] - _of_month(month, medians, back)[back[rows]]
+    recent = _recent_growth(month, medians)
     effective_share = effective_rows(
         centred if align else logs[rows], subset(timeline, rows)
     ) / len(rows)
     if not align or len(month) == 1:
-        return Levels(np.ones(len(score)), float(np.exp(medians[0])), effective_share)
+        return Levels(np.ones(len(score)), float(np.exp(medians[0])), effective_share, recent)
     size = np.bincount(back[rows])[month]
     errors = (
         _MEDIAN_COST
@@ -77,7 +81,8 @@ def levels(score: NDArray[np.float64], timeline: Timeline, counted: Mask, *, ali
     )
     fitted = _shrunk(month.astype(np.float64), medians, errors)
     factor = np.exp(fitted[0] - _of_month(month, fitted, back)[back])
-    return Levels(factor, float(np.exp(fitted[0])), effective_share)
+    recent = _recent_growth(month, fitted)
+    return Levels(factor, float(np.exp(fitted[0])), effective_share, recent)
 
 
 def _medians(logs: NDArray[np.float64], back: Indices) -> tuple[Indices, NDArray[np.float64]]:
@@ -85,6 +90,14 @@ def _medians(logs: NDArray[np.float64], back: Indices) -> tuple[Indices, NDArray
     size = np.bincount(back)
     month = np.flatnonzero(size >= min(_FEWEST_ROWS, size.max()))
     return month, np.array([np.median(logs[back == number]) for number in month])
+
+
+def _recent_growth(month: Indices, value: NDArray[np.float64]) -> float | None:
+    """Growth of the log-level a month from the month three months before the newest one."""
+    past = np.flatnonzero(month == month[0] + _RECENT_MONTHS)
+    if not len(past):
+        return None
+    return float(np.expm1((value[0] - value[past[0]]) / _RECENT_MONTHS))
 
 
 def _of_month(month: Indices, value: NDArray[np.float64], back: Indices) -> NDArray[np.float64]:

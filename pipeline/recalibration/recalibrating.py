@@ -10,15 +10,20 @@ from numpy.typing import NDArray
 
 from pipeline.config.calibration import Threshold
 from pipeline.config.upkeep import Recalibration
+from pipeline.data.grid import day_number
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
-from pipeline.recalibration.bounds import moves, stale, stops
+from pipeline.recalibration.bounds import moves, raised, stale, stops
+from pipeline.recalibration.degradation import Degradation, degradation, frozen_levels
+from pipeline.recalibration.density import NormalDensity, dense, normal_density
 from pipeline.recalibration.levels import Levels, levels, months
 from pipeline.recalibration.records import (
     STATUSES,
     Anchor,
+    KeptScores,
+    Memory,
     Recalibrated,
     Scores,
     WindowRows,
@@ -39,16 +44,16 @@ _ROUNDS = 3  # until threshold and held clusters agree: measured, a fourth moves
 
 @dataclass(frozen=True)
 class _Classified:
-    """The status and the weight of each row."""
+    """The status and the weight of each row, and whether it is of a sustained episode."""
 
+    sustained: NDArray[np.bool_]
     status: NDArray[np.int8]
     weights: Weights
 
 
 def recalibrate(
     rows: WindowRows,
-    reference_score: NDArray[np.floating],
-    reference_timeline: Timeline | None,
+    memory: Memory,
     current: ThresholdEstimate,
     anchor: Anchor,
     config: Recalibration,
@@ -56,8 +61,8 @@ def recalibrate(
 ) -> Recalibrated:
     """Recalibrate the threshold on the rows of the window that count as normal.
 
-    `reference_score` and `reference_timeline` are the champion's own calibration rows (its bundle's
-    reference): the length of clusters of normal rows above the threshold is measured on them.
+    How long and how dense normal rows lie above the threshold is measured on the rows of the
+    training in `memory`; whether scores have grown since, on those of the accepted state.
     `current` is the live threshold. All rows of the window are used; its last row defines the day.
 
     Assumes that scores grow, when they do, by one factor for all (see `levels`), and that most
@@ -71,7 +76,10 @@ def recalibrate(
     _refuse_not_finite(rows.score)
     days = _days(rows.timeline)
     _refuse_few(days, config.minimum_days, rows.timeline)
-    longest = _longest(reference_score, reference_timeline, config, threshold)
+    trained, accepted = _timed(memory.trained), _timed(memory.accepted)
+    longest = longest_normal(
+        memory.trained.score, trained, alpha=threshold.alpha, join_rows=config.join_rows
+    )
     found = levels(
         rows.score,
         rows.timeline,
@@ -79,10 +87,13 @@ def recalibrate(
         align=config.align_levels,
     )
     score = rows.score * found.factor
-    classified = _classified(rows, score, longest, config, threshold)
+    usual = normal_density(memory.trained.score, trained, alpha=threshold.alpha)
+    classified = _classified(rows, score, longest, usual, config, threshold)
     estimate = _estimated(score, classified.weights, found, threshold)
     day = pd.Timestamp(rows.timeline.time_ns.max(), tz="UTC").date()
     moved = moves(estimate, current, anchor, found, day)
+    grown = _degradation(rows, memory.accepted.score, accepted, anchor)
+    rising = grown if estimate.value > current.value else None
     return Recalibrated(
         threshold=estimate,
         anchor=anchor,
@@ -93,19 +104,26 @@ def recalibrate(
         counts={
             name: int((classified.status == place).sum()) for place, name in enumerate(STATUSES)
         },
-        held=_held(rows, classified.status, config),
+        held=_held(rows, classified, config),
         longest_normal=longest,
         level=found.newest,
         step=moved.step,
         total=moved.total,
         growth=moved.growth,
-        stops=stops(moved, estimate, current, anchor, day, config),
+        degradation=grown,
+        raised=raised(moved, anchor),
+        stops=stops(moved, estimate, current, anchor, day, config, rising),
         stale=stale(anchor, day, config),
     )
 
 
 def _classified(
-    rows: WindowRows, score: Scores, longest: int, config: Recalibration, threshold: Threshold
+    rows: WindowRows,
+    score: Scores,
+    longest: int,
+    usual: NormalDensity,
+    config: Recalibration,
+    threshold: Threshold,
 ) -> _Classified:
     """Status and weight of rows whose `score` is at the level of the newest month.
 
@@ -116,18 +134,23 @@ def _classified(
     month = months(rows.timeline)
     above = rows.score > rows.threshold
     for _ in range(_ROUNDS):
-        held = sustained(
-            above & ~rows.excluded, rows.timeline, longest=longest, join_rows=config.join_rows
-        )
+        flagged = above & ~rows.excluded
+        long = sustained(flagged, rows.timeline, longest=longest, join_rows=config.join_rows)
+        held = long | dense(flagged, long, rows.timeline, usual)
         status = statuses(rows, held)
         counts = weights(rows, status, held, month, join_rows=config.join_rows)
         above = score > threshold_value(score, counts.weight, threshold.alpha)
-    return _Classified(status, counts)
+    return _Classified(long, status, counts)
 
 
-def _held(rows: WindowRows, status: NDArray[np.int8], config: Recalibration) -> tuple[Episode, ...]:
-    found = episodes(status == HELD, rows.timeline, join_rows=config.join_rows)
-    return tuple(sorted(found, key=lambda episode: -len(episode.rows)))
+def _held(rows: WindowRows, classified: _Classified, config: Recalibration) -> tuple[Episode, ...]:
+    """Sustained episodes, longest first; then what dense days have beside them, likewise."""
+    held = classified.status == HELD
+    found = []
+    for part in (held & classified.sustained, held & ~classified.sustained):
+        each = episodes(part, rows.timeline, join_rows=config.join_rows)
+        found += sorted(each, key=lambda episode: -len(episode.rows))
+    return tuple(found)
 
 
 def _estimated(
@@ -149,20 +172,24 @@ def _estimated(
     )
 
 
-def _longest(
-    score: NDArray[np.floating],
-    timeline: Timeline | None,
-    config: Recalibration,
-    threshold: Threshold,
-) -> int:
-    if timeline is None:
+def _degradation(
+    rows: WindowRows, score: Scores, timeline: Timeline, anchor: Anchor
+) -> Degradation | None:
+    """Growth since the accepted state, on all rows since: held ones may be what has grown."""
+    since = rows.timeline.time_ns // DAY_NS > day_number(anchor.day)
+    counted = since & ~rows.excluded & (rows.verdict != INCIDENT)
+    return degradation(rows.score, counted, rows.timeline, frozen_levels(score, timeline))
+
+
+def _timed(kept: KeptScores) -> Timeline:
+    if kept.timeline is None:
         msg = (
-            f"the {len(score):,} reference rows of the champion have no time, so the time that "
-            "normal rows stay above the threshold cannot be measured; train with a detector file "
+            f"the {len(kept.score):,} reference rows of the champion have no time, so it cannot be "
+            "measured how long normal rows stay above the threshold; train with a detector file "
             "that names schema.timestamp."
         )
         raise CalibrationError(msg)
-    return longest_normal(score, timeline, alpha=threshold.alpha, join_rows=config.join_rows)
+    return kept.timeline
 
 
 def _refuse_not_finite(score: Scores) -> None:

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from pipeline.data.timeline import Episode, Timeline
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
+from pipeline.recalibration.degradation import Degradation
 
 Scores = NDArray[np.float64]
-StopName = Literal["step", "total", "creep"]
+StopName = Literal["step", "total", "creep", "degradation"]
 
 STATUSES = ("confirmed", "presumed", "suspect", "incident", "held", "excluded")
 """Status of a row of the window; `Recalibrated.status` holds indices into this tuple.
 
 confirmed: labelled normal. presumed: unlabelled and not flagged. suspect: flagged, unlabelled.
-incident: labelled incident. held: part of a cluster longer than those of normal rows. excluded:
-muted.
+incident: labelled incident. held: part of a cluster longer than those of normal rows, or of a day
+with more flags than normal days have. excluded: muted.
 """
 
 
@@ -47,6 +48,33 @@ class WindowRows:
 
     def __len__(self) -> int:
         return len(self.score)
+
+
+@dataclass(frozen=True)
+class KeptScores:
+    """Scores of normal rows that a bundle keeps.
+
+    Attributes:
+        score: shape (n,).
+        timeline: times and entities; None where rows have no time.
+    """
+
+    score: Scores
+    timeline: Timeline | None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the live version remembers.
+
+    Attributes:
+        trained: calibration rows of the training, of which none were held back by a threshold.
+        accepted: rows of the last accepted state: of the training, or of the recalibration whose
+            move a person has accepted since.
+    """
+
+    trained: KeptScores
+    accepted: KeptScores
 
 
 @dataclass(frozen=True)
@@ -95,12 +123,17 @@ class Recalibrated:
         status: index into STATUSES for each row, shape (n,), in the order given.
         weight: weight of each row, 0 to 1: the probability that it is normal. Shape (n,).
         counts: number of rows by status.
-        held: sustained episodes left out of the estimate, for a person to look at, longest first.
+        held: what is left out of the estimate, for a person to look at: sustained episodes,
+            longest first, then dense days, likewise.
         longest_normal: most rows that a cluster of normal rows spans, as measured.
         level: median score of the newest month in the window.
         step: relative move from the live threshold.
         total: relative move from the anchor.
-        growth: relative growth of the level in 30 days, on average since the anchor.
+        growth: relative growth of the level in 30 days, on average since the anchor or over the
+            last three months, whichever is greater.
+        degradation: the growth since the accepted state, where it is more than chance.
+        raised: sentence for a person when the threshold has risen by more than a tenth since the
+            accepted state, in however small steps; else empty.
         stops: bounds that were crossed; the gate refuses while there are any.
         stale: sentence for a person when the live threshold has not moved for too long; else empty.
     """
@@ -118,6 +151,8 @@ class Recalibrated:
     step: float
     total: float
     growth: float
+    degradation: Degradation | None
+    raised: str
     stops: tuple[Stop, ...]
     stale: str
 

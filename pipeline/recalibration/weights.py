@@ -8,7 +8,8 @@ rows in that sample. No weight is ever above 1, whoever labels the row.
 
 Normal rows exceed the threshold too, one in a hundred, and where neighbours are alike several do at
 a time. Length separates them from anomalies without labels: a cluster longer than almost any of
-normal rows is a sustained episode, and no evidence about normal rows.
+normal rows is a sustained episode, and no evidence about normal rows. So is a day with more flags
+than normal days ever have (`pipeline.recalibration.density`).
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ def weights(
     cluster = cluster_numbers(flagged, rows.timeline, join_rows=join_rows)
     in_month = np.bincount(month[sampled], minlength=month.max() + 1) > 0
     unlabelled = flagged & (rows.verdict == NO_VERDICT) & in_month[month]
+    quiet = held & ~flagged & (rows.verdict == NO_VERDICT) & in_month[month] & ~rows.excluded
     variance = 0.0
     for kind in (held, ~held):
         labelled, unknown = sampled & kind, unlabelled & kind
@@ -134,6 +136,8 @@ def weights(
             continue
         share = _normal_share(rows, labelled)
         weight[unknown] = share
+        # Rows of a dense day that are not flagged are as normal as its flagged ones are.
+        weight[quiet & kind] = share
         # Rows of one cluster share their label: clusters were sampled, of unequal size (Kish).
         of_share = share * (1 - share) * float((size**2).sum()) / float(size.sum()) ** 2
         variance += float(unknown.sum()) ** 2 * of_share

@@ -81,7 +81,7 @@ def changed_rows(replay: Replay) -> str:
         )
         for row in replay.changed[:_CHANGED_ROWS]
     ]
-    header = ("Most changed (UTC)", "Entity", "Score / threshold", "By the champion")
+    header = ("Most changed (UTC)", "Machine", "Score / threshold", "By the champion")
     return "\n\n" + table(header, rows)
 
 

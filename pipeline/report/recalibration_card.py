@@ -84,6 +84,7 @@ def recalibration_card(card: RecalibrationCard) -> str:
         remarks=(
             f"Beyond the bounds, accepted by {escaped(card.accepted)}." if card.accepted else "",
             f"**Stale:** {escaped(card.result.stale)}" if card.result.stale else "",
+            f"**Raised:** {escaped(card.result.raised)}" if card.result.raised else "",
         ),
         links=card.links,
     )
@@ -146,7 +147,7 @@ def _held(held: tuple[HeldEpisode, ...]) -> str:
         "### Held back: please label\n\n"
         "In the form of the label DAG, or on the command line (`label`); the next recalibration "
         "counts the answer.\n\n"
-        + table(("From (UTC)", "To", "Entity", "Rows", "To blame"), rows)
+        + table(("From (UTC)", "To", "Machine", "Rows", "To blame"), rows)
         + rest
     )
 

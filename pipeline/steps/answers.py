@@ -94,7 +94,7 @@ def _span_of(here: Deployment, spec: DetectorSpec, answer: LabelRequest) -> Span
     for each in found:
         if each.id == answer.incident:
             return each.start.to_pydatetime(), each.end.to_pydatetime(), each.entity or None
-    listed = this_shell().plimsoll("label", spec.name, "--list")
+    listed = this_shell(here).plimsoll("label", spec.name, "--list")
     msg = (
         f"{spec.name} has no incident {answer.incident!r}; {_choice(str(answer.incident), found)}. "
         f"`{listed}` shows those that wait for an answer."

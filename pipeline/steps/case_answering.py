@@ -16,8 +16,8 @@ from pipeline.cases import (
     Case,
     CaseAnswer,
     answer_in_force,
+    answers_in_force,
     open_cases,
-    standing_answers,
 )
 from pipeline.data.label import WITHDRAWN, Label
 from pipeline.data.label_request import Author
@@ -70,10 +70,10 @@ def listed(
     else:
         found = every_case(here, detector, last)
     answers = answers_known(here, detector, as_of)
-    standing = standing_answers(answers, as_of)
+    in_force = answers_in_force(answers, as_of)
     still = {case.id for case in open_cases(found, answers, as_of)}
     return tuple(
-        ListedCase(case, case.id in still, answer_in_force(case, standing)) for case in found
+        ListedCase(case, case.id in still, answer_in_force(case, in_force)) for case in found
     )
 
 
@@ -89,7 +89,7 @@ def answer_case(
     case, said = _case_named(here, detector, name, by.at)
     open_again = said is not None and said.answer == FAULT and case.last_row > said.created_at
     if said is not None and not open_again:
-        raise DataError(_answered_already(detector, case, said))
+        raise DataError(_answered_already(here, detector, case, said))
     machine = case.machines[0] if case.machines and case.kind != "degradation" else None
     made = CaseAnswer(
         case=case.id,
@@ -109,7 +109,7 @@ def answer_case(
         add_labels(here, detector, _labels(case, made))
     add_case_answer(here, detector, made)
     log.info("case_answered", detector=detector, case=case.id, answer=answer, author=by.author)
-    metrics_hooks.open_items(here, detector)
+    metrics_hooks.open_items_changed(here, detector)
     return case, made
 
 
@@ -123,7 +123,7 @@ def undo_answer(
             was recorded.
     """
     case, said = _case_named(here, detector, name, by.at)
-    shell = this_shell()
+    shell = this_shell(here)
     if said is None:
         listing = shell.plimsoll("cases", detector, "--all")
         msg = f"nobody has answered case {case.id}, so there is nothing to undo; see `{listing}`."
@@ -149,7 +149,7 @@ def undo_answer(
         add_labels(here, detector, mine)
     add_case_answer(here, detector, undone)
     log.info("case_answer_undone", detector=detector, case=case.id, author=by.author)
-    metrics_hooks.open_items(here, detector)
+    metrics_hooks.open_items_changed(here, detector)
     return case, said
 
 
@@ -180,28 +180,29 @@ def _case_named(
     detector_named(here, detector)
     found = every_case(here, detector, date.max)
     answers = answers_known(here, detector, at)
-    standing = standing_answers(answers, at)
-    about = {case.id: answer_in_force(case, standing) for case in found}
+    in_force = answers_in_force(answers, at)
+    about = {case.id: answer_in_force(case, in_force) for case in found}
     for case in found:
         said = about[case.id]
         if name == case.id or (said is not None and name and name == said.case):
             return case, said
-    raise DataError(_unknown(detector, name, [each.id for each in open_cases(found, answers, at)]))
+    known = [each.id for each in open_cases(found, answers, at)]
+    raise DataError(_unknown(here, detector, name, known))
 
 
-def _unknown(detector: str, name: str, known: Sequence[str]) -> str:
+def _unknown(here: Deployment, detector: str, name: str, known: Sequence[str]) -> str:
     near = [each for each in known if name and each.startswith(name)][:_OFFERED]
     near = near or difflib.get_close_matches(name, known, n=_OFFERED)
     hint = f"the nearest: {', '.join(near)}" if near else f"open: {', '.join(known) or 'none'}"
-    listing = this_shell().plimsoll("cases", detector)
+    listing = this_shell(here).plimsoll("cases", detector)
     return (
         f"{detector} has no case {name!r}; {hint}. `{listing}` shows them, --all closed ones too."
     )
 
 
-def _answered_already(detector: str, case: Case, said: CaseAnswer) -> str:
+def _answered_already(here: Deployment, detector: str, case: Case, said: CaseAnswer) -> str:
     when = f"{said.created_at.astimezone(UTC):%Y-%m-%d %H:%M}"
-    undo = this_shell().plimsoll("cases", detector, "--undo", case.id, "--reason", "...")
+    undo = this_shell(here).plimsoll("cases", detector, "--undo", case.id, "--reason", "...")
     return (
         f"case {case.id} was answered `{said.answer}` by {said.author} on {when} UTC. To change "
         f"that, undo it first: `{undo}`."

@@ -28,7 +28,7 @@ class RecordedDecision(ChannelDecision):
     new: bool
 
 
-def decide(
+def record_decision(
     here: Deployment,
     detector: str,
     channel: str,
@@ -67,7 +67,7 @@ def decide(
     return recorded
 
 
-def days_to_rescore(here: Deployment, recorded: Payload[RecordedDecision]) -> list[list[str]]:
+def plan_rescore(here: Deployment, recorded: Payload[RecordedDecision]) -> list[list[str]]:
     """The days since a decision that already have scores, in groups for one task each."""
     detector, since = str(recorded["detector"]), datetime.fromisoformat(recorded["since"]).date()
     held = scored_days(here, detector)

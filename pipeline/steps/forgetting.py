@@ -86,4 +86,4 @@ def forget(
     record(here, detector, [Attempt(day, now, author, "withdrawn", WITHDRAWN, note)])
     settle_days(here, detector)
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
-    metrics_hooks.open_items(here, detector)
+    metrics_hooks.open_items_changed(here, detector)

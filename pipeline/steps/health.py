@@ -18,7 +18,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.cases_on_record import open_on
-from pipeline.steps.open_points import open_points
+from pipeline.steps.open_items import open_items
 from pipeline.steps.rollback_target import unfinished
 from pipeline.steps.trust import faults_of
 from pipeline.store.drift import drift_state
@@ -48,8 +48,8 @@ def health_of(
     """
     spec = detector_named(here, detector)
     client = connect(here)
-    points = open_points(here, spec, now=now, from_tables=from_tables)
-    scored = list(points.scored)
+    items = open_items(here, spec, now=now, from_tables=from_tables)
+    scored = list(items.scored)
     rows = _champion_rows(here, detector, scored[-max(SPANS) :])
     return Health(
         detector=detector,
@@ -60,15 +60,15 @@ def health_of(
         approval=spec.promotion.approval,
         budget=spec.threshold.alpha,
         alert_rate={span: _rate(rows, scored[-span:]) for span in SPANS},
-        open_incidents=len(points.incidents),
-        newest=tuple(_open_incident(each) for each in points.incidents[-_NEWEST:][::-1]),
+        open_incidents=len(items.incidents),
+        newest=tuple(_open_incident(each) for each in items.incidents[-_NEWEST:][::-1]),
         drift=_drift(here, spec, scored),
-        labels_waiting=points.labels_waiting,
-        audits_waiting=points.audits_waiting,
-        muted=points.muted,
+        labels_waiting=items.labels_waiting,
+        audits_waiting=items.audits_waiting,
+        muted=items.muted,
         unfinished_rollback=unfinished(here, client, detector),
-        partitions=points.partitions,
-        not_loaded=not_loaded(spec, points.partitions, now.date()),
+        partitions=items.partitions,
+        not_loaded=not_loaded(spec, items.partitions, now.date()),
         ended=spec.schedule.end is not None and spec.schedule.end < now.date(),
         dags=None if dags is None else tuple(dag for dag in dags if dag.detector == detector),
         open_cases=open_on(here, detector, scored[-1], now=now) if scored else (),
@@ -92,7 +92,7 @@ def _open_incident(incident: Incident) -> OpenIncident:
         entity=incident.entity,
         start=incident.start.to_pydatetime(),
         peak=incident.peak,
-        feature=incident.features[0].feature if incident.features else "",
+        channel=incident.features[0].channel if incident.features else "",
     )
 
 

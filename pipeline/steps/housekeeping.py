@@ -1,4 +1,4 @@
-"""Tasks `prune`, `clear` and `tidy` of housekeeping: they delete what nothing needs any more.
+"""Tasks of housekeeping: they delete what nothing needs any more.
 
 Each logs and returns what it removed, or with `dry_run` what it would remove.
 """
@@ -21,17 +21,17 @@ from pipeline.registry.retiring import delete_version, running_candidates
 from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import candidates_of, detector_named
+from pipeline.store import upkeep
 from pipeline.store.scorings import versions_that_scored
 from pipeline.store.staged import folder_of
 from pipeline.store.thresholds import weights_by_version
-from pipeline.store.upkeep import tidy_tables
 
 _ALIASES = (promotion.CHAMPION, promotion.CHALLENGER, promotion.PREVIOUS)
 
 log = structlog.get_logger()
 
 
-def prune(
+def prune_versions(
     here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
 ) -> dict[str, Any]:
     """Delete registered versions that nothing needs, by number, under the promotion lock.
@@ -56,7 +56,7 @@ def prune(
     return {"deleted": doomed, "kept": {str(number): why for number, why in kept.items()}}
 
 
-def clear(
+def clear_staging(
     here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
 ) -> dict[str, Any]:
     """Delete old staged files of ended ingestion runs and unused candidates.
@@ -85,7 +85,7 @@ def clear(
     return dict(removed)
 
 
-def tidy(
+def tidy_tables(
     here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
 ) -> dict[str, Any]:
     """Compact small files of the tables, and delete files that no needed version refers to.
@@ -98,10 +98,12 @@ def tidy(
             the files of `telemetry` stay.
     """
     spec = detector_named(here, detector)
-    # After `prune`, so that a deleted version keeps no files.
+    # After `prune_versions`, so that a deleted version keeps no files.
     needed = needed_telemetry(versions.every(connect(here), detector))
     before = now - timedelta(days=spec.housekeeping.history_days)
-    tidied = tidy_tables(here, detector, before=before, needed_telemetry=needed, dry_run=dry_run)
+    tidied = upkeep.tidy_tables(
+        here, detector, before=before, needed_telemetry=needed, dry_run=dry_run
+    )
     found: dict[str, Any] = {name: asdict(done) for name, done in tidied.items()}
     log.info("tables_tidied", detector=detector, dry_run=dry_run, **found)
     return found

@@ -28,7 +28,7 @@ class AuditCounts(TypedDict):
     """Episodes that were considered, sampled and newly put up for labelling; the share of them."""
 
     episodes: int
-    drawn: int
+    sampled: int
     new: int
     share: float
 
@@ -58,7 +58,7 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
         "new": bool(add_labels(here, detector, [made])),
     }
     log.info("label_recorded", detector=detector, **recorded)
-    metrics_hooks.open_items(here, detector)
+    metrics_hooks.open_items_changed(here, detector)
     return recorded
 
 
@@ -78,7 +78,7 @@ def propose_audits(
     new = add_audits(here, detector, sampled)
     recorded: AuditCounts = {
         "episodes": len(starting),
-        "drawn": len(sampled),
+        "sampled": len(sampled),
         "new": new,
         "share": share,
     }

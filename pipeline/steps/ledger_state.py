@@ -78,7 +78,7 @@ def verified(here: Deployment, detector: str, versions: Iterable[Version] = ()) 
         OutageError: the store or Postgres does not answer.
     """
     state = read(here, detector)
-    refuse_unverified(state, fault(here, state, versions))
+    refuse_unverified(here, state, fault(here, state, versions))
     return state
 
 
@@ -149,7 +149,7 @@ def _fault_of(
     return ledger.fault_of(detector, entries, trusted, known, people)
 
 
-def refuse_unverified(state: LedgerState, found: str) -> None:
+def refuse_unverified(here: Deployment, state: LedgerState, found: str) -> None:
     """Return if nothing was `found` to be wrong.
 
     Raises:
@@ -157,7 +157,7 @@ def refuse_unverified(state: LedgerState, found: str) -> None:
     """
     if not found:
         return
-    shell, name = this_shell(), state.detector
+    shell, name = this_shell(here), state.detector
     if UNSIGNED in found:
         fix = (
             "Ledgers are signed since this release: vouch for it once with `"
@@ -186,7 +186,7 @@ def append(here: Deployment, state: LedgerState, decision: Decision) -> LedgerSt
     for _ in range(_TRIES):
         entry = ledger.chain(decision, state.last, key)
         # Before it is written: an entry of a key that was replaced would stop everything.
-        refuse_unverified(state, _fault_of(here, state.detector, (*state.entries, entry), {}))
+        refuse_unverified(here, state, _fault_of(here, state.detector, (*state.entries, entry), {}))
         try:
             version = append_entry(here, state.detector, day, entry, version=state.version)
         except TableConflict:

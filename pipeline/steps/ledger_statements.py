@@ -151,7 +151,7 @@ def _stated(
     key = keyring.signer(here, "ledger")
     would_be = replace(held, entries=(*held.entries, ledger.chain(decision, held.last, key)))
     ledger_state.refuse_unverified(
-        held, ledger_state.fault(here, would_be, every, keys_lost=keys_lost)
+        here, held, ledger_state.fault(here, would_be, every, keys_lost=keys_lost)
     )
     made = ledger_state.append(here, held, decision)
     keep_heads(here, client, made, shorter=shorter or keys_lost)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline import staging
 from pipeline.config import detector_files
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
+from pipeline.store.folders import detectors_in_lake
 from pipeline.store.incidents import raised_parts
 from pipeline.store.labels import labels_as_of
 from pipeline.store.upkeep import tables_of
@@ -40,8 +40,8 @@ def leftovers(here: Deployment, *, now: datetime) -> list[Leftover]:
     """
     known = {path.stem for path in detector_files(here.detectors)}
     found = []
-    for name in staging.names_at(here.storage):
-        if name in known or name.startswith("_"):
+    for name in detectors_in_lake(here):
+        if name in known:
             continue
         try:
             held = tables_of(here, name)

@@ -86,11 +86,14 @@ def registered(here: Deployment, client: Client, held: LedgerState) -> Version |
     """
     current = held.live
     found = versions.by_number(client, held.detector, current.version) if current else None
-    ledger_state.refuse_unverified(held, ledger_state.fault(here, held, (found,) if found else ()))
+    ledger_state.refuse_unverified(
+        here, held, ledger_state.fault(here, held, (found,) if found else ())
+    )
     if current is not None and found is None:
         msg = (
             f"Version {current.version} of {held.detector} is live by the ledger, and MLflow does "
-            f"not have it: the version or its model was deleted or renamed there. {_remedy(held)}"
+            f"not have it: the version or its model was deleted or renamed there. "
+            f"{_remedy(here, held)}"
         )
         raise UnprovenBundle(msg)
     return found
@@ -137,23 +140,25 @@ def opened(
         shutil.rmtree(kept, ignore_errors=True)
     if kept.is_dir():
         try:
-            return _whole(kept, digest, version, held)
+            return _whole(here, kept, digest, version, held)
         except UnprovenBundle:
             shutil.rmtree(kept)  # a damaged copy: the registry has the original
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-        fetched = _fetched(version, Path(scratch), held)
-        _refuse_other(fetched, digest, version, held)
+        fetched = _fetched(here, version, Path(scratch), held)
+        _refuse_other(here, fetched, digest, version, held)
         try:
             fetched.rename(kept)
         except OSError:
             if not kept.is_dir():  # else another task was first, with the same files
                 raise
-    return _whole(kept, digest, version, held)
+    return _whole(here, kept, digest, version, held)
 
 
-def _whole(kept: Path, digest: str, version: Version, held: LedgerState) -> LoadedVersion:
-    _refuse_other(kept, digest, version, held)
+def _whole(
+    here: Deployment, kept: Path, digest: str, version: Version, held: LedgerState
+) -> LoadedVersion:
+    _refuse_other(here, kept, digest, version, held)
     bundle = _loaded(kept, _state(kept))
     if digest and bundle.digest != digest:
         msg = (
@@ -164,35 +169,37 @@ def _whole(kept: Path, digest: str, version: Version, held: LedgerState) -> Load
     return LoadedVersion(version, bundle)
 
 
-def _fetched(version: Version, scratch: Path, held: LedgerState) -> Path:
+def _fetched(here: Deployment, version: Version, scratch: Path, held: LedgerState) -> Path:
     try:
         return versions.download(version, scratch)
     except versions.FilesGone as error:
         msg = (
             f"The bundle of version {version.number} of {held.detector} is gone from MLflow "
-            f"({error}). {_remedy(held)}"
+            f"({error}). {_remedy(here, held)}"
         )
         raise UnprovenBundle(msg) from error
 
 
-def _refuse_other(folder: Path, digest: str, version: Version, held: LedgerState) -> None:
+def _refuse_other(
+    here: Deployment, folder: Path, digest: str, version: Version, held: LedgerState
+) -> None:
     """Return if the bundle in `folder` is whole and has `digest`; empty: any digest."""
     try:
         found = _digest(folder, _state(folder))
     except BundleError as error:
-        msg = f"Version {version.number} of {held.detector}: {error} {_remedy(held)}"
+        msg = f"Version {version.number} of {held.detector}: {error} {_remedy(here, held)}"
         raise UnprovenBundle(msg) from error
     if digest and found != digest:
         msg = (
             f"The bundle of version {version.number} of {held.detector} has the digest "
             f"{found[:12]}, and was judged and recorded with {digest[:12]}: its files were "
-            f"replaced. {_remedy(held)}"
+            f"replaced. {_remedy(here, held)}"
         )
         raise UnprovenBundle(msg)
 
 
-def _remedy(held: LedgerState) -> str:
-    shell, name = this_shell(), held.detector
+def _remedy(here: Deployment, held: LedgerState) -> str:
+    shell, name = this_shell(here), held.detector
     back = shell.trigger(f"{name}__rollback", target="previous", reason="its bundle is gone")
     by_rollback = f"`{back}`" if back else f"trigger {name}__rollback"
     return (

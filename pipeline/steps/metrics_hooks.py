@@ -14,7 +14,7 @@ from pipeline.config import DetectorSpec
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
 from pipeline.drift.observed import ObservedRows, Period
-from pipeline.metrics import build, store
+from pipeline.metrics import build, postgres
 from pipeline.metrics.readings import (
     DriftReading,
     FitReading,
@@ -25,7 +25,7 @@ from pipeline.metrics.readings import (
 )
 from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
-from pipeline.steps import ledger_state, open_points, trust
+from pipeline.steps import ledger_state, open_items, trust
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.ingestions import Attempt
@@ -115,7 +115,7 @@ def ledger_checked(here: Deployment, detector: str) -> None:
     _keep(here, _trust(here, detector))
 
 
-def open_items(here: Deployment, detector: str) -> None:
+def open_items_changed(here: Deployment, detector: str) -> None:
     """Record the open items, after a person has answered."""
     if here.database is None:
         return
@@ -124,7 +124,7 @@ def open_items(here: Deployment, detector: str) -> None:
 
 def _keep(here: Deployment, readings: Sequence[Reading]) -> None:
     if here.database is not None:
-        store.record(here.database, readings)
+        postgres.record(here.database, readings)
 
 
 def _open_items(here: Deployment, spec: DetectorSpec) -> list[Reading]:
@@ -132,12 +132,12 @@ def _open_items(here: Deployment, spec: DetectorSpec) -> list[Reading]:
     now = datetime.now(UTC)
     if here.database is None:
         return []
-    points = open_points.open_points(here, spec, now=now)
+    items = open_items.open_items(here, spec, now=now)
     content = OpenItemsReading(
-        incidents=len(points.incidents),
-        labels=points.labels_waiting,
-        muted=len(points.muted),
-        unsettled=len(points.violations),
+        incidents=len(items.incidents),
+        labels=items.labels_waiting,
+        muted=len(items.muted),
+        unsettled=len(items.violations),
         last=spec.schedule.end,
     )
     return [Reading(spec.name, "standing", now.date(), now, content)]

@@ -44,7 +44,7 @@ def due(
     begins = min((each.start.date() for each in found), default=news[0])
     monday = news[-1] - timedelta(days=news[-1].weekday())
     known = noticed_incidents(here, detector, since=min(begins, monday))
-    shell = this_shell()
+    shell = this_shell(here)
     notices = [
         notice_of(spec, incident, day_seen(incident, news), shell)
         for incident in found

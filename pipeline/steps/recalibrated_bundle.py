@@ -55,6 +55,8 @@ def write_recalibrated(
     kept = result.weight > 0
     used, timeline = rows[kept], subset(timeline_of_rows(rows, spec), kept)
     score = used["score"].to_numpy(np.float64)
+    reference = _reference(here, used, parent, spec, inputs.window)
+    answered = bool(inputs.acceptance and result.stops)
     calibration = Calibration(
         threshold=result.threshold,
         summary=CalibrationSummary(
@@ -63,10 +65,11 @@ def write_recalibrated(
             quantiles=score_quantiles(score),
             feature_error=parent.description.calibration.feature_error,
         ),
-        reference=_reference(here, used, parent, spec, inputs.window),
+        reference=reference,
         golden=read_golden(parent.folder, parent.schema),
         postprocessing=parent.postprocessing,
         trained=parent.trained_reference(),
+        accepted=reference if answered else parent.answered_reference(),
     )
     return write_bundle(
         fitted_of(parent),

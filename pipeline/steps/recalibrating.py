@@ -17,9 +17,17 @@ import structlog
 from pipeline import log_context, recalibration
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
+from pipeline.detector.bundle.bundle import Bundle
 from pipeline.errors import DataError
 from pipeline.lineage import job, note_model, note_read, note_written, stage
-from pipeline.recalibration import Recalibrated, accepted_anchor, ancestry, unforced_anchor
+from pipeline.recalibration import (
+    KeptScores,
+    Memory,
+    Recalibrated,
+    accepted_anchor,
+    ancestry,
+    unforced_anchor,
+)
 from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import versions
 from pipeline.registry.connection import connect
@@ -68,7 +76,7 @@ def audit(here: Deployment, detector: str, as_of: str, *, run: str) -> AuditCoun
     spec = detector_named(here, detector)
     days = _scored_days(here, spec, as_day(as_of), after=None)
     if not days:
-        return {"episodes": 0, "drawn": 0, "new": 0, "share": spec.recalibration.audit_share}
+        return {"episodes": 0, "sampled": 0, "new": 0, "share": spec.recalibration.audit_share}
     return labelling.propose_audits(
         here, detector, days[0], days[-1], run=run, now=datetime.now(UTC)
     )
@@ -148,16 +156,22 @@ def recalibrated(here: Deployment, candidate: Candidate) -> Recalibrated:
     """The recalibration on the candidate's rows: deterministic."""
     spec, inputs = origin_of(candidate, RecalibrationInputs)
     bundle = version_of(here, candidate.detector, inputs.window.drawn_from).bundle
-    # How long normal rows stay above a threshold is measured on rows of which none were held back.
-    reference = bundle.trained_reference()
     return recalibration.recalibrate(
         window_rows(staged_rows(candidate), spec),
-        reference.score.astype(np.float64),
-        reference.timeline,
+        memory_of(bundle),
         bundle.description.threshold,
         ancestry.anchor_of(bundle),
         spec.recalibration,
         spec.threshold,
+    )
+
+
+def memory_of(bundle: Bundle) -> Memory:
+    """The rows that `bundle` keeps of its training and of the last accepted state."""
+    trained, accepted = bundle.trained_reference(), bundle.accepted_reference()
+    return Memory(
+        KeptScores(trained.score.astype(np.float64), trained.timeline),
+        KeptScores(accepted.score.astype(np.float64), accepted.timeline),
     )
 
 

@@ -75,6 +75,7 @@ def compare_thresholds(
         step=Move(result.step, limits.maximum_step, stops.get("step", "")),
         total=Move(result.total, limits.maximum_total, stops.get("total", "")),
         creep=Move(result.growth, limits.maximum_growth, stops.get("creep", "")),
+        degradation=_degraded(result, stops.get("degradation", "")),
         accepted=accepted.text if accepted else "",
     )
     before = ChampionFacts(
@@ -87,6 +88,12 @@ def compare_thresholds(
     measured = score.astype(np.float32)
     replayed = replay(timeline, Replayed(measured, new), Replayed(measured, old))
     return ThresholdComparison(facts, before, replayed)
+
+
+def _degraded(result: Recalibrated, crossed: str) -> Move:
+    """How much larger the share above the frozen level is than the accepted state allows."""
+    grown = result.degradation
+    return Move(0.0 if grown is None else grown.share / grown.level.share - 1, 0.0, crossed)
 
 
 def _confirmed_incidents(

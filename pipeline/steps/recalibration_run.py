@@ -139,5 +139,5 @@ def _with_features(episode: Episode, known: list[Incident]) -> HeldEpisode:
         start=episode.start.to_pydatetime(),
         end=episode.end.to_pydatetime(),
         rows=len(episode.rows),
-        features=tuple(each.feature for each in blamed),
+        features=tuple(each.channel for each in blamed),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,18 +19,21 @@ from pipeline import staging
 from pipeline.dag_ids import RETIRED, VERBS, dag_id
 from pipeline.errors import ConfigError, DataError
 from pipeline.locking import promotion_lock
-from pipeline.metrics import store
+from pipeline.metrics import postgres
 from pipeline.scheduler import signed_in
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import candidates_of
+from pipeline.store.folders import (
+    archive_folders,
+    archive_for,
+    delete_folders,
+    detectors_in_lake,
+    folders_of,
+)
 from pipeline.store.staged import folder_of
 from pipeline.store.upkeep import OUTLIVING
-from pipeline.tables.schemas import TABLES
 
 Fate = Literal["keep", "archive", "delete"]
-
-ARCHIVE = "_archive"
-"""Folder beside those of the detectors; no detector can have this name."""
 
 log = structlog.get_logger()
 
@@ -71,14 +74,13 @@ def plan_removal(here: Deployment, detector: str, fate: Fate, *, now: datetime) 
     dags = _dags(here, detector)
     if not (detector in files or held or dags):
         raise ConfigError(no_such_detector(here, detector))
-    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Removal(
         detector=detector,
         file=files.get(detector),
         dags=dags,
         folders=tuple(name for name in held if name != OUTLIVING),
         fate=fate,
-        archive=f"{here.storage.rstrip('/')}/{ARCHIVE}/{detector}-{stamp}",
+        archive=archive_for(here, detector, now),
         ledger=OUTLIVING in held,
     )
 
@@ -90,7 +92,7 @@ def remove(here: Deployment, planned: Removal) -> None:
         ConfigError: the detector file cannot be taken away; nothing was changed.
         OutageError: the store, Airflow or the metrics do not answer; begin again when they do.
     """
-    detector, home = planned.detector, _home(here, planned.detector)
+    detector = planned.detector
     with promotion_lock(here, detector):
         _take_file(planned)
         if planned.dags and here.stack is not None:
@@ -98,13 +100,11 @@ def remove(here: Deployment, planned: Removal) -> None:
                 for name in planned.dags:
                     airflow.delete(name)
         if here.database is not None:
-            store.forget(here.database, detector)
-        for name in planned.folders:
-            if planned.fate == "archive":
-                staging.move(f"{home}/{name}", f"{planned.archive}/{name}")
-            elif planned.fate == "delete":
-                staging.remove(f"{home}/{name}")
-        staging.remove_empty(home)
+            postgres.forget(here.database, detector)
+        if planned.fate == "archive":
+            archive_folders(here, detector, planned.folders, planned.archive)
+        elif planned.fate == "delete":
+            delete_folders(here, detector, planned.folders)
     log.info("detector_removed", detector=detector, tables=planned.fate)
 
 
@@ -142,27 +142,18 @@ def _dags(here: Deployment, detector: str) -> tuple[str, ...] | None:
         return tuple(airflow.dag_ids(detector))
 
 
-def _held(here: Deployment, detector: str) -> list[str]:
-    """The folders that Plimsoll has written for `detector`; foreign files are left alone."""
-    if detector.startswith("_") or detector not in staging.names_at(here.storage):
-        return []
-    # Tables and staged files; a folder without a table does not belong to a detector.
-    there = staging.names_at(_home(here, detector))
+def _held(here: Deployment, detector: str) -> tuple[str, ...]:
+    """The folders that Plimsoll has written for `detector`: tables and staged files."""
+    lake = f"{here.storage.rstrip('/')}/{detector}/"
     staged = (folder_of(here, detector), candidates_of(here, detector))
-    home = f"{_home(here, detector)}/"
-    ours = {*TABLES, *(uri.removeprefix(home).partition("/")[0] for uri in staged)}
-    return [name for name in there if name in ours] if set(there) & set(TABLES) else []
-
-
-def _home(here: Deployment, detector: str) -> str:
-    return f"{here.storage.rstrip('/')}/{detector}"
+    return folders_of(here, detector, [uri.removeprefix(lake).partition("/")[0] for uri in staged])
 
 
 def no_such_detector(here: Deployment, detector: str) -> str:
     """The message that a detector does not exist, with similar names."""
     files = {path.stem for path in here.detectors.glob("*.yaml")}
-    lake = {name for name in staging.names_at(here.storage) if not name.startswith("_")}
-    close = difflib.get_close_matches(detector, sorted(files | lake), n=3)
+    known = files.union(detectors_in_lake(here))
+    close = difflib.get_close_matches(detector, sorted(known), n=3)
     hint = f"; the nearest: {', '.join(close)}" if close else ""
     return (
         f"There is no detector {detector!r}: no file in {here.detectors}, no table in "

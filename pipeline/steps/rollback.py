@@ -1,4 +1,4 @@
-"""Tasks of a rollback, `check` to `finish`: back to an earlier version.
+"""Tasks of a rollback, `validate_target` to `close`: back to an earlier version.
 
 A version is a bundle, so weights and threshold go back together. Each task may be killed at any
 point and run again, by itself or in another run: an interrupted rollback is completed before
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Return:
+class RollbackPlan:
     """A rollback that is possible.
 
     Attributes:
@@ -54,8 +54,8 @@ class Return:
 
 
 @dataclass(frozen=True)
-class MovedReturn(Return):
-    """A rollback after `champion` was set; `moved` says whether it was."""
+class RollbackResult(RollbackPlan):
+    """A rollback after `set_champion`; `moved` says whether another version is live."""
 
     moved: bool
 
@@ -69,7 +69,7 @@ class RescoreGroup(TypedDict):
 
 
 @lineage.stage("rollback")
-def check(
+def validate_target(
     here: Deployment,
     detector: str,
     *,
@@ -77,7 +77,7 @@ def check(
     reason: str,
     who: str,
     only_if_live: int | None = None,
-) -> Payload[Return]:
+) -> Payload[RollbackPlan]:
     """Check whether the champion may be rolled back to `target`; complete interrupted changes.
 
     Args:
@@ -104,31 +104,31 @@ def check(
         msg = f"{detector} has no champion, so there is nothing to roll back; run its train DAG."
         raise DataError(msg)
     if stays := _why_nothing_is_moved(here, client, live, detector, target, only_if_live):
-        return to_json(Return(detector, None, None, stays, who, _page(here, detector, live)))
+        return to_json(RollbackPlan(detector, None, None, stays, who, _page(here, detector, live)))
     wanted = wanted_version(here, client, spec, held, target)
     number = wanted.version.number
     page = _page(here, detector, number)
-    return to_json(Return(detector, live, number, reason.strip(), who, page))
+    return to_json(RollbackPlan(detector, live, number, reason.strip(), who, page))
 
 
 @lineage.job("rollback")
-def move(
-    here: Deployment, payload: Payload[Return], *, target: str, reason: str, who: str
-) -> Payload[MovedReturn]:
+def set_champion(
+    here: Deployment, payload: Payload[RollbackPlan], *, target: str, reason: str, who: str
+) -> Payload[RollbackResult]:
     """Write the rollback to the ledger and point `champion` to the target.
 
-    `payload` comes from `check` through Airflow, where any task may write it, and only says whether
-    to go on. What goes live is asked for once more here, where the key is.
+    `payload` comes from `validate_target` through Airflow, where any task may write it, and only
+    says whether to go on. What goes live is asked for once more here, where the key is.
 
     Raises:
         DataError: the target may not go live.
-        PromotionConflict: another version went live since `check`, or `payload` names another
-            target; nothing was moved.
+        PromotionConflict: another version went live since `validate_target`, or `payload` names
+            another target; nothing was moved.
     """
-    checked = from_json(Return, payload)
+    checked = from_json(RollbackPlan, payload)
     if checked.target is None:
         log.info("nothing_moved", reason=checked.reason)
-        return to_json(MovedReturn(**vars(checked), moved=False))
+        return to_json(RollbackResult(**vars(checked), moved=False))
     spec = detector_named(here, checked.detector)
     held = ledger_state.verified(here, spec.name)
     wanted = wanted_version(here, connect(here), spec, held, target)
@@ -159,10 +159,10 @@ def move(
     lineage.note_model(spec.name, number, alias=promotion.CHAMPION, written=True)
     metrics_hooks.went_live(here, spec.name)
     log.info("rolled_back", left=live, to=number, reason=reason)
-    return to_json(MovedReturn(**vars(checked), moved=True))
+    return to_json(RollbackResult(**vars(checked), moved=True))
 
 
-def plan(here: Deployment, payload: Payload[MovedReturn]) -> list[RescoreGroup]:
+def plan_rescore(here: Deployment, payload: Payload[RollbackResult]) -> list[RescoreGroup]:
     """Arguments that `rescore` is mapped over: groups of days that rolled-back versions scored.
 
     Covers every unfinished rollback, not only this run's.
@@ -185,7 +185,7 @@ def rescore(
     return rescoring.withdraw_and_rescore(here, detector, version, run=run, days=wanted)
 
 
-def finish(here: Deployment, payload: Payload[MovedReturn], *, run: str) -> dict[str, Any]:
+def close(here: Deployment, payload: Payload[RollbackResult], *, run: str) -> dict[str, Any]:
     """Complete every unfinished rollback (normally nothing is left), and tag it as done."""
     detector = str(payload["detector"])
     client = connect(here)

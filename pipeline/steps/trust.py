@@ -46,11 +46,11 @@ def _found(
     name = held.detector
     every = versions.every(client, name)
     try:
-        ledger_state.refuse_unverified(held, ledger_state.fault(here, held, every))
+        ledger_state.refuse_unverified(here, held, ledger_state.fault(here, held, every))
     except UnprovenLedger as error:
         yield LedgerFault(str(error), in_ledger=True)
         return
-    repair = this_shell().plimsoll("ledger", name, "--repair")
+    repair = this_shell(here).plimsoll("ledger", name, "--repair")
     alias = promotion.number_of(client, name, promotion.CHAMPION)
     live = held.live.version if held.live else None
     registered = {version.number: version for version in every}

@@ -49,7 +49,7 @@ def given_by(
     trusted = keyring.trusted(here, "answers") if rows else ()
     for row in rows:
         if not _is_signed_by(table, row, trusted[-1:]):
-            raise UnprovenAnswer(_unproven(table, row, trusted))
+            raise UnprovenAnswer(_unproven(here, table, row, trusted))
     return [_bare(row) for row in rows]
 
 
@@ -158,10 +158,12 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _unproven(table: Table, row: Mapping[str, Any], trusted: Sequence[PublicKey]) -> str:
+def _unproven(
+    here: Deployment, table: Table, row: Mapping[str, Any], trusted: Sequence[PublicKey]
+) -> str:
     what = f"{table.name} of {table.detector}: the answer of {row['author']} of {row['created_at']}"
     key = _signature(row).key
-    adopt_it = this_shell().plimsoll("ledger", table.detector, "--adopt", "--reason", "...")
+    adopt_it = this_shell(here).plimsoll("ledger", table.detector, "--adopt", "--reason", "...")
     if not key:
         return (
             f"{what} is not signed. If an earlier release wrote it, vouch for it once with "

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from pipeline import tables
-from pipeline.cases import NOTHING, Case, CaseState, DayFacts, Degradation, fold
+from pipeline.cases import NOTHING, Case, CaseState, DayFacts, SeenDegradation, fold
 from pipeline.errors import OutageError, TableConflict
 from pipeline.retrying import ATTEMPTS, retried
 from pipeline.settings import Deployment
@@ -27,7 +27,7 @@ from pipeline.tables.layout import laid_out
 
 _AT_ONCE = timedelta(days=31)  # days read at a time, where a change is carried on
 _FACTS = TypeAdapter(DayFacts)
-_SAID = TypeAdapter(tuple[Degradation, ...])
+_SAID = TypeAdapter(tuple[SeenDegradation, ...])
 _STATE = TypeAdapter(CaseState)
 _CASES = TypeAdapter(tuple[Case, ...])
 
@@ -62,7 +62,7 @@ def settle_cases(here: Deployment, detector: str, facts: Mapping[date, DayFacts]
     return _carried(here, detector, {day: {"facts": text} for day, text in texts.items()})
 
 
-def state_degradation(here: Deployment, detector: str, said: Degradation) -> int:
+def state_degradation(here: Deployment, detector: str, said: SeenDegradation) -> int:
     """Put on record what the watch of the scores says of a day; returns the days written.
 
     It takes the place of what was said of the same day before, and stays when the day is scored

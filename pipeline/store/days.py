@@ -55,10 +55,10 @@ def day_records(here: Deployment, detector: str) -> dict[date, DayRecord]:
         UnprovenAnswer: a label that the newest key of answers has not signed.
         OutageError: the store does not answer.
     """
-    basis = _basis(here, detector)
+    hashes = _hashes(here, detector)
     rows = _rows(here, detector)
-    valid = {day for day in basis if day in rows and rows[day].basis == basis[day]}
-    fresh = _read(here, detector, basis.keys() - valid)
+    valid = {day for day in hashes if day in rows and rows[day].basis == hashes[day]}
+    fresh = _read(here, detector, hashes.keys() - valid)
     return {day: rows[day].record for day in valid} | fresh
 
 
@@ -70,7 +70,7 @@ def records_from_tables(here: Deployment, detector: str) -> dict[date, DayRecord
         DamagedFile: a file of a day cannot be read.
         OutageError: the store does not answer.
     """
-    return _read(here, detector, set(_basis(here, detector)))
+    return _read(here, detector, set(_hashes(here, detector)))
 
 
 def settle_days(here: Deployment, detector: str) -> int:
@@ -97,15 +97,16 @@ def _settle_once(here: Deployment, detector: str) -> int:
     table = _table(here, detector)
     version = tables.current_version(table)
     # The files first: rows that come while they are read make the record invalid, not wrong.
-    basis, rows = _basis(here, detector), _rows(here, detector, version)
-    changed = {day for day in basis if day not in rows or rows[day].basis != basis[day]}
-    gone = rows.keys() - basis.keys()
+    hashes, rows = _hashes(here, detector), _rows(here, detector, version)
+    changed = {day for day in hashes if day not in rows or rows[day].basis != hashes[day]}
+    gone = rows.keys() - hashes.keys()
     if not changed and not gone:
         return 0
     for day, record in _read(here, detector, changed).items():
-        rows[day] = _Row(basis[day], _RECORD.dump_json(record).decode())
+        rows[day] = _Row(hashes[day], _RECORD.dump_json(record).decode())
     parts = sorted({_quarter(day) for day in changed | gone})
-    content = _laid_out({day: rows[day] for day in rows if day in basis and _quarter(day) in parts})
+    kept = [day for day in rows if day in hashes and _quarter(day) in parts]
+    content = _laid_out({day: rows[day] for day in kept})
     # Whoever creates the table makes version 0, which holds no rows.
     tables.replace_days(table, parts, content, metadata={}, based_on=version or 0)
     return len(changed)
@@ -119,7 +120,7 @@ def _read(here: Deployment, detector: str, days: set[date]) -> dict[date, DayRec
     return found
 
 
-def _basis(here: Deployment, detector: str) -> dict[date, str]:
+def _hashes(here: Deployment, detector: str) -> dict[date, str]:
     """For each day with files in SOURCES a hash of their names, from the logs alone.
 
     The newest key of answers belongs to a label: once it is replaced, each must be proven again.

@@ -262,7 +262,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _DAY,
             ("basis", pa.string()),  # hash of the cases after the newest day before
             ("facts", pa.string()),  # a DayFacts; empty: nothing was scored
-            ("said", pa.string()),  # [Degradation, ...] that were stated of the day
+            ("said", pa.string()),  # [SeenDegradation, ...] that were stated of the day
             ("state", pa.string()),  # a CaseState: unresolved after the day
             ("returned", pa.string()),  # [Case, ...] whose raw data returned on the day
         ]

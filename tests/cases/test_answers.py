@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.cases import accepted_spans, open_cases, standing_answers, unaccepted_spans
+from pipeline.cases import accepted_spans, answers_in_force, open_cases, unaccepted_spans
 from pipeline.cases.answers import answers_of_decisions
 from pipeline.data.decision import ChannelDecision
 from pipeline.errors import DataError
@@ -42,7 +42,7 @@ def test_an_undo_takes_the_newest_answer_back():
     assert still(case(), fault, undo)
     assert not still(case(), fault, undo, as_of=at(4, 12))
     assert not still(case(), fault, undo, answer(created_at=at(6)))
-    assert standing_answers([undo, fault], FOR_EVER) == ()
+    assert answers_in_force([undo, fault], FOR_EVER) == ()
 
 
 def test_an_answer_finds_its_case_after_late_rows_gave_it_another_start():

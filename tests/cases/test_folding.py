@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from pipeline.cases import NOTHING, CaseState, ChannelRange, Degradation, degradation, fold
+from pipeline.cases import NOTHING, CaseState, ChannelRange, SeenDegradation, fold
 from pipeline.cases.records import Track
 from tests.cases.made import FIRST, FLOW, after, at, facts, flags, shift, stretch, told
 
@@ -131,16 +131,17 @@ def test_a_regime_names_the_channels_that_left():
 
 
 def test_a_degradation_stays_open_until_its_watch_says_that_it_has_returned():
-    said = degradation(FIRST, ("a",), ("flow",), "Scores rose by 40 % since the training.")
+    since = FIRST - timedelta(days=30)
+    said = SeenDegradation(FIRST, ("a",), ("flow",), "Scores rose by 40 %.", since=since)
     state, _ = fold(CaseState(), FIRST, QUIET, (said,))
     more = replace(said, day=FIRST + timedelta(days=1), channels=("heat",))
     state, _ = fold(state, more.day, QUIET, (more,))
     quiet, _ = fold(state, FIRST + timedelta(days=9), QUIET)
-    back = Degradation(FIRST + timedelta(days=9), (), (), "", returned=True)
+    back = SeenDegradation(FIRST + timedelta(days=9), (), (), "", returned=True)
     closed, returned = fold(state, back.day, QUIET, (back,))
 
     (case,) = quiet.cases
-    assert (case.kind, case.channels, case.start) == ("degradation", ("flow", "heat"), at(0))
+    assert (case.kind, case.channels, case.start) == ("degradation", ("flow", "heat"), at(-30))
     assert closed.cases == ()
     assert [each.returned for each in returned] == [back.day]
 

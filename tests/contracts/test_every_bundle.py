@@ -82,7 +82,7 @@ def test_every_score_loads(score, family, earlier, tmp_path):
     fitted = test_every_score.fitted(score, family, window=1)
     write(fitted, tmp_path / "b", calibrated(fitted), older=earlier)
 
-    load_bundle(tmp_path / "b")
+    assert load_bundle(tmp_path / "b").description.network.score == fitted.facts.score
 
 
 @earlier
@@ -133,7 +133,7 @@ def test_every_postprocessing_loads(rows, by, earlier, tmp_path):
     )
     write(fitted, tmp_path / "b", calibration, older=earlier)
 
-    load_bundle(tmp_path / "b")
+    assert load_bundle(tmp_path / "b").postprocessing == calibration.postprocessing
 
 
 @pytest.mark.parametrize("method", THRESHOLDS)

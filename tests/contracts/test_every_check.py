@@ -53,6 +53,7 @@ RECALIBRATED = RecalibratedFacts(
     step=Move(0.1, 0.2),
     total=Move(0.1, 0.5),
     creep=Move(0.01, 0.14),
+    degradation=Move(0.0, 0.0),
     accepted="",
 )
 HEALTHY: dict[str, CandidateFacts] = {each.kind: each for each in (TRAINED, RECALIBRATED)}
@@ -82,6 +83,7 @@ UNKNOWN: dict[str, CandidateFacts] = {
         step=Move(NAN, 0.2),
         total=Move(NAN, 0.5),
         creep=Move(NAN, 0.14),
+        degradation=Move(NAN, 0.0),
     ),
 }
 CHAMPION = ChampionFacts(1, 0.1, 1.0, ("a",), dict(SIZES), explained_variance=0.9)

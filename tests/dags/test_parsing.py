@@ -39,11 +39,12 @@ tasks = {
 }
 docs = {dag_id: dag.doc_md for dag_id, dag in bag.dags.items()}
 paused = {dag_id: dag.is_paused_upon_creation for dag_id, dag in bag.dags.items()}
+described = {dag_id: dag.description for dag_id, dag in bag.dags.items()}
 tags = {dag_id: sorted(dag.tags) for dag_id, dag in bag.dags.items()}
 params = {dag_id: sorted(dag.params) for dag_id, dag in bag.dags.items()}
 print("RESULT" + json.dumps({"errors": {str(k): str(v) for k, v in bag.import_errors.items()},
                              "tasks": tasks, "docs": docs, "params": params, "paused": paused,
-                             "tags": tags}))
+                             "tags": tags, "described": described}))
 """
 
 IMPORT_ONLY = """
@@ -87,6 +88,14 @@ def test_every_detector_has_its_dags(parsed):
     detectors = [path.stem for path in (REPOSITORY / "detectors").glob("*.yaml")]
 
     assert set(parsed["tasks"]) == {f"{name}__{verb}" for name in detectors for verb in VERBS}
+
+
+def test_airflow_shows_the_description_of_the_detector_with_each_of_its_dags(parsed):
+    for dag_id, shown in parsed["described"].items():
+        name = dag_id.rpartition("__")[0]
+        text = (REPOSITORY / "detectors" / f"{name}.yaml").read_text(encoding="utf-8")
+
+        assert f"\ndescription: {shown}\n" in text
 
 
 def test_only_scheduled_dags_are_paused_for_the_user(parsed):

@@ -56,15 +56,15 @@ def machines_under_one_weather(random: np.random.Generator) -> tuple[np.ndarray,
 
 
 @pytest.mark.parametrize(
-    "drawn", [slow_wave_under_noise, days_with_a_level, machines_under_one_weather]
+    "sampled", [slow_wave_under_noise, days_with_a_level, machines_under_one_weather]
 )
 def test_the_rate_interval_holds_the_true_rate_of_waves_that_hide_from_the_next_row(
-    drawn: Callable[[np.random.Generator], tuple[np.ndarray, Timeline]],
+    sampled: Callable[[np.random.Generator], tuple[np.ndarray, Timeline]],
 ) -> None:
     random = np.random.default_rng(11)
     held = 0
     for _ in range(60):
-        values, timeline = drawn(random)
+        values, timeline = sampled(random)
         n = len(values)
         rank = conformal_rank(n, ALPHA)
         true = float(norm.sf(np.sort(values)[rank - 1]))

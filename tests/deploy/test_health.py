@@ -39,6 +39,8 @@ def test_waiting_ends_when_the_service_is_ready(stack: Stack, supervisor_says):
 
     health.wait_until_ready(stack.layout, "mlflow", lambda: next(reasons), print, limit_s=10)
 
+    assert list(reasons) == []
+
 
 def test_a_program_that_gave_up_ends_the_wait_with_the_last_lines_of_its_log(
     stack: Stack, supervisor_says

@@ -60,7 +60,7 @@ def test_the_channel_that_is_wrong_is_named_first_by_every_score(scored_bundle, 
     found = contributions(scored_bundle, wrong, FAMILIES)
 
     assert (found.argmax(axis=1) == at).mean() >= 0.9
-    assert worst(found, CHANNELS)[0].feature == channel
+    assert worst(found, CHANNELS)[0].channel == channel
 
 
 def test_a_score_that_one_feature_makes_up_says_so(scored_bundle, rows):
@@ -70,7 +70,7 @@ def test_a_score_that_one_feature_makes_up_says_so(scored_bundle, rows):
     found = contributions(scored_bundle, wild, FAMILIES)
 
     assert (found[:, 3] > 0.5 * found.sum(axis=1)).all()
-    assert worst(found, CHANNELS)[0].feature == CHANNELS[3]
+    assert worst(found, CHANNELS)[0].channel == CHANNELS[3]
 
 
 def test_a_contribution_is_the_fall_of_the_score_in_what_the_channel_usually_adds(bundle, rows):

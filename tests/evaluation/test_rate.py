@@ -10,7 +10,6 @@ from pipeline.detector.thresholds.coverage import rate_interval as beta_band
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.rate import (
     agreeing_rates,
-    rate_interval,
     realised_rate,
 )
 
@@ -85,7 +84,3 @@ def test_without_a_normal_row_there_is_no_rate() -> None:
     score = np.ones(3, dtype=np.float32)
 
     assert realised_rate(score, np.zeros(3, dtype=bool), steady(3), estimate(1.0, 500)) is None
-
-
-def test_nothing_seen_still_leaves_room_for_a_small_rate() -> None:
-    assert rate_interval(0.0, 300) == pytest.approx((0.0, 0.0122), abs=1e-4)

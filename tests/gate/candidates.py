@@ -54,6 +54,7 @@ RECALIBRATED = RecalibratedFacts(
     step=Move(0.05, 0.2),
     total=Move(0.1, 0.5),
     creep=Move(0.01, 0.1),
+    degradation=Move(0.0, 0.0),
     accepted="",
 )
 BEFORE = ChampionFacts(

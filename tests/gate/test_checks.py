@@ -48,6 +48,7 @@ def test_a_recalibrated_candidate_is_asked_about_the_move_and_what_it_changes():
         "step_bound",
         "total_bound",
         "creep_bound",
+        "degradation",
         "alert_budget",
         "confirmed_incidents",
         "fault_size",
@@ -95,11 +96,11 @@ def test_the_reason_names_every_failed_check_with_value_and_limit():
     )
 
 
-def test_a_recalibrated_candidate_is_asked_seven_questions():
+def test_a_recalibrated_candidate_is_asked_eight_questions():
     moved = replace(RECALIBRATED.total, value=0.62, crossed="It moved.")
     verdict = decide(replace(RECALIBRATED, total=moved), BEFORE, LIMITS)
 
-    assert verdict.reason == "1 of 7 checks failed: total_bound is +62.0% (limit 50%)."
+    assert verdict.reason == "1 of 8 checks failed: total_bound is +62.0% (limit 50%)."
 
 
 def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_not():
@@ -122,7 +123,7 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
 def test_the_reason_of_a_pass_names_what_was_skipped():
     verdict = decide(replace(RECALIBRATED, fault_size={}), replace(BEFORE, fault_size={}), LIMITS)
 
-    assert verdict.reason == "All 6 checks that apply passed; skipped: fault size."
+    assert verdict.reason == "All 7 checks that apply passed; skipped: fault size."
 
 
 def test_a_verdict_survives_json():

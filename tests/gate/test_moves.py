@@ -21,6 +21,7 @@ def failures(facts: RecalibratedFacts) -> list[str]:
         ({"step": Move(0.3, 0.2, "It moved.")}, "step_bound"),
         ({"total": FAR}, "total_bound"),
         ({"creep": Move(0.19, 0.14, "It creeps.")}, "creep_bound"),
+        ({"degradation": Move(0.3, 0.0, "More rows are high.")}, "degradation"),
         ({"step": Move(NAN, 0.2)}, "step_bound"),
         ({"total": Move(NAN, 0.5), "accepted": "ada: why"}, "total_bound"),
     ],

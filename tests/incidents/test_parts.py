@@ -64,7 +64,7 @@ def test_the_whole_episode_says_which_channel_is_to_blame():
 
     (part,) = parts_of(judged([2.0, 2.0, 2.0], found=found), timeline_of(every(10, 3)))
 
-    assert [each.feature for each in part.features] == ["flow", "pressure", "angle"]
+    assert [each.channel for each in part.features] == ["flow", "pressure", "angle"]
     assert part.features[0].times_usual == 17 / 3
 
 
@@ -89,7 +89,7 @@ def test_a_new_regime_is_one_part_however_many_channels_moved():
     )
 
     assert (part.kind, part.rows) == ("new regime", 3)
-    assert part.features[0].feature == "pressure"
+    assert part.features[0].channel == "pressure"
 
 
 def test_rows_without_a_score_can_be_in_a_shift_and_have_no_peak():

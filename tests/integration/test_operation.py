@@ -39,7 +39,7 @@ pytestmark = pytest.mark.integration
 
 HISTORY, RANGE, DAILY = range(36), range(36, 46), range(46, 49)
 SPOILT, SCHEDULED = 40, 52
-AS_OF, REDRAWN = day_after(36), day_after(49)
+AS_OF, RECALIBRATED = day_after(36), day_after(49)
 
 
 SECTIONS = {
@@ -196,7 +196,7 @@ def test_an_answer_by_the_form_is_kept_with_its_author(plant):
 def recalibrated(plant: Station, scheduled: RunResult) -> RunResult:
     """A recalibration on the days that were scored."""
     assert scheduled.succeeded
-    return plant.run("recalibrate", conf={"as_of": str(REDRAWN)})
+    return plant.run("recalibrate", conf={"as_of": str(RECALIBRATED)})
 
 
 def test_recalibration_keeps_the_weights_and_moves_the_threshold(plant, live, recalibrated):
@@ -248,7 +248,7 @@ def tripped(plant: Station, rolled_back: RunResult, detectors: Path) -> RunResul
     """A threshold far too low goes live past its gate: the scoring run of its first day."""
     assert rolled_back.succeeded
     write_detector(detectors, "plant", **SECTIONS, threshold={"alpha": 0.4})
-    window = recalibrating.window(settings.load(), "plant", str(REDRAWN))
+    window = recalibrating.window(settings.load(), "plant", str(RECALIBRATED))
     judged = gating.gate(
         settings.load(), recalibrating.recalibrate(settings.load(), window, run="test"), run="test"
     )

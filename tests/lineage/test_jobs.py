@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from structlog.testing import capture_logs
 
-from pipeline import lineage
+from pipeline import lineage, settings
 from pipeline.errors import DataError
 from pipeline.lineage import sending
 from tests.lineage.reading import events_in, lineage_in, names
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 
 def test_a_step_returns_its_result_and_reports_its_datasets(folder):
-    assert make(None, "pumps", run="pumps__score/r1") == "pumps__score/r1"
+    assert make(settings.load(), "pumps", run="pumps__score/r1") == "pumps__score/r1"
 
     _, done = events_in(folder)
     assert done["job"] == {
@@ -57,7 +57,7 @@ def test_a_step_returns_its_result_and_reports_its_datasets(folder):
 
 
 def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_shown(folder):
-    make(None, "pumps", run="pumps__score/r1")
+    make(settings.load(), "pumps", run="pumps__score/r1")
 
     _, done = events_in(folder)
     assert names(done, "inputs") == {"pumps@champion": "4", "telemetry": "3"}
@@ -66,7 +66,7 @@ def test_what_a_job_wrote_is_no_input_of_it_and_a_password_is_never_shown(folder
 
 def test_a_failure_is_reported_and_raised_as_it_was(folder):
     with pytest.raises(DataError, match="the day is empty"):
-        make(None, "pumps", run="pumps__score/r1", fails=True)
+        make(settings.load(), "pumps", run="pumps__score/r1", fails=True)
 
     _, failed = events_in(folder)
     error = failed["run"]["facets"]["errorMessage"]
@@ -81,17 +81,17 @@ def test_a_task_that_is_stopped_is_reported_as_failed(folder):
         raise SystemExit(143)
 
     with pytest.raises(SystemExit):
-        stopped(None, "pumps")
+        stopped(settings.load(), "pumps")
 
     assert [event["eventType"] for event in events_in(folder)] == ["START", "FAIL"]
 
 
 def test_a_step_on_the_way_is_silent_unless_it_fails(folder):
-    prepare(None, {"detector": "pumps"})
+    prepare(settings.load(), {"detector": "pumps"})
     assert events_in(folder) == []
 
     with pytest.raises(DataError):
-        prepare(None, {"candidate": {"detector": "pumps"}}, fails=True)
+        prepare(settings.load(), {"candidate": {"detector": "pumps"}}, fails=True)
 
     events = [(event["job"]["name"], event["eventType"]) for event in events_in(folder)]
     assert events == [("pumps.train", "START"), ("pumps.train", "FAIL")]
@@ -99,7 +99,7 @@ def test_a_step_on_the_way_is_silent_unless_it_fails(folder):
 
 def test_a_retry_is_a_run_of_its_own(folder):
     for _ in range(2):
-        make(None, "pumps", run="pumps__score/r1")
+        make(settings.load(), "pumps", run="pumps__score/r1")
 
     runs = [event["run"] for event in events_in(folder)]
     assert len({run["runId"] for run in runs}) == 2
@@ -108,7 +108,7 @@ def test_a_retry_is_a_run_of_its_own(folder):
 
 def test_openlineages_own_switch_turns_it_off(tmp_path):
     with lineage_in(tmp_path / "lineage", OPENLINEAGE_DISABLED="true") as folder:
-        make(None, "pumps", run="pumps__score/r1")
+        make(settings.load(), "pumps", run="pumps__score/r1")
 
     assert not folder.exists()
 
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_is_a_warning_in_the_log(tmp_path):
     (tmp_path / "file").touch()
 
     with lineage_in(tmp_path / "file" / "lineage"), capture_logs() as lines:
-        assert make(None, "pumps", run="pumps__score/r1")
+        assert make(settings.load(), "pumps", run="pumps__score/r1")
 
     (line,) = [line for line in lines if line["event"] == "lineage_not_sent"]
     assert line["log_level"] == "warning"
@@ -127,12 +127,12 @@ def test_a_folder_that_cannot_be_written_is_a_warning_in_the_log(tmp_path):
 def test_a_backend_that_does_not_answer_costs_a_moment_once(tmp_path, monkeypatch):
     monkeypatch.setattr(sending, "WAIT_S", 0.2)
     release = threading.Event()
-    monkeypatch.setattr("pipeline.lineage.events.emit", lambda _: release.wait(30))
+    monkeypatch.setattr("pipeline.lineage.events.emit", lambda *_: release.wait(30))
 
     with lineage_in(tmp_path / "lineage"), capture_logs() as lines:
         began = time.monotonic()
         for _ in range(50):
-            make(None, "pumps", run="pumps__score/r1")
+            make(settings.load(), "pumps", run="pumps__score/r1")
         took = time.monotonic() - began
         release.set()
 
@@ -182,7 +182,7 @@ def test_openlineages_own_variables_send_the_events_elsewhere(
         monkeypatch.delenv(name)
 
     with lineage_in(tmp_path / "lineage", **given) as folder:
-        make(None, "pumps", run="pumps__score/r1")
+        make(settings.load(), "pumps", run="pumps__score/r1")
 
     assert [event["eventType"] for _, event in received] == ["START", "COMPLETE"]
     assert {path for path, _ in received} == {"/api/v1/lineage"}

@@ -11,8 +11,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pipeline.metrics.families import days_without_verdict, families
+from pipeline.metrics.postgres import Cost, Newest
 from pipeline.metrics.readings import IngestedReading, OpenItemsReading
-from pipeline.metrics.store import Cost, Newest
 from tests.metrics.made import CONTENTS, DAY, NOON, SCORED, every_topic, reading
 
 COST = Cost("pumps", "train", 12.5, 3)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.cli import main
+from pipeline.metrics.postgres import record
 from pipeline.metrics.serving import exporter
-from pipeline.metrics.store import record
 from tests.metrics.made import NOON, every_topic
 
 NOWHERE = "postgresql://nobody:none@127.0.0.1:1/none"

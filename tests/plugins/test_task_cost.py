@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.metrics.store import newest
+from pipeline.metrics.postgres import newest
 
 REPOSITORY = Path(__file__).parents[2]
 

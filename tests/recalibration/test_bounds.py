@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ START = date(2014, 1, 1)
 LIMITS = Recalibration()
 
 
-def found(new, current, *, anchor=1.0, level=1.0, day=START):
+def found(new, current, *, anchor=1.0, level=1.0, growth=None, day=START):
     at = Anchor(anchor, 1.0, START, moved=START)
-    moved = moves(new, current, at, Levels(np.ones(1), level, 1.0), day)
+    moved = moves(new, current, at, Levels(np.ones(1), level, 1.0, growth), day)
     return {stop.name: stop for stop in stops(moved, new, current, at, day, LIMITS)}
 
 
@@ -78,11 +78,21 @@ def test_creep_is_stopped_and_shown_by_the_second_month_where_neighbours_are_ali
         assert "creep" in names, seed
 
 
+def test_growth_after_two_quiet_years_is_seen_in_its_third_month():
+    """On average since the anchor it is 2 % a month by then."""
+    day = START + timedelta(days=27 * 30)
+
+    grown = found(estimate(1.0), estimate(1.0), level=1.19**3, growth=0.19, day=day)
+
+    assert "over the last three months" in grown["creep"].reason
+    assert "creep" not in found(estimate(1.0), estimate(1.0), level=1.19**3, day=day)
+
+
 def test_a_stop_leaves_the_live_threshold_alone_and_still_shows_the_new_one():
     current = estimate(THRESHOLD)
 
     result = recalibrated(window(2 * scores(20_000)), current=current)
 
-    assert {stop.name for stop in result.stops} == {"step", "total"}
+    assert {stop.name for stop in result.stops} == {"step", "total", "degradation"}
     assert result.threshold.value == pytest.approx(2 * THRESHOLD, rel=0.05)
     assert current.value == THRESHOLD

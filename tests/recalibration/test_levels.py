@@ -41,6 +41,13 @@ def test_a_level_that_jumps_is_followed_at_once():
     assert of(scores(6 * N) * jump).newest == pytest.approx(1.4, rel=0.03)
 
 
+def test_growth_is_that_of_the_last_three_months():
+    course = np.repeat([1.0, 1.0, 1.0, 1.0, 1.2, 1.2**2, 1.2**3], N)
+
+    assert of(scores(7 * N) * course).growth == pytest.approx(0.2, abs=0.02)
+    assert of(scores(3 * N)).growth is None
+
+
 def test_rows_that_do_not_count_leave_the_level_alone():
     score = scores(2 * N)
     counted = np.ones(2 * N, dtype=bool)

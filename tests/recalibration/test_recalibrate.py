@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -5,9 +6,18 @@ import pytest
 
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.label import INCIDENT, NORMAL
+from pipeline.data.timeline import Timeline
 from pipeline.detector.thresholds.methods import THRESHOLDS
 from pipeline.errors import CalibrationError
-from pipeline.recalibration import STATUSES, Anchor, accepted_anchor, recalibrate, unforced_anchor
+from pipeline.recalibration import (
+    STATUSES,
+    Anchor,
+    KeptScores,
+    Memory,
+    accepted_anchor,
+    recalibrate,
+    unforced_anchor,
+)
 from tests.recalibration.window import (
     THRESHOLD,
     changed,
@@ -141,9 +151,11 @@ def test_few_normal_rows_give_a_hill_threshold_where_the_file_allows_it():
 
 
 def test_a_reference_without_time_is_refused():
+    without = KeptScores(scores(100), None)
+
     with pytest.raises(CalibrationError, match=r"have no time.*schema.timestamp"):
         recalibrate(
-            window(scores(N)), scores(100), None, estimate(),
+            window(scores(N)), Memory(without, without), estimate(),
             Anchor(THRESHOLD, 1.0, date(2014, 1, 1), moved=date(2014, 1, 1)), Recalibration(),
             Threshold(),
         )  # fmt: skip
@@ -166,3 +178,43 @@ def test_a_threshold_that_has_not_moved_for_three_months_is_reported():
         "91 days"
         in recalibrated(window(scores(N)), anchor=Anchor(THRESHOLD, 1.0, moved, moved)).stale
     )
+
+
+def test_growth_below_every_bound_is_not_followed_without_an_answer():
+    """Four months of 8 % each: no step, no total and no creep, and the threshold would learn it."""
+    months = 5
+    score = scores(months * 6000, seed=21)
+    grown = score * np.repeat(1.08 ** np.arange(months), 6000)
+    rows = replace(window(grown, threshold=1.3 * THRESHOLD), timeline=ten_minutes(months * 6000))
+
+    result = recalibrated(
+        rows,
+        current=estimate(1.25 * THRESHOLD, (0.8, 1.25)),
+        anchor=Anchor(1.25 * THRESHOLD, 1.0, date(2013, 12, 31), moved=date(2013, 12, 31)),
+        limits=Recalibration(maximum_growth=1.0, maximum_step=5.0, maximum_total=5.0),
+    )
+
+    assert result.degradation is not None
+    assert [stop.name for stop in result.stops] == ["degradation"]
+    assert "look at the channels and machines" in result.stops[0].reason
+
+
+def test_growth_that_raises_no_threshold_needs_no_answer():
+    rows = replace(window(1.3 * scores(30_000, seed=22)), timeline=ten_minutes(30_000))
+
+    result = recalibrated(
+        rows,
+        current=estimate(9 * THRESHOLD),
+        anchor=Anchor(THRESHOLD, 1.0, date(2013, 12, 31), moved=date(2013, 12, 31)),
+        limits=Recalibration(maximum_growth=9.0, maximum_step=50.0, maximum_total=50.0),
+    )
+
+    assert result.degradation is not None
+    assert result.stops == ()
+    assert result.raised.startswith("The threshold has risen by 27% since 2013-12-31")
+
+
+def ten_minutes(n):
+    one = timeline_of(n)
+    start = int(one.time_ns[0])
+    return Timeline(start + np.arange(n) * 600_000_000_000, one.entity, ("",), 600_000_000_000)

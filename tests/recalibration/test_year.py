@@ -15,7 +15,7 @@ def test_the_rate_stays_in_its_band_for_a_year_while_scores_grow(audit):
     year = live(Setting(rho=0.9, growth=1.1, audit=audit), 0, LIMITS)
 
     assert 0.0075 <= year.rate[-1] <= 0.015
-    assert {name for names in year.stopped for name in names} <= {"total", "step"}
+    assert {name for names in year.stopped for name in names} <= {"total", "step", "degradation"}
 
 
 def test_refitting_on_unflagged_rows_lowers_the_threshold_month_by_month():

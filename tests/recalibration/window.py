@@ -12,7 +12,7 @@ from scipy.stats import norm
 from pipeline.config import Recalibration, Threshold
 from pipeline.data.timeline import Timeline
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
-from pipeline.recalibration import Anchor, WindowRows, recalibrate
+from pipeline.recalibration import Anchor, KeptScores, Memory, WindowRows, recalibrate
 
 SIGMA = 0.8
 THRESHOLD = float(np.exp(norm.ppf(0.99) * SIGMA))
@@ -60,10 +60,10 @@ def estimate(value=THRESHOLD, interval=(0.95, 1.05)):
 
 def recalibrated(rows, *, current=None, anchor=None, reference=None, limits=None, threshold=None):
     reference = scores(5000, seed=99) if reference is None else reference
+    kept = KeptScores(reference, timeline_of(len(reference)))
     return recalibrate(
         rows,
-        reference,
-        timeline_of(len(reference)),
+        Memory(kept, kept),
         current or estimate(),
         anchor or Anchor(THRESHOLD, 1.0, START, moved=START),
         limits or Recalibration(),

@@ -64,14 +64,15 @@ def saying(status: int, body: str) -> Callable[[BaseHTTPRequestHandler], None]:
     return answer
 
 
-def asked(uri: str) -> None:
+def asked(uri: str) -> bool:
+    """True once the body of `answering` has run."""
     with answering(replace(settings.load(), mlflow_uri=uri, stack=None)):
-        pass
+        return True
 
 
 def test_an_mlflow_that_knows_nothing_yet_has_answered():
     with server(saying(404, NO_SUCH_MODEL)) as uri:
-        asked(uri)
+        assert asked(uri)
 
 
 @pytest.mark.parametrize(
@@ -198,4 +199,5 @@ def test_an_mlflow_that_falls_silent_while_it_is_asked_is_an_outage():
 
 
 def test_a_file_of_ones_own_is_obeyed(tmp_path):
-    asked(f"sqlite:///{tmp_path}/mlflow.db")
+    assert asked(f"sqlite:///{tmp_path}/mlflow.db")
+    assert (tmp_path / "mlflow.db").exists()

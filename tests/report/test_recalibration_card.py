@@ -41,6 +41,8 @@ def card(threshold: ThresholdEstimate) -> RecalibrationCard:
         step=0.05,
         total=0.167,
         growth=0.01,
+        degradation=None,
+        raised="",
         stops=(),
         stale="",
     )
@@ -90,6 +92,12 @@ def test_held_episodes_are_shown_with_time_machine_and_cause(card: Recalibration
 
     assert "2014-05-03 04:00 &emsp; | 2014-05-03 09:00 &emsp; | R80711 &emsp; | 31" in text
     assert "gearbox temperature, rotor speed" in text
+
+
+def test_a_raise_since_the_accepted_state_is_told(card: RecalibrationCard) -> None:
+    raised = replace(card.result, raised="The threshold has risen by 17% since 2014-03-31.")
+
+    assert "risen by 17% since 2014-03-31" in recalibration_card(replace(card, result=raised))
 
 
 def test_more_held_episodes_than_fit_are_counted(card: RecalibrationCard) -> None:

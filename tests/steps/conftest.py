@@ -9,7 +9,11 @@ import pytest
 from pipeline import settings
 from pipeline.settings import Deployment
 from tests import ledger_entries
+from tests.steps.attacked_plant import plant, two_versions
 from tests.steps.pump_house import EIGHT_DAYS, PumpHouse, open_house, station
+from tests.steps.recalibrated_farm import farm, farm_world, first
+
+__all__ = ["farm", "farm_world", "first", "plant", "two_versions"]
 
 
 @pytest.fixture

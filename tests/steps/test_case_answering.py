@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.cases import degradation
-from pipeline.data.label import standing
+from pipeline.cases import SeenDegradation
+from pipeline.data.label import labels_in_force
 from pipeline.data.label_request import Author
 from pipeline.errors import DataError
 from pipeline.steps.case_answering import answer_case, listed, undo_answer
@@ -30,7 +30,8 @@ def pumps(here):
 
 def labels(here):
     return [
-        (each.entity, each.start, each.end) for each in standing(labels_as_of(here, "pumps", FAR))
+        (each.entity, each.start, each.end)
+        for each in labels_in_force(labels_as_of(here, "pumps", FAR))
     ]
 
 
@@ -48,7 +49,7 @@ def only(here):
 
 
 def test_a_degradation_is_answered_for_the_detector_and_labelled_on_its_machines(pumps):
-    said = degradation(FIRST, ("a", "b"), ("flow",), "Scores rose by 40 %.")
+    said = SeenDegradation(FIRST, ("a", "b"), ("flow",), "Scores rose by 40 %.")
     state_degradation(pumps, "pumps", said)
     state_degradation(pumps, "pumps", replace(said, day=FIRST + timedelta(days=3)))
     name = only(pumps)

@@ -9,7 +9,7 @@ import pytest
 from pipeline import settings, tables
 from pipeline.data.label_request import Author
 from pipeline.errors import DataError
-from pipeline.steps.channel_decision import days_to_rescore, decide
+from pipeline.steps.channel_decision import plan_rescore, record_decision
 from pipeline.steps.scoring import score_days
 from pipeline.store.decisions import decisions_as_of
 from pipeline.tables import Table
@@ -32,7 +32,7 @@ def decisions(here, at=NOW):
 
 
 def test_a_decision_counts_from_the_start_of_today_by_default(pumps):
-    recorded = decide(settings.load(), "pumps", "flow", "mute", ANN, note="loose")
+    recorded = record_decision(settings.load(), "pumps", "flow", "mute", ANN, note="loose")
 
     (made,) = decisions(pumps)
     assert (made.channel, made.entity, made.decision) == ("flow", None, "mute")
@@ -41,7 +41,9 @@ def test_a_decision_counts_from_the_start_of_today_by_default(pumps):
 
 
 def test_a_decision_may_be_about_one_machine_and_another_time(pumps):
-    decide(settings.load(), "pumps", "flow", "accept", ANN, entity="b", since="2024-01-01T12:00Z")
+    record_decision(
+        settings.load(), "pumps", "flow", "accept", ANN, entity="b", since="2024-01-01T12:00Z"
+    )
 
     (made,) = decisions(pumps)
     assert (made.entity, made.since) == ("b", moment(days(1)[0], 12))
@@ -49,10 +51,12 @@ def test_a_decision_may_be_about_one_machine_and_another_time(pumps):
 
 @pytest.mark.parametrize("dag", ["pumps__channel", "pumps__feature"])  # as it was called before
 def test_a_run_that_is_repeated_decides_nothing_again(pumps, dag):
-    decide(settings.load(), "pumps", "flow", "mute", Author("ann", NOW, f"{dag}/r1"))
+    record_decision(settings.load(), "pumps", "flow", "mute", Author("ann", NOW, f"{dag}/r1"))
     later = NOW + timedelta(hours=1)
 
-    again = decide(settings.load(), "pumps", "flow", "mute", Author("ann", later, f"{dag}/r1"))
+    again = record_decision(
+        settings.load(), "pumps", "flow", "mute", Author("ann", later, f"{dag}/r1")
+    )
 
     assert not again["new"]
     assert len(decisions(pumps, later)) == 1
@@ -70,7 +74,7 @@ def test_invalid_input_is_refused_and_nothing_is_recorded(pumps, about, message)
     said = {"channel": "flow", **about}
 
     with pytest.raises(DataError, match=message):
-        decide(settings.load(), "pumps", said.pop("channel"), "mute", ANN, **said)
+        record_decision(settings.load(), "pumps", said.pop("channel"), "mute", ANN, **said)
 
     assert decisions(pumps) == ()
 
@@ -80,8 +84,8 @@ def test_the_days_since_a_decision_are_scored_again(filled):
     before = tables.read(Table(filled.here.storage, "pumps", "scores"), keep_date=True)
     day = sorted(set(before["date"]))[1]
 
-    recorded = decide(settings.load(), "pumps", "flow", "mute", ANN, since=day.isoformat())
-    (group,) = days_to_rescore(settings.load(), recorded)
+    recorded = record_decision(settings.load(), "pumps", "flow", "mute", ANN, since=day.isoformat())
+    (group,) = plan_rescore(settings.load(), recorded)
     rescored = score_days(settings.load(), "pumps", group, run="r1")
 
     after = tables.read(Table(filled.here.storage, "pumps", "scores"), keep_date=True)

@@ -127,13 +127,13 @@ def test_a_rollback_groups_the_days_and_completes_when_all_are_done(filled, monk
     monkeypatch.setattr(rollback, "connect", lambda _: None)
     monkeypatch.setattr(rollback, "unfinished", lambda *_: tuple(undone))
     monkeypatch.setattr(tags, "mark_rescored", lambda *given: undone.remove(given[-1]))
-    (whole,) = rollback.plan(settings.load(), {"detector": "pumps"})
+    (whole,) = rollback.plan_rescore(settings.load(), {"detector": "pumps"})
     halves = [{**whole, "days": whole["days"][:4]}, {**whole, "days": whole["days"][4:]}]
 
     shared = [
         rollback.rescore(settings.load(), **half, run="r")["days"] for half in reversed(halves)
     ]
-    result = rollback.finish(settings.load(), {"detector": "pumps"}, run="r")
+    result = rollback.close(settings.load(), {"detector": "pumps"}, run="r")
 
     assert whole == {"detector": "pumps", "version": 2, "days": [str(day) for day in D]}
     assert shared == [4, 4]

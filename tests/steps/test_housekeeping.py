@@ -107,9 +107,9 @@ def registry(here, empty_registry, tmp_path, monkeypatch) -> Registry:
 def housekept(**how: Any) -> dict[str, Any]:
     """The three tasks of the DAG, in its order; what each returned."""
     return {
-        "pruned": housekeeping.prune(settings.load(), "pumps", **how),
-        "cleared": housekeeping.clear(settings.load(), "pumps", **how),
-        "tidied": housekeeping.tidy(settings.load(), "pumps", **how),
+        "pruned": housekeeping.prune_versions(settings.load(), "pumps", **how),
+        "cleared": housekeeping.clear_staging(settings.load(), "pumps", **how),
+        "tidied": housekeeping.tidy_tables(settings.load(), "pumps", **how),
     }
 
 
@@ -139,7 +139,7 @@ def test_a_rejected_old_version_goes_with_its_files(registry, tmp_path):
         registry.train()
     before = artifacts(tmp_path / "mlruns")
 
-    housekeeping.prune(settings.load(), "pumps", now=NOW)
+    housekeeping.prune_versions(settings.load(), "pumps", now=NOW)
 
     assert registry.numbers == [2, 3]
     assert (before, artifacts(tmp_path / "mlruns")) == (3, 2)
@@ -152,8 +152,8 @@ def test_a_version_that_was_live_in_the_audit_window_stays_until_it_is_past(regi
     for _ in range(2):
         registry.train()
 
-    soon = housekeeping.prune(settings.load(), "pumps", now=NOW + timedelta(days=300))
-    late = housekeeping.prune(settings.load(), "pumps", now=NEXT_YEAR)
+    soon = housekeeping.prune_versions(settings.load(), "pumps", now=NOW + timedelta(days=300))
+    late = housekeeping.prune_versions(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert soon["deleted"] == []
     assert soon["kept"][str(first)] == "the ledger has it live in the audit window"
@@ -166,7 +166,7 @@ def test_a_version_that_scored_the_newest_days_stays_even_of_an_old_history(regi
     row = {"date": FIRST_DAY, "scored_at": NOW, "verdict": "scored", "version": 1}
     tables.append(Table(registry.here.storage, "pumps", "scorings"), [row])
 
-    assert housekeeping.prune(settings.load(), "pumps", now=NEXT_YEAR)["deleted"] == [2]
+    assert housekeeping.prune_versions(settings.load(), "pumps", now=NEXT_YEAR)["deleted"] == [2]
 
 
 def test_the_network_of_a_recalibrated_champion_stays(registry):
@@ -177,7 +177,7 @@ def test_the_network_of_a_recalibrated_champion_stays(registry):
     for _ in range(2):
         registry.train()
 
-    result = housekeeping.prune(settings.load(), "pumps", now=NEXT_YEAR)
+    result = housekeeping.prune_versions(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert result["deleted"] == [2]
     assert result["kept"][str(trained)] == f"version {recalibrated} has its network"
@@ -210,7 +210,7 @@ def test_a_version_without_its_telemetry_version_stops_the_vacuum(registry):
     registry.train()
 
     with pytest.raises(DataError, match="Version 1 does not say"):
-        housekeeping.tidy(settings.load(), "pumps", now=NEXT_YEAR)
+        housekeeping.tidy_tables(settings.load(), "pumps", now=NEXT_YEAR)
 
     assert registry.rows(1).equals(registry.telemetry[1])
 
@@ -242,7 +242,7 @@ def test_old_staged_files_go_unless_a_version_or_a_running_candidate_has_them(re
     for name, age in (("candidate-1", old), ("running", old), ("gone", old), ("fresh", young)):
         put_staged(f"{candidates}/{name}", age=age)
 
-    result = housekeeping.clear(settings.load(), "pumps", now=NOW)
+    result = housekeeping.clear_staging(settings.load(), "pumps", now=NOW)
 
     assert result == {"ingestions": ["a"], "candidates": ["gone"]}
     assert set(staging.folders_at(ingests)) == {"b"}

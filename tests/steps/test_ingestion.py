@@ -140,10 +140,10 @@ def test_a_day_that_no_table_can_hold_is_refused_by_name(local, day):
 
 
 def test_a_machine_is_the_same_on_each_day_whatever_is_fetched_with_it(local):
-    for day, hole in zip(days(2), (False, True), strict=True):
+    for day, missing in zip(days(2), (False, True), strict=True):
         frame = make_frame(first_day=day)
         frame["pump"] = frame["pump"].map({"a": 1, "b": 2, "c": 3}).astype("Int64")
-        frame.loc[0, "pump"] = pd.NA if hole else 1
+        frame.loc[0, "pump"] = pd.NA if missing else 1
         local.deliver(frame, day)
     local.spec = make_spec(source=local.spec.source.model_dump(), schema={"entities": []})
 

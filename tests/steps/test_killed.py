@@ -120,7 +120,9 @@ def test_an_interrupted_promotion_is_recorded_by_the_next_change(drill):
 
     def change():
         if champion_of_now() == 3:  # the next run is another one, which looks at the champion first
-            rollback.check(settings.load(), "pumps", target="2", reason="other", who="ada")
+            rollback.validate_target(
+                settings.load(), "pumps", target="2", reason="other", who="ada"
+            )
         else:
             promotion.promote(settings.load(), payload, answer=None, run="r")
 
@@ -132,8 +134,10 @@ def test_an_interrupted_promotion_is_recorded_by_the_next_change(drill):
 def test_a_rollback_is_completed_by_the_next_run(drill):
     def change():
         how = {"target": "previous", "reason": "bad", "who": "ada"}
-        checked = rollback.check(settings.load(), "pumps", **how)
-        rollback.finish(settings.load(), rollback.move(settings.load(), checked, **how), run="r")
+        checked = rollback.validate_target(settings.load(), "pumps", **how)
+        rollback.close(
+            settings.load(), rollback.set_champion(settings.load(), checked, **how), run="r"
+        )
 
     for world in drill(change):
         finished = {"status": "rolled_back", "rolled_back": "bad", "rescoring": "done"}

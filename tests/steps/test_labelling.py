@@ -171,7 +171,7 @@ def test_sampled_episodes_wait_first_and_short_ones_are_sampled_too(here):
     recorded = labelling.propose_audits(here, "pumps", DAY, LATER, run="r1", now=NOW)
 
     waiting = waiting_for_labels(here, "pumps", now=NOW)
-    assert (recorded["episodes"], recorded["drawn"], recorded["new"]) == (1, 1, 1)
+    assert (recorded["episodes"], recorded["sampled"], recorded["new"]) == (1, 1, 1)
     assert [each.incident for each in waiting.audits] == [short]
     assert waiting.incidents == ()
     say("normal", incident=short)
@@ -189,7 +189,7 @@ def test_a_month_is_sampled_once_however_often_and_in_which_window(here):
     audits = audits_between(here, "pumps", DAY, LATER)
     labelling.propose_audits(here, "pumps", NEXT, LATER, run="r2", now=NOW + timedelta(days=30))
 
-    assert 0 < first["drawn"] < first["episodes"] == 54
+    assert 0 < first["sampled"] < first["episodes"] == 54
     assert audits_between(here, "pumps", DAY, LATER) == audits
 
 

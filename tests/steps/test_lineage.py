@@ -72,7 +72,9 @@ def chain(tmp_path_factory):
             passed = gating.gate(settings.load(), judged, run="pumps__train/r1") | {"passed": True}
             promotion.promote(settings.load(), passed, answer=None, run="pumps__train/r1")
             how = {"target": "previous", "reason": "a test", "who": "ada"}
-            rollback.move(settings.load(), rollback.check(settings.load(), "pumps", **how), **how)
+            rollback.set_champion(
+                settings.load(), rollback.validate_target(settings.load(), "pumps", **how), **how
+            )
             rows = recalibrating.window(settings.load(), "pumps", AS_OF)
             recalibrated = recalibrating.recalibrate(
                 settings.load(), rows, run="pumps__recalibrate/r1"

@@ -10,7 +10,7 @@ import pytest
 from pipeline import settings
 from pipeline.data.label_request import Author, LabelRequest
 from pipeline.errors import DataError, OutageError, PartitionBlocked
-from pipeline.metrics import store
+from pipeline.metrics import postgres
 from pipeline.metrics.readings import (
     DriftReading,
     IngestedReading,
@@ -58,7 +58,7 @@ def kept(monkeypatch) -> Kept:
     """A store that holds readings in memory."""
     monkeypatch.setenv("PLIMSOLL_DATABASE", "store")
     held = Kept()
-    monkeypatch.setattr(store, "record", held.record)
+    monkeypatch.setattr(postgres, "record", held.record)
     return held
 
 
@@ -183,7 +183,7 @@ def test_an_answer_is_one_label_less_that_waits(filled, kept):
 
 def test_without_a_database_nothing_is_read_or_recorded(filled, monkeypatch):
     monkeypatch.setattr(metrics_hooks, "latent_distance", None)
-    monkeypatch.setattr(store, "record", None)
+    monkeypatch.setattr(postgres, "record", None)
 
     filled.score(*EIGHT_DAYS[:2])
     drifting.judge_days(settings.load(), "pumps", [EIGHT_DAYS[0].isoformat()], run="r")
@@ -197,7 +197,7 @@ def test_a_store_that_is_down_fails_the_task_and_the_retry_records(filled, kept,
         raise OutageError(msg)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "record", down)
+        patch.setattr(postgres, "record", down)
         with pytest.raises(OutageError):
             filled.score(*EIGHT_DAYS)
     scorings = filled.rows("scorings")
@@ -228,7 +228,7 @@ def test_a_promotion_and_a_scored_day_are_shown_by_a_real_store(house, database,
     house.score(*EIGHT_DAYS)
     house.score(EIGHT_DAYS[0])  # a backfill
 
-    held = {each.topic: each for each in store.newest(database).readings}
+    held = {each.topic: each for each in postgres.newest(database).readings}
     assert held.keys() == {"live", "trust", "ingested", "scored", "standing"}
     assert isinstance(held["live"].content, LiveReading)
     assert held["live"].content.version == 2

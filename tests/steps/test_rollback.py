@@ -89,15 +89,17 @@ def fitted_on(spec, version):
 
 
 def check(target="previous", *, reason="It flags half of all rows.", **how):
-    return rollback.check(settings.load(), "pumps", target=target, reason=reason, who="ada", **how)
+    return rollback.validate_target(
+        settings.load(), "pumps", target=target, reason=reason, who="ada", **how
+    )
 
 
 def move(checked, target="previous", *, reason="It flags half of all rows.", who="ada"):
-    return rollback.move(settings.load(), checked, target=target, reason=reason, who=who)
+    return rollback.set_champion(settings.load(), checked, target=target, reason=reason, who=who)
 
 
 def roll_back(target="previous", **how):
-    return rollback.finish(
+    return rollback.close(
         settings.load(), move(check(target, **how), target), run="pumps__rollback/r1"
     )
 
@@ -297,7 +299,7 @@ def test_a_version_stays_due_until_its_days_are_scored(registry, monkeypatch):
     moved = move(check())
 
     with pytest.raises(ZeroDivisionError):
-        rollback.finish(settings.load(), moved, run="r")
+        rollback.close(settings.load(), moved, run="r")
 
     assert registry.tags[3][tags.RESCORING] == "due"
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from pipeline.cases import NOTHING, degradation
+from pipeline.cases import NOTHING, SeenDegradation
 from pipeline.store import cases as store
 from pipeline.store.cases import (
     carry_on_after,
@@ -140,7 +140,7 @@ def test_a_day_that_was_taken_back_is_taken_out_of_the_cases(here):
 
 def test_a_degradation_stays_when_its_day_is_scored_again(here):
     settled(here, 0, 1)
-    said = degradation(DAYS[1], ("a",), ("flow",), "Scores rose by 40 %.")
+    said = SeenDegradation(DAYS[1], ("a",), ("flow",), "Scores rose by 40 %.")
     state_degradation(here, "pumps", said)
     settled(here, 0, 1, given=[facts(), facts()])
     settled(here, 2, given=[facts()] * 3)

@@ -21,7 +21,7 @@ from pipeline.data.label import Label
 from pipeline.errors import UnprovenAnswer
 from pipeline.ledger import keyring, keys
 from pipeline.settings import Deployment
-from pipeline.steps.open_points import open_points
+from pipeline.steps.open_items import open_items
 from pipeline.store import days as days_table
 from pipeline.store.audits import add_audits
 from pipeline.store.day_records import DayRecord, read_day_records
@@ -146,10 +146,10 @@ def test_whatever_happens_to_the_tables_the_records_are_those_of_the_tables(here
         lake.change()
         assert known(here) == from_the_tables(here)
 
-    with_rows = open_points(here, make_spec(), now=lake.clock)
+    with_rows = open_items(here, make_spec(), now=lake.clock)
     shutil.rmtree(Path(here.storage, "pumps", "days"), ignore_errors=True)
 
-    assert open_points(here, make_spec(), now=lake.clock) == with_rows
+    assert open_items(here, make_spec(), now=lake.clock) == with_rows
 
 
 def test_a_settled_day_is_not_read_again(here, monkeypatch):

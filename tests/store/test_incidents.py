@@ -39,7 +39,7 @@ def test_an_incident_over_midnight_is_one_incident_with_one_id(filled):
     assert whole == later
     assert whole.rows == 5
     assert whole.end - whole.start == pd.Timedelta("4h")
-    assert whole.features[0].feature == "flow"
+    assert whole.features[0].channel == "flow"
     assert whole.peak > 1
     assert whole.start <= whole.peak_at <= whole.end
 
@@ -75,7 +75,7 @@ def test_an_incident_is_followed_back_to_its_start_however_long_ago(house):
 
     moved = kinds["shifted feature", "c"]
     assert moved.start < pd.Timestamp("2024-01-03", tz="UTC")
-    assert moved.features[0].feature == "pressure"
+    assert moved.features[0].channel == "pressure"
     assert moved.features[0].times_usual > 10
     muted = house.rows("scores", last).query("entity == 'c'")["muted"]
     assert muted.eq("pressure").all()

@@ -8,6 +8,7 @@
     golden.parquet       rows and the scores that they must get
     reference.parquet    normal rows and scores to measure drift against
     trained.parquet      of a recalibrated threshold: the reference of the training
+    accepted.parquet     where a person has accepted a move since: the reference of that state
     SHA256SUMS           the hash of each of them
 
 Nothing in it is pickled, and loading it needs neither torch nor pandas. The same fit, calibration
@@ -43,6 +44,7 @@ from pipeline.detector.calibration.calibrated import (
     REFERENCE_FILE,
     TRAINED_FILE,
     Calibration,
+    read_accepted,
     read_golden,
     read_reference,
     read_scores,
@@ -141,6 +143,18 @@ class Bundle:
         those that stayed longer were left out.
         """
         return read_trained(self.folder, self.schema)
+
+    def accepted_reference(self) -> Reference:
+        """The reference of the last accepted state: of the training, or of a person's answer.
+
+        A recalibration that nobody had to answer does not change it.
+        """
+        accepted = read_accepted(self.folder, self.schema)
+        return self.trained_reference() if accepted is None else accepted
+
+    def answered_reference(self) -> Reference | None:
+        """The reference of the last state that a person accepted; None where nobody has."""
+        return read_accepted(self.folder, self.schema)
 
     def ranges(self) -> Ranges:
         """The range of each feature in training."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.detector.bundle.description import DESCRIPTION_FILE
 from pipeline.detector.calibration.calibrated import (
+    ACCEPTED_FILE,
     GOLDEN_FILE,
     REFERENCE_FILE,
     TRAINED_FILE,
@@ -23,6 +24,7 @@ LARGEST = {
     GOLDEN_FILE: 256 * _MIB,
     REFERENCE_FILE: 256 * _MIB,
     TRAINED_FILE: 256 * _MIB,
+    ACCEPTED_FILE: 256 * _MIB,
 }
 """In bytes: far above the need of a detector, far below the memory of a machine."""
 

@@ -90,7 +90,9 @@ def calibrate(
         least = min(least, float(by_label.faulty.min(initial=least)))
     else:
         threshold = estimate_threshold(fair, config, n_effective=effective)
-    log.info("threshold_drawn", value=threshold.value, rows=len(logs), effective=round(effective))
+    log.info(
+        "threshold_estimated", value=threshold.value, rows=len(logs), effective=round(effective)
+    )
     rho = 0.0 if timeline is None else autocorrelation(logs, timeline)
     return Calibration(
         threshold=threshold,

@@ -32,6 +32,7 @@ from pipeline.errors import BundleError
 GOLDEN_FILE = "golden.parquet"
 REFERENCE_FILE = "reference.parquet"
 TRAINED_FILE = "trained.parquet"
+ACCEPTED_FILE = "accepted.parquet"
 
 MOST_BYTES = 2**30
 """Size of the unpacked rows: a small file may claim any size."""
@@ -70,6 +71,8 @@ class Calibration:
         golden: rows and the scores that the graph must give them.
         postprocessing: applied to the graph's scores before they are compared with the threshold.
         trained: the reference of the training, after a recalibration; None before the first.
+        accepted: the reference of the last recalibration that a person accepted beyond its bounds;
+            None: of none, so that the state of the training is the accepted one.
     """
 
     threshold: ThresholdEstimate
@@ -78,6 +81,7 @@ class Calibration:
     golden: Golden
     postprocessing: ScorePostprocessing = UNCHANGED
     trained: Reference | None = None
+    accepted: Reference | None = None
 
 
 def write_rows(calibration: Calibration, schema: Schema, folder: Path) -> None:
@@ -86,6 +90,8 @@ def write_rows(calibration: Calibration, schema: Schema, folder: Path) -> None:
     pq.write_table(golden_table(calibration.golden, schema), folder / GOLDEN_FILE)
     if calibration.trained is not None:
         pq.write_table(reference_table(calibration.trained, schema), folder / TRAINED_FILE)
+    if calibration.accepted is not None:
+        pq.write_table(reference_table(calibration.accepted, schema), folder / ACCEPTED_FILE)
 
 
 def read_golden(folder: Path, schema: Schema) -> Golden:
@@ -117,6 +123,16 @@ def read_trained(folder: Path, schema: Schema) -> Reference:
     if not path.exists():
         return read_reference(folder, schema)
     return reference_of(_reference(path, schema), schema)
+
+
+def read_accepted(folder: Path, schema: Schema) -> Reference | None:
+    """The reference rows of the last state that a person accepted; None where nobody has.
+
+    Raises:
+        BundleError: they are damaged, more than 5,000 or of another detector.
+    """
+    path = folder / ACCEPTED_FILE
+    return reference_of(_reference(path, schema), schema) if path.exists() else None
 
 
 def read_scores(folder: Path, schema: Schema, name: str) -> NDArray[np.float32]:

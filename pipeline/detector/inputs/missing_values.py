@@ -62,7 +62,7 @@ def mask_missing(loss: nn.Module, scaled: torch.Tensor, output: torch.Tensor) ->
     """Set missing cells of `scaled`, and of each member's output, to the mean of the members."""
     absent = torch.isnan(scaled)
     common = output.mean(dim=0, keepdim=True)
-    guess: torch.Tensor = loss.reconstruction(common)  # type: ignore[operator]  # of every loss
+    guess: torch.Tensor = loss.reconstruction(common)  # type: ignore[operator]  # torch types attributes as tensors or modules
     return MaskedOutput(torch.where(absent, common, output), torch.where(absent, guess[0], scaled))
 
 

@@ -79,7 +79,7 @@ def copied_share(ensemble: nn.Module, training: TrainingContext) -> float:
         [rows[:, j].roll(j * count // inputs) for j in range(inputs)],
         dim=1,
     )
-    made: torch.Tensor = training.loss.reconstruction(ensemble(torn))  # type: ignore[operator]  # of every loss
+    made: torch.Tensor = training.loss.reconstruction(ensemble(torn))  # type: ignore[operator]  # torch types attributes as tensors or modules
     missed = ((made - torn) ** 2).mean()
     spread = ((torn - torn.mean(dim=0)) ** 2).mean()
     return float(1 - missed / spread) if spread > 0 else 0.0

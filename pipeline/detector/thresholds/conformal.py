@@ -14,7 +14,7 @@ from pipeline.detector.thresholds.coverage import (
     conformal_rank,
     least_rows,
     quantile_interval,
-    rate_interval,
+    rate_interval_of_rank,
 )
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
@@ -47,7 +47,7 @@ def estimate(
         n=n,
         n_effective=n_effective,
         interval=quantile_interval(ordered, alpha, n_effective),
-        rate_interval=rate_interval((n + 1 - rank) / (n + 1), n_effective),
+        rate_interval=rate_interval_of_rank(ordered, rank, n_effective),
         low_confidence=n_effective < least,
         note=_note(n, n_effective),
     )

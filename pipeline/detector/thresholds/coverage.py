@@ -1,7 +1,7 @@
 """Uncertainty of a threshold from held-out scores: distribution-free laws of order statistics.
 
-Source: Vovk, "Conditional validity of inductive conformal predictors", ACML 2012; David & Nagaraja,
-"Order Statistics", 2003, section 7.1.
+Source: Clopper & Pearson, Biometrika 1934; Vovk, "Conditional validity of inductive conformal
+predictors", ACML 2012; David & Nagaraja, "Order Statistics", 2003, section 7.1.
 """
 
 from __future__ import annotations
@@ -39,6 +39,27 @@ def rate_interval(alpha_of_rank: float, n_effective: float) -> Interval:
     return float(law.ppf(_TAILS[0])), float(law.ppf(_TAILS[1]))
 
 
+def clopper_pearson(share: float, rows: float) -> Interval:
+    """95 % interval of a share seen on `rows` effective rows."""
+    hits = share * rows
+    low = stats.beta.ppf(_TAILS[0], hits, rows - hits + 1) if hits > 0 else 0.0
+    high = stats.beta.ppf(_TAILS[1], hits + 1, rows - hits) if rows > hits else 1.0
+    return float(low), float(high)
+
+
+def rate_interval_of_rank(ordered: NDArray[np.float64], rank: int, n_effective: float) -> Interval:
+    """95 % interval of the true rate of the ordered score of `rank`, from 1, as a threshold.
+
+    Where more scores are equal to it, a row exceeds it less often than its rank says: the rate is
+    then that of the scores above all of them, whose number is all that is known of it.
+    """
+    n = len(ordered)
+    above = n - int(np.searchsorted(ordered, ordered[rank - 1], side="right"))
+    if above < n - rank or (rank > 1 and ordered[rank - 2] == ordered[rank - 1]):
+        return clopper_pearson(above / n, n_effective)
+    return rate_interval((n + 1 - rank) / (n + 1), n_effective)
+
+
 def quantile_interval(
     ordered: NDArray[np.float64], alpha: float, n_effective: float
 ) -> OpenInterval:
@@ -56,3 +77,9 @@ def quantile_interval(
         float(ordered[below - 1]) if below >= 1 else None,
         float(ordered[above - 1]) if high <= m and above <= n else None,
     )
+
+
+def with_value(interval: OpenInterval, value: float) -> OpenInterval:
+    """The interval, widened as far as needed to contain `value`."""
+    low, high = interval
+    return None if low is None else min(low, value), None if high is None else max(high, value)

@@ -9,7 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.detector.thresholds.coverage import least_rows, quantile_interval, rate_interval
+from pipeline.detector.thresholds.coverage import (
+    least_rows,
+    quantile_interval,
+    rate_interval,
+    with_value,
+)
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.detector.thresholds.formula import ascending
 
@@ -27,7 +32,6 @@ def estimate(
     ordered = ascending(scores, method="percentile", least=LEAST)
     n = len(ordered)
     value = float(np.quantile(ordered, 1 - alpha))
-    low, high = quantile_interval(ordered, alpha, n_effective)
     # A threshold between ranks r and r + 1 is exceeded with probability (n + 1 - r) / (n + 1).
     rate = (n - (n - 1) * (1 - alpha)) / (n + 1)
     return ThresholdEstimate(
@@ -36,10 +40,7 @@ def estimate(
         alpha=alpha,
         n=n,
         n_effective=n_effective,
-        interval=(
-            None if low is None else min(low, value),
-            None if high is None else max(high, value),
-        ),
+        interval=with_value(quantile_interval(ordered, alpha, n_effective), value),
         rate_interval=rate_interval(rate, n_effective),
         low_confidence=n_effective < least_rows(alpha),
         note=(

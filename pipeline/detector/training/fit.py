@@ -198,7 +198,7 @@ def _scoring(
         return family.scoring(ensemble)
 
     def reconstruct(scaled: torch.Tensor) -> torch.Tensor:
-        reconstruction: torch.Tensor = training.loss.reconstruction(ensemble(scaled))  # type: ignore[operator]  # of every loss
+        reconstruction: torch.Tensor = training.loss.reconstruction(ensemble(scaled))  # type: ignore[operator]  # torch types attributes as tensors or modules
         return reconstruction.mean(dim=0)
 
     train, held = training.train, training.validation

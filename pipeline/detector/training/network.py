@@ -155,7 +155,7 @@ class ScoringNetwork(nn.Module):
         output: torch.Tensor = self.ensemble(scaled)
         if self.missing_values is not None:
             output, scaled = mask_missing(self.loss, scaled, output)
-        made: torch.Tensor = self.loss.reconstruction(output)  # type: ignore[operator]  # of every loss
+        made: torch.Tensor = self.loss.reconstruction(output)  # type: ignore[operator]  # torch types attributes as tensors or modules
         error: torch.Tensor = self.scoring(scaled, output, made)
         if self.missing_values is not None:
             error = self.missing_values(error, rows)

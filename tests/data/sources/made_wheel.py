@@ -15,7 +15,7 @@ import pytest
 from pipeline.data.sources import openoa_wheel
 
 TURBINES = ("R1", "R2", "R3", "R4")
-STANDING = slice(30, 42)  # rows of R1 with an outage of two hours, each day from the first row
+STOPPED = slice(30, 42)  # rows of R1 with an outage of two hours, each day from the first row
 
 
 def put_made_wheel(
@@ -50,12 +50,12 @@ def _scada(first_day: date, n_days: int) -> str:
         part.insert(0, "Date_time", [stamp.isoformat() for stamp in local])
         part.insert(0, "Wind_turbine_name", turbine)
         parts.append(part)
-    parts[0].loc[STANDING.start : STANDING.stop - 1, "P_avg"] = -1.0
+    parts[0].loc[STOPPED.start : STOPPED.stop - 1, "P_avg"] = -1.0
     return pd.concat(parts).sample(frac=1, random_state=0).to_csv(index=False)
 
 
 def _plant(first_day: date, n_days: int) -> str:
     hours = pd.date_range(pd.Timestamp(first_day, tz="UTC"), periods=144 * n_days, freq="10min")
     lost = np.zeros(len(hours))
-    lost[STANDING] = 12.5
+    lost[STOPPED] = 12.5
     return pd.DataFrame({"time_utc": hours, "availability_kwh": lost}).to_csv(index=False)

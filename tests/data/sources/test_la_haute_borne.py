@@ -10,7 +10,7 @@ from pipeline.data.sources import la_haute_borne, openoa_wheel
 from pipeline.data.sources.la_haute_borne import fetch
 from pipeline.errors import DataError, OutageError
 from tests.builders import FIRST_DAY, moment
-from tests.data.sources.made_wheel import STANDING, put_made_wheel
+from tests.data.sources.made_wheel import STOPPED, put_made_wheel
 
 REPOSITORY = Path(__file__).parents[3]
 REAL = REPOSITORY.parent / "shared" / "bench" / "la_haute_borne" / "plant_wide.parquet"
@@ -34,7 +34,7 @@ def test_an_outage_marks_the_turbine_that_has_stopped_while_its_neighbours_run(c
 
     marked = frame[frame["eval_incident"]]
     assert set(marked["turbine"]) == {"R1"}
-    assert len(marked) == STANDING.stop - STANDING.start
+    assert len(marked) == STOPPED.stop - STOPPED.start
     assert frame[frame["eval_availability_loss"]]["turbine"].nunique() == 4
 
 

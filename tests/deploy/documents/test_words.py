@@ -11,27 +11,25 @@ import pytest
 from deploy.documents.blocks import written
 from pipeline.data.label import Verdict
 from pipeline.drift.result import Kind
+from tests.vocabulary import BANNED, used_in_text
 
 REPOSITORY = Path(__file__).parents[3]
 PAGES = [
     *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted((REPOSITORY / "docs").glob("*.md")),
 ]
-NOT_USED = re.compile(r"(?i)\b(redraw\w*|museum|drawn anew|mend(s|ed)?|re-?drew)\b")
-"""Words that the glossary bans and that mean nothing else."""
-
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def shown(page: Path) -> str:
     """What people wrote, without what a program printed and without the list of banned words."""
-    text = written(page.read_text(encoding="utf-8")).partition("## Words that are not used")[0]
+    text = written(page.read_text(encoding="utf-8")).partition(f"## {BANNED}")[0]
     return re.sub(r"(?ms)^ *```.*?^ *```$", "", text)
 
 
 @every_page
 def test_no_page_uses_a_word_that_the_glossary_bans(page: Path):
-    assert [found.group() for found in NOT_USED.finditer(shown(page))] == []
+    assert used_in_text(shown(page)) == []
 
 
 @every_page

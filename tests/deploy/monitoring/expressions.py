@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from pipeline.metrics.families import families
-from pipeline.metrics.store import Newest
+from pipeline.metrics.postgres import Newest
 
 REPOSITORY = Path(__file__).parents[3]
 PROMETHEUS = REPOSITORY / "deploy" / "prometheus"

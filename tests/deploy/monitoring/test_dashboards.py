@@ -10,7 +10,7 @@ import yaml
 
 from deploy.grafana.__main__ import DASHBOARDS, FOLDER
 from deploy.grafana.rendering import SOURCES, as_json
-from pipeline.metrics.store import READER
+from pipeline.metrics.postgres import READER
 from tests.deploy.monitoring.expressions import (
     BUILT_IN,
     exported,

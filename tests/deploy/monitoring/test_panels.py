@@ -17,7 +17,7 @@ from _pytest.mark import ParameterSet
 
 from deploy.grafana.__main__ import DASHBOARDS
 from deploy.grafana.panels import Source
-from pipeline.metrics import store
+from pipeline.metrics import postgres
 from pipeline.metrics.readings import (
     Content,
     DriftReading,
@@ -47,8 +47,8 @@ DETECTORS = {"press": ({"stuck_sensor": 6}, 5.0), "pumps": ({}, None)}
 
 MAKE_READER = f"""
 DO $$ BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{store.READER}') THEN
-    CREATE ROLE {store.READER};
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{postgres.READER}') THEN
+    CREATE ROLE {postgres.READER};
   END IF;
 END $$
 """
@@ -103,9 +103,9 @@ def reader(postgres_dsn) -> str:
     dsn = fresh_database(postgres_dsn)
     execute(dsn, MAKE_READER)
     for detector in DETECTORS:
-        store.record(dsn, recorded(detector))
-        store.spend(dsn, detector, "train", 12.5)
-    return f"{dsn}?options=-c%20role%3D{store.READER}"
+        postgres.record(dsn, recorded(detector))
+        postgres.spend(dsn, detector, "train", 12.5)
+    return f"{dsn}?options=-c%20role%3D{postgres.READER}"
 
 
 @pytest.fixture(scope="module")

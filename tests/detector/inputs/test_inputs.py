@@ -43,7 +43,9 @@ def test_opposite_infinities_do_not_hide_each_other():
 
 
 def test_huge_finite_values_pass():
-    as_rows({"a": np.full(1000, 3e38)}, ["a"])
+    rows = as_rows({"a": np.full(1000, 3e38)}, ["a"])
+
+    assert (rows == np.float32(3e38)).all()
 
 
 def test_text_is_refused_by_name():

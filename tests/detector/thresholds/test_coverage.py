@@ -2,12 +2,15 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.detector.thresholds.coverage import (
+    clopper_pearson,
     conformal_rank,
     least_rows,
     quantile_interval,
     rate_interval,
+    rate_interval_of_rank,
 )
 
 
@@ -63,3 +66,39 @@ def test_the_threshold_interval_holds_the_quantile_as_often_as_it_says():
         hits += low <= truth <= high
 
     assert 0.92 <= hits / 400 <= 0.99
+
+
+def test_nothing_seen_still_leaves_room_for_a_small_rate():
+    assert clopper_pearson(0.0, 300) == pytest.approx((0.0, 0.0122), abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [500, 5000])
+@pytest.mark.parametrize(
+    ("sampled", "rate"),
+    [
+        (lambda random, n: random.poisson(3, n), lambda value: stats.poisson.sf(value, 3)),
+        (lambda random, n: random.random(n) > 0.995, lambda value: 0.005 if value < 1 else 0.0),
+        (
+            lambda random, n: np.round(2 * np.exp(0.8 * random.standard_normal(n))) / 2,
+            lambda value: stats.norm.sf(np.log(value + 0.25) / 0.8),
+        ),
+    ],
+    ids=["poisson", "mostly zeros", "rounded"],
+)
+def test_the_rate_of_a_tied_threshold_lies_in_its_interval(n, sampled, rate):
+    random = np.random.default_rng(n)
+    rank = conformal_rank(n, 0.01)
+    held = 0
+    for _ in range(200):
+        ordered = np.sort(sampled(random, n).astype(np.float64))
+        low, high = rate_interval_of_rank(ordered, rank, n)
+        held += low <= rate(ordered[rank - 1]) <= high
+
+    assert held >= 0.93 * 200
+
+
+def test_without_ties_the_interval_is_that_of_the_rank():
+    ordered = np.arange(500.0)
+    rank = conformal_rank(500, 0.01)
+
+    assert rate_interval_of_rank(ordered, rank, 400) == rate_interval((501 - rank) / 501, 400)

@@ -8,6 +8,7 @@ from pipeline.detector.training.fit import fit, restore
 from pipeline.detector.training.onnx_export import refuse_disagreement
 from pipeline.errors import BundleError
 from tests.detector.plant import CHANNELS, SMALL, normal_rows, schema
+from tests.refusing import refusal
 
 
 def exported(seed):
@@ -19,7 +20,7 @@ def exported(seed):
 def test_the_graph_of_a_network_agrees_with_it():
     network, graph, rows = exported(1)
 
-    refuse_disagreement(network, graph, rows)
+    assert refusal(lambda: refuse_disagreement(network, graph, rows)) is None
 
 
 def test_the_graph_of_another_network_is_refused():

@@ -11,9 +11,9 @@ import psycopg2
 import pytest
 
 from pipeline.errors import OutageError
-from pipeline.metrics import store
+from pipeline.metrics import postgres
+from pipeline.metrics.postgres import Cost, newest, record, refuse_silence, spend
 from pipeline.metrics.readings import FitReading
-from pipeline.metrics.store import Cost, newest, record, refuse_silence, spend
 from tests.metrics.made import DAY, NOON, SCORED, every_topic, reading
 from tests.postgres_server import execute
 
@@ -125,7 +125,7 @@ def test_costs_add_up(database):
 
 
 def test_before_the_first_reading_there_is_nothing_and_no_error(database):
-    assert newest(database) == store.Newest((), ())
+    assert newest(database) == postgres.Newest((), ())
 
 
 def write_at_once(dsn: str, detector: str, barrier: multiprocessing.Barrier) -> None:

@@ -228,5 +228,5 @@ def _session(dsn: str) -> Iterator[Any]:
             connection.close()
     except psycopg2.Error as error:
         reason = database.said(error, dsn)
-        msg = f"The metrics store at PLIMSOLL_DATABASE does not answer ({reason})."
+        msg = f"The metrics database at PLIMSOLL_DATABASE does not answer ({reason})."
         raise OutageError(msg) from error

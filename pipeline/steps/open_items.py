@@ -24,7 +24,7 @@ _SPAN = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class OpenPoints:
+class OpenItems:
     """The open items of a detector.
 
     Attributes:
@@ -49,9 +49,9 @@ class OpenPoints:
         return tuple(each for each in self.partitions if not each.is_final)
 
 
-def open_points(
+def open_items(
     here: Deployment, spec: DetectorSpec, *, now: datetime, from_tables: bool = False
-) -> OpenPoints:
+) -> OpenItems:
     """The open items at `now`; `from_tables` reads every file of every day to know them.
 
     Raises:
@@ -61,7 +61,7 @@ def open_points(
     read = records_from_tables if from_tables else day_records
     records = read(here, spec.name)
     waiting = _unanswered(spec, records, now)
-    return OpenPoints(
+    return OpenItems(
         partitions=states_on_record(spec, records, now.astimezone(UTC).date()),
         scored=tuple(scored),
         incidents=tuple(_open(here, spec, scored, waiting.ids)),

@@ -1,0 +1,1 @@
+"""What stays is not forgotten: intervals, thresholds and versions under faults that last."""
