@@ -6,7 +6,7 @@ One DAG for each detector file, run by hand only.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Param
 
@@ -20,6 +20,7 @@ from pipeline.config import DetectorSpec
 if TYPE_CHECKING:
     from pipeline.records import Payload
     from pipeline.steps.channel_decision import RecordedDecision
+    from pipeline.steps.scoring import ScoringOutcome
 
 DOC = """
 ### Decide about a channel of **{name}** that left its training range
@@ -72,7 +73,7 @@ def plan_rescore(decided: Payload[RecordedDecision]) -> list[list[str]]:
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def rescore(detector: str, days: list[str]) -> dict[str, Any]:
+def rescore(detector: str, days: list[str]) -> ScoringOutcome:
     """Score the days of a group again."""
     from pipeline.steps import scoring
 

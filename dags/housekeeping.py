@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
@@ -12,6 +12,11 @@ from dags.defaults import PROMOTION_POOL, detector_dag, last_tick
 from dags.tasks import in_order, task
 from pipeline import settings
 from pipeline.config import DetectorSpec
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.housekeeping import ClearedFiles, PrunedVersions
+    from pipeline.store.upkeep import Tidied
 
 DOC = """
 ### Remove versions and files that **{name}** no longer needs
@@ -37,7 +42,7 @@ was trained on: the log names the version. In doubt nothing is deleted.
 
 
 @task(pool=PROMOTION_POOL)
-def prune_versions(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
+def prune_versions(detector: str, *, params: TaskValue = None) -> PrunedVersions:
     """Delete registered versions that nothing needs."""
     from pipeline.steps import housekeeping
 
@@ -47,7 +52,7 @@ def prune_versions(detector: str, *, params: TaskValue = None) -> dict[str, Any]
 
 
 @task()
-def clear_staging(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
+def clear_staging(detector: str, *, params: TaskValue = None) -> ClearedFiles:
     """Delete old staged files that nothing uses."""
     from pipeline.steps import housekeeping
 
@@ -57,7 +62,7 @@ def clear_staging(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
 
 
 @task()
-def tidy_tables(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
+def tidy_tables(detector: str, *, params: TaskValue = None) -> dict[str, Payload[Tidied]]:
     """Compact the tables; delete files that no needed version refers to."""
     from pipeline.steps import housekeeping
 

@@ -6,7 +6,7 @@ One DAG for each detector file, run by hand only.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Param
 
@@ -17,6 +17,10 @@ from dags.tasks import task
 from pipeline import settings
 from pipeline.config import DetectorSpec
 from pipeline.shell import this_shell
+
+if TYPE_CHECKING:
+    from pipeline.records import Payload
+    from pipeline.steps.labelling import RecordedLabel
 
 DOC = """
 ### Label what **{name}** flagged: an incident, or a false alarm
@@ -43,7 +47,7 @@ trigger the DAG again.
 
 
 @task(queue=SIGNING_QUEUE)
-def label(detector: str, *, params: TaskValue = None) -> dict[str, Any]:
+def label(detector: str, *, params: TaskValue = None) -> Payload[RecordedLabel]:
     """Record the verdict of the user who triggered this run."""
     from pipeline.data.label_request import Author, LabelRequest
     from pipeline.steps import labelling

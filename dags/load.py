@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Param, TriggerRule, task_group
 
@@ -15,6 +15,7 @@ from pipeline.data.groups import Work
 
 if TYPE_CHECKING:
     from pipeline.steps.ingestion import IngestionCounts
+    from pipeline.steps.scoring import ScoringOutcome
 
 _LOAD: Work = "load and score"
 _AGAIN: Work = "score again"
@@ -36,10 +37,10 @@ about past incidents, and drift is judged day by day from the next `{name}__scor
 
 #### When `group.score` is red
 
-A day of the group was blocked: the log names the day and the rule, and its rows are in
-`quarantine`. The other days of the group are scored and the other groups go on. The data are at
-fault, so nothing is retried. Fix the source, then clear the group's `load` with its downstream
-tasks: it loads all its days again and replaces what changed.
+A day of the group was blocked, or its rows could not be read: the log names the day and the rule or
+the file, and the rows of a blocked day are in `quarantine`. The other days of the group are scored
+and the other groups go on. The data are at fault, so nothing is retried. Fix the source, then clear
+the group's `load` with its downstream tasks: it loads all its days again and replaces what changed.
 """
 
 
@@ -69,8 +70,8 @@ def load(detector: str, days: list[str], *, params: TaskValue = None) -> Ingesti
 
 
 @task(map_index_template=SPAN_OF_GROUP, trigger_rule=TriggerRule.NONE_FAILED)
-def score(detector: str, days: list[str], *, params: TaskValue = None) -> dict[str, Any]:
-    """Score the days of a group; red when a day that was loaded is blocked."""
+def score(detector: str, days: list[str], *, params: TaskValue = None) -> ScoringOutcome:
+    """Score the days of a group; red when a day was blocked or could not be read."""
     from pipeline.steps import ingestion, scoring
 
     outcome = scoring.score_days(settings.load(), detector, days, run=this_run())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, Param, TriggerRule, get_current_context
 
@@ -14,7 +14,13 @@ from pipeline.config import DetectorSpec
 
 if TYPE_CHECKING:
     from pipeline.records import Payload
-    from pipeline.steps.rollback import RescoreGroup, RollbackPlan, RollbackResult
+    from pipeline.steps.rollback import (
+        FinishedRollback,
+        RescoreGroup,
+        RollbackPlan,
+        RollbackResult,
+    )
+    from pipeline.steps.scoring import ScoringOutcome
 
 DOC = """
 ### Roll the live version of **{name}** back
@@ -77,7 +83,7 @@ def plan_rescore(moved: Payload[RollbackResult]) -> list[RescoreGroup]:
 
 
 @task(map_index_template=SPAN_OF_GROUP)
-def rescore(detector: str, version: int, days: list[str]) -> dict[str, Any]:
+def rescore(detector: str, version: int, days: list[str]) -> ScoringOutcome:
     """Score the days of a group again; withdraw the incidents that the bad version raised."""
     from pipeline.steps import rollback
 
@@ -85,7 +91,7 @@ def rescore(detector: str, version: int, days: list[str]) -> dict[str, Any]:
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
-def close(moved: Payload[RollbackResult]) -> dict[str, Any]:
+def close(moved: Payload[RollbackResult]) -> Payload[FinishedRollback]:
     """Score any days that are left, and tag the rollback as done."""
     from pipeline.steps import rollback
 

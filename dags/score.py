@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -27,12 +27,11 @@ from pipeline.dag_ids import dag_id
 
 if TYPE_CHECKING:
     from pipeline.records import Payload
+    from pipeline.steps.drifting import DriftOutcome
+    from pipeline.steps.scoring import ScoringOutcome
     from pipeline.steps.training_request import TrainingRequest
 
 log = structlog.get_logger()
-
-_ACTIONS: tuple[Literal["retrain", "recalibrate"], ...] = ("retrain", "recalibrate")
-"""The actions that drift may request, in this order: a new model has a new threshold as well."""
 
 _ORDER = "rollback"
 """XCom key of the parameters for the rollback DAG."""
@@ -63,7 +62,7 @@ and version are unchanged is not scored again.
 
 
 @task()
-def score(detector: str) -> dict[str, Any]:
+def score(detector: str) -> ScoringOutcome:
     """Score this run's day with the champion, and with the challenger in shadow."""
     from pipeline.steps import scoring
 
@@ -74,17 +73,17 @@ def score(detector: str) -> dict[str, Any]:
 
 
 @airflow_task.short_circuit
-def judge_drift(detector: str) -> dict[str, Any]:
+def judge_drift(detector: str) -> DriftOutcome | None:
     """Judge the day and its week; a backfill ends here."""
     from pipeline.steps import drifting
 
     verdict = drifting.judge_days(settings.load(), detector, [day_of_this_run()], run=this_run())
-    return {} if started_by_backfill() else verdict
+    return None if started_by_backfill() else verdict
 
 
 # A failed drift test must not prevent the message about an incident.
 @task(trigger_rule=TriggerRule.ALL_DONE)
-def notify(detector: str, scored: dict[str, Any] | None) -> int:
+def notify(detector: str, scored: ScoringOutcome | None) -> int:
     """Send one message for each new incident, weekly one of open cases; red if one was not sent."""
     from pipeline.steps import notifying
     from pipeline.steps.candidate import detector_named
@@ -130,13 +129,11 @@ def decide_request(detector: str) -> Payload[TrainingRequest]:
     """The action that drift asks for, unless it was requested recently."""
     from pipeline.steps import training_request
 
-    day, now = day_of_this_run(), datetime.now(UTC)
-    for action in _ACTIONS:
-        asked = training_request.ask(
-            settings.load(), detector, day, action=action, run=this_run(), now=now
-        )
-        if asked is not None:
-            return asked
+    asked = training_request.ask_once(
+        settings.load(), detector, day_of_this_run(), run=this_run(), now=datetime.now(UTC)
+    )
+    if asked is not None:
+        return asked
     return skip("nothing_asked", "Drift asks for nothing, or it was requested recently.")
 
 

@@ -5,7 +5,8 @@
     PlimsollError
     ├── ConfigError        a detector file is wrong: correct it
     ├── DataError          the data are wrong: retrying cannot help
-    │   ├── PartitionBlocked   one partition broke its contract as a whole
+    │   ├── DaysFailed         some days were not ingested or not scored; the others were
+    │   │   └── PartitionBlocked   one partition broke its contract as a whole
     │   ├── DamagedFile        a data file of a table is gone or damaged: write its day again
     │   ├── TooFewDays         a model cannot be fitted yet: more days have to come
     │   ├── NothingLive        there is no live version yet: train one
@@ -35,7 +36,11 @@ class DataError(PlimsollError):
     """The data are at fault, so the same call will fail again."""
 
 
-class PartitionBlocked(DataError):  # noqa: N818 - names the state of the partition, as the tables do
+class DaysFailed(DataError):  # noqa: N818 - names what was found, as its neighbours do
+    """Days were not ingested or not scored; all of it is on record, and the other days are done."""
+
+
+class PartitionBlocked(DaysFailed):
     """A whole partition was refused; its rows lie in quarantine, the table is unchanged."""
 
 

@@ -27,6 +27,7 @@ HOME = REPOSITORY / ".plimsoll"
 
 _MLFLOW = "MLFLOW_TRACKING_URI"
 _TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the name of the variable
+_MLFLOW_FILES = "_MLFLOW_SERVER_ARTIFACT_ROOT"  # what `mlflow server` sets; a client has no other
 _STORAGE = "PLIMSOLL_STORAGE"
 _DATABASE = "PLIMSOLL_DATABASE"
 _PATIENCE_S = 5.0
@@ -168,7 +169,16 @@ def _without_login(url: str | None) -> tuple[str | None, tuple[str, str] | None]
 
 
 def hand_to_mlflow(here: Deployment) -> None:
-    """Put login and token of the tracking server into the variables that MLflow reads."""
+    """Put login and token of the tracking server into the variables that MLflow reads.
+
+    It draws no progress bars unless asked to. With a database in SQLite its files lie beside that,
+    not in the working folder of whoever calls.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    scheme, _, database = (here.mlflow_uri or "").partition(":///")
+    if scheme == "sqlite" and database:
+        beside = Path(database.partition("?")[0]).resolve().with_name("mlruns")
+        os.environ[_MLFLOW_FILES] = beside.as_uri()
     if here.mlflow_token is not None:
         os.environ[_TOKEN] = here.mlflow_token
     if here.mlflow_login is not None:

@@ -10,13 +10,24 @@ import json
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import settings
+from pipeline.dag_ids import dag_id
 from pipeline.settings import REPOSITORY, Deployment, home_prefix
 
 _AIRFLOW_IS_HERE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+_OPTIONS = {
+    "from_day": "--from",
+    "to_day": "--to",
+    "partition": "--day",
+    "target": "--target",
+    "reason": "--reason",
+    "only_if_live": "--only-if-live",
+}
+"""The parameters of DAGs, as options of `run`."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,25 @@ class Shell:
         """`words` behind Airflow's command line; None: it cannot be reached from here."""
         return f"{self.airflow} {shlex.join(words)}" if self.airflow else None
 
-    def trigger(self, dag_id: str, **conf: str) -> str | None:
-        """Start a run of `dag_id` with `conf`; None: Airflow cannot be reached from here."""
+    def start(self, detector: str, verb: str, *, paused: bool = False, **conf: str) -> str:
+        """Start a run of `<detector>__<verb>` with `conf`: in Airflow, or without it by `run`.
+
+        A run of a DAG that is or may be `paused` would wait silently, so it is unpaused first.
+        """
+        name = dag_id(detector, verb)
         given = ("--conf", json.dumps(conf)) if conf else ()
-        return self.in_airflow("dags", "trigger", dag_id, *given)
+        triggered = self.in_airflow("dags", "trigger", name, *given)
+        if triggered is None:
+            return self.plimsoll("run", verb, detector, *_options(conf))
+        return f"{self.in_airflow('dags', 'unpause', name)} && {triggered}" if paused else triggered
+
+
+def _options(conf: Mapping[str, str]) -> Iterator[str]:
+    for name, value in conf.items():
+        if name != "work":
+            yield from (_OPTIONS[name], value)
+        elif value == "score again":
+            yield "--again"
 
 
 def this_shell(here: Deployment) -> Shell:

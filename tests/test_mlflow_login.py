@@ -46,6 +46,23 @@ def test_a_token_reaches_mlflow_and_no_text(monkeypatch):
     assert "a-token" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("url", "files"),
+    [
+        ("sqlite:////plant/mlflow.db?timeout=30", "file:///plant/mlruns"),
+        ("sqlite://", "as it was"),
+        ("http://127.0.0.1:5000", "as it was"),
+    ],
+)
+def test_the_files_of_a_database_of_ones_own_lie_beside_it(monkeypatch, url, files):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", "as it was")
+
+    settings.hand_to_mlflow(settings.load())
+
+    assert os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] == files
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:5000", "sqlite:////tmp/a@b.db", "file:///x"])
 def test_an_address_without_them_stays_as_it_is(monkeypatch, url):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)

@@ -30,10 +30,25 @@ def test_names_with_blanks_and_quotes_stay_one_word():
 
 
 def test_what_a_form_is_filled_in_with_is_one_word_of_json():
-    words = shlex.split(str(SHELL.trigger("press__load", reason='it\'s "odd" | here')))
+    words = shlex.split(SHELL.start("press", "load", reason='it\'s "odd" | here'))
 
     assert words[:5] == ["airflow", "dags", "trigger", "press__load", "--conf"]
     assert json.loads(words[5]) == {"reason": 'it\'s "odd" | here'}
+
+
+def test_without_airflow_the_command_line_starts_the_same_with_the_same_values():
+    shell = Shell("python -m pipeline", None)
+    typed = shell.start("press", "rollback", paused=True, reason="it's odd", only_if_live="4")
+
+    assert shlex.split(typed)[3:] == [
+        "run", "rollback", "press", "--reason", "it's odd", "--only-if-live", "4",
+    ]  # fmt: skip
+
+
+def test_a_dag_that_may_be_paused_is_unpaused_first():
+    assert SHELL.start("press", "train", paused=True) == (
+        "airflow dags unpause press__train && airflow dags trigger press__train"
+    )
 
 
 def test_the_embedded_stack_lends_airflow_its_environment(here):

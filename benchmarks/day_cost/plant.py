@@ -17,8 +17,8 @@ import pandas as pd
 import yaml
 
 from pipeline import settings
-from pipeline.cli import run_stages
-from pipeline.cli.run_stages import Job
+from pipeline.cli import run_days, run_stages
+from pipeline.cli.job import DONE, Job
 from pipeline.config import load_detector
 from pipeline.data.grid import stretches
 from pipeline.monitoring.notice import notice_of
@@ -104,10 +104,10 @@ def lay(world: World) -> None:
 
 
 def _load(here: Deployment, world: World, begin: int, end: int) -> None:
-    code = run_stages.load(
+    code = run_days.load(
         _job(here, "load"), str(world.day(begin)), str(world.day(end - 1)), again=False
     )
-    if code != run_stages.DONE:
+    if code != DONE:
         msg = f"{world.folder}: the history was not loaded."
         raise RuntimeError(msg)
 
@@ -116,7 +116,7 @@ def _train(here: Deployment, world: World, as_of: int) -> None:
     code = run_stages.train(
         _job(here, "train"), str(world.day(as_of)), training_days=None, warm_start=False
     )
-    if code != run_stages.DONE:
+    if code != DONE:
         msg = f"{world.folder}: the candidate of day {as_of} was rejected."
         raise RuntimeError(msg)
 

@@ -1,18 +1,21 @@
-"""The command line. A command is a module with HELP, `add_arguments` and `run`, see COMMANDS.
-
-Exit codes: 0 done; 1 the answer is no (`check` found mistakes); 2 it could not be done, with one
-message that says why and what to do.
-"""
+"""The command line. A command is a module with HELP, `add_arguments` and `run`, see COMMANDS."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Protocol, cast
 
 from pipeline.cli import log_lines
 from pipeline.errors import PlimsollError
+
+_ABOUT = "Watch machines: fit detectors of anomalies, calibrate, judge and run them."
+_CODES = (
+    "Exit codes: 0 done; 1 the answer is no, or something is blocked, failed or not scored; 2 it "
+    "could not be done, and one message says why and what to do. docs/command-line.md has more."
+)
 
 COMMANDS = (
     "cases", "channel", "check", "fit", "forget", "label", "ledger", "metrics", "remove", "run",
@@ -35,7 +38,7 @@ class Command(Protocol):
 def main(argv: Sequence[str]) -> int:
     """Run the command that `argv` names; return the exit code."""
     parser = _parser(argv)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(argv, argparse.Namespace(started=datetime.now(UTC)))
     log_lines.configure(arguments.log)
     with log_lines.about(arguments):
         try:
@@ -51,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=_ABOUT, epilog=_CODES)
     choices = parser.add_subparsers(dest="command", required=True, metavar="command")
     # Only the requested command is imported: the libraries of the others cost seconds.
     requested = [name for name in argv[:1] if name in COMMANDS]

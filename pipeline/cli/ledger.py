@@ -49,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rotate", action="store_true", help="create a new key, and sign with it from now on"
     )
     parser.add_argument(
-        "--reason", default="", help="why; kept in the ledger, and needed by the four above"
+        "--reason",
+        default="",
+        help="why; kept in the ledger; --adopt, --restored, --withdraw and --rotate need it",
     )
     parser.add_argument("--author", help="your name; the login name by default")
 
@@ -233,23 +235,17 @@ def _at(held: LedgerState, text: str) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> Iterator[str]:
+    from pipeline.cli.ledger_answers import approval_text
+
     decision = entry.decision
     yield f"  {_entry_line(entry)}"
     yield f"     {decision.who}: {decision.why}"
     if evidence := ", ".join(_evidence(entry)):
         yield f"     {evidence}"
     if decision.approval:
-        yield f"     answered by {_answer(decision.approval)}"
+        yield f"     answered by {approval_text(decision.approval)}"
     elif decision.action == "promotion":
         yield "     no person was asked"
-
-
-def _answer(text: str) -> str:
-    try:
-        answer = json.loads(text)
-        return f"{answer['who']}: {answer['answer']}, {answer['at']}"
-    except (ValueError, KeyError, TypeError):
-        return f"nobody: {text[:80]}"
 
 
 def _entry_line(entry: Entry) -> str:

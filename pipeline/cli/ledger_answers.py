@@ -1,7 +1,8 @@
-"""What people said of cases, for the command `ledger`."""
+"""What people said of candidates and of cases, for the command `ledger`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,3 +53,12 @@ def said_of_cases(here: Deployment, detector: str) -> SaidOfCases:
         return SaidOfCases(case_answers_as_of(here, detector, datetime.now(UTC)), "")
     except UnprovenAnswer as error:
         return SaidOfCases((), str(error))
+
+
+def approval_text(text: str) -> str:
+    """A person's signed answer about a candidate."""
+    try:
+        answer = json.loads(text)
+        return f"{answer['who']}: {answer['answer']}, {answer['at']}"
+    except (ValueError, KeyError, TypeError):
+        return f"nobody: {text[:80]}"

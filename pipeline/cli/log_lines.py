@@ -12,15 +12,16 @@ from uuid import uuid4
 import structlog
 
 from pipeline import log_context
+from pipeline.dag_ids import command_line_run
 from pipeline.printable import lines
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, *, default: str = "text") -> None:
     """Declare the arguments that every command has."""
     parser.add_argument(
         "--log",
         choices=("text", "json"),
-        default="text",
+        default=default,
         help="form of warnings and errors; json: one object per line, on stderr",
     )
 
@@ -29,7 +30,14 @@ def about(arguments: argparse.Namespace) -> AbstractContextManager[None]:
     """A context in which each log line has the command and the detector."""
     named = getattr(arguments, "detector", None) or ""
     detector = named.stem if isinstance(named, Path) else str(named)
-    return log_context.about(detector=detector, run=f"cli/{arguments.command}/{uuid4().hex[:8]}")
+    return log_context.about(detector=detector, run=_run_of(arguments, detector))
+
+
+def _run_of(arguments: argparse.Namespace, detector: str) -> str:
+    """The name of this call: that of the tables and the ledger where it does what a DAG does."""
+    if arguments.command == "run":
+        return command_line_run(detector, arguments.step, arguments.started)
+    return f"cli/{arguments.command}/{uuid4().hex[:8]}"
 
 
 def configure(form: str) -> None:

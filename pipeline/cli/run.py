@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline import settings
+from pipeline.cli import log_lines
 from pipeline.errors import DataError
 from pipeline.printable import one_line
 from pipeline.settings import Deployment
 
 if TYPE_CHECKING:
-    from pipeline.cli.run_stages import Job
+    from pipeline.cli.job import Job
 
 HELP = "Do what a DAG does, without Airflow: the same stages, the same ledger, the same approval."
 
@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_as_of(again, "tomorrow, so that the labels of today count")
     again.add_argument("--accept-beyond-bounds", action="store_true", help="needs --reason")
     _add_reason(again, "why the move is right")
-    promote = _step(steps, "promote", "answer for the candidate that `train` or `recalibrate` left")
+    promote = _step(steps, "promote", "answer for a candidate that `train` or `recalibrate` left")
+    promote.add_argument(
+        "--version", type=int, metavar="N", required=True, help="whose card you read"
+    )
     answer = promote.add_mutually_exclusive_group(required=True)
     answer.add_argument("--approve", action="store_true", help="let it go live")
     answer.add_argument("--reject", action="store_true", help="keep it out")
@@ -46,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_author(promote)
     rollback = _step(steps, "rollback", "make an earlier version live, and score its days again")
     rollback.add_argument("--target", default="previous", help="`previous`, or a version number")
+    rollback.add_argument(
+        "--only-if-live", type=int, metavar="N", help="move nothing unless this version is live"
+    )
     _add_reason(rollback, "one sentence for the ledger")
     housekeeping = _step(steps, "housekeeping", "remove what nothing needs any more")
     housekeeping.add_argument("--dry-run", action="store_true", help="say what would go")
@@ -63,13 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _stages(arguments: argparse.Namespace) -> Callable[[Job], int]:
+    from pipeline.cli import run_days
     from pipeline.cli import run_stages as stages
 
     asked = vars(arguments)
     calls: dict[str, Callable[[Job], int]] = {
-        "ingest": lambda job: stages.ingest(job, asked["day"]),
-        "score": lambda job: stages.score(job, asked["day"]),
-        "load": lambda job: stages.load(job, asked["first"], asked["last"], again=asked["again"]),
+        "ingest": lambda job: run_days.ingest(job, asked["day"]),
+        "score": lambda job: run_days.score(job, asked["day"]),
+        "load": lambda job: run_days.load(job, asked["first"], asked["last"], again=asked["again"]),
         "train": lambda job: stages.train(
             job,
             asked["as_of"],
@@ -80,9 +87,11 @@ def _stages(arguments: argparse.Namespace) -> Callable[[Job], int]:
             job, asked["as_of"], accepted=_acceptance(arguments)
         ),
         "promote": lambda job: stages.promote(
-            job, approve=asked["approve"], comment=asked["comment"].strip()
+            job, asked["version"], approve=asked["approve"], comment=asked["comment"].strip()
         ),
-        "rollback": lambda job: stages.rollback(job, asked["target"], asked["reason"]),
+        "rollback": lambda job: stages.rollback(
+            job, asked["target"], asked["reason"], only_if_live=asked["only_if_live"]
+        ),
         "housekeeping": lambda job: stages.housekeeping(job, dry_run=asked["dry_run"]),
     }
     return calls[arguments.step]
@@ -100,14 +109,13 @@ def _acceptance(arguments: argparse.Namespace) -> str:
 
 
 def _job(here: Deployment, arguments: argparse.Namespace) -> Job:
-    from pipeline.cli.run_stages import Job
+    from pipeline.cli.job import Job
 
-    now = datetime.now(UTC)
     return Job(
         here=here,
         detector=arguments.detector,
         step=arguments.step,
-        started=now,
+        started=arguments.started,
         author=getattr(arguments, "author", None) or getpass.getuser(),
         say=lambda text: print(one_line(text), flush=True),
     )
@@ -118,6 +126,8 @@ def _step(
 ) -> argparse.ArgumentParser:
     step = steps.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
     step.add_argument("detector", metavar="DETECTOR", help="name of a detector file")
+    # It may stand before the step, too, and the default of this one must not undo that.
+    log_lines.add_arguments(step, default=argparse.SUPPRESS)
     return step
 
 

@@ -1,133 +1,23 @@
-"""The stages of each DAG, one after the other, for a person at a shell.
+"""The stages of the DAGs about versions, one after the other; `run_days` has those about days.
 
-What a DAG does and these do not: retry an outage, spread groups of days over workers, and send
-messages. What needs a person's answer waits for `run promote`.
+What needs a person's answer waits for `run promote`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
 
+from pipeline.cli import waiting
+from pipeline.cli.job import DONE, NO, Job, span_of
 from pipeline.data.grid import as_day
-from pipeline.errors import DataError
-from pipeline.private_file import write_private
-from pipeline.records import Payload
-from pipeline.settings import Deployment
-from pipeline.shell import this_shell
-from pipeline.steps import (
-    approval,
-    drifting,
-    evaluating,
-    fan_out,
-    fitting,
-    gating,
-    ingestion,
-    promotion,
-    promotion_watch,
-    recalibrating,
-    scoring,
-)
+from pipeline.records import Payload, from_json
+from pipeline.steps import approval, evaluating, fitting, gating, promotion, recalibrating
 from pipeline.steps import housekeeping as upkeep
 from pipeline.steps import rollback as rolling_back
 from pipeline.steps.candidate import JudgedCandidate, detector_named
-from pipeline.steps.ingestion import IngestionCounts
 from pipeline.steps.origin import Acceptance
-
-DONE, NO = 0, 1
-"""Exit codes: done; the answer is no."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One call of `run`.
-
-    Attributes:
-        here: the deployment.
-        detector: whose.
-        step: which of its DAGs it stands for.
-        started: when.
-        author: the person at the shell, for the ledger.
-        say: prints a line.
-    """
-
-    here: Deployment
-    detector: str
-    step: str
-    started: datetime
-    author: str
-    say: Callable[[str], None]
-
-    @property
-    def run(self) -> str:
-        """The run as the tables and the ledger name it, in the place of a DAG run."""
-        return f"{self.detector}__{self.step}/cli__{self.started.isoformat(timespec='seconds')}"
-
-    @property
-    def who(self) -> str:
-        """The person and the run."""
-        return f"{self.author} in {self.run}"
-
-
-def ingest(job: Job, day: str) -> int:
-    """Fetch, validate and write one day."""
-    staged = ingestion.validate(
-        job.here,
-        ingestion.fetch(job.here, job.detector, [day], run=job.run),
-        run=job.run,
-    )
-    written = ingestion.write(job.here, staged, run=job.run)
-    job.say(_written(day, written))
-    return DONE
-
-
-def score(job: Job, day: str) -> int:
-    """Score one day and judge its drift; name the command where a promotion misbehaves."""
-    outcome = scoring.score_days(job.here, job.detector, [day], run=job.run)
-    if reason := outcome.get("skipped"):
-        job.say(f"{day}: not scored. {reason}")
-        return NO
-    _say_scored(job, day, outcome)
-    judged = drifting.judge_days(job.here, job.detector, [day], run=job.run)
-    for period in ("day", "week"):
-        if verdict := judged.get(period):
-            job.say(f"{day}: drift of the {period}: {verdict['kind']}. {verdict['reason']}")
-    watched = promotion_watch.watch(job.here, job.detector, as_day(day).isoformat(), run=job.run)
-    if watched["tripped"]:
-        command = this_shell(job.here).plimsoll(
-            "run", "rollback", job.detector, "--reason", watched["reason"]
-        )
-        job.say(f"The promotion misbehaves: {watched['reason']} Take it back with `{command}`.")
-        return NO
-    return DONE
-
-
-def load(job: Job, first: str, last: str, *, again: bool) -> int:
-    """Ingest and score days in groups; all groups are done before a blocked day is an error."""
-    groups = fan_out.plan(
-        job.here, job.detector, first, last, "score again" if again else "load and score"
-    )
-    code = DONE
-    for days in groups:
-        if not again:
-            written = ingestion.load(job.here, job.detector, days, run=job.run)
-            job.say(_written(_span(days), written))
-        outcome = scoring.score_days(job.here, job.detector, days, run=job.run)
-        if reason := outcome.get("skipped"):
-            job.say(f"{_span(days)}: not scored. {reason}")
-        else:
-            _say_scored(job, _span(days), outcome)
-        try:
-            ingestion.refuse_blocked(job.here, job.detector, days)
-        except DataError as error:
-            code = NO
-            job.say(f"{_span(days)}: {error}")
-    return code
 
 
 def train(job: Job, as_of: str | None, *, training_days: int | None, warm_start: bool) -> int:
@@ -167,42 +57,41 @@ def recalibrate(job: Job, as_of: str | None, *, accepted: str) -> int:
     return _go_live(job, gating.gate(job.here, candidate, run=job.run))
 
 
-def promote(job: Job, *, approve: bool, comment: str) -> int:
-    """Give a person's answer about the candidate that waits for one.
+def promote(job: Job, version: int, *, approve: bool, comment: str) -> int:
+    """Give a person's answer about the candidate `version`, which waits for one.
 
     Raises:
-        DataError: none waits.
+        DataError: it does not wait.
+        PromotionConflict: another version went live since it was judged; it may only be rejected.
     """
-    waiting = _waiting(job.here, job.detector)
-    if not waiting.exists():
-        msg = (
-            f"no candidate of {job.detector} waits for an answer in {waiting.parent}; run "
-            "`train` or `recalibrate` here first. One that a DAG has judged is answered in Airflow."
-        )
-        raise DataError(msg)
-    judged = json.loads(waiting.read_text())
-    asked_at = datetime.fromisoformat(judged.pop("asked_at"))
+    question = waiting.question_about(job.here, job.detector, version)
     limit = timedelta(hours=detector_named(job.here, job.detector).promotion.approval_hours)
-    in_time = job.started - asked_at <= limit
+    in_time = job.started - question.asked_at <= limit
     # After Airflow's time limit nobody has answered, and so it is here.
-    run = str(judged.pop("run"))
     answer = approval.signed(
         job.here,
-        approval.question(judged, run=run),
+        approval.question(question.payload, run=question.run),
         who=job.author if in_time else "",
         answer=approval.APPROVE if approve and in_time else approval.REJECT,
         comment=comment if in_time else "",
         at=job.started.isoformat(),
     )
-    outcome = _promoted(job, judged, answer, run=run)
-    waiting.unlink()
+    outcome = _promoted(job, question.payload, answer, run=question.run)
+    waiting.settle(job.here, question)
+    if outcome == DONE:
+        _say_superseded(job)
     return outcome
 
 
-def rollback(job: Job, target: str, reason: str) -> int:
+def rollback(job: Job, target: str, reason: str, *, only_if_live: int | None) -> int:
     """Make an earlier version live, and score the days of the one that goes once more."""
     checked = rolling_back.validate_target(
-        job.here, job.detector, target=target, reason=reason, who=job.who
+        job.here,
+        job.detector,
+        target=target,
+        reason=reason,
+        who=job.who,
+        only_if_live=only_if_live,
     )
     moved = rolling_back.set_champion(job.here, checked, target=target, reason=reason, who=job.who)
     if not moved["moved"]:
@@ -211,17 +100,32 @@ def rollback(job: Job, target: str, reason: str) -> int:
         job.say(f"version {moved['target']} is live, version {moved['leave']} was taken back")
     for group in rolling_back.plan_rescore(job.here, moved):
         rolling_back.rescore(job.here, **group, run=job.run)
-        job.say(f"{_span(group['days'])}: scored again")
+        job.say(f"{span_of(group['days'])}: scored again")
     rolling_back.close(job.here, moved, run=job.run)
     return DONE if moved["moved"] else NO
 
 
 def housekeeping(job: Job, *, dry_run: bool) -> int:
     """Remove versions, staged files and old table files that nothing needs."""
-    for stage in (upkeep.prune_versions, upkeep.clear_staging, upkeep.tidy_tables):
-        told = stage(job.here, job.detector, now=job.started, dry_run=dry_run)
-        job.say(f"{stage.__name__}: {json.dumps(told, default=str)}")
+    pruned = upkeep.prune_versions(job.here, job.detector, now=job.started, dry_run=dry_run)
+    cleared = upkeep.clear_staging(job.here, job.detector, now=job.started, dry_run=dry_run)
+    tidied = upkeep.tidy_tables(job.here, job.detector, now=job.started, dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    gone = f"{would}removed"
+    job.say(f"versions {gone}: {_listed(pruned['deleted'])}")
+    for number, why in pruned["kept"].items():
+        job.say(f"version {number} is kept: {why}")
+    job.say(f"staged files of ingestions {gone}: {_listed(cleared['ingestions'])}")
+    job.say(f"staged files of candidates {gone}: {_listed(cleared['candidates'])}")
+    for name, files in tidied.items():
+        job.say(
+            f"table {name}: {files['compacted']} files {would}compacted, {files['deleted']} {gone}"
+        )
     return DONE
+
+
+def _listed(names: Sequence[object]) -> str:
+    return ", ".join(map(str, names)) or "none"
 
 
 def _go_live(job: Job, judged: Payload[JudgedCandidate]) -> int:
@@ -231,45 +135,47 @@ def _go_live(job: Job, judged: Payload[JudgedCandidate]) -> int:
     job.say(f"its card: {judged['candidate']['page']}")
     if not judged["passed"] or detector_named(job.here, job.detector).promotion.approval == "none":
         return _promoted(job, judged, None, run=job.run)
-    waiting = _waiting(job.here, job.detector)
-    waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asked = judged | {"asked_at": datetime.now(UTC).isoformat(), "run": job.run}
-    write_private(waiting, json.dumps(asked))
+    _ask(job, waiting.Question(from_json(JudgedCandidate, judged), job.run, datetime.now(UTC)))
+    return NO
+
+
+def _ask(job: Job, question: waiting.Question) -> None:
+    """Let a candidate wait for `run promote`; say how to answer, and what else waits."""
+    before = [each.version for each in waiting.waiting(job.here, job.detector)]
+    waiting.keep(job.here, question)
     approve, reject = (
-        this_shell(job.here).plimsoll("run", "promote", job.detector, answer)
+        waiting.command(job.here, job.detector, question.version, answer)
         for answer in ("--approve", "--reject")
     )
     job.say(
         f"A person must answer before it goes live: read the card, then `{approve}` or `{reject}`."
     )
-    return NO
+    if question.version in before:
+        job.say(f"version {question.version} was judged again: only its new card is asked about.")
+    for other in before:
+        if other != question.version:
+            job.say(
+                f"version {other} still waits, too, for an answer of its own; once one of them is "
+                "live the other can only be rejected."
+            )
+
+
+def _say_superseded(job: Job) -> None:
+    """Say which other candidates cannot go live any more."""
+    for other in waiting.waiting(job.here, job.detector):
+        reject = waiting.command(job.here, job.detector, other.version, "--reject")
+        job.say(
+            f"version {other.version} is superseded: it was compared with what was live before. "
+            f"Reject it with `{reject}`."
+        )
 
 
 def _promoted(job: Job, judged: Payload[JudgedCandidate], answer: str | None, *, run: str) -> int:
     outcome = promotion.promote(job.here, judged, answer=answer, run=run)
     if not outcome["promoted"]:
-        job.say(f"version {judged['version']} stays out: {outcome['reason']}")
+        why = "" if outcome["reason"] == judged["reason"] else f": {outcome['reason']}"
+        job.say(f"version {judged['version']} stays out{why}")
         return NO
     behind = f", version {outcome['replaced']} is behind it" if outcome["replaced"] else ""
     job.say(f"version {judged['version']} is live{behind}")
     return DONE
-
-
-def _waiting(here: Deployment, detector: str) -> Path:
-    """Where a judged candidate waits for its answer: not in the lake, where every worker writes."""
-    return here.home / "waiting" / f"{detector}.json"
-
-
-def _written(span: str, written: IngestionCounts) -> str:
-    return f"{span}: {written['accepted']:,} rows accepted, {written['rejected']:,} rejected"
-
-
-def _say_scored(job: Job, span: str, outcome: dict[str, Any]) -> None:
-    job.say(
-        f"{span}: {outcome['rows']:,} rows scored by version {outcome['version']}, "
-        f"{outcome['flags']:,} flagged, {outcome['written']} days changed"
-    )
-
-
-def _span(days: list[str]) -> str:
-    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"

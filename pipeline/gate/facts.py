@@ -55,7 +55,8 @@ class Wording:
 
 
 BEYOND_BOUNDS = (
-    "Label the held episodes and run again; or run again with accept_beyond_bounds and a reason; "
+    "Label the held episodes and run again; or run again with accept_beyond_bounds and a reason "
+    "(at the command line: --accept-beyond-bounds --reason); "
     "or train, if the machine has changed."
 )
 """What to do about a threshold that moved too far."""

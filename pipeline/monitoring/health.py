@@ -74,6 +74,7 @@ class Health:
         live: what the ledger says is live; None: nothing.
         faults: differences from the ledger.
         challenger: version that waits; None without one.
+        challenger_run: the run that judged it, and asks for its approval.
         approval: who lets a challenger go live.
         budget: share of normal rows that may be flagged, `threshold.alpha`.
         alert_rate: share of flagged rows over the newest so many scored days.
@@ -108,6 +109,7 @@ class Health:
     partitions: tuple[PartitionState, ...]
     not_loaded: tuple[date, date] | None
     faults: tuple[LedgerFault, ...] = ()
+    challenger_run: str = ""
     ended: bool = False
     dags: tuple[Dag, ...] | None = None
     open_cases: tuple[Case, ...] = ()

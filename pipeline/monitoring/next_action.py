@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.dag_ids import PROMISED, STARTING, dag_id
+from pipeline.dag_ids import PROMISED, STARTING, dag_id, is_from_command_line
 from pipeline.shell import Shell
 from pipeline.utc_day import ONE_DAY
 
@@ -50,7 +50,8 @@ def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
             ("rollback", {"target": "previous", "reason": "finish the rollback"}),
         )
     yield from _days(health, shell)
-    if health.live is None and any(health.counts.get(state) for state in ("scored", "waiting")):
+    days = any(health.counts.get(state) for state in ("scored", "waiting"))
+    if health.live is None and days and not _asks(health):
         yield _run(health, shell, "train the first version", ("train", {}))
     yield from _judgements(health, shell)
     yield from _answers(health, shell)
@@ -126,11 +127,8 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
     if health.drift is not None and health.drift.action in ("retrain", "recalibrate"):
         verb = {"retrain": "train"}.get(health.drift.action, health.drift.action)
         yield _run(health, shell, f"{verb}: {health.drift.reason}", (verb, {}))
-    if health.challenger is not None and health.approval == "human":
-        yield NextAction(
-            f"approve or reject version {health.challenger}: its promotion card is in MLflow, the "
-            f"question under Required Actions of {name}__train in Airflow"
-        )
+    if health.challenger is not None and _asks(health):
+        yield _approval(name, health.challenger, health.challenger_run, shell)
     if health.muted:
         yield NextAction(
             f"decide about {', '.join(health.muted)}, which left its training range",
@@ -139,6 +137,24 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
     if health.open_cases:
         what = f"say what the {len(health.open_cases)} open cases are: a fault, or normal"
         yield NextAction(what, shell.plimsoll("cases", name))
+
+
+def _asks(health: Health) -> bool:
+    """Whether a candidate waits for a person's approval."""
+    return health.challenger is not None and health.approval == "human"
+
+
+def _approval(detector: str, version: int, run: str, shell: Shell) -> NextAction:
+    """The answer about a challenger, where `run` has asked for it."""
+    what = f"approve or reject version {version}: its promotion card is in MLflow"
+    if is_from_command_line(run):
+        words = ("run", "promote", detector, "--version", str(version), "--approve")
+        return NextAction(
+            f"{what}; or --reject, in the shell that judged it", shell.plimsoll(*words)
+        )
+    return NextAction(
+        f"{what}, the question under Required Actions of {run.partition('/')[0]} in Airflow"
+    )
 
 
 def _answers(health: Health, shell: Shell) -> Iterator[NextAction]:
@@ -184,19 +200,17 @@ def _score(states: Sequence[PartitionState]) -> Run:
 
 
 def _run(health: Health, shell: Shell, what: str, run: Run) -> NextAction:
-    """`what`, by a run of a DAG: as a command, or as text where no command reaches Airflow."""
+    """`what`, by a run of a DAG: in Airflow, or by the command line where that is not reached."""
     verb, conf = run
-    name = dag_id(health.detector, verb)
+    begun = what.rstrip(".")  # a reason, which a person reads as a sentence
     if any(dag.verb == verb and dag.running for dag in health.dags or ()):
-        return NextAction(f"{what}: a run of {name} is at work; wait for its end")
-    command = shell.trigger(name, **conf)
-    if command is None:
-        given = f" with {', '.join(f'{key} {value}' for key, value in conf.items())}" * bool(conf)
-        return NextAction(f"{what}: trigger {name} in Airflow{given}")
-    # A run of a paused DAG waits silently. Where its state is unknown, unpausing does no harm.
-    if verb in (STARTING if health.paused is None else health.paused):
-        what = f"{what}; this lets {verb} run by itself, too"
-        command = f"{_unpause(health.detector, [verb], shell)} && {command}"
+        name = dag_id(health.detector, verb)
+        return NextAction(f"{begun}: a run of {name} is at work; wait for its end")
+    # Where the state of a DAG is unknown, unpausing does no harm.
+    paused = verb in (STARTING if health.paused is None else health.paused)
+    command = shell.start(health.detector, verb, paused=paused, **conf)
+    if paused and shell.airflow:
+        what = f"{begun}; this lets {verb} run by itself, too"
     return NextAction(what, command)
 
 

@@ -31,8 +31,8 @@ def refuse_other_champion(current: int | None, expected: int | None, to: int, mo
     if current != expected:
         msg = (
             f"Version {to} of {model} was judged against champion {_named(expected)}, but the "
-            f"champion is now {_named(current)}. Nothing was moved; run the DAG again, so that it "
-            "compares with what is live."
+            f"champion is now {_named(current)}. Nothing was moved; train or recalibrate "
+            "again, so that it is compared with what is live."
         )
         raise PromotionConflict(msg)
 

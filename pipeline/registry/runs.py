@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
+from pipeline.dag_ids import is_from_command_line
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.provenance import code_version
 
@@ -49,15 +50,16 @@ def find_or_start(
 
 
 def job_tags(detector: str, job: str) -> dict[str, str]:
-    """Tags for the origin of a run; `job` is the DAG run."""
+    """Tags for the origin of a run; `job` is the DAG run, or that of the command line."""
+    by_hand = is_from_command_line(job)
     return {
         "detector": detector,
-        "airflow.run": job,
+        "command_line.run" if by_hand else "airflow.run": job,
         "code_version": code_version(),
         # For MLflow's own columns "Source" and "Created by".
         "mlflow.source.type": "JOB",
         "mlflow.source.name": job,
-        "mlflow.user": "airflow",
+        "mlflow.user": "command line" if by_hand else "airflow",
     }
 
 

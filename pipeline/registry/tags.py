@@ -7,6 +7,7 @@
 `kind`                    trained or recalibrated
 `weights_of`              the version whose network this is: its own number when it was trained
 `ledger.head`             the head of the ledger when it last became champion, signed
+`judged_in`               the run whose gate judged it; it asks for the approval, too
 `bundle_sha256`           digest of its bundle at its gate; the ledger's digest counts
 ========================  =====================================================================
 """
@@ -17,12 +18,14 @@ from typing import Literal
 
 from mlflow import MlflowClient
 
+from pipeline.dag_ids import dag_id
 from pipeline.registry.versions import Version
 
 Status = Literal["challenger", "champion", "previous", "retired", "rejected", "rolled_back"]
 
 STATUS, ROLLED_BACK, RESCORING = "status", "rolled_back", "rescoring"
 KIND, WEIGHTS_OF = "kind", "weights_of"
+JUDGED_IN = "judged_in"
 _HEAD = "ledger.head"
 _DUE = "due"
 
@@ -40,6 +43,12 @@ def status_of(version: Version) -> str:
 def weights_of(version: Version) -> int:
     """The version whose network this is; scores of two with the same network are the same."""
     return int(version.tags.get(WEIGHTS_OF, version.number))
+
+
+def judged_in(version: Version, model: str) -> str:
+    """The run whose gate judged it; its DAG, where an earlier release did not tag it."""
+    verb = "recalibrate" if version.tags.get(KIND) == "recalibrated" else "train"
+    return version.tags.get(JUDGED_IN) or dag_id(model, verb)
 
 
 def ledger_head(version: Version) -> str:

@@ -24,7 +24,7 @@ from pipeline.data.label_request import Author
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
-from pipeline.steps import metrics_hooks
+from pipeline.steps import day_metrics
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.cases_on_record import answers_known, every_case, open_on
 from pipeline.store.case_answers import add_case_answer
@@ -109,7 +109,7 @@ def answer_case(
         add_labels(here, detector, _labels(case, made))
     add_case_answer(here, detector, made)
     log.info("case_answered", detector=detector, case=case.id, answer=answer, author=by.author)
-    metrics_hooks.open_items_changed(here, detector)
+    day_metrics.open_items_changed(here, detector)
     return case, made
 
 
@@ -149,7 +149,7 @@ def undo_answer(
         add_labels(here, detector, mine)
     add_case_answer(here, detector, undone)
     log.info("case_answer_undone", detector=detector, case=case.id, author=by.author)
-    metrics_hooks.open_items_changed(here, detector)
+    day_metrics.open_items_changed(here, detector)
     return case, said
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, stretches
-from pipeline.drift import Baseline, baseline
+from pipeline.drift import Baseline, DriftVerdict, Kind, baseline
 from pipeline.drift.observed import reference_sample, verdicts_of_days
 from pipeline.errors import TableConflict
 from pipeline.incidents.judging import fitted_columns
@@ -35,7 +35,37 @@ _CHUNK_DAYS = 92  # bounds memory
 log = structlog.get_logger()
 
 
-def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) -> dict[str, Any]:
+class VerdictSummary(TypedDict):
+    """A drift verdict without its evidence."""
+
+    kind: Kind
+    action: str
+    level: str
+    reason: str
+
+
+class DriftOutcome(TypedDict):
+    """The verdicts of the newest day that was judged.
+
+    Attributes:
+        days: number of days that were asked for.
+        changed: days whose verdict changed.
+        date: the newest of them, ISO.
+        version: the live version.
+        day, week: the verdicts of that day and of the week up to it; absent: there is none.
+        skipped: why nothing was judged: nothing is live. All else is absent then.
+    """
+
+    days: NotRequired[int]
+    changed: NotRequired[int]
+    date: NotRequired[str]
+    version: NotRequired[int]
+    day: NotRequired[VerdictSummary]
+    week: NotRequired[VerdictSummary]
+    skipped: NotRequired[str]
+
+
+def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) -> DriftOutcome:
     """Judge `days` and the days that depend on them; return the verdicts of the newest one.
 
     A day's rows may change the scores of the next day (muting looks back), so that day is judged
@@ -48,7 +78,7 @@ def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) ->
     spec = detector_named(here, detector)
     champion = live.champion_or_none(here, detector)
     if champion is None:
-        return {"skipped": f"{detector} has no champion yet; run its train DAG."}
+        return {"skipped": live.nothing_live(here, detector)}
     refuse_unfit(champion, spec)
     spec = spec.model_copy(update={"columns": fitted_columns(champion.bundle)})
     wanted = sorted(set(map(as_day, days)))
@@ -58,7 +88,7 @@ def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) ->
         for chunk in stretches(wanted, most=_CHUNK_DAYS)
     )
     state = drift_state(here, spec, wanted[-1])
-    summary = _summary(state) if state and state.day == wanted[-1] else {}
+    summary: DriftOutcome = _summary(state) if state and state.day == wanted[-1] else {}
     log.info("drift_judged", detector=detector, days=len(wanted), changed=changed, **summary)
     return {
         "days": len(wanted),
@@ -96,15 +126,19 @@ def _judge_until_stable(
     return retried(judge_once, on=TableConflict, lost=lost)
 
 
-def _summary(state: DriftState) -> dict[str, Any]:
-    periods = {"day": state.of_day, "week": state.of_week}
+def _summary(state: DriftState) -> DriftOutcome:
+    found: DriftOutcome = {}
+    if state.of_day is not None:
+        found["day"] = _without_evidence(state.of_day)
+    if state.of_week is not None:
+        found["week"] = _without_evidence(state.of_week)
+    return found
+
+
+def _without_evidence(verdict: DriftVerdict) -> VerdictSummary:
     return {
-        name: {
-            "kind": verdict.kind,
-            "action": verdict.action,
-            "level": verdict.level,
-            "reason": verdict.reason,
-        }
-        for name, verdict in periods.items()
-        if verdict is not None
+        "kind": verdict.kind,
+        "action": verdict.action,
+        "level": verdict.level,
+        "reason": verdict.reason,
     }

@@ -53,7 +53,7 @@ def plan(
     """
     days = days_between(as_day(first), as_day(last))
     if not days:
-        msg = f"from_day {first} lies after to_day {last}; swap them."
+        msg = f"The first day {first} lies after the last day {last}; swap them."
         raise DataError(msg)
     if days_a_group is None:
         return grouped(here, detector, days, work)

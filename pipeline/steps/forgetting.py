@@ -15,7 +15,7 @@ import structlog
 from pipeline.errors import DataError
 from pipeline.monitoring.day_status import within
 from pipeline.settings import Deployment
-from pipeline.steps import metrics_hooks
+from pipeline.steps import day_metrics
 from pipeline.steps.candidate import detector_named
 from pipeline.store.cases import carry_on_after
 from pipeline.store.days import settle_days
@@ -86,4 +86,4 @@ def forget(
     record(here, detector, [Attempt(day, now, author, "withdrawn", WITHDRAWN, note)])
     settle_days(here, detector)
     log.info("day_taken_back", detector=detector, day=str(day), author=author, reason=reason)
-    metrics_hooks.open_items_changed(here, detector)
+    day_metrics.open_items_changed(here, detector)

@@ -44,9 +44,11 @@ def gate(
     here: Deployment,
     payload: Payload[Candidate],
     *,
-    run: str,  # noqa: ARG001 - for lineage
+    run: str,
 ) -> Payload[JudgedCandidate]:
     """Decide about a candidate and record why; the live version does not change.
+
+    `run` is the run of the DAG or command, which asks for an approval where one is needed.
 
     Raises:
         PromotionConflict: the candidate is recalibrated, and another version went live since its
@@ -82,7 +84,7 @@ def gate(
         bundle_sha256=bundle.digest,
         evidence=evidence_text(bundle, case.window, case.telemetry_version, case.verdict.reason),
     )
-    about = _tags(judged, bundle, case)
+    about = _tags(judged, bundle, case) | {tags.JUDGED_IN: run}
     versions.describe(client, model, version.number, card=case.card, tags=about)
     record_threshold(
         here,

@@ -51,12 +51,14 @@ def health_of(
     items = open_items(here, spec, now=now, from_tables=from_tables)
     scored = list(items.scored)
     rows = _champion_rows(here, detector, scored[-max(SPANS) :])
+    waits = versions.by_alias(client, detector, promotion.CHALLENGER)
     return Health(
         detector=detector,
         last_scored=scored[-1] if scored else None,
         live=_live(client, here, detector),
         faults=faults_of(here, client, detector, open_bundle=True),
-        challenger=promotion.number_of(client, detector, promotion.CHALLENGER),
+        challenger=waits.number if waits else None,
+        challenger_run=tags.judged_in(waits, detector) if waits else "",
         approval=spec.promotion.approval,
         budget=spec.threshold.alpha,
         alert_rate={span: _rate(rows, scored[-span:]) for span in SPANS},

@@ -5,9 +5,8 @@ Each logs and returns what it removed, or with `dry_run` what it would remove.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 import structlog
 
@@ -15,6 +14,7 @@ from pipeline import staging
 from pipeline.config import DetectorSpec
 from pipeline.locking import promotion_lock
 from pipeline.monitoring.retention import VersionUses, needed_telemetry, reasons_to_keep
+from pipeline.records import Payload, to_json
 from pipeline.registry import promotion, versions
 from pipeline.registry.connection import Client, connect
 from pipeline.registry.retiring import delete_version, running_candidates
@@ -25,19 +25,31 @@ from pipeline.store import upkeep
 from pipeline.store.scorings import versions_that_scored
 from pipeline.store.staged import folder_of
 from pipeline.store.thresholds import weights_by_version
+from pipeline.store.upkeep import Tidied
 
 _ALIASES = (promotion.CHAMPION, promotion.CHALLENGER, promotion.PREVIOUS)
 
 log = structlog.get_logger()
 
 
+class PrunedVersions(TypedDict):
+    """The numbers of the versions that were deleted, and why each of the others is kept."""
+
+    deleted: list[int]
+    kept: dict[str, str]
+
+
+class ClearedFiles(TypedDict):
+    """The folders of staged files that were deleted: of ingestions, and of candidates."""
+
+    ingestions: list[str]
+    candidates: list[str]
+
+
 def prune_versions(
     here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
-) -> dict[str, Any]:
+) -> PrunedVersions:
     """Delete registered versions that nothing needs, by number, under the promotion lock.
-
-    Returns:
-        `deleted`, the numbers; `kept`, number -> why.
 
     Raises:
         UnprovenLedger: the ledger does not hold; nothing is deleted.
@@ -58,7 +70,7 @@ def prune_versions(
 
 def clear_staging(
     here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
-) -> dict[str, Any]:
+) -> ClearedFiles:
     """Delete old staged files of ended ingestion runs and unused candidates.
 
     A candidate stays as long as its version is registered or its run has not ended.
@@ -68,30 +80,21 @@ def clear_staging(
     before = now - timedelta(days=spec.housekeeping.staged_days)
     used = {each.tags.get("candidate", "") for each in versions.every(client, detector)}
     used |= running_candidates(client, detector)
-    places = {
-        "ingestions": (folder_of(here, detector), set[str]()),
-        "candidates": (candidates_of(here, detector), used),
+    removed: ClearedFiles = {
+        "ingestions": _cleared(folder_of(here, detector), set(), before, dry_run=dry_run),
+        "candidates": _cleared(candidates_of(here, detector), used, before, dry_run=dry_run),
     }
-    removed: dict[str, list[str]] = {}
-    for name, (place, needed) in places.items():
-        held = staging.folders_at(place)
-        removed[name] = sorted(
-            folder for folder, at in held.items() if at < before and folder not in needed
-        )
-        for folder in removed[name]:
-            if not dry_run:
-                staging.remove(f"{place}/{folder}")
     log.info("staging_cleared", detector=detector, dry_run=dry_run, **removed)
-    return dict(removed)
+    return removed
 
 
 def tidy_tables(
     here: Deployment, detector: str, *, now: datetime, dry_run: bool = False
-) -> dict[str, Any]:
+) -> dict[str, Payload[Tidied]]:
     """Compact small files of the tables, and delete files that no needed version refers to.
 
     Returns:
-        for each table that changes, `compacted` and `deleted`: files.
+        what became of the files of each table that changes.
 
     Raises:
         DataError: a registered version does not say what it was trained on, or would lose it;
@@ -104,9 +107,19 @@ def tidy_tables(
     tidied = upkeep.tidy_tables(
         here, detector, before=before, needed_telemetry=needed, dry_run=dry_run
     )
-    found: dict[str, Any] = {name: asdict(done) for name, done in tidied.items()}
+    found = {str(name): to_json(done) for name, done in tidied.items()}
     log.info("tables_tidied", detector=detector, dry_run=dry_run, **found)
     return found
+
+
+def _cleared(place: str, needed: set[str], before: datetime, *, dry_run: bool) -> list[str]:
+    """Delete the folders at `place` that are older than `before` and not `needed`; name them."""
+    held = staging.folders_at(place)
+    doomed = sorted(name for name, at in held.items() if at < before and name not in needed)
+    for name in doomed:
+        if not dry_run:
+            staging.remove(f"{place}/{name}")
+    return doomed
 
 
 def _evidence(here: Deployment, client: Client, spec: DetectorSpec, now: datetime) -> VersionUses:

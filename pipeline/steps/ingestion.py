@@ -7,7 +7,7 @@ exactly what validation let through, however often and by however many writers i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import TypedDict
@@ -17,24 +17,31 @@ import structlog
 from pipeline import lineage
 from pipeline.config import DetectorSpec
 from pipeline.data.contract import validate_days
-from pipeline.data.grid import as_day, days_between, require_day, stretches
+from pipeline.data.grid import as_day, days_between
 from pipeline.data.meaning import meaning_of
-from pipeline.data.sources import SOURCES
 from pipeline.data.sources.locations import anchored
-from pipeline.errors import DataError, PartitionBlocked
+from pipeline.errors import DataError, DaysFailed, PartitionBlocked
 from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
-from pipeline.steps import metrics_hooks
+from pipeline.steps import day_metrics
 from pipeline.steps.candidate import detector_named
+from pipeline.steps.fetched_days import readable_days
 from pipeline.store.days import settle_days
 from pipeline.store.fits import AGAIN, misfits_text, unfit_days
-from pipeline.store.ingestions import Attempt, LatestState, latest_states, record_failure
-from pipeline.store.staged import Staged, raw_rows, stage_raw, stage_validated, validated_days
+from pipeline.store.ingestions import (
+    Attempt,
+    DayState,
+    LatestState,
+    latest_states,
+    record_failure,
+)
+from pipeline.store.staged import Staged, raw_rows, stage_validated, validated_days
 from pipeline.store.writing import write_part
-from pipeline.utc_day import end_of, midnight
 
 _NEIGHBOURHOOD = timedelta(days=7)
-_CHUNK_DAYS = 31  # bounds memory; long ranges are fetched, validated and committed in such parts
+
+_WORDS: Mapping[DayState, str] = {"quarantined": "are blocked", "failed": "have failed"}
+"""States in which a day has no rows and somebody must act."""
 
 log = structlog.get_logger()
 
@@ -56,12 +63,23 @@ class IngestionCounts(TypedDict):
 
 @lineage.stage("ingest")
 def fetch(here: Deployment, detector: str, days: list[str], *, run: str) -> Payload[Staged]:
-    """Stage the raw rows of `days`, and nothing of any other day."""
+    """Stage the raw rows of `days`, and nothing of any other day.
+
+    A day whose rows cannot be read is recorded as failed, and costs no other day anything.
+
+    Raises:
+        DaysFailed: no day can be read.
+    """
     spec = _spec(here, detector)
-    wanted = [as_day(day) for day in days]
+    wanted = sorted({as_day(day) for day in days})
     _refuse_future(wanted)
     with _failure_recorded(here, spec, wanted, run):
-        return to_json(fetch_days(here, spec, wanted))
+        staged, unread = readable_days(here, spec, wanted)
+    _record_unread(here, spec, unread, run)
+    if unread and not staged.parts:
+        first = unread[min(unread)]
+        raise DaysFailed(str(first)) from first
+    return to_json(staged)
 
 
 @lineage.stage("ingest")
@@ -90,7 +108,7 @@ def write(
         attempts = write_staged(here, spec, staged, now=now, run_id=run)
     if all(attempt.standing != "validated" for attempt in attempts):
         settle_days(here, spec.name)  # otherwise scoring follows, and settles them
-    metrics_hooks.ingested(here, spec, attempts, now=now)
+    day_metrics.ingested(here, spec, attempts, now=now)
     if refuse:
         refuse_attempts(attempts)
     return {
@@ -104,49 +122,30 @@ def write(
 def load(here: Deployment, detector: str, days: list[str], *, run: str) -> IngestionCounts:
     """Run all three stages for `days` and return the counts that `write` returns.
 
-    A blocked day is recorded and does not raise: the others go on. See `refuse_blocked`.
+    A day that is blocked, or cannot be read, is recorded and does not raise: the others go on. See
+    `refuse_blocked`.
+
+    Raises:
+        DaysFailed: no day can be read.
     """
     staged = validate(here, fetch(here, detector, days, run=run), run=run)
     return write(here, staged, run=run, refuse=False)
 
 
 def refuse_blocked(here: Deployment, detector: str, days: list[str]) -> None:
-    """Raise if one of `days` is blocked, as `write` does for its own days.
+    """Raise if one of `days` is blocked, as `write` does for its own days, or has failed.
 
     Raises:
-        PartitionBlocked: names the days and the rules.
+        DaysFailed: names the days and the reasons; a `PartitionBlocked` if one is blocked.
     """
-    wanted = [as_day(day) for day in days]
-    attempts = latest_states(here, detector, min(wanted), max(wanted))
-    refuse_attempts([each for each in attempts if each.day in wanted])
+    refuse_attempts(states_of(here, detector, days))
 
 
-def fetch_days(here: Deployment, spec: DetectorSpec, days: Sequence[date]) -> Staged:
-    """Stage the raw rows of `days`, and nothing of any other day.
-
-    Args:
-        here: whose storage holds the staged files, and whose cache a source may use between calls.
-        spec: the detector, its source paths absolute.
-        days: UTC days, in any order.
-
-    Raises:
-        OutageError: the source did not answer.
-        DataError: it can never be read, no day was asked for, or one that no table can hold.
-    """
-    if not days:
-        msg = f"{spec.name}: no day to ingest; name at least one."
-        raise DataError(msg)
-    for day in days:
-        require_day(day)
-    parts = []
-    for chunk in stretches(sorted(set(days)), most=_CHUNK_DAYS):
-        start, end = midnight(chunk[0]), end_of(chunk[-1])
-        raw = SOURCES[spec.source.kind](spec.source, spec.columns, start, end, here.cache)
-        parts.append(stage_raw(here, spec, raw, chunk))
-        log.info(
-            "raw_rows_fetched", first_day=str(chunk[0]), last_day=str(chunk[-1]), rows=len(raw)
-        )
-    return Staged(spec.name, tuple(parts))
+def states_of(here: Deployment, detector: str, days: list[str]) -> list[LatestState]:
+    """The latest state of each of `days` that was ever attempted, oldest first."""
+    wanted = {as_day(day) for day in days}
+    found = latest_states(here, detector, min(wanted), max(wanted))
+    return [each for each in found if each.day in wanted]
 
 
 def validate_staged(spec: DetectorSpec, staged: Staged) -> Staged:
@@ -189,16 +188,18 @@ def write_staged(
 
 
 def refuse_attempts(attempts: Sequence[Attempt | LatestState]) -> None:
-    """Raise if a day was blocked; the tables hold everything about it already.
+    """Raise if a day was blocked or has failed; the tables hold everything about it already.
 
     Raises:
-        PartitionBlocked: names each blocked day and why.
+        DaysFailed: names each such day and why; a `PartitionBlocked` if one is blocked.
     """
-    blocked = [attempt for attempt in attempts if attempt.standing == "quarantined"]
-    if blocked:
-        reasons = "\n".join(f"{attempt.day}: {attempt.reasons}" for attempt in blocked)
-        msg = f"{len(blocked)} of {len(attempts)} days are blocked:\n{reasons}"
-        raise PartitionBlocked(msg)
+    bad = [attempt for attempt in attempts if attempt.standing in _WORDS]
+    if bad:
+        words = sorted({_WORDS[attempt.standing] for attempt in bad})
+        reasons = "\n".join(f"{attempt.day}: {attempt.reasons}" for attempt in bad)
+        msg = f"{len(bad)} of {len(attempts)} days {' or '.join(words)}:\n{reasons}"
+        blocked = any(attempt.standing == "quarantined" for attempt in bad)
+        raise PartitionBlocked(msg) if blocked else DaysFailed(msg)
 
 
 def _warn_of_others(here: Deployment, spec: DetectorSpec, attempts: Sequence[Attempt]) -> None:
@@ -228,6 +229,17 @@ def _refuse_future(days: list[date]) -> None:
         raise DataError(msg)
 
 
+def _record_unread(
+    here: Deployment, spec: DetectorSpec, unread: Mapping[date, DataError], run: str
+) -> None:
+    """Record the days that cannot be read as failed, in one commit for each reason."""
+    by_reason: dict[str, list[date]] = {}
+    for day, error in unread.items():
+        by_reason.setdefault(_reason(error), []).append(day)
+    for reason, days in by_reason.items():
+        record_failure(here, spec, days, reason, now=datetime.now(UTC), run_id=run)
+
+
 @contextmanager
 def _failure_recorded(
     here: Deployment, spec: DetectorSpec, days: list[date], run: str
@@ -236,9 +248,12 @@ def _failure_recorded(
     try:
         yield
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        record_failure(here, spec, days, reason, now=datetime.now(UTC), run_id=run)
+        record_failure(here, spec, days, _reason(error), now=datetime.now(UTC), run_id=run)
         raise
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _source_of(spec: DetectorSpec) -> str:

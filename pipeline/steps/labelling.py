@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import structlog
 
 from pipeline.data.audit import sample_audits
-from pipeline.data.label import NO_VERDICT, verdicts
+from pipeline.data.label import NO_VERDICT, Label, verdicts
 from pipeline.data.label_request import Author, LabelRequest
 from pipeline.data.timeline import timeline_from
-from pipeline.records import to_json
+from pipeline.records import Payload, to_json
 from pipeline.settings import Deployment
-from pipeline.steps import metrics_hooks
+from pipeline.steps import day_metrics
 from pipeline.steps.answers import label_from_request, telemetry_in
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.waiting_labels import flagged_episodes
@@ -33,7 +34,26 @@ class AuditCounts(TypedDict):
     share: float
 
 
-def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class RecordedLabel(Label):
+    """A label in the table.
+
+    Attributes:
+        rows: rows of telemetry that it covers.
+        overruled: those of them of which earlier labels say otherwise.
+        counts_from: the first as-of day, ISO, whose training or recalibration knows of it.
+        new: false where the same run had recorded it before.
+    """
+
+    rows: int
+    overruled: int
+    counts_from: str
+    new: bool
+
+
+def label(
+    here: Deployment, detector: str, answer: LabelRequest, by: Author
+) -> Payload[RecordedLabel]:
     """Record a verdict; return what it covers, what it overrules and from when it counts.
 
     Raises:
@@ -49,16 +69,18 @@ def label(here: Deployment, detector: str, answer: LabelRequest, by: Author) -> 
         verdicts(timeline, [e for e in earlier if e != made]),
         verdicts(timeline, [made]),
     )
-    recorded = {
-        **to_json(made),
-        "rows": len(rows),
-        "overruled": int(((before != NO_VERDICT) & (before != after)).sum()),
-        # Training and recalibration know what was said before their as-of day began.
-        "counts_from": (made.created_at.astimezone(UTC).date() + ONE_DAY).isoformat(),
-        "new": bool(add_labels(here, detector, [made])),
-    }
+    recorded = to_json(
+        RecordedLabel(
+            **vars(made),
+            rows=len(rows),
+            overruled=int(((before != NO_VERDICT) & (before != after)).sum()),
+            # Training and recalibration know what was said before their as-of day began.
+            counts_from=(made.created_at.astimezone(UTC).date() + ONE_DAY).isoformat(),
+            new=bool(add_labels(here, detector, [made])),
+        )
+    )
     log.info("label_recorded", detector=detector, **recorded)
-    metrics_hooks.open_items_changed(here, detector)
+    day_metrics.open_items_changed(here, detector)
     return recorded
 
 

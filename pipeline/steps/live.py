@@ -49,11 +49,16 @@ def champion(here: Deployment, detector: str) -> LoadedVersion:
     """
     found = champion_or_none(here, detector)
     if found is None:
-        msg = f"{detector} has no champion yet; run its train DAG first."
-        raise NothingLive(msg)
+        raise NothingLive(nothing_live(here, detector))
     log_context.bind_version(found.version.number)
     lineage.note_model(detector, found.version.number, alias=promotion.CHAMPION)
     return found
+
+
+def nothing_live(here: Deployment, detector: str) -> str:
+    """The sentence for a detector without a live version, with the command that makes one."""
+    train = this_shell(here).start(detector, "train", paused=True)
+    return f"{detector} has no champion yet; train one: `{train}`."
 
 
 def champion_or_none(here: Deployment, detector: str) -> LoadedVersion | None:
@@ -200,11 +205,10 @@ def _refuse_other(
 
 def _remedy(here: Deployment, held: LedgerState) -> str:
     shell, name = this_shell(here), held.detector
-    back = shell.trigger(f"{name}__rollback", target="previous", reason="its bundle is gone")
-    by_rollback = f"`{back}`" if back else f"trigger {name}__rollback"
+    back = shell.start(name, "rollback", target="previous", reason="its bundle is gone")
     return (
         "Restore it from a backup, or go back to a version that is whole "
-        f"({by_rollback}); if none is left, say so with "
+        f"(`{back}`); if none is left, say so with "
         f"`{shell.plimsoll('ledger', name, '--withdraw', '--reason', 'its bundle is lost')}` and "
         "train a new one."
     )

@@ -7,40 +7,28 @@ day, so the order of days and repetition do not matter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from pipeline.config import DetectorSpec
 from pipeline.drift import DriftVerdict
 from pipeline.drift.latent import latent_distance
 from pipeline.drift.observed import ObservedRows, Period
-from pipeline.metrics import build, postgres
+from pipeline.metrics import build
 from pipeline.metrics.readings import (
     DriftReading,
     FitReading,
     LedgerReading,
-    OpenItemsReading,
     Reading,
     ScoredReading,
 )
 from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
-from pipeline.steps import ledger_state, open_items, trust
-from pipeline.steps.candidate import detector_named
+from pipeline.steps import ledger_state, trust
+from pipeline.steps.day_metrics import keep, open_items_now
 from pipeline.steps.live import LoadedVersion
-from pipeline.store.ingestions import Attempt
 from pipeline.store.scores import DayScores
 from pipeline.store.thresholds import read_thresholds
-
-
-def ingested(
-    here: Deployment, spec: DetectorSpec, attempts: Sequence[Attempt], *, now: datetime
-) -> None:
-    """Record ingested days, and the open items unless scoring follows, which records them."""
-    name = spec.name
-    readings = [Reading(name, "ingested", each.day, now, build.ingested(each)) for each in attempts]
-    follows = any(each.standing == "validated" for each in attempts)
-    _keep(here, readings if follows else [*readings, *_open_items(here, spec)])
 
 
 def scored_reading(scored: DayScores, champion: LoadedVersion) -> ScoredReading | None:
@@ -64,9 +52,9 @@ def scored(
     `now` is a time before the scores were read or made: a later reading replaces this one.
     """
     readings = [Reading(spec.name, "scored", day, now, content) for day, content in days.items()]
-    _keep(
+    keep(
         here,
-        [*readings, *_live(here, spec.name), *_trust(here, spec.name), *_open_items(here, spec)],
+        [*readings, *_live(here, spec.name), *_trust(here, spec.name), *open_items_now(here, spec)],
     )
 
 
@@ -95,52 +83,22 @@ def drifted(
                 verdict, latent_distance(champion.bundle, rows.between(day, day))
             )
         readings.append(Reading(spec.name, "drifted", day, now, content))
-    _keep(here, readings)
+    keep(here, readings)
 
 
 def trained(here: Deployment, detector: str, seconds: float, *, now: datetime) -> None:
     """Record how long a fit took."""
-    _keep(
-        here, [Reading(detector, "trained", now.astimezone(UTC).date(), now, FitReading(seconds))]
-    )
+    keep(here, [Reading(detector, "trained", now.astimezone(UTC).date(), now, FitReading(seconds))])
 
 
 def went_live(here: Deployment, detector: str) -> None:
     """Record the live version after a promotion or a rollback, and whether the ledger holds."""
-    _keep(here, [*_live(here, detector), *_trust(here, detector)])
+    keep(here, [*_live(here, detector), *_trust(here, detector)])
 
 
 def ledger_checked(here: Deployment, detector: str) -> None:
     """Record the faults of the ledger, after scoring was refused because of them."""
-    _keep(here, _trust(here, detector))
-
-
-def open_items_changed(here: Deployment, detector: str) -> None:
-    """Record the open items, after a person has answered."""
-    if here.database is None:
-        return
-    _keep(here, _open_items(here, detector_named(here, detector)))
-
-
-def _keep(here: Deployment, readings: Sequence[Reading]) -> None:
-    if here.database is not None:
-        postgres.record(here.database, readings)
-
-
-def _open_items(here: Deployment, spec: DetectorSpec) -> list[Reading]:
-    """The reading of open items; none without a store, as finding them reads many tables."""
-    now = datetime.now(UTC)
-    if here.database is None:
-        return []
-    items = open_items.open_items(here, spec, now=now)
-    content = OpenItemsReading(
-        incidents=len(items.incidents),
-        labels=items.labels_waiting,
-        muted=len(items.muted),
-        unsettled=len(items.violations),
-        last=spec.schedule.end,
-    )
-    return [Reading(spec.name, "standing", now.date(), now, content)]
+    keep(here, _trust(here, detector))
 
 
 def _live(here: Deployment, detector: str) -> list[Reading]:

@@ -113,7 +113,7 @@ def _refuse_other_bundle(
         msg = (
             f"Version {number} of {model} {fault} in MLflow, and the gate judged the one of run "
             f"{judged.candidate.run_id}. Nothing was moved; delete the version in MLflow if it is "
-            "there, and run the DAG again."
+            "there, and train or recalibrate again."
         )
         raise UnprovenBundle(msg)
     if not judged.bundle_sha256:
@@ -141,7 +141,8 @@ def _given(
     ):
         msg = (
             f"Version {judged.version} of {judged.candidate.detector} needs a person's approval "
-            "(promotion.approval), and nobody was asked. Nothing was promoted; run the DAG again."
+            "(promotion.approval), and nobody was asked. Nothing was promoted; train or "
+            "recalibrate again."
         )
         raise UnprovenAnswer(msg)
     return None

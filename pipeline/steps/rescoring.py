@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from pipeline.errors import DataError
 from pipeline.settings import Deployment
-from pipeline.steps.scoring import score
+from pipeline.steps.scoring import ScoringOutcome, score
 from pipeline.steps.scoring_inputs import scoring_bundles_of
 from pipeline.store.incidents import raised_parts
 from pipeline.store.scores import champion_scores
@@ -21,7 +20,7 @@ def withdraw_and_rescore(
     *,
     run: str,
     days: Sequence[date] | None = None,
-) -> dict[str, Any]:
+) -> ScoringOutcome:
     """Score again, with the present champion, each day that has scores of `bad_version`.
 
     With `days`, only these of them: several tasks share the work.

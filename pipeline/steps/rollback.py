@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 import structlog
 
@@ -25,7 +25,9 @@ from pipeline.settings import Deployment
 from pipeline.steps import fan_out, ledger_state, metrics_hooks, rescoring
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.champion import change_champion, sync_aliases
+from pipeline.steps.live import nothing_live
 from pipeline.steps.rollback_target import ledger_record, unfinished, wanted_version
+from pipeline.steps.scoring import ScoringOutcome
 
 PREVIOUS = promotion.PREVIOUS
 
@@ -58,6 +60,13 @@ class RollbackResult(RollbackPlan):
     """A rollback after `set_champion`; `moved` says whether another version is live."""
 
     moved: bool
+
+
+@dataclass(frozen=True)
+class FinishedRollback(RollbackResult):
+    """A rollback whose days are scored again; `rescored` has those that were left, by version."""
+
+    rescored: dict[str, ScoringOutcome]
 
 
 class RescoreGroup(TypedDict):
@@ -101,7 +110,7 @@ def validate_target(
         held = sync_aliases(here, client, detector)
     live = held.live.version if held.live else None
     if live is None:
-        msg = f"{detector} has no champion, so there is nothing to roll back; run its train DAG."
+        msg = f"There is nothing to roll back: {nothing_live(here, detector)}"
         raise DataError(msg)
     if stays := _why_nothing_is_moved(here, client, live, detector, target, only_if_live):
         return to_json(RollbackPlan(detector, None, None, stays, who, _page(here, detector, live)))
@@ -137,7 +146,7 @@ def set_champion(
         msg = (
             f"The check was about a rollback of {spec.name} from version {checked.leave} to "
             f"{checked.target}, and it would be from {live} to {number} now. Nothing was moved; "
-            "look again, then trigger the rollback again."
+            "look again, then roll back again."
         )
         raise PromotionConflict(msg)
     log_context.bind_version(number)
@@ -179,21 +188,23 @@ def plan_rescore(here: Deployment, payload: Payload[RollbackResult]) -> list[Res
 
 def rescore(
     here: Deployment, detector: str, version: int, days: list[str], *, run: str
-) -> dict[str, Any]:
+) -> ScoringOutcome:
     """Score `days` again; withdraw the incidents that the bad `version` raised on them."""
     wanted = [as_day(day) for day in days]
     return rescoring.withdraw_and_rescore(here, detector, version, run=run, days=wanted)
 
 
-def close(here: Deployment, payload: Payload[RollbackResult], *, run: str) -> dict[str, Any]:
+def close(
+    here: Deployment, payload: Payload[RollbackResult], *, run: str
+) -> Payload[FinishedRollback]:
     """Complete every unfinished rollback (normally nothing is left), and tag it as done."""
     detector = str(payload["detector"])
     client = connect(here)
-    done: dict[str, Any] = {}
+    done: dict[str, ScoringOutcome] = {}
     for version in unfinished(here, client, detector):
         done[str(version)] = rescoring.withdraw_and_rescore(here, detector, version, run=run)
         tags.mark_rescored(client, detector, version)
-    return payload | {"rescored": done}
+    return cast("Payload[FinishedRollback]", payload | {"rescored": done})
 
 
 def _why_nothing_is_moved(
@@ -220,7 +231,7 @@ def _finishing(begun: tuple[int, ...], live: int) -> str:
     left = ", ".join(str(number) for number in begun)
     return (
         f"A rollback from version {left} to {live} was interrupted before its days were scored "
-        "again; this run finishes it and moves nothing. Trigger again to go further back."
+        "again; this run finishes it and moves nothing. Roll back again to go further back."
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import structlog
 
@@ -22,6 +22,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, portions
 from pipeline.errors import (
     DataError,
+    DaysFailed,
     OutageError,
     TableConflict,
     UnprovenBundle,
@@ -33,6 +34,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.day_scores import score_day
+from pipeline.steps.live import nothing_live
 from pipeline.steps.scoring_inputs import (
     ScoringBundles,
     ScoringInputs,
@@ -56,6 +58,28 @@ Each part opens and commits tables, which takes a second on S3: much smaller one
 log = structlog.get_logger()
 
 
+class ScoringOutcome(TypedDict):
+    """What a call has scored.
+
+    Attributes:
+        days: number of days that were asked for; 0 where nothing was scored.
+        rows, flags, incidents: of these days; `incidents` are parts of incidents.
+        written: days whose rows changed, later ones that became due by it included.
+        version: the live version.
+        challenger: the version in its shadow, or None.
+        skipped: why nothing was scored: nothing is live. All other numbers are absent then.
+    """
+
+    days: int
+    rows: NotRequired[int]
+    flags: NotRequired[int]
+    incidents: NotRequired[int]
+    written: NotRequired[int]
+    version: NotRequired[int]
+    challenger: NotRequired[int | None]
+    skipped: NotRequired[str]
+
+
 @dataclass
 class _Work:
     """The state of one call: its arguments and its results so far."""
@@ -69,26 +93,29 @@ class _Work:
     done: set[date] = field(default_factory=set)
     readings: dict[date, ScoredReading | None] = field(default_factory=dict)
 
-    def counts(self, days: Sequence[date]) -> dict[str, int]:
-        """Rows, flags and parts of incidents of `days`, and all days that were written."""
+    def outcome(self, days: Sequence[date], bundles: ScoringBundles) -> ScoringOutcome:
+        """What was scored on `days`, and all days that were written."""
         total = sum((self.scored.get(day, Counter()) for day in days), Counter[str]())
-        names = ("rows", "flags", "incidents")
-        return {**{name: total[name] for name in names}, "written": len(self.written)}
+        return {
+            "days": len(days),
+            "rows": total["rows"],
+            "flags": total["flags"],
+            "incidents": total["incidents"],
+            "written": len(self.written),
+            "version": bundles.versions[0],
+            "challenger": bundles.shadow,
+        }
 
 
-def score_days(here: Deployment, detector: str, days: Sequence[str], *, run: str) -> dict[str, Any]:
+def score_days(here: Deployment, detector: str, days: Sequence[str], *, run: str) -> ScoringOutcome:
     """Write the live bundle's scores and incidents of `days` to the tables.
 
     Long ranges give the same tables as single days, in commits that fit into memory, two months at
     most. A day without telemetry gets no scores. While nothing is live, nothing is written and the
     result says so.
 
-    Returns:
-        days, rows, flags and incidents (parts of them on these days); `written`, the days whose
-        rows changed; `version`, `challenger`; `skipped`, a reason, if there is no champion.
-
     Raises:
-        DataError: days that the champion cannot score, named; the others are scored by then.
+        DaysFailed: days that the champion cannot score, named; the others are scored by then.
         OutageError: a store or server did not answer.
     """
     return score(here, detector, [as_day(day) for day in days], run=run)
@@ -97,7 +124,7 @@ def score_days(here: Deployment, detector: str, days: Sequence[str], *, run: str
 @lineage.job("score")
 def score(
     here: Deployment, detector: str, days: Sequence[date], *, run: str, withdrawn: int | None = None
-) -> dict[str, Any]:
+) -> ScoringOutcome:
     """As `score_days`; incidents that version `withdrawn` raised stay in the table as withdrawn."""
     work, began = _Work(detector_named(here, detector), run, withdrawn), datetime.now(UTC)
     wanted = sorted(set(days))
@@ -107,7 +134,7 @@ def score(
     try:
         bundles = scoring_bundles_of(here, detector)
         if bundles is None:
-            return {"days": 0, "skipped": f"{detector} has no champion yet; run its train DAG."}
+            return {"days": 0, "skipped": nothing_live(here, detector)}
         for chunk in _parts(here, work.spec, wanted):
             bundles = _score_until_stable(here, work, chunk, bundles)
     except Exception as error:
@@ -123,10 +150,10 @@ def score(
     if work.failures:
         why = "; ".join(f"{day}: {reason}" for day, reason in sorted(work.failures.items()))
         msg = f"{len(work.failures)} of {len(wanted)} days of {detector} have no scores: {why}"
-        raise DataError(msg)
-    summary = {"days": len(wanted), **work.counts(wanted), "version": bundles.versions[0]}
-    log.info("days_scored", detector=detector, **summary)
-    return {**summary, "challenger": bundles.shadow}
+        raise DaysFailed(msg)
+    outcome = work.outcome(wanted, bundles)
+    log.info("days_scored", detector=detector, **outcome)
+    return outcome
 
 
 def _parts(

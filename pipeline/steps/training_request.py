@@ -31,6 +31,10 @@ from pipeline.utc_day import ONE_DAY
 
 Ask = Literal["retrain", "recalibrate"]
 
+VERBS: Mapping[Ask, str] = {"retrain": "train", "recalibrate": "recalibrate"}
+"""The DAG that each action starts, in the order in which they are asked for: a new model has a new
+threshold as well."""
+
 _CALLS_FOR: Mapping[Kind, Ask] = {"model stale": "retrain", "threshold stale": "recalibrate"}
 _REGIME = "new regime"
 
@@ -54,6 +58,17 @@ class TrainingRequest:
     day: str
     as_of: str
     reason: str
+
+
+def ask_once(
+    here: Deployment, detector: str, day: str, *, run: str, now: datetime
+) -> Payload[TrainingRequest] | None:
+    """The first request that the verdict of `day` calls for; None: it calls for none, see `ask`."""
+    for action in VERBS:
+        asked = ask(here, detector, day, action=action, run=run, now=now)
+        if asked is not None:
+            return asked
+    return None
 
 
 def ask(

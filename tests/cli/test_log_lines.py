@@ -2,11 +2,12 @@ import json
 import subprocess
 import sys
 
+import pytest
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
 from pipeline import log_context
-from pipeline.cli import main
+from pipeline.cli import log_lines, main
 
 SCORE = """
 import logging, sys
@@ -62,6 +63,34 @@ def test_a_failed_command_says_so_in_the_same_form(tmp_path):
     assert done.returncode == 2
     assert (line["event"], line["level"]) == ("command_failed", "error")
     assert "none" in line["reason"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--log", "json", "ingest", "pumps", "--day", "never"),
+        ("ingest", "pumps", "--day", "never", "--log", "json"),
+    ],
+    ids=["before", "after"],
+)
+def test_the_form_of_the_log_may_stand_before_or_after_the_step_of_run(words, monkeypatch):
+    formed = []
+    monkeypatch.setattr(log_lines, "configure", formed.append)
+    monkeypatch.setattr("pipeline.cli.run.run", lambda _: 0)
+
+    assert main(["run", *words]) == 0
+
+    assert formed == ["json"]
+
+
+def test_the_help_is_about_machines_and_names_the_exit_codes(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    said = capsys.readouterr().out
+    assert "Exit codes: 0 done; 1 the answer is no" in said
+    assert "Watch machines" in said
+    assert "COMMANDS" not in said
 
 
 def test_the_log_context_of_a_command_ends_with_it(tmp_path):

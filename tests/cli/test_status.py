@@ -53,7 +53,15 @@ class Plant:
 
 
 @pytest.fixture
-def plant(tmp_path, monkeypatch) -> Plant:
+def registry() -> FakeRegistry:
+    """Versions 1 and 2; the second is live."""
+    made = FakeRegistry(versions=2)
+    made.aliases["champion"] = 2
+    return made
+
+
+@pytest.fixture
+def plant(tmp_path, monkeypatch, registry) -> Plant:
     for variable in ("STORAGE", "DETECTORS", "CACHE"):
         monkeypatch.setenv(f"PLIMSOLL_{variable}", str(tmp_path))
     monkeypatch.setenv("PLIMSOLL_AIRFLOW_COMMAND", "airflow")
@@ -62,8 +70,6 @@ def plant(tmp_path, monkeypatch) -> Plant:
     spec = make_spec(schedule={"start": str(made.days[0])})
     content = spec.model_dump(mode="json", by_alias=True)
     (tmp_path / "pumps.yaml").write_text(yaml.safe_dump(content))
-    registry = FakeRegistry(versions=2)
-    registry.aliases["champion"] = 2
     monkeypatch.setattr(health, "connect", lambda _: registry)
     monkeypatch.setattr(trust, "opened", lambda *_: None)  # this registry holds no bundles
     went_live = Decision("promotion", "pumps", 2, None, "ada", "", "m1", "", NOW)
@@ -117,6 +123,17 @@ def test_the_oldest_open_case_is_shown_with_the_command_that_answers_it(plant, c
     capsys.readouterr()
     (found,) = json.loads(run_status(capsys, "--json").text)
     assert [each["channels"] for each in found["open_cases"]] == [["heat"]]
+
+
+def test_the_approval_of_a_recalibration_waits_in_its_own_dag(tmp_path, plant, capsys, registry):
+    content = yaml.safe_load((tmp_path / "pumps.yaml").read_text())
+    content["promotion"] = content.get("promotion", {}) | {"approval": "human"}
+    (tmp_path / "pumps.yaml").write_text(yaml.safe_dump(content))
+    plant.end(YESTERDAY, "quarantined")
+    registry.aliases["challenger"] = 1
+    registry.tags[1]["kind"] = "recalibrated"
+
+    assert "Required Actions of pumps__recalibrate in Airflow" in run_status(capsys).text
 
 
 @pytest.mark.usefixtures("plant")

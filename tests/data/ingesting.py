@@ -7,7 +7,8 @@ from datetime import date, datetime
 
 from pipeline.config import DetectorSpec
 from pipeline.settings import Deployment
-from pipeline.steps.ingestion import fetch_days, validate_staged, write_staged
+from pipeline.steps.fetched_days import fetch_days
+from pipeline.steps.ingestion import validate_staged, write_staged
 from pipeline.store.ingestions import Attempt
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.cli import COMMANDS
+
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted((REPOSITORY / "docs").glob("*.md"))
 NAMES = [path.name for path in DOCUMENTS]
@@ -26,6 +28,12 @@ def compose() -> dict[str, Any]:
 
 def secrets_of(service: dict[str, Any]) -> set[str]:
     return set(re.findall(r"\$\{(\w+):\?", json.dumps(service)))
+
+
+def test_the_table_of_commands_has_every_command():
+    rows = [line for line in text_of("command-line.md").splitlines() if line.startswith("| [`")]
+
+    assert sorted(re.findall(r"\[`([a-z]+)`\]\(#", "".join(rows))) == sorted(COMMANDS)
 
 
 def test_the_table_of_secrets_is_what_compose_hands_out():

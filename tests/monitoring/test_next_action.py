@@ -117,6 +117,46 @@ def test_a_challenger_waits_for_a_person_only_where_one_is_asked():
     assert "approve or reject version 4" in next_action(replace(waiting, approval="human")).what
 
 
+def test_nothing_is_trained_while_a_first_version_waits_for_its_approval():
+    waits = replace(with_days("waiting"), live=None, challenger=1, approval="human")
+
+    assert "approve or reject version 1" in next_action(waits).what
+    assert "train the first" in next_action(replace(waits, approval="none")).what
+
+
+@pytest.mark.parametrize(
+    ("run", "where"),
+    [
+        ("pumps__train/manual__2024", "under Required Actions of pumps__train in Airflow"),
+        ("pumps__recalibrate/scheduled__2024", "under Required Actions of pumps__recalibrate in"),
+        ("pumps__recalibrate", "under Required Actions of pumps__recalibrate in Airflow"),
+    ],
+)
+def test_an_approval_is_given_in_the_dag_that_asked(run, where):
+    todo = next_action(replace(WELL, challenger=4, challenger_run=run, approval="human"))
+
+    assert where in todo.what
+    assert not todo.command
+
+
+def test_an_approval_is_given_at_the_command_line_that_asked():
+    run = "pumps__recalibrate/cli__2024-05-01T00:00:00+00:00"
+    asked = replace(WELL, challenger=4, challenger_run=run, approval="human")
+
+    assert next_action(asked).command == (
+        ".venv/bin/python -m pipeline run promote pumps --version 4 --approve"
+    )
+    assert "--reject" in next_action(asked).what
+    assert "Airflow" not in next_action(asked).what
+
+
+def test_a_reason_that_ends_a_sentence_is_joined_without_its_full_stop():
+    failed = with_days("failed", reason="save it as UTF-8.")
+    dags = (Dag("pumps__load", paused=False, running=1),)
+
+    assert "save it as UTF-8: a run" in next_action(replace(failed, dags=dags)).what
+
+
 def test_required_dags_are_unpaused_before_anything_else():
     dags = tuple(Dag(f"pumps__{verb}", paused=True) for verb in ("ask", "ingest", "rollback"))
     health = replace(WELL, dags=dags, unfinished_rollback=(4,))
@@ -148,13 +188,33 @@ def test_a_run_of_a_paused_dag_does_not_wait_in_silence(dags):
     )
 
 
-def test_where_no_command_reaches_airflow_it_is_said_in_words():
-    todo = next_action(with_days("missing"), Shell("plimsoll", None))
+NO_AIRFLOW = Shell("plimsoll", None)
 
-    assert todo.command == ""
-    assert todo.what.endswith(
-        "trigger pumps__load in Airflow with from_day 2024-01-01, to_day 2024-01-01"
-    )
+
+@pytest.mark.parametrize(
+    ("health", "command"),
+    [
+        (with_days("missing"), "run load pumps --from 2024-01-01 --to 2024-01-01"),
+        (with_days("waiting"), "run score pumps --day 2024-01-01"),
+        (
+            with_days("waiting", "waiting"),
+            "run load pumps --from 2024-01-01 --to 2024-01-02 --again",
+        ),
+        (replace(with_days("waiting"), live=None), "run train pumps"),
+        (drifting("recalibrate"), "run recalibrate pumps"),
+        (
+            replace(WELL, unfinished_rollback=(4,)),
+            "run rollback pumps --target previous --reason 'finish the rollback'",
+        ),
+    ],
+    ids=["load", "score", "again", "train", "recalibrate", "rollback"],
+)
+def test_without_airflow_the_command_line_does_it(health, command):
+    todo = next_action(replace(health, dags=None), NO_AIRFLOW)
+
+    assert todo.command == f"plimsoll {command}"
+    assert "Airflow" not in todo.what
+    assert "run by itself" not in todo.what
 
 
 def test_a_day_outside_the_schedule_asks_for_nothing():

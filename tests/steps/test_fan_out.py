@@ -179,7 +179,7 @@ def test_where_machines_are_unknown_the_largest_day_so_far_counts(here, monkeypa
 def test_a_range_that_runs_backwards_is_refused(here):
     open_house(here)
 
-    with pytest.raises(DataError, match="from_day 2024-01-08 lies after to_day 2024-01-01"):
+    with pytest.raises(DataError, match="first day 2024-01-08 lies after the last day 2024-01-01"):
         fan_out.plan(here, "pumps", str(D[-1]), str(D[0]), "score again")
 
 

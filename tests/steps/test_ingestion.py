@@ -14,7 +14,8 @@ from pipeline.config import DetectorSpec
 from pipeline.data.fingerprint import Difference, fingerprint, row_hashes
 from pipeline.errors import DamagedFile, DataError, OutageError, PartitionBlocked, TableConflict
 from pipeline.steps import ingestion
-from pipeline.steps.ingestion import fetch_days, refuse_attempts, validate_staged, write_staged
+from pipeline.steps.fetched_days import fetch_days
+from pipeline.steps.ingestion import refuse_attempts, validate_staged, write_staged
 from pipeline.store.ingestions import Attempt, latest_states, record_failure
 from pipeline.store.staged import Staged
 from pipeline.tables import Table, current_version, days_in, read, replace_days

@@ -289,7 +289,7 @@ def test_a_rollback_that_lost_its_rescoring_is_completed_and_goes_no_further(reg
     outcome = roll_back()
 
     assert not outcome["moved"]
-    assert "Trigger again to go further back" in outcome["reason"]
+    assert "Roll back again to go further back" in outcome["reason"]
     assert registry.aliases["champion"] == 2
     assert rescored == [3]
 
