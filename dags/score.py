@@ -42,10 +42,10 @@ DOC = """
 Runs automatically for each day that `{name}__ingest` has validated.
 
 1. `score` writes the day's `scores` (the challenger's too, where one waits), groups flags into
-   `incidents`, and mutes channels that have left their training range.
+   `incidents`, mutes channels that have left their training range, and carries open cases on.
 2. `judge_drift` compares the day and the week up to it with the live version's reference rows.
-3. `notify` sends one message for each new incident, by **{channel}**; none for a day older than
-   {horizon} days.
+3. `notify` sends one message for each new incident, and once a week one about all open cases, by
+   **{channel}**; none for a day older than {horizon} days.
 4. `check_promotion` checks whether a new promotion is inside its limits; if not,
    `trigger_rollback` starts `{name}__rollback`.
 5. `decide_request` decides whether drift calls for training or recalibration, at most once in
@@ -84,7 +84,7 @@ def judge_drift(detector: str) -> DriftOutcome | None:
 # A failed drift test must not prevent the message about an incident.
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def notify(detector: str, scored: ScoringOutcome | None) -> int:
-    """Send one message for each new incident; red if one was not sent."""
+    """Send one message for each new incident, weekly one of open cases; red if one was not sent."""
     from pipeline.steps import notifying
     from pipeline.steps.candidate import detector_named
 

@@ -53,6 +53,25 @@ _FEWEST_IN_REGIME = 3  # two sensors of a small machine can break on one day
 
 
 @dataclass(frozen=True)
+class OutOfRange:
+    """What n rows of c channels measure, whatever is muted and whatever people decided.
+
+    Attributes:
+        measured: shape (n, c); the row has a value of the channel.
+        leaving: shape (n, c); out of its range in most rows of the last hour.
+        staying: shape (n, c); leaving, and so for a third of the last sixteen hours.
+        common: shape (n,); more than `many` channels stay out: a new regime.
+        many: the largest number of channels that may be out at once without being a regime.
+    """
+
+    measured: NDArray[np.bool_]
+    leaving: NDArray[np.bool_]
+    staying: NDArray[np.bool_]
+    common: NDArray[np.bool_]
+    many: float
+
+
+@dataclass(frozen=True)
 class Shifted:
     """n rows and c channels, both in the order they were given in.
 
@@ -63,6 +82,7 @@ class Shifted:
         moved: shape (n, c); out of range, and so for hours: reported by name. Never in a new
             regime, and never what a person has accepted or muted.
         regime: shape (n,); so many channels have moved at once that only retraining helps.
+        raw: what the rows measure, whatever anybody decided.
     """
 
     channels: tuple[str, ...]
@@ -70,6 +90,7 @@ class Shifted:
     muted: NDArray[np.bool_]
     moved: NDArray[np.bool_]
     regime: NDArray[np.bool_]
+    raw: OutOfRange
 
 
 def rows_of(shifted: Shifted, kept: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Shifted:
@@ -79,6 +100,13 @@ def rows_of(shifted: Shifted, kept: slice | NDArray[np.bool_] | NDArray[np.intp]
         muted=shifted.muted[kept],
         moved=shifted.moved[kept],
         regime=shifted.regime[kept],
+        raw=replace(
+            shifted.raw,
+            measured=shifted.raw.measured[kept],
+            leaving=shifted.raw.leaving[kept],
+            staying=shifted.raw.staying[kept],
+            common=shifted.raw.common[kept],
+        ),
     )
 
 
@@ -190,11 +218,12 @@ def shifted_rows(
     names = tuple(channel.name for channel in known)
     says = decided(timeline, names, decisions)
     brief, lasting = _spans(limits, columns.cadence)
-    movable = np.array([_movable(channel, columns) for channel in known])
+    movable = np.array([can_shift(channel, columns) for channel in known])
     out = _out(values, known, bundle.ranges(), limits.padding)
     leaves = lately(out & movable, timeline, _ns(brief), limits.share)
-    reported = lately(leaves, timeline, _ns(lasting), _OF_LASTING) & ~says.accept & ~says.mute
-    many = max(limits.regime_share * movable.sum(), _FEWEST_IN_REGIME - 1)
+    lasts = lately(leaves, timeline, _ns(lasting), _OF_LASTING)
+    reported = lasts & ~says.accept & ~says.mute
+    many = float(max(limits.regime_share * movable.sum(), _FEWEST_IN_REGIME - 1))
     regime = reported.sum(axis=1) > many
     return Shifted(
         channels=names,
@@ -202,6 +231,13 @@ def shifted_rows(
         muted=(leaves & ~says.accept & ~says.unmute) | says.mute,
         moved=leaves & reported & ~regime[:, None],
         regime=regime,
+        raw=OutOfRange(
+            measured=np.isfinite(values[:, [channel.columns[0] for channel in known]]),
+            leaving=leaves,
+            staying=leaves & lasts,
+            common=lasts.sum(axis=1) > many,
+            many=many,
+        ),
     )
 
 
@@ -223,7 +259,7 @@ def _ns(span: timedelta) -> int:
     return pd.Timedelta(span).value
 
 
-def _movable(channel: Channel, columns: Columns) -> bool:
+def can_shift(channel: Channel, columns: Columns) -> bool:
     """Whether the channel is scored itself and its values have a range that they can leave."""
     feature = columns.features[channel.name]
     return not (channel.angle or feature.context or feature.may_be_constant)

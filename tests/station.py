@@ -14,7 +14,7 @@ from pipeline.data.timeline import timeline_from
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.inputs.scaling import Ranges
 from pipeline.detector.inputs.schema import Schema, schema_of
-from pipeline.shifts import Shifted, shifted_rows
+from pipeline.shifts import OutOfRange, Shifted, shifted_rows
 
 START = "2024-05-01"
 PLAIN = Columns.model_validate(
@@ -69,3 +69,9 @@ def shifts_in(frame, bundle, columns, limits: Shifts, decisions=()) -> Shifted:
     """The shifts in the rows of `frame`."""
     values, timeline = feature_values(frame, bundle.schema), timeline_from(frame, columns)
     return shifted_rows(values, timeline, bundle, columns, limits, decisions)
+
+
+def nothing_out(rows: int, channels: int) -> OutOfRange:
+    """Rows whose channels all measure what they measured in training."""
+    nowhere = np.zeros((rows, channels), dtype=bool)
+    return OutOfRange(~nowhere, nowhere, nowhere, np.zeros(rows, dtype=bool), 2.0)

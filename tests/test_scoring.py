@@ -30,6 +30,7 @@ from tests.detector.plant import (
     schema,
     timed,
 )
+from tests.station import nothing_out
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +168,7 @@ def muting(frame, *rows, channel="pressure"):
         muted=muted,
         moved=np.zeros_like(muted),
         regime=np.zeros(len(frame), dtype=bool),
+        raw=nothing_out(len(frame), len(CHANNELS)),
     )
 
 

@@ -18,8 +18,8 @@ _CODES = (
 )
 
 COMMANDS = (
-    "channel", "check", "fit", "forget", "label", "ledger", "metrics", "remove", "run", "score",
-    "status", "tune",
+    "cases", "channel", "check", "fit", "forget", "label", "ledger", "metrics", "remove", "run",
+    "score", "status", "tune",
 )  # fmt: skip
 
 

@@ -164,6 +164,7 @@ def _refuse_variables() -> None:
 
 
 def _shown(arguments: argparse.Namespace, name: str) -> int:
+    from pipeline.cli.ledger_answers import said_of_cases
     from pipeline.registry.connection import connect
     from pipeline.steps import ledger_state
     from pipeline.steps.champion import repaired
@@ -174,19 +175,23 @@ def _shown(arguments: argparse.Namespace, name: str) -> int:
         repaired(here, name)
     held = ledger_state.read(here, name)
     faults = faults_of(here, connect(here), name, open_bundle=True)
+    said = said_of_cases(here, name)
+    code = int(bool(faults or said.fault))
     if arguments.json:
-        print(json.dumps(_as_json(held, [fault.what for fault in faults]), indent=1))
-        return int(bool(faults))
+        content = _as_json(held, [fault.what for fault in faults])
+        print(json.dumps(content | said.as_json(), indent=1))
+        return code
     lines = list(_verdict(held, faults))
     if arguments.at is not None:
         lines = list(_at(held, arguments.at))
     elif not arguments.verify and not arguments.repair:
         lines += [line for entry in held.entries for line in _entry(entry)]
+        lines += said.lines()
     for fault in faults:
         lines += [f"  {fault.what} {fault.fix}".rstrip()]
         lines += [f"  {fault.command}"] if fault.command else []
     print("\n".join(one_line(line) for line in lines))
-    return int(bool(faults))
+    return code
 
 
 def _verdict(held: LedgerState, faults: Sequence[LedgerFault]) -> Iterator[str]:
@@ -230,23 +235,17 @@ def _at(held: LedgerState, text: str) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> Iterator[str]:
+    from pipeline.cli.ledger_answers import approval_text
+
     decision = entry.decision
     yield f"  {_entry_line(entry)}"
     yield f"     {decision.who}: {decision.why}"
     if evidence := ", ".join(_evidence(entry)):
         yield f"     {evidence}"
     if decision.approval:
-        yield f"     answered by {_answer(decision.approval)}"
+        yield f"     answered by {approval_text(decision.approval)}"
     elif decision.action == "promotion":
         yield "     no person was asked"
-
-
-def _answer(text: str) -> str:
-    try:
-        answer = json.loads(text)
-        return f"{answer['who']}: {answer['answer']}, {answer['at']}"
-    except (ValueError, KeyError, TypeError):
-        return f"nobody: {text[:80]}"
 
 
 def _entry_line(entry: Entry) -> str:

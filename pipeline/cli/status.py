@@ -165,6 +165,7 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
         since = f"{each.entity} {each.start:%Y-%m-%d %H:%M}".strip()
         peak = f"peak {each.peak:.1f} x threshold"
         yield "", f"{each.id}  {since}  {each.kind}, {peak}, {each.channel}"
+    yield from _cases(health)
     drift = health.drift
     yield "drift", f"{drift.kind} on {drift.day}: {drift.reason}" if drift else "not judged yet"
     yield "muted", ", ".join(health.muted) or "no channel"
@@ -184,6 +185,19 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
         )
         yield "", f"{len(health.outside)} outside the schedule, not expected:"
         yield "", f"{some}{more}"
+
+
+def _cases(health: Health) -> Iterator[tuple[str, str]]:
+    """The number of open cases, the oldest one, and the command that answers it."""
+    if not health.open_cases:
+        yield "cases", "none open"
+        return
+    first = health.open_cases[0]
+    where = ", ".join(first.machines) or "every machine"
+    yield "cases", f"{len(health.open_cases)} open; the oldest:"
+    yield "", f"{first.id}  {where} since {first.start:%Y-%m-%d %H:%M}  {first.kind}: {first.why}"
+    words = ("--answer", first.id, "was a fault", "--reason", "...")
+    yield "", this_shell(settings.load()).plimsoll("cases", health.detector, *words)
 
 
 def _airflow(health: Health) -> str:

@@ -14,11 +14,18 @@ from pipeline.data.timeline import Timeline, rows_within
 from pipeline.errors import DataError
 
 Verdict = Literal["incident", "normal"]
+"""What a person may say of rows."""
+
+Withdrawal = Literal["withdrawn"]
+"""Takes the newest label `incident` of exactly the same span and machine back."""
+
+WITHDRAWN: Withdrawal = "withdrawn"
 
 NO_VERDICT, INCIDENT, NORMAL = 0, 1, 2
 """The codes that `verdicts` returns for a row."""
 
 _CODES: dict[str, int] = {"incident": INCIDENT, "normal": NORMAL}
+_KNOWN = (*get_args(Verdict), *get_args(Withdrawal))
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Label:
         start: first moment of the span, with a time zone.
         end: last moment, included.
         entity: the machine; None: all of them.
-        verdict: `incident` or `normal`.
+        verdict: `incident` or `normal`; `withdrawn` takes such a label back.
         note: why, in the author's words.
         author: who labelled it.
         created_at: when; nothing that ran before then knows of it.
@@ -42,7 +49,7 @@ class Label:
     start: datetime
     end: datetime
     entity: str | None
-    verdict: Verdict
+    verdict: Verdict | Withdrawal
     note: str
     author: str
     created_at: datetime
@@ -60,7 +67,7 @@ class Label:
                 "can judge rows that are not measured yet. End the span earlier."
             )
             raise DataError(msg)
-        if self.verdict not in get_args(Verdict):
+        if self.verdict not in _KNOWN:
             msg = f"verdict {self.verdict!r} is unknown; write one of {get_args(Verdict)}."
             raise DataError(msg)
         if not self.author.strip():
@@ -84,8 +91,8 @@ class Judgement(Protocol):
         """The machine; None: all of them."""
 
     @property
-    def verdict(self) -> Verdict:
-        """`incident` or `normal`."""
+    def verdict(self) -> Verdict | Withdrawal:
+        """`incident` or `normal`, or `withdrawn`."""
 
     @property
     def created_at(self) -> datetime:
@@ -109,10 +116,28 @@ def verdicts(timeline: Timeline, labels: Sequence[Judgement]) -> NDArray[np.int8
     Both ends of a span are included. Rows and labels may come in any order.
     """
     codes = np.full(len(timeline), NO_VERDICT, dtype=np.int8)
-    oldest_first = sorted(labels, key=by_age)
+    oldest_first = labels_in_force(labels)
     for label, rows in zip(oldest_first, rows_within(timeline, oldest_first), strict=True):
         codes[rows] = _CODES[label.verdict]
     return codes
+
+
+def labels_in_force(labels: Sequence[Judgement]) -> list[Judgement]:
+    """The labels that nobody has taken back, oldest first."""
+    kept: list[Judgement] = []
+    for label in sorted(labels, key=by_age):
+        if label.verdict != WITHDRAWN:
+            kept.append(label)
+            continue
+        meant = [at for at, each in enumerate(kept) if _is_taken_back(each, label)]
+        if meant:
+            del kept[meant[-1]]
+    return kept
+
+
+def _is_taken_back(label: Judgement, by: Judgement) -> bool:
+    same = (label.start, label.end, label.entity) == (by.start, by.end, by.entity)
+    return same and label.verdict == "incident"
 
 
 def by_age(label: Judgement) -> tuple[Any, ...]:
@@ -120,4 +145,4 @@ def by_age(label: Judgement) -> tuple[Any, ...]:
 
     Of those made in one moment `normal` comes before `incident`: the cautious verdict counts.
     """
-    return label.created_at, _CODES[label.verdict] == INCIDENT, label.start, label.entity or ""
+    return label.created_at, label.verdict == "incident", label.start, label.entity or ""

@@ -31,6 +31,7 @@ class FlaggedRows:
         score: shape (n,); NaN where no full window ends.
         threshold: in force at each row, shape (n,).
         flagged: shape (n,).
+        flagged_unmuted: shape (n,); flagged where no channel is left out of the score.
         shifts: which channels are left out of each row's score, which have moved.
         found: each channel's share of the score of a flagged row over its usual share, shape
             (n, c); 0 for other rows.
@@ -41,6 +42,7 @@ class FlaggedRows:
     score: NDArray[np.float64]
     threshold: NDArray[np.float64]
     flagged: Mask
+    flagged_unmuted: Mask
     shifts: Shifted
     found: Contributions
     strength: Contributions
@@ -93,12 +95,14 @@ def judge(
     timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
     muted = left_out(shifts, values.shape[1])
     scored = score_values(bundle, values, timeline, muted)
+    whole = score_values(bundle, values, timeline) if muted.any() else scored
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
     moved = ours.moved.any(axis=1) | ours.regime
     return FlaggedRows(
         score=scored.score[-own:],
         threshold=np.full(own, bundle.threshold),
         flagged=flagged,
+        flagged_unmuted=whole.flagged[-own:],
         shifts=ours,
         found=_contributions(bundle, _Rows(values, timeline, muted), shifts, flagged),
         strength=_contributions(bundle, _Rows(values, timeline, None), shifts, moved),

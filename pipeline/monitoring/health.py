@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from pipeline.cases import Case
 from pipeline.config import DetectorSpec
 from pipeline.monitoring.day_status import PartitionState, State
 from pipeline.scheduler import Dag
@@ -92,6 +93,7 @@ class Health:
         not_loaded: first and last day of an ended history that nobody has loaded yet.
         ended: whether `schedule.end` has passed: nothing starts by itself any more.
         dags: its DAGs as Airflow has them; None: Airflow could not be asked.
+        open_cases: what is unresolved after the newest scored day, oldest first.
     """
 
     detector: str
@@ -114,6 +116,7 @@ class Health:
     challenger_run: str = ""
     ended: bool = False
     dags: tuple[Dag, ...] | None = None
+    open_cases: tuple[Case, ...] = ()
 
     @property
     def due(self) -> tuple[PartitionState, ...]:

@@ -122,7 +122,7 @@ def _or_never(missing: Sequence[PartitionState]) -> str:
 
 
 def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
-    """Actions for the drift verdict, a waiting challenger and shifted channels."""
+    """Actions for the drift verdict, a waiting challenger, shifted channels and open cases."""
     name = health.detector
     if health.drift is not None and health.drift.action in ("retrain", "recalibrate"):
         verb = {"retrain": "train"}.get(health.drift.action, health.drift.action)
@@ -134,6 +134,9 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
             f"decide about {', '.join(health.muted)}, which left its training range",
             shell.plimsoll("channel", name, "--list"),
         )
+    if health.open_cases:
+        what = f"say what the {len(health.open_cases)} open cases are: a fault, or normal"
+        yield NextAction(what, shell.plimsoll("cases", name))
 
 
 def _asks(health: Health) -> bool:

@@ -1,16 +1,24 @@
-"""The message about one incident."""
+"""The message about one incident, and the weekly reminder of open cases."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pipeline.cases import FAULT, NORMAL_FROM_NOW_ON, Case
 from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
 from pipeline.printable import one_line
 from pipeline.shell import Shell
 
+REMINDER = "open cases"
+"""Kind of the reminder."""
+
+NO_VERSION = 0
+
 _MOST_CHANNELS = 3
+_MOST_CASES = 20
 _LONGEST_NAME = 120
 _KINDS = {
     "anomaly": "is anomalous",
@@ -21,15 +29,15 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Notice:
-    """The message about one incident.
+    """The message about one incident, or about all open cases of a detector.
 
     Attributes:
         detector: the detector's name.
-        incident: its id, by which it can be labelled.
-        kind: the kind of incident.
+        incident: its id, by which it can be labelled; of a reminder its week.
+        kind: the kind of incident; `open cases` of a reminder.
         entity: the machine; empty where there is only one.
         day: the day it was seen on, ISO.
-        version: the live version that raised it.
+        version: the live version that raised it; NO_VERSION of a reminder.
         subject: one line.
         text: the facts, and the commands to answer.
     """
@@ -85,3 +93,58 @@ def notice_of(spec: DetectorSpec, incident: Incident, day: date, shell: Shell) -
 def day_seen(incident: Incident, days: list[date]) -> date:
     """The first of `days` that the incident reaches into."""
     return next((day for day in days if day >= incident.start.date()), days[-1])
+
+
+def week_of(day: date) -> str:
+    """The ISO week of a day, `2026-W49`."""
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def reminder_id(day: date) -> str:
+    """What the reminder of a day's week is filed under."""
+    return f"open cases {week_of(day)}"
+
+
+def reminder_of(spec: DetectorSpec, cases: Sequence[Case], day: date, shell: Shell) -> Notice:
+    """The weekly message about all open cases of a detector, oldest first, and how to answer.
+
+    Names are foreign text: subject and text hold them printable, and cut where they are very long.
+    """
+    first = cases[0]
+    lines = [line for case in cases[:_MOST_CASES] for line in _about(case)]
+    more = len(cases) - _MOST_CASES
+    answers = [
+        shell.plimsoll("cases", spec.name, "--answer", first.id, answer, "--reason", "...")
+        for answer in (NORMAL_FROM_NOW_ON, FAULT)
+    ]
+    number = f"{len(cases)} cases are" if len(cases) > 1 else "1 case is"
+    return Notice(
+        detector=spec.name,
+        incident=reminder_id(day),
+        kind=REMINDER,
+        entity="",
+        day=day.isoformat(),
+        version=NO_VERSION,
+        subject=f"{spec.name}: {number} open, the oldest since {first.start:%Y-%m-%d}",
+        text="\n".join(
+            [
+                f"Open after {day}, the oldest first:",
+                *lines,
+                *([f"and {more} more."] if more > 0 else []),
+                "A case closes when its raw data have returned, or by your answer. The oldest:",
+                *answers,
+                "All of them:",
+                shell.plimsoll("cases", spec.name),
+            ]
+        ),
+    )
+
+
+def _about(case: Case) -> tuple[str, str]:
+    where = ", ".join(case.machines) or "every machine"
+    span = f"{case.start:%Y-%m-%d %H:%M} to {case.last_row:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{case.id}: {case.kind} of {one_line(where, most=_LONGEST_NAME)}, {span}.",
+        one_line(case.why, most=2 * _LONGEST_NAME),
+    )

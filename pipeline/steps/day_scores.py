@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.cases import NOTHING, day_facts
 from pipeline.config import DetectorSpec
 from pipeline.data.channels import channels_as_cell
-from pipeline.data.timeline import machines, timeline_from
+from pipeline.data.timeline import Timeline, machines, timeline_from
 from pipeline.detector.attribution import blame_as_text, worst_of_each
 from pipeline.errors import BundleError, DataError
 from pipeline.incidents.judging import FlaggedRows, judge
@@ -35,7 +36,7 @@ def score_day(spec: DetectorSpec, inputs: ScoringInputs, day: DayInputs) -> DayS
     if day.misfit:
         raise DataError(day.misfit)
     if not day.own:
-        return DayScores(day.day, _SCHEMA.empty_table(), 0, (), 0, None, bundles.remark)
+        return DayScores(day.day, _SCHEMA.empty_table(), 0, (), 0, None, bundles.remark, NOTHING)
     champion = _judged(spec, inputs, day, bundles.champion)
     scores, remark = [_rows(spec, day, bundles.champion, champion, CHAMPION)], bundles.remark
     if bundles.challenger is not None:
@@ -47,14 +48,16 @@ def score_day(spec: DetectorSpec, inputs: ScoringInputs, day: DayInputs) -> DayS
         else:
             scores.append(_rows(spec, day, bundles.challenger, shadow, CHALLENGER))
     complete = np.isfinite(champion.score)
+    timeline = timeline_from(day.frame.iloc[-day.own :], spec.columns)
     return DayScores(
         day=day.day,
         scores=pa.concat_tables(scores),
         rows=day.own,
-        parts=tuple(_parts(spec, day, bundles.champion, champion)),
+        parts=tuple(_parts(spec, timeline, bundles.champion, champion)),
         flags=int(champion.flagged.sum()),
         median_score=float(np.median(champion.score[complete])) if complete.any() else None,
         remark=remark,
+        facts=day_facts(champion, timeline, inputs.limits),
     )
 
 
@@ -93,9 +96,8 @@ def _rows(
 
 
 def _parts(
-    spec: DetectorSpec, day: DayInputs, by: LoadedVersion, judged: FlaggedRows
+    spec: DetectorSpec, timeline: Timeline, by: LoadedVersion, judged: FlaggedRows
 ) -> list[IncidentPart]:
-    timeline = timeline_from(day.frame.iloc[-day.own :], spec.columns)
     return day_parts(judged, timeline, by.version.number, *largest_gaps(spec))
 
 

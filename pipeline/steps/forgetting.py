@@ -17,6 +17,7 @@ from pipeline.monitoring.day_status import within
 from pipeline.settings import Deployment
 from pipeline.steps import day_metrics
 from pipeline.steps.candidate import detector_named
+from pipeline.store.cases import carry_on_after
 from pipeline.store.days import settle_days
 from pipeline.store.ingestions import WITHDRAWN, Attempt, latest_states, record
 from pipeline.store.labels import labels_as_of
@@ -80,6 +81,7 @@ def forget(
     detector, day = planned.detector, planned.day
     note = f"taken back by {author}: {reason}"
     remove_day(here, detector, day, note)
+    carry_on_after(here, detector, day)
     record_scores_withdrawn(here, detector, day, note, now=now, author=author)
     record(here, detector, [Attempt(day, now, author, "withdrawn", WITHDRAWN, note)])
     settle_days(here, detector)

@@ -17,6 +17,7 @@ from pipeline.scheduler import Dag
 from pipeline.settings import Deployment
 from pipeline.steps import ledger_state
 from pipeline.steps.candidate import detector_named
+from pipeline.steps.cases_on_record import open_on
 from pipeline.steps.open_items import open_items
 from pipeline.steps.rollback_target import unfinished
 from pipeline.steps.trust import faults_of
@@ -72,6 +73,7 @@ def health_of(
         not_loaded=not_loaded(spec, items.partitions, now.date()),
         ended=spec.schedule.end is not None and spec.schedule.end < now.date(),
         dags=None if dags is None else tuple(dag for dag in dags if dag.detector == detector),
+        open_cases=open_on(here, detector, scored[-1], now=now) if scored else (),
     )
 
 

@@ -52,10 +52,14 @@ def adopt(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState
 def unsigned_answers(here: Deployment, detector: str) -> list[str]:
     """The answers that an adoption would sign beside the ledger: counts by author."""
     return [
-        f"{count} {table if count > 1 else table.removesuffix('s')} of {author}"
+        f"{count} {_words(table) if count > 1 else _words(table).removesuffix('s')} of {author}"
         for table, authors in answered.unsigned_answers(here, detector).items()
         for author, count in sorted(authors.items())
     ]
+
+
+def _words(table: str) -> str:
+    return table.replace("_", " ")
 
 
 def restored(here: Deployment, detector: str, *, who: str, why: str) -> LedgerState:
@@ -116,7 +120,7 @@ def rotated(here: Deployment, detector: str, *, who: str, why: str) -> LedgerSta
 
 
 def sign_answers_anew(here: Deployment, detector: str) -> None:
-    """Sign the labels and decisions of a detector with the newest key, after a rotation."""
+    """Sign the answers about a detector with the newest key, after a rotation."""
     answered.sign_answers_anew(here, detector)
 
 

@@ -1,8 +1,9 @@
 """One message per incident: the notices that are due, and the record of those that were sent.
 
 A message is sent when an incident is first seen on a recent day, and never again, however long the
-incident lasts. The record is written after the message was sent, so a worker that dies between the
-two sends it twice rather than never.
+incident lasts. What stays open is remembered by one message a week about all open cases. The record
+is written after the message was sent, so a worker that dies between the two sends it twice rather
+than never.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import structlog
 
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
-from pipeline.monitoring.notice import Notice, day_seen, notice_of
+from pipeline.monitoring.notice import Notice, day_seen, notice_of, reminder_id, reminder_of
 from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import detector_named
+from pipeline.steps.cases_on_record import open_on
 from pipeline.store.incidents import incidents_between
 from pipeline.store.notices import SentNotice, noticed_incidents, record_notice
 
@@ -30,7 +32,8 @@ def due(
 ) -> list[Payload[Notice]]:
     """Notices of the incidents on `days` without a message so far, oldest first.
 
-    Days further back than `notify.horizon_days` are history and get no message.
+    Behind them the reminder of open cases, where the week of the newest day has had none. Days
+    further back than `notify.horizon_days` are history and get no message.
     """
     spec = detector_named(here, detector)
     oldest = now.date() - timedelta(days=spec.notify.horizon_days)
@@ -39,13 +42,17 @@ def due(
         return []
     found = incidents_between(here, spec, news[0], news[-1])
     begins = min((each.start.date() for each in found), default=news[0])
-    known = noticed_incidents(here, detector, since=begins)
+    monday = news[-1] - timedelta(days=news[-1].weekday())
+    known = noticed_incidents(here, detector, since=min(begins, monday))
     shell = this_shell(here)
-    return [
-        to_json(notice_of(spec, incident, day_seen(incident, news), shell))
+    notices = [
+        notice_of(spec, incident, day_seen(incident, news), shell)
         for incident in found
         if incident.status == "raised" and incident.id not in known
     ]
+    if reminder_id(news[-1]) not in known and (cases := open_on(here, detector, news[-1], now=now)):
+        notices.append(reminder_of(spec, cases, news[-1], shell))
+    return [to_json(notice) for notice in notices]
 
 
 def send_notices(

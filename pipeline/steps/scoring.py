@@ -1,9 +1,9 @@
 """Task `score`: days of telemetry through the live bundle, and through its challenger in shadow.
 
-A day's rows in `scores` and `incidents` follow from the telemetry of that day and of a look-back
-span of at most a day, from the bundles and from people's decisions: never from the order in which
-days are scored, alone or by the hundred. So when a day's telemetry changes, the day after it is due
-again as well. Scoring the same inputs again writes nothing.
+A day's rows in `scores` and `incidents`, and its facts in `cases`, follow from the telemetry of
+that day and of a look-back span of at most a day, from the bundles and from people's decisions:
+never from the order in which days are scored, alone or by the hundred. So when a day's telemetry
+changes, the day after it is due again as well. Scoring the same inputs again writes nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from pipeline.steps.scoring_inputs import (
     scoring_inputs_of,
 )
 from pipeline.store import score_writing
+from pipeline.store.cases import settle_cases
 from pipeline.store.days import settle_days
 from pipeline.store.scores import DayScores
 from pipeline.store.scorings import ScoringRun, last_input_names, record_scored, record_unscored
@@ -198,6 +199,8 @@ def _score_once(
     known = last_input_names(here, name, days)
     inputs = scoring_inputs_of(here, work.spec, days, bundles)
     scored = list(_scored(work, inputs))
+    # First, so that no day counts as scored that the cases do not know.
+    settle_cases(here, name, {each.day: each.facts for each in scored})
     changed = score_writing.commit(
         here, name, scored, before, withdrawn=work.withdrawn, run=work.run
     )

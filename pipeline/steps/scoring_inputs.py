@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline import lineage, log_context
+from pipeline.cases import CaseLimits
 from pipeline.config import Columns, DetectorSpec
 from pipeline.config.columns import GAP_CADENCES
 from pipeline.data.fingerprint import fingerprint, row_hashes
@@ -26,6 +27,7 @@ from pipeline.registry import promotion
 from pipeline.settings import Deployment
 from pipeline.shifts import lookback
 from pipeline.steps import live, meaning
+from pipeline.steps.case_limits import case_limits
 from pipeline.steps.live import LoadedVersion
 from pipeline.store.decisions import ChannelDecision, decisions_as_of
 from pipeline.store.fits import lost_days, misfits_text, unfit_of
@@ -106,12 +108,14 @@ class ScoringInputs:
         bundles: the bundles that score.
         decisions: people's decisions about channels, oldest first.
         telemetry: version of the table; None while it does not exist.
+        limits: what decides about cases.
         days: by day, in order.
     """
 
     bundles: ScoringBundles
     decisions: tuple[ChannelDecision, ...]
     telemetry: int | None
+    limits: CaseLimits
     days: dict[date, DayInputs]
 
 
@@ -163,7 +167,8 @@ def scoring_inputs_of(
         misfit = telemetry.misfits.get(day, "")
         judgement = _judgement(spec, bundles, known)
         found[day] = DayInputs(day, frame, own, misfit, rows, judgement)
-    return ScoringInputs(bundles, decisions, version, found)
+    limits = case_limits(spec, bundles.champion.bundle)
+    return ScoringInputs(bundles, decisions, version, limits, found)
 
 
 def lookback_of(spec: DetectorSpec, bundles: ScoringBundles) -> timedelta:

@@ -18,11 +18,12 @@ from pipeline.ledger.keys import PublicKey, Signature
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.tables import Table, append, current_version, read, replace_days
-from pipeline.tables.schemas import SCHEMAS, TableName, laid_out
+from pipeline.tables.layout import laid_out
+from pipeline.tables.schemas import SCHEMAS, TableName
 
 PROOF = ("key", "signature")
 
-ANSWERS: tuple[TableName, ...] = ("labels", "decisions")
+ANSWERS: tuple[TableName, ...] = ("labels", "decisions", "case_answers")
 """The tables of answers."""
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 import pandas as pd
 
-from pipeline.data.label import Verdict
+from pipeline.data.label import Verdict, Withdrawal
 from pipeline.incidents.parts import ANOMALY
 from pipeline.incidents.unanswered import NS_IN_US, FlaggedParts
 from pipeline.settings import Deployment
@@ -86,14 +86,14 @@ class JudgedSpan:
         start: first moment of the span.
         end: last moment, included.
         entity: the machine; None: all of them.
-        verdict: `incident` or `normal`.
+        verdict: `incident` or `normal`, or `withdrawn`.
         created_at: when it was made.
     """
 
     start: datetime
     end: datetime
     entity: str | None
-    verdict: Verdict
+    verdict: Verdict | Withdrawal
     created_at: datetime
 
 

@@ -24,8 +24,8 @@ from pipeline.ledger import keyring
 from pipeline.settings import Deployment
 from pipeline.store.day_records import SOURCES, DayRecord, read_day_records
 from pipeline.tables import Table
+from pipeline.tables.layout import laid_out
 from pipeline.tables.scan import files_by_day
-from pipeline.tables.schemas import laid_out
 
 _FORM = "1"  # of a record; another one makes all rows of earlier releases invalid
 _MOST_DAYS = 366  # that are read at once

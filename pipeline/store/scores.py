@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import tables
+from pipeline.cases import DayFacts
 from pipeline.data.channels import channels_of_cell
 from pipeline.incidents.parts import IncidentPart
 from pipeline.settings import Deployment
@@ -41,6 +42,7 @@ class DayScores:
         flags: rows that the champion flags.
         median_score: of the champion; None without scores.
         remark: why the challenger did not score; empty when it did, or without a challenger.
+        facts: what the day's rows show of cases, by the champion.
     """
 
     day: date
@@ -50,6 +52,7 @@ class DayScores:
     flags: int
     median_score: float | None
     remark: str
+    facts: DayFacts
 
 
 def scored_days(here: Deployment, detector: str) -> list[date]:

@@ -14,7 +14,7 @@ from pipeline.tables.schemas import TABLES, TableName
 OUTLIVING: TableName = "ledger"
 """The table that outlives its detector."""
 
-EMPTIED: tuple[TableName, ...] = ("incidents", "scores", "telemetry", "quarantine")
+EMPTIED: tuple[TableName, ...] = ("cases", "incidents", "scores", "telemetry", "quarantine")
 """Tables that lose a forgotten day's rows: derived tables first, their sources last."""
 
 

@@ -12,7 +12,7 @@ from pipeline.errors import TableConflict
 from pipeline.lineage import note_written
 from pipeline.tables.engine import Table, open_or_create
 from pipeline.tables.faults import explained
-from pipeline.tables.schemas import laid_out
+from pipeline.tables.layout import laid_out
 
 
 def append_behind(table: Table, rows: Sequence[Mapping[str, Any]], version: int | None) -> int:

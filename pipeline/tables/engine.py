@@ -24,7 +24,8 @@ from pipeline.lineage import note_read, note_written
 from pipeline.retrying import ATTEMPTS, Result, retried
 from pipeline.tables.faults import explained, opened_at, refuse_other_kinds
 from pipeline.tables.frames import as_frame
-from pipeline.tables.schemas import COMMIT, SCHEMAS, TableName, laid_out, with_commit
+from pipeline.tables.layout import laid_out, with_commit
+from pipeline.tables.schemas import COMMIT, SCHEMAS, TableName
 
 _CONFIGURATION = {
     # Delta's defaults (30 days of log, 7 days of files) would delete the versions that

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import pyarrow as pa
 
@@ -19,10 +17,12 @@ TableName = Literal[
     "labels",
     "audits",
     "decisions",
+    "case_answers",
     "requests",
     "drift",
     "thresholds",
     "days",
+    "cases",
     "ledger",
 ]
 
@@ -76,10 +76,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("fingerprint", pa.string()),
             ("contract", pa.string()),
             ("telemetry_version", pa.int64()),
-            (
-                "difference",
-                pa.string(),
-            ),  # JSON: rows added, removed, changed, or unknown; else null
+            ("difference", pa.string()),  # JSON: rows added, removed, changed, or unknown; or null
             ("meaning", pa.string()),  # JSON: columns, units and cadence by the detector file
             _COMMIT,
         ]
@@ -182,6 +179,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             *_ANSWERED,
         ]
     ),
+    # What a person said of a case.
+    "case_answers": pa.schema(
+        [
+            _DAY,
+            ("case", pa.string()),  # its id then
+            ("kind", pa.string()),  # episode, shift, regime, degradation
+            ("entity", pa.string()),  # null: the only machine, or the whole detector
+            ("channel", pa.string()),  # of a shift; else null
+            ("start", _MOMENT),
+            ("end", _MOMENT),
+            ("answer", pa.string()),  # normal from now on, was a fault, undo
+            *_ANSWERED,
+        ]
+    ),
     # Training runs and recalibrations that a drift verdict asked for.
     "requests": pa.schema(
         [
@@ -212,10 +223,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("created_at", _MOMENT),
             ("kind", pa.string()),  # trained, recalibrated
             ("weights_of", pa.int64()),  # version whose weights these are; its own when trained
-            (
-                "anchor",
-                pa.float64(),
-            ),  # threshold at training time, from which the total move counts
+            ("anchor", pa.float64()),  # threshold at training, from which the total move counts
         ]
     ),
     # Results of the tests of one day: a second warning in a row is found when it is read. The
@@ -248,6 +256,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("content", pa.string()),  # JSON of a pipeline.store.day_records.DayRecord
         ]
     ),
+    # The cases after each day, and what they follow from; JSON of records of pipeline.cases.
+    "cases": pa.schema(
+        [
+            _DAY,
+            ("basis", pa.string()),  # hash of the cases after the newest day before
+            ("facts", pa.string()),  # a DayFacts; empty: nothing was scored
+            ("said", pa.string()),  # [SeenDegradation, ...] that were stated of the day
+            ("state", pa.string()),  # a CaseState: unresolved after the day
+            ("returned", pa.string()),  # [Case, ...] whose raw data returned on the day
+        ]
+    ),
     "ledger": pa.schema(
         [
             _DAY,
@@ -274,25 +293,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 
 
-def laid_out(name: TableName, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Plain rows with the columns of the table `name`; values that a row lacks are null."""
-    # Arrow may read a time with another offset as if it were UTC.
-    content = [{key: _in_utc(value) for key, value in row.items()} for row in rows]
-    return pa.Table.from_pylist(content, schema=SCHEMAS[name])
-
-
-def with_commit(rows: pa.Table, version: int) -> pa.Table:
-    """`rows` with `version` in every cell of their column COMMIT."""
-    place = rows.schema.names.index(COMMIT)
-    numbers = pa.repeat(pa.scalar(version, pa.int64()), rows.num_rows)
-    return rows.set_column(place, rows.schema.field(place), numbers)
-
-
 def kind_of(arrow_type: str) -> str:
     """The kind of a column in words; all numbers are of one kind."""
     kinds = {"bool": "true or false", "string": "text", "timestamp": "times", "date": "days"}
     return next((word for name, word in kinds.items() if name in arrow_type), "numbers")
-
-
-def _in_utc(value: Any) -> Any:
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value

@@ -1,5 +1,7 @@
 import json
+import shlex
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -12,10 +14,12 @@ from pipeline.ledger import Decision
 from pipeline.registry import connection
 from pipeline.scheduler import Dag
 from pipeline.steps import health, trust
+from pipeline.store.cases import cases_after, settle_cases
 from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table
 from tests import ledger_entries
 from tests.builders import make_spec, moment, stored_in
+from tests.cases.made import FIRST, FLOW, facts, shift, stretch
 from tests.steps.asked import put_incident
 from tests.steps.fake_registry import FakeRegistry
 
@@ -96,6 +100,29 @@ def test_one_screen_shows_the_health_of_a_detector(plant, capsys):
     assert "flow on a" in answer.text
     assert "2 expected: 1 scored, 1 quarantined; none skipped" in answer.text
     assert len(answer.text.splitlines()) < 24
+
+
+def test_the_oldest_open_case_is_shown_with_the_command_that_answers_it(plant, capsys):
+    assert "cases       none open" in run_status(capsys).text
+    day = plant.days[0]
+    number = (day - FIRST).days
+    out = facts(
+        shift(stretch(number, 3, 23)), shift(stretch(number, 9, 23), channel="heat"),
+        ranges=(FLOW, replace(FLOW, channel="heat")),
+    )  # fmt: skip
+    settle_cases(settings.load(), "pumps", {day: out})
+    oldest = cases_after(settings.load(), "pumps", day)[0]
+
+    text = run_status(capsys).text
+
+    assert "cases       2 open; the oldest:" in text
+    assert f"{oldest.id}  a since {day} 03:00  shift: flow stays outside its training" in text
+    (command,) = [line for line in text.splitlines() if f"cases pumps --answer {oldest.id}" in line]
+    words = shlex.split(command)
+    assert main(words[words.index("pipeline") + 1 :]) == 0
+    capsys.readouterr()
+    (found,) = json.loads(run_status(capsys, "--json").text)
+    assert [each["channels"] for each in found["open_cases"]] == [["heat"]]
 
 
 def test_the_approval_of_a_recalibration_waits_in_its_own_dag(tmp_path, plant, capsys, registry):

@@ -13,6 +13,7 @@ from pipeline.detector.attribution import Blame
 from pipeline.incidents.judging import FlaggedRows
 from pipeline.incidents.parts import IncidentPart
 from pipeline.shifts import Shifted
+from tests.station import nothing_out
 
 MINUTE = 60_000_000_000
 DAY = pd.Timestamp("2024-03-01", tz="UTC")
@@ -40,12 +41,14 @@ def judged(excess: Sequence[float], **arrays: Any) -> FlaggedRows:
         score=2 * np.asarray(excess, dtype=np.float64),
         threshold=np.full(n, 2.0),
         flagged=np.asarray(excess) > 1,
+        flagged_unmuted=np.asarray(excess) > 1,
         shifts=Shifted(
             channels=CHANNELS,
             columns=((0,), (1,), (2, 3)),
             muted=given["moved"],
             moved=given["moved"],
             regime=given["regime"],
+            raw=nothing_out(n, c),
         ),
         found=given["found"],
         strength=given["strength"],

@@ -9,6 +9,7 @@ from pipeline.monitoring.next_action import next_action as asked_for
 from pipeline.scheduler import Dag
 from pipeline.shell import Shell
 from tests.builders import FIRST_DAY, days
+from tests.cases.made import case
 
 WELL = Health(
     detector="pumps",
@@ -227,3 +228,10 @@ def test_a_run_that_is_at_work_is_not_started_again():
 
     assert todo.what.endswith("a run of pumps__train is at work; wait for its end")
     assert not todo.command
+
+
+def test_open_cases_ask_for_an_answer():
+    todo = next_action(replace(WELL, open_cases=(case(), case(id="beef"))))
+
+    assert todo.what == "say what the 2 open cases are: a fault, or normal"
+    assert todo.command == ".venv/bin/python -m pipeline cases pumps"

@@ -83,7 +83,7 @@ class PumpHouse:
 
     def content(self) -> dict[str, dict[date, str]]:
         """A hash of each day of the tables that must not depend on the order of scoring."""
-        return {name: content_hashes(self.rows(name)) for name in ("scores", "incidents")}
+        return {name: content_hashes(self.rows(name)) for name in ("scores", "incidents", "cases")}
 
 
 def open_house(here: Deployment, **sections: Any) -> PumpHouse:

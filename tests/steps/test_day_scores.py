@@ -94,3 +94,18 @@ def test_a_value_that_is_not_finite_is_refused(filled, inputs, day):
 
     with pytest.raises(DataError, match="flow"):
         score_day(filled.spec, inputs, replace(day, frame=frame))
+
+
+def test_what_would_be_flagged_without_muting_is_known_of_a_muted_channel(filled):
+    bundles = scoring_bundles_of(filled.here, "pumps")
+    inputs = scoring_inputs_of(filled.here, filled.spec, [D[7]], bundles)
+
+    facts = score_day(filled.spec, inputs, inputs.days[D[7]]).facts
+
+    (shown,) = [t for t in facts.tracks if t.kind == "episode" and t.machine == "c"]
+    (shift,) = [t for t in facts.tracks if t.kind == "shift"]
+    assert [each.rows for each in shown.stretches] == [24]
+    assert shown.flagged is not None
+    assert sum(each.rows for each in shown.flagged) < 24
+    assert (shift.machine, shift.channel, shift.stretches[0].opens) == ("c", "pressure", True)
+    assert {each.channel for each in facts.ranges} == {"flow", "pressure"}  # no angle

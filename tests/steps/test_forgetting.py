@@ -10,11 +10,13 @@ from pipeline import settings, tables
 from pipeline.errors import DataError
 from pipeline.monitoring.day_status import states_on_record
 from pipeline.steps.forgetting import forget, plan_forgetting
+from pipeline.store.cases import cases_after, settle_cases
 from pipeline.store.days import day_records
 from pipeline.store.ingestions import Attempt, latest_states, record
 from pipeline.store.labels import Label, add_labels
 from pipeline.tables import Table
 from tests.builders import days, make_spec, moment
+from tests.cases.made import FIRST, facts, shift, stretch
 from tests.steps.asked import put_detector, put_incident
 
 DAY, NEXT, LAST = days(3)
@@ -118,3 +120,19 @@ def test_a_scored_day_that_comes_again_afterwards_waits_for_new_scores(pumps):
 
     found = states_on_record(make_spec(), day_records(pumps, "pumps"), LAST)
     assert {each.day: each.state for each in found}[NEXT] == "waiting"
+
+
+def test_what_only_a_forgotten_day_showed_is_no_case_any_more(pumps):
+    first = (DAY - FIRST).days
+    shown = {
+        DAY: facts(),
+        NEXT: facts(shift(stretch(first + 1, 0, 23))),
+        LAST: facts(rows=12),
+    }
+    settle_cases(pumps, "pumps", shown)
+    assert len(cases_after(pumps, "pumps", LAST)) == 1
+
+    take_back(NEXT)
+
+    assert cases_after(pumps, "pumps", LAST) == ()
+    assert settle_cases(pumps, "pumps", {LAST: shown[LAST]}) == 0

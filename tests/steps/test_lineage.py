@@ -145,7 +145,7 @@ def test_score_goes_from_telemetry_and_champion_to_scores(chain):
 
     assert names(event, "inputs")["telemetry"] == version(chain, "telemetry")
     assert names(event, "inputs")["pumps@champion"] == "1"
-    assert {"scores", "incidents", "scorings", "days"} >= names(event, "outputs").keys()
+    assert {"scores", "incidents", "scorings", "days", "cases"} >= names(event, "outputs").keys()
     scores = next(each for each in event["outputs"] if each["name"].endswith("/scores"))
     assert scores["outputFacets"]["outputStatistics"]["rowCount"] == len(make_frame(HISTORY + 1))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 import pytest
@@ -14,6 +14,8 @@ from pipeline.detector.attribution import Blame
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
 from pipeline.steps import notifying
+from pipeline.store.cases import cases_after, settle_cases
+from tests.cases.made import FIRST, facts, shift, stretch
 
 NAME = "la_haute_borne"
 START = pd.Timestamp("2014-05-01 03:10", tz="UTC")
@@ -145,3 +147,88 @@ def test_one_message_that_is_not_sent_does_not_stop_the_others(found):
         == 1
     )
     assert notifying.due(settings.load(), NAME, [DAY], now=NOW) == []
+
+
+MONDAY, SUNDAY = date(2014, 4, 28), date(2014, 5, 4)
+
+
+def settled(*days):
+    """The flow of one machine is out of its range on these days."""
+    both = {day: facts(shift(stretch((day - FIRST).days, 0, 23), machine="R80711")) for day in days}
+    settle_cases(settings.load(), NAME, both)
+
+
+def reminders(*days):
+    return [
+        notice
+        for notice in notifying.due(
+            settings.load(),
+            NAME,
+            [str(day) for day in days],
+            now=datetime.combine(days[-1], time(9), UTC) + timedelta(days=1),
+        )
+        if notice["kind"] == "open cases"
+    ]
+
+
+def sent(*days):
+    found = reminders(*days)
+    for notice in found:
+        notifying.record_sent(settings.load(), notice, channel="log", run="r1")
+    return len(found)
+
+
+def test_open_cases_are_remembered_once_a_week(found):
+    found.clear()
+    week = [MONDAY + timedelta(days=n) for n in range(15)]
+    settled(*week)
+
+    assert [sent(day) for day in week] == [1, *[0] * 6, 1, *[0] * 6, 1]
+    assert sent(MONDAY) == 0  # scored again
+
+
+def test_a_week_whose_monday_failed_is_remembered_on_its_next_day(found):
+    found.clear()
+    settled(MONDAY, SUNDAY)
+
+    assert sent(SUNDAY) == 1
+    assert sent(MONDAY) == 0
+
+
+def test_a_reminder_lists_the_cases_and_how_to_answer(found):
+    found.clear()
+    settled(MONDAY)
+
+    (notice,) = reminders(MONDAY)
+
+    assert notice["subject"] == f"{NAME}: 1 case is open, the oldest since {MONDAY}"
+    assert "shift of R80711, 2014-04-28 00:00 to 2014-04-28 23:00 UTC." in notice["text"]
+    assert "flow stays outside its training range" in notice["text"]
+    commands = [shlex.split(line) for line in notice["text"].splitlines() if " cases " in line]
+    assert [words[-3] for words in commands[:2]] == ["normal from now on", "was a fault"]
+
+
+def test_nothing_open_is_not_remembered(found):
+    found.clear()
+    settled(MONDAY)
+    ours = cases_after(settings.load(), NAME, MONDAY)[0]
+    settle_cases(settings.load(), NAME, {MONDAY + timedelta(days=1): facts(machines=("R80711",))})
+
+    assert ours
+    assert reminders(MONDAY + timedelta(days=1)) == []
+
+
+def test_a_reminder_of_many_cases_stays_short(found):
+    found.clear()
+    machines = [f"pump\n{n}" for n in range(40)]
+    shown = facts(
+        *(shift(stretch((MONDAY - FIRST).days, 0, 23), machine=name) for name in machines),
+        machines=machines,
+    )
+    settle_cases(settings.load(), NAME, {MONDAY: shown})
+
+    (notice,) = reminders(MONDAY)
+
+    assert "40 cases are open" in notice["subject"]
+    assert "and 20 more." in notice["text"]
+    assert len(notice["text"].splitlines()) < 50

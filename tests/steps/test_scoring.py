@@ -241,3 +241,17 @@ def spoil(house, day):
 
 def version(house, name):
     return tables.current_version(Table(house.here.storage, "pumps", name))
+
+
+def test_no_day_counts_as_scored_that_the_cases_do_not_know(filled, monkeypatch):
+    def unreachable(*_):
+        raise OutageError("the store does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "settle_cases", unreachable)
+        with pytest.raises(OutageError):
+            filled.score(D[0])
+    assert filled.rows("scores").empty
+
+    filled.score(D[0])
+    assert len(filled.rows("cases")) == 1

@@ -179,3 +179,25 @@ def test_the_run_that_carried_a_label_is_kept(tmp_path):
     (found,) = labels_as_of(stored_in(tmp_path), "pumps", datetime.now(UTC))
 
     assert found.run_id == "pumps__label/manual__1"
+
+
+def withdrawn(**changes):
+    return make_label(verdict="withdrawn", created_at=moment(LATER), **changes)
+
+
+def test_an_incident_that_is_taken_back_leaves_what_was_said_before():
+    normal = make_label(verdict="normal", entity=None, created_at=moment(NEXT))
+
+    assert set(codes(make_label(), withdrawn())) == {NO_VERDICT}
+    assert INCIDENT not in set(codes(normal, make_label(), withdrawn()))
+    assert (codes(normal, make_label(), withdrawn()) == codes(normal)).all()
+    again = make_label(created_at=moment(LATER, 1))
+    assert (codes(make_label(), withdrawn(), again) == codes(make_label())).all()
+
+
+def test_only_the_same_span_of_the_same_machine_is_taken_back():
+    label = make_label()
+    for other in (withdrawn(end=moment(DAY, 4)), withdrawn(entity="b"), withdrawn(entity=None)):
+        assert (codes(label, other) == codes(label)).all()
+    normal = make_label(verdict="normal")
+    assert (codes(normal, withdrawn()) == codes(normal)).all()

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.cases import NOTHING
 from pipeline.settings import Deployment
 from pipeline.store.scores import DayScores
 from pipeline.store.scorings import (
@@ -26,7 +27,7 @@ def here(tmp_path) -> Deployment:
 
 
 def score(here, day, inputs: str, *, at=NOON, version: int = 1, challenger=None, rows: int = 24):
-    scored = DayScores(day, SCHEMAS["scores"].empty_table(), rows, (), 2, 0.5, "")
+    scored = DayScores(day, SCHEMAS["scores"].empty_table(), rows, (), 2, 0.5, "", NOTHING)
     run = ScoringRun(at, "r", version, challenger, 2.5, 7)
     record_scored(here, "pumps", [(scored, inputs)], run)
 

@@ -30,7 +30,7 @@ def test_the_tables_of_a_detector_are_those_that_were_written_but_the_ledger(her
 
 
 def test_a_day_is_counted_and_removed_in_every_table_that_rows_are_derived_in(here):
-    counts = {"incidents": 1, "scores": 2, "telemetry": 0, "quarantine": 0}
+    counts = {"cases": 0, "incidents": 1, "scores": 2, "telemetry": 0, "quarantine": 0}
     assert rows_on(here, "pumps", DAY) == counts
 
     remove_day(here, "pumps", DAY, "by mistake")

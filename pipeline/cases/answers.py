@@ -1,0 +1,233 @@
+"""What people said of cases, and what that makes of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, get_args
+
+from pipeline.cases.records import DEGRADATION, Case, CaseKey, CaseKind
+from pipeline.data.decision import ChannelDecision
+from pipeline.data.label import require_zone
+from pipeline.errors import DataError
+
+Answer = Literal["normal from now on", "was a fault"]
+"""What closes a case."""
+
+Undo = Literal["undo"]
+
+NORMAL_FROM_NOW_ON: Answer = "normal from now on"
+FAULT: Answer = "was a fault"
+UNDO: Undo = "undo"
+
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+
+
+@dataclass(frozen=True)
+class CaseAnswer:
+    """A person's answer about a case; like a label it is never erased.
+
+    It is about the case of its kind, machine and channel whose rows its span touches: late rows
+    and another version may give that case another start, and with it another id.
+
+    Attributes:
+        case: id of the case when it was answered.
+        kind: of the case.
+        entity: its machine; None: there is one only, or the case is the detector's.
+        channel: of a shift; None: of no single one.
+        start: first row of the case.
+        end: its last row when it was answered.
+        answer: `normal from now on`, `was a fault`, or `undo` of the newest one before.
+        note: the reason, in the author's words.
+        author: who answered.
+        created_at: when.
+        run_id: the Airflow run that carried it; empty from the command line.
+
+    Raises:
+        DataError: on construction, if a time has no zone, or the answer, the reason or the author
+            is not valid.
+    """
+
+    case: str
+    kind: CaseKind
+    entity: str | None
+    channel: str | None
+    start: datetime
+    end: datetime
+    answer: Answer | Undo
+    note: str
+    author: str
+    created_at: datetime
+    run_id: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end", "created_at"):
+            require_zone(name, getattr(self, name))
+        if self.answer not in (*ANSWERS, UNDO):
+            msg = f"answer {self.answer!r} is unknown; write one of {ANSWERS}."
+            raise DataError(msg)
+        if not self.author.strip():
+            msg = "the author is empty; an answer needs a person who answers for it."
+            raise DataError(msg)
+        if not self.note.strip():
+            msg = "the reason is empty; an answer needs one sentence that says why."
+            raise DataError(msg)
+
+    @property
+    def key(self) -> CaseKey:
+        """The place of its case among the unresolved."""
+        if self.kind == DEGRADATION:
+            return DEGRADATION, "", ""
+        return self.kind, self.entity or "", self.channel or ""
+
+
+@dataclass(frozen=True)
+class CaseSpan:
+    """Rows that a case is about.
+
+    Attributes:
+        case: its id.
+        kind: its kind.
+        entity: the machine; None: every machine.
+        channels: whose cells they are; None: whole rows.
+        start: first row.
+        end: last row.
+        answer: what a person said; None: nobody has answered.
+        answered_at: when; None likewise.
+    """
+
+    case: str
+    kind: CaseKind
+    entity: str | None
+    channels: tuple[str, ...] | None
+    start: datetime
+    end: datetime
+    answer: Answer | None
+    answered_at: datetime | None
+
+
+def answers_in_force(answers: Iterable[CaseAnswer], as_of: datetime) -> tuple[CaseAnswer, ...]:
+    """The answers given by `as_of` that nobody has undone by then, oldest first."""
+    kept: list[CaseAnswer] = []
+    for each in sorted(answers, key=lambda one: (one.created_at, one.case)):
+        if each.created_at > as_of:
+            break
+        if each.answer != UNDO:
+            kept.append(each)
+            continue
+        undone = [place for place, one in enumerate(kept) if one.case == each.case]
+        if undone:
+            del kept[undone[-1]]
+    return tuple(kept)
+
+
+def answers_of_decisions(
+    decisions: Sequence[ChannelDecision], as_of: datetime
+) -> tuple[CaseAnswer, ...]:
+    """The decisions that accept a channel's level, as answers about its shift.
+
+    Who accepts a channel has said that its level is normal. A later decision about the channel
+    takes the place of an earlier one; to mute a channel, or to score it all the same, is no answer.
+    """
+    newest: dict[tuple[str, str | None], ChannelDecision] = {}
+    for each in sorted(decisions, key=lambda one: (one.created_at, one.since)):
+        if each.created_at <= as_of:
+            newest[each.channel, each.entity] = each
+    return tuple(
+        CaseAnswer(
+            case="",
+            kind="shift",
+            entity=each.entity,
+            channel=each.channel,
+            start=each.since,
+            end=max(each.since, each.created_at),
+            answer=NORMAL_FROM_NOW_ON,
+            note=each.note or "the channel was accepted",
+            author=each.author,
+            created_at=each.created_at,
+            run_id=each.run_id,
+        )
+        for each in newest.values()
+        if each.decision == "accept"
+    )
+
+
+def answer_in_force(case: Case, in_force: Sequence[CaseAnswer]) -> CaseAnswer | None:
+    """The newest of the answers in force that is about `case`; None: nobody has answered."""
+    about = [each for each in in_force if _is_about(each, case)]
+    return max(about, key=lambda each: each.created_at, default=None)
+
+
+def _is_about(answer: CaseAnswer, case: Case) -> bool:
+    kind, machine, channel = answer.key
+    if not answer.case and answer.entity is None:
+        machine = case.key[1]  # a decision about a channel of all machines
+    same = case.key == (kind, machine, channel)
+    return same and answer.start <= case.last_row and case.start <= answer.end
+
+
+def open_cases(
+    records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
+) -> tuple[Case, ...]:
+    """The cases of `records` that nothing has closed by `as_of`, oldest first.
+
+    `normal from now on` closes a case for as long as it lasts. `was a fault` says nothing of rows
+    that come after the answer: where they still show the same, the case is open again.
+    """
+    in_force = answers_in_force(answers, as_of)
+    return tuple(sorted(_open(records, in_force), key=lambda case: (case.start, case.id)))
+
+
+def _open(records: Iterable[Case], in_force: Sequence[CaseAnswer]) -> Iterator[Case]:
+    for case in records:
+        if case.returned is not None or not case.told:
+            continue
+        said = answer_in_force(case, in_force)
+        if said is None:
+            yield case
+        elif said.answer == FAULT and case.last_row > said.created_at:
+            since = f"{said.author} called it a fault on {said.created_at:%Y-%m-%d}"
+            yield replace(case, why=f"{case.why} It goes on after {since}.")
+
+
+def accepted_spans(
+    records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
+) -> tuple[CaseSpan, ...]:
+    """The rows of the cases that a person has called normal, for training and the gate."""
+    return tuple(
+        span for span in _spans(records, answers, as_of) if span.answer == NORMAL_FROM_NOW_ON
+    )
+
+
+def unaccepted_spans(
+    records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
+) -> tuple[CaseSpan, ...]:
+    """The rows of the cases that nobody has called normal: what training must not learn.
+
+    Also those of cases that are closed: data that returned do not make a fault normal.
+    """
+    return tuple(
+        span for span in _spans(records, answers, as_of) if span.answer != NORMAL_FROM_NOW_ON
+    )
+
+
+def _spans(
+    records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
+) -> Iterator[CaseSpan]:
+    in_force = answers_in_force(answers, as_of)
+    for case in sorted(records, key=lambda one: (one.start, one.id)):
+        if not case.told:
+            continue
+        said = answer_in_force(case, in_force)
+        for machine in case.machines or (None,):
+            yield CaseSpan(
+                case=case.id,
+                kind=case.kind,
+                entity=machine,
+                channels=case.channels if case.kind == "shift" else None,
+                start=case.start,
+                end=case.last_row,
+                answer=None if said is None or said.answer == UNDO else said.answer,
+                answered_at=None if said is None else said.created_at,
+            )

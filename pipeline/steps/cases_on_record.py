@@ -1,0 +1,44 @@
+"""The cases of a detector as they are on record, with what people said of them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from pipeline.cases import Case, CaseAnswer, open_cases
+from pipeline.cases.answers import answers_of_decisions
+from pipeline.settings import Deployment
+from pipeline.store.case_answers import case_answers_as_of
+from pipeline.store.cases import case_records, cases_after
+from pipeline.store.decisions import decisions_as_of
+
+
+def answers_known(here: Deployment, detector: str, as_of: datetime) -> tuple[CaseAnswer, ...]:
+    """What people said of cases by `as_of`; who accepts a channel has answered about its shift.
+
+    Raises:
+        UnprovenAnswer: an answer that no trusted key has signed.
+    """
+    accepted = answers_of_decisions(decisions_as_of(here, detector, as_of), as_of)
+    return (*case_answers_as_of(here, detector, as_of), *accepted)
+
+
+def open_on(here: Deployment, detector: str, day: date, *, now: datetime) -> tuple[Case, ...]:
+    """The cases that were open after `day`, by what people had said at `now`; oldest first.
+
+    Raises:
+        UnprovenAnswer: an answer that no trusted key has signed.
+        OutageError: the store does not answer.
+    """
+    unresolved = cases_after(here, detector, day)
+    if not unresolved:
+        return ()
+    return open_cases(unresolved, answers_known(here, detector, now), now)
+
+
+def every_case(here: Deployment, detector: str, last: date) -> tuple[Case, ...]:
+    """All cases up to `last`, open and closed, by start; reads the whole table.
+
+    Raises:
+        OutageError: the store does not answer.
+    """
+    return case_records(here, detector, None, last)

@@ -1,0 +1,103 @@
+"""What people said of cases, and what it makes of them."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.cases import accepted_spans, answers_in_force, open_cases, unaccepted_spans
+from pipeline.cases.answers import answers_of_decisions
+from pipeline.data.decision import ChannelDecision
+from pipeline.errors import DataError
+from tests.cases.made import FIRST, answer, at, case
+
+FOR_EVER = at(4000)
+
+
+def still(record, *answers, as_of=FOR_EVER):
+    return bool(open_cases([record], answers, as_of))
+
+
+def test_a_case_is_open_until_it_returns_or_is_answered():
+    assert still(case())
+    assert not still(case(returned=FIRST))
+    assert not still(case(told=False))
+    assert not still(case(), answer())
+    assert still(case(), answer(), as_of=at(3, 23))
+
+
+def test_normal_from_now_on_closes_a_case_for_as_long_as_it_lasts():
+    assert not still(case(last_row=at(300)), answer())
+
+
+def test_a_fault_that_goes_on_after_the_answer_is_open_again():
+    assert not still(case(), answer("was a fault"))
+    (again,) = open_cases([case(last_row=at(4, 1))], [answer("was a fault")], FOR_EVER)
+
+    assert "goes on after ann called it a fault" in again.why
+
+
+def test_an_undo_takes_the_newest_answer_back():
+    fault, undo = answer("was a fault"), answer("undo", created_at=at(5))
+
+    assert still(case(), fault, undo)
+    assert not still(case(), fault, undo, as_of=at(4, 12))
+    assert not still(case(), fault, undo, answer(created_at=at(6)))
+    assert answers_in_force([undo, fault], FOR_EVER) == ()
+
+
+def test_an_answer_finds_its_case_after_late_rows_gave_it_another_start():
+    moved = case(id="beef", start=at(0, 2))
+
+    assert not still(moved, answer())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        case(machines=("b",)),
+        case(channels=("heat",)),
+        case(kind="episode"),
+        case(start=at(3, 1), last_row=at(9)),
+    ],
+)
+def test_an_answer_is_about_no_other_case(other):
+    assert still(other, answer())
+
+
+def test_who_accepts_a_channel_has_answered_about_its_shift():
+    accept = ChannelDecision("flow", None, "accept", at(2), "", "ann", at(4))
+    mute = replace(accept, decision="mute", created_at=at(5))
+
+    assert not still(case(), *answers_of_decisions([accept], FOR_EVER))
+    assert not still(case(machines=("b",)), *answers_of_decisions([accept], FOR_EVER))
+    assert still(case(channels=("heat",)), *answers_of_decisions([accept], FOR_EVER))
+    assert answers_of_decisions([mute], FOR_EVER) == ()
+    assert answers_of_decisions([mute, accept], FOR_EVER) == ()
+
+
+def test_training_may_learn_what_was_called_normal_and_nothing_else():
+    shift, episode = case(), case(id="dead", kind="episode", channels=(), returned=FIRST)
+    told = [shift, episode]
+
+    (accepted,) = accepted_spans(told, [answer()], FOR_EVER)
+    (left,) = unaccepted_spans(told, [answer()], FOR_EVER)
+
+    assert (accepted.case, accepted.entity, accepted.channels) == ("c0ffee", "a", ("flow",))
+    assert (accepted.start, accepted.end, accepted.answered_at) == (at(0, 8), at(3), at(4))
+    assert (left.case, left.channels, left.answer) == ("dead", None, None)
+    assert len(unaccepted_spans(told, [answer("was a fault")], FOR_EVER)) == 2
+    assert accepted_spans([case(told=False)], [answer()], FOR_EVER) == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"answer": "fine"}, "answer 'fine' is unknown"),
+        ({"author": " "}, "the author is empty"),
+        ({"note": ""}, "the reason is empty"),
+        ({"end": at(1).replace(tzinfo=None)}, "has no time zone"),
+    ],
+)
+def test_an_answer_that_cannot_be_right_is_refused(wrong, says):
+    with pytest.raises(DataError, match=says):
+        answer(**wrong)
