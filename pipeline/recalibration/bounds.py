@@ -111,13 +111,14 @@ def stops(
 
 
 def _degraded(rising: Degradation) -> Stop:
-    level = rising.level
+    level, who = rising.level, ", ".join(rising.machines)
     return Stop(
         "degradation",
         rising.share,
         level.share,
         f"Since {rising.since} {rising.share:.1%} of the rows lie above a score that at most "
-        f"{level.share:.1%} of the accepted rows exceed: this was certain on {rising.called}. "
+        f"{level.share:.1%} of the accepted rows exceed{f' (machines: {who})' if who else ''}: "
+        f"this was certain on {rising.called}. "
         "Scores grow, and a higher threshold would hide why: look at the channels and machines "
         "that carry it.",
     )

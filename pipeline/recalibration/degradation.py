@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pipeline.data.effective_rows import effective_rows
-from pipeline.data.timeline import Mask, Timeline
+from pipeline.data.timeline import Mask, Timeline, subset
 from pipeline.utc_day import DAY_NS
 
 Vector = NDArray[np.float64]
@@ -55,12 +55,14 @@ class Degradation:
         called: first day on which it was sufficient.
         level: the level on which it shows most.
         share: of the rows above it since then.
+        machines: those of which more rows are above it than the accepted state allows.
     """
 
     since: date
     called: date
     level: FrozenLevel
     share: float
+    machines: tuple[str, ...]
 
 
 def frozen_levels(score: NDArray[np.floating], timeline: Timeline) -> tuple[FrozenLevel, ...]:
@@ -98,10 +100,14 @@ def degradation(
     last = int(called[0])
     most = int(np.argmax([each[last] for each in wealth]))
     first = _since((above[most] / rows)[: last + 1], levels[most])
+    recent = counted & (timeline.time_ns // DAY_NS >= days[first])
     return Degradation(
         since=_date(days[first]),
         called=_date(days[last]),
         level=levels[most],
+        machines=_machines(
+            score[recent] > levels[most].value, subset(timeline, recent), levels[most]
+        ),
         share=float(above[most][first : last + 1].sum() / rows[first : last + 1].sum()),
     )
 
@@ -122,6 +128,14 @@ def _since(share: Vector, level: FrozenLevel) -> int:
     before = np.cumsum(won, axis=1) - won
     stake = int(np.argmax((before[:, -1:] + won[:, -1:] - before).max(axis=1)))
     return int(np.argmin(before[stake]))
+
+
+def _machines(above: Mask, timeline: Timeline, level: FrozenLevel) -> tuple[str, ...]:
+    """The named machines with a larger share above the level than it allows."""
+    size = np.bincount(timeline.entity, minlength=len(timeline.names))
+    hits = np.bincount(timeline.entity, weights=above, minlength=len(timeline.names))
+    carrying = np.flatnonzero(hits > level.share * size)
+    return tuple(timeline.names[at] for at in carrying if timeline.names[at])
 
 
 def _date(day: np.int64) -> date:

@@ -33,7 +33,7 @@ from pipeline.registry import versions
 from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
-from pipeline.steps import labelling, ledger_state, live
+from pipeline.steps import degrading, labelling, ledger_state, live
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.labelling import AuditCounts
 from pipeline.steps.live import LoadedVersion
@@ -146,6 +146,7 @@ def recalibrate(here: Deployment, payload: Payload[Candidate], *, run: str) -> P
         candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
     note_written(candidate.uri)
     opened = log_recalibration(here, candidate, spec, inputs, parent, result, run=run)
+    degrading.put_on_record(here, candidate.detector, result)
     log.info(
         "threshold_recalibrated", value=result.threshold.value, step=result.step, **result.counts
     )
