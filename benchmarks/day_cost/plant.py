@@ -6,6 +6,7 @@ has a fault of two hours. The same day has the same rows in every world.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -129,7 +130,8 @@ def _operate(here: Deployment, world: World) -> None:
         drifting.judge_days(here, NAME, [str(day) for day in part], run="history")
     found = incidents_between(here, spec, world.first, days[-1])
     for incident in found:
-        notice = notice_of(spec, incident, incident.start.date(), this_shell(here))
+        day = incident.start.date()
+        notice = notice_of(spec, incident, day, this_shell(here), rows_effective=math.inf)
         notifying.record_sent(here, to_json(notice), channel="log", run="history")
     answered = [each for each in found if each.end.date() < days[-1] - _UNANSWERED]
     add_labels(

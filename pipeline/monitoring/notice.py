@@ -52,11 +52,14 @@ class Notice:
     text: str
 
 
-def notice_of(spec: DetectorSpec, incident: Incident, day: date, shell: Shell) -> Notice:
+def notice_of(
+    spec: DetectorSpec, incident: Incident, day: date, shell: Shell, *, rows_effective: float
+) -> Notice:
     """The message about one incident: kind, span, peak, blamed channels, and how to answer.
 
-    Names of machines and channels are foreign text: subject and text hold them printable, and cut
-    where they are very long; `entity` holds the name as it is.
+    `rows_effective` are those that the threshold rests on; with few the message says that it is
+    provisional. Names of machines and channels are foreign text: subject and text hold them
+    printable, and cut where they are very long; `entity` holds the name as it is.
     """
     where = one_line(incident.entity, most=_LONGEST_NAME) or spec.name
     blamed = [
@@ -72,7 +75,7 @@ def notice_of(spec: DetectorSpec, incident: Incident, day: date, shell: Shell) -
         f"From {span}, {incident.rows} rows.",
         f"Peak: {peak}." if incident.kind == "anomaly" else "",
         f"To blame: {'; '.join(blamed[:_MOST_CHANNELS])}." if blamed else "",
-        f"Seen by version {incident.version}.",
+        f"Seen by version {incident.version}.{_provisional(rows_effective, spec)}",
         "Answer, and the answer is used. Something was wrong:",
         shell.plimsoll(*answer, "incident"),
         "It was a false alarm:",
@@ -88,6 +91,13 @@ def notice_of(spec: DetectorSpec, incident: Incident, day: date, shell: Shell) -
         subject=f"{spec.name}: {where} {_KINDS[incident.kind]}{first}",
         text="\n".join(line for line in lines if line),
     )
+
+
+def _provisional(rows: float, spec: DetectorSpec) -> str:
+    needed = spec.gate.minimum_calibration_rows
+    if rows >= needed:
+        return ""
+    return f" Its threshold is provisional: it rests on {rows:,.0f} of {needed:,} independent rows."
 
 
 def day_seen(incident: Incident, days: list[date]) -> date:

@@ -8,6 +8,7 @@ than never.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.cases_on_record import open_on
 from pipeline.store.incidents import incidents_between
 from pipeline.store.notices import SentNotice, noticed_incidents, record_notice
+from pipeline.store.thresholds import effective_rows_by_version
 
 log = structlog.get_logger()
 
@@ -45,10 +47,17 @@ def due(
     monday = news[-1] - timedelta(days=news[-1].weekday())
     known = noticed_incidents(here, detector, since=min(begins, monday))
     shell = this_shell(here)
+    new = [each for each in found if each.status == "raised" and each.id not in known]
+    worth = effective_rows_by_version(here, detector) if new else {}
     notices = [
-        notice_of(spec, incident, day_seen(incident, news), shell)
-        for incident in found
-        if incident.status == "raised" and incident.id not in known
+        notice_of(
+            spec,
+            incident,
+            day_seen(incident, news),
+            shell,
+            rows_effective=worth.get(incident.version, math.inf),
+        )
+        for incident in new
     ]
     if reminder_id(news[-1]) not in known and (cases := open_on(here, detector, news[-1], now=now)):
         notices.append(reminder_of(spec, cases, news[-1], shell))

@@ -72,5 +72,11 @@ def weights_by_version(here: Deployment, detector: str) -> dict[int, int]:
     return dict(zip(known["version"].astype(int), known["weights_of"].astype(int), strict=True))
 
 
+def effective_rows_by_version(here: Deployment, detector: str) -> dict[int, float]:
+    """For each version the independent rows that its threshold rests on."""
+    known = read_thresholds(here, detector, ["version", "n_effective"]).dropna()
+    return dict(zip(known["version"].astype(int), known["n_effective"].astype(float), strict=True))
+
+
 def _table(here: Deployment, detector: str) -> Table:
     return Table(here.storage, detector, "thresholds")

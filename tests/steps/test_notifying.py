@@ -46,6 +46,17 @@ def found(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("found")
+def test_a_message_says_that_the_threshold_is_provisional(monkeypatch):
+    (sure,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
+    monkeypatch.setattr(notifying, "effective_rows_by_version", lambda *_: {3: 42.0})
+
+    (unsure,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
+
+    assert "provisional" not in sure["text"]
+    assert "Its threshold is provisional: it rests on 42 of 100 independent rows." in unsure["text"]
+
+
+@pytest.mark.usefixtures("found")
 def test_a_new_incident_is_notified_with_cause_and_how_to_answer():
     (notice,) = notifying.due(settings.load(), NAME, [DAY], now=NOW)
 
