@@ -16,6 +16,9 @@ EVALUATION_PREFIX = "eval_"
 LABEL_COLUMN = f"{EVALUATION_PREFIX}label"
 """Column of a training window that holds people's verdicts; absent where there are none."""
 
+OPEN_CASE_COLUMN = f"{EVALUATION_PREFIX}open_case"
+"""Column of a training window that is true in rows of open cases; absent where there are none."""
+
 GAP_CADENCES = 1.5
 """Two rows of a machine that are more cadences apart have a gap between them.
 
@@ -177,12 +180,16 @@ class Columns(Section):
                 "for a feature"
             )
             raise ValueError(msg)
-        if LABEL_COLUMN in self.evaluation_only:
-            msg = (
-                f"evaluation_only names {LABEL_COLUMN!r}, which holds what people labelled; rename "
-                "it in source.rename"
-            )
-            raise ValueError(msg)
+        for ours, what in (
+            (LABEL_COLUMN, "what people labelled"),
+            (OPEN_CASE_COLUMN, "which rows open cases are about"),
+        ):
+            if ours in self.evaluation_only:
+                msg = (
+                    f"evaluation_only names {ours!r}, which holds {what}; rename it in "
+                    "source.rename"
+                )
+                raise ValueError(msg)
         leaking = [c for c in self.features if c.startswith(EVALUATION_PREFIX)]
         if leaking:
             msg = (

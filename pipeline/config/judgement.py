@@ -98,6 +98,13 @@ class Gate(Section):
         "caught than by the champion; more fails if it is more than chance explains (95 %). Two "
         "sound versions of one plant differ by up to 0.17, one grade of size is 0.12 of spikes.",
     )
+    minimum_open_case_recall: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Share of the rows of open cases that the champion flags, without muting, and "
+        "a successor must flag as well.",
+    )
     minimum_incident_recall: float = Field(
         1.0,
         ge=0,

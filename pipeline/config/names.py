@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipeline.config.columns import LABEL_COLUMN, Columns
+from pipeline.config.columns import LABEL_COLUMN, OPEN_CASE_COLUMN, Columns
 from pipeline.config.detector import DetectorSpec
 from pipeline.config.shown import shown
 
@@ -29,6 +29,7 @@ _RESERVED = {
         "in which a source says of a row what is wrong with it",
     ),
     LABEL_COLUMN: "in which a training window holds people's verdicts",
+    OPEN_CASE_COLUMN: "in which a training window marks the rows of open cases",
 }
 _ANSWERS = {
     _SCORE: "a bundle's reference rows keep the score",

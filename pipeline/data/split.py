@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec, Split
-from pipeline.config.columns import LABEL_COLUMN
+from pipeline.config.columns import LABEL_COLUMN, OPEN_CASE_COLUMN
 from pipeline.data.grid import cadence_ns, day_number, nanoseconds
 from pipeline.data.label import INCIDENT
 from pipeline.data.raw_values import truth
@@ -98,14 +98,15 @@ def trains(day: date, spec: DetectorSpec) -> bool:
 def normal_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
     """Rows that nothing marks as abnormal: they may train, and a flag on one is a false alarm.
 
-    Neither an evaluation column that is true nor a person's verdict `incident` may mark them. The
-    verdict `normal` withdraws such a verdict, not what the source itself says: to lose a row
-    costs little, to learn a fault costs the fault.
+    Neither an evaluation column that is true nor a person's verdict `incident` may mark them, nor
+    may they be of an open case: what lasts is not normal until a person says so. The verdict
+    `normal` withdraws such a verdict, not what the source itself says: to lose a row costs little,
+    to learn a fault costs the fault.
 
     Raises:
         DataError: a mark is neither true nor false.
     """
-    normal = ~labelled_incident(frame)
+    normal = ~labelled_incident(frame) & ~of_open_case(frame)
     for name in sorted(columns.marks & set(frame.columns)):
         normal &= ~truth(frame[name], name)
     return normal
@@ -117,6 +118,14 @@ def incident_rows(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
     if columns.incident is not None and columns.incident in frame:
         known |= truth(frame[columns.incident], columns.incident)
     return known
+
+
+def of_open_case(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows that an open case is about, as the training window read them."""
+    if OPEN_CASE_COLUMN not in frame:
+        return np.zeros(len(frame), dtype=bool)
+    marked: NDArray[np.bool_] = frame[OPEN_CASE_COLUMN].to_numpy(dtype=bool)
+    return marked
 
 
 def labelled_incident(frame: pd.DataFrame) -> NDArray[np.bool_]:

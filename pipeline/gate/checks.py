@@ -61,6 +61,7 @@ CHECKS: dict[str, GateCheck[Any]] = {  # Any: each has facts of its own, which `
     "explained_variance": GateCheck(absolute.explained_variance, TrainedFacts),
     "reconstruction_vs_champion": GateCheck(relative.reconstruction_vs_champion, TrainedFacts),
     "rank_agreement": GateCheck(relative.rank_agreement, TrainedFacts),
+    "open_cases": GateCheck(relative.open_cases, TrainedFacts),
     "alert_budget": GateCheck(common.alert_budget, CandidateFacts),
     "confirmed_incidents": GateCheck(common.confirmed_incidents, CandidateFacts),
     "injected_faults": GateCheck(absolute.injected_faults, TrainedFacts),

@@ -84,6 +84,25 @@ OF_RECALIBRATED = Wording(
 
 
 @dataclass(frozen=True)
+class OpenCaseFlags:
+    """What candidate and champion flag of the rows of open cases, without muting.
+
+    Attributes:
+        rows: scored by both.
+        candidate: flagged by the candidate.
+        champion: flagged by the champion.
+        lost: flagged by the champion alone.
+        gained: flagged by the candidate alone.
+    """
+
+    rows: int
+    candidate: float
+    champion: float
+    lost: float
+    gained: float
+
+
+@dataclass(frozen=True)
 class CandidateFacts:
     """The measurements of any candidate.
 
@@ -132,6 +151,7 @@ class TrainedFacts(CandidateFacts):
         latency_ms: to score 1,000 rows, best of three.
         rank_agreement: Spearman correlation with the champion's scores on the same recent rows;
             None without a champion, or if one of the two scores is constant.
+        open_cases: rows of open cases as both flag them; None: there are none, or no champion.
     """
 
     kind: ClassVar[BundleKind] = "trained"
@@ -147,6 +167,7 @@ class TrainedFacts(CandidateFacts):
     bundle_mb: float
     latency_ms: float
     rank_agreement: float | None = None
+    open_cases: OpenCaseFlags | None = None
 
 
 @dataclass(frozen=True)

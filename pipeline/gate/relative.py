@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pipeline.config import Gate
 from pipeline.gate.facts import (
     ChampionFacts,
@@ -11,6 +13,7 @@ from pipeline.gate.facts import (
     verdict,
 )
 
+_SIGMAS = 1.96  # of 95 %, both sides
 _OTHER_KIND = (
     "skip: not applicable; the two differ in family or loss, or one has no reconstruction, so "
     "their errors are not comparable."
@@ -63,4 +66,35 @@ def rank_agreement(
         limit=limit,
         reason="Spearman correlation of both scores on the same recent rows; 1: the same order.",
         measured=found,
+    )
+
+
+def open_cases(
+    candidate: TrainedFacts, champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Does the candidate still flag what is open, as the champion does without muting?
+
+    A fault that stays would otherwise become normal with the next training. It passes as well where
+    it flags fewer rows by no more than chance: the 95 % error of the paired difference.
+    """
+    name, limit = "open_cases", f">= {limits.minimum_open_case_recall:.0%} of champion's"
+    flags = candidate.open_cases
+    if champion is None:
+        return no_champion(name, "-", limit)
+    if flags is None or flags.rows == 0:
+        reason = "skip: no row of an open case is in the training window."
+        return CheckResult(name, "skip", value="-", limit=limit, reason=reason)
+    enough = flags.candidate >= limits.minimum_open_case_recall * flags.champion
+    error = _SIGMAS * math.sqrt(flags.lost + flags.gained)
+    by_chance = flags.lost - flags.gained <= error
+    return CheckResult(
+        name,
+        verdict(passed=enough or by_chance),
+        value=f"{flags.candidate / flags.rows:.0%}",
+        limit=limit,
+        champion=f"{flags.champion / flags.rows:.0%}",
+        reason=f"Flagged of {flags.rows:,} rows of open cases, none of which trained it. Where it "
+        "fails, it takes for normal what is open: answer the case (python -m pipeline cases), if this is "
+        "normal from now on.",
+        measured=flags.candidate / flags.rows,
     )

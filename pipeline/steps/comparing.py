@@ -19,6 +19,7 @@ from pipeline.evaluation.paired import FaultLoss, fault_losses
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.evaluation.tryout import common_choice, faults_in, judge, try_out
 from pipeline.gate import ChampionFacts
+from pipeline.gate.facts import OpenCaseFlags
 from pipeline.incidents.judging import fitted_columns
 from pipeline.registry.versions import Version
 from pipeline.scoring import score_rows
@@ -52,6 +53,23 @@ class ChampionComparison:
     threshold: float
     grades: dict[str, dict[float, float]]
     losses: dict[str, FaultLoss]
+
+
+def open_case_flags(live: Bundle, bundle: Bundle, frame: pd.DataFrame) -> OpenCaseFlags | None:
+    """What both flag of the rows of open cases, muting nothing; None without such rows."""
+    frame = _readable_rows(live, frame)
+    if frame.empty:
+        return None
+    new, old = score_rows(bundle, frame), score_rows(live, frame)
+    both = new.complete & old.complete
+    now, before = new.score[both] > bundle.threshold, old.score[both] > live.threshold
+    return OpenCaseFlags(
+        rows=int(both.sum()),
+        candidate=float(now.sum()),
+        champion=float(before.sum()),
+        lost=float((before & ~now).sum()),
+        gained=float((now & ~before).sum()),
+    )
 
 
 def readable(here: Deployment, version: Version, held: LedgerState) -> Bundle | None:

@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline import lineage
 from pipeline.config import DetectorSpec, Model
 from pipeline.data.grid import as_day
-from pipeline.data.split import Block, Role, split
+from pipeline.data.split import Block, Role, of_open_case, split
 from pipeline.detector.bundle.bundle import write_bundle
 from pipeline.detector.bundle.description import Provenance
 from pipeline.detector.bundle.graph import Graph
@@ -32,12 +32,14 @@ from pipeline.steps import candidate as staged
 from pipeline.steps import metrics_hooks
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.candidate_run import open_run
+from pipeline.steps.open_case_rows import without_open_cases
 from pipeline.steps.origin import TrainingInputs, origin_of, pin, start_candidate
 from pipeline.steps.warm_start import Prepared, prepare
 from pipeline.store.confirmed_incidents import read_confirmed_incidents
 from pipeline.store.training_window import read_training_window
 
-CONFIRMED, OLDER = "confirmed_incidents", "older"  # file names in the lake
+# File names in the lake.
+CONFIRMED, OLDER, OPEN_CASES = "confirmed_incidents", "older", "open_cases"
 
 
 @lineage.stage("train")
@@ -55,7 +57,7 @@ def window(
     weights and older rows are staged beside it; calibration and test stay as they are.
     """
     spec = staged.detector_named(here, detector, training_days=training_days)
-    read = read_training_window(here, spec, as_day(as_of))
+    read = without_open_cases(here, spec, read_training_window(here, spec, as_day(as_of)))
     blocks = split(read.frame, spec)
     tuning = prepare(here, spec, read.manifest, blocks) if warm_start else None
     inputs = TrainingInputs(read.manifest, tuning.start if tuning else None)
@@ -65,6 +67,8 @@ def window(
         candidate = _stage_tuning(candidate, tuning)
     for block in (blocks.train, blocks.calibration, blocks.test):
         candidate = staged.stage_table(candidate, _path(block.role), block.frame)
+    open_rows = read.frame[of_open_case(read.frame)]
+    candidate = staged.stage_table(candidate, _path(OPEN_CASES), open_rows)
     tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
     confirmed = read_confirmed_incidents(here, spec, read.manifest, without=tested)
     return to_json(staged.stage_table(candidate, _path(CONFIRMED), confirmed))
@@ -127,6 +131,11 @@ def block_of(candidate: Candidate, role: Role) -> Block:
 def confirmed_incidents_of(candidate: Candidate) -> pd.DataFrame:
     """Other days with confirmed incidents, as `window` staged them; may be empty."""
     return staged.staged_table(candidate, _path(CONFIRMED))
+
+
+def open_case_rows_of(candidate: Candidate) -> pd.DataFrame:
+    """The rows of open cases in the training window; may be empty."""
+    return staged.staged_table(candidate, _path(OPEN_CASES))
 
 
 def described(detector: str, inputs: TrainingInputs) -> str:

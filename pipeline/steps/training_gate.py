@@ -14,6 +14,7 @@ from pipeline.evaluation.detectability import Detectable, detectable
 from pipeline.evaluation.injection import FaultOutcome, minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.gate import GateVerdict, TrainedFacts, decide
+from pipeline.gate.facts import OpenCaseFlags
 from pipeline.registry import pages, tags
 from pipeline.registry.connection import connect
 from pipeline.report.card import Link
@@ -22,9 +23,20 @@ from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import ledger_state, live
 from pipeline.steps.candidate import Candidate
-from pipeline.steps.comparing import NOT_COMPARED, ChampionComparison, compare, readable
+from pipeline.steps.comparing import (
+    NOT_COMPARED,
+    ChampionComparison,
+    compare,
+    open_case_flags,
+    readable,
+)
 from pipeline.steps.evaluating import drift_of, tryout_of
-from pipeline.steps.fitting import block_of, confirmed_incidents_of, described
+from pipeline.steps.fitting import (
+    block_of,
+    confirmed_incidents_of,
+    described,
+    open_case_rows_of,
+)
 from pipeline.steps.gate_case import GateCase
 from pipeline.steps.origin import TrainingInputs, origin_of
 from pipeline.steps.trusted_rows import provisional_of
@@ -37,11 +49,13 @@ class _Against:
     Attributes:
         champion: its number; None: nothing is live.
         compared: both on the same rows; None: they were not compared.
+        open_cases: both on the rows of open cases; None: there are none.
         not_compared: why they could not be; empty where they were or need not be.
     """
 
     champion: int | None
     compared: ChampionComparison | None = None
+    open_cases: OpenCaseFlags | None = None
     not_compared: str = ""
 
 
@@ -53,7 +67,7 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
     against = _against_champion(here, candidate, bundle, spec)
     compared = against.compared
     verdict = decide(
-        _facts(candidate, bundle, spec, compared),
+        _facts(candidate, bundle, spec, against),
         compared.facts if compared else None,
         spec.gate,
     )
@@ -91,18 +105,21 @@ def _against_champion(
         return _Against(None)
     if champion.run_id == candidate.run_id:
         return _Against(champion.number)
-    theirs, compared = readable(here, champion, held), None
+    theirs, compared, flags = readable(here, champion, held), None, None
     if theirs is not None:
         frame = rows_for(block_of(candidate, "test"), "test")
         confirmed = confirmed_incidents_of(candidate)
         compared = compare(champion.number, theirs, bundle, frame, confirmed, spec)
+    if theirs is not None and compared is not None:
+        flags = open_case_flags(theirs, bundle, open_case_rows_of(candidate))
     not_compared = "" if compared else NOT_COMPARED.format(champion.number)
-    return _Against(champion.number, compared, not_compared)
+    return _Against(champion.number, compared, flags, not_compared)
 
 
 def _facts(
-    candidate: Candidate, bundle: Bundle, spec: DetectorSpec, compared: ChampionComparison | None
+    candidate: Candidate, bundle: Bundle, spec: DetectorSpec, against: _Against
 ) -> TrainedFacts:
+    compared = against.compared
     tried, drift = tryout_of(candidate), drift_of(candidate)
     threshold = bundle.description.threshold
     return TrainedFacts(
@@ -124,6 +141,7 @@ def _facts(
         bundle_mb=tried.bundle_mb,
         latency_ms=tried.latency_ms,
         rank_agreement=compared.replayed.rank_agreement if compared else None,
+        open_cases=against.open_cases,
     )
 
 

@@ -21,6 +21,7 @@ from pipeline.gate import (
     TrainedFacts,
     checks_for,
 )
+from pipeline.gate.facts import OpenCaseFlags
 
 NAN = float("nan")
 RATE = RealisedRate(900, 900, 9, 0.01, (0.005, 0.02), (0.005, 0.02), (0.004, 0.02), "inside")
@@ -47,6 +48,7 @@ TRAINED = TrainedFacts(
     bundle_mb=1.0,
     latency_ms=10.0,
     rank_agreement=0.9,
+    open_cases=OpenCaseFlags(rows=200, candidate=195.0, champion=200.0, lost=6.0, gained=1.0),
 )
 RECALIBRATED = RecalibratedFacts(
     rows=1000,
@@ -81,6 +83,7 @@ UNKNOWN: dict[str, CandidateFacts] = {
         bundle_mb=NAN,
         latency_ms=NAN,
         rank_agreement=NAN,
+        open_cases=OpenCaseFlags(rows=200, candidate=NAN, champion=NAN, lost=NAN, gained=NAN),
     ),
     "recalibrated": replace(
         RECALIBRATED,

@@ -16,6 +16,7 @@ from pipeline.gate import (
     TrainedFacts,
     decide,
 )
+from pipeline.gate.facts import OpenCaseFlags
 
 
 def found(share: float, size: float) -> Detectable:
@@ -50,6 +51,7 @@ TRAINED = TrainedFacts(
     bundle_mb=1.2,
     latency_ms=12.0,
     rank_agreement=0.9,
+    open_cases=OpenCaseFlags(rows=200, candidate=195.0, champion=200.0, lost=6.0, gained=1.0),
 )
 CHAMPION = ChampionFacts(
     version=3,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.gate import decide
+from pipeline.gate.facts import OpenCaseFlags
 from tests.gate.candidates import CHAMPION, LIMITS, TRAINED, failed
 
 
@@ -35,3 +36,34 @@ def test_errors_of_another_family_or_loss_are_no_measure_for_the_candidate():
 
 def test_a_champion_whose_score_never_changes_does_not_forbid_its_successor():
     assert decide(replace(TRAINED, rank_agreement=None), CHAMPION, LIMITS).passed
+
+
+@pytest.mark.parametrize(
+    ("candidate", "lost", "gained", "passed"),
+    [
+        (200.0, 0.0, 0.0, True),
+        (180.0, 20.0, 0.0, True),  # nine of ten
+        (150.0, 50.0, 0.0, False),
+        (16.0, 184.0, 0.0, False),  # the fault has become normal
+        (198.0, 100.0, 98.0, True),
+    ],
+)
+def test_what_is_open_must_still_be_flagged(candidate, lost, gained, passed):
+    flags = OpenCaseFlags(200, candidate, 200.0, lost, gained)
+
+    verdict = decide(replace(TRAINED, open_cases=flags), CHAMPION, LIMITS)
+
+    assert failed(verdict) == ([] if passed else ["open_cases"])
+
+
+def test_a_few_rows_of_an_open_case_may_differ_by_chance():
+    few = OpenCaseFlags(rows=5, candidate=3.0, champion=4.0, lost=2.0, gained=1.0)
+
+    assert decide(replace(TRAINED, open_cases=few), CHAMPION, LIMITS).passed
+
+
+def test_without_rows_of_open_cases_the_question_is_skipped():
+    verdict = decide(replace(TRAINED, open_cases=None), CHAMPION, LIMITS)
+
+    (found,) = [result for result in verdict.results if result.name == "open_cases"]
+    assert (verdict.passed, found.verdict) == (True, "skip")
