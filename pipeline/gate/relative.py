@@ -94,7 +94,7 @@ def open_cases(
         limit=limit,
         champion=f"{flags.champion / flags.rows:.0%}",
         reason=f"Flagged of {flags.rows:,} rows of open cases, none of which trained it. Where it "
-        "fails, it takes for normal what is open: answer the case (python -m pipeline cases), if this is "
-        "normal from now on.",
+        "fails, it takes for normal what is open: answer the case (python -m pipeline cases), if "
+        "this is normal from now on.",
         measured=flags.candidate / flags.rows,
     )

@@ -135,7 +135,9 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
             shell.plimsoll("channel", name, "--list"),
         )
     if health.open_cases:
-        what = f"say what the {len(health.open_cases)} open cases are: a fault, or normal"
+        count = len(health.open_cases)
+        cases = f"the {count} open cases are" if count > 1 else "the open case is"
+        what = f"say what {cases}: a fault, or normal"
         yield NextAction(what, shell.plimsoll("cases", name))
 
 

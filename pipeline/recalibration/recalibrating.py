@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from pipeline.config.calibration import Threshold
 from pipeline.config.upkeep import Recalibration
 from pipeline.data.clusters import longest_normal, sustained
+from pipeline.data.effective_rows import effective_rows
 from pipeline.data.grid import day_number
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, Timeline, episodes
+from pipeline.detector.thresholds.coverage import least_rows
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
 from pipeline.recalibration.bounds import moves, raised, stale, stops
@@ -92,6 +94,8 @@ def recalibrate(
     day = pd.Timestamp(rows.timeline.time_ns.max(), tz="UTC").date()
     moved = moves(estimate, current, anchor, found, day)
     grown = _degradation(rows, memory.accepted.score, accepted, anchor)
+    # A provisional threshold was never known well enough to say that it has risen.
+    known = effective_rows(memory.accepted.score, accepted)
     rising = grown if estimate.value > current.value else None
     return Recalibrated(
         threshold=estimate,
@@ -110,7 +114,7 @@ def recalibrate(
         total=moved.total,
         growth=moved.growth,
         degradation=grown,
-        raised=raised(moved, anchor),
+        raised=raised(moved, anchor) if known >= least_rows(threshold.alpha) else "",
         stops=stops(moved, estimate, current, anchor, day, config, rising),
         stale=stale(anchor, day, config),
     )

@@ -31,6 +31,6 @@ def found(result: Recalibrated) -> SeenDegradation | None:
             f"{grown.level.share:.1%} of the accepted rows exceed."
         )
         return SeenDegradation(result.day, grown.machines, (), why, since=grown.since)
-    if result.raised:
+    if result.raised and not result.stops:  # what stopped asks by itself, and has raised nothing
         return SeenDegradation(result.day, (), (), result.raised, since=result.anchor.day)
     return None

@@ -214,6 +214,22 @@ def test_growth_that_raises_no_threshold_needs_no_answer():
     assert result.raised.startswith("The threshold has risen by 27% since 2013-12-31")
 
 
+def test_a_provisional_threshold_was_not_known_well_enough_to_say_that_it_has_risen():
+    rows = replace(window(1.3 * scores(30_000, seed=22)), timeline=ten_minutes(30_000))
+    few = scores(60, seed=23)
+
+    result = recalibrated(
+        rows,
+        current=estimate(9 * THRESHOLD),
+        anchor=Anchor(THRESHOLD, 1.0, date(2013, 12, 31), moved=date(2013, 12, 31)),
+        reference=few,
+        limits=Recalibration(maximum_growth=9.0, maximum_step=50.0, maximum_total=50.0),
+    )
+
+    assert result.total > 0.2
+    assert result.raised == ""
+
+
 def ten_minutes(n):
     one = timeline_of(n)
     start = int(one.time_ns[0])

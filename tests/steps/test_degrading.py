@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from pipeline.recalibration import STATUSES, Anchor, Recalibrated
+from pipeline.recalibration import STATUSES, Anchor, Recalibrated, Stop
 from pipeline.recalibration.degradation import Degradation, FrozenLevel
 from pipeline.settings import Deployment
 from pipeline.steps.degrading import put_on_record
@@ -54,6 +54,13 @@ def test_growth_opens_a_case_with_its_start_and_machines(here: Deployment) -> No
     assert (case.kind, case.machines) == ("degradation", ("b",))
     assert case.start.date() == date(2024, 4, 2)
     assert "24.0% of the rows lie above a score that at most 13.0%" in case.why
+
+
+def test_a_threshold_that_was_stopped_has_not_risen(here: Deployment) -> None:
+    stop = Stop("creep", 0.19, 0.15, "Ordinary scores have grown.")
+    put_on_record(here, "pumps", replace(QUIET, raised="It has risen by 28%.", stops=(stop,)))
+
+    assert cases_after(here, "pumps", DAY) == ()
 
 
 def test_a_raise_below_certainty_is_a_case_and_ends_when_the_threshold_is_back(
