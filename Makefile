@@ -118,6 +118,8 @@ bench-day-cost: $(VENV)/dev  ## a scored day after 20, 100, 300 and 700 days of 
 
 bench-lasting: $(VENV)/dev  ## faults that last: intervals, thresholds, slow faults, first versions
 	$(PY) -m benchmarks.lasting
+	$(PY) -m benchmarks.lasting.first_version --trials 30
+	$(PY) -m benchmarks.lasting.successors --trials 30
 
 bench-exporter: $(VENV)/dev  ## a scrape of 100 detectors with a year of readings each
 	$(PY) -m benchmarks.exporter
