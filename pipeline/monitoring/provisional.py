@@ -49,6 +49,11 @@ class Provisional:
         )
 
 
+def is_provisional(threshold: ThresholdEstimate, *, needed: int) -> bool:
+    """Whether `threshold` rests on fewer independent rows than are needed."""
+    return threshold.n_effective < needed
+
+
 def provisional(
     threshold: ThresholdEstimate,
     timeline: Timeline | None,
@@ -62,7 +67,7 @@ def provisional(
     `timeline` is that of the bundle's reference. Rows scored after `trained_until` are those that a
     recalibration may use, from `minimum_days` on; they are worth as much as those so far.
     """
-    if threshold.n_effective >= needed:
+    if not is_provisional(threshold, needed=needed):
         return None
     return Provisional(
         threshold.n_effective,

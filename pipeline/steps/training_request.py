@@ -19,7 +19,7 @@ from pipeline.data.grid import as_day
 from pipeline.detector.bundle.bundle import knows_until
 from pipeline.drift import Kind
 from pipeline.locking import promotion_lock
-from pipeline.monitoring.provisional import EVERY, due
+from pipeline.monitoring.provisional import EVERY, due, is_provisional
 from pipeline.records import Payload, to_json
 from pipeline.settings import Deployment
 from pipeline.steps import live
@@ -79,8 +79,8 @@ def ask(
     """The payload of a request for `action` if the verdict of `day` calls for it; None otherwise.
 
     At most once in `drift.cooldown_days` days of data (once a week while the live version is
-    provisional), and not where the live version's data
-    include this day. The same run gets the same answer again.
+    provisional), and not where the live version's data include this day. The same run gets the same
+    answer again.
     """
     spec, judged = detector_named(here, detector), as_day(day)
     champion = live.champion_or_none(here, detector)
@@ -91,7 +91,8 @@ def ask(
         return None
     # The lock keeps two days that are scored at once from both asking.
     with promotion_lock(here, detector):
-        weekly = provisional_of(champion.bundle, spec) is not None
+        threshold = champion.bundle.description.threshold
+        weekly = is_provisional(threshold, needed=spec.gate.minimum_calibration_rows)
         cooldown = EVERY if weekly else timedelta(days=spec.drift.cooldown_days)
         asked = _asked(spec, here, judged, action, cooldown)
         if asked and run not in {row["run_id"] for row in asked if row["date"] == judged}:
