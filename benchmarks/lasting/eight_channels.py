@@ -7,7 +7,7 @@ each has noise of its own. It is stationary: two windows differ by chance alone.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,13 +26,11 @@ from pipeline.detector.inputs.schema import schema_for
 from pipeline.detector.training.refit import FitSettings, fit_held_back
 from pipeline.drift import judge_drift
 from pipeline.drift.observed import reference_sample, sample_of
-from pipeline.evaluation.detectability import detectable
-from pipeline.evaluation.injection import minimum_detectable
-from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.tryout import judge, try_out
-from pipeline.gate import GateVerdict, TrainedFacts, decide
+from pipeline.gate import GateVerdict, decide
 from pipeline.scoring import score_rows
 from pipeline.steps.comparing import compare
+from pipeline.steps.training_gate import trained_facts
 
 DAYS = 90
 CHANNELS = ("power", "heat", "oil", "pressure", "current", "shaking", "flow", "turns")
@@ -134,29 +132,9 @@ def judged(
         rate=tried.evaluation.rate,
     )
     compared = None if champion is None else compare(1, champion, bundle, frame, none, spec)
-    threshold, share = bundle.description.threshold, spec.gate.minimum_fault_recall
-    facts = TrainedFacts(
-        rows=threshold.n,
-        rows_effective=threshold.n_effective,
-        rate=tried.evaluation.rate,
-        noise_passthrough=tried.diagnosis.noise_passthrough,
-        explained_variance=tried.diagnosis.explained_variance,
-        median_error=tried.diagnosis.median_error,
-        days=tried.evaluation.days,
-        alerts_per_day=tried.evaluation.alerts_per_day,
-        incidents=len(tried.incidents),
-        incidents_caught=incidents_caught(tried.incidents),
-        detectable=detectable(
-            tried.faults, share=share, limits=dict[str, float](spec.gate.fault_limits.items())
-        ),
-        fault_size=minimum_detectable(tried.faults, share=share),
-        fault_loss=compared.losses if compared else {},
-        drift=drift.kind,
-        drift_reason=drift.reason,
-        bundle_mb=tried.bundle_mb,
-        latency_ms=min(tried.latency_ms, spec.gate.maximum_latency_ms),  # not of this machine
-        rank_agreement=compared.replayed.rank_agreement if compared else None,
-    )
+    facts = trained_facts(bundle, tried, drift, spec.gate, compared)
+    # What this machine takes is no matter of the version.
+    facts = replace(facts, latency_ms=min(facts.latency_ms, spec.gate.maximum_latency_ms))
     return decide(facts, compared.facts if compared else None, spec.gate)
 
 

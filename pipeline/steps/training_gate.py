@@ -10,9 +10,11 @@ from pipeline.config import DetectorSpec, Gate
 from pipeline.data.held_back import HeldBack
 from pipeline.data.split import rows_for
 from pipeline.detector.bundle.bundle import Bundle
+from pipeline.drift import DriftVerdict
 from pipeline.evaluation.detectability import Detectable, detectable
 from pipeline.evaluation.injection import FaultOutcome, minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
+from pipeline.evaluation.tryout import Tryout
 from pipeline.gate import GateVerdict, TrainedFacts, decide
 from pipeline.gate.facts import OpenCaseFlags
 from pipeline.registry import pages, tags
@@ -66,12 +68,12 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
     lineage.note_read(manifest.table, version=manifest.table_version)
     against = _against_champion(here, candidate, bundle, spec)
     compared = against.compared
-    verdict = decide(
-        _facts(candidate, bundle, spec, against),
-        compared.facts if compared else None,
-        spec.gate,
+    tried = tryout_of(candidate)
+    facts = trained_facts(
+        bundle, tried, drift_of(candidate), spec.gate, compared, open_cases=against.open_cases
     )
-    rate = tryout_of(candidate).evaluation.rate
+    verdict = decide(facts, compared.facts if compared else None, spec.gate)
+    rate = tried.evaluation.rate
     little = provisional_of(bundle, spec)
     return GateCase(
         verdict=verdict,
@@ -116,11 +118,16 @@ def _against_champion(
     return _Against(champion.number, compared, flags, not_compared)
 
 
-def _facts(
-    candidate: Candidate, bundle: Bundle, spec: DetectorSpec, against: _Against
+def trained_facts(
+    bundle: Bundle,
+    tried: Tryout,
+    drift: DriftVerdict,
+    limits: Gate,
+    compared: ChampionComparison | None,
+    *,
+    open_cases: OpenCaseFlags | None = None,
 ) -> TrainedFacts:
-    compared = against.compared
-    tried, drift = tryout_of(candidate), drift_of(candidate)
+    """The facts that the gate has of a trained candidate, from what was measured of it."""
     threshold = bundle.description.threshold
     return TrainedFacts(
         rows=threshold.n,
@@ -133,15 +140,15 @@ def _facts(
         alerts_per_day=tried.evaluation.alerts_per_day,
         incidents=len(tried.incidents),
         incidents_caught=incidents_caught(tried.incidents),
-        detectable=_detectable(tried.faults, spec.gate),
-        fault_size=minimum_detectable(tried.faults, share=spec.gate.minimum_fault_recall),
+        detectable=_detectable(tried.faults, limits),
+        fault_size=minimum_detectable(tried.faults, share=limits.minimum_fault_recall),
         fault_loss=compared.losses if compared else {},
         drift=drift.kind,
         drift_reason=drift.reason,
         bundle_mb=tried.bundle_mb,
         latency_ms=tried.latency_ms,
         rank_agreement=compared.replayed.rank_agreement if compared else None,
-        open_cases=against.open_cases,
+        open_cases=open_cases,
     )
 
 
