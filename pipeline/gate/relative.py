@@ -94,9 +94,9 @@ def open_cases(
         value=f"{flags.candidate / flags.rows:.0%}",
         limit=limit,
         champion=f"{flags.champion / flags.rows:.0%}",
-        reason=f"Flagged of {flags.rows:,} rows of open cases, none of which trained it. Where it "
-        "fails, it takes for normal what is open: answer the case (python -m pipeline cases), if "
-        "this is normal from now on.",
+        reason=f"Flagged of {flags.rows:,} rows of open cases, none of which trained it as it was "
+        "measured. Where it fails, it takes for normal what is open: answer the case "
+        "(python -m pipeline cases), if this is normal from now on.",
         measured=flags.candidate / flags.rows,
     )
 

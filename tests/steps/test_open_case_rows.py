@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.cases import CaseSpan
-from pipeline.config import DetectorSpec
+from pipeline.config import DetectorSpec, Window
 from pipeline.data.split import normal_rows, of_open_case, split
 from pipeline.data.timeline import rows_within, timeline_from
 from pipeline.errors import TooFewDays
@@ -30,6 +30,8 @@ pytestmark = [
 
 LAST = days(HISTORY)[-1]
 AS_OF = LAST + timedelta(days=1)
+FEATURES = make_spec().model_dump(mode="json", by_alias=True)["schema"]["features"]
+IN_HOURS = {"flow": {"unit": "l/h"}}
 OF_PRESSURE = ["pressure", "pressure_vs_peers"]
 
 
@@ -123,6 +125,18 @@ def test_rows_of_a_shift_train_with_the_cells_of_the_channel_filled_in(
     assert window_of(world) == candidate  # the same bytes again
     (shift,) = fitting.open_shift_spans_of(candidate)
     assert shift == span(4, 1, kind="shift")
+
+
+def test_only_a_shift_that_nobody_has_answered_must_stay_outside_the_training_range(
+    world, monkeypatch
+):
+    fault = replace(span(4, 1, kind="shift"), answer="was a fault")
+    opened(monkeypatch, fault, span(2, 1, kind="shift", channel="flow", case="c2"), span(9, 8))
+
+    candidate = window_of(world)
+
+    assert [each.case for each in fitting.open_shift_spans_of(candidate)] == ["c2"]
+    assert len(fitting.open_case_rows_of(candidate)) == 96 + 48
 
 
 def test_filled_values_lie_within_the_training_range_of_the_live_version(spec, champion):
@@ -222,6 +236,7 @@ def test_without_a_replacement_whole_rows_of_the_machine_are_left_out(spec):
         ({"threshold": {"method": "pot"}}, True),
         ({"window": {"length": 3}}, False),
         ({"schema": {"derived": []}}, False),  # fewer features than the live version's
+        ({"schema": {"features": dict(sorted({**FEATURES, **IN_HOURS}.items()))}}, False),
     ],
 )
 def test_only_rows_that_the_live_network_reads_are_filled_in(
@@ -246,8 +261,17 @@ def test_a_masked_network_needs_no_live_version(world):
 
 
 def test_a_live_version_without_a_reconstruction_fills_nothing(world, spec, champion, monkeypatch):
-    monkeypatch.setattr(live, "readable_champion", lambda *_: _forest_of(champion))
+    monkeypatch.setattr(live, "readable_champion", lambda *_: _with(champion, reconstructs=False))
 
+    assert replacement_for(world.here, spec) is None
+
+
+def test_a_live_version_of_windows_fills_nothing(world, spec, champion, monkeypatch):
+    of_windows = replace(champion.bundle.schema, window=3)
+    monkeypatch.setattr(live, "readable_champion", lambda *_: _with(champion, schema=of_windows))
+    longer = spec.model_copy(update={"window": Window(length=3)})
+
+    assert replacement_for(world.here, longer) is None
     assert replacement_for(world.here, spec) is None
 
 
@@ -257,8 +281,8 @@ def test_a_live_version_that_cannot_be_read_fills_nothing(world, spec, monkeypat
     assert replacement_for(world.here, spec) is None
 
 
-def _forest_of(champion):
-    facts = replace(champion.bundle.description.network, reconstructs=False)
+def _with(champion, **changes):
+    facts = replace(champion.bundle.description.network, **changes)
     description = replace(champion.bundle.description, network=facts)
     return replace(champion, bundle=replace(champion.bundle, description=description))
 
