@@ -62,6 +62,7 @@ CHECKS: dict[str, GateCheck[Any]] = {  # Any: each has facts of its own, which `
     "reconstruction_vs_champion": GateCheck(relative.reconstruction_vs_champion, TrainedFacts),
     "rank_agreement": GateCheck(relative.rank_agreement, TrainedFacts),
     "open_cases": GateCheck(relative.open_cases, TrainedFacts),
+    "open_shifts": GateCheck(relative.open_shifts, TrainedFacts),
     "alert_budget": GateCheck(common.alert_budget, CandidateFacts),
     "confirmed_incidents": GateCheck(common.confirmed_incidents, CandidateFacts),
     "injected_faults": GateCheck(absolute.injected_faults, TrainedFacts),

@@ -103,6 +103,23 @@ class OpenCaseFlags:
 
 
 @dataclass(frozen=True)
+class OpenShift:
+    """What the training ranges make of an open shift.
+
+    Attributes:
+        channel: that has shifted.
+        machine: of which machine; empty where there is one.
+        rows: of the shift that lie outside the champion's range.
+        outside: of these, rows outside the candidate's range.
+    """
+
+    channel: str
+    machine: str
+    rows: int
+    outside: float
+
+
+@dataclass(frozen=True)
 class CandidateFacts:
     """The measurements of any candidate.
 
@@ -152,6 +169,7 @@ class TrainedFacts(CandidateFacts):
         rank_agreement: Spearman correlation with the champion's scores on the same recent rows;
             None without a champion, or if one of the two scores is constant.
         open_cases: rows of open cases as both flag them; None: there are none, or no champion.
+        open_shifts: what the ranges of both make of open shifts; empty likewise.
     """
 
     kind: ClassVar[BundleKind] = "trained"
@@ -168,6 +186,7 @@ class TrainedFacts(CandidateFacts):
     latency_ms: float
     rank_agreement: float | None = None
     open_cases: OpenCaseFlags | None = None
+    open_shifts: tuple[OpenShift, ...] = ()
 
 
 @dataclass(frozen=True)

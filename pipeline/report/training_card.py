@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.data.held_back import HeldBack, held_lines, held_sentence
+from pipeline.data.replaced_cells import ReplacedCells, replaced_sentence
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
@@ -92,6 +93,7 @@ class TrainedOn:
         train: rows of the train block.
         calibration: rows that the threshold was estimated from.
         test: rows of the test block.
+        replaced: cells of open shifts in these rows; None: there are none.
     """
 
     start: str
@@ -101,6 +103,7 @@ class TrainedOn:
     train: int
     calibration: int
     test: int
+    replaced: ReplacedCells | None = None
 
 
 @dataclass(frozen=True)
@@ -278,8 +281,10 @@ def _detection(detection: Detection | None) -> Iterator[tuple[str, str]]:
 
 def _data(card: TrainingCard) -> str:
     rows = card.trained_on
+    without = f" {escaped(replaced_sentence(rows.replaced))}" if rows.replaced else ""
     return (
         f"### Data\n\n{rows.start} to {rows.end}, table `{rows.table}` version {rows.version}: "
         f"{rows.train:,} rows to train, {rows.calibration:,} to estimate the threshold, "
-        f"{rows.test:,} to test. Drift: **{card.drift.kind}**. {escaped(card.drift.reason)}"
+        f"{rows.test:,} to test.{without} Drift: **{card.drift.kind}**. "
+        f"{escaped(card.drift.reason)}"
     )

@@ -6,34 +6,28 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import structlog
+from numpy.typing import NDArray
 
+from pipeline.cases import CaseSpan
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.meaning import meaning_of, misfits, needed_for_scores
-from pipeline.data.timeline import subset, timeline_from
+from pipeline.data.timeline import Mask, rows_within, subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.errors import BundleError, UnprovenBundle
 from pipeline.evaluation.injection import minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.paired import FaultLoss, fault_losses
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.evaluation.tryout import common_choice, faults_in, judge, try_out
 from pipeline.gate import ChampionFacts
-from pipeline.gate.facts import OpenCaseFlags
+from pipeline.gate.facts import OpenCaseFlags, OpenShift
 from pipeline.incidents.judging import fitted_columns
-from pipeline.registry.versions import Version
 from pipeline.scoring import score_rows
-from pipeline.settings import Deployment
-from pipeline.steps.ledger_state import LedgerState
-from pipeline.steps.live import opened
 
 NOT_COMPARED = (
     "champion {} cannot be read by this release, or needs other columns, units or another cadence "
     "than the detector file says: **no check compared with it**, and the gate decided by the "
     "absolute checks alone"
 )
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -72,22 +66,52 @@ def open_case_flags(live: Bundle, bundle: Bundle, frame: pd.DataFrame) -> OpenCa
     )
 
 
-def readable(here: Deployment, version: Version, held: LedgerState) -> Bundle | None:
-    """The champion's bundle; None if this release cannot read it.
+def open_shifts(
+    live: Bundle,
+    bundle: Bundle,
+    frame: pd.DataFrame,
+    spans: tuple[CaseSpan, ...],
+    spec: DetectorSpec,
+) -> tuple[OpenShift, ...]:
+    """How far the ranges of both leave the rows of open shifts outside, by machine and channel.
 
-    A champion that cannot be loaded any more must not block its successor.
-
-    Raises:
-        UnprovenBundle: it is gone, or not the one that the ledger names: that is not a matter of
-            releases, and ignoring it would let an attacker skip the comparison.
+    `frame` has the rows of open cases as they were measured. A shift without a row outside the live
+    version's range says nothing, nor does a channel that is not in the detector file any more.
     """
-    try:
-        return opened(here, version, held).bundle
-    except UnprovenBundle:
-        raise
-    except BundleError as error:
-        log.warning("champion_not_readable", reason=str(error))
+    inside = rows_within(timeline_from(frame, spec.columns), spans)
+    found = (
+        _open_shift(live, bundle, frame.iloc[rows], span, channel, spec)
+        for span, rows in zip(spans, inside, strict=True)
+        for channel in span.channels or ()
+        if channel in spec.columns.features
+    )
+    return tuple(shift for shift in found if shift is not None and shift.rows)
+
+
+def _open_shift(
+    live: Bundle,
+    bundle: Bundle,
+    rows: pd.DataFrame,
+    span: CaseSpan,
+    channel: str,
+    spec: DetectorSpec,
+) -> OpenShift | None:
+    column, padding = spec.columns.own_columns(channel)[0], spec.shifts.padding
+    if column not in live.schema.features:
         return None
+    values = rows[column].to_numpy(dtype=np.float64)
+    values = values[_outside(values, live, column, padding)]
+    still = _outside(values, bundle, column, padding)
+    return OpenShift(channel, span.entity or "", len(values), float(still.sum()))
+
+
+def _outside(values: NDArray[np.float64], bundle: Bundle, column: str, padding: float) -> Mask:
+    """Values outside the padded training range of a feature, as `pipeline.shifts` has it."""
+    at, ranges = bundle.schema.features.index(column), bundle.ranges()
+    low, high = ranges.lowest[at], ranges.highest[at]
+    margin = padding * (high - low)
+    outside: Mask = (values < low - margin) | (values > high + margin)
+    return outside
 
 
 def compare(

@@ -11,9 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import lineage
+from pipeline.cases import CaseSpan
 from pipeline.config import DetectorSpec, Model
 from pipeline.data.grid import as_day
-from pipeline.data.split import Block, Role, of_open_case, split
+from pipeline.data.split import Block, Role, split
 from pipeline.detector.bundle.bundle import write_bundle
 from pipeline.detector.bundle.description import Provenance
 from pipeline.detector.bundle.graph import Graph
@@ -40,6 +41,7 @@ from pipeline.store.training_window import read_training_window
 
 # File names in the lake.
 CONFIRMED, OLDER, OPEN_CASES = "confirmed_incidents", "older", "open_cases"
+_OPEN_SHIFTS = f"{staged.BLOCKS}/open_shifts.json"
 
 
 @lineage.stage("train")
@@ -57,7 +59,8 @@ def window(
     weights and older rows are staged beside it; calibration and test stay as they are.
     """
     spec = staged.detector_named(here, detector, training_days=training_days)
-    read = without_open_cases(here, spec, read_training_window(here, spec, as_day(as_of)))
+    cleaned = without_open_cases(here, spec, read_training_window(here, spec, as_day(as_of)))
+    read = cleaned.window
     blocks = split(read.frame, spec)
     tuning = prepare(here, spec, read.manifest, blocks) if warm_start else None
     inputs = TrainingInputs(read.manifest, tuning.start if tuning else None)
@@ -67,8 +70,9 @@ def window(
         candidate = _stage_tuning(candidate, tuning)
     for block in (blocks.train, blocks.calibration, blocks.test):
         candidate = staged.stage_table(candidate, _path(block.role), block.frame)
-    open_rows = read.frame[of_open_case(read.frame)]
-    candidate = staged.stage_table(candidate, _path(OPEN_CASES), open_rows)
+    candidate = staged.stage_table(candidate, _path(OPEN_CASES), cleaned.originals)
+    spans = {"spans": [to_json(span) for span in cleaned.shifts]}
+    candidate = staged.stage_json(candidate, _OPEN_SHIFTS, spans)
     tested = set(blocks.test.frame[spec.columns.timestamp].dt.date)
     confirmed = read_confirmed_incidents(here, spec, read.manifest, without=tested)
     return to_json(staged.stage_table(candidate, _path(CONFIRMED), confirmed))
@@ -134,8 +138,15 @@ def confirmed_incidents_of(candidate: Candidate) -> pd.DataFrame:
 
 
 def open_case_rows_of(candidate: Candidate) -> pd.DataFrame:
-    """The rows of open cases in the training window; may be empty."""
+    """The rows of open cases in the training window, as they were measured; may be empty."""
     return staged.staged_table(candidate, _path(OPEN_CASES))
+
+
+def open_shift_spans_of(candidate: Candidate) -> tuple[CaseSpan, ...]:
+    """Which of the rows of open cases belong to a shift that nobody has answered."""
+    return tuple(
+        from_json(CaseSpan, span) for span in staged.staged_json(candidate, _OPEN_SHIFTS)["spans"]
+    )
 
 
 def described(detector: str, inputs: TrainingInputs) -> str:
@@ -258,6 +269,7 @@ def _parameters(spec: DetectorSpec, inputs: TrainingInputs) -> dict[str, object]
         "data.last_day": manifest.last_day,
         "data.days": manifest.days,
         "data.rows": manifest.rows,
+        "data.replaced_cells": manifest.replaced.cells if manifest.replaced else 0,
         "data.table_version": manifest.table_version,
         "data.labels": manifest.labels,
         "data.newest_label": manifest.newest_label,

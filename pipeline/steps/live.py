@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import structlog
+
 from pipeline import ledger, lineage, log_context
 from pipeline.detector.bundle.bundle import Bundle, load_bundle
 from pipeline.detector.bundle.sums import verify_sums
@@ -29,6 +31,8 @@ from pipeline.steps import ledger_state
 from pipeline.steps.ledger_state import LedgerState
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,36 @@ def champion_or_none(here: Deployment, detector: str) -> LoadedVersion | None:
     held = ledger_state.read(here, detector)
     found = registered(here, connect(here), held)
     return None if found is None else opened(here, found, held)
+
+
+def readable_champion(here: Deployment, detector: str) -> LoadedVersion | None:
+    """The live version; None if there is none, or this release cannot read it.
+
+    Raises:
+        UnprovenLedger: the ledger does not hold.
+        UnprovenBundle: as in `readable`.
+    """
+    held = ledger_state.read(here, detector)
+    found = registered(here, connect(here), held)
+    return None if found is None else readable(here, found, held)
+
+
+def readable(here: Deployment, version: Version, held: LedgerState) -> LoadedVersion | None:
+    """The live `version` with its bundle; None if this release cannot read it.
+
+    A champion that cannot be loaded any more must not block its successor.
+
+    Raises:
+        UnprovenBundle: it is gone, or not the one that the ledger names: that is not a matter of
+            releases, and ignoring it would let an attacker skip the comparison.
+    """
+    try:
+        return opened(here, version, held)
+    except UnprovenBundle:
+        raise
+    except BundleError as error:
+        log.warning("champion_not_readable", reason=str(error))
+        return None
 
 
 def previous(here: Deployment, detector: str) -> LoadedVersion | None:

@@ -16,7 +16,7 @@ from pipeline.evaluation.injection import FaultOutcome, minimum_detectable, reca
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.tryout import Tryout
 from pipeline.gate import GateVerdict, TrainedFacts, decide
-from pipeline.gate.facts import OpenCaseFlags
+from pipeline.gate.facts import OpenCaseFlags, OpenShift
 from pipeline.registry import pages, tags
 from pipeline.registry.connection import connect
 from pipeline.report.card import Link
@@ -30,7 +30,7 @@ from pipeline.steps.comparing import (
     ChampionComparison,
     compare,
     open_case_flags,
-    readable,
+    open_shifts,
 )
 from pipeline.steps.evaluating import drift_of, tryout_of
 from pipeline.steps.fitting import (
@@ -38,6 +38,7 @@ from pipeline.steps.fitting import (
     confirmed_incidents_of,
     described,
     open_case_rows_of,
+    open_shift_spans_of,
 )
 from pipeline.steps.gate_case import GateCase
 from pipeline.steps.origin import TrainingInputs, origin_of
@@ -52,12 +53,14 @@ class _Against:
         champion: its number; None: nothing is live.
         compared: both on the same rows; None: they were not compared.
         open_cases: both on the rows of open cases; None: there are none.
+        open_shifts: the ranges of both on the rows of open shifts.
         not_compared: why they could not be; empty where they were or need not be.
     """
 
     champion: int | None
     compared: ChampionComparison | None = None
     open_cases: OpenCaseFlags | None = None
+    open_shifts: tuple[OpenShift, ...] = ()
     not_compared: str = ""
 
 
@@ -70,7 +73,13 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
     compared = against.compared
     tried = tryout_of(candidate)
     facts = trained_facts(
-        bundle, tried, drift_of(candidate), spec.gate, compared, open_cases=against.open_cases
+        bundle,
+        tried,
+        drift_of(candidate),
+        spec.gate,
+        compared,
+        open_cases=against.open_cases,
+        open_shifts=against.open_shifts,
     )
     verdict = decide(facts, compared.facts if compared else None, spec.gate)
     rate = tried.evaluation.rate
@@ -107,15 +116,21 @@ def _against_champion(
         return _Against(None)
     if champion.run_id == candidate.run_id:
         return _Against(champion.number)
-    theirs, compared, flags = readable(here, champion, held), None, None
+    theirs = live.readable(here, champion, held)
+    compared = None
     if theirs is not None:
         frame = rows_for(block_of(candidate, "test"), "test")
         confirmed = confirmed_incidents_of(candidate)
-        compared = compare(champion.number, theirs, bundle, frame, confirmed, spec)
-    if theirs is not None and compared is not None:
-        flags = open_case_flags(theirs, bundle, open_case_rows_of(candidate))
-    not_compared = "" if compared else NOT_COMPARED.format(champion.number)
-    return _Against(champion.number, compared, flags, not_compared)
+        compared = compare(champion.number, theirs.bundle, bundle, frame, confirmed, spec)
+    if theirs is None or compared is None:
+        return _Against(champion.number, not_compared=NOT_COMPARED.format(champion.number))
+    rows, spans = open_case_rows_of(candidate), open_shift_spans_of(candidate)
+    return _Against(
+        champion.number,
+        compared,
+        open_case_flags(theirs.bundle, bundle, rows),
+        open_shifts(theirs.bundle, bundle, rows, spans, spec),
+    )
 
 
 def trained_facts(
@@ -126,6 +141,7 @@ def trained_facts(
     compared: ChampionComparison | None,
     *,
     open_cases: OpenCaseFlags | None = None,
+    open_shifts: tuple[OpenShift, ...] = (),
 ) -> TrainedFacts:
     """The facts that the gate has of a trained candidate, from what was measured of it."""
     threshold = bundle.description.threshold
@@ -149,6 +165,7 @@ def trained_facts(
         latency_ms=tried.latency_ms,
         rank_agreement=compared.replayed.rank_agreement if compared else None,
         open_cases=open_cases,
+        open_shifts=open_shifts,
     )
 
 
@@ -172,6 +189,7 @@ def _card(
             train=len(block_of(candidate, "train").frame),
             calibration=len(block_of(candidate, "calibration").frame),
             test=len(block_of(candidate, "test").frame),
+            replaced=manifest.replaced,
         ),
         held=_held(bundle),
         remarks=bundle.description.network.remarks,

@@ -35,7 +35,7 @@ from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import refuse_unfit
-from pipeline.steps.open_case_rows import marked, spans_left_out
+from pipeline.steps.open_case_rows import leave_out, spans_left_out
 from pipeline.steps.versions import version_of
 from pipeline.store.fits import fitting
 from pipeline.store.labels import labels_as_of
@@ -149,6 +149,7 @@ def _normal_rows(
         frame = frame.dropna(subset=list(columns.feature_columns), ignore_index=True)
     labels = labels_as_of(here, spec.name, midnight(manifest.as_of), first=days[0], last=days[-1])
     frame[LABEL_COLUMN] = verdicts(timeline_from(frame, columns), labels)
-    frame = marked(frame, spec, spans_left_out(here, spec.name, days[0], manifest.as_of))
+    spans = spans_left_out(here, spec.name, days[0], manifest.as_of)
+    frame = leave_out(here, spec, frame, spans).frame
     normal: pd.DataFrame = frame[normal_rows(frame, columns)]
     return normal.reset_index(drop=True)

@@ -13,6 +13,7 @@ from pipeline.data.grid import days_between
 from pipeline.data.label import verdicts
 from pipeline.data.meaning import meaning_of, spans
 from pipeline.data.raw_values import truth
+from pipeline.data.replaced_cells import ReplacedCells
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline_from
 from pipeline.errors import DataError, TooFewDays
@@ -42,6 +43,7 @@ class WindowManifest:
         labels: people's verdicts on spans of these days, superseded ones included.
         newest_label: when the newest of them was made; with the table `labels`, which only grows,
             it identifies the labels that were known.
+        replaced: cells of open shifts in rows that train all the same; None: there are none.
     """
 
     table: str
@@ -55,6 +57,7 @@ class WindowManifest:
     normal_rows: int
     labels: int = 0
     newest_label: datetime | None = None
+    replaced: ReplacedCells | None = None
 
 
 @dataclass(frozen=True)

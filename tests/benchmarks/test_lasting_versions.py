@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.lasting import open_shift
 from benchmarks.lasting.eight_channels import (
     CHANNELS,
     GateTrial,
@@ -13,6 +14,7 @@ from benchmarks.lasting.eight_channels import (
 )
 from benchmarks.lasting.first_version import AskedShare, blind, refused, report, seeds_of
 from benchmarks.lasting.successors import by_fault_size
+from pipeline.data.split import of_open_case
 
 GOOD = GateTrial(passed=True, failed=(), seen=LaterDays(0.01, 1.0), held=0)
 BLIND = GateTrial(passed=True, failed=(), seen=LaterDays(0.0, 0.1), held=0)
@@ -55,3 +57,28 @@ def test_the_report_says_whether_the_number_was_reached() -> None:
 
 def test_the_command_line_gives_the_seeds() -> None:
     assert seeds_of(["--trials", "3", "--first-seed", "7"], "about") == range(7, 10)
+
+
+def test_of_an_open_shift_whole_rows_or_the_cells_of_the_channel_are_left_out() -> None:
+    frame, half = plant_rows(20, 3), 10 * 144
+    shifted, span = open_shift.moved(frame)
+
+    left = open_shift.without(shifted, span, None)
+
+    assert not of_open_case(left)[:half].any()
+    assert of_open_case(left)[half:].all()
+    change = (shifted[list(CHANNELS)] - frame[list(CHANNELS)]).abs()
+    assert change.drop(columns=open_shift.CHANNEL).to_numpy().max() == 0
+    assert change[open_shift.CHANNEL][:half].max() == 0
+    assert np.allclose(
+        change[open_shift.CHANNEL][half:], 6 * frame[open_shift.CHANNEL].std(), rtol=0.01
+    )
+
+
+def test_the_line_about_open_shifts_has_the_mean_and_both_ends() -> None:
+    line = open_shift.report("rows left out", [LaterDays(0.01, 1.0), LaterDays(0.03, 0.9)])
+
+    assert line == (
+        "rows left out    flags 2.00% of later normal rows (1.00%-3.00%); catches 95% of 4-sd "
+        "faults (90%-100%)"
+    )

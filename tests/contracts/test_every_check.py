@@ -21,7 +21,7 @@ from pipeline.gate import (
     TrainedFacts,
     checks_for,
 )
-from pipeline.gate.facts import OpenCaseFlags
+from pipeline.gate.facts import OpenCaseFlags, OpenShift
 
 NAN = float("nan")
 RATE = RealisedRate(900, 900, 9, 0.01, (0.005, 0.02), (0.005, 0.02), (0.004, 0.02), "inside")
@@ -49,6 +49,7 @@ TRAINED = TrainedFacts(
     latency_ms=10.0,
     rank_agreement=0.9,
     open_cases=OpenCaseFlags(rows=200, candidate=195.0, champion=200.0, lost=6.0, gained=1.0),
+    open_shifts=(OpenShift("pressure", "b", rows=120, outside=118.0),),
 )
 RECALIBRATED = RecalibratedFacts(
     rows=1000,
@@ -84,6 +85,7 @@ UNKNOWN: dict[str, CandidateFacts] = {
         latency_ms=NAN,
         rank_agreement=NAN,
         open_cases=OpenCaseFlags(rows=200, candidate=NAN, champion=NAN, lost=NAN, gained=NAN),
+        open_shifts=(OpenShift("pressure", "b", rows=120, outside=NAN),),
     ),
     "recalibrated": replace(
         RECALIBRATED,

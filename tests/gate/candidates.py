@@ -16,7 +16,7 @@ from pipeline.gate import (
     TrainedFacts,
     decide,
 )
-from pipeline.gate.facts import OpenCaseFlags
+from pipeline.gate.facts import OpenCaseFlags, OpenShift
 
 
 def found(share: float, size: float) -> Detectable:
@@ -52,6 +52,7 @@ TRAINED = TrainedFacts(
     latency_ms=12.0,
     rank_agreement=0.9,
     open_cases=OpenCaseFlags(rows=200, candidate=195.0, champion=200.0, lost=6.0, gained=1.0),
+    open_shifts=(OpenShift("pressure", "b", rows=120, outside=118.0),),
 )
 CHAMPION = ChampionFacts(
     version=3,

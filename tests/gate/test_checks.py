@@ -33,6 +33,7 @@ def test_a_trained_candidate_is_asked_about_its_weights_and_never_about_a_move()
         "reconstruction_vs_champion",
         "rank_agreement",
         "open_cases",
+        "open_shifts",
         "alert_budget",
         "confirmed_incidents",
         "injected_faults",
@@ -92,7 +93,7 @@ def test_the_reason_names_every_failed_check_with_value_and_limit():
     verdict = decide(replace(TRAINED, noise_passthrough=0.95, bundle_mb=80.0), CHAMPION, LIMITS)
 
     assert verdict.reason == (
-        "2 of 14 checks failed: not_overpowered is 0.95 (limit <= 0.8); "
+        "2 of 15 checks failed: not_overpowered is 0.95 (limit <= 0.8); "
         "bundle_size is 80.0 MB (limit <= 50 MB)."
     )
 
@@ -115,6 +116,7 @@ def test_without_a_champion_the_absolute_checks_decide_and_the_others_say_why_no
         "reconstruction_vs_champion",
         "rank_agreement",
         "open_cases",
+        "open_shifts",
         "alert_budget",
         "confirmed_incidents",
         "fault_size_vs_champion",

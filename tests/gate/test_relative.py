@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.gate import decide
-from pipeline.gate.facts import OpenCaseFlags
-from tests.gate.candidates import CHAMPION, LIMITS, TRAINED, failed
+from pipeline.gate.facts import OpenCaseFlags, OpenShift
+from tests.gate.candidates import CHAMPION, LIMITS, TRAINED, failed, result_of
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,41 @@ def test_without_rows_of_open_cases_the_question_is_skipped():
 
     (found,) = [result for result in verdict.results if result.name == "open_cases"]
     assert (verdict.passed, found.verdict) == (True, "skip")
+
+
+@pytest.mark.parametrize(("outside", "passed"), [(90.0, True), (89.0, False), (0.0, False)])
+def test_a_training_range_must_leave_an_open_shift_outside(outside, passed):
+    shifts = (OpenShift("flow", "a", 50, 50.0), OpenShift("pressure", "b", 100, outside))
+
+    verdict = decide(replace(TRAINED, open_shifts=shifts), CHAMPION, LIMITS)
+
+    assert failed(verdict) == ([] if passed else ["open_shifts"])
+
+
+def test_the_reason_names_the_channels_whose_shift_would_disappear_and_what_to_do():
+    shifts = (
+        OpenShift("flow", "a", 50, 50.0),
+        OpenShift("pressure", "b", 100, 12.0),
+        OpenShift("heat", "", 100, 20.0),
+    )
+
+    found = result_of("open_shifts", replace(TRAINED, open_shifts=shifts), CHAMPION)
+
+    assert "of pressure of b, heat," in found.reason
+    assert "python -m pipeline cases" in found.reason
+    assert "flow" not in found.reason
+    assert (found.value, found.measured) == ("12%", 0.12)
+
+
+def test_one_share_that_could_not_be_measured_is_not_passed_over():
+    shifts = (OpenShift("flow", "a", 50, 50.0), OpenShift("heat", "", 100, float("nan")))
+
+    found = result_of("open_shifts", replace(TRAINED, open_shifts=shifts), CHAMPION)
+
+    assert (found.verdict, found.value) == ("fail", "nan%")
+
+
+def test_without_rows_of_open_shifts_the_question_is_skipped():
+    found = result_of("open_shifts", replace(TRAINED, open_shifts=()), CHAMPION)
+
+    assert (found.verdict, found.reason[:5]) == ("skip", "skip:")

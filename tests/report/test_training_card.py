@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.config import Gate
 from pipeline.data.held_back import NOTHING_HELD, HeldBack, HeldRows
+from pipeline.data.replaced_cells import ReplacedCells
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
@@ -83,6 +84,23 @@ def test_the_threshold_comes_with_interval_rate_and_band(card: TrainingCard) -> 
     assert "**10** (95% interval 9 to unbounded, conformal)" in text
     assert "at most 1.00% of normal rows" in text
     assert f"**{card.evaluation.rate.verdict}**" in text  # type: ignore[union-attr]  # this card has a rate
+
+
+def test_it_says_which_cells_of_open_shifts_did_not_train(card: TrainingCard) -> None:
+    missing = ReplacedCells(cells=2400, rows=1200, channels=("flow", "pressure"))
+    filled = replace(missing, version=3, bundle_sha256="0" * 64)
+    texts = (
+        training_card(replace(card, trained_on=replace(card.trained_on, replaced=each)))
+        for each in (missing, filled)
+    )
+
+    ends = ("are missing values", "hold what version 3 expects there")
+    for text, end in zip(texts, ends, strict=True):
+        assert (
+            "Of 1,200 rows in open shifts (flow, pressure) only the 2,400 cells of the shifted "
+            f"channel are left out: they {end}."
+        ) in text
+    assert "open shifts (" not in training_card(card)
 
 
 def test_it_says_which_version_of_which_table_was_used(card: TrainingCard) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from pipeline.cases import CaseSpan
 from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.records import from_json
 from pipeline.registry import versions
 from pipeline.steps import candidate as staged
-from pipeline.steps import evaluating, training_gate
+from pipeline.steps import evaluating, open_case_rows, training_gate
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.gate_case import GateCase
-from tests.builders import days
+from tests.builders import days, make_frame, moment
 from tests.steps.plant_world import HISTORY, World, make_world
 from tests.steps.staged_candidate import fitted, measured
 
@@ -23,6 +25,8 @@ pytestmark = [
 ]
 
 AGAINST_THE_CHAMPION = {"rank_agreement", "reconstruction_vs_champion", "fault_size_vs_champion"}
+
+MOVED = days(56)[-1]
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +79,39 @@ def test_the_case_says_what_it_was_trained_on(world, candidate):
         "Scores over time", "Injected faults", "Drift report"
     ]  # fmt: skip
     assert case.reason == case.verdict.reason
+
+
+def shift_of(first_day: date) -> CaseSpan:
+    """The open shift of pressure of pump a, from that day on."""
+    end = moment(days(HISTORY)[-1], 23)
+    return CaseSpan("c1", "shift", "a", ("pressure",), moment(first_day), end, None, None)
+
+
+@pytest.fixture(scope="module")
+def shifted(tmp_path_factory):
+    """A farm of which pump a measures a higher pressure from day 56 on; the champion is older."""
+    frame = make_frame(HISTORY)
+    frame.loc[(frame["pump"] == "a") & (frame["timestamp"].dt.date >= MOVED), "pressure"] += 5
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
+        yield make_world(tmp_path_factory.mktemp("shifted"), patch, frame)
+
+
+@pytest.mark.parametrize(("begins", "verdict"), [(MOVED, "pass"), (days(66)[-1], "fail")])
+def test_rows_of_an_open_shift_that_train_before_its_case_begins_fail_the_gate(
+    shifted, monkeypatch, begins, verdict
+):
+    """They widen the training range, and the shift would neither be muted nor told again."""
+    monkeypatch.setattr(open_case_rows, "spans_left_out", lambda *_: (shift_of(begins),))
+    as_of = days(HISTORY + 1)[-1].isoformat()
+
+    case = judged(
+        shifted, from_json(Candidate, measured(shifted.here, fitted(shifted.here, as_of)))
+    )
+
+    (found,) = (check for check in case.verdict.results if check.name == "open_shifts")
+    assert found.verdict == verdict
+    assert ("the open shift of pressure of a" in found.reason) == (verdict == "fail")
+    assert not case.verdict.passed or verdict == "pass"
+    assert "rows in open shifts (pressure) only the" in case.card
+    assert "they hold what version 1 expects there" in case.card

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pipeline import settings, staging
+from pipeline.cases import CaseSpan
 from pipeline.config import DetectorSpec
 from pipeline.data.label import Label
 from pipeline.detector.bundle.bundle import load_bundle
@@ -19,7 +20,7 @@ from pipeline.evaluation.diagnostics import diagnose
 from pipeline.records import from_json
 from pipeline.registry import versions as registered
 from pipeline.steps import candidate as staged
-from pipeline.steps import evaluating, fitting, gating
+from pipeline.steps import evaluating, fitting, gating, warm_start
 from pipeline.steps.candidate import Candidate, JudgedCandidate
 from pipeline.steps.origin import TrainingInputs, origin_of
 from pipeline.store.labels import add_labels
@@ -115,6 +116,22 @@ def test_no_row_that_is_trained_on_or_replayed_is_a_calibration_or_test_row():
     kept = {d for n in ("calibration", "test") for d in rows_of(candidate, n)["timestamp"].dt.date}
 
     assert not trained & kept
+
+
+def test_older_rows_of_an_open_shift_are_replayed_without_the_cells_of_its_channel(monkeypatch):
+    begin, end = moment(days(10)[-1]), moment(days(14)[-1], 23)
+    shift = CaseSpan("c1", "shift", "a", ("pressure",), begin, end, None, None)
+    measured = rows_of(tune(), "older")
+    monkeypatch.setattr(warm_start, "spans_left_out", lambda *_: (shift,))
+
+    shown = rows_of(tune(), "older")
+
+    inside = (shown["pump"] == "a") & shown["timestamp"].between(begin, end)
+    assert inside.any()
+    assert len(shown) == len(measured)
+    assert (shown.loc[inside, "pressure"] != measured.loc[inside, "pressure"]).all()
+    assert shown[~inside].equals(measured[~inside])
+    assert shown["flow"].equals(measured["flow"])
 
 
 def test_calibration_and_test_rows_are_those_of_any_candidate():
