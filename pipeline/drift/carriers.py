@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.effective_rows import effective_rows
-from pipeline.data.timeline import Mask, Timeline, subset
+from pipeline.data.timeline import Timeline, subset
 from pipeline.evaluation.rate import highest_agreeing
 
 Vector = NDArray[np.float64]
 
 _MOST_OF_IT = 0.8  # of the growth of all channels that have grown
 _MOST_NAMED = 5
-_LEVELS = (0.9, 0.99)  # quantiles of the accepted scores: what raises all rows, and what some
+_LEVELS = (
+    0.9,
+    0.99,
+)  # quantiles of a machine's accepted scores: what raises all rows, and what some
 _FEWEST_ROWS = 30  # of a machine in the accepted state; of fewer, all machines speak for it
 
 
@@ -74,40 +77,41 @@ def carrying_channels(before: Vector, after: Vector, names: Sequence[str]) -> tu
 
 
 def carrying_machines(accepted: ScoredTimeline, current: ScoredTimeline) -> tuple[str, ...]:
-    """The named machines with more high rows than their accepted rows allow (97.5 %).
+    """The named machines with more high rows than their own accepted rows allow (97.5 %).
 
-    Rows above the 90 % quantile of the accepted scores count; where they name nobody, those above
-    the 99 % quantile.
+    Rows above the 90 % quantile of a machine's accepted scores count; where they name nobody, those
+    above the 99 % quantile.
     """
     if not len(accepted.score):
         return ()
     for level in _LEVELS:
-        value = float(np.quantile(accepted.score, level))
         found = tuple(
             name
             for place, name in enumerate(current.timeline.names)
-            if name and _is_higher(accepted, current, place, value)
+            if name and _is_higher(_of(accepted, name), current, place, level)
         )
         if found:
             return found
     return ()
 
 
-def _is_higher(accepted: ScoredTimeline, current: ScoredTimeline, place: int, value: float) -> bool:
+def _is_higher(accepted: ScoredTimeline, current: ScoredTimeline, place: int, level: float) -> bool:
     mine = current.timeline.entity == place
     if not mine.any():
         return False
-    before = _of(accepted, current.timeline.names[place])
+    value = float(np.quantile(accepted.score, level))
     highest = highest_agreeing(
-        float((accepted.score[before] > value).mean()),
-        effective_rows(accepted.score[before], subset(accepted.timeline, before)),
+        float((accepted.score > value).mean()),
+        effective_rows(accepted.score, accepted.timeline),
         effective_rows(current.score[mine], subset(current.timeline, mine)),
     )
     return float((current.score[mine] > value).mean()) > highest
 
 
-def _of(accepted: ScoredTimeline, name: str) -> Mask:
+def _of(accepted: ScoredTimeline, name: str) -> ScoredTimeline:
     """The accepted rows of a machine, or all where it has too few."""
     names = accepted.timeline.names
     own = accepted.timeline.entity == (names.index(name) if name in names else -1)
-    return own if own.sum() >= _FEWEST_ROWS else np.ones(len(own), dtype=bool)
+    if own.sum() < _FEWEST_ROWS:
+        return accepted
+    return ScoredTimeline(accepted.score[own], subset(accepted.timeline, own))

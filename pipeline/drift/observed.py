@@ -44,7 +44,7 @@ def sample_of(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Sample:
 
 
 @dataclass(frozen=True)
-class Remembered:
+class TwoMemories:
     """What a bundle remembers, prepared once, however many days are compared with it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Remembered:
     accepted: AcceptedRows
 
 
-def remembered(bundle: Bundle, spec: DetectorSpec) -> Remembered:
+def remembered(bundle: Bundle, spec: DetectorSpec) -> TwoMemories:
     """What `bundle` remembers; `spec` has the columns that it was fitted with.
 
     Raises:
@@ -64,7 +64,7 @@ def remembered(bundle: Bundle, spec: DetectorSpec) -> Remembered:
     """
     accepted = accepted_rows(bundle, spec.columns)
     known = baseline(reference_sample(bundle), spec.columns, spec.drift, accepted.sample)
-    return Remembered(known, accepted)
+    return TwoMemories(known, accepted)
 
 
 def accepted_rows(bundle: Bundle, columns: Columns) -> AcceptedRows:
@@ -130,7 +130,7 @@ class ObservedRows:
 def verdicts_of_days(
     spec: DetectorSpec,
     bundle: Bundle,
-    known: Remembered,
+    known: TwoMemories,
     days: Sequence[date],
     rows: ObservedRows | None,
 ) -> Iterator[tuple[tuple[date, Period], DriftVerdict | None]]:
@@ -153,7 +153,7 @@ def verdicts_of_days(
 
 
 def verdict_of(
-    known: Remembered, sample: Sample, spec: DetectorSpec, bundle: Bundle
+    known: TwoMemories, sample: Sample, spec: DetectorSpec, bundle: Bundle
 ) -> DriftVerdict | None:
     """The verdict on rows, with what carries a rise of the score; None without rows."""
     if not len(sample.timeline):
@@ -176,7 +176,7 @@ def verdict_of(
     return carried(found, known.accepted.carriers(heard), spec.columns)
 
 
-def _accepted_rate(known: Remembered, rate: RealisedRate | None) -> float | None:
+def _accepted_rate(known: TwoMemories, rate: RealisedRate | None) -> float | None:
     """The highest flag rate that agrees with the accepted state, where that is another one."""
     if rate is None or ACCEPTED not in known.baseline.series:
         return None

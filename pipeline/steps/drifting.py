@@ -19,7 +19,7 @@ import structlog
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, stretches
 from pipeline.drift import DriftVerdict, Kind
-from pipeline.drift.observed import Remembered, remembered, verdicts_of_days
+from pipeline.drift.observed import TwoMemories, remembered, verdicts_of_days
 from pipeline.errors import TableConflict
 from pipeline.incidents.judging import fitted_columns
 from pipeline.retrying import ATTEMPTS, retried
@@ -109,7 +109,7 @@ def _judge_until_stable(
     here: Deployment,
     spec: DetectorSpec,
     champion: LoadedVersion,
-    known: Remembered,
+    known: TwoMemories,
     days: Sequence[date],
     run: str,
 ) -> int:
