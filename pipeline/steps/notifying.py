@@ -53,7 +53,7 @@ def due(
     found = incidents_between(here, spec, news[0], news[-1])
     cases = open_on(here, detector, news[-1], now=now)
     degraded = [case for case in cases if case.kind == DEGRADED]
-    begins = [each.start.date() for each in (*found, *degraded)]
+    begins = [*(each.start.date() for each in found), *(case.start.date() for case in degraded)]
     monday = news[-1] - timedelta(days=news[-1].weekday())
     known = noticed_incidents(here, detector, since=min([monday, news[0], *begins]))
     shell = this_shell(here)
