@@ -43,13 +43,16 @@ Runs automatically for each day that `{name}__ingest` has validated.
 
 1. `score` writes the day's `scores` (the challenger's too, where one waits), groups flags into
    `incidents`, mutes channels that have left their training range, and carries open cases on.
-2. `judge_drift` compares the day and the week up to it with the live version's reference rows.
-3. `notify` sends one message for each new incident, and once a week one about all open cases, by
-   **{channel}**; none for a day older than {horizon} days.
+2. `judge_drift` compares the day and the week up to it with the live version's reference rows, and
+   with those of the last accepted state. A week whose scores rose beyond that state opens the case
+   of a degradation; a backfill opens none.
+3. `notify` sends one message for each new incident and for a new degradation, and once a week one
+   about all open cases, by **{channel}**; none for a day older than {horizon} days.
 4. `check_promotion` checks whether a new promotion is inside its limits; if not,
    `trigger_rollback` starts `{name}__rollback`.
 5. `decide_request` decides whether drift calls for training or recalibration, at most once in
-   {cooldown} days for each; if so, `trigger_request` starts `{name}__ask`.
+   {cooldown} days for each; if so, `trigger_request` starts `{name}__ask`. A degradation asks for
+   neither.
 
 Steps 4 and 5 are the group `follow_up`. Steps 3 to 5 are skipped when a backfill loaded the day.
 
@@ -77,14 +80,17 @@ def judge_drift(detector: str) -> DriftOutcome | None:
     """Judge the day and its week; a backfill ends here."""
     from pipeline.steps import drifting
 
-    verdict = drifting.judge_days(settings.load(), detector, [day_of_this_run()], run=this_run())
-    return None if started_by_backfill() else verdict
+    history = started_by_backfill()
+    verdict = drifting.judge_days(
+        settings.load(), detector, [day_of_this_run()], run=this_run(), history=history
+    )
+    return None if history else verdict
 
 
 # A failed drift test must not prevent the message about an incident.
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def notify(detector: str, scored: ScoringOutcome | None) -> int:
-    """Send one message for each new incident, weekly one of open cases; red if one was not sent."""
+    """Send what is new, and weekly one message of open cases; red if one was not sent."""
     from pipeline.steps import notifying
     from pipeline.steps.candidate import detector_named
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks.lasting import intervals, recalibration, slow_fault
+from benchmarks.lasting import intervals, recalibration, slow_channel, slow_fault
 from benchmarks.lasting.months import Course
 from benchmarks.lasting.slow_fault import Found
 from benchmarks.operation.rows import Row, table
@@ -59,10 +59,23 @@ def slow_faults(pool: ProcessPoolExecutor, *, quick: bool) -> list[Row]:
     return rows
 
 
+def verdicts(pool: ProcessPoolExecutor, *, quick: bool) -> list[Row]:
+    """Does a week in which one channel wears out ask a person, and a quiet one nobody?"""
+    seeds = slow_channel.SEEDS[: 2 if quick else None]
+    rows = list(
+        slow_channel.rows_of_quiet(list(pool.map(partial(slow_channel.lived, None), seeds)))
+    )
+    for wear in slow_channel.wears():
+        years = list(pool.map(partial(slow_channel.lived, wear), seeds))
+        rows.append(slow_channel.row_of(wear, years))
+    return rows
+
+
 PARTS: dict[str, Callable[..., list[Row]]] = {
     "intervals": rate_intervals,
     "recalibration": thresholds,
     "slow_faults": slow_faults,
+    "verdicts": verdicts,
 }
 
 

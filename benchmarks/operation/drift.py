@@ -125,7 +125,7 @@ def _two_in_a_row() -> Row:
         normal = _made(n, 0.0, seed)
         weeks = [_moved(_made(n, 0.0, seed, later=week), score=0.3) for week in (1, 2)]
         first = _verdict(normal, weeks[0])
-        caught += _verdict(normal, weeks[1], first).kind == "threshold stale"
+        caught += _verdict(normal, weeks[1], first).kind == "degradation"
     return Row(
         _PART,
         "0.3 sigma in the score for two weeks, n 5,000: the second warning alarms",

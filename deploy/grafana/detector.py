@@ -157,7 +157,10 @@ _DATA = (
         height=12,
         limits=((0.1, ORANGE), (0.2, VERMILION)),
         decimals=2,
-        queries=(Query(f"sort_desc({_of('drift_distance')})", "{{feature}}"),),
+        queries=(
+            Query(f"sort_desc({_of('drift_distance')})", "{{feature}}"),
+            Query(_of("score_growth"), "score since acceptance, where it rose"),
+        ),
     ),
     Panel(
         title="Drift by feature: significance q",

@@ -43,6 +43,9 @@ _FEW_ROWS = 30  # from fewer waves the autocorrelation comes out too low: they c
 SCORE = "score"
 """The score's name among the features."""
 
+ACCEPTED = "score since acceptance"
+"""The name of the score where it is compared with the last accepted state."""
+
 
 @dataclass(frozen=True)
 class Wave:

@@ -17,9 +17,12 @@ from pipeline.data.label import INCIDENT, Label, verdicts
 from pipeline.data.split import normal_rows
 from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.calibration.kept_rows import Reference
 from pipeline.detector.inputs.frames import feature_values
-from pipeline.drift import Baseline, DriftVerdict, Sample, judge
-from pipeline.drift.verdict import entity_apart, select_rows, without
+from pipeline.drift import ACCEPTED, Baseline, DriftVerdict, Sample, baseline, judge
+from pipeline.drift.accepted import AcceptedRows
+from pipeline.drift.diagnosis import may_be_beyond
+from pipeline.drift.verdict import carried, entity_apart, select_rows, without
 from pipeline.errors import BundleError
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.scoring import score_rows
@@ -40,13 +43,49 @@ def sample_of(bundle: Bundle, frame: pd.DataFrame, columns: Columns) -> Sample:
     )
 
 
+@dataclass(frozen=True)
+class TwoMemories:
+    """What a bundle remembers, prepared once, however many days are compared with it.
+
+    Attributes:
+        baseline: its reference, and the score of the last accepted state.
+        accepted: the rows of that state.
+    """
+
+    baseline: Baseline
+    accepted: AcceptedRows
+
+
+def remembered(bundle: Bundle, spec: DetectorSpec) -> TwoMemories:
+    """What `bundle` remembers; `spec` has the columns that it was fitted with.
+
+    Raises:
+        BundleError: it was fitted on rows without time.
+    """
+    accepted = accepted_rows(bundle, spec.columns)
+    known = baseline(reference_sample(bundle), spec.columns, spec.drift, accepted.sample)
+    return TwoMemories(known, accepted)
+
+
+def accepted_rows(bundle: Bundle, columns: Columns) -> AcceptedRows:
+    """The rows of the last accepted state; `columns` are those that `bundle` was fitted with.
+
+    Raises:
+        BundleError: it was fitted on rows without time.
+    """
+    return AcceptedRows(bundle, columns, _with_time(bundle, bundle.accepted_reference()))
+
+
 def reference_sample(bundle: Bundle) -> Sample:
     """The bundle's own reference as a sample.
 
     Raises:
         BundleError: it was fitted on rows without time.
     """
-    reference = bundle.reference()
+    return _with_time(bundle, bundle.reference())
+
+
+def _with_time(bundle: Bundle, reference: Reference) -> Sample:
     if reference.timeline is None:
         msg = (
             f"{bundle.folder}: its reference rows have no time, so correlated neighbours cannot "
@@ -91,7 +130,7 @@ class ObservedRows:
 def verdicts_of_days(
     spec: DetectorSpec,
     bundle: Bundle,
-    known: Baseline,
+    known: TwoMemories,
     days: Sequence[date],
     rows: ObservedRows | None,
 ) -> Iterator[tuple[tuple[date, Period], DriftVerdict | None]]:
@@ -114,15 +153,34 @@ def verdicts_of_days(
 
 
 def verdict_of(
-    known: Baseline, sample: Sample, spec: DetectorSpec, bundle: Bundle
+    known: TwoMemories, sample: Sample, spec: DetectorSpec, bundle: Bundle
 ) -> DriftVerdict | None:
-    """The verdict on rows; None without rows."""
+    """The verdict on rows, with what carries a rise of the score; None without rows."""
     if not len(sample.timeline):
         return None
     threshold = bundle.description.threshold
     apart = entity_apart(sample.score > threshold.value, sample.timeline) or ""
-    rate = _rate(without(sample, apart) if apart else sample, bundle)
-    return judge(known, sample, columns=spec.columns, limits=spec.drift, rate=rate, apart=apart)
+    heard = without(sample, apart) if apart else sample
+    rate = _rate(heard, bundle)
+    found = judge(
+        known.baseline,
+        sample,
+        columns=spec.columns,
+        limits=spec.drift,
+        rate=rate,
+        accepted_rate=_accepted_rate(known, rate),
+        apart=apart,
+    )
+    if not may_be_beyond(found):
+        return found
+    return carried(found, known.accepted.carriers(heard), spec.columns)
+
+
+def _accepted_rate(known: TwoMemories, rate: RealisedRate | None) -> float | None:
+    """The highest flag rate that agrees with the accepted state, where that is another one."""
+    if rate is None or ACCEPTED not in known.baseline.series:
+        return None
+    return known.accepted.highest_rate(rate.rows_effective)
 
 
 def _rate(sample: Sample, bundle: Bundle) -> RealisedRate | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from pipeline.drift.broken import BrokenChannel
-from pipeline.drift.comparison import SCORE
+from pipeline.drift.carriers import NOBODY, Carriers
+from pipeline.drift.comparison import ACCEPTED, SCORE
 from pipeline.evaluation.rate import RealisedRate
 
-Kind = Literal["none", "data fault", "input drift", "model stale", "threshold stale"]
-Action = Literal["none", "quarantine", "watch", "retrain", "recalibrate"]
+Kind = Literal["none", "data fault", "input drift", "model stale", "threshold stale", "degradation"]
+Action = Literal["none", "quarantine", "watch", "retrain", "recalibrate", "look"]
 Level = Literal["none", "warn", "alarm", "no power"]
 
 ACTIONS: dict[Kind, Action] = {
@@ -24,6 +25,7 @@ ACTIONS: dict[Kind, Action] = {
     "input drift": "watch",
     "model stale": "retrain",
     "threshold stale": "recalibrate",
+    "degradation": "look",
 }
 
 
@@ -32,7 +34,8 @@ class DriftResult:
     """The test of one feature, or of the score.
 
     Attributes:
-        feature: its name; `score` for the score.
+        feature: its name; SCORE for the score, ACCEPTED where that is compared with the last
+            accepted state.
         distance: KS distance D, between 0 and 1.
         p: probability of such a distance without drift.
         q: the same, corrected for the number of tests.
@@ -53,6 +56,29 @@ class DriftResult:
 
 
 @dataclass(frozen=True)
+class VerdictEvidence:
+    """The evidence for a verdict besides the tests.
+
+    Attributes:
+        broken: channels that look like a broken sensor.
+        rate: the flag rate, or None.
+        apart: the entity that was left out as an incident of its own; empty: no entity was.
+        accepted_rate: the highest flag rate that agrees with the last accepted state; None: the
+            reference is that state, or an earlier release made the verdict.
+        carriers: the channels and machines that carry a rise beyond the accepted state.
+    """
+
+    broken: tuple[BrokenChannel, ...] = ()
+    rate: RealisedRate | None = None
+    apart: str = ""
+    accepted_rate: float | None = None
+    carriers: Carriers = NOBODY
+
+
+_EVIDENCE = TypeAdapter(VerdictEvidence)
+
+
+@dataclass(frozen=True)
 class DriftVerdict:
     """The verdict on the data, and the one action.
 
@@ -61,9 +87,7 @@ class DriftVerdict:
         action: what to do.
         reason: one sentence with the numbers, for a person.
         results: every test, the score first.
-        broken: channels that look like a broken sensor.
-        rate: the flag rate beside the tests, or None.
-        apart: the entity that was left out as an incident of its own; empty: no entity was.
+        broken, rate, apart, accepted_rate, carriers: as in VerdictEvidence.
     """
 
     kind: Kind
@@ -73,6 +97,13 @@ class DriftVerdict:
     broken: tuple[BrokenChannel, ...]
     rate: RealisedRate | None = None
     apart: str = ""
+    accepted_rate: float | None = None
+    carriers: Carriers = NOBODY
+
+    @property
+    def evidence(self) -> VerdictEvidence:
+        """What there is besides the tests."""
+        return VerdictEvidence(**{name: getattr(self, name) for name in _BESIDES})
 
     def at(self, *levels: Level) -> tuple[str, ...]:
         """Names of the series at one of `levels`."""
@@ -88,18 +119,15 @@ class DriftVerdict:
 
 
 _TESTED = tuple(field.name for field in fields(DriftResult))
+_BESIDES = tuple(field.name for field in fields(VerdictEvidence))
 
 
-@dataclass(frozen=True)
-class VerdictEvidence:
-    """The evidence for a verdict besides the tests."""
-
-    broken: tuple[BrokenChannel, ...]
-    rate: RealisedRate | None
-    apart: str
-
-
-_EVIDENCE = TypeAdapter(VerdictEvidence)
+def verdict_with(
+    kind: Kind, reason: str, results: tuple[DriftResult, ...], evidence: VerdictEvidence
+) -> DriftVerdict:
+    """The verdict of `kind`, with the action that it asks for."""
+    besides = {name: getattr(evidence, name) for name in _BESIDES}
+    return DriftVerdict(kind, ACTIONS[kind], reason, results, **besides)
 
 
 def to_rows(
@@ -108,21 +136,24 @@ def to_rows(
     """One row for each series; the verdict and its other evidence are in the row of the score."""
     about = {"date": day, "source": source, "version": version, "verdict": verdict.kind}
     rows = [about | asdict(result) for result in verdict.results]
-    evidence = VerdictEvidence(verdict.broken, verdict.rate, verdict.apart)
     rows[0] |= {
         "action": verdict.action,
         "reason": verdict.reason,
-        "evidence": json.dumps(_EVIDENCE.dump_python(evidence, mode="json"), sort_keys=True),
+        "evidence": json.dumps(
+            _EVIDENCE.dump_python(verdict.evidence, mode="json"), sort_keys=True
+        ),
     }
     return rows
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> DriftVerdict:
-    """The verdict that `to_rows` made `rows` of, its features in the given `order`."""
-    place = {name: position for position, name in enumerate((SCORE, *order))}
+    """The verdict that `to_rows` made `rows` of, its features in the given `order`.
+
+    Rows of an earlier release name no carriers.
+    """
+    place = {name: position for position, name in enumerate((SCORE, ACCEPTED, *order))}
     ordered = sorted(rows, key=lambda row: place.get(row["feature"], len(place)))
     score = ordered[0]
     evidence = _EVIDENCE.validate_json(score["evidence"])
     results = tuple(DriftResult(**{name: row[name] for name in _TESTED}) for row in ordered)
-    bare = DriftVerdict(score["verdict"], score["action"], score["reason"], results, ())
-    return replace(bare, broken=evidence.broken, rate=evidence.rate, apart=evidence.apart)
+    return verdict_with(score["verdict"], score["reason"], results, evidence)

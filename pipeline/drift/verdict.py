@@ -5,6 +5,11 @@ the score, q < `warn_q`; then D >= `warn_distance` warns, and D >= `alarm_distan
 warning in a row alarms. A quiet test is no proof: where the rows could not have shown even an
 alarm, the result says `no power`.
 
+The score is compared with two references: that of the live threshold, which each recalibration
+replaces, and that of the last accepted state, which none replaces. Where they are the same rows it
+is one test. Benjamini-Hochberg covers the second one like all others; that the two tests are alike
+does no harm (Benjamini & Yekutieli, 2001).
+
 `judge` does not depend on earlier verdicts, so a verdict can be stored in any order; `escalated`
 adds "a second warning in a row" when the verdict is read.
 """
@@ -20,9 +25,18 @@ from pipeline.config import Columns, Drift
 from pipeline.data.channels import channels
 from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.drift.broken import Usual, broken_channels, usual_channels
-from pipeline.drift.comparison import SCORE, Sample, Series, SeriesTest, compare, series_of
-from pipeline.drift.diagnosis import diagnose
-from pipeline.drift.result import DriftResult, DriftVerdict, Level
+from pipeline.drift.carriers import Carriers
+from pipeline.drift.comparison import (
+    ACCEPTED,
+    SCORE,
+    Sample,
+    Series,
+    SeriesTest,
+    compare,
+    series_of,
+)
+from pipeline.drift.diagnosis import LEAST_ACCEPTED, diagnose
+from pipeline.drift.result import DriftResult, DriftVerdict, Level, VerdictEvidence
 from pipeline.evaluation.rate import RealisedRate
 
 _MOST_FLAGGED = 0.1  # of an entity's rows: ten times what a threshold usually lets cross
@@ -68,7 +82,8 @@ class Baseline:
     """A prepared reference: thinned once, however many days are compared with it.
 
     Attributes:
-        series: the score first, then the features.
+        series: the score first, then that of the accepted state where that is another one, then
+            the features.
         usual: its channels.
     """
 
@@ -76,9 +91,18 @@ class Baseline:
     usual: tuple[Usual, ...]
 
 
-def baseline(reference: Sample, columns: Columns, limits: Drift) -> Baseline:
-    """The baseline from normal rows, thinned or not."""
-    return Baseline(_series(reference, columns, limits), usual_channels(reference, columns))
+def baseline(
+    reference: Sample, columns: Columns, limits: Drift, accepted: Sample | None = None
+) -> Baseline:
+    """The baseline from normal rows, thinned or not.
+
+    `accepted` are the rows of the last accepted state; None: the reference is that state.
+    """
+    series = _series(reference, columns, limits)
+    if accepted is not None and not _are_same(accepted, reference):
+        score = series_of(accepted, None, maximum_rows=limits.maximum_rows)
+        series = {SCORE: series.pop(SCORE), ACCEPTED: score, **series}
+    return Baseline(series, usual_channels(reference, columns))
 
 
 def judge(
@@ -88,6 +112,7 @@ def judge(
     columns: Columns,
     limits: Drift,
     rate: RealisedRate | None = None,
+    accepted_rate: float | None = None,
     apart: str = "",
 ) -> DriftVerdict:
     """Compare `current` rows with the baseline, independent of earlier verdicts.
@@ -95,12 +120,14 @@ def judge(
     The rows of the entity `apart` are left out of the tests; its sensors are checked as well.
 
     `rate` is the flag rate on the current rows: KS hardly sees the tail in which the
-    threshold lies, a rate compared with its band does.
+    threshold lies, a rate compared with its band does. `accepted_rate` is the highest one that
+    agrees with the accepted state, where that is not the reference.
     """
     heard = current if not apart else without(current, apart)
+    after = _series(heard, columns, limits)
     tests = {
-        name: compare(known.series[name], after, level=limits.warn_q)
-        for name, after in _series(heard, columns, limits).items()
+        name: compare(before, after[SCORE if name == ACCEPTED else name], level=limits.warn_q)
+        for name, before in known.series.items()
     }
     adjusted = stats.false_discovery_control([t.p for t in tests.values()], method="bh")
     results = tuple(
@@ -108,7 +135,14 @@ def judge(
         for (name, test), q in zip(tests.items(), adjusted, strict=True)
     )
     broken = broken_channels(known.usual, current, columns)
-    return diagnose(results, broken, rate, n_channels=len(channels(columns)), apart=apart)
+    evidence = VerdictEvidence(broken, rate, apart, accepted_rate)
+    return diagnose(results, evidence, n_channels=len(channels(columns)))
+
+
+def carried(verdict: DriftVerdict, carriers: Carriers, columns: Columns) -> DriftVerdict:
+    """`verdict` with the channels and machines that carry the rise."""
+    evidence = replace(verdict.evidence, carriers=carriers)
+    return diagnose(verdict.results, evidence, n_channels=len(channels(columns)))
 
 
 def escalated(
@@ -122,13 +156,7 @@ def escalated(
         replace(r, level="alarm") if r.level == "warn" and r.feature in warned else r
         for r in verdict.results
     )
-    return diagnose(
-        results,
-        verdict.broken,
-        verdict.rate,
-        n_channels=len(channels(columns)),
-        apart=verdict.apart,
-    )
+    return diagnose(results, verdict.evidence, n_channels=len(channels(columns)))
 
 
 def judge_drift(
@@ -138,10 +166,14 @@ def judge_drift(
     columns: Columns,
     limits: Drift,
     rate: RealisedRate | None = None,
+    accepted: Sample | None = None,
     previous: DriftVerdict | None = None,
 ) -> DriftVerdict:
-    """`judge` against the `reference` of a bundle, after the verdict `previous`, in one call."""
-    known = baseline(reference, columns, limits)
+    """`judge` against the `reference` of a bundle, after the verdict `previous`, in one call.
+
+    `accepted`: see `baseline`.
+    """
+    known = baseline(reference, columns, limits, accepted)
     found = judge(known, current, columns=columns, limits=limits, rate=rate)
     return escalated(found, previous, columns)
 
@@ -164,7 +196,18 @@ def _result(name: str, test: SeriesTest, q: float, limits: Drift) -> DriftResult
         rows_reference=test.rows_reference,
         rows_current=test.rows_current,
         rises=test.rises,
-        level=_level(test, q, limits),
+        level=_level(test, q, limits) if _speaks(name, test) else "no power",
+    )
+
+
+def _speaks(name: str, test: SeriesTest) -> bool:
+    """Whether the accepted state is known well enough for its test; others tell it by their p."""
+    return name != ACCEPTED or test.rows_reference >= LEAST_ACCEPTED
+
+
+def _are_same(one: Sample, other: Sample) -> bool:
+    return np.array_equal(one.score, other.score) and np.array_equal(
+        one.timeline.time_ns, other.timeline.time_ns
     )
 
 

@@ -123,6 +123,17 @@ def agreeing_rates(threshold: ThresholdEstimate, test_rows: float) -> Interval:
     return max(0.0, low - 0.5) / m, min(float(m), high + 0.5) / m
 
 
+def highest_agreeing(share: float, known: float, rows: float) -> float:
+    """The highest share on `rows` effective rows that agrees with `share` on `known` ones (97.5 %).
+
+    Both errors count, as in `agreeing_rates`: the count is beta-binomial.
+    """
+    weight, m = known + 1, max(1, round(rows))
+    hits = float(np.clip(share * weight, 0.5, weight - 0.5))
+    high = float(stats.betabinom.ppf(_TAILS[1], m, hits, weight - hits))
+    return min(float(m), high + 0.5) / m
+
+
 def _beta(threshold: ThresholdEstimate) -> tuple[float, float]:
     """Parameters of the true rate's law: the mean of rank k of n, the spread of n effective rows.
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
-from pipeline.drift import SCORE, DriftVerdict
+from pipeline.drift import ACCEPTED, SCORE, DriftVerdict, accepted_test
 from pipeline.ledger import Decision
 from pipeline.metrics.readings import (
     MOST_FEATURES,
@@ -53,14 +53,16 @@ def scored(scores: NDArray[np.float64], flags: int, threshold: ThresholdEstimate
 
 
 def drifted(verdict: DriftVerdict, latent: float | None) -> DriftReading:
-    """The score's test and those of the features that moved furthest."""
+    """The score's test and those of the features that moved furthest; the score's growth."""
     tests = [SeriesDrift(each.feature, each.distance, each.q) for each in verdict.results]
     score = [each for each in tests if each.feature == SCORE]
     others = sorted(
-        (each for each in tests if each.feature != SCORE),
+        (each for each in tests if each.feature not in (SCORE, ACCEPTED)),
         key=lambda each: (-each.distance, each.feature),
     )
-    return DriftReading((*score, *others[:MOST_FEATURES]), _finite(latent))
+    since = accepted_test(verdict.results)
+    growth = since.distance if since.rises else 0.0
+    return DriftReading((*score, *others[:MOST_FEATURES]), _finite(latent), growth)
 
 
 def live(

@@ -91,6 +91,12 @@ GAUGES: tuple[Gauge, ...] = (
         lambda c: c.latent,
     ),
     Gauge(
+        "score_growth",
+        "Kolmogorov-Smirnov distance D of the score since the last accepted state; 0: no rise.",
+        "drifted",
+        lambda c: c.growth,
+    ),
+    Gauge(
         "accepted_rows",
         "Rows let through on the newest ingested day.",
         "ingested",

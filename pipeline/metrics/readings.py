@@ -78,10 +78,13 @@ class DriftReading:
         moved: the score's test, then those of at most 20 features, the largest distance first; of
             the rolling week up to the day, of the day alone where the week has no verdict.
         latent: distance of the day's reconstructions (`pipeline.drift.latent`); None: no rows.
+        growth: KS distance of the score since the last accepted state, 0 where it has not risen;
+            None: an earlier release made the reading.
     """
 
     moved: tuple[SeriesDrift, ...]
     latent: float | None
+    growth: float | None = None
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,8 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
     if health.drift is not None and health.drift.action in ("retrain", "recalibrate"):
         verb = {"retrain": "train"}.get(health.drift.action, health.drift.action)
         yield _run(health, shell, f"{verb}: {health.drift.reason}", (verb, {}))
+    if any(case.kind == "degradation" for case in health.open_cases):
+        yield _look(health, shell)
     if health.challenger is not None and _asks(health):
         yield _approval(name, health.challenger, health.challenger_run, shell)
     if health.muted:
@@ -139,6 +141,14 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
         cases = f"the {count} open cases are" if count > 1 else "the open case is"
         what = f"say what {cases}: a fault, or normal"
         yield NextAction(what, shell.plimsoll("cases", name))
+
+
+def _look(health: Health, shell: Shell) -> NextAction:
+    """Where scores grow a person looks before anything follows them."""
+    case = next(each for each in health.open_cases if each.kind == "degradation")
+    what = f"look at {', '.join(case.machines) or 'every machine'}: {case.why}"
+    words = ("cases", health.detector, "--answer", case.id, "was a fault", "--reason", "...")
+    return NextAction(what, shell.plimsoll(*words))
 
 
 def _asks(health: Health) -> bool:

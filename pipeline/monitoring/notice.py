@@ -1,4 +1,4 @@
-"""The message about one incident, and the weekly reminder of open cases."""
+"""The message about one incident or a new degradation, and the weekly reminder of open cases."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from datetime import date
 
 from pipeline.cases import FAULT, NORMAL_FROM_NOW_ON, Case
 from pipeline.config import DetectorSpec
+from pipeline.drift import ACTIONS, Kind
 from pipeline.incidents import Incident
 from pipeline.printable import one_line
 from pipeline.shell import Shell
 
 REMINDER = "open cases"
 """Kind of the reminder."""
+
+DEGRADED: Kind = "degradation"
+"""The kind of the verdict, and of the case that it opens."""
 
 NO_VERSION = 0
 
@@ -29,15 +33,16 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Notice:
-    """The message about one incident, or about all open cases of a detector.
+    """The message about one incident, a new degradation, or all open cases of a detector.
 
     Attributes:
         detector: the detector's name.
-        incident: its id, by which it can be labelled; of a reminder its week.
-        kind: the kind of incident; `open cases` of a reminder.
-        entity: the machine; empty where there is only one.
+        incident: its id, by which it can be labelled; of a degradation that of the case, of a
+            reminder its week.
+        kind: the kind of incident; `degradation`; `open cases` of a reminder.
+        entity: the machine; empty where there is only one, or the message is about several.
         day: the day it was seen on, ISO.
-        version: the live version that raised it; NO_VERSION of a reminder.
+        version: the live version that raised it; NO_VERSION where it is about cases.
         subject: one line.
         text: the facts, and the commands to answer.
     """
@@ -114,6 +119,39 @@ def week_of(day: date) -> str:
 def reminder_id(day: date) -> str:
     """What the reminder of a day's week is filed under."""
     return f"open cases {week_of(day)}"
+
+
+def degradation_of(spec: DetectorSpec, case: Case, day: date, shell: Shell) -> Notice:
+    """The message about a new case of a degradation: what carries it, what to do, how to answer.
+
+    Names are foreign text: subject and text hold them printable, and cut where they are very long.
+    """
+    named = ", ".join(case.machines) or spec.name
+    machines = one_line(named, most=_LONGEST_NAME)
+    channels = one_line(", ".join(case.channels), most=_LONGEST_NAME)
+    carried = f"; {channels} carries most of it" if len(case.channels) == 1 else ""
+    carried = f"; {channels} carry most of it" if len(case.channels) > 1 else carried
+    answer = ("cases", spec.name, "--answer", case.id)
+    return Notice(
+        detector=spec.name,
+        incident=case.id,
+        kind=case.kind,
+        entity=case.machines[0] if len(case.machines) == 1 else "",
+        day=day.isoformat(),
+        version=NO_VERSION,
+        subject=f"{spec.name}: the scores of {machines} grow{carried}",
+        text="\n".join(
+            [
+                f"Since {case.start:%Y-%m-%d} of {machines}{carried}.",
+                one_line(case.why, most=4 * _LONGEST_NAME),
+                f"Action: {ACTIONS[DEGRADED]}. No threshold and no model follows it by itself.",
+                "Answer, and the answer is used. Something is wrong:",
+                shell.plimsoll(*answer, FAULT, "--reason", "..."),
+                "It is normal from now on:",
+                shell.plimsoll(*answer, NORMAL_FROM_NOW_ON, "--reason", "..."),
+            ]
+        ),
+    )
 
 
 def reminder_of(spec: DetectorSpec, cases: Sequence[Case], day: date, shell: Shell) -> Notice:

@@ -1,25 +1,43 @@
-"""The open case of a slow degradation, as each recalibration finds it."""
+"""The open case of a slow degradation, as each recalibration and each newest week find it."""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from pipeline.cases.records import DEGRADATION, SeenDegradation
+from pipeline.config import DetectorSpec
+from pipeline.detector.bundle.bundle import knows_until
+from pipeline.drift import Carriers
+from pipeline.drift.observed import accepted_rows
+from pipeline.incidents.judging import fitted_columns
 from pipeline.recalibration import Recalibrated
 from pipeline.settings import Deployment
+from pipeline.steps.drift_evidence import observed_rows
+from pipeline.steps.live import LoadedVersion
 from pipeline.store.cases import cases_after, state_degradation
+from pipeline.store.drift import DriftState, drift_state
+from pipeline.utc_day import ONE_DAY
+
+_RECENT_DAYS = 7  # at most, whose rows are scored again to see which channels have grown
 
 
-def put_on_record(here: Deployment, detector: str, result: Recalibrated) -> None:
+def put_on_record(
+    here: Deployment, spec: DetectorSpec, result: Recalibrated, parent: LoadedVersion
+) -> None:
     """Open or extend the case where scores have grown since the accepted state; else close it.
 
     A raise below the certainty of a degradation is a case as well: it is told, and stays open until
-    the threshold is back or a person has accepted it.
+    the threshold is back or a person has accepted it. `parent` is the version that was
+    recalibrated.
     """
     said = found(result)
-    known = {case.kind for case in cases_after(here, detector, result.day)}
-    if said is None and DEGRADATION in known:
+    if said is not None:
+        named = _carriers(here, spec, parent, said)
+        said = _carried_by(said, named)
+    elif _is_back(here, spec, result.day):
         said = SeenDegradation(result.day, (), (), "The scores are where they were.", returned=True)
     if said is not None:
-        state_degradation(here, detector, said)
+        state_degradation(here, spec.name, said)
 
 
 def found(result: Recalibrated) -> SeenDegradation | None:
@@ -34,3 +52,56 @@ def found(result: Recalibrated) -> SeenDegradation | None:
     if result.raised and not result.stops:  # what stopped asks by itself, and has raised nothing
         return SeenDegradation(result.day, (), (), result.raised, since=result.anchor.day)
     return None
+
+
+def put_week_on_record(
+    here: Deployment, spec: DetectorSpec, champion: LoadedVersion, state: DriftState
+) -> None:
+    """Open or extend the case where the newest week is a degradation.
+
+    Only the newest: what an older week says, a recalibration since may have closed. Nor where the
+    live version's data include the day, which then belongs to what the version was judged by. A
+    week that is none closes nothing: the next recalibration does.
+    """
+    week = state.of_week
+    if week is None or week.kind != DEGRADATION or state.version != champion.version.number:
+        return
+    newest = drift_state(here, spec, date.max)
+    if newest is None or newest.day != state.day or knows_until(champion.bundle) > state.day:
+        return
+    since = state.day - timedelta(days=spec.drift.rolling_days) + ONE_DAY
+    named = week.carriers
+    said = SeenDegradation(state.day, named.machines, named.channels, week.reason, since=since)
+    state_degradation(here, spec.name, said)
+
+
+def _is_back(here: Deployment, spec: DetectorSpec, day: date) -> bool:
+    """Whether there is a case that the scores up to `day` give no more reason for.
+
+    The recalibration watches shares of rows, and the verdict of the week the law of the score: one
+    may see what the other does not.
+    """
+    if DEGRADATION not in {case.kind for case in cases_after(here, spec.name, day)}:
+        return False
+    state = drift_state(here, spec, day)
+    week = state.of_week if state is not None else None
+    return week is None or week.kind != DEGRADATION
+
+
+def _carriers(
+    here: Deployment, spec: DetectorSpec, parent: LoadedVersion, said: SeenDegradation
+) -> Carriers:
+    """The channels and machines of the last days with rows that have grown."""
+    first = max(said.since or said.day, said.day - _RECENT_DAYS * ONE_DAY + ONE_DAY)
+    fitted = spec.model_copy(update={"columns": fitted_columns(parent.bundle)})
+    rows = observed_rows(here, fitted, parent, first, said.day)
+    if rows is None:
+        return Carriers()
+    return accepted_rows(parent.bundle, fitted.columns).carriers(rows.between(first, said.day))
+
+
+def _carried_by(said: SeenDegradation, named: Carriers) -> SeenDegradation:
+    machines = said.machines or named.machines
+    carriers = Carriers(named.channels, machines)
+    why = f"{said.why} Most of it: {carriers.sentence}." if named.channels else said.why
+    return SeenDegradation(said.day, machines, named.channels, why, since=said.since)

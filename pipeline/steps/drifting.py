@@ -4,6 +4,8 @@ The verdict of a day follows from the rows up to that day, their scores by the l
 labels made by then, never from the order in which days are judged: the tests keep no state, and a
 run that adds a day judges every week again that contains it. A week is judged once there are rows
 on its last day and on more than half of its days; without them it has no verdict.
+
+A newest week that is a degradation opens the case of it, or extends it.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ import structlog
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day, stretches
-from pipeline.drift import Baseline, DriftVerdict, Kind, baseline
-from pipeline.drift.observed import reference_sample, verdicts_of_days
+from pipeline.drift import DriftVerdict, Kind
+from pipeline.drift.observed import TwoMemories, remembered, verdicts_of_days
 from pipeline.errors import TableConflict
 from pipeline.incidents.judging import fitted_columns
 from pipeline.retrying import ATTEMPTS, retried
 from pipeline.settings import Deployment
-from pipeline.steps import live, metrics_hooks
+from pipeline.steps import degrading, live, metrics_hooks
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.live import LoadedVersion
@@ -65,11 +67,13 @@ class DriftOutcome(TypedDict):
     skipped: NotRequired[str]
 
 
-def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) -> DriftOutcome:
+def judge_days(
+    here: Deployment, detector: str, days: list[str], *, run: str, history: bool = False
+) -> DriftOutcome:
     """Judge `days` and the days that depend on them; return the verdicts of the newest one.
 
     A day's rows may change the scores of the next day (muting looks back), so that day is judged
-    again too, if it has rows.
+    again too, if it has rows. `history`: a backfill, which opens no case.
 
     Raises:
         DataError: the live version needs rows of another meaning than the detector file says.
@@ -82,13 +86,15 @@ def judge_days(here: Deployment, detector: str, days: list[str], *, run: str) ->
     refuse_unfit(champion, spec)
     spec = spec.model_copy(update={"columns": fitted_columns(champion.bundle)})
     wanted = sorted(set(map(as_day, days)))
-    known = baseline(reference_sample(champion.bundle), spec.columns, spec.drift)
+    known = remembered(champion.bundle, spec)
     changed = sum(
         _judge_until_stable(here, spec, champion, known, chunk, run)
         for chunk in stretches(wanted, most=_CHUNK_DAYS)
     )
     state = drift_state(here, spec, wanted[-1])
     summary: DriftOutcome = _summary(state) if state and state.day == wanted[-1] else {}
+    if state is not None and not history:
+        degrading.put_week_on_record(here, spec, champion, state)
     log.info("drift_judged", detector=detector, days=len(wanted), changed=changed, **summary)
     return {
         "days": len(wanted),
@@ -103,7 +109,7 @@ def _judge_until_stable(
     here: Deployment,
     spec: DetectorSpec,
     champion: LoadedVersion,
-    known: Baseline,
+    known: TwoMemories,
     days: Sequence[date],
     run: str,
 ) -> int:

@@ -1,9 +1,9 @@
 """One message per incident: the notices that are due, and the record of those that were sent.
 
-A message is sent when an incident is first seen on a recent day, and never again, however long the
-incident lasts. What stays open is remembered by one message a week about all open cases. The record
-is written after the message was sent, so a worker that dies between the two sends it twice rather
-than never.
+A message is sent when an incident or the case of a degradation is first seen on a recent day, and
+never again, however long it lasts. What stays open is remembered by one message a week about all
+open cases. The record is written after the message was sent, so a worker that dies between the two
+sends it twice rather than never.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ import structlog
 
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
-from pipeline.monitoring.notice import Notice, day_seen, notice_of, reminder_id, reminder_of
+from pipeline.monitoring.notice import (
+    DEGRADED,
+    Notice,
+    day_seen,
+    degradation_of,
+    notice_of,
+    reminder_id,
+    reminder_of,
+)
 from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
@@ -34,8 +42,8 @@ def due(
 ) -> list[Payload[Notice]]:
     """Notices of the incidents on `days` without a message so far, oldest first.
 
-    Behind them the reminder of open cases, where the week of the newest day has had none. Days
-    further back than `notify.horizon_days` are history and get no message.
+    Behind them new degradations, and the reminder of open cases, where the week of the newest day
+    has had none. Days further back than `notify.horizon_days` are history and get no message.
     """
     spec = detector_named(here, detector)
     oldest = now.date() - timedelta(days=spec.notify.horizon_days)
@@ -43,9 +51,11 @@ def due(
     if not news:
         return []
     found = incidents_between(here, spec, news[0], news[-1])
-    begins = min((each.start.date() for each in found), default=news[0])
+    cases = open_on(here, detector, news[-1], now=now)
+    degraded = [case for case in cases if case.kind == DEGRADED]
+    begins = [*(each.start.date() for each in found), *(case.start.date() for case in degraded)]
     monday = news[-1] - timedelta(days=news[-1].weekday())
-    known = noticed_incidents(here, detector, since=min(begins, monday))
+    known = noticed_incidents(here, detector, since=min([monday, news[0], *begins]))
     shell = this_shell(here)
     new = [each for each in found if each.status == "raised" and each.id not in known]
     worth = effective_rows_by_version(here, detector) if new else {}
@@ -59,7 +69,10 @@ def due(
         )
         for incident in new
     ]
-    if reminder_id(news[-1]) not in known and (cases := open_on(here, detector, news[-1], now=now)):
+    notices += [
+        degradation_of(spec, case, news[-1], shell) for case in degraded if case.id not in known
+    ]
+    if cases and reminder_id(news[-1]) not in known:
         notices.append(reminder_of(spec, cases, news[-1], shell))
     return [to_json(notice) for notice in notices]
 

@@ -1,8 +1,9 @@
 """Requests for a training or a recalibration when the data call for it.
 
 `model stale`, or an incident that says the plant is in a new regime, asks for training;
-`threshold stale` asks for a recalibration. The verdict of the week decides and not of the day,
-which is mostly weather. The caller makes sure that a backfill does not ask.
+`threshold stale` asks for a recalibration. `degradation` asks for neither, which would teach the
+model or the threshold a slow fault: its case tells a person. The verdict of the week decides and
+not of the day, which is mostly weather. The caller makes sure that a backfill does not ask.
 """
 
 from __future__ import annotations

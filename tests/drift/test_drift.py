@@ -99,7 +99,7 @@ def test_a_quarter_sigma_warns_first_and_alarms_when_it_stays() -> None:
     second = verdict(normal, later, previous=first)
 
     assert first.at("warn") == ("score",)
-    assert (first.kind, second.kind) == ("none", "threshold stale")
+    assert (first.kind, second.kind) == ("none", "degradation")
 
 
 def test_twenty_features_do_not_raise_twenty_times_the_alarms() -> None:
@@ -162,11 +162,16 @@ def test_a_score_that_rises_with_the_features_asks_for_retraining() -> None:
     assert (found.kind, found.action) == ("model stale", "retrain")
 
 
-@pytest.mark.parametrize("shift", [0.8, -0.8])
-def test_a_score_that_moves_alone_asks_for_a_new_threshold(shift: float) -> None:
-    found = verdict(sample(5000, seed=1), moved(sample(5000, seed=2), score=shift))
+def test_a_score_that_falls_asks_for_a_new_threshold() -> None:
+    found = verdict(sample(5000, seed=1), moved(sample(5000, seed=2), score=-0.8))
 
     assert (found.kind, found.action) == ("threshold stale", "recalibrate")
+
+
+def test_a_score_that_rises_alone_asks_a_person_to_look() -> None:
+    found = verdict(sample(5000, seed=1), moved(sample(5000, seed=2), score=0.8))
+
+    assert (found.kind, found.action) == ("degradation", "look")
 
 
 def test_a_flag_rate_outside_its_band_is_believed_where_ks_is_blind() -> None:
@@ -174,8 +179,14 @@ def test_a_flag_rate_outside_its_band_is_believed_where_ks_is_blind() -> None:
 
     found = verdict(sample(5000, seed=1), sample(5000, seed=2), rate=high)
 
-    assert found.kind == "threshold stale"
+    assert found.kind == "degradation"
     assert "3.00%" in found.reason
+
+
+def test_a_flag_rate_below_its_band_asks_for_a_new_threshold() -> None:
+    low = replace(HONEST, rate=0.0, verdict="below")
+
+    assert verdict(sample(5000, seed=1), sample(5000, seed=2), rate=low).kind == "threshold stale"
 
 
 def test_a_flag_rate_far_beyond_its_band_is_no_matter_of_the_threshold() -> None:

@@ -28,7 +28,9 @@ SCORED = ScoredReading(
 CONTENTS: dict[Topic, Content] = {
     "ingested": IngestedReading(90, {"out_of_range": 6, "duplicate": 4}, 0.98),
     "scored": SCORED,
-    "drifted": DriftReading((SeriesDrift("score", 0.2, 0.5), SeriesDrift("flow", 0.4, 0.01)), 0.7),
+    "drifted": DriftReading(
+        (SeriesDrift("score", 0.2, 0.5), SeriesDrift("flow", 0.4, 0.01)), 0.7, 0.2
+    ),
     "trained": FitReading(12.5),
     "live": LiveReading(3, NOON, NOON, None),
     "trust": LedgerReading(faults=0),

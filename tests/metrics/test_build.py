@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -70,6 +71,15 @@ def test_the_score_and_the_twenty_features_furthest_moved_are_shown():
     names = [each.feature for each in found.moved]
     assert names == ["score", *(f"f{n}" for n in range(39, 19, -1))]
     assert found.latent is None
+
+
+def test_the_growth_of_the_score_is_the_one_since_acceptance():
+    since = result("score since acceptance", 0.3)
+    grown = DriftVerdict("none", "none", "", (result("score", 0.1), since), ())
+    fell = DriftVerdict("none", "none", "", (replace(since, feature="score", rises=False),), ())
+
+    assert build.drifted(grown, None).growth == 0.3
+    assert build.drifted(fell, None).growth == 0.0
 
 
 def test_what_is_live_is_what_the_last_change_says():

@@ -20,8 +20,8 @@ NAMES = {
     "score", "score_mean", "score_stddev", "scored_rows", "alert_ratio", "alert_budget_ratio",
     "threshold", "threshold_low", "threshold_high", "threshold_drawn_timestamp_seconds",
     "last_partition_timestamp_seconds", "last_scored_timestamp_seconds", "days_without_verdict",
-    "drift_distance", "drift_q", "latent_distance", "accepted_rows", "quarantined_rows",
-    "completeness_ratio", "training_duration_seconds", "bundle_version",
+    "drift_distance", "drift_q", "latent_distance", "score_growth", "accepted_rows",
+    "quarantined_rows", "completeness_ratio", "training_duration_seconds", "bundle_version",
     "bundle_created_timestamp_seconds", "bundle_promoted_timestamp_seconds", "incidents_open",
     "ledger_faults",
     "labels_waiting", "muted_channels", "cpu_seconds", "tasks", "detectors",
@@ -75,6 +75,7 @@ def test_a_value_is_shown_as_it_was_read(name, value):
         ("scored", {"rows": 0, "flags": 0}, "alert_ratio"),
         ("live", {"trained_at": None}, "bundle_created_timestamp_seconds"),
         ("drifted", {"latent": None}, "latent_distance"),
+        ("drifted", {"growth": None}, "score_growth"),
         ("ingested", {"completeness": None}, "completeness_ratio"),
     ],
 )

@@ -230,6 +230,17 @@ def test_a_run_that_is_at_work_is_not_started_again():
     assert not todo.command
 
 
+def test_a_degradation_asks_to_look_at_what_carries_it():
+    grown = case(kind="degradation", why="the score rose. Most of it: flow of a.")
+    drifting_too = drifting("look")
+
+    todo = next_action(replace(drifting_too, open_cases=(case(id="beef"), grown)))
+
+    assert todo.what == "look at a: the score rose. Most of it: flow of a."
+    assert "cases pumps --answer c0ffee 'was a fault'" in todo.command
+    assert next_action(drifting_too).what == NOTHING  # a person has answered
+
+
 def test_open_cases_ask_for_an_answer():
     todo = next_action(replace(WELL, open_cases=(case(), case(id="beef"))))
 

@@ -283,8 +283,8 @@ class TestStanding:
         ruling = self.state_on(house, later).ruling
 
         assert (ruling.kind, ruling.action, ruling.level) == (
-            "threshold stale",
-            "recalibrate",
+            "degradation",
+            "look",
             "alarm",
         )
 

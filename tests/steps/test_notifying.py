@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from pipeline import settings
+from pipeline.cases import SeenDegradation
 from pipeline.detector.attribution import Blame
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
 from pipeline.steps import notifying
-from pipeline.store.cases import cases_after, settle_cases
+from pipeline.store.cases import cases_after, settle_cases, state_degradation
 from tests.cases.made import FIRST, facts, shift, stretch
 
 NAME = "la_haute_borne"
@@ -217,6 +218,62 @@ def test_a_reminder_lists_the_cases_and_how_to_answer(found):
     assert "flow stays outside its training range" in notice["text"]
     commands = [shlex.split(line) for line in notice["text"].splitlines() if " cases " in line]
     assert [words[-3] for words in commands[:2]] == ["normal from now on", "was a fault"]
+
+
+def degraded(day, *, machines=("R80711", "R80790"), channels=("oil", "gearbox")):
+    """Put on record that the scores have grown for a month, and are told of on `day`."""
+    why = "the score rose (D 0.31). Most of it: oil, gearbox of R80711, R80790."
+    since = MONDAY - timedelta(days=30)
+    said = SeenDegradation(day, machines, channels, why, since=since)
+    state_degradation(settings.load(), NAME, said)
+
+
+def told(day):
+    """The notices of `day` about a degradation; they are sent."""
+    now = datetime.combine(day, time(9), UTC) + timedelta(days=1)
+    notices = notifying.due(settings.load(), NAME, [str(day)], now=now)
+    for notice in notices:
+        notifying.record_sent(settings.load(), notice, channel="log", run="r1")
+    return [notice for notice in notices if notice["kind"] == "degradation"]
+
+
+def test_a_degradation_is_told_with_its_channels_machines_and_action(found):
+    found.clear()
+    degraded(MONDAY)
+
+    (notice,) = told(MONDAY)
+
+    (case,) = cases_after(settings.load(), NAME, MONDAY)
+    assert notice["incident"] == case.id
+    assert notice["subject"] == (
+        f"{NAME}: the scores of R80711, R80790 grow; gearbox, oil carry most of it"
+    )
+    assert "the score rose (D 0.31)" in notice["text"]
+    assert "Action: look. No threshold and no model follows it by itself." in notice["text"]
+    commands = [shlex.split(line) for line in notice["text"].splitlines() if " cases " in line]
+    assert [words[-4:-2] for words in commands] == [
+        [case.id, "was a fault"],
+        [case.id, "normal from now on"],
+    ]
+
+
+def test_a_degradation_is_told_once_however_long_it_lasts(found):
+    found.clear()
+    degraded(MONDAY)
+    first = told(MONDAY)
+    degraded(MONDAY + timedelta(days=9))
+
+    assert len(first) == 1
+    assert told(MONDAY + timedelta(days=9)) == []
+
+
+def test_a_degradation_of_a_machine_without_a_name_is_the_detectors(found):
+    found.clear()
+    degraded(MONDAY, machines=(), channels=("oil",))
+
+    (notice,) = told(MONDAY)
+
+    assert notice["subject"] == f"{NAME}: the scores of {NAME} grow; oil carries most of it"
 
 
 def test_nothing_open_is_not_remembered(found):

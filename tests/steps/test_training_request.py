@@ -57,7 +57,7 @@ def test_a_stale_week_asks_for_its_own_action_and_for_no_other(house, kind, acti
     }
 
 
-@pytest.mark.parametrize("kind", ["none", "input drift", "data fault"])
+@pytest.mark.parametrize("kind", ["none", "input drift", "data fault", "degradation"])
 def test_other_verdicts_ask_for_nothing(house, kind):
     ruled(house, kind)
 
