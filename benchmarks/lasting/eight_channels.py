@@ -29,7 +29,7 @@ from pipeline.drift.observed import reference_sample, sample_of
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.gate import GateVerdict, decide
 from pipeline.scoring import score_rows
-from pipeline.steps.comparing import compare
+from pipeline.steps.comparing import compare, open_case_flags
 from pipeline.steps.training_gate import trained_facts
 
 DAYS = 90
@@ -112,15 +112,22 @@ def trained(frame: pd.DataFrame, spec: DetectorSpec, folder: Path) -> TrainedVer
     settings = FitSettings(schema, spec.model, spec.score, spec.threshold.alpha)
     fitted = fit_held_back(blocks.train, settings)
     calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)
-    nowhere = Provenance({}, "", "")
-    write_bundle(fitted, calibration, folder, name=spec.name, provenance=nowhere)
+    last = frame[spec.columns.timestamp].iloc[-1].date()
+    made_here = Provenance({"last_day": last.isoformat()}, "", "")
+    write_bundle(fitted, calibration, folder, name=spec.name, provenance=made_here)
     return TrainedVersion(load_bundle(folder), rows_for(blocks.test, "test"))
 
 
 def judged(
-    version: TrainedVersion, spec: DetectorSpec, champion: Bundle | None = None
+    version: TrainedVersion,
+    spec: DetectorSpec,
+    champion: Bundle | None = None,
+    open_rows: pd.DataFrame | None = None,
 ) -> GateVerdict:
-    """The gate's verdict, as the step of the train DAG takes it; there are no incidents."""
+    """The gate's verdict, as the step of the train DAG takes it; there are no incidents.
+
+    `open_rows` are those of open cases, which the successor of `champion` must still flag.
+    """
     bundle, frame = version.bundle, version.test
     none = frame.iloc[:0]
     tried = try_out(bundle, frame, spec.columns, judge(bundle, frame, spec.columns), none)
@@ -132,7 +139,10 @@ def judged(
         rate=tried.evaluation.rate,
     )
     compared = None if champion is None else compare(1, champion, bundle, frame, none, spec)
-    facts = trained_facts(bundle, tried, drift, spec.gate, compared)
+    flags = None
+    if champion is not None and open_rows is not None:
+        flags = open_case_flags(champion, bundle, open_rows)
+    facts = trained_facts(bundle, tried, drift, spec.gate, compared, open_cases=flags)
     # What this machine takes is no matter of the version.
     facts = replace(facts, latency_ms=min(facts.latency_ms, spec.gate.maximum_latency_ms))
     return decide(facts, compared.facts if compared else None, spec.gate)
