@@ -116,11 +116,13 @@ bench-login: $(VENV)/dev  ## what the login before MLflow adds to a call
 bench-day-cost: $(VENV)/dev  ## a scored day after 20, 100, 300 and 700 days of history
 	$(PY) -m benchmarks.day_cost
 
-bench-lasting: $(VENV)/dev  ## faults that last: intervals, thresholds, slow faults, first versions
+bench-lasting: $(VENV)/dev  ## faults that last: intervals, thresholds, slow faults, versions, a young station
 	$(PY) -m benchmarks.lasting
 	$(PY) -m benchmarks.lasting.first_version --trials 30
 	$(PY) -m benchmarks.lasting.successors --trials 30
 	$(PY) -m benchmarks.lasting.open_shift --trials 5
+	$(PY) -m benchmarks.lasting.lasting_fault --trials 20
+	$(PY) -m benchmarks.lasting.young_station
 
 bench-exporter: $(VENV)/dev  ## a scrape of 100 detectors with a year of readings each
 	$(PY) -m benchmarks.exporter

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.lasting.intervals import A_DAY, waves
+from pipeline.cases import CaseSpan
 from pipeline.config import Columns, DetectorSpec, Feature, ParquetSource, Schedule
 from pipeline.data.split import rows_for, split
 from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
@@ -28,8 +29,12 @@ from pipeline.drift import judge_drift
 from pipeline.drift.observed import reference_sample, sample_of
 from pipeline.evaluation.tryout import judge, try_out
 from pipeline.gate import GateVerdict, decide
+from pipeline.gate.facts import OpenShift
+from pipeline.registry.versions import Version
 from pipeline.scoring import score_rows
-from pipeline.steps.comparing import compare
+from pipeline.steps.comparing import compare, open_case_flags, open_shifts
+from pipeline.steps.live import LoadedVersion
+from pipeline.steps.shifted_cells import CellReplacement
 from pipeline.steps.training_gate import trained_facts
 
 DAYS = 90
@@ -112,15 +117,35 @@ def trained(frame: pd.DataFrame, spec: DetectorSpec, folder: Path) -> TrainedVer
     settings = FitSettings(schema, spec.model, spec.score, spec.threshold.alpha)
     fitted = fit_held_back(blocks.train, settings)
     calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)
-    nowhere = Provenance({}, "", "")
-    write_bundle(fitted, calibration, folder, name=spec.name, provenance=nowhere)
+    last = frame[spec.columns.timestamp].iloc[-1].date()
+    made_here = Provenance({"last_day": last.isoformat()}, "", "")
+    write_bundle(fitted, calibration, folder, name=spec.name, provenance=made_here)
     return TrainedVersion(load_bundle(folder), rows_for(blocks.test, "test"))
 
 
+def filled_by(live: Bundle) -> CellReplacement:
+    """Shifted cells are filled in by this live version."""
+    return CellReplacement(LoadedVersion(Version(1, "", "", {}, ""), live))
+
+
+@dataclass(frozen=True)
+class OpenRows:
+    """The rows of open cases as they were measured, and the spans of shifts among them."""
+
+    frame: pd.DataFrame
+    shifts: tuple[CaseSpan, ...]
+
+
 def judged(
-    version: TrainedVersion, spec: DetectorSpec, champion: Bundle | None = None
+    version: TrainedVersion,
+    spec: DetectorSpec,
+    champion: Bundle | None = None,
+    open_rows: OpenRows | None = None,
 ) -> GateVerdict:
-    """The gate's verdict, as the step of the train DAG takes it; there are no incidents."""
+    """The gate's verdict, as the step of the train DAG takes it; there are no incidents.
+
+    The successor of `champion` must still flag `open_rows`, and leave shifts outside its ranges.
+    """
     bundle, frame = version.bundle, version.test
     none = frame.iloc[:0]
     tried = try_out(bundle, frame, spec.columns, judge(bundle, frame, spec.columns), none)
@@ -132,7 +157,13 @@ def judged(
         rate=tried.evaluation.rate,
     )
     compared = None if champion is None else compare(1, champion, bundle, frame, none, spec)
-    facts = trained_facts(bundle, tried, drift, spec.gate, compared)
+    flags, shifts = None, tuple[OpenShift, ...]()
+    if champion is not None and open_rows is not None:
+        flags = open_case_flags(champion, bundle, open_rows.frame)
+        shifts = open_shifts(champion, bundle, open_rows.frame, open_rows.shifts, spec)
+    facts = trained_facts(
+        bundle, tried, drift, spec.gate, compared, open_cases=flags, open_shifts=shifts
+    )
     # What this machine takes is no matter of the version.
     facts = replace(facts, latency_ms=min(facts.latency_ms, spec.gate.maximum_latency_ms))
     return decide(facts, compared.facts if compared else None, spec.gate)

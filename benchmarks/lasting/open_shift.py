@@ -16,6 +16,7 @@ import pandas as pd
 from benchmarks.lasting.eight_channels import (
     DAYS,
     LaterDays,
+    filled_by,
     plant_rows,
     plant_spec,
     seen,
@@ -24,10 +25,7 @@ from benchmarks.lasting.eight_channels import (
 from benchmarks.lasting.first_version import seeds_of
 from pipeline.cases import CaseSpan
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.registry.versions import Version
-from pipeline.steps.live import LoadedVersion
 from pipeline.steps.open_case_rows import left_out
-from pipeline.steps.shifted_cells import CellReplacement
 
 CHANNEL = "heat"
 _MOVED = 6.0  # standard deviations
@@ -45,7 +43,7 @@ def moved(frame: pd.DataFrame) -> tuple[pd.DataFrame, CaseSpan]:
 
 def without(frame: pd.DataFrame, span: CaseSpan, live: Bundle | None) -> pd.DataFrame:
     """`frame` without the rows of the shift, or, filled in by `live`, without its cells."""
-    how = None if live is None else CellReplacement(LoadedVersion(Version(1, "", "", {}, ""), live))
+    how = None if live is None else filled_by(live)
     rows = np.flatnonzero(frame["timestamp"].between(span.start, span.end))
     return left_out(frame, plant_spec(), [(span, rows)], how).frame
 

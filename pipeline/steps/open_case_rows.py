@@ -35,7 +35,7 @@ from pipeline.store.training_window import TrainingWindow
 from pipeline.utc_day import DAY_NS, ONE_DAY, midnight
 
 _NAMED = 3
-_LEFT_OUT = ("episode", "shift")
+KINDS_LEFT_OUT = ("episode", "shift")
 """A regime and a degradation are of the whole plant: without their rows nothing could train."""
 
 
@@ -86,7 +86,7 @@ def spans_left_out(
         return ()
     moment = midnight(as_of)
     spans = unaccepted_spans(records, answers_known(here, detector, moment), moment)
-    return tuple(span for span in spans if span.kind in _LEFT_OUT)
+    return tuple(span for span in spans if span.kind in KINDS_LEFT_OUT)
 
 
 def leave_out(

@@ -18,7 +18,8 @@ from pipeline.evaluation.metrics import alerts
 from pipeline.evaluation.paired import fault_losses
 from pipeline.evaluation.replay import Replay, Replayed, replay
 from pipeline.gate import ChampionFacts, Move, RecalibratedFacts
-from pipeline.recalibration import Recalibrated
+from pipeline.incidents.judging import fitted_columns
+from pipeline.recalibration import Recalibrated, WindowRows
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.live import LoadedVersion
@@ -29,7 +30,6 @@ from pipeline.steps.scored_window import (
     timeline_of_rows,
     window_rows,
 )
-from pipeline.steps.scoring_inputs import columns_of
 from pipeline.steps.versions import same_weights
 from pipeline.store.confirmed_incidents import REACH
 from pipeline.store.labels import labels_as_of
@@ -57,15 +57,48 @@ def compare_thresholds(
 ) -> ThresholdComparison:
     """The thresholds of `candidate` and of `champion`, measured on the same rows."""
     spec, inputs = origin_of(candidate, RecalibrationInputs)
-    rows, accepted = window_rows(staged_rows(candidate), spec), inputs.acceptance
+    accepted = inputs.acceptance
+    return thresholds_compared(
+        window_rows(staged_rows(candidate), spec),
+        result,
+        champion.bundle,
+        spec,
+        live=champion.bundle.threshold,
+        incidents=_confirmed_incidents(here, spec, inputs.window.as_of, champion),
+        accepted=accepted.text if accepted else "",
+        version=champion.version.number,
+    )
+
+
+def thresholds_compared(
+    rows: WindowRows,
+    result: Recalibrated,
+    bundle: Bundle,
+    spec: DetectorSpec,
+    *,
+    live: float,
+    incidents: Sequence[tuple[str, float]] = (),
+    accepted: str = "",
+    version: int = 1,
+) -> ThresholdComparison:
+    """The threshold of `result` and the `live` one on the rows that `bundle` has scored.
+
+    Args:
+        rows: the window of the recalibration.
+        result: what it found.
+        bundle: its network; faults are injected into the rows that it keeps of its training.
+        spec: for its limits.
+        live: the threshold that is live.
+        incidents: name and highest score of each confirmed incident.
+        accepted: who accepted crossed bounds, and why; empty: nobody.
+        version: number of the live version.
+    """
     judged = ~rows.excluded
     timeline, score = subset(rows.timeline, judged), rows.score[judged]
-    new, old = result.threshold.value, champion.bundle.threshold
-    days = max(1, timeline.days)
-    incidents = _confirmed_incidents(here, spec, inputs.window.as_of, champion)
+    new, days = result.threshold.value, max(1, timeline.days)
     stops = {stop.name: stop.reason for stop in result.stops}
     limits, share = spec.recalibration, spec.gate.minimum_fault_recall
-    ours, theirs = _faults(champion, new), _faults(champion, old)
+    ours, theirs = _faults(bundle, new), _faults(bundle, live)
     facts = RecalibratedFacts(
         rows=result.threshold.n,
         rows_effective=result.threshold.n_effective,
@@ -79,17 +112,17 @@ def compare_thresholds(
         total=Move(result.total, limits.maximum_total, stops.get("total", "")),
         creep=Move(result.growth, limits.maximum_growth, stops.get("creep", "")),
         degradation=_degraded(result, stops.get("degradation", "")),
-        accepted=accepted.text if accepted else "",
+        accepted=accepted,
     )
     before = ChampionFacts(
-        version=champion.version.number,
+        version=version,
         median_error=None,
-        alerts_per_day=alerts(score > old, timeline) / days,
-        incidents_caught=tuple(name for name, peak in incidents if peak > old),
+        alerts_per_day=alerts(score > live, timeline) / days,
+        incidents_caught=tuple(name for name, peak in incidents if peak > live),
         fault_size=minimum_detectable(theirs, share=share),
     )
     measured = score.astype(np.float32)
-    replayed = replay(timeline, Replayed(measured, new), Replayed(measured, old))
+    replayed = replay(timeline, Replayed(measured, new), Replayed(measured, live))
     return ThresholdComparison(facts, before, replayed)
 
 
@@ -134,9 +167,8 @@ def _validated(
     return [day for day in held if first <= day < as_of and day in wanted]
 
 
-def _faults(champion: LoadedVersion, threshold: float) -> tuple[FaultOutcome, ...]:
-    """Injected faults, caught or not with `threshold`; the champion's network scores."""
-    bundle: Bundle = champion.bundle
+def _faults(bundle: Bundle, threshold: float) -> tuple[FaultOutcome, ...]:
+    """Injected faults, caught or not with `threshold`; the network of `bundle` scores."""
     reference = bundle.trained_reference()
     if reference.timeline is None:
         return ()
@@ -145,7 +177,7 @@ def _faults(champion: LoadedVersion, threshold: float) -> tuple[FaultOutcome, ..
         threshold=threshold,
         rows=reference.features,
         timeline=reference.timeline,
-        columns=columns_of(champion),
+        columns=fitted_columns(bundle),
         window=bundle.schema.window,
         seed=bundle.description.network.seed,
         postprocessing=bundle.postprocessing,
