@@ -36,7 +36,7 @@ from pipeline.utc_day import DAY_NS, ONE_DAY, midnight
 ANSWERED_AFTER = timedelta(days=3)
 _REVIEWER = "a reviewer who looks at nothing"
 
-AskedGate = Callable[[WindowRows, Recalibrated, float, str], tuple[str, ...]]
+AskedGate = Callable[[WindowRows, Recalibrated, ThresholdEstimate, str], tuple[str, ...]]
 """The gate: names of the checks that a recalibration fails, given the live threshold and who has
 accepted what crosses a bound (empty: nobody)."""
 
@@ -146,7 +146,7 @@ def operated(
         if isinstance(result, str):
             recalibrations.append(MadeRecalibration(as_of, weekly, None, refused=result))
             continue
-        failed = gate(window, result, state.threshold.value, _REVIEWER if accept else "")
+        failed = gate(window, result, state.threshold, _REVIEWER if accept else "")
         stops = tuple(stop.name for stop in result.stops)
         recalibrations.append(MadeRecalibration(as_of, weekly, result.threshold, stops, failed))
         if not failed:

@@ -141,7 +141,7 @@ def failed_checks(
     spec: DetectorSpec,
     window: WindowRows,
     result: Recalibrated,
-    live: float,
+    live: ThresholdEstimate,
     accepted: str,
 ) -> tuple[str, ...]:
     """What a recalibration fails at the gate, as the step of the recalibrate DAG asks it."""

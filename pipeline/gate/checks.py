@@ -51,7 +51,7 @@ class GateCheck(Generic[_Facts]):
 
 CHECKS: dict[str, GateCheck[Any]] = {  # Any: each has facts of its own, which `is_for` minds
     "enough_calibration_rows": GateCheck(common.enough_rows, TrainedFacts),
-    "enough_rows": GateCheck(common.enough_rows, RecalibratedFacts),
+    "enough_rows": GateCheck(moves.enough_rows, RecalibratedFacts),
     "step_bound": GateCheck(moves.step_bound, RecalibratedFacts),
     "total_bound": GateCheck(moves.total_bound, RecalibratedFacts),
     "creep_bound": GateCheck(moves.creep_bound, RecalibratedFacts),

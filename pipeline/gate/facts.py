@@ -242,6 +242,8 @@ class ChampionFacts:
         same_kind: whether it has the candidate's family and loss. If not, the reconstruction
             errors are not comparable: a bottleneck that detects well leaves more of a row
             unexplained than a wide network that detects as well.
+        threshold_rows: independent rows that its threshold rests on; None where the candidate has
+            other weights.
     """
 
     version: int
@@ -251,6 +253,7 @@ class ChampionFacts:
     fault_size: dict[str, float | None]
     explained_variance: float | None = None
     same_kind: bool = True
+    threshold_rows: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
-"""Checks of a recalibrated candidate: how far its threshold has moved.
+"""Checks of a recalibrated candidate: how far its threshold has moved, and how well it is known.
 
-A bound that was crossed fails unless a person has accepted it; then the result says who.
+What fails here passes when a person has accepted it; then the result says who.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.config import Gate
+from pipeline.gate import common
 from pipeline.gate.facts import (
     BEYOND_BOUNDS,
     ChampionFacts,
@@ -14,6 +17,29 @@ from pipeline.gate.facts import (
     RecalibratedFacts,
     verdict,
 )
+
+
+def enough_rows(
+    candidate: RecalibratedFacts, champion: ChampionFacts | None, limits: Gate
+) -> CheckResult:
+    """Does the threshold rest on enough independent rows, or at least on as many as the live one?
+
+    A provisional threshold is estimated anew each week, on the rows that have been scored so far.
+    After two weeks of weather these may be two independent ones, where the training had fifty.
+    """
+    result = common.enough_rows(candidate, champion, limits)
+    rows, known = candidate.rows_effective, champion.threshold_rows if champion else None
+    if known is None or rows >= min(known, limits.minimum_calibration_rows):
+        return result
+    told = f" The live threshold rests on {known:,.0f}"
+    if candidate.accepted:
+        return replace(result, reason=f"{result.reason}{told}. Accepted by {candidate.accepted}")
+    return replace(
+        result,
+        verdict="fail",
+        champion=f"{known:,.0f}",
+        reason=f"{result.reason}{told} and stays, until a new one rests on as many.",
+    )
 
 
 def step_bound(

@@ -13,6 +13,7 @@ from pipeline.data.grid import days_between
 from pipeline.data.label import INCIDENT
 from pipeline.data.timeline import Episode, episodes, subset
 from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.evaluation.injection import FaultOutcome, Trial, inject, minimum_detectable
 from pipeline.evaluation.metrics import alerts
 from pipeline.evaluation.paired import fault_losses
@@ -63,7 +64,7 @@ def compare_thresholds(
         result,
         champion.bundle,
         spec,
-        live=champion.bundle.threshold,
+        live=champion.bundle.description.threshold,
         incidents=_confirmed_incidents(here, spec, inputs.window.as_of, champion),
         accepted=accepted.text if accepted else "",
         version=champion.version.number,
@@ -76,7 +77,7 @@ def thresholds_compared(
     bundle: Bundle,
     spec: DetectorSpec,
     *,
-    live: float,
+    live: ThresholdEstimate,
     incidents: Sequence[tuple[str, float]] = (),
     accepted: str = "",
     version: int = 1,
@@ -98,7 +99,7 @@ def thresholds_compared(
     new, days = result.threshold.value, max(1, timeline.days)
     stops = {stop.name: stop.reason for stop in result.stops}
     limits, share = spec.recalibration, spec.gate.minimum_fault_recall
-    ours, theirs = _faults(bundle, new), _faults(bundle, live)
+    ours, theirs = _faults(bundle, new), _faults(bundle, live.value)
     facts = RecalibratedFacts(
         rows=result.threshold.n,
         rows_effective=result.threshold.n_effective,
@@ -117,12 +118,13 @@ def thresholds_compared(
     before = ChampionFacts(
         version=version,
         median_error=None,
-        alerts_per_day=alerts(score > live, timeline) / days,
-        incidents_caught=tuple(name for name, peak in incidents if peak > live),
+        alerts_per_day=alerts(score > live.value, timeline) / days,
+        incidents_caught=tuple(name for name, peak in incidents if peak > live.value),
         fault_size=minimum_detectable(theirs, share=share),
+        threshold_rows=live.n_effective,
     )
     measured = score.astype(np.float32)
-    replayed = replay(timeline, Replayed(measured, new), Replayed(measured, live))
+    replayed = replay(timeline, Replayed(measured, new), Replayed(measured, live.value))
     return ThresholdComparison(facts, before, replayed)
 
 

@@ -44,6 +44,7 @@ from benchmarks.lasting.young_station import (
 from pipeline.config import Threshold
 from pipeline.data.timeline import Timeline, subset
 from pipeline.detector.calibration.calibrate import estimate_threshold
+from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.incidents.parts import REGIME, IncidentPart
 from pipeline.recalibration import Anchor, Memory, Recalibrated, WindowRows
 from pipeline.utc_day import ONE_DAY, midnight
@@ -54,7 +55,9 @@ JUMP = 30
 """Days after the training, from which on scores are three times as high."""
 
 
-def passes(_window: WindowRows, result: Recalibrated, _live: float, who: str) -> tuple[str, ...]:
+def passes(
+    _window: WindowRows, result: Recalibrated, _live: ThresholdEstimate, who: str
+) -> tuple[str, ...]:
     """A gate that asks for the bounds alone."""
     return () if who else tuple(stop.name for stop in result.stops)
 

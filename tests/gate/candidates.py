@@ -83,6 +83,7 @@ BEFORE = ChampionFacts(
     alerts_per_day=0.9,
     incidents_caught=("a", "b"),
     fault_size={"spike": 3.0, "drift": 2.0},
+    threshold_rows=430.0,
 )
 """The live version with the threshold that `RECALIBRATED` replaces."""
 LIMITS = Gate()

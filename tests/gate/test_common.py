@@ -191,7 +191,8 @@ def test_faults_that_could_not_be_planted_for_either_are_not_compared(facts, cha
 @pytest.mark.parametrize("facts", [TRAINED, RECALIBRATED])
 def test_few_rows_make_a_candidate_provisional_and_refuse_none(facts):
     few = replace(facts, rows_effective=42.0)
-    verdict = decide(few, CHAMPION if facts is TRAINED else BEFORE, LIMITS)
+    before = CHAMPION if facts is TRAINED else replace(BEFORE, threshold_rows=30.0)
+    verdict = decide(few, before, LIMITS)
 
     found = next(result for result in verdict.results if result.name == facts.words.rows_check)
     assert verdict.passed

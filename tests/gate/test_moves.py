@@ -55,3 +55,33 @@ def test_acceptance_of_a_bound_is_no_pass_for_a_lost_incident():
     facts = replace(RECALIBRATED, total=FAR, accepted="ada: because", incidents_caught=())
 
     assert failures(facts) == ["confirmed_incidents"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "live", "passes"),
+    [
+        (2.0, 49.0, False),
+        (49.0, 49.0, True),
+        (60.0, 49.0, True),
+        (120.0, 430.0, True),  # enough for any threshold
+        (99.0, 430.0, False),
+    ],
+)
+def test_a_threshold_that_is_known_better_is_kept_until_there_are_enough_rows(
+    rows: float, live: float, *, passes: bool
+) -> None:
+    candidate = replace(RECALIBRATED, rows_effective=rows)
+
+    result = result_of("enough_rows", candidate, replace(BEFORE, threshold_rows=live))
+
+    assert result.verdict == ("pass" if passes else "fail")
+    assert (f"The live threshold rests on {live:,.0f} and stays" in result.reason) is not passes
+
+
+def test_a_person_may_prefer_the_threshold_with_fewer_rows() -> None:
+    candidate = replace(RECALIBRATED, rows_effective=2.0, accepted="ada: the pump was replaced.")
+
+    result = result_of("enough_rows", candidate, BEFORE)
+
+    assert result.verdict == "pass"
+    assert "Accepted by ada: the pump was replaced." in result.reason
