@@ -103,8 +103,7 @@ class Gate(Section):
         ge=0,
         le=1,
         description="Share of the rows of open cases that the champion flags, without muting, and "
-        "a successor must flag as well; and of the rows of each open shift outside the champion's "
-        "training range that must be outside the successor's.",
+        "a successor must flag as well.",
     )
     minimum_incident_recall: float = Field(
         1.0,

@@ -14,6 +14,11 @@ from pipeline.gate.facts import (
     verdict,
 )
 
+_STILL_OUTSIDE = 0.5
+"""Of a shift's rows. Where a tenth of a shift trains, next to none is left outside; the ends of two
+clean windows differ, and with them a quarter of the rows of a shift that hardly leaves the range
+(made plant of benchmarks/lasting)."""
+
 _SIGMAS = 1.96  # of 95 %, both sides
 _OTHER_KIND = (
     "skip: not applicable; the two differ in family or loss, or one has no reconstruction, so "
@@ -102,15 +107,14 @@ def open_cases(
 
 
 def open_shifts(
-    candidate: TrainedFacts, champion: ChampionFacts | None, limits: Gate
+    candidate: TrainedFacts, champion: ChampionFacts | None, _limits: Gate
 ) -> CheckResult:
     """Do the candidate's training ranges leave open shifts outside, as the champion's do?
 
     A shifted channel is recognised, muted and told by its training range. Rows of the shift that
     train, because its case begins later or is of another kind, would make it disappear unanswered.
     """
-    name, least = "open_shifts", limits.minimum_open_case_recall
-    limit = f">= {least:.0%} of champion's"
+    name, limit = "open_shifts", f">= {_STILL_OUTSIDE:.0%} of champion's"
     shifts = candidate.open_shifts
     if champion is None:
         return no_champion(name, "-", limit)
@@ -118,7 +122,9 @@ def open_shifts(
         reason = "skip: no row of an open shift is in the training window."
         return CheckResult(name, "skip", value="-", limit=limit, reason=reason)
     shares = [shift.outside / shift.rows for shift in shifts]
-    swallowed = [shift for shift, share in zip(shifts, shares, strict=True) if not share >= least]
+    swallowed = [
+        shift for shift, share in zip(shifts, shares, strict=True) if not share >= _STILL_OUTSIDE
+    ]
     rows = sum(shift.rows for shift in shifts)
     reason = f"Least share, by channel, of {rows:,} rows of open shifts outside its range."
     if swallowed:

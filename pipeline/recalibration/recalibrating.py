@@ -59,12 +59,15 @@ def recalibrate(
     anchor: Anchor,
     config: Recalibration,
     threshold: Threshold,
+    *,
+    growth_accepted: bool = False,
 ) -> Recalibrated:
     """Recalibrate the threshold on the rows of the window that count as normal.
 
     How long and how dense normal rows lie above the threshold is measured on the rows of the
     training in `memory`; whether scores have grown since, on those of the accepted state.
     `current` is the live threshold. All rows of the window are used; its last row defines the day.
+    With `growth_accepted` a person has called the growth so far normal, and it is not asked about.
 
     Assumes that scores grow, when they do, by one factor for all (see `levels`), and that most
     anomalies last longer than clusters of normal rows: those that do not are kept, and raise the
@@ -93,9 +96,12 @@ def recalibrate(
     estimate = _estimated(score, classified.weights, found, threshold)
     day = pd.Timestamp(rows.timeline.time_ns.max(), tz="UTC").date()
     moved = moves(estimate, current, anchor, found, day)
-    grown = _degradation(rows, memory.accepted.score, accepted, anchor)
+    grown = None
+    if not growth_accepted:
+        grown = _degradation(rows, memory.accepted.score, accepted, anchor)
     # A provisional threshold was never known well enough to say that it has risen.
     known = effective_rows(memory.accepted.score, accepted)
+    tells = not growth_accepted and known >= least_rows(threshold.alpha)
     rising = grown if estimate.value > current.value else None
     return Recalibrated(
         threshold=estimate,
@@ -114,7 +120,7 @@ def recalibrate(
         total=moved.total,
         growth=moved.growth,
         degradation=grown,
-        raised=raised(moved, anchor) if known >= least_rows(threshold.alpha) else "",
+        raised=raised(moved, anchor) if tells else "",
         stops=stops(moved, estimate, current, anchor, day, config, rising),
         stale=stale(anchor, day, config),
     )

@@ -56,6 +56,7 @@ class RecalibrationCard:
         replay: both thresholds over the window.
         labels: labels that were known.
         accepted: the person who accepted crossed bounds, and the reason; empty: nobody.
+        growth_accepted: who has called the growth so far normal, and the reason; empty: nobody.
         held: the episodes that were held back, longest first.
         picture: the figure of the window with both thresholds.
         links: further pages.
@@ -70,6 +71,7 @@ class RecalibrationCard:
     replay: Replay
     labels: int
     accepted: str
+    growth_accepted: str
     held: tuple[HeldEpisode, ...]
     picture: Link
     links: tuple[Link, ...]
@@ -83,6 +85,7 @@ def recalibration_card(card: RecalibrationCard) -> str:
         gate=card.gate,
         remarks=(
             f"Beyond the bounds, accepted by {escaped(card.accepted)}." if card.accepted else "",
+            _growth(card.growth_accepted),
             f"**Stale:** {escaped(card.result.stale)}" if card.result.stale else "",
             f"**Raised:** {escaped(card.result.raised)}" if card.result.raised else "",
         ),
@@ -90,6 +93,15 @@ def recalibration_card(card: RecalibrationCard) -> str:
     )
     window = f"### The window\n\n![{card.picture.name}]({card.picture.url})\n\n{_statuses(card)}"
     return build_card(head, _changes(card), (window, _held(card.held)))
+
+
+def _growth(accepted: str) -> str:
+    if not accepted:
+        return ""
+    return (
+        f"Growth so far is normal, says {escaped(accepted)}: later growth is measured from this "
+        "threshold on."
+    )
 
 
 def _changes(card: RecalibrationCard) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.cases import CaseSpan
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.meaning import meaning_of, misfits, needed_for_scores
-from pipeline.data.timeline import Mask, rows_within, subset, timeline_from
+from pipeline.data.timeline import Indices, Mask, rows_within, subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.evaluation.injection import minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
@@ -79,11 +79,14 @@ def open_shifts(
     version's range says nothing, nor does a channel that is not in the detector file any more.
     """
     inside = rows_within(timeline_from(frame, spec.columns), spans)
+    of_shift: dict[tuple[str, str], list[Indices]] = {}
+    for span, rows in zip(spans, inside, strict=True):
+        for channel in span.channels or ():
+            if channel in spec.columns.features:
+                of_shift.setdefault((channel, span.entity or ""), []).append(rows)
     found = (
-        _open_shift(live, bundle, frame.iloc[rows], span, channel, spec)
-        for span, rows in zip(spans, inside, strict=True)
-        for channel in span.channels or ()
-        if channel in spec.columns.features
+        _open_shift(live, bundle, frame.iloc[np.unique(np.concatenate(rows))], *shift, spec)
+        for shift, rows in of_shift.items()
     )
     return tuple(shift for shift in found if shift is not None and shift.rows)
 
@@ -92,8 +95,8 @@ def _open_shift(
     live: Bundle,
     bundle: Bundle,
     rows: pd.DataFrame,
-    span: CaseSpan,
     channel: str,
+    machine: str,
     spec: DetectorSpec,
 ) -> OpenShift | None:
     column, padding = spec.columns.own_columns(channel)[0], spec.shifts.padding
@@ -102,7 +105,7 @@ def _open_shift(
     values = rows[column].to_numpy(dtype=np.float64)
     values = values[_outside(values, live, column, padding)]
     still = _outside(values, bundle, column, padding)
-    return OpenShift(channel, span.entity or "", len(values), float(still.sum()))
+    return OpenShift(channel, machine, len(values), float(still.sum()))
 
 
 def _outside(values: NDArray[np.float64], bundle: Bundle, column: str, padding: float) -> Mask:

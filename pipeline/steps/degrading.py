@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
+from pipeline.cases.answers import NORMAL_FROM_NOW_ON, answers_in_force
 from pipeline.cases.records import DEGRADATION, SeenDegradation
 from pipeline.config import DetectorSpec
 from pipeline.detector.bundle.bundle import knows_until
@@ -12,8 +13,10 @@ from pipeline.drift.observed import accepted_rows
 from pipeline.incidents.judging import fitted_columns
 from pipeline.recalibration import Recalibrated
 from pipeline.settings import Deployment
+from pipeline.steps.cases_on_record import answers_known
 from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.live import LoadedVersion
+from pipeline.steps.origin import Acceptance
 from pipeline.store.cases import cases_after, state_degradation
 from pipeline.store.drift import DriftState, drift_state
 from pipeline.utc_day import ONE_DAY
@@ -52,6 +55,26 @@ def found(result: Recalibrated) -> SeenDegradation | None:
     if result.raised and not result.stops:  # what stopped asks by itself, and has raised nothing
         return SeenDegradation(result.day, (), (), result.raised, since=result.anchor.day)
     return None
+
+
+def growth_accepted(
+    here: Deployment, detector: str, since: date, as_of: datetime
+) -> Acceptance | None:
+    """Who has called a degradation normal from now on, after `since` and by `as_of`; the newest.
+
+    `since` is the day of the accepted state: an answer before it is part of that state.
+
+    Raises:
+        UnprovenAnswer: an answer that no trusted key has signed.
+    """
+    said = [
+        answer
+        for answer in answers_in_force(answers_known(here, detector, as_of), as_of)
+        if answer.kind == DEGRADATION
+        and answer.answer == NORMAL_FROM_NOW_ON
+        and answer.created_at.date() > since
+    ]
+    return Acceptance(said[-1].author, said[-1].note) if said else None
 
 
 def put_week_on_record(

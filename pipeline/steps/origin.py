@@ -97,6 +97,7 @@ class RecalibrationInputs:
     Attributes:
         window: the rows.
         acceptance: of a move beyond the bounds; None: nobody has accepted one.
+        growth_accepted: who has called the growth since the accepted state normal; None: nobody.
     """
 
     kind: ClassVar[BundleKind] = "recalibrated"
@@ -104,6 +105,7 @@ class RecalibrationInputs:
 
     window: RecalibrationWindow
     acceptance: Acceptance | None = None
+    growth_accepted: Acceptance | None = None
 
 
 Inputs = TypeVar("Inputs", TrainingInputs, RecalibrationInputs)

@@ -56,7 +56,7 @@ def write_recalibrated(
     used, timeline = rows[kept], subset(timeline_of_rows(rows, spec), kept)
     score = used["score"].to_numpy(np.float64)
     reference = _reference(here, used, parent, spec, inputs.window)
-    answered = bool(inputs.acceptance and result.stops)
+    answered = renews_acceptance(inputs, result)
     calibration = Calibration(
         threshold=result.threshold,
         summary=CalibrationSummary(
@@ -79,6 +79,11 @@ def write_recalibrated(
         provenance=Provenance(to_json(inputs.window), code_version(), lock_hash()),
         lineage=lineage,
     )
+
+
+def renews_acceptance(inputs: RecalibrationInputs, result: Recalibrated) -> bool:
+    """Whether the state of these rows is the accepted one from now on, because a person said so."""
+    return bool(inputs.growth_accepted or (inputs.acceptance and result.stops))
 
 
 def _reference(

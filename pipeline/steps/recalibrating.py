@@ -46,7 +46,7 @@ from pipeline.steps.origin import (
     pin,
     start_candidate,
 )
-from pipeline.steps.recalibrated_bundle import write_recalibrated
+from pipeline.steps.recalibrated_bundle import renews_acceptance, write_recalibrated
 from pipeline.steps.recalibration_run import log_recalibration
 from pipeline.steps.scored_window import (
     ROWS,
@@ -117,7 +117,9 @@ def window(
     )
     made_on = _window(day, days, read, champion, parent)
     weights = ancestry.weights_of(parent.bundle, parent.version.number)
-    origin = pin(spec, RecalibrationInputs(made_on, acceptance))
+    since = ancestry.anchor_of(parent.bundle).day
+    growth = degrading.growth_accepted(here, detector, since, midnight(day))
+    origin = pin(spec, RecalibrationInputs(made_on, acceptance, growth))
     candidate = start_candidate(here, detector, origin, weights_of=weights)
     return to_json(staged.stage_table(candidate, ROWS, read.frame))
 
@@ -136,9 +138,8 @@ def recalibrate(here: Deployment, payload: Payload[Candidate], *, run: str) -> P
     log_context.bind_version(drawn_from)
     _note_inputs(here, candidate, inputs.window)
     result = recalibrated(here, candidate)
-    anchor = (
-        accepted_anchor(result) if inputs.acceptance and result.stops else unforced_anchor(result)
-    )
+    renewed = renews_acceptance(inputs, result)
+    anchor = accepted_anchor(result) if renewed else unforced_anchor(result)
     lineage = ancestry.lineage_of(parent.bundle, drawn_from, anchor, result.counts)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "bundle"
@@ -164,6 +165,7 @@ def recalibrated(here: Deployment, candidate: Candidate) -> Recalibrated:
         ancestry.anchor_of(bundle),
         spec.recalibration,
         spec.threshold,
+        growth_accepted=inputs.growth_accepted is not None,
     )
 
 

@@ -49,6 +49,7 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
         replay=compared.replayed,
         labels=window.labels,
         accepted=accepted,
+        growth_accepted=inputs.growth_accepted.text if inputs.growth_accepted else "",
         held=held_episodes(here, spec, window, result),
         picture=Link("The window", image),
         links=(Link("Run", pages.inside_mlflow(candidate.page)),),

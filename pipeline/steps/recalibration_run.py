@@ -79,11 +79,12 @@ def _parameters(spec: DetectorSpec, inputs: RecalibrationInputs) -> dict[str, ob
         for section, model in sections.items()
         for key, value in model.model_dump(mode="json").items()
     }
-    accepted = inputs.acceptance
+    accepted, growth = inputs.acceptance, inputs.growth_accepted
     return {
         **values,
         **{f"data.{key}": value for key, value in deciding(inputs).items()},
         "accepted_beyond_bounds": accepted.text if accepted else "",
+        "growth_accepted": growth.text if growth else "",
     }
 
 

@@ -234,3 +234,20 @@ def ten_minutes(n):
     one = timeline_of(n)
     start = int(one.time_ns[0])
     return Timeline(start + np.arange(n) * 600_000_000_000, one.entity, ("",), 600_000_000_000)
+
+
+def test_growth_that_a_person_has_called_normal_is_not_asked_about_again():
+    rows = replace(window(1.3 * scores(30_000, seed=22)), timeline=ten_minutes(30_000))
+    given = {
+        "current": estimate(THRESHOLD),
+        "anchor": Anchor(THRESHOLD, 1.0, date(2013, 12, 31), moved=date(2013, 12, 31)),
+        "limits": Recalibration(maximum_growth=9.0, maximum_step=50.0, maximum_total=50.0),
+    }
+
+    asked = recalibrated(rows, **given)
+    answered = recalibrated(rows, **given, growth_accepted=True)
+
+    assert [stop.name for stop in asked.stops] == ["degradation"]
+    assert asked.raised
+    assert (answered.stops, answered.degradation, answered.raised) == ((), None, "")
+    assert answered.threshold == asked.threshold

@@ -58,7 +58,9 @@ def estimate(value=THRESHOLD, interval=(0.95, 1.05)):
     )
 
 
-def recalibrated(rows, *, current=None, anchor=None, reference=None, limits=None, threshold=None):
+def recalibrated(
+    rows, *, current=None, anchor=None, reference=None, limits=None, threshold=None, **how
+):
     reference = scores(5000, seed=99) if reference is None else reference
     kept = KeptScores(reference, timeline_of(len(reference)))
     return recalibrate(
@@ -68,6 +70,7 @@ def recalibrated(rows, *, current=None, anchor=None, reference=None, limits=None
         anchor or Anchor(THRESHOLD, 1.0, START, moved=START),
         limits or Recalibration(),
         threshold or Threshold(),
+        **how,
     )
 
 

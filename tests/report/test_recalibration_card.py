@@ -56,6 +56,7 @@ def card(threshold: ThresholdEstimate) -> RecalibrationCard:
         replay=Replay(30, 1.2, 1.0, 3, 1, None, ()),
         labels=2,
         accepted="",
+        growth_accepted="",
         held=(HELD,),
         picture=Link("The window", "get-artifact?path=window.png"),
         links=(),
@@ -110,12 +111,14 @@ def test_acceptance_and_staleness_are_at_the_top(card: RecalibrationCard) -> Non
     changed = replace(
         card,
         accepted="ada: the gearbox is new",
+        growth_accepted="bob: the load is higher",
         result=replace(card.result, stale="The live threshold has not moved for 120 days."),
     )
 
     head = recalibration_card(changed).split("---")[0]
 
     assert "accepted by ada: the gearbox is new" in head
+    assert "Growth so far is normal, says bob: the load is higher" in head
     assert "**Stale:** The live threshold has not moved for 120 days." in head
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pipeline import ledger, settings, staging, tables
+from pipeline.cases import SeenDegradation
 from pipeline.data.label import Label
+from pipeline.data.label_request import Author
 from pipeline.detector.bundle.bundle import load_bundle
 from pipeline.errors import DataError
 from pipeline.records import from_json
@@ -18,9 +21,12 @@ from pipeline.steps import (
     scoring,
 )
 from pipeline.steps.candidate import Candidate
+from pipeline.steps.case_answering import answer_case, undo_answer
 from pipeline.steps.scored_window import staged_rows
+from pipeline.store.cases import cases_after, state_degradation
 from pipeline.store.labels import add_labels
 from pipeline.tables import Table
+from pipeline.utc_day import midnight
 from tests import ledger_entries
 from tests.builders import ROWS_A_DAY, days, make_frame, moment
 from tests.steps.plant_world import HISTORY
@@ -178,6 +184,47 @@ def test_an_acceptance_that_nothing_needed_moves_no_anchor():
     with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
         lineage = load_bundle(folder).description.lineage
     assert lineage.anchor_threshold == bundle_of(1).threshold
+
+
+def accepted_state(payload):
+    """The anchor of a recalibrated bundle, and how many rows of an answered state it keeps."""
+    candidate = from_json(Candidate, payload)
+    with staging.pulled(candidate.folder(staged.BUNDLE)) as folder:
+        bundle = load_bundle(folder)
+        kept = bundle.answered_reference()
+        lineage = bundle.description.lineage
+        moved = lineage.anchor_threshold == bundle.threshold != bundle_of(1).threshold
+        return moved, lineage.anchor_day, 0 if kept is None else len(kept.score)
+
+
+def test_growth_that_a_person_has_called_normal_makes_the_next_window_the_accepted_state(farm):
+    seen = SCORED[-4]
+    state_degradation(farm.here, "pumps", SeenDegradation(seen, (), (), "Scores rose by 20 %."))
+    (case,) = cases_after(farm.here, "pumps", seen)
+    ann = Author("ann", midnight(SCORED[-1]) + timedelta(hours=9))
+    answer_case(farm.here, "pumps", case.id, "normal from now on", ann, "higher load since May")
+
+    answered = recalibrating.recalibrate(settings.load(), window(), run=RUN)
+    undo_answer(farm.here, "pumps", case.id, replace(ann, at=ann.at + timedelta(hours=1)), "no")
+    undone = recalibrating.recalibrate(settings.load(), window(), run=RUN)
+
+    moved, day, kept = accepted_state(answered)
+    assert moved
+    assert day == SCORED[-1]
+    assert kept > 0
+    assert accepted_state(undone) == (False, SCORED[0] - timedelta(days=1), 0)
+
+
+def test_an_answer_about_growth_before_the_accepted_state_renews_nothing(farm):
+    long_ago = SCORED[0] - timedelta(days=3)
+    state_degradation(farm.here, "pumps", SeenDegradation(long_ago, (), (), "Scores rose."))
+    (case,) = cases_after(farm.here, "pumps", long_ago)
+    ann = Author("ann", midnight(long_ago) + timedelta(hours=9))
+    answer_case(farm.here, "pumps", case.id, "normal from now on", ann, "a new pump")
+
+    made = recalibrating.recalibrate(settings.load(), window(), run=RUN)
+
+    assert not accepted_state(made)[0]
 
 
 def test_flagged_episodes_are_put_up_for_labelling(farm):
