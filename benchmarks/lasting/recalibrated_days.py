@@ -146,7 +146,8 @@ def operated(
         if isinstance(result, str):
             recalibrations.append(MadeRecalibration(as_of, weekly, None, refused=result))
             continue
-        failed = gate(window, result, state.threshold, _REVIEWER if accept else "")
+        who = _REVIEWER if accept and result.stops else ""
+        failed = gate(window, result, state.threshold, who)
         stops = tuple(stop.name for stop in result.stops)
         recalibrations.append(MadeRecalibration(as_of, weekly, result.threshold, stops, failed))
         if not failed:

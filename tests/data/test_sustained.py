@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pipeline.data.clusters import mean_span, spanned
 from pipeline.data.held_back import NOTHING_HELD, held_lines, held_sentence
 from pipeline.data.sustained import listed, sustained_rows
 from tests.recalibration.window import scores, timeline_of
@@ -35,6 +36,23 @@ def test_the_threshold_of_the_other_rows_is_nearly_that_of_clean_ones():
         rates.append(float((scores(50_000, 99) > np.quantile(score[kept], 0.99)).mean()))
 
     assert 0.008 < np.mean(rates) < 0.013
+
+
+def test_a_short_episode_is_held_where_no_normal_row_scores_as_high():
+    """Two hours at sixty times the threshold: one per cent of the rows, and they would set it."""
+    score = scores(2160, 3, 0.93)
+    mean = spanned(mean_span(score, timeline_of(2160), alpha=0.01, join_rows=4), 0.1)
+    high, low = score.copy(), score.copy()
+    high[700:711], high[1500:1511] = 60 * np.quantile(score, 0.99), 70 * np.quantile(score, 0.99)
+    low[700:711], low[1500:1511] = 1.5 * np.quantile(score, 0.99), 1.6 * np.quantile(score, 0.99)
+
+    held = sustained_rows(high, timeline_of(2160), alpha=0.01)
+    of_low = sustained_rows(low, timeline_of(2160), alpha=0.01)
+
+    assert mean > 11  # not longer than normal clusters are
+    assert held[700:711].all()
+    assert held[1500:1511].all()
+    assert not of_low[700:711].any()
 
 
 def test_clean_rows_have_hardly_any_and_those_far_above_even_fewer():
