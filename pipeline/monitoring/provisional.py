@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from pipeline.data.forward_test import ForwardTest
 from pipeline.data.timeline import Timeline
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.utc_day import DAY_NS
@@ -26,9 +27,11 @@ class Provisional:
     Attributes:
         rows: independent rows that it was estimated from.
         needed: rows with which it counts as confirmed.
-        rate: 95 % interval of its false-positive rate.
+        rate: range of the false-positive rates to expect: the 95 % interval of days like those of
+            the calibration, widened to that of later days.
         trained_until: last day that its network may have been trained on; None: unknown.
         confirmed_about: day on which so many rows will have been scored; None: unknown.
+        forward: how a version of the days before does on the last days of the training.
     """
 
     rows: float
@@ -36,6 +39,7 @@ class Provisional:
     rate: tuple[float, float]
     trained_until: date | None
     confirmed_about: date | None
+    forward: ForwardTest | None = None
 
     @property
     def sentence(self) -> str:
@@ -44,9 +48,13 @@ class Provisional:
         when = f", about {self.confirmed_about}" if self.confirmed_about else ""
         return (
             f"provisional: its threshold rests on {self.rows:,.0f} of {self.needed:,} independent "
-            f"rows, so that {low:.2%} to {high:.2%} of normal rows may be flagged; it is estimated "
-            f"anew each week until there are enough{when}"
+            f"rows, so that {low:.2%} to {high:.2%} of normal rows may be flagged"
+            f"{self._later}; it is estimated anew each week until there are enough{when}"
         )
+
+    @property
+    def _later(self) -> str:
+        return f" ({self.forward.sentence})" if self.forward is not None else ""
 
 
 def is_provisional(threshold: ThresholdEstimate, *, needed: int) -> bool:
@@ -61,6 +69,7 @@ def provisional(
     *,
     needed: int,
     minimum_days: int,
+    forward: ForwardTest | None = None,
 ) -> Provisional | None:
     """What to say of `threshold`; None where it rests on enough rows.
 
@@ -72,10 +81,24 @@ def provisional(
     return Provisional(
         threshold.n_effective,
         needed,
-        threshold.rate_interval,
+        _to_expect(threshold, forward),
         trained_until,
         _confirmed_about(threshold, timeline, trained_until, needed, minimum_days),
+        forward,
     )
+
+
+def _to_expect(threshold: ThresholdEstimate, forward: ForwardTest | None) -> tuple[float, float]:
+    """Rates on days like those of the calibration, and on later ones.
+
+    The interval of the threshold holds for days like those that it was estimated from. A young
+    detector goes on into days of another kind; how other they were at the end of its training is
+    all that is known of them.
+    """
+    low, high = threshold.rate_interval
+    if forward is None:
+        return low, high
+    return min(low, forward.interval[0]), max(high, forward.interval[1])
 
 
 def due(found: Provisional, unknown_from: date, day: date, *, minimum_days: int) -> bool:

@@ -48,7 +48,8 @@ def write_recalibrated(
     """Write the bundle into `folder`; return its digest.
 
     The usual error of each feature stays as the training measured it: it belongs to the weights,
-    and the features blamed for an incident should not change from one month to the next.
+    and the features blamed for an incident should not change from one month to the next. So does
+    what its first days said of its last ones.
     """
     spec, inputs = origin_of(candidate, RecalibrationInputs)
     rows = staged_rows(candidate)
@@ -64,6 +65,7 @@ def write_recalibrated(
             autocorrelation=autocorrelation(np.log(np.maximum(score, _LEAST)), timeline),
             quantiles=score_quantiles(score),
             feature_error=parent.description.calibration.feature_error,
+            forward=parent.description.calibration.forward,
         ),
         reference=reference,
         golden=read_golden(parent.folder, parent.schema),

@@ -27,4 +27,5 @@ def provisional_of(bundle: Bundle, spec: DetectorSpec) -> Provisional | None:
         until,
         needed=needed,
         minimum_days=spec.recalibration.minimum_days,
+        forward=bundle.description.calibration.forward,
     )

@@ -33,14 +33,8 @@ from benchmarks.lasting.recalibrated_days import (
     kept_scores,
     operated,
 )
-from benchmarks.lasting.young_station import (
-    YOUNG,
-    first_days,
-    monthly,
-    realised,
-    summary,
-    young_station,
-)
+from benchmarks.lasting.station_life import YOUNG, first_days, realised, young_station
+from benchmarks.lasting.young_station import monthly, summary
 from pipeline.config import Threshold
 from pipeline.data.timeline import Timeline, subset
 from pipeline.detector.calibration.calibrate import estimate_threshold

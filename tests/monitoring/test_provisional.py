@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from pipeline.data.forward_test import ForwardTest
 from pipeline.data.timeline import Timeline
 from pipeline.monitoring.provisional import due, provisional
 from tests.builders import ESTIMATE
@@ -37,6 +38,19 @@ def test_it_says_rows_rate_and_when_there_will_be_enough() -> None:
     assert "rests on 40 of 100 independent rows" in found.sentence
     assert "0.03% to 6.00%" in found.sentence
     assert found.sentence.endswith("until there are enough, about 2024-05-11")
+
+
+def test_it_expects_of_later_days_what_the_last_ones_were_like() -> None:
+    thaw = ForwardTest(date(2024, 3, 17), UNTIL, rows=1438, rate=0.696, interval=(0.4, 0.92))
+
+    found = provisional(FEW, None, UNTIL, needed=100, minimum_days=14, forward=thaw)
+
+    assert found is not None
+    assert found.rate == (0.0003, 0.92)
+    assert "0.03% to 92.00% of normal rows may be flagged (a version trained on" in found.sentence
+    assert "before 2024-03-17 flags 69.6% of the 1,438 normal rows up to 2024-03-31)" in (
+        found.sentence
+    )
 
 
 @pytest.mark.parametrize(("timeline", "until"), [(None, UNTIL), (QUARTER_HOURS, None)])

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.data.forward_test import ForwardTest
 from pipeline.data.held_back import HeldBack
 from pipeline.detector.calibration.kept_rows import (
     MOST_GOLDEN,
@@ -55,6 +56,8 @@ class CalibrationSummary:
         held: rows of sustained episodes, which were left out; None where none were looked for: rows
             without time, a threshold from labels, a recalibration (whose own record names them), or
             a bundle of an earlier release.
+        forward: how a version of the days before does on the last days of the training; None where
+            the threshold rests on enough rows, of a fine-tuning, or in an earlier release.
     """
 
     rows: int
@@ -63,6 +66,7 @@ class CalibrationSummary:
     feature_error: tuple[float, ...]
     drawn_between: tuple[float, float] | None = None
     held: HeldBack | None = None
+    forward: ForwardTest | None = None
 
 
 @dataclass(frozen=True)
