@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -22,6 +23,8 @@ from pipeline.detector.thresholds.coverage import clopper_pearson
 FIRST_SEED = 1000
 _BLIND = 0.8
 _WORKERS = 2
+
+Trial = TypeVar("Trial")
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def seeds_of(arguments: Sequence[str] | None, about: str) -> range:
     return range(given.first_seed, given.first_seed + given.trials)
 
 
-def measured(tried: Callable[[int], GateTrial], seeds: range) -> list[GateTrial]:
+def measured(tried: Callable[[int], Trial], seeds: range) -> list[Trial]:
     """A trial for each seed, on both cores."""
     with ProcessPoolExecutor(_WORKERS, initializer=_quiet) as pool:
         return list(pool.map(tried, seeds))
