@@ -8,9 +8,11 @@ import pytest
 
 import pipeline
 from pipeline.config import Contexts, Smoothing, Threshold
+from pipeline.config.model import IsolationForestModel
 from pipeline.data.split import Block
 from pipeline.detector.bundle.bundle import load_bundle, write_bundle
 from pipeline.detector.bundle.description import Provenance
+from pipeline.detector.bundle.filling import filling_of
 from pipeline.detector.bundle.graph import Graph
 from pipeline.detector.calibration.calibrate import calibrate
 from pipeline.detector.calibration.contexts import ContextFactors
@@ -194,6 +196,53 @@ def test_a_muted_channel_adds_nothing_and_the_others_are_judged_on(bundle):
     assert found.flagged[30:].all()
 
 
+def test_a_muted_channel_is_filled_in_so_that_the_others_err_as_little_as_usual(bundle):
+    """With the training mean in its place they err three times as much, as they move with it."""
+    frame, others = normal_rows(1000, seed=8), [at for at, c in enumerate(CHANNELS) if c != "load"]
+
+    found = score_rows(bundle, frame, muting(frame, *range(1000), channel="load"))
+
+    usual = score_rows(bundle, frame).error[:, others].mean()
+    assert found.error[:, others].mean() < 1.3 * usual
+
+
+def test_the_network_is_shown_what_it_expects_of_a_muted_channel(bundle):
+    frame = normal_rows(50)
+    hidden = np.zeros((50, len(CHANNELS)), dtype=bool)
+    hidden[10:20, CHANNELS.index("pressure")] = True
+
+    found = score_rows(bundle, frame, muting(frame, *range(10, 20)))
+
+    shown = filling_of(bundle).expected(feature_values(frame, bundle.schema), hidden)
+    error = np.where(hidden, np.float32(0), bundle.score(shown).error)
+    np.testing.assert_array_equal(found.error, error)
+
+
+def test_a_score_without_a_channel_does_not_depend_on_the_other_rows_that_lack_one(bundle):
+    frame = normal_rows(50)
+
+    few, many = (score_rows(bundle, frame, muting(frame, *rows)) for rows in ([7], range(3, 40)))
+
+    assert few.score[7] == many.score[7]
+    assert few.score[8] != many.score[8]
+
+
+def test_a_forest_expects_nothing_so_its_training_mean_takes_the_place_of_a_muted_channel(tmp_path):
+    forest = IsolationForestModel(trees=20)
+    fitted = fit(Block("train", normal_rows(600, seed=1)), schema(), forest)
+    held = Block("calibration", normal_rows(400, seed=2))
+    calibration = calibrate(held, schema(), Graph(fitted.graph).score, Threshold())
+    write_bundle(fitted, calibration, tmp_path / "b", name="f", provenance=Provenance({}, "", ""))
+    bundle, frame = load_bundle(tmp_path / "b"), normal_rows(50)
+
+    found = score_rows(bundle, frame, muting(frame, *range(50)))
+
+    mean = bundle.description.network.scaler.mean[CHANNELS.index("pressure")]
+    neutral = score_rows(bundle, frame.assign(pressure=mean)).error
+    neutral[:, CHANNELS.index("pressure")] = 0
+    np.testing.assert_array_equal(found.error, neutral)
+
+
 def test_muting_some_rows_leaves_the_others_as_they_are_to_the_last_bit(bundle):
     frame = normal_rows(50)
 
@@ -212,6 +261,10 @@ def test_a_window_does_without_a_channel_that_is_muted_in_any_of_its_rows(window
     away = np.flatnonzero(found.error[:, CHANNELS.index("pressure")] == 0).tolist()
     assert away == [10, 11, 12]
     assert not found.flagged[9:14].any()
+    before = frame.assign(pressure=frame["pressure"].where(frame.index != 9, 1e6))
+    besides = score_rows(windowed_bundle, before, muting(frame, 10)).score
+    np.testing.assert_array_equal(besides[10:12], found.score[10:12])
+    assert besides[9] > found.score[9]
 
 
 def test_a_loaded_bundle_keeps_the_postprocessing_of_its_scores(postprocessed_bundle):

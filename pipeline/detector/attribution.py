@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.bundle.filling import filling_of
 from pipeline.detector.inputs.scored import Rows
 
 _LEAST_SHARE = 0.05
@@ -50,23 +51,30 @@ def contributions(
     the row is scored again: the fall of the score is the channel's contribution, at least 0. A
     missing value stays missing: a channel that was not measured adds nothing.
 
+    A muted channel is filled in as it is for the score, and adds nothing either. Its own error is
+    0, but the errors of the others depend on what is shown in its place: the score falls where
+    that is replaced by what suits them better, and this is no reason to look at the channel.
+
     Args:
         bundle: the bundle that scores.
-        rows: model inputs of shape (n, window * d).
+        rows: model inputs of shape (n, window * d), as they were measured.
         families: the feature positions of each channel.
         muted: features that do not count, shape (n, d); None: all count.
     """
     features, window = len(bundle.schema.features), bundle.schema.window
     normal = np.tile(np.asarray(bundle.description.network.scaler.mean, dtype=np.float32), window)
-    score, usual = _counted(bundle, rows, muted), usual_contributions(bundle, families)
+    shown = rows if muted is None else filling_of(bundle).expected(rows, np.tile(muted, window))
+    score, usual = _counted(bundle, shown, muted), usual_contributions(bundle, families)
     found = np.zeros((len(rows), len(families)))
     for at, family in enumerate(families):
         held = [row * features + column for row in range(window) for column in family]
-        repaired = rows.copy()
+        repaired = shown.copy()
         repaired[:, held] = normal[held]
         repaired[:, held] = bundle.graph.reconstruct(repaired)[:, held]
-        repaired[np.isnan(rows)] = np.nan
+        repaired[np.isnan(shown)] = np.nan
         found[:, at] = (score - _counted(bundle, repaired, muted)) / usual[at]
+        if muted is not None:
+            found[muted[:, list(family)].any(axis=1), at] = 0
     return np.maximum(found, 0.0)
 
 

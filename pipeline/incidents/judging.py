@@ -17,7 +17,7 @@ from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.calibration.postprocessing import leading_up, postprocess_parts, runs_of
 from pipeline.detector.inputs.frames import feature_values, timeline_of
 from pipeline.detector.inputs.scored import Rows
-from pipeline.detector.inputs.windows import windows
+from pipeline.detector.inputs.windows import marked_in_window, windows
 from pipeline.errors import DataError
 from pipeline.scoring import score_values
 from pipeline.shifts import Shifted, left_out, rows_of, shifted_rows
@@ -142,16 +142,15 @@ def _contributions(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -
 def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> Contributions:
     found = np.zeros((len(wanted), len(shifts.channels)))
     values, timeline = rows.features, rows.timeline
-    muted = np.zeros(values.shape, dtype=bool) if rows.muted is None else rows.muted
-    neutral = np.array(bundle.description.network.scaler.mean, dtype=np.float32)
-    cut = windows(np.where(muted, neutral, values), bundle.schema.window, timeline)
-    away = windows(muted.astype(np.float32), bundle.schema.window, timeline).rows
+    cut, away = windows(values, bundle.schema.window, timeline), None
+    if rows.muted is not None:
+        away = marked_in_window(rows.muted, bundle.schema.window, timeline)
     row = cut.end - (len(values) - len(wanted))
     asked = (row >= 0) & wanted[row]
     timeline = None if timeline is None else subset(timeline, cut.end)
     # The flagged score averages the rows that lead up to it: they are needed too.
     kept = np.flatnonzero(_needed(asked, timeline, bundle))
-    uncounted = np.asarray(away[kept].reshape(len(kept), -1, values.shape[1]).any(axis=1))
+    uncounted = None if away is None else away[kept]
     alone = np.zeros((len(row), len(shifts.channels)))
     alone[kept] = contributions(bundle, cut.rows[kept], shifts.columns, uncounted)
     done = postprocess_parts(alone, values[cut.end], timeline, bundle.postprocessing)

@@ -11,7 +11,8 @@ from pipeline.config import DetectorSpec
 from pipeline.data.channels import channels
 from pipeline.data.replaced_cells import ReplacedCells
 from pipeline.data.timeline import Indices, Mask
-from pipeline.detector.inputs.filled_cells import Filling, fill_cells
+from pipeline.detector.bundle.filling import filling_of
+from pipeline.detector.inputs.filled_cells import fill_cells
 from pipeline.detector.inputs.frames import unchecked_values
 from pipeline.detector.inputs.schema import schema_for
 from pipeline.settings import Deployment
@@ -83,7 +84,7 @@ def without_cells(
         made = np.where(hidden, np.float32(np.nan), rows)
     else:
         generator = np.random.default_rng(spec.model.seed)
-        made = fill_cells(rows, hidden, machine, lenders, _filling(how.live), generator)
+        made = fill_cells(rows, hidden, machine, lenders, filling_of(how.live.bundle), generator)
     changed = {}
     for at in np.flatnonzero(hidden.any(axis=0)):
         name = spec.columns.feature_columns[at]
@@ -113,12 +114,3 @@ def _can_fill(champion: LoadedVersion, spec: DetectorSpec) -> bool:
     same = facts.schema.features == schema.features and facts.schema.window == schema.window
     of_file = facts.schema.source_columns is not None
     return facts.reconstructs and same and of_file and not against_file(champion, spec)
-
-
-def _filling(champion: LoadedVersion) -> Filling:
-    facts = champion.bundle.description.network
-    return Filling(
-        champion.bundle.graph.reconstruct,
-        np.array(facts.scaler.mean, dtype=np.float32),
-        facts.ranges,
-    )

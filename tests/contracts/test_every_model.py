@@ -11,7 +11,7 @@ from pipeline.config import Threshold
 from pipeline.config.family import TrainedModel
 from pipeline.config.model import Model
 from pipeline.data.split import Block
-from pipeline.detector.bundle.graph import Graph
+from pipeline.detector.bundle.graph import CHUNK, Graph
 from pipeline.detector.calibration.calibrate import calibrate
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.models.families import MODELS
@@ -106,6 +106,17 @@ def test_it_keeps_the_shape(family, window):
     assert scored.score.shape == (len(rows),)
     assert scored.error.shape == (len(rows), len(CHANNELS))
     assert graph.reconstruct(rows).shape == rows.shape
+
+
+@windowed
+def test_a_reconstruction_does_not_depend_on_the_rows_beside_it(family, window):
+    graph = Graph(fitted(family, window).graph)
+    rows = inputs(normal_rows(CHUNK + 200), window)
+
+    together = graph.reconstruct(rows)
+
+    for some in (slice(0, 1), slice(5, 8), slice(2, 19), slice(0, CHUNK + 1)):
+        np.testing.assert_array_equal(graph.reconstruct(rows[some]), together[some])
 
 
 @windowed

@@ -102,16 +102,43 @@ def test_a_channel_that_never_added_anything_does_not_drown_the_others(tmp_path)
     np.testing.assert_allclose(usual, [0.04, 1, 1, 1, 1])
 
 
-def test_a_channel_that_does_not_count_adds_nothing_of_its_own(bundle, rows):
+def without_channel(rows, channel, *, at=slice(None)):
+    muted = np.zeros(rows.shape, dtype=bool)
+    muted[at, channel] = True
+    return muted
+
+
+def test_a_muted_channel_is_not_blamed_whatever_it_measures(scored_bundle, rows):
     wrong = rows.copy()
     wrong[:, 1] += 8 * rows[:, 1].std()
-    muted = np.zeros(rows.shape, dtype=bool)
-    muted[:, 1] = True
+    muted = without_channel(rows, 1)
 
-    with_it = contributions(bundle, wrong, FAMILIES)
-    without = contributions(bundle, wrong, FAMILIES, muted)
+    found = contributions(scored_bundle, wrong, FAMILIES, muted)
 
-    assert (without[:, 1] < with_it[:, 1]).all()
+    assert (found[:, 1] == 0).all()
+    np.testing.assert_array_equal(found, contributions(scored_bundle, rows, FAMILIES, muted))
+
+
+@pytest.mark.parametrize("channel", [at for at in range(len(CHANNELS)) if at != 1])
+def test_beside_a_muted_channel_the_one_that_is_wrong_is_named_first(scored_bundle, rows, channel):
+    """By every kind of score: a fault spoils what is expected of the muted channel as well."""
+    wrong = rows.copy()
+    wrong[:, channel] += 8 * rows[:, channel].std()
+
+    found = contributions(scored_bundle, wrong, FAMILIES, without_channel(rows, 1))
+
+    assert (found.argmax(axis=1) == channel).mean() >= 0.9
+
+
+def test_a_channel_is_blamed_for_the_rows_in_which_it_counts(bundle, rows):
+    wrong = rows.copy()
+    wrong[:, 1] += 8 * rows[:, 1].std()
+
+    found = contributions(bundle, wrong, FAMILIES, without_channel(rows, 1, at=slice(20)))
+
+    assert (found[:20, 1] == 0).all()
+    assert (found[20:].argmax(axis=1) == 1).all()
+    np.testing.assert_allclose(found[20:], contributions(bundle, wrong[20:], FAMILIES), rtol=1e-5)
 
 
 def test_a_channel_is_taken_out_of_the_row_with_all_its_features(bundle, rows):

@@ -46,3 +46,16 @@ def test_a_smoothed_flag_is_blamed_on_all_the_rows_that_it_averages(smoothing):
     assert np.flatnonzero(found.any(axis=1)).tolist() == [LAST]
     assert found[LAST].argmax() == SPEED
     np.testing.assert_allclose(found[LAST], alone[20 : LAST + 1].mean(axis=0), rtol=1e-5)
+
+
+def test_a_muted_channel_is_not_blamed_for_what_another_one_does(smoothing):
+    frame = timed(normal_rows(60))
+    frame["speed"] += np.float32(50_000)  # far outside its range from the first row on
+    frame.loc[40:42, "flow"] += np.float32(0.5)  # too short to be muted
+
+    found = judge(smoothing, frame, len(frame), Shifts())
+
+    assert found.shifts.muted[10:].sum(axis=0).tolist() == [0, 50, 0, 0, 0]
+    assert found.flagged[41:45].all()
+    assert (found.found[41:45].argmax(axis=1) == CHANNELS.index("flow")).all()
+    assert (found.found[15:, SPEED] == 0).all()

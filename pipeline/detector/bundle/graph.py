@@ -17,6 +17,8 @@ SCORE, FEATURE_ERROR, RECONSTRUCTION = "score", "feature_error", "reconstruction
 CHUNK = 1024
 """Rows in one call: the hidden layers of a chunk stay in the processor's cache."""
 
+_FULL = 16  # rows, of which CHUNK is a multiple: as many float32 as a register holds
+
 
 class Graph:
     """A loaded graph; rows of shape (n, window * d) in, raw and finite.
@@ -60,8 +62,14 @@ class Graph:
         return WindowScores(score, error)
 
     def reconstruct(self, rows: Rows) -> Rows:
-        """Reconstruction of each row, in the rows' own units: mean over the members."""
-        return self._run([RECONSTRUCTION], rows)[0]
+        """Reconstruction of each row, in the rows' own units: mean over the members.
+
+        It does not depend on the rows beside it, to the last bit: a single row is multiplied by
+        other code than several, so the last chunk is filled up with copies of its last row.
+        """
+        more = np.repeat(rows[-1:], -len(rows) % _FULL, axis=0)
+        padded = np.concatenate([rows, more]) if len(more) else rows
+        return self._run([RECONSTRUCTION], padded)[0][: len(rows)]
 
     def _run(self, outputs: list[str], rows: Rows) -> list[NDArray[np.float32]]:
         def chunk(first: int) -> list[NDArray[np.float32]]:

@@ -12,7 +12,7 @@ from pipeline.detector.inputs.scored import Rows
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:  # pandas, which scoring single rows does not need
-    from pipeline.data.timeline import Timeline
+    from pipeline.data.timeline import Mask, Timeline
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,9 @@ def windows(values: Rows, length: int, timeline: Timeline | None) -> Windows:
         len(view), length * values.shape[1]
     )
     return Windows(flat, order[length - 1 :][unbroken])
+
+
+def marked_in_window(marked: Mask, length: int, timeline: Timeline | None) -> Mask:
+    """Features that are marked in any row of each window, shape (n, d); see `windows`."""
+    cut = windows(marked.astype(np.float32), length, timeline).rows
+    return np.asarray(cut.reshape(len(cut), length, marked.shape[1]).any(axis=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,41 @@ ONE_MACHINE = np.zeros(N, dtype=np.intp)
 def filled(rows, *, machine=ONE_MACHINE, seed=3):
     generator = np.random.default_rng(seed)
     return fill_cells(rows, HIDDEN, machine, ~SHIFTED, FILLING, generator)
+
+
+def test_what_is_expected_depends_on_the_visible_cells_of_the_row_alone():
+    hidden = np.zeros(ROWS.shape, dtype=bool)
+    hidden[:100, [0, 2]] = True
+    wild = np.where(hidden, np.float32(1e6), ROWS)
+
+    made = FILLING.expected(wild, hidden)
+
+    np.testing.assert_array_equal(made[~hidden], ROWS[~hidden])
+    cause = np.clip(ROWS[:100, 1], FILLING.ranges.lowest[2], FILLING.ranges.highest[2])
+    np.testing.assert_allclose(made[:100, 2], cause, atol=0.01)
+    np.testing.assert_array_equal(made[7:9], FILLING.expected(wild[7:9], hidden[7:9]))
+
+
+def test_only_rows_with_hidden_cells_are_reconstructed():
+    seen = []
+
+    def counted(rows):
+        seen.append(len(rows))
+        return reconstruct(rows)
+
+    hidden = np.zeros(ROWS.shape, dtype=bool)
+    hidden[5:8, 0] = True
+    replace(FILLING, reconstruct=counted).expected(ROWS, hidden)
+    replace(FILLING, reconstruct=counted).expected(ROWS, hidden & False)
+
+    assert set(seen) == {3}
+
+
+def test_without_a_pass_the_start_stays():
+    made = replace(FILLING, passes=0).expected(ROWS, np.array([True, False, False]))
+
+    assert (made[:, 0] == FILLING.start[0]).all()
+    np.testing.assert_array_equal(made[:, 1:], ROWS[:, 1:])
 
 
 def test_nothing_of_the_shift_is_left_and_nothing_else_changes():
