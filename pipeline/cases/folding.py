@@ -232,6 +232,9 @@ def _degradation(work: _Day, said: SeenDegradation) -> None:
             del work.cases[key]
             work.returned.append(replace(case, returned=work.day))
         return
+    if case is not None and said.accepted and case.start < midnight(said.accepted) + ONE_DAY:
+        work.returned.append(replace(case, returned=work.day))
+        case = None
     begun = case or Case(case_id(key, first, ONE_DAY), DEGRADATION, first, last, (), (), "")
     work.cases[key] = replace(
         begun,

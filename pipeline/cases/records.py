@@ -184,6 +184,8 @@ class SeenDegradation:
         channels: those that carry it.
         why: one sentence.
         since: first day of the evidence; None: the first day of which it is said.
+        accepted: day of the state that a person has accepted last; growth since then is another
+            case than growth before it. None: nobody has accepted any.
         returned: whether the scores are where they were before.
     """
 
@@ -192,6 +194,7 @@ class SeenDegradation:
     channels: tuple[str, ...]
     why: str
     since: date | None = None
+    accepted: date | None = None
     returned: bool = False
 
 

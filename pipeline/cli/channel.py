@@ -80,15 +80,20 @@ def run(arguments: argparse.Namespace) -> int:
 def _show(detector: str) -> None:
     """Every channel that is muted, with the commands that decide about it."""
     from pipeline.steps.candidate import detector_named
-    from pipeline.steps.open_items import muted_channels
+    from pipeline.steps.open_items import muted_channels, shifted_since
 
     here = settings.load()
     shell = this_shell(here)
     found = muted_channels(here, detector_named(here, detector).name)
+    began = shifted_since(here, detector)
     print(f"Muted on the newest scored day: {len(found)}")
     for channel, entity in found:
         machine = [f"--entity={entity}"] if entity else []
         print(f"  {channel}{f' on {entity}' if entity else ''}")
+        start = began.get((channel, entity))
+        # From its first row on, as its rows of before today would stay an open case.
+        level = [f"--since={start:%Y-%m-%dT%H:%MZ}"] if start else []
         for decision, meaning in _MEANINGS.items():
+            words = (decision, channel, *machine, *(level if decision == "accept" else ()))
             print(f"    {meaning}:")
-            print(f"      {shell.plimsoll('channel', detector, decision, channel, *machine)}")
+            print(f"      {shell.plimsoll('channel', detector, *words)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from pipeline.cases.answers import NORMAL_FROM_NOW_ON, answers_in_force
@@ -12,6 +13,7 @@ from pipeline.drift import Carriers
 from pipeline.drift.observed import accepted_rows
 from pipeline.incidents.judging import fitted_columns
 from pipeline.recalibration import Recalibrated
+from pipeline.recalibration.ancestry import anchor_of
 from pipeline.settings import Deployment
 from pipeline.steps.cases_on_record import answers_known
 from pipeline.steps.drift_evidence import observed_rows
@@ -25,19 +27,26 @@ _RECENT_DAYS = 7  # at most, whose rows are scored again to see which channels h
 
 
 def put_on_record(
-    here: Deployment, spec: DetectorSpec, result: Recalibrated, parent: LoadedVersion
+    here: Deployment,
+    spec: DetectorSpec,
+    result: Recalibrated,
+    parent: LoadedVersion,
+    *,
+    growth_accepted: bool = False,
 ) -> None:
     """Open or extend the case where scores have grown since the accepted state; else close it.
 
     A raise below the certainty of a degradation is a case as well: it is told, and stays open until
     the threshold is back or a person has accepted it. `parent` is the version that was
-    recalibrated.
+    recalibrated. With `growth_accepted` it has not looked for growth, and says nothing of the case.
     """
+    if growth_accepted:
+        return
     said = found(result)
     if said is not None:
         named = _carriers(here, spec, parent, said)
-        said = _carried_by(said, named)
-    elif _is_back(here, spec, result.day):
+        said = replace(_carried_by(said, named), accepted=_accepted_on(parent))
+    elif not result.raised and _is_back(here, spec, result.day):
         said = SeenDegradation(result.day, (), (), "The scores are where they were.", returned=True)
     if said is not None:
         state_degradation(here, spec.name, said)
@@ -94,8 +103,21 @@ def put_week_on_record(
         return
     since = state.day - timedelta(days=spec.drift.rolling_days) + ONE_DAY
     named = week.carriers
-    said = SeenDegradation(state.day, named.machines, named.channels, week.reason, since=since)
+    said = SeenDegradation(
+        state.day,
+        named.machines,
+        named.channels,
+        week.reason,
+        since=since,
+        accepted=_accepted_on(champion),
+    )
     state_degradation(here, spec.name, said)
+
+
+def _accepted_on(parent: LoadedVersion) -> date | None:
+    """Day of the state that a person has accepted last; None: it is still that of the training."""
+    answered = parent.bundle.answered_reference() is not None
+    return anchor_of(parent.bundle).day if answered else None
 
 
 def _is_back(here: Deployment, spec: DetectorSpec, day: date) -> bool:

@@ -8,12 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
+from pipeline.cases.records import SHIFT
 from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
 from pipeline.incidents.parts import largest_gaps
 from pipeline.incidents.unanswered import Unanswered, unanswered
 from pipeline.monitoring.day_status import PartitionState, states_on_record
 from pipeline.settings import Deployment
+from pipeline.store.cases import cases_after
 from pipeline.store.day_records import DayRecord
 from pipeline.store.days import day_records, records_from_tables
 from pipeline.store.incidents import incidents_between
@@ -102,6 +104,16 @@ def _open(
 def muted_channels(here: Deployment, detector: str) -> tuple[tuple[str, str], ...]:
     """The channels that the newest scored day left out, each with its machine or an empty name."""
     return _muted(here, detector, scored_days(here, detector))
+
+
+def shifted_since(here: Deployment, detector: str) -> dict[tuple[str, str], datetime]:
+    """First row of each unresolved shift, by channel and machine; the name may be empty.
+
+    Raises:
+        OutageError: the store does not answer.
+    """
+    unresolved = cases_after(here, detector, date.max)
+    return {(case.key[2], case.key[1]): case.start for case in unresolved if case.kind == SHIFT}
 
 
 def _muted(here: Deployment, detector: str, scored: list[date]) -> tuple[tuple[str, str], ...]:

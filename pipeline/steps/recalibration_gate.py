@@ -56,7 +56,9 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
     )
     return GateCase(
         verdict=verdict,
-        reason=f"{_reason(verdict, accepted, result)}{_trust(little, before, champion)}",
+        reason=_reason(verdict, accepted, result)
+        # Of what is refused nothing is estimated anew.
+        + (_trust(little, before, champion) if verdict.passed else ""),
         champion=champion.version.number,
         card=recalibration_card(card),
         card_name="Card",

@@ -86,7 +86,9 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
     little = provisional_of(bundle, spec)
     return GateCase(
         verdict=verdict,
-        reason=f"{verdict.reason} It is {little.sentence}." if little else verdict.reason,
+        reason=f"{verdict.reason} It is {little.sentence}."
+        if little and verdict.passed
+        else verdict.reason,
         champion=against.champion,
         card=training_card(_card(candidate, bundle, verdict, against)),
         card_name="Promotion card",

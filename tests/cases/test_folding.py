@@ -146,6 +146,24 @@ def test_a_degradation_stays_open_until_its_watch_says_that_it_has_returned():
     assert [each.returned for each in returned] == [back.day]
 
 
+def test_growth_since_an_accepted_state_is_another_case_than_growth_before_it():
+    said = SeenDegradation(FIRST, (), (), "Scores rose by 40 %.")
+    state, _ = fold(CaseState(), FIRST, QUIET, (said,))
+    day = FIRST + timedelta(days=60)
+    accepted = FIRST + timedelta(days=30)
+    again = SeenDegradation(
+        day, (), (), "They rose again.", since=day - timedelta(days=9), accepted=accepted
+    )
+    state, ended = fold(state, day, QUIET, (again,))
+    later = replace(again, day=day + timedelta(days=1))
+    state, none = fold(state, later.day, QUIET, (later,))
+
+    (case,) = state.cases
+    assert (case.start, case.why) == (at(51), "They rose again.")
+    assert [(each.start, each.returned) for each in ended] == [(at(0), day)]
+    assert none == ()
+
+
 def test_machines_and_channels_have_cases_of_their_own():
     both = facts(
         shift(stretch(0, 0, 23)),

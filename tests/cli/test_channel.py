@@ -7,9 +7,11 @@ import yaml
 
 from pipeline import tables
 from pipeline.cli import main
+from pipeline.store.cases import settle_cases
 from pipeline.store.decisions import decisions_as_of
 from pipeline.tables import Table
 from tests.builders import days, make_spec, moment, stored_in
+from tests.cases.made import FIRST, facts, shift, stretch
 
 DAY = days(1)[0]
 FAR = moment(DAY.replace(year=2100))
@@ -45,6 +47,15 @@ def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, caps
         ("accept", "flow", "a"), ("mute", "flow", "a"), ("unmute", "flow", "a"),
     ]  # fmt: skip
     assert shlex.split(commands[3])[-1] == "--entity=pump b; ls"
+
+
+def test_who_accepts_a_level_accepts_it_from_the_first_row_of_its_case_on(lake, capsys):
+    settle_cases(stored_in(lake), "pumps", {FIRST: facts(shift(stretch(0, 6, 23)))})
+
+    assert main(["channel", "pumps", "--list"]) == 0
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if " flow --entity=a" in line]
+    assert [line.endswith("--since=2024-05-01T06:00Z") for line in lines] == [True, False, False]
 
 
 @pytest.mark.usefixtures("lake")

@@ -125,6 +125,25 @@ def test_a_threshold_that_was_stopped_has_not_risen(house: PumpHouse) -> None:
     assert cases(house, DAY) == ()
 
 
+def test_a_told_raise_is_not_back_where_the_next_one_was_stopped(house: PumpHouse) -> None:
+    put_on_record(house, replace(QUIET, raised="It has risen by 17%."))
+    stop = Stop("step", 0.58, 0.2, "The threshold moved +58%.")
+    put_on_record(
+        house, replace(QUIET, day=date(2024, 7, 1), raised="It has risen by 58%.", stops=(stop,))
+    )
+
+    assert len(cases(house)) == 1
+
+
+def test_where_a_person_has_accepted_the_growth_the_case_stays_on_record(house: PumpHouse) -> None:
+    put_on_record(house, replace(QUIET, degradation=GROWN))
+    degrading.put_on_record(
+        house.here, house.spec, QUIET, house.live["champion"], growth_accepted=True
+    )
+
+    assert [case.kind for case in cases(house)] == ["degradation"]
+
+
 def test_a_raise_below_certainty_is_a_case_and_ends_when_the_threshold_is_back(
     house: PumpHouse,
 ) -> None:
