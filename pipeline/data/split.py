@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.config import Columns, DetectorSpec, Split
 from pipeline.config.columns import LABEL_COLUMN, OPEN_CASE_COLUMN
 from pipeline.data.grid import cadence_ns, day_number, nanoseconds
-from pipeline.data.label import INCIDENT
+from pipeline.data.label import INCIDENT, NORMAL
 from pipeline.data.raw_values import truth
 from pipeline.errors import DataError, SplitReuseError
 from pipeline.utc_day import DAY_NS
@@ -133,6 +133,14 @@ def labelled_incident(frame: pd.DataFrame) -> NDArray[np.bool_]:
     if LABEL_COLUMN not in frame:
         return np.zeros(len(frame), dtype=bool)
     labelled: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == INCIDENT
+    return labelled
+
+
+def labelled_normal(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows that a person has called normal, by a label or by an answer about a case."""
+    if LABEL_COLUMN not in frame:
+        return np.zeros(len(frame), dtype=bool)
+    labelled: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == NORMAL
     return labelled
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config.calibration import Contexts, Smoothing
+from pipeline.data.split import labelled_normal
 from pipeline.data.sustained import sustained_rows
 from pipeline.data.timeline import Mask, Timeline, subset
 from pipeline.detector.calibration.contexts import groups_by, medians
@@ -34,6 +35,7 @@ class CalibrationRows:
         raw: the graph's scores.
         smoothed: scores and contributions, smoothed as they are when they are served.
         timeline: of the last rows; None without time.
+        called_normal: windows whose last row a person has called normal, shape (n,).
     """
 
     rows: Rows
@@ -41,6 +43,7 @@ class CalibrationRows:
     raw: NDArray[np.float32]
     smoothed: PostprocessedScores
     timeline: Timeline | None
+    called_normal: Mask
 
     def only(self, kept: Mask) -> CalibrationRows:
         """The kept rows; smoothed with those that are not kept, as they were when served."""
@@ -51,6 +54,7 @@ class CalibrationRows:
             self.raw[kept],
             PostprocessedScores(smoothed.score[kept], smoothed.error[kept], smoothed.known[kept]),
             None if self.timeline is None else subset(self.timeline, kept),
+            self.called_normal[kept],
         )
 
 
@@ -72,7 +76,8 @@ def calibration_rows(
     smoothed = postprocess(
         scored.score, scored.error, newest, timeline, ScorePostprocessing(smoothing.rows)
     )
-    return CalibrationRows(cut.rows, newest, scored.score, smoothed, timeline)
+    called_normal = labelled_normal(frame)[cut.end]
+    return CalibrationRows(cut.rows, newest, scored.score, smoothed, timeline, called_normal)
 
 
 def in_context(usual: CalibrationRows, postprocessing: ScorePostprocessing) -> PostprocessedScores:
@@ -92,6 +97,8 @@ def held_back(
 ) -> Mask | None:
     """Mask of the rows of sustained episodes; None for rows without time.
 
+    What a person has called normal is held back by no guess.
+
     With contexts, scores are compared in units of the median of their group: a noisy machine is no
     episode. Its own threshold would not do, as its faults would raise that.
     """
@@ -101,7 +108,7 @@ def held_back(
     if contexts.by != "none":
         groups = groups_by(contexts, every.newest, every.timeline, schema.features)
         score = score / medians(score, groups)[groups.code]
-    return sustained_rows(score, every.timeline, alpha=alpha)
+    return sustained_rows(score, every.timeline, alpha=alpha) & ~every.called_normal
 
 
 def refuse_not_finite_scores(scores: NDArray[np.floating]) -> None:

@@ -30,9 +30,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec
-from pipeline.config.columns import LABEL_COLUMN
-from pipeline.data.label import NORMAL
-from pipeline.data.split import trains
+from pipeline.data.split import labelled_normal, trains
 from pipeline.detector.bundle.description import Provenance
 from pipeline.errors import DataError
 from pipeline.records import to_json
@@ -65,7 +63,7 @@ def newest_days(frame: pd.DataFrame, spec: DetectorSpec) -> pd.DataFrame:
 
 def recent_rows(frame: pd.DataFrame, flagged: NDArray[np.bool_]) -> RecentRows:
     """The rows of `frame` that count as normal; `flagged`, shape (n,): by the champion."""
-    confirmed = _labelled_normal(frame)
+    confirmed = labelled_normal(frame)
     suspect = flagged & ~confirmed
     return RecentRows(
         frame=frame[~suspect].reset_index(drop=True),
@@ -141,10 +139,3 @@ def trained_span(training: Provenance) -> tuple[date, date]:
         msg = f"The live version does not say which days it was trained on ({error}). {FIX}"
         raise DataError(msg) from error
     return min(first, training.start.since) if training.start else first, last
-
-
-def _labelled_normal(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    if LABEL_COLUMN not in frame:
-        return np.zeros(len(frame), dtype=bool)
-    called: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == NORMAL
-    return called

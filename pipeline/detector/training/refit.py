@@ -19,7 +19,7 @@ import structlog
 
 from pipeline.config.model import Model
 from pipeline.config.score import Score
-from pipeline.data.split import Block
+from pipeline.data.split import Block, labelled_normal
 from pipeline.data.sustained import listed, sustained_rows
 from pipeline.data.timeline import Mask, subset
 from pipeline.detector.bundle.graph import Graph
@@ -122,6 +122,7 @@ def _episodes(fitted: FittedNetwork, block: Block, settings: FitSettings) -> Mas
         return found
     score = Graph(fitted.graph).score(cut.rows).score.astype(np.float64)
     held = sustained_rows(score, subset(timeline, cut.end), alpha=settings.alpha, far_only=True)
+    held &= ~labelled_normal(frame)[cut.end]  # a person knows better
     if held.sum() >= _FEWEST * len(frame):
         found[cut.end[held]] = True
     return found

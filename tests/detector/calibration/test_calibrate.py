@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Contexts, Smoothing, Threshold
+from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.label import NORMAL
 from pipeline.data.split import Block
 from pipeline.detector.calibration.calibrate import calibrate, estimate_threshold
 from pipeline.detector.calibration.kept_rows import MOST_GOLDEN as GOLDEN_ROWS
@@ -235,6 +237,20 @@ def test_held_episodes_are_counted_and_listed_with_machine_and_span():
     assert first.entity == "a"
     assert first.rows == pytest.approx(40, abs=5)
     assert abs(pd.Timestamp(first.start) - start) <= pd.Timedelta("30min")
+
+
+def test_an_episode_that_a_person_has_called_normal_counts():
+    frame = with_episodes(3000, (40,))
+    verdict = np.zeros(3000, dtype=np.int8)
+    verdict[400:440] = NORMAL
+
+    known, unknown = (
+        calibrate(Block("calibration", each), schema(timed=True), by_load, Threshold())
+        for each in (frame.assign(**{LABEL_COLUMN: verdict}), frame)
+    )
+
+    assert known.summary.held.rows < 5 < 30 < unknown.summary.held.rows
+    assert known.threshold.value > unknown.threshold.value
 
 
 def test_isolated_flags_stay():

@@ -1,8 +1,11 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pipeline.config import ReconstructionScore
+from pipeline.config.columns import LABEL_COLUMN
+from pipeline.data.label import NORMAL
 from pipeline.data.split import Block
 from pipeline.detector.training import refit
 from pipeline.detector.training.fit import fit
@@ -53,6 +56,16 @@ def test_sustained_episodes_are_left_out_and_named(fits):
     assert fits[0] == 4000
     assert fits[-1] == 4000 - held.rows
     assert len(fits) <= 3
+
+
+def test_episodes_that_a_person_has_called_normal_train(fits):
+    called = rows(5)
+    called = called.assign(**{LABEL_COLUMN: np.full(len(called), NORMAL, dtype=np.int8)})
+
+    fitted = fit_held_back(Block("train", called), SETTINGS)
+
+    assert fits == [4000]
+    assert fitted.facts.held.rows == 0
 
 
 def test_isolated_flags_stay(fits):
