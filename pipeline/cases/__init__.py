@@ -22,6 +22,7 @@ from pipeline.cases.answers import (
     answers_in_force,
     open_cases,
     unaccepted_spans,
+    unanswered_since,
 )
 from pipeline.cases.facts import CaseLimits, day_facts
 from pipeline.cases.folding import fold
@@ -60,4 +61,5 @@ __all__ = [
     "fold",
     "open_cases",
     "unaccepted_spans",
+    "unanswered_since",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from pipeline.cases.records import DEGRADATION, Case, CaseKey, CaseKind
@@ -23,6 +23,8 @@ UNDO: Undo = "undo"
 
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 
+_JUST_BEFORE = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True)
 class CaseAnswer:
@@ -36,7 +38,7 @@ class CaseAnswer:
         kind: of the case.
         entity: its machine; None: there is one only, or the case is the detector's.
         channel: of a shift; None: of no single one.
-        start: first row of the case.
+        start: first row of the case; of one that went on anew after an answer, the first row since.
         end: its last row when it was answered.
         answer: `normal from now on`, `was a fault`, or `undo` of the newest one before.
         note: the reason, in the author's words.
@@ -155,8 +157,45 @@ def answers_of_decisions(
 
 def answer_in_force(case: Case, in_force: Sequence[CaseAnswer]) -> CaseAnswer | None:
     """The newest of the answers in force that is about `case`; None: nobody has answered."""
-    about = [each for each in in_force if _is_about(each, case)]
-    return max(about, key=lambda each: each.created_at, default=None)
+    return _parts(case, in_force)[-1][1]
+
+
+def unanswered_since(case: Case, in_force: Sequence[CaseAnswer]) -> datetime | None:
+    """First row of `case` that nobody has answered for; None: all that it has shown is answered."""
+    start, said = _parts(case, in_force)[-1]
+    if said is None:
+        return start
+    if said.answer == FAULT:
+        return start if case.last_row > said.created_at else None
+    return went_on_anew(case, said)
+
+
+def went_on_anew(case: Case, said: CaseAnswer) -> datetime | None:
+    """When `case` first went on anew after it was called normal; None: it did not.
+
+    By the time of the data and not of the answer, which a backfill may be far behind.
+    """
+    if said.answer != NORMAL_FROM_NOW_ON:
+        return None
+    return next((moment for moment in case.resumed if moment > said.end), None)
+
+
+def _parts(
+    case: Case, in_force: Sequence[CaseAnswer]
+) -> tuple[tuple[datetime, CaseAnswer | None], ...]:
+    """The parts of a case, each with its first row and the newest answer about it; at least one.
+
+    An answer about what went on anew leaves the one before it in place for the rows before.
+    """
+    parts: list[tuple[datetime, CaseAnswer | None]] = [(case.start, None)]
+    about = (each for each in in_force if _is_about(each, case))
+    for each in sorted(about, key=lambda one: one.created_at):
+        start, said = parts[-1]
+        if said is not None and said.answer == NORMAL_FROM_NOW_ON and each.start > said.end:
+            parts.append((each.start, each))
+        else:
+            parts[-1] = start, each
+    return tuple(parts)
 
 
 def _is_about(answer: CaseAnswer, case: Case) -> bool:
@@ -172,8 +211,9 @@ def open_cases(
 ) -> tuple[Case, ...]:
     """The cases of `records` that nothing has closed by `as_of`, oldest first.
 
-    `normal from now on` closes a case for as long as it lasts. `was a fault` says nothing of rows
-    that come after the answer: where they still show the same, the case is open again.
+    `normal from now on` closes a case for as long as it lasts without a break: where it goes on
+    anew after the answer, it is open again. `was a fault` says nothing of rows that come after the
+    answer: where they still show the same, the case is open again.
     """
     in_force = answers_in_force(answers, as_of)
     return tuple(sorted(_open(records, in_force), key=lambda case: (case.start, case.id)))
@@ -183,12 +223,17 @@ def _open(records: Iterable[Case], in_force: Sequence[CaseAnswer]) -> Iterator[C
     for case in records:
         if case.returned is not None or not case.told:
             continue
-        said = answer_in_force(case, in_force)
+        said, since = answer_in_force(case, in_force), unanswered_since(case, in_force)
+        if since is None:
+            continue
         if said is None:
             yield case
-        elif said.answer == FAULT and case.last_row > said.created_at:
-            since = f"{said.author} called it a fault on {said.created_at:%Y-%m-%d}"
-            yield replace(case, why=f"{case.why} It goes on after {since}.")
+        elif said.answer == FAULT:
+            called = f"{said.author} called it a fault on {said.created_at:%Y-%m-%d}"
+            yield replace(case, why=f"{case.why} It goes on after {called}.")
+        else:
+            anew = f"It went on anew on {since:%Y-%m-%d}, after {said.author} called it normal."
+            yield replace(case, why=f"{case.why} {anew}")
 
 
 def accepted_spans(
@@ -205,7 +250,8 @@ def unaccepted_spans(
 ) -> tuple[CaseSpan, ...]:
     """The rows of the cases that nobody has called normal: what training must not learn.
 
-    Also those of cases that are closed: data that returned do not make a fault normal.
+    Also those of cases that are closed: data that returned do not make a fault normal. And those
+    since a case that was called normal has gone on anew.
     """
     return tuple(
         span for span in _spans(records, answers, as_of) if span.answer != NORMAL_FROM_NOW_ON
@@ -219,15 +265,21 @@ def _spans(
     for case in sorted(records, key=lambda one: (one.start, one.id)):
         if not case.told:
             continue
-        said = answer_in_force(case, in_force)
-        for machine in case.machines or (None,):
-            yield CaseSpan(
-                case=case.id,
-                kind=case.kind,
-                entity=machine,
-                channels=case.channels if case.kind == "shift" else None,
-                start=case.start,
-                end=case.last_row,
-                answer=None if said is None or said.answer == UNDO else said.answer,
-                answered_at=None if said is None else said.created_at,
-            )
+        parts = list(_parts(case, in_force))
+        said = parts[-1][1]
+        anew = None if said is None else went_on_anew(case, said)
+        if anew is not None:
+            parts.append((anew, None))
+        ends = [*(start - _JUST_BEFORE for start, _ in parts[1:]), case.last_row]
+        for (start, said), end in zip(parts, ends, strict=True):
+            for machine in case.machines or (None,):
+                yield CaseSpan(
+                    case=case.id,
+                    kind=case.kind,
+                    entity=machine,
+                    channels=case.channels if case.kind == "shift" else None,
+                    start=start,
+                    end=end,
+                    answer=None if said is None or said.answer == UNDO else said.answer,
+                    answered_at=None if said is None else said.created_at,
+                )

@@ -145,15 +145,22 @@ def _advance(work: _Day, key: CaseKey, rows: int, stretches: Iterable[Stretch]) 
 def _pass(work: _Day, key: CaseKey, rows: int) -> None:
     """Let `rows` rows pass that are as before; enough of them close the case."""
     case = work.cases.get(key)
-    if case is None or rows <= 0 or not _are_inside(case, work.facts):
+    if case is None or rows <= 0 or not _are_judged(case, work.facts):
         return
-    case = replace(case, quiet=case.quiet + rows)
+    inside = _are_inside(case, work.facts)
+    case = replace(case, calm=case.calm + rows, quiet=case.quiet + rows * inside)
     if case.quiet < work.facts.asked:
         work.cases[key] = case
         return
     del work.cases[key]
     if case.told:
-        work.returned.append(replace(case, quiet=0, returned=work.day))
+        closed = replace(case, quiet=0, calm=0, resuming=None, returned=work.day)
+        work.returned.append(closed)
+
+
+def _are_judged(case: Case, facts: DayFacts) -> bool:
+    """Whether the version of the day has the channels of the case."""
+    return {each.channel for each in case.ranges} <= {each.channel for each in facts.ranges}
 
 
 def _are_inside(case: Case, facts: DayFacts) -> bool:
@@ -163,8 +170,7 @@ def _are_inside(case: Case, facts: DayFacts) -> bool:
     """
     now = {each.channel: each for each in facts.ranges}
     return all(
-        each.channel in now
-        and now[each.channel].low >= each.low - each.margin
+        now[each.channel].low >= each.low - each.margin
         and now[each.channel].high <= each.high + each.margin
         for each in case.ranges
     )
@@ -192,6 +198,8 @@ def _extended(case: Case, stretch: Stretch, facts: DayFacts) -> Case:
         each for each in facts.ranges if each.channel in channels and each.channel not in known
     )
     ranges = (*case.ranges, *added)
+    anew = stretch.start if case.calm >= facts.asked else case.resuming
+    resumes = anew is not None and stretch.opens
     return replace(
         case,
         last_row=max(case.last_row, stretch.end),
@@ -201,6 +209,9 @@ def _extended(case: Case, stretch: Stretch, facts: DayFacts) -> Case:
         why=_why(case, channels, ranges, facts),
         quiet=0,
         told=case.told or stretch.opens,
+        calm=0,
+        resuming=None if resumes else anew,
+        resumed=(*case.resumed, anew) if anew is not None and resumes else case.resumed,
     )
 
 

@@ -54,6 +54,12 @@ class Case:
         quiet: rows of its machine since its last row that were as before.
         told: whether it has lasted long enough to be a case. Until then it only waits.
         returned: the day on which the raw data had returned; None: they have not.
+        calm: rows of its machine since its last row that were as before for the version that scored
+            them, whatever that version was trained on.
+        resuming: start of a stretch that came after enough calm rows, and is no reason for a case
+            so far; None: there is none.
+        resumed: the times at which it went on anew, after enough calm rows and with reason enough
+            for a case of its own.
     """
 
     id: str
@@ -68,6 +74,9 @@ class Case:
     quiet: int = 0
     told: bool = True
     returned: date | None = None
+    calm: int = 0
+    resuming: datetime | None = None
+    resumed: tuple[datetime, ...] = ()
 
     @property
     def key(self) -> CaseKey:

@@ -18,6 +18,7 @@ from pipeline.cases import (
     answer_in_force,
     answers_in_force,
     open_cases,
+    unanswered_since,
 )
 from pipeline.data.label import WITHDRAWN, Label
 from pipeline.data.label_request import Author
@@ -86,9 +87,9 @@ def answer_case(
         DataError: there is no such case, it is answered already, or no reason is given; nothing
             was recorded.
     """
-    case, said = _case_named(here, detector, name, by.at)
-    open_again = said is not None and said.answer == FAULT and case.last_row > said.created_at
-    if said is not None and not open_again:
+    case, in_force = _case_named(here, detector, name, by.at)
+    said, since = answer_in_force(case, in_force), unanswered_since(case, in_force)
+    if said is not None and since is None:
         raise DataError(_answered_already(here, detector, case, said))
     machine = case.machines[0] if case.machines and case.kind != "degradation" else None
     made = CaseAnswer(
@@ -96,7 +97,7 @@ def answer_case(
         kind=case.kind,
         entity=machine,
         channel=case.channels[0] if case.kind == "shift" else None,
-        start=case.start,
+        start=since or case.start,
         end=case.last_row,
         answer=answer,
         note=reason.strip(),
@@ -122,7 +123,8 @@ def undo_answer(
         DataError: there is no such case, nobody has answered it, or no reason is given; nothing
             was recorded.
     """
-    case, said = _case_named(here, detector, name, by.at)
+    case, in_force = _case_named(here, detector, name, by.at)
+    said = answer_in_force(case, in_force)
     shell = this_shell(here)
     if said is None:
         listing = shell.plimsoll("cases", detector, "--all")
@@ -172,8 +174,8 @@ def _labels(case: Case, said: CaseAnswer) -> list[Label]:
 
 def _case_named(
     here: Deployment, detector: str, name: str, at: datetime
-) -> tuple[Case, CaseAnswer | None]:
-    """The case with the id `name`, and the answer in force.
+) -> tuple[Case, tuple[CaseAnswer, ...]]:
+    """The case with the id `name`, and the answers in force.
 
     The id may be the one under which it was answered: late rows may have given it another one.
     """
@@ -185,7 +187,7 @@ def _case_named(
     for case in found:
         said = about[case.id]
         if name == case.id or (said is not None and name and name == said.case):
-            return case, said
+            return case, in_force
     known = [each.id for each in open_cases(found, answers, at)]
     raise DataError(_unknown(here, detector, name, known))
 

@@ -1,6 +1,7 @@
 """What people said of cases, and what it makes of them."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -27,6 +28,70 @@ def test_a_case_is_open_until_it_returns_or_is_answered():
 
 def test_normal_from_now_on_closes_a_case_for_as_long_as_it_lasts():
     assert not still(case(last_row=at(300)), answer())
+
+
+def spans(record, *answers):
+    """First row, last row and answer of each span, by start."""
+    found = (
+        *accepted_spans([record], answers, FOR_EVER),
+        *unaccepted_spans([record], answers, FOR_EVER),
+    )
+    return sorted((each.start, each.end, each.answer) for each in found)
+
+
+JUST_BEFORE = timedelta(microseconds=1)
+NORMAL = "normal from now on"
+
+
+def test_what_was_called_normal_is_open_again_where_it_goes_on_anew():
+    anew = case(last_row=at(9), resumed=(at(2), at(6), at(8)))
+    (again,) = open_cases([anew], [answer()], FOR_EVER)
+
+    assert again.why == (
+        "flow stays outside its training range. "
+        "It went on anew on 2024-05-07, after ann called it normal."
+    )
+    assert not still(replace(anew, resumed=(at(2), at(3))), answer())
+    assert not still(replace(anew, returned=FIRST), answer())
+
+
+def test_the_data_say_what_came_after_an_answer_and_not_the_clock():
+    backfill = answer(created_at=at(900))
+
+    assert still(case(last_row=at(9), resumed=(at(6),)), backfill)
+
+
+def test_rows_since_a_case_went_on_anew_are_not_called_normal():
+    anew = case(last_row=at(9), resumed=(at(6), at(8)))
+
+    before, after = (at(0, 8), at(6) - JUST_BEFORE, NORMAL), (at(6), at(9), None)
+    assert spans(anew, answer()) == [before, after]
+    assert spans(replace(anew, returned=FIRST), answer()) == [before, after]
+    assert spans(anew, answer("was a fault")) == [(at(0, 8), at(9), "was a fault")]
+
+
+def test_an_answer_about_what_went_on_anew_leaves_the_one_before_in_place():
+    anew = case(last_row=at(9), resumed=(at(6), at(8)))
+    fault = answer("was a fault", start=at(6), end=at(9), created_at=at(10))
+    first = (at(0, 8), at(6) - JUST_BEFORE, NORMAL)
+
+    assert not still(anew, answer(), fault)
+    assert spans(anew, answer(), fault) == [first, (at(6), at(9), "was a fault")]
+    assert not still(anew, answer(), replace(fault, answer=NORMAL))
+    assert spans(anew, answer(), replace(fault, answer=NORMAL, end=at(7))) == [
+        first,
+        (at(6), at(8) - JUST_BEFORE, NORMAL),
+        (at(8), at(9), None),
+    ]
+
+
+def test_an_answer_about_an_episode_is_none_about_the_next_one():
+    first = case(kind="episode", channels=(), returned=FIRST)
+    later = case(id="dead", kind="episode", channels=(), start=at(6), last_row=at(9))
+    said = answer(kind="episode", channel=None)
+
+    assert open_cases([first, later], [said], FOR_EVER) == (later,)
+    assert spans(later, said) == [(at(6), at(9), None)]
 
 
 def test_a_fault_that_goes_on_after_the_answer_is_open_again():

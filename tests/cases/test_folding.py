@@ -69,6 +69,64 @@ def test_a_version_that_was_trained_on_the_shift_does_not_close_it():
     assert not told(out, alike)
 
 
+WIDER = ChannelRange("flow", 0.0, 40.0, 0.8)  # trained on the shift
+CALM = facts(ranges=(WIDER,))
+
+
+def out_of_wider(*stretches):
+    return facts(shift(*stretches), ranges=(WIDER,))
+
+
+def test_a_case_goes_on_anew_after_calm_rows_of_a_version_that_was_trained_on_it():
+    (case,) = told(facts(shift(stretch(0, 0, 23))), CALM, out_of_wider(stretch(2, 5, 23)), CALM)
+
+    assert (case.start, case.last_row, case.resumed) == (at(0), at(2, 23), (at(2, 5),))
+    assert (case.calm, case.quiet) == (24, 0)
+
+
+def test_each_time_that_a_case_goes_on_anew_is_remembered():
+    again = [CALM, out_of_wider(stretch(2, 5, 23)), CALM, out_of_wider(stretch(4, 1, 9))]
+    (case,) = told(facts(shift(stretch(0, 0, 23))), *again)
+
+    assert case.resumed == (at(2, 5), at(4, 1))
+
+
+def test_a_case_that_was_calm_for_less_than_asked_goes_on():
+    days = [out_of_wider(stretch(day, 8, 18)) for day in range(1, 5)]
+    (case,) = told(facts(shift(stretch(0, 8, 18))), *days)
+
+    assert (case.last_row, case.resumed) == (at(4, 18), ())
+
+
+def test_a_brief_departure_after_calm_rows_is_no_reason_to_go_on_anew():
+    brief = out_of_wider(stretch(2, 20, 23, opens=False))
+    first = (facts(shift(stretch(0, 0, 23))), CALM, brief)
+    (passed,) = told(*first, CALM)
+    (lasting,) = told(*first, out_of_wider(stretch(3, 0, 9)))
+    (other,) = told(*first, CALM, out_of_wider(stretch(4, 0, 9)))
+
+    assert passed.resumed == ()
+    assert lasting.resumed == (at(2, 20),)
+    assert other.resumed == (at(4, 0),)
+
+
+def test_a_version_without_the_channel_shows_no_calm_row():
+    blind = facts(ranges=())
+    (case,) = told(facts(shift(stretch(0, 0, 23))), blind, out_of_wider(stretch(2, 0, 9)))
+
+    assert (case.last_row, case.resumed) == (at(2, 9), ())
+
+
+def test_an_episode_after_calm_rows_is_another_case_whatever_the_version():
+    state, returned = after(
+        facts(flags(stretch(0, 0, 23))), CALM, facts(flags(stretch(2, 5, 23)), ranges=(WIDER,))
+    )
+
+    (old,), (new,) = returned, state.cases
+    assert (old.start, old.last_row) == (at(0), at(0, 23))
+    assert (new.start, new.resumed) == (at(2, 5), ())
+
+
 def test_after_its_return_a_channel_that_leaves_again_is_another_case():
     state, returned = after(facts(shift(stretch(0, 0, 5))), facts(shift(stretch(1, 20, 23))))
 

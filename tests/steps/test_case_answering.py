@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.cases import SeenDegradation
+from pipeline.cases import ChannelRange, SeenDegradation
 from pipeline.data.label import labels_in_force
 from pipeline.data.label_request import Author
 from pipeline.errors import DataError
@@ -92,6 +92,37 @@ def test_a_fault_that_goes_on_is_answered_once_more(pumps):
     assert [each.answer for each in case_answers_as_of(pumps, "pumps", FAR)] == [
         "was a fault", "normal from now on", "undo",
     ]  # fmt: skip
+
+
+WIDER = ChannelRange("flow", 0.0, 40.0, 0.8)
+
+
+def trained_on_it(number, *stretches):
+    """A day by a version that was trained on the first day."""
+    tracks = (shift(*stretches),) if stretches else ()
+    return {FIRST + timedelta(days=number): facts(*tracks, ranges=(WIDER,))}
+
+
+@pytest.mark.parametrize("what", ["was a fault", "normal from now on"])
+def test_what_went_on_anew_is_answered_for_itself(pumps, what):
+    settle_cases(pumps, "pumps", out(0))
+    name = only(pumps)
+    answer_case(pumps, "pumps", name, "normal from now on", ANN, "new pipe")
+    settle_cases(pumps, "pumps", trained_on_it(1))
+    with pytest.raises(DataError, match="was answered"):
+        answer_case(pumps, "pumps", name, what, BOB, "a leak")
+    settle_cases(pumps, "pumps", trained_on_it(2, stretch(2, 5, 23)))
+    assert still_open(pumps) == [name]
+
+    _, made = answer_case(pumps, "pumps", name, what, BOB, "a leak")
+
+    assert (made.start, made.end) == (at(2, 5), at(2, 23))
+    assert still_open(pumps) == []
+    assert labels(pumps) == ([("a", at(2, 5), at(2, 23))] if what == "was a fault" else [])
+    undo_answer(pumps, "pumps", name, Author("bob", at(11)), "no leak")
+    assert (still_open(pumps), labels(pumps)) == ([name], [])
+    (listed_again,) = listed(pumps, "pumps", day=None, now=FAR, closed=False)
+    assert (listed_again.is_open, listed_again.answer.author) == (True, "ann")
 
 
 def test_a_case_that_has_returned_can_be_answered_all_the_same(pumps):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.cases import CaseSpan
+from pipeline.cases import Case, CaseAnswer, CaseSpan
 from pipeline.config import DetectorSpec, Window
 from pipeline.data.split import normal_rows, of_open_case, split
 from pipeline.data.timeline import rows_within, timeline_from
@@ -100,6 +100,30 @@ def test_rows_of_an_episode_do_not_train_and_test_the_candidate(world, monkeypat
     assert inputs.window.excluded["eval_open_case"] == len(left)
     assert inputs.window.rows > inputs.window.normal_rows
     assert inputs.window.replaced is None
+
+
+def test_rows_since_an_accepted_case_went_on_anew_do_not_train(world, monkeypatch):
+    record = Case(
+        "c1", "shift", moment(LAST - timedelta(days=9)), moment(LAST, 23), ("a",), ("pressure",),
+        "pressure stays outside its training range.",
+    )  # fmt: skip
+    said = CaseAnswer(
+        "c1", "shift", "a", "pressure", record.start, moment(LAST - timedelta(days=6)),
+        "normal from now on", "a new valve", "ann", moment(LAST - timedelta(days=5)),
+    )  # fmt: skip
+    monkeypatch.setattr(open_case_rows, "answers_known", lambda *_: (said,))
+
+    def shifts_of(case):
+        monkeypatch.setattr(open_case_rows, "case_records", lambda *_: (case,))
+        return spans_left_out(world.here, "pumps", days(1)[0], AS_OF), window_of(world)
+
+    spans, accepted = shifts_of(record)
+    assert (spans, len(fitting.open_case_rows_of(accepted))) == ((), 0)
+    _, resumed = shifts_of(replace(record, resumed=(moment(LAST - timedelta(days=2)),)))
+
+    assert len(fitting.open_case_rows_of(resumed)) == 3 * 24
+    (asked,) = fitting.open_shift_spans_of(resumed)
+    assert asked == span(2, 0, kind="shift")
 
 
 def test_rows_of_a_shift_train_with_the_cells_of_the_channel_filled_in(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
 
 import pytest
 
-from pipeline.cases import NOTHING, SeenDegradation
+from pipeline.cases import NOTHING, ChannelRange, SeenDegradation
 from pipeline.store import cases as store
 from pipeline.store.cases import (
     carry_on_after,
@@ -19,7 +21,7 @@ from pipeline.store.cases import (
 from pipeline.store.upkeep import remove_day
 from pipeline.tables import Table, current_version, read
 from tests.builders import stored_in
-from tests.cases.made import FIRST, after, facts, flags, shift, stretch
+from tests.cases.made import FIRST, after, at, facts, flags, shift, stretch
 
 DAYS = [FIRST + timedelta(days=n) for n in range(6)]
 LASTS = [
@@ -49,6 +51,41 @@ def rows(here):
 
 def version(here):
     return current_version(Table(here.storage, "pumps", "cases"))
+
+
+def test_a_case_of_an_earlier_release_is_carried_on(here, monkeypatch):
+    wider = (ChannelRange("flow", 0.0, 40.0, 0.8),)
+    given = [
+        facts(shift(stretch(0, 0, 23))),
+        facts(ranges=wider),
+        facts(shift(stretch(2, 0, 9)), ranges=wider),
+    ]
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "_laid_out", _without("calm", "resuming", "resumed"))
+        settled(here, 0, given=given)
+    assert "resumed" not in rows(here)["state"].iloc[0]
+
+    settled(here, 1, 2, given=given)
+
+    (case,) = cases_after(here, "pumps", DAYS[2])
+    assert (case.last_row, case.resumed) == (at(2, 9), (at(2, 0),))
+
+
+def _without(*fields):
+    """Lays rows out without these fields of their cases."""
+    laid_out = store._laid_out
+
+    def changed(rows):
+        made = {}
+        for day, row in rows.items():
+            state = json.loads(row.state)
+            for case in state["cases"]:
+                for field in fields:
+                    del case[field]
+            made[day] = replace(row, state=json.dumps(state))
+        return laid_out(made)
+
+    return changed
 
 
 def test_the_cases_after_each_day_can_be_read_again(here):
