@@ -32,6 +32,7 @@ from pipeline.registry.connection import connect
 from pipeline.settings import Deployment
 from pipeline.steps import candidate as staged
 from pipeline.steps import metrics_hooks
+from pipeline.steps.accepted_case_rows import with_accepted_rows
 from pipeline.steps.candidate import Candidate
 from pipeline.steps.candidate_run import open_run
 from pipeline.steps.open_case_rows import without_open_cases
@@ -60,7 +61,8 @@ def window(
     weights and older rows are staged beside it; calibration and test stay as they are.
     """
     spec = staged.detector_named(here, detector, training_days=training_days)
-    cleaned = without_open_cases(here, spec, read_training_window(here, spec, as_day(as_of)))
+    labelled = with_accepted_rows(here, spec, read_training_window(here, spec, as_day(as_of)))
+    cleaned = without_open_cases(here, spec, labelled)
     read = cleaned.window
     blocks = split(read.frame, spec)
     tuning = prepare(here, spec, read.manifest, blocks) if warm_start else None
