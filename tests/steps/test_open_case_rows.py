@@ -43,7 +43,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def spec(world) -> DetectorSpec:
-    """The detector as its file has it, whose keys are sorted."""
+    """The detector as its file has it, whose features are not in the order of the alphabet."""
     return detector_named(world.here, "pumps")
 
 
@@ -236,7 +236,8 @@ def test_without_a_replacement_whole_rows_of_the_machine_are_left_out(spec):
         ({"threshold": {"method": "pot"}}, True),
         ({"window": {"length": 3}}, False),
         ({"schema": {"derived": []}}, False),  # fewer features than the live version's
-        ({"schema": {"features": dict(sorted({**FEATURES, **IN_HOURS}.items()))}}, False),
+        ({"schema": {"features": dict(sorted(FEATURES.items()))}}, True),  # another order
+        ({"schema": {"features": {**FEATURES, **IN_HOURS}}}, False),
     ],
 )
 def test_only_rows_that_the_live_network_reads_are_filled_in(
@@ -248,6 +249,18 @@ def test_only_rows_that_the_live_network_reads_are_filled_in(
     found = replacement_for(world.here, DetectorSpec.model_validate({**content, **amended}))
 
     assert found == (CellReplacement(champion) if fills else None)
+
+
+def test_a_live_version_with_its_features_in_another_order_fills_in_the_same_values(spec, champion):
+    turned = dict(sorted(spec.columns.features.items()))
+    columns = spec.columns.model_copy(update={"features": turned})
+    other = spec.model_copy(update={"columns": columns})
+    frame, how, shift = frame_of(), CellReplacement(champion), span(3, 0, kind="shift")
+
+    found = without(frame, other, shift, how=how)
+
+    assert columns.feature_columns != spec.columns.feature_columns
+    pd.testing.assert_frame_equal(found.frame, without(frame, spec, shift, how=how).frame)
 
 
 def test_a_masked_network_needs_no_live_version(world):
