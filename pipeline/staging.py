@@ -82,8 +82,11 @@ def read_table(uri: str, *, sha256: str | None = None) -> pa.Table:
 
 
 def write_json(uri: str, content: Any) -> str:
-    """Write `content` to `uri` as JSON; returns its sum."""
-    return _put(uri, json.dumps(content, indent=1, sort_keys=True).encode())
+    """Write `content` to `uri` as JSON, its keys in their order; returns its sum.
+
+    The order of keys is content: a detector's features are the inputs of its network in that order.
+    """
+    return _put(uri, json.dumps(content, indent=1).encode())
 
 
 def write_text(uri: str, content: str) -> None:

@@ -49,6 +49,14 @@ def test_json_comes_back_as_it_was_written(tmp_path):
     assert read_json(uri) == {"days": ["2014-01-01"]}
 
 
+def test_keys_come_back_in_their_order(tmp_path):
+    uri = str(tmp_path / "content.json")
+
+    write_json(uri, {"temp": 1, "pressure": 2})
+
+    assert list(read_json(uri)) == ["temp", "pressure"]
+
+
 def test_what_was_never_staged_is_named_with_the_fix(tmp_path):
     with (
         pytest.raises(DataError, match="nowhere does not exist; run the task"),

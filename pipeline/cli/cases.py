@@ -84,7 +84,8 @@ def _recorded(here: Deployment, arguments: argparse.Namespace, reason: str) -> s
         raise DataError(msg)
     case, made = answer_case(here, arguments.detector, name, answer, by, reason)
     labels = " Its rows are labelled as an incident." * (answer == FAULT)
-    return f"case {case.id}: {made.answer}, says {made.author}; it is closed.{labels}"
+    counts = " It counts for trainings as of tomorrow (UTC) or later (run train --as-of)."
+    return f"case {case.id}: {made.answer}, says {made.author}; it is closed.{labels}{counts}"
 
 
 def _show(here: Deployment, arguments: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ from pipeline.config import Columns
 from pipeline.data.split import normal_rows
 from pipeline.data.timeline import subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
-from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.inputs.frames import feature_values, unchecked_values
 from pipeline.detector.inputs.windows import windows
 from pipeline.evaluation.diagnostics import NO_RECONSTRUCTION, Diagnosis, diagnose
+from pipeline.evaluation.file_order import in_file_order
 from pipeline.evaluation.injection import FaultOutcome, Trial, inject, lead_of
 from pipeline.evaluation.metrics import (
     EvaluatedRows,
@@ -117,18 +118,20 @@ def try_out(
 def faults_in(
     bundle: Bundle, frame: pd.DataFrame, columns: Columns, choice: EpisodeChoice
 ) -> tuple[FaultOutcome, ...]:
-    """Faults injected into the normal rows of `frame`."""
+    """Faults injected into the normal rows of `frame`, in the channels of `columns`."""
     held = np.flatnonzero(normal_rows(frame, columns))
+    ordered = in_file_order(bundle, columns)
+    schema = replace(bundle.schema, features=ordered.features)
     return inject(
         Trial(
-            scorer=bundle.score,
+            scorer=ordered.score,
             threshold=bundle.threshold,
-            rows=feature_values(frame, bundle.schema)[held],
+            rows=unchecked_values(frame, schema)[held],
             timeline=subset(timeline_from(frame, columns), held),
             columns=columns,
             window=bundle.schema.window,
             seed=choice.seed,
-            postprocessing=bundle.postprocessing,
+            postprocessing=ordered.postprocessing,
             least_lead=choice.lead,
         )
     )

@@ -170,6 +170,7 @@ class TrainedFacts(CandidateFacts):
             None without a champion, or if one of the two scores is constant.
         open_cases: rows of open cases as both flag them; None: there are none, or no champion.
         open_shifts: what the ranges of both make of open shifts; empty likewise.
+        unscored_days: days of the window that were never scored, though a version was live.
     """
 
     kind: ClassVar[BundleKind] = "trained"
@@ -187,6 +188,7 @@ class TrainedFacts(CandidateFacts):
     rank_agreement: float | None = None
     open_cases: OpenCaseFlags | None = None
     open_shifts: tuple[OpenShift, ...] = ()
+    unscored_days: int = 0
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,10 @@ def open_cases(
     if champion is None:
         return no_champion(name, "-", limit)
     if flags is None or flags.rows == 0:
-        reason = "skip: no row of an open case is in the training window."
+        reason = "skip: no row of an open case is in the training window"
+        if days := candidate.unscored_days:
+            reason += f", but {days} of its days were never scored, so nobody looked at them"
+        reason += "."
         return CheckResult(name, "skip", value="-", limit=limit, reason=reason)
     enough = flags.candidate >= limits.minimum_open_case_recall * flags.champion
     error = _SIGMAS * math.sqrt(flags.lost + flags.gained)
@@ -101,7 +104,7 @@ def open_cases(
         champion=f"{flags.champion / flags.rows:.0%}",
         reason=f"Flagged of {flags.rows:,} rows of open cases, none of which trained it as it was "
         "measured. Where it fails, it takes for normal what is open: answer the case "
-        "(python -m pipeline cases), if this is normal from now on.",
+        "(python -m pipeline cases; --all shows closed ones too), if this is normal from now on.",
         measured=flags.candidate / flags.rows,
     )
 

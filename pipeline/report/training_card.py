@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline.data.held_back import HeldBack, held_lines, held_sentence
 from pipeline.data.replaced_cells import ReplacedCells, replaced_sentence
+from pipeline.data.unscored_days import UnscoredDays
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
@@ -94,6 +95,7 @@ class TrainedOn:
         calibration: rows that the threshold was estimated from.
         test: rows of the test block.
         replaced: cells of open shifts in these rows; None: there are none.
+        unscored: days that nobody looked at for lasting faults; None: there are none.
     """
 
     start: str
@@ -104,6 +106,7 @@ class TrainedOn:
     calibration: int
     test: int
     replaced: ReplacedCells | None = None
+    unscored: UnscoredDays | None = None
 
 
 @dataclass(frozen=True)
@@ -154,12 +157,14 @@ class TrainingCard:
 
 def training_card(card: TrainingCard) -> str:
     """The card in Markdown, ready for the description of a model version."""
+    unscored = card.trained_on.unscored
     head = CardHead(
         detector=card.detector,
         made=f"trained on {card.trained_on.start} to {card.trained_on.end}",
         gate=card.gate,
         remarks=(
             _off_the_promise(card.evaluation.rate),
+            f"**{unscored.sentence}**" if unscored else "",
             *(f"Of the fit: {escaped(remark)}" for remark in card.remarks),
         ),
         links=card.links,

@@ -37,6 +37,7 @@ from pipeline.steps.candidate import Candidate
 from pipeline.steps.candidate_run import open_run
 from pipeline.steps.open_case_rows import without_open_cases
 from pipeline.steps.origin import TrainingInputs, origin_of, pin, start_candidate
+from pipeline.steps.unscored_days import with_unscored_days
 from pipeline.steps.warm_start import Prepared, prepare
 from pipeline.store.confirmed_incidents import read_confirmed_incidents
 from pipeline.store.training_window import read_training_window
@@ -61,8 +62,8 @@ def window(
     weights and older rows are staged beside it; calibration and test stay as they are.
     """
     spec = staged.detector_named(here, detector, training_days=training_days)
-    labelled = with_accepted_rows(here, spec, read_training_window(here, spec, as_day(as_of)))
-    cleaned = without_open_cases(here, spec, labelled)
+    held = with_unscored_days(here, spec, read_training_window(here, spec, as_day(as_of)))
+    cleaned = without_open_cases(here, spec, with_accepted_rows(here, spec, held))
     read = cleaned.window
     blocks = split(read.frame, spec)
     tuning = prepare(here, spec, read.manifest, blocks) if warm_start else None

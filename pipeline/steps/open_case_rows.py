@@ -187,9 +187,10 @@ def _refuse_few_days(found: LeftOut, spec: DetectorSpec) -> None:
         named = ", ".join(cases[:_NAMED]) + (", ..." if cases[_NAMED:] else "")
         msg = (
             f"{left} of {len(whole)} days keep half of their rows without those of "
-            f"{len(cases)} open cases ({named}); "
-            f"limit {least} (split.minimum_days). Answer them: python -m pipeline cases "
-            f"{spec.name}. What is normal from now on may train, what was a fault stays out; or "
-            "lengthen split.training_days."
+            f"{len(cases)} cases that nobody has called normal ({named}); limit {least} "
+            f"(split.minimum_days). Answer them: python -m pipeline cases {spec.name} --all lists "
+            "them, closed ones too. What is normal from now on may train, what was a fault stays "
+            "out. An answer counts for trainings as of the day after it: give tomorrow as --as-of, "
+            "or train tomorrow. Or lengthen split.training_days."
         )
         raise TooFewDays(msg)

@@ -136,7 +136,8 @@ def name_candidate(origin: Origin[Inputs]) -> str:
     inputs = origin.inputs
     content = to_json(origin)
     content["inputs"]["window"] = deciding(inputs)
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    # Not sorted by key: features in another order make another network.
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
     known_by = "" if inputs.kind == "trained" else f"{inputs.kind}-"
     return f"{inputs.window.as_of}-{known_by}{digest}"
 

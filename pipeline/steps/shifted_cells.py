@@ -15,6 +15,7 @@ from pipeline.detector.bundle.filling import filling_of
 from pipeline.detector.inputs.filled_cells import fill_cells
 from pipeline.detector.inputs.frames import unchecked_values
 from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.inputs.scored import Rows
 from pipeline.settings import Deployment
 from pipeline.steps import live
 from pipeline.steps.live import LoadedVersion
@@ -79,12 +80,10 @@ def without_cells(
     how: CellReplacement,
 ) -> pd.DataFrame:
     """`frame` with its `hidden` cells, shape (n, d), replaced; see `fill_cells` for the others."""
-    rows = unchecked_values(frame, schema_for(spec))
     if how.live is None:
-        made = np.where(hidden, np.float32(np.nan), rows)
+        made = np.where(hidden, np.float32(np.nan), unchecked_values(frame, schema_for(spec)))
     else:
-        generator = np.random.default_rng(spec.model.seed)
-        made = fill_cells(rows, hidden, machine, lenders, filling_of(how.live.bundle), generator)
+        made = _filled(frame, spec, hidden, machine, lenders, how.live)
     changed = {}
     for at in np.flatnonzero(hidden.any(axis=0)):
         name = spec.columns.feature_columns[at]
@@ -109,8 +108,29 @@ def record_of(
     )
 
 
+def _filled(
+    frame: pd.DataFrame,
+    spec: DetectorSpec,
+    hidden: Mask,
+    machine: Indices,
+    lenders: Mask,
+    live: LoadedVersion,
+) -> Rows:
+    """The features of `frame` in the file's order, shape (n, d), filled in by the live network.
+
+    Its inputs may have another order than the file has now.
+    """
+    schema, ours = live.bundle.schema, spec.columns.feature_columns
+    theirs = [ours.index(name) for name in schema.features]
+    rows, generator = unchecked_values(frame, schema), np.random.default_rng(spec.model.seed)
+    filling = filling_of(live.bundle)
+    made = fill_cells(rows, hidden[:, theirs], machine, lenders, filling, generator)
+    return made[:, np.argsort(theirs)]
+
+
 def _can_fill(champion: LoadedVersion, spec: DetectorSpec) -> bool:
     facts, schema = champion.bundle.description.network, schema_for(spec)
-    same = facts.schema.features == schema.features and facts.schema.window == schema.window
+    same_features = sorted(facts.schema.features) == sorted(schema.features)
+    same = same_features and facts.schema.window == schema.window
     of_file = facts.schema.source_columns is not None
     return facts.reconstructs and same and of_file and not against_file(champion, spec)

@@ -80,6 +80,7 @@ def judge(here: Deployment, candidate: Candidate, bundle: Bundle) -> GateCase:
         compared,
         open_cases=against.open_cases,
         open_shifts=against.open_shifts,
+        unscored_days=manifest.unscored.days if manifest.unscored else 0,
     )
     verdict = decide(facts, compared.facts if compared else None, spec.gate)
     rate = tried.evaluation.rate
@@ -144,6 +145,7 @@ def trained_facts(
     *,
     open_cases: OpenCaseFlags | None = None,
     open_shifts: tuple[OpenShift, ...] = (),
+    unscored_days: int = 0,
 ) -> TrainedFacts:
     """The facts that the gate has of a trained candidate, from what was measured of it."""
     threshold = bundle.description.threshold
@@ -168,6 +170,7 @@ def trained_facts(
         rank_agreement=compared.replayed.rank_agreement if compared else None,
         open_cases=open_cases,
         open_shifts=open_shifts,
+        unscored_days=unscored_days,
     )
 
 
@@ -192,6 +195,7 @@ def _card(
             calibration=len(block_of(candidate, "calibration").frame),
             test=len(block_of(candidate, "test").frame),
             replaced=manifest.replaced,
+            unscored=manifest.unscored,
         ),
         held=_held(bundle),
         remarks=bundle.description.network.remarks,

@@ -78,7 +78,7 @@ def prepare(
     schema = schema_for(spec)
     refuse_other(bundle.description.network, schema, spec.model)
     refuse_unfit(champion, spec)
-    training = _training_of(here, champion, spec)
+    training = training_of(here, champion, spec)
     refuse_other_roles(training, champion.version.number, spec)
     newest = newest_days(blocks.train.frame, spec)
     recent = recent_rows(newest, score_rows(bundle, newest).flagged)
@@ -98,7 +98,7 @@ def prepare(
     return Prepared(start, fitted_of(bundle), recent.frame, older)
 
 
-def _training_of(here: Deployment, champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
+def training_of(here: Deployment, champion: LoadedVersion, spec: DetectorSpec) -> Provenance:
     """The provenance of the training that made the champion's weights."""
     trained = tags.weights_of(champion.version)
     same = trained == champion.version.number

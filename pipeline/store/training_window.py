@@ -16,6 +16,7 @@ from pipeline.data.raw_values import truth
 from pipeline.data.replaced_cells import ReplacedCells
 from pipeline.data.split import labelled_incident, normal_rows
 from pipeline.data.timeline import timeline_from
+from pipeline.data.unscored_days import UnscoredDays
 from pipeline.errors import DataError, TooFewDays
 from pipeline.settings import Deployment
 from pipeline.store.fits import AGAIN, lost_days, misfits_text, unfit_of
@@ -44,6 +45,8 @@ class WindowManifest:
         newest_label: when the newest of them was made; with the table `labels`, which only grows,
             it identifies the labels that were known.
         replaced: cells of open shifts in rows that train all the same; None: there are none.
+        unscored: days that nobody looked at for lasting faults; None: there are none, or nothing
+            was live that could have scored them.
     """
 
     table: str
@@ -58,6 +61,7 @@ class WindowManifest:
     labels: int = 0
     newest_label: datetime | None = None
     replaced: ReplacedCells | None = None
+    unscored: UnscoredDays | None = None
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def test_open_cases_are_listed_with_commands_that_can_be_pasted(name, capsys):
 def test_an_answer_is_signed_and_closes_the_case(lake, name, capsys):
     said("--answer", name, "normal from now on", *BECAUSE)
 
+    assert "counts for trainings as of tomorrow (UTC)" in capsys.readouterr().out
     (answer,) = case_answers_as_of(lake, "pumps", FAR)
     assert (answer.case, answer.kind, answer.entity, answer.channel) == (name, "shift", "a", "flow")
     assert (answer.note, answer.author) == ("a new valve", "ann")

@@ -138,3 +138,12 @@ def test_batches_are_days_of_all_machines() -> None:
     values = np.tile(bad.astype(float), 4) + np.random.default_rng(17).uniform(0, 0.1, 4 * len(bad))
 
     assert effective_rows(values, ticks(places, machines=4)) < 3 * 30
+
+
+def test_rows_hours_apart_that_move_by_day_are_worth_their_days() -> None:
+    """Every sixth day, every second hour: no two rows are near enough for a wave to be found."""
+    random = np.random.default_rng(18)
+    places = (np.arange(40)[:, None] * 6 * A_DAY + np.arange(0, A_DAY, 12)).ravel()
+    values = 2 * np.repeat(random.standard_normal(40), 12) + random.standard_normal(len(places))
+
+    assert effective_rows(values, ticks(places)) < 3 * 40

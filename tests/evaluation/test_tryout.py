@@ -12,7 +12,7 @@ from pipeline.config import Columns
 from pipeline.data.split import normal_rows as unmarked
 from pipeline.evaluation.diagnostics import NO_RECONSTRUCTION
 from pipeline.evaluation.metrics import incidents_caught
-from pipeline.evaluation.tryout import Tryout, judge, try_out
+from pipeline.evaluation.tryout import EpisodeChoice, Tryout, faults_in, judge, try_out
 from tests.detector.plant import CHANNELS, faulty_rows, normal_rows, plant_bundle, timed
 
 COLUMNS = Columns(cadence="10min", features={name: {"unit": "1"} for name in CHANNELS})
@@ -62,6 +62,16 @@ def test_labelled_rows_are_no_false_alarms(bundle):
 
     assert unmarked(frame, COLUMNS).sum() == 138
     assert rows.normal.sum() == 138
+
+
+def test_faults_go_into_the_channels_of_the_file_where_the_bundle_has_another_order(bundle):
+    columns = COLUMNS.model_copy(update={"features": dict(reversed(COLUMNS.features.items()))})
+    still = BLOCK.assign(**{CHANNELS[0]: BLOCK[CHANNELS[0]].mean()})
+
+    found = faults_in(bundle, still, columns, EpisodeChoice(seed=1))
+
+    planted = {each.channel for each in found if each.episodes}
+    assert planted == set(CHANNELS[1:])  # in a channel that does not move no fault has a size
 
 
 def test_a_tryout_from_before_there_were_confirmed_incidents_can_be_read(bundle):

@@ -67,6 +67,15 @@ def test_without_rows_of_open_cases_the_question_is_skipped():
 
     (found,) = [result for result in verdict.results if result.name == "open_cases"]
     assert (verdict.passed, found.verdict) == (True, "skip")
+    assert "nobody looked" not in found.reason
+
+
+def test_without_open_cases_it_says_how_many_days_nobody_looked_at():
+    verdict = decide(replace(TRAINED, open_cases=None, unscored_days=39), CHAMPION, LIMITS)
+
+    (found,) = [result for result in verdict.results if result.name == "open_cases"]
+    assert found.verdict == "skip"
+    assert "39 of its days were never scored, so nobody looked at them." in found.reason
 
 
 @pytest.mark.parametrize(("outside", "passed"), [(50.0, True), (49.0, False), (0.0, False)])

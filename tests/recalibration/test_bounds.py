@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.config import Recalibration
 from pipeline.recalibration import Anchor
-from pipeline.recalibration.bounds import moves, stops
+from pipeline.recalibration.bounds import moves, raised, stops
 from pipeline.recalibration.levels import Levels
 from tests.recalibration.window import THRESHOLD, estimate, recalibrated, scores, window
 
@@ -96,3 +96,11 @@ def test_a_stop_leaves_the_live_threshold_alone_and_still_shows_the_new_one():
     assert {stop.name for stop in result.stops} == {"step", "total", "degradation"}
     assert result.threshold.value == pytest.approx(2 * THRESHOLD, rel=0.05)
     assert current.value == THRESHOLD
+
+
+@pytest.mark.parametrize(("value", "told"), [(1.09, False), (1.12, True), (0.8, False)])
+def test_a_raise_of_more_than_a_tenth_since_the_accepted_state_is_told(value, told):
+    at = Anchor(1.0, 1.0, START, moved=START)
+    moved = moves(estimate(value), estimate(1.0), at, Levels(np.ones(1), 1.0, 1.0, None), START)
+
+    assert ("has risen by 12%" in raised(moved, at)) == told

@@ -75,3 +75,14 @@ def test_a_short_accepted_state_allows_more() -> None:
 
 def test_without_a_day_there_is_no_call() -> None:
     assert judged(scores(0), scores(30 * A_DAY)) is None
+
+
+def test_scores_a_third_higher_are_called_in_two_weeks_and_not_within_days() -> None:
+    """A thousand days to a false call: fewer call sooner, more make it wait longer."""
+    score = scores(140 * A_DAY, 8)
+    grown = np.where(np.arange(len(score)) >= 100 * A_DAY, 1.3 * score, score)
+
+    found = judged(grown, scores(30 * A_DAY, 9))
+
+    assert found is not None
+    assert 10 <= (found.called - date(2014, 4, 11)).days <= 20

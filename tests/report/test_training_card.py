@@ -8,6 +8,7 @@ import pytest
 from pipeline.config import Gate
 from pipeline.data.held_back import NOTHING_HELD, HeldBack, HeldRows
 from pipeline.data.replaced_cells import ReplacedCells
+from pipeline.data.unscored_days import UnscoredDays
 from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
@@ -70,6 +71,14 @@ def test_remarks_on_the_fit_are_at_the_top(card: TrainingCard) -> None:
 
     assert "Of the fit: The code has collapsed" in text.partition("### ")[0]
     assert "Of the fit" not in training_card(card)
+
+
+def test_days_that_nobody_looked_at_are_told_at_the_top(card: TrainingCard) -> None:
+    unscored = UnscoredDays(39, date(2014, 2, 21), date(2014, 3, 31))
+    told = replace(card, trained_on=replace(card.trained_on, unscored=unscored))
+
+    assert unscored.sentence in training_card(told).partition("### ")[0]
+    assert "never scored" not in training_card(card)
 
 
 def test_an_image_follows_the_threshold_that_it_shows(card: TrainingCard) -> None:

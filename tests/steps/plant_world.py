@@ -77,7 +77,7 @@ def make_world(
         **{"model": SMALL, **sections},
     )
     content = spec.model_dump(mode="json", by_alias=True)
-    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    (here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     ingestion.load(here, "pumps", [day.isoformat() for day in days(HISTORY)], run="r")
     promote_trained(here, AS_OF)
     return World(here, spec)

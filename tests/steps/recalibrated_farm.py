@@ -63,7 +63,7 @@ def farm(farm_world, first):  # noqa: ARG001 - the first is what version 2 is
 
 def write(farm, spec):
     content = spec.model_dump(mode="json", by_alias=True)
-    (farm.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    (farm.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def tightened(farm, **limits):

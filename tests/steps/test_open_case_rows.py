@@ -13,9 +13,10 @@ from pipeline.cases import Case, CaseAnswer, CaseSpan
 from pipeline.config import DetectorSpec, Window
 from pipeline.data.split import normal_rows, of_open_case, split
 from pipeline.data.timeline import rows_within, timeline_from
+from pipeline.data.unscored_days import UnscoredDays
 from pipeline.errors import TooFewDays
 from pipeline.records import from_json
-from pipeline.steps import fitting, live, open_case_rows
+from pipeline.steps import fitting, live, open_case_rows, unscored_days
 from pipeline.steps.candidate import Candidate, detector_named
 from pipeline.steps.open_case_rows import LeftOut, left_out, spans_left_out
 from pipeline.steps.origin import TrainingInputs, origin_of
@@ -43,7 +44,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def spec(world) -> DetectorSpec:
-    """The detector as its file has it, whose keys are sorted."""
+    """The detector as its file has it, whose features are not in the order of the alphabet."""
     return detector_named(world.here, "pumps")
 
 
@@ -149,6 +150,16 @@ def test_rows_of_a_shift_train_with_the_cells_of_the_channel_filled_in(
     assert window_of(world) == candidate  # the same bytes again
     (shift,) = fitting.open_shift_spans_of(candidate)
     assert shift == span(4, 1, kind="shift")
+
+
+def test_episodes_and_shifts_are_left_out_and_what_is_of_the_whole_plant_trains(world, monkeypatch):
+    spans = tuple(span(9, 1, kind=kind) for kind in ("episode", "shift", "regime", "degradation"))
+    monkeypatch.setattr(open_case_rows, "case_records", lambda *_: ("some",))
+    monkeypatch.setattr(open_case_rows, "unaccepted_spans", lambda *_: spans)
+
+    left = spans_left_out(world.here, "pumps", days(1)[0], AS_OF)
+
+    assert [each.kind for each in left] == ["episode", "shift"]
 
 
 def test_only_a_shift_that_nobody_has_answered_must_stay_outside_the_training_range(
@@ -260,7 +271,8 @@ def test_without_a_replacement_whole_rows_of_the_machine_are_left_out(spec):
         ({"threshold": {"method": "pot"}}, True),
         ({"window": {"length": 3}}, False),
         ({"schema": {"derived": []}}, False),  # fewer features than the live version's
-        ({"schema": {"features": dict(sorted({**FEATURES, **IN_HOURS}.items()))}}, False),
+        ({"schema": {"features": dict(sorted(FEATURES.items()))}}, True),  # another order
+        ({"schema": {"features": {**FEATURES, **IN_HOURS}}}, False),
     ],
 )
 def test_only_rows_that_the_live_network_reads_are_filled_in(
@@ -272,6 +284,18 @@ def test_only_rows_that_the_live_network_reads_are_filled_in(
     found = replacement_for(world.here, DetectorSpec.model_validate({**content, **amended}))
 
     assert found == (CellReplacement(champion) if fills else None)
+
+
+def test_a_live_version_with_its_features_in_another_order_fills_in_the_same_values(spec, champion):
+    turned = dict(sorted(spec.columns.features.items()))
+    columns = spec.columns.model_copy(update={"features": turned})
+    other = spec.model_copy(update={"columns": columns})
+    frame, how, shift = frame_of(), CellReplacement(champion), span(3, 0, kind="shift")
+
+    found = without(frame, other, shift, how=how)
+
+    assert columns.feature_columns != spec.columns.feature_columns
+    pd.testing.assert_frame_equal(found.frame, without(frame, spec, shift, how=how).frame)
 
 
 def test_a_masked_network_needs_no_live_version(world):
@@ -311,6 +335,23 @@ def _with(champion, **changes):
     return replace(champion, bundle=replace(champion.bundle, description=description))
 
 
+def test_days_after_the_live_training_that_nobody_scored_are_on_record(world, monkeypatch):
+    _, inputs = origin_of(window_of(world), TrainingInputs)
+    monkeypatch.setattr(unscored_days, "scored_days", lambda *_: days(HISTORY))
+    _, all_scored = origin_of(window_of(world), TrainingInputs)
+
+    assert inputs.window.unscored == UnscoredDays(30, AS_OF - timedelta(days=30), LAST)
+    assert all_scored.window.unscored is None
+
+
+def test_without_a_live_version_no_day_could_have_been_scored(world, monkeypatch):
+    monkeypatch.setattr(live, "registered", lambda *_: None)
+
+    _, inputs = origin_of(window_of(world), TrainingInputs)
+
+    assert inputs.window.unscored is None
+
+
 def test_without_a_case_nothing_is_left_out(world):
     candidate = window_of(world)
 
@@ -322,8 +363,12 @@ def test_without_a_case_nothing_is_left_out(world):
 def test_where_too_few_days_are_left_it_asks(world, monkeypatch):
     opened(monkeypatch, *(span(40, 0, entity=name) for name in ("a", "b", "c")))
 
-    with pytest.raises(TooFewDays, match=r"open cases \(c1\).*python -m pipeline cases pumps"):
+    with pytest.raises(
+        TooFewDays, match=r"called normal \(c1\).*pipeline cases pumps --all"
+    ) as told:
         window_of(world)
+
+    assert "tomorrow as --as-of" in str(told.value)
 
 
 def test_days_whose_rows_stay_are_not_too_few(world, monkeypatch):

@@ -83,6 +83,17 @@ def test_another_detector_file_other_rows_or_other_code_is_another_candidate(win
     assert len(names) == 4
 
 
+def test_features_in_another_order_are_another_candidate_and_stay_in_theirs(window, tmp_path):
+    features = make_spec().model_dump(mode="json")["columns"]["features"]
+    turned = make_spec(schema={"features": dict(reversed(features.items()))})
+    origin = pin(turned, TrainingInputs(window))
+
+    spec, _ = origin_of(start_candidate(stored_in(tmp_path), "pumps", origin), TrainingInputs)
+
+    assert list(spec.columns.features) == ["angle", "pressure", "flow"]
+    assert name_candidate(origin) != name_candidate(trained(window))
+
+
 def test_other_rows_another_version_or_an_acceptance_is_another_recalibration():
     others = [
         recalibrated(rows_digest="def"),

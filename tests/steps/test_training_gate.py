@@ -34,7 +34,10 @@ def world(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         # Evidently's page takes half a minute to import and is tested beside its code.
         patch.setattr(evaluating, "write_drift_report", lambda *_, path, **__: path.touch())
-        yield make_world(tmp_path_factory.mktemp("farm"), patch)
+        # Its threshold rests on 97 independent rows, which would make every case provisional.
+        yield make_world(
+            tmp_path_factory.mktemp("farm"), patch, gate={"minimum_calibration_rows": 90}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,14 @@ def test_the_case_says_what_it_was_trained_on(world, candidate):
         "Scores over time", "Injected faults", "Drift report"
     ]  # fmt: skip
     assert case.reason == case.verdict.reason
+
+
+def test_the_case_says_how_many_days_nobody_looked_at(world, candidate):
+    case = judged(world, candidate)
+
+    (asked,) = (check for check in case.verdict.results if check.name == "open_cases")
+    assert "30 of its days were never scored, so nobody looked at them" in asked.reason
+    assert "30 days of the window were never scored" in case.card.partition("### ")[0]
 
 
 def shift_of(first_day: date) -> CaseSpan:

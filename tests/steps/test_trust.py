@@ -114,7 +114,7 @@ def test_an_experiment_that_was_deleted_comes_back_with_the_next_training(plant)
 
 def test_a_candidate_is_compared_with_nothing_less_than_the_live_version(plant):
     """A swapped champion must not free its successor from the checks that compare."""
-    from pipeline.steps.comparing import readable
+    from pipeline.steps.live import readable
 
     held = ledger_state.verified(plant.here, "pumps")
     version = live.champion(settings.load(), "pumps").version

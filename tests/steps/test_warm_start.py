@@ -58,7 +58,7 @@ def with_file(world: World, **sections: object) -> DetectorSpec:
     }
     spec = base.model_copy(update=amended)
     content = spec.model_dump(mode="json", by_alias=True)
-    (world.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    (world.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return spec
 
 
@@ -248,9 +248,20 @@ def test_other_features_are_refused(world):
     columns = world.spec.columns.model_copy(update={"derived": ()})
     spec = world.spec.model_copy(update={"columns": columns})
     content = spec.model_dump(mode="json", by_alias=True)
-    (world.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content))
+    (world.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
     with pytest.raises(BundleError, match="features is"):
+        tune()
+
+
+def test_features_in_another_order_are_refused_with_the_mend(world):
+    features = dict(sorted(world.spec.columns.features.items()))
+    columns = world.spec.columns.model_copy(update={"features": features})
+    spec = world.spec.model_copy(update={"columns": columns})
+    content = spec.model_dump(mode="json", by_alias=True)
+    (world.here.detectors / "pumps.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+    with pytest.raises(BundleError, match=r"another order .*Train once without warm_start"):
         tune()
 
 

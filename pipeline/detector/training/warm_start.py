@@ -65,8 +65,9 @@ def refuse_other(start: Facts, schema: Schema, model: Model) -> None:
     """Refuse a fit that cannot start from the weights of `start`; sizes are compared on loading.
 
     Raises:
-        BundleError: family, loss or input differ.
+        BundleError: family, loss or input differ, be it in the order of the features.
     """
+    _refuse_other_order(start.schema.features, schema.features)
     of_network = ("features", "context", "window", "derivative", "rolling", "takes_missing")
     compared = {
         "model.family": (start.family, model.family),
@@ -113,6 +114,16 @@ def replayed(
             tuple(map(max, facts.ranges.highest, recent.ranges.highest)),
         ),
     )
+
+
+def _refuse_other_order(was: tuple[str, ...], now: tuple[str, ...]) -> None:
+    if was != now and sorted(was) == sorted(now):
+        msg = (
+            f"The version to start from has its features in another order ({', '.join(was)}) than "
+            f"the detector file ({', '.join(now)}), and its weights belong to that order. Train "
+            "once without warm_start; later trainings can start from that version."
+        )
+        raise BundleError(msg)
 
 
 def _chosen(available: int, wanted: int, generator: np.random.Generator) -> NDArray[np.intp]:
