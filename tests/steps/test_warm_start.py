@@ -254,7 +254,7 @@ def test_other_features_are_refused(world):
         tune()
 
 
-def test_features_in_another_order_are_refused_with_the_mend(world):
+def test_features_in_another_order_are_refused_with_what_to_do(world):
     features = dict(sorted(world.spec.columns.features.items()))
     columns = world.spec.columns.model_copy(update={"features": features})
     spec = world.spec.model_copy(update={"columns": columns})
