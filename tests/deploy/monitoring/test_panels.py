@@ -72,7 +72,7 @@ def recorded(detector: str) -> list[Reading]:
         "ingested": IngestedReading(90, rejected, 0.98),
         "scored": ScoredReading(100, 1, quantiles, 1.2, 0.4, 4.0, 3.5, high, 0.01),
         "drifted": DriftReading(
-            (SeriesDrift("score", 0.05, 0.5), SeriesDrift("flow", 0.1, 0.4)), 0.7
+            (SeriesDrift("score", 0.05, 0.5), SeriesDrift("flow", 0.1, 0.4)), 0.7, growth=0.2
         ),
         "trained": FitReading(12.5),
         "live": LiveReading(3, LONG_AGO, LONG_AGO, LONG_AGO),
