@@ -350,7 +350,7 @@ def test_raw_scores_are_never_compared_with_the_threshold():
     assert callers == {
         "detector/attribution.py",
         "detector/bundle/bundle.py",
-        "evaluation/tryout.py",
+        "evaluation/file_order.py",
         "scoring.py",
         "steps/recalibration_facts.py",
         "tuning/trying.py",

@@ -165,7 +165,7 @@ def test_it_asks_one_question_that_its_docstring_states(name: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_fact_is_asked_for_by_some_check(kind) -> None:
-    explanations = {"drift_reason", "rows", "days", "incidents", "accepted"}
+    explanations = {"drift_reason", "unscored_days", "rows", "days", "incidents", "accepted"}
     broken = {f.name: getattr(UNKNOWN[kind], f.name) for f in fields(UNKNOWN[kind])}
 
     for name in broken.keys() - explanations:
