@@ -28,7 +28,8 @@ pytestmark = [
 ]
 
 
-def test_a_bundle_swapped_in_the_cache_is_fetched_again(plant):
+@pytest.mark.usefixtures("plant")
+def test_a_bundle_swapped_in_the_cache_is_fetched_again():
     honest = live.champion(settings.load(), "pumps").bundle
     swap(honest.folder)
 
