@@ -269,10 +269,17 @@ def _out(rows: Rows, known: Sequence[Channel], ranges: Ranges, padding: float) -
     """Where a channel's own value is outside its padded range, shape (n, channels)."""
     own = [channel.columns[0] for channel in known]
     lowest, highest = np.array(ranges.lowest)[own], np.array(ranges.highest)[own]
+    values = rows if own == list(range(rows.shape[1])) else rows[:, own]
+    return outside(values, lowest, highest, padding)
+
+
+def outside(
+    values: Rows, lowest: NDArray[np.float64], highest: NDArray[np.float64], padding: float
+) -> NDArray[np.bool_]:
+    """Which values, shape (n, c), lie outside their ranges, widened by `padding` of themselves."""
     more = padding * (highest - lowest)
     # A comparison with the float32 next to each end has the same result, without a conversion.
     least, most = _at_least(lowest - more), -_at_least(-(highest + more))
-    values = rows if own == list(range(rows.shape[1])) else rows[:, own]
     out: NDArray[np.bool_] = (values < least) | (values > most)
     return out
 

@@ -19,11 +19,10 @@ from benchmarks.lasting.intervals import A_DAY, waves
 from pipeline.cases import CaseSpan
 from pipeline.config import Columns, DetectorSpec, Feature, ParquetSource, Schedule
 from pipeline.data.split import rows_for, split
-from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
+from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.bundle.description import Provenance
-from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.calibration.calibrate import calibrate
 from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.training.calibrated_bundle import calibrated_bundle
 from pipeline.detector.training.refit import FitSettings, fit_held_back
 from pipeline.drift import judge_drift
 from pipeline.drift.observed import reference_sample, sample_of
@@ -113,14 +112,13 @@ class TrainedVersion:
 
 def trained(frame: pd.DataFrame, spec: DetectorSpec, folder: Path) -> TrainedVersion:
     """Split, fit, calibrate and write, as the train DAG does."""
-    blocks, schema = split(frame, spec), schema_for(spec)
-    settings = FitSettings(schema, spec.model, spec.score, spec.threshold.alpha)
+    blocks = split(frame, spec)
+    settings = FitSettings(schema_for(spec), spec.model, spec.score, spec.threshold.alpha)
     fitted = fit_held_back(blocks.train, settings)
-    calibration = calibrate(blocks.calibration, schema, Graph(fitted.graph).score, spec.threshold)
     last = frame[spec.columns.timestamp].iloc[-1].date()
     made_here = Provenance({"last_day": last.isoformat()}, "", "")
-    write_bundle(fitted, calibration, folder, name=spec.name, provenance=made_here)
-    return TrainedVersion(load_bundle(folder), rows_for(blocks.test, "test"))
+    bundle = calibrated_bundle(fitted, blocks.calibration, spec, folder, provenance=made_here)
+    return TrainedVersion(bundle, rows_for(blocks.test, "test"))
 
 
 def filled_by(live: Bundle) -> CellReplacement:

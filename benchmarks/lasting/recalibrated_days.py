@@ -12,10 +12,10 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.lasting.recalibration import kept_scores
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import day_number, days_between
 from pipeline.data.timeline import Mask, Timeline, subset
-from pipeline.detector.calibration.kept_rows import sample_reference
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import CalibrationError
 from pipeline.incidents.joining import joined
@@ -23,7 +23,6 @@ from pipeline.incidents.parts import ANOMALY, REGIME, IncidentPart, largest_gaps
 from pipeline.monitoring.provisional import EVERY, due, provisional
 from pipeline.recalibration import (
     Anchor,
-    KeptScores,
     Memory,
     Recalibrated,
     WindowRows,
@@ -223,10 +222,3 @@ def _after(
     return replace(
         found, anchor=accepted_anchor(result), memory=replace(state.memory, accepted=accepted)
     )
-
-
-def kept_scores(score: NDArray[np.float64], timeline: Timeline) -> KeptScores:
-    """What a bundle keeps of the rows that a threshold was estimated from."""
-    features = np.zeros((len(score), 1), dtype=np.float32)
-    reference = sample_reference(features, score.astype(np.float32), timeline)
-    return KeptScores(reference.score.astype(np.float64), reference.timeline)

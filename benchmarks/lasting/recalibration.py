@@ -119,7 +119,7 @@ def lived(setting: Course, seed: int) -> Served:
         if result.stops:
             anchor = accepted_anchor(result)
             used = result.weight > 0
-            memory = Memory(kept, _kept(window.score[used], subset(window.timeline, used)))
+            memory = Memory(kept, kept_scores(window.score[used], subset(window.timeline, used)))
         else:
             anchor = unforced_anchor(result)
     rows = scores.anomalous & np.isfinite(threshold)
@@ -158,11 +158,11 @@ def _first(scores: CourseOfScores) -> tuple[ThresholdEstimate, Anchor, KeptScore
     )
     day = date.fromordinal(719_163 + int(timeline.time_ns[-1] // (86_400 * 10**9)))
     anchor = Anchor(estimate.value, float(np.median(score)), day, moved=day)
-    return estimate, anchor, _kept(score, timeline)
+    return estimate, anchor, kept_scores(score, timeline)
 
 
-def _kept(score: Vector, timeline: Timeline) -> KeptScores:
-    """What a bundle keeps of the rows of a threshold."""
+def kept_scores(score: Vector, timeline: Timeline) -> KeptScores:
+    """What a bundle keeps of the rows that a threshold was estimated from."""
     features = np.zeros((len(score), 1), dtype=np.float32)
     reference = sample_reference(features, score.astype(np.float32), timeline)
     return KeptScores(reference.score.astype(np.float64), reference.timeline)

@@ -23,12 +23,10 @@ from pipeline.config import Columns, DetectorSpec, Feature, ParquetSource, Sched
 from pipeline.data.sources.openoa_wheel import FILE
 from pipeline.data.split import Block, normal_rows, split
 from pipeline.data.timeline import Mask, episodes, timeline_from
-from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.bundle.description import Provenance
-from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.training.calibrated_bundle import calibrated_bundle
 from pipeline.detector.training.fit import fit
 from pipeline.scoring import ScoredRows, score_rows
 from pipeline.shifts import Shifted, shifted_rows
@@ -184,18 +182,8 @@ def _contiguous(train: pd.DataFrame, spec: DetectorSpec, folder: Path) -> Bundle
 
 
 def _fitted(train: Block, calibration: Block, spec: DetectorSpec, folder: Path) -> Bundle:
-    schema = schema_for(spec)
-    fitted = fit(train, schema, spec.model, spec.score)
-    calibrated = calibrate(
-        calibration,
-        schema,
-        Graph(fitted.graph).score,
-        spec.threshold,
-        smoothing=spec.smoothing,
-        contexts=spec.contexts,
-    )
-    write_bundle(fitted, calibrated, folder, name=spec.name, provenance=Provenance({}, "", ""))
-    return load_bundle(folder)
+    fitted = fit(train, schema_for(spec), spec.model, spec.score)
+    return calibrated_bundle(fitted, calibration, spec, folder)
 
 
 def _both(bundle: Bundle, frame: pd.DataFrame, spec: DetectorSpec) -> tuple[Seen, Seen, Shifted]:

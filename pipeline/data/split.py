@@ -130,17 +130,18 @@ def of_open_case(frame: pd.DataFrame) -> NDArray[np.bool_]:
 
 def labelled_incident(frame: pd.DataFrame) -> NDArray[np.bool_]:
     """Rows whose latest verdict by a person, as the training window read it, is `incident`."""
-    if LABEL_COLUMN not in frame:
-        return np.zeros(len(frame), dtype=bool)
-    labelled: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == INCIDENT
-    return labelled
+    return _labelled(frame, INCIDENT)
 
 
 def labelled_normal(frame: pd.DataFrame) -> NDArray[np.bool_]:
     """Rows that a person has called normal, by a label or by an answer about a case."""
+    return _labelled(frame, NORMAL)
+
+
+def _labelled(frame: pd.DataFrame, verdict: int) -> NDArray[np.bool_]:
     if LABEL_COLUMN not in frame:
         return np.zeros(len(frame), dtype=bool)
-    labelled: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == NORMAL
+    labelled: NDArray[np.bool_] = frame[LABEL_COLUMN].to_numpy() == verdict
     return labelled
 
 

@@ -54,20 +54,19 @@ class _Limits:
         far: far above the threshold begins so many times the way from the highest tenth of the
             rows to the threshold beyond it, as a ratio; and the share of normal clusters that last
             longer than one that is far above.
-        beyond: the same of rows that are farther above than normal ones; None: not asked.
         long: share that last longer than any other.
     """
 
     far: tuple[float, float]
-    beyond: tuple[float, float] | None
     long: float
 
 
-_SUSPECTED = _Limits(far=(0.7, 0.2), beyond=(4.0, 0.5), long=0.003)
+_SUSPECTED = _Limits(far=(0.7, 0.2), long=0.003)
 # Chosen on a plant of eight channels (benchmarks/lasting), on seeds that it does not report.
-# Four ways beyond is six standard deviations of a logarithm that is normal, and never reached by
-# scores that are exponential.
-_HELD = _Limits(far=(1.5, 0.1), beyond=(4.0, 0.5), long=1e-9)
+_HELD = _Limits(far=(1.5, 0.1), long=1e-9)
+_BEYOND = (4.0, 0.5)
+"""As `far`, of rows above every normal one: four ways are six standard deviations of a logarithm
+that is normal, and never reached by scores that are exponential."""
 
 
 def sustained_rows(
@@ -137,8 +136,7 @@ def _too_long(
     cluster = cluster_numbers(above, timeline, join_rows=JOIN_ROWS)
     far = np.zeros(len(score), dtype=bool)
     spread = threshold / tenth if tenth > 0 else 1.0
-    asked = (limits.far, limits.beyond if spread > 1 else None)  # ties have no far
-    for ways, tail in filter(None, asked):
+    for ways, tail in (limits.far, _BEYOND) if spread > 1 else (limits.far,):  # without spread nothing is far
         level = float(threshold * spread**ways)
         far |= above & np.isin(cluster, cluster[longer(level, tail)])
     return far | longer(float(threshold), limits.long) if limits.long else far

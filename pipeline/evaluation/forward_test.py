@@ -21,11 +21,9 @@ from pipeline.config import DetectorSpec
 from pipeline.data.forward_test import ForwardTest
 from pipeline.data.split import Block, Blocks
 from pipeline.data.timeline import subset
-from pipeline.detector.bundle.bundle import Bundle, load_bundle, write_bundle
-from pipeline.detector.bundle.description import Provenance
-from pipeline.detector.bundle.graph import Graph
-from pipeline.detector.calibration.calibrate import calibrate
+from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.inputs.schema import schema_for
+from pipeline.detector.training.calibrated_bundle import calibrated_bundle
 from pipeline.detector.training.refit import FitSettings, fit_held_back
 from pipeline.errors import CalibrationError, DataError
 from pipeline.evaluation.rate import realised_rate
@@ -70,19 +68,9 @@ def _part(block: Block, kept: pd.Series) -> Block:
 
 def _made(early: Blocks, spec: DetectorSpec, folder: Path, threads: int) -> Bundle:
     """The version, trained and calibrated as the train DAG does."""
-    schema = schema_for(spec)
-    settings = FitSettings(schema, spec.model, spec.score, spec.threshold.alpha)
+    settings = FitSettings(schema_for(spec), spec.model, spec.score, spec.threshold.alpha)
     fitted = fit_held_back(early.train, settings, threads=threads)
-    calibration = calibrate(
-        early.calibration,
-        schema,
-        Graph(fitted.graph).score,
-        spec.threshold,
-        smoothing=spec.smoothing,
-        contexts=spec.contexts,
-    )
-    write_bundle(fitted, calibration, folder, name=spec.name, provenance=Provenance({}, "", ""))
-    return load_bundle(folder)
+    return calibrated_bundle(fitted, early.calibration, spec, folder)
 
 
 def _rate_of(bundle: Bundle, late: pd.DataFrame, spec: DetectorSpec) -> ForwardTest | None:

@@ -12,6 +12,7 @@ from pipeline.shell import Shell
 from pipeline.utc_day import ONE_DAY
 
 if TYPE_CHECKING:  # they bring the registry, which takes seconds
+    from pipeline.cases import Case
     from pipeline.monitoring.day_status import PartitionState
     from pipeline.monitoring.health import Health
 
@@ -127,8 +128,9 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
     if health.drift is not None and health.drift.action in ("retrain", "recalibrate"):
         verb = {"retrain": "train"}.get(health.drift.action, health.drift.action)
         yield _run(health, shell, f"{verb}: {health.drift.reason}", (verb, {}))
-    if any(case.kind == "degradation" for case in health.open_cases):
-        yield _look(health, shell)
+    for case in health.open_cases:  # at most one of them is a degradation
+        if case.kind == "degradation":
+            yield _look(name, case, shell)
     if health.challenger is not None and _asks(health):
         yield _approval(name, health.challenger, health.challenger_run, shell)
     if health.muted:
@@ -143,11 +145,10 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
         yield NextAction(what, shell.plimsoll("cases", name))
 
 
-def _look(health: Health, shell: Shell) -> NextAction:
+def _look(detector: str, case: Case, shell: Shell) -> NextAction:
     """Where scores grow a person looks before anything follows them."""
-    case = next(each for each in health.open_cases if each.kind == "degradation")
     what = f"look at {', '.join(case.machines) or 'every machine'}: {case.why}"
-    words = ("cases", health.detector, "--answer", case.id, "was a fault", "--reason", "...")
+    words = ("cases", detector, "--answer", case.id, "was a fault", "--reason", "...")
     return NextAction(what, shell.plimsoll(*words))
 
 

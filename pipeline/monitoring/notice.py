@@ -8,16 +8,13 @@ from datetime import date
 
 from pipeline.cases import FAULT, NORMAL_FROM_NOW_ON, Case
 from pipeline.config import DetectorSpec
-from pipeline.drift import ACTIONS, Kind
+from pipeline.drift import ACTIONS
 from pipeline.incidents import Incident
 from pipeline.printable import one_line
 from pipeline.shell import Shell
 
 REMINDER = "open cases"
 """Kind of the reminder."""
-
-DEGRADED: Kind = "degradation"
-"""The kind of the verdict, and of the case that it opens."""
 
 NO_VERSION = 0
 
@@ -131,7 +128,7 @@ def degradation_of(spec: DetectorSpec, case: Case, day: date, shell: Shell) -> N
     channels = one_line(", ".join(case.channels), most=_LONGEST_NAME)
     carried = f"; {channels} carries most of it" if len(case.channels) == 1 else ""
     carried = f"; {channels} carry most of it" if len(case.channels) > 1 else carried
-    answer = ("cases", spec.name, "--answer", case.id)
+    answer, action = ("cases", spec.name, "--answer", case.id), ACTIONS["degradation"]
     return Notice(
         detector=spec.name,
         incident=case.id,
@@ -144,7 +141,7 @@ def degradation_of(spec: DetectorSpec, case: Case, day: date, shell: Shell) -> N
             [
                 f"Since {case.start:%Y-%m-%d} of {machines}{carried}.",
                 one_line(case.why, most=4 * _LONGEST_NAME),
-                f"Action: {ACTIONS[DEGRADED]}. No threshold and no model follows it by itself.",
+                f"Action: {action}. No threshold and no model follows it by itself.",
                 "Answer, and the answer is used. Something is wrong:",
                 shell.plimsoll(*answer, FAULT, "--reason", "..."),
                 "It is normal from now on:",

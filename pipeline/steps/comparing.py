@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipeline.cases import CaseSpan
 from pipeline.config import Columns, DetectorSpec
 from pipeline.data.meaning import meaning_of, misfits, needed_for_scores
 from pipeline.data.timeline import Indices, Mask, rows_within, subset, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.scored import Rows
 from pipeline.evaluation.injection import minimum_detectable, recall
 from pipeline.evaluation.metrics import incidents_caught
 from pipeline.evaluation.paired import FaultLoss, fault_losses
@@ -22,6 +22,7 @@ from pipeline.gate import ChampionFacts
 from pipeline.gate.facts import OpenCaseFlags, OpenShift
 from pipeline.incidents.judging import fitted_columns
 from pipeline.scoring import score_rows
+from pipeline.shifts import outside
 
 NOT_COMPARED = (
     "champion {} cannot be read by this release, or needs other columns, units or another cadence "
@@ -102,19 +103,16 @@ def _open_shift(
     column, padding = spec.columns.own_columns(channel)[0], spec.shifts.padding
     if column not in live.schema.features:
         return None
-    values = rows[column].to_numpy(dtype=np.float64)
-    values = values[_outside(values, live, column, padding)]
+    values = rows[[column]].to_numpy(dtype=np.float32)
+    values = values[_outside(values, live, column, padding)[:, 0]]
     still = _outside(values, bundle, column, padding)
     return OpenShift(channel, machine, len(values), float(still.sum()))
 
 
-def _outside(values: NDArray[np.float64], bundle: Bundle, column: str, padding: float) -> Mask:
-    """Values outside the padded training range of a feature, as `pipeline.shifts` has it."""
-    at, ranges = bundle.schema.features.index(column), bundle.ranges()
-    low, high = ranges.lowest[at], ranges.highest[at]
-    margin = padding * (high - low)
-    outside: Mask = (values < low - margin) | (values > high + margin)
-    return outside
+def _outside(values: Rows, bundle: Bundle, column: str, padding: float) -> Mask:
+    """Values of one feature, shape (n, 1), outside its padded training range."""
+    at, ranges = [bundle.schema.features.index(column)], bundle.ranges()
+    return outside(values, np.array(ranges.lowest)[at], np.array(ranges.highest)[at], padding)
 
 
 def compare(

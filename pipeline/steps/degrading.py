@@ -10,6 +10,7 @@ from pipeline.cases.records import DEGRADATION, SeenDegradation
 from pipeline.config import DetectorSpec
 from pipeline.detector.bundle.bundle import knows_until
 from pipeline.drift import Carriers
+from pipeline.drift.carriers import NOBODY
 from pipeline.drift.observed import accepted_rows
 from pipeline.incidents.judging import fitted_columns
 from pipeline.recalibration import Recalibrated
@@ -141,7 +142,7 @@ def _carriers(
     fitted = spec.model_copy(update={"columns": fitted_columns(parent.bundle)})
     rows = observed_rows(here, fitted, parent, first, said.day)
     if rows is None:
-        return Carriers()
+        return NOBODY
     return accepted_rows(parent.bundle, fitted.columns).carriers(rows.between(first, said.day))
 
 
@@ -149,4 +150,4 @@ def _carried_by(said: SeenDegradation, named: Carriers) -> SeenDegradation:
     machines = said.machines or named.machines
     carriers = Carriers(named.channels, machines)
     why = f"{said.why} Most of it: {carriers.sentence}." if named.channels else said.why
-    return SeenDegradation(said.day, machines, named.channels, why, since=said.since)
+    return replace(said, machines=machines, channels=named.channels, why=why)

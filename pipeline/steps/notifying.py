@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from pipeline.cases.records import DEGRADATION
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
 from pipeline.monitoring.notice import (
-    DEGRADED,
     Notice,
     day_seen,
     degradation_of,
@@ -52,7 +52,7 @@ def due(
         return []
     found = incidents_between(here, spec, news[0], news[-1])
     cases = open_on(here, detector, news[-1], now=now)
-    degraded = [case for case in cases if case.kind == DEGRADED]
+    degraded = [case for case in cases if case.kind == DEGRADATION]
     begins = [*(each.start.date() for each in found), *(case.start.date() for case in degraded)]
     monday = news[-1] - timedelta(days=news[-1].weekday())
     known = noticed_incidents(here, detector, since=min([monday, news[0], *begins]))
