@@ -136,7 +136,8 @@ def _too_long(
     cluster = cluster_numbers(above, timeline, join_rows=JOIN_ROWS)
     far = np.zeros(len(score), dtype=bool)
     spread = threshold / tenth if tenth > 0 else 1.0
-    for ways, tail in (limits.far, _BEYOND) if spread > 1 else (limits.far,):  # without spread nothing is far
+    # Without a spread nothing lies beyond the threshold by a multiple of it.
+    for ways, tail in (limits.far, _BEYOND) if spread > 1 else (limits.far,):
         level = float(threshold * spread**ways)
         far |= above & np.isin(cluster, cluster[longer(level, tail)])
     return far | longer(float(threshold), limits.long) if limits.long else far
