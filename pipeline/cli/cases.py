@@ -25,6 +25,13 @@ HELP = "List the open cases, answer one, or undo an answer."
 # As pipeline.cases has them, whose libraries take seconds.
 _ANSWERS = ("normal from now on", "was a fault")
 
+_RETURNED = {
+    "episode": "for long enough no row was flagged",
+    "shift": "the raw data have returned",
+    "regime": "the raw data have returned",
+    "degradation": "the scores have returned",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `cases`."""
@@ -98,7 +105,7 @@ def _show(here: Deployment, arguments: argparse.Namespace) -> None:
     closed = f", closed: {len(found) - len(still)}" * bool(arguments.all)
     print(f"Open cases{f' after {day}' if day else ''}: {len(still)}{closed}")
     for each in found:
-        for line in _lines(each):
+        for line in _lines(each, arguments.detector):
             print(f"  {one_line(line)}")
     if still and day is None:
         print("Answer, the oldest for instance:")
@@ -107,15 +114,15 @@ def _show(here: Deployment, arguments: argparse.Namespace) -> None:
             print(f"  {this_shell(here).plimsoll('cases', arguments.detector, *words)}")
 
 
-def _lines(each: ListedCase) -> Iterator[str]:
+def _lines(each: ListedCase, detector: str) -> Iterator[str]:
     case = each.case
     span = f"{case.start:%Y-%m-%d %H:%M} to {case.last_row:%Y-%m-%d %H:%M}"
-    where = ", ".join(case.machines) or "every machine"
+    where = ", ".join(case.machines) or detector
     what = f" ({', '.join(case.channels)})" if case.channels else ""
     yield f"{case.id}  {case.kind}  {span}  {where}{what}"
     yield f"    {case.why}"
     if case.returned is not None:
-        yield f"    closed: the raw data had returned on {case.returned}"
+        yield f"    closed on {case.returned}: {_RETURNED[case.kind]}"
     if each.answer is not None:
         said = each.answer
         state = "answered" if each.is_open else "closed"

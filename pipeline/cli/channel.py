@@ -79,17 +79,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(detector: str) -> None:
     """Every channel that is muted, with the commands that decide about it."""
+    from pipeline.data.decision import newest_about
     from pipeline.steps.candidate import detector_named
     from pipeline.steps.open_items import muted_channels, shifted_since
+    from pipeline.store.decisions import decisions_as_of
 
     here = settings.load()
     shell = this_shell(here)
     found = muted_channels(here, detector_named(here, detector).name)
     began = shifted_since(here, detector)
+    decisions = decisions_as_of(here, detector, datetime.now(UTC))
     print(f"Muted on the newest scored day: {len(found)}")
     for channel, entity in found:
         machine = [f"--entity={entity}"] if entity else []
         print(f"  {channel}{f' on {entity}' if entity else ''}")
+        said = newest_about(decisions, channel, entity)
+        if said is not None:
+            when = f"{said.created_at:%Y-%m-%d %H:%M} UTC"
+            print(f"    {said.decision}, says {said.author} on {when}; days scored since obey it")
         start = began.get((channel, entity))
         # From its first row on, as its rows of before today would stay an open case.
         level = [f"--since={start:%Y-%m-%dT%H:%MZ}"] if start else []

@@ -193,7 +193,7 @@ def _cases(health: Health) -> Iterator[tuple[str, str]]:
         yield "cases", "none open"
         return
     first = health.open_cases[0]
-    where = ", ".join(first.machines) or "every machine"
+    where = ", ".join(first.machines) or health.detector
     yield "cases", f"{len(health.open_cases)} open; the oldest:"
     yield "", f"{first.id}  {where} since {first.start:%Y-%m-%d %H:%M}  {first.kind}: {first.why}"
     words = ("--answer", first.id, "was a fault", "--reason", "...")

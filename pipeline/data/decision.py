@@ -8,6 +8,7 @@ about the same channel and entity the later one counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -54,3 +55,13 @@ class ChannelDecision:
         if not self.author.strip():
             msg = "author is empty; a decision needs a person who answers for it."
             raise DataError(msg)
+
+
+def newest_about(
+    decisions: Sequence[ChannelDecision], channel: str, entity: str
+) -> ChannelDecision | None:
+    """The decision made last about a channel of a machine, or of all machines; None: nobody has."""
+    about = (
+        each for each in decisions if each.channel == channel and each.entity in (None, entity)
+    )
+    return max(about, key=lambda each: (each.created_at, each.since), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,9 @@ class Judgement(Protocol):
         """When it was made."""
 
 
+AnyJudgement = TypeVar("AnyJudgement", bound=Judgement)
+
+
 def require_zone(name: str, moment: datetime) -> None:
     """Refuse a time without a zone, which could mean several moments.
 
@@ -122,9 +125,9 @@ def verdicts(timeline: Timeline, labels: Sequence[Judgement]) -> NDArray[np.int8
     return codes
 
 
-def labels_in_force(labels: Sequence[Judgement]) -> list[Judgement]:
+def labels_in_force(labels: Sequence[AnyJudgement]) -> list[AnyJudgement]:
     """The labels that nobody has taken back, oldest first."""
-    kept: list[Judgement] = []
+    kept: list[AnyJudgement] = []
     for label in sorted(labels, key=by_age):
         if label.verdict != WITHDRAWN:
             kept.append(label)

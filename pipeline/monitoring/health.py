@@ -88,6 +88,7 @@ class Health:
         labels_waiting: episodes without a label, of all times.
         audits_waiting: those of them that were sampled for an audit.
         muted: channels left out of the newest scored day's scores, with their machine.
+        undecided: those of them that nobody has decided about.
         unfinished_rollback: versions that were rolled back and whose days await new scores.
         partitions: every expected day, and days on record that the schedule does not expect.
         not_loaded: first and last day of an ended history that nobody has loaded yet.
@@ -109,6 +110,7 @@ class Health:
     labels_waiting: int
     audits_waiting: int
     muted: tuple[str, ...]
+    undecided: tuple[str, ...]
     unfinished_rollback: tuple[int, ...]
     partitions: tuple[PartitionState, ...]
     not_loaded: tuple[date, date] | None

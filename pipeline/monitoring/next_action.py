@@ -133,9 +133,9 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
             yield _look(name, case, shell)
     if health.challenger is not None and _asks(health):
         yield _approval(name, health.challenger, health.challenger_run, shell)
-    if health.muted:
+    if health.undecided:
         yield NextAction(
-            f"decide about {', '.join(health.muted)}, which left its training range",
+            f"decide about {', '.join(health.undecided)}, which left its training range",
             shell.plimsoll("channel", name, "--list"),
         )
     if health.open_cases:
@@ -147,7 +147,7 @@ def _judgements(health: Health, shell: Shell) -> Iterator[NextAction]:
 
 def _look(detector: str, case: Case, shell: Shell) -> NextAction:
     """Where scores grow a person looks before anything follows them."""
-    what = f"look at {', '.join(case.machines) or 'every machine'}: {case.why}"
+    what = f"look at {', '.join(case.machines) or detector}: {case.why}"
     words = ("cases", detector, "--answer", case.id, "was a fault", "--reason", "...")
     return NextAction(what, shell.plimsoll(*words))
 

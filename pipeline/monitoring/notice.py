@@ -157,7 +157,7 @@ def reminder_of(spec: DetectorSpec, cases: Sequence[Case], day: date, shell: She
     Names are foreign text: subject and text hold them printable, and cut where they are very long.
     """
     first = cases[0]
-    lines = [line for case in cases[:_MOST_CASES] for line in _about(case)]
+    lines = [line for case in cases[:_MOST_CASES] for line in _about(case, spec.name)]
     more = len(cases) - _MOST_CASES
     answers = [
         shell.plimsoll("cases", spec.name, "--answer", first.id, answer, "--reason", "...")
@@ -186,8 +186,8 @@ def reminder_of(spec: DetectorSpec, cases: Sequence[Case], day: date, shell: She
     )
 
 
-def _about(case: Case) -> tuple[str, str]:
-    where = ", ".join(case.machines) or "every machine"
+def _about(case: Case, detector: str) -> tuple[str, str]:
+    where = ", ".join(case.machines) or detector
     span = f"{case.start:%Y-%m-%d %H:%M} to {case.last_row:%Y-%m-%d %H:%M} UTC"
     return (
         f"{case.id}: {case.kind} of {one_line(where, most=_LONGEST_NAME)}, {span}.",

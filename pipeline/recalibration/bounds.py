@@ -62,6 +62,8 @@ def stops(
     day: date,
     config: Recalibration,
     rising: Degradation | None = None,
+    *,
+    growth_accepted: bool = False,
 ) -> tuple[Stop, ...]:
     """The bounds that were crossed.
 
@@ -69,7 +71,10 @@ def stops(
     of two thresholds that are both uncertain. Down and up alike, as factors: the limit of 20 % is
     1.2 up and 1 / 1.2 down. The total counts in any case. Growth of the level, which has a much
     smaller error than the threshold, counts as soon as the anchor is two months old. `rising` is
-    growth that a higher threshold would hide; it is never followed without an answer.
+    growth that a higher threshold would hide; it is never followed without an answer. Where
+    `growth_accepted`, a person has answered for the growth since the accepted state: total and
+    creep, which measure it once more, do not ask a second time. A large step still does, as the
+    answer says nothing of growth that came after it.
     """
     found = []
     if _beyond(moved.step, config.maximum_step) and _more_than_chance(new, current):
@@ -83,7 +88,8 @@ def stops(
                 "limit. Look at the held episodes and at the drift verdict before you accept it.",
             )
         )
-    if _beyond(moved.total, config.maximum_total):
+    answered = growth_accepted and moved.total > 0
+    if _beyond(moved.total, config.maximum_total) and not answered:
         found.append(
             Stop(
                 "total",
@@ -94,7 +100,8 @@ def stops(
                 "train on newer data.",
             )
         )
-    if (day - anchor.day).days >= _CREEP_DAYS and moved.growth > config.maximum_growth:
+    creeps = (day - anchor.day).days >= _CREEP_DAYS and moved.growth > config.maximum_growth
+    if creeps and not growth_accepted:
         found.append(
             Stop(
                 "creep",

@@ -67,7 +67,8 @@ def recalibrate(
     How long and how dense normal rows lie above the threshold is measured on the rows of the
     training in `memory`; whether scores have grown since, on those of the accepted state.
     `current` is the live threshold. All rows of the window are used; its last row defines the day.
-    With `growth_accepted` a person has called the growth so far normal, and it is not asked about.
+    With `growth_accepted` a person has called the growth so far normal, and it is not asked about;
+    only a large step of the threshold still is.
 
     Assumes that scores grow, when they do, by one factor for all (see `levels`), and that most
     anomalies last longer than clusters of normal rows: those that do not are kept, and raise the
@@ -121,7 +122,16 @@ def recalibrate(
         growth=moved.growth,
         degradation=grown,
         raised=raised(moved, anchor) if tells else "",
-        stops=stops(moved, estimate, current, anchor, day, config, rising),
+        stops=stops(
+            moved,
+            estimate,
+            current,
+            anchor,
+            day,
+            config,
+            rising,
+            growth_accepted=growth_accepted,
+        ),
         stale=stale(anchor, day, config),
     )
 

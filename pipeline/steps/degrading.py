@@ -37,9 +37,10 @@ def put_on_record(
 ) -> None:
     """Open or extend the case where scores have grown since the accepted state; else close it.
 
-    A raise below the certainty of a degradation is a case as well: it is told, and stays open until
-    the threshold is back or a person has accepted it. `parent` is the version that was
-    recalibrated. With `growth_accepted` it has not looked for growth, and says nothing of the case.
+    A raise below the certainty of a degradation is a case as well, and so is one that a bound has
+    stopped: it is told, and stays open until the threshold is back or a person has accepted it.
+    `parent` is the version that was recalibrated. With `growth_accepted` a person has answered for
+    the growth, and nothing is said of the case.
     """
     if growth_accepted:
         return
@@ -62,9 +63,10 @@ def found(result: Recalibrated) -> SeenDegradation | None:
             f"{grown.level.share:.1%} of the accepted rows exceed."
         )
         return SeenDegradation(result.day, grown.machines, (), why, since=grown.since)
-    if result.raised and not result.stops:  # what stopped asks by itself, and has raised nothing
-        return SeenDegradation(result.day, (), (), result.raised, since=result.anchor.day)
-    return None
+    # A raise that a bound has stopped changes nothing by itself, so nobody would hear of it.
+    stopped = next((stop.reason for stop in result.stops if stop.value > 0), "")
+    why = stopped or result.raised
+    return SeenDegradation(result.day, (), (), why, since=result.anchor.day) if why else None
 
 
 def growth_accepted(

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 
 import structlog
 
+from pipeline.data.label import labels_in_force
 from pipeline.errors import DataError
 from pipeline.monitoring.day_status import within
 from pipeline.settings import Deployment
@@ -57,7 +58,8 @@ def plan_forgetting(here: Deployment, detector: str, day: date, *, now: datetime
     if not latest_states(here, detector, day, day) and not any(held.values()):
         msg = f"{detector} has nothing on record of {day}, so there is nothing to take back."
         raise DataError(msg)
-    labels = labels_as_of(here, detector, now, first=day, last=day)
+    # What was taken back is no label any more, nor is what takes it back.
+    labels = labels_in_force(labels_as_of(here, detector, now, first=day, last=day))
     if labels and held["telemetry"]:
         first = labels[0]
         msg = (

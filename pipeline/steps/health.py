@@ -68,6 +68,7 @@ def health_of(
         labels_waiting=items.labels_waiting,
         audits_waiting=items.audits_waiting,
         muted=items.muted,
+        undecided=items.undecided,
         unfinished_rollback=unfinished(here, client, detector),
         partitions=items.partitions,
         not_loaded=not_loaded(spec, items.partitions, now.date()),

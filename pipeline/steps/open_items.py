@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.cases.records import SHIFT
 from pipeline.config import DetectorSpec
+from pipeline.data.decision import newest_about
 from pipeline.incidents import Incident
 from pipeline.incidents.parts import largest_gaps
 from pipeline.incidents.unanswered import Unanswered, unanswered
@@ -18,6 +19,7 @@ from pipeline.settings import Deployment
 from pipeline.store.cases import cases_after
 from pipeline.store.day_records import DayRecord
 from pipeline.store.days import day_records, records_from_tables
+from pipeline.store.decisions import decisions_as_of
 from pipeline.store.incidents import incidents_between
 from pipeline.store.scores import muted_on, scored_days
 from pipeline.utc_day import ONE_DAY
@@ -36,6 +38,7 @@ class OpenItems:
         labels_waiting: episodes without a label, of all times.
         audits_waiting: those of them that were sampled for an audit.
         muted: channels left out of the newest scored day's scores, with their machine.
+        undecided: those of them that nobody has decided about.
     """
 
     partitions: tuple[PartitionState, ...]
@@ -44,6 +47,7 @@ class OpenItems:
     labels_waiting: int
     audits_waiting: int
     muted: tuple[str, ...]
+    undecided: tuple[str, ...]
 
     @property
     def violations(self) -> tuple[PartitionState, ...]:
@@ -63,13 +67,17 @@ def open_items(
     read = records_from_tables if from_tables else day_records
     records = read(here, spec.name)
     waiting = _unanswered(spec, records, now)
+    muted = _muted(here, spec.name, scored)
+    decisions = decisions_as_of(here, spec.name, now) if muted else ()
+    undecided = [each for each in muted if newest_about(decisions, *each) is None]
     return OpenItems(
         partitions=states_on_record(spec, records, now.astimezone(UTC).date()),
         scored=tuple(scored),
         incidents=tuple(_open(here, spec, scored, waiting.ids)),
         labels_waiting=len(waiting.ids),
         audits_waiting=waiting.audits,
-        muted=tuple(_described(*each) for each in _muted(here, spec.name, scored)),
+        muted=tuple(_described(*each) for each in muted),
+        undecided=tuple(_described(*each) for each in undecided),
     )
 
 

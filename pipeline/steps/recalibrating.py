@@ -147,9 +147,8 @@ def recalibrate(here: Deployment, payload: Payload[Candidate], *, run: str) -> P
         candidate = staged.stage_folder(candidate, staged.BUNDLE, bundle)
     note_written(candidate.uri)
     opened = log_recalibration(here, candidate, spec, inputs, parent, result, run=run)
-    degrading.put_on_record(
-        here, spec, result, parent, growth_accepted=inputs.growth_accepted is not None
-    )
+    answered = inputs.growth_accepted is not None or inputs.acceptance is not None
+    degrading.put_on_record(here, spec, result, parent, growth_accepted=answered)
     log.info(
         "threshold_recalibrated", value=result.threshold.value, step=result.step, **result.counts
     )

@@ -87,7 +87,7 @@ def test_all_shows_what_returned_and_as_of_what_was_open_then(name, capsys):
 
     printed = capsys.readouterr().out
     assert "Open cases: 1, closed: 1" in printed
-    assert "closed: the raw data had returned on 2024-05-01" in printed
+    assert "closed on 2024-05-01: for long enough no row was flagged" in printed
     said("--answer", name, "normal from now on", *BECAUSE)
     assert open_ones(capsys, "--as-of", "2024-05-01") == 1
     assert open_ones(capsys, "--as-of", "2024-04-30") == 0

@@ -7,6 +7,7 @@ import yaml
 
 from pipeline import tables
 from pipeline.cli import main
+from pipeline.steps.open_items import open_items
 from pipeline.store.cases import settle_cases
 from pipeline.store.decisions import decisions_as_of
 from pipeline.tables import Table
@@ -47,6 +48,20 @@ def test_the_list_shows_what_is_muted_and_commands_that_can_be_pasted(lake, caps
         ("accept", "flow", "a"), ("mute", "flow", "a"), ("unmute", "flow", "a"),
     ]  # fmt: skip
     assert shlex.split(commands[3])[-1] == "--entity=pump b; ls"
+
+
+def test_a_decision_that_scores_follow_later_is_shown_and_not_asked_for_again(lake, capsys):
+    assert main(["channel", "pumps", "accept", "flow", "--entity=a", "--author=ann"]) == 0
+
+    main(["channel", "pumps", "--list"])
+
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("  flow on a")
+    assert "accept, says ann on " in lines[at + 1]
+    assert "says" not in "".join(lines[lines.index("  pressure on pump b; ls") :])
+    items = open_items(stored_in(lake), make_spec(), now=FAR)
+    assert items.muted == ("flow on a", "pressure on pump b; ls")
+    assert items.undecided == ("pressure on pump b; ls",)
 
 
 def test_who_accepts_a_level_accepts_it_from_the_first_row_of_its_case_on(lake, capsys):

@@ -13,10 +13,11 @@ START = date(2014, 1, 1)
 LIMITS = Recalibration()
 
 
-def found(new, current, *, anchor=1.0, level=1.0, growth=None, day=START):
+def found(new, current, *, anchor=1.0, level=1.0, growth=None, day=START, answered=False):
     at = Anchor(anchor, 1.0, START, moved=START)
     moved = moves(new, current, at, Levels(np.ones(1), level, 1.0, growth), day)
-    return {stop.name: stop for stop in stops(moved, new, current, at, day, LIMITS)}
+    crossed = stops(moved, new, current, at, day, LIMITS, growth_accepted=answered)
+    return {stop.name: stop for stop in crossed}
 
 
 def test_a_large_step_outside_the_interval_stops():
@@ -76,6 +77,15 @@ def test_creep_is_stopped_and_shown_by_the_second_month_where_neighbours_are_ali
         names = {stop.name for stop in recalibrated(window(score), reference=reference).stops}
 
         assert "creep" in names, seed
+
+
+@pytest.mark.parametrize(("factor", "asked"), [(1.6, {"step"}), (1 / 1.6, {"step", "total"})])
+def test_growth_that_a_person_has_called_normal_is_asked_about_by_a_large_step_alone(factor, asked):
+    day = START + timedelta(days=60)
+    new = estimate(factor)
+
+    assert "total" in found(new, estimate(1.0), level=factor, day=day)
+    assert set(found(new, estimate(1.0), level=factor, day=day, answered=True)) == asked
 
 
 def test_growth_after_two_quiet_years_is_seen_in_its_third_month():

@@ -118,9 +118,19 @@ def test_growth_of_fewer_days_is_seen_on_these_alone(house: PumpHouse) -> None:
     assert cases(house)[0].channels == ("pressure",)
 
 
-def test_a_threshold_that_was_stopped_has_not_risen(house: PumpHouse) -> None:
+def test_a_raise_that_a_bound_has_stopped_is_a_case_with_the_reason_of_the_bound(
+    house: PumpHouse,
+) -> None:
     stop = Stop("creep", 0.19, 0.15, "Ordinary scores have grown.")
-    put_on_record(house, replace(QUIET, raised="It has risen by 28%.", stops=(stop,)))
+    put_on_record(house, replace(QUIET, stops=(stop,)))
+
+    (case,) = cases(house, DAY)
+    assert (case.kind, case.why) == ("degradation", "Ordinary scores have grown.")
+
+
+def test_a_fall_that_a_bound_has_stopped_is_no_growth(house: PumpHouse) -> None:
+    stop = Stop("step", -0.4, 0.2, "The threshold moved -40%.")
+    put_on_record(house, replace(QUIET, stops=(stop,)))
 
     assert cases(house, DAY) == ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -87,6 +88,14 @@ def test_a_day_that_a_person_has_judged_stays(pumps):
 
     with pytest.raises(DataError, match=r"1 labels are about 2024-01-01, the first by ann"):
         plan_forgetting(settings.load(), "pumps", DAY, now=NOW)
+
+
+def test_a_day_whose_label_was_taken_back_may_go(pumps):
+    label = Label(moment(DAY, 3), moment(DAY, 5), "a", "incident", "", "ann", NOW, "")
+    later = NOW + timedelta(hours=1)
+    add_labels(pumps, "pumps", [label, replace(label, verdict="withdrawn", created_at=later)])
+
+    assert plan_forgetting(settings.load(), "pumps", DAY, now=later).rows["telemetry"] > 0
 
 
 @pytest.mark.usefixtures("pumps")
