@@ -35,7 +35,7 @@ Change = Callable[[pd.DataFrame, pd.Series, np.random.Generator], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class PlantedFault:
+class FaultyWeek:
     """A fault of one week.
 
     Attributes:
@@ -93,24 +93,24 @@ def _moved(*names: str) -> Change:
 
 
 FAULTS = (
-    PlantedFault("nothing", ("none", "not judged"), lambda week, _, __: week),
-    PlantedFault("columns swapped: power, flow", ("data fault",), _swapped("power", "flow")),
-    PlantedFault("columns swapped: heat, oil", ("data fault",), _swapped("heat", "oil")),
-    PlantedFault("sign of flow", ("data fault",), _times("flow", -1)),
-    PlantedFault("sign of oil", ("data fault",), _times("oil", -1)),
-    PlantedFault("scale of current, x 1.8", ("data fault",), _times("current", 1.8)),
-    PlantedFault("scale of heat, x 0.5", ("data fault",), _times("heat", 0.5)),
-    PlantedFault("current six hours late", ("data fault",), _late("current")),
-    PlantedFault("oil six hours late", ("data fault",), _late("oil")),
-    PlantedFault("oil stuck for half of the week", ("data fault",), _stuck("oil", 0.5)),
-    PlantedFault("flow stuck for half of the week", ("data fault",), _stuck("flow", 0.5)),
-    PlantedFault("ramp of oil to 3 sd", ("degradation",), _ramp("oil")),
-    PlantedFault("ramp of flow to 3 sd", ("degradation",), _ramp("flow")),
-    PlantedFault("noise of oil, 1 sd", ("degradation",), _noise("oil")),
-    PlantedFault(
+    FaultyWeek("nothing", ("none", "not judged"), lambda week, _, __: week),
+    FaultyWeek("columns swapped: power, flow", ("data fault",), _swapped("power", "flow")),
+    FaultyWeek("columns swapped: heat, oil", ("data fault",), _swapped("heat", "oil")),
+    FaultyWeek("sign of flow", ("data fault",), _times("flow", -1)),
+    FaultyWeek("sign of oil", ("data fault",), _times("oil", -1)),
+    FaultyWeek("scale of current, x 1.8", ("data fault",), _times("current", 1.8)),
+    FaultyWeek("scale of heat, x 0.5", ("data fault",), _times("heat", 0.5)),
+    FaultyWeek("current six hours late", ("data fault",), _late("current")),
+    FaultyWeek("oil six hours late", ("data fault",), _late("oil")),
+    FaultyWeek("oil stuck for half of the week", ("data fault",), _stuck("oil", 0.5)),
+    FaultyWeek("flow stuck for half of the week", ("data fault",), _stuck("flow", 0.5)),
+    FaultyWeek("ramp of oil to 3 sd", ("degradation",), _ramp("oil")),
+    FaultyWeek("ramp of flow to 3 sd", ("degradation",), _ramp("flow")),
+    FaultyWeek("noise of oil, 1 sd", ("degradation",), _noise("oil")),
+    FaultyWeek(
         "new regime: four channels", ("model stale",), _moved("power", "heat", "current", "turns")
     ),
-    PlantedFault(
+    FaultyWeek(
         "new regime: five channels",
         ("model stale",),
         _moved("power", "heat", "oil", "flow", "pressure"),
@@ -118,7 +118,7 @@ FAULTS = (
 )
 
 
-WEATHER = PlantedFault(
+WEATHER = FaultyWeek(
     "weather of half a spread, as in training", ("none", "not judged"), lambda week, _, __: week
 )
 
