@@ -14,6 +14,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.groups import Work
 
 if TYPE_CHECKING:
+    from pipeline.steps.drifting import DriftOutcome
     from pipeline.steps.ingestion import IngestionCounts
     from pipeline.steps.scoring import ScoringOutcome
 
@@ -28,12 +29,13 @@ DOC = """
 2. `group.load` fetches and validates the days of one group and writes them to the tables, as
    `{name}__ingest` does for one day.
 3. `group.score` scores them with the live version, if there is one.
+4. `group.judge_drift` compares each day and the week up to it with what the live version remembers.
 
 With `work` set to `{again}` every `group.load` is skipped: nothing is fetched.
 
 Groups run in parallel and in any order; the tables are the same as if one run had loaded the days
 one by one. A day that has not changed is left as it is. As with a backfill, no messages are sent
-about past incidents, and drift is judged day by day from the next `{name}__score` on.
+about past incidents, and drift opens no case and asks for nothing.
 
 #### When `group.score` is red
 
@@ -41,6 +43,7 @@ A day of the group was blocked, or its rows could not be read: the log names the
 the file, and the rows of a blocked day are in `quarantine`. The other days of the group are scored
 and the other groups go on. The data are at fault, so nothing is retried. Fix the source, then clear
 the group's `load` with its downstream tasks: it loads all its days again and replaces what changed.
+Drift of the group is judged then.
 """
 
 
@@ -82,10 +85,22 @@ def score(detector: str, days: list[str], *, params: TaskValue = None) -> Scorin
     return outcome
 
 
+@task(map_index_template=SPAN_OF_GROUP)
+def judge_drift(detector: str, days: list[str]) -> DriftOutcome:
+    """Judge the days of a group and the weeks up to them."""
+    from pipeline.steps import drifting
+
+    outcome = drifting.judge_days(settings.load(), detector, days, run=this_run(), history=True)
+    if reason := outcome.get("skipped"):
+        skip("not_judged", reason)
+    return outcome
+
+
 @task_group
 def group(detector: str, days: list[str]) -> None:
     """One group of days."""
-    in_order(load(detector, days=days), score(detector, days=days))
+    loaded, scored = load(detector, days=days), score(detector, days=days)
+    in_order(loaded, scored, judge_drift(detector, days=days))
 
 
 def load_dag(spec: DetectorSpec) -> DAG:

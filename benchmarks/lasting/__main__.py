@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks.lasting import intervals, recalibration, slow_channel, slow_fault
+from benchmarks.lasting import intervals, recalibration, slow_channel, slow_fault, typed_verdicts
 from benchmarks.lasting.months import Course
 from benchmarks.lasting.slow_fault import Found
 from benchmarks.operation.rows import Row, table
@@ -71,11 +71,18 @@ def verdicts(pool: ProcessPoolExecutor, *, quick: bool) -> list[Row]:
     return rows
 
 
+def faults_of_a_week(pool: ProcessPoolExecutor, *, quick: bool) -> list[Row]:
+    """Does a planted fault get the verdict that names it, and never one that teaches it?"""
+    seeds = typed_verdicts.SEEDS[: 2 if quick else None]
+    return list(typed_verdicts.rows_of(list(pool.map(typed_verdicts.kinds_of, seeds))))
+
+
 PARTS: dict[str, Callable[..., list[Row]]] = {
     "intervals": rate_intervals,
     "recalibration": thresholds,
     "slow_faults": slow_faults,
     "verdicts": verdicts,
+    "faults_of_a_week": faults_of_a_week,
 }
 
 

@@ -26,8 +26,8 @@ from pipeline.detector.calibration.kept_rows import sample_reference
 from pipeline.detector.thresholds.coverage import clopper_pearson
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict, Sample, baseline
+from pipeline.drift.comparison import select_rows
 from pipeline.drift.observed import TwoMemories, accepted_rows, remembered, sample_of, verdict_of
-from pipeline.drift.verdict import select_rows
 from pipeline.recalibration import (
     Anchor,
     KeptScores,

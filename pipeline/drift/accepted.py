@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config import Columns
 from pipeline.data.channels import channels
@@ -19,14 +20,18 @@ from pipeline.data.timeline import Mask, subset
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.drift.carriers import (
     Carriers,
+    GrownErrors,
     ScoredTimeline,
     Vector,
     carrying_channels,
     carrying_machines,
+    grown_errors,
 )
-from pipeline.drift.comparison import Sample
+from pipeline.drift.comparison import Sample, without
+from pipeline.drift.repairs import FEWEST_DAYS, Repair, repair_of
 from pipeline.evaluation.rate import highest_agreeing, log_score
 from pipeline.scoring import score_values
+from pipeline.utc_day import DAY_NS
 
 
 @dataclass(frozen=True)
@@ -64,21 +69,61 @@ class AcceptedRows:
 
     def carriers(self, current: Sample) -> Carriers:
         """The channels and machines of later rows that carry a rise beyond this state."""
-        names = [channel.name for channel in channels(self.columns)]
         return Carriers(
-            carrying_channels(self.contributions, self._contributions(current), names),
+            carrying_channels(self.contributions, self._contributions(current), self._names),
             carrying_machines(_scored(self.sample), _scored(current)),
         )
 
+    def growth(self, current: Sample) -> Vector:
+        """Mean error of each channel on most days, in times that of this state, shape (c,).
+
+        Of most days, the median: a day of an incident is no change of the plant. 0 where `current`
+        has rows of too few days to say.
+        """
+        growth = np.zeros(len(self._names))
+        if len(np.unique(current.timeline.time_ns // DAY_NS)) < FEWEST_DAYS:
+            return growth
+        errors, days = self._errors(current)
+        by_day = [errors[days == day].mean(axis=0) for day in np.unique(days)]
+        if len(by_day) < FEWEST_DAYS:
+            return growth
+        before = self.contributions
+        np.divide(np.median(by_day, axis=0), before, out=growth, where=before > 0)
+        return growth
+
+    def relations(self, current: Sample, apart: str) -> tuple[Repair | None, GrownErrors]:
+        """The repair that undoes most of a rise, and channels that the others explain far worse.
+
+        What has grown on the machine `apart` is an incident of its own; a repair is tried on it.
+        """
+        growth = self.growth(current)
+        repair = repair_of(self.bundle, self.columns, current, self.sample, growth.tolist())
+        if apart:
+            growth = self.growth(without(current, apart))
+        return repair, grown_errors(growth, self._names)
+
+    @property
+    def _names(self) -> list[str]:
+        return [channel.name for channel in channels(self.columns)]
+
     def _contributions(self, sample: Sample) -> Vector:
+        errors, _ = self._errors(sample)
+        return errors.mean(axis=0) if len(errors) else np.full(errors.shape[1], np.nan)
+
+    def _errors(self, sample: Sample) -> tuple[Vector, NDArray[np.int64]]:
+        """Contribution of each channel to the scores of whole rows, (n, c), and their days."""
         usable = self._usable(sample)
-        timeline = subset(sample.timeline, usable) if self.bundle.needs_timeline else None
-        found = score_values(self.bundle, sample.features[usable], timeline)
+        timeline = subset(sample.timeline, usable)
+        found = score_values(
+            self.bundle, sample.features[usable], timeline if self.bundle.needs_timeline else None
+        )
         counted = found.complete & _unmuted(sample)[usable]
-        if not counted.any():
-            return np.full(len(channels(self.columns)), np.nan)
-        by_feature = found.error[counted].mean(axis=0, dtype=np.float64)
-        return np.array([by_feature[list(each.columns)].sum() for each in channels(self.columns)])
+        by_feature = found.error[counted]
+        of_channels = [
+            by_feature[:, list(each.columns)].sum(axis=1, dtype=np.float64)
+            for each in channels(self.columns)
+        ]
+        return np.column_stack(of_channels), timeline.time_ns[counted] // DAY_NS
 
     def _usable(self, sample: Sample) -> Mask:
         """The rows that the bundle can score."""

@@ -21,6 +21,8 @@ _MOST_ROWS = 0.5  # of an entity's rows: the rule that found the shifted metrics
 _FROZEN_ROWS = (
     0.9  # at one value, and twice as many as in the reference: a pitch angle rests half of the time
 )
+_NEVER_RESTS = 0.02  # of the reference at one value: such a channel is frozen sooner
+_FROZEN_PART = 0.25
 _ALONE = 2.0  # times the share of the other entities (median): on a hot day the first is not alone
 _EDGES = (0.001, 0.999)
 _PADDING = 0.02  # of the reference range: the edge of a sample is not the edge of the world
@@ -122,7 +124,8 @@ def _mostly(muted: Mask | None, rows: NDArray[np.intp]) -> bool:
 def _usual(channel: Channel, values: Values, columns: Columns) -> Usual:
     absent = max(_MOST_ROWS, 2 * _share(np.isnan(values)))
     values = values[~np.isnan(values)]
-    frozen = max(_FROZEN_ROWS, 2 * _commonest(values))
+    rests = _commonest(values)
+    frozen = max(_FROZEN_ROWS if rests > _NEVER_RESTS else _FROZEN_PART, 2 * rests)
     if channel.angle or not len(values):
         return Usual(channel, -np.inf, np.inf, frozen, absent)
     low, high = np.quantile(values, _EDGES)

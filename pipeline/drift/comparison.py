@@ -24,6 +24,7 @@ from scipy.special import kolmogorov
 from pipeline.data.timeline import (
     FEWEST_PAIRS,
     HIGHEST,
+    Indices,
     Mask,
     Timeline,
     between_entities,
@@ -104,6 +105,23 @@ class Sample:
     features: NDArray[np.float32]
     score: NDArray[np.float32]
     muted: Mask | None = None
+
+
+def select_rows(sample: Sample, kept: Mask | Indices) -> Sample:
+    """The `kept` rows of `sample`."""
+    return Sample(
+        subset(sample.timeline, kept),
+        sample.features[kept],
+        sample.score[kept],
+        None if sample.muted is None else sample.muted[kept],
+    )
+
+
+def without(sample: Sample, entity: str) -> Sample:
+    """The rows of the other entities."""
+    return select_rows(
+        sample, np.flatnonzero(sample.timeline.entity != sample.timeline.names.index(entity))
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pipeline.drift.result import (
 )
 from pipeline.evaluation.rate import RealisedRate
 
+_SHOWN = 3
 _FEW = 10  # at most one channel in so many broken: a sensor; more at once: another regime
 _HOPELESS = 3.0  # times the upper end of the band: no threshold is that wrong on a good model
 
@@ -46,52 +47,84 @@ def may_be_beyond(verdict: DriftVerdict) -> bool:
 def _diagnosis(
     results: tuple[DriftResult, ...], evidence: VerdictEvidence, n_channels: int
 ) -> tuple[Kind, str]:
-    """The kind of drift from three observations: the features, the score, and the flag rate.
+    """The kind of drift from the features, the score, the flag rate, and the channels' relations.
 
-    1. A few channels broke and the rest did not: *data fault*. First, because a broken sensor
-       drags the score along and retraining on it would teach the fault. A channel that the score
-       leaves out already (muted) drags nothing: it is reported last.
-    2. The score rose (or too much is flagged) and features moved: *model stale*. The rows lie
-       where the network was not trained, so a new threshold would only hide that.
-       Also where the rate is many times its band: the relations between the features have changed.
+    1. A few channels broke and the rest did not, or a repair of one channel takes back what the
+       score has risen by: *data fault*. First, because a broken sensor drags the score along, and
+       retraining or recalibrating on it would teach the fault. A channel that the score leaves out
+       already (muted) drags nothing: it is reported last.
+    2. The score rose (or too much is flagged) and more than a few features moved: *model stale*.
+       The rows lie where the network was not trained, so a new threshold would only hide that. One
+       channel that moved is no new regime: it may be a fault that repairs do not know.
     3. The score rose beyond the last accepted state, whether or not a recalibration has followed
-       it since, and the features do not explain it: *degradation*. A new threshold would teach the
-       fault; a person has to look.
+       it since, and the features do not explain it; or the rate is many times its band; or the
+       other channels explain one far worse than they did: *degradation*. A new threshold or model
+       would teach the fault; a person has to look.
     4. The score fell, or rose only to where the accepted state had it, or the flag rate left its
        band likewise: *threshold stale*. The network is where it was trained, only its error level
        changed, and recalibration is the cheap cure.
     5. Features moved and the score did not: *input drift*. The model copes; watch.
+    6. The score could not have shown even an alarm: *not judged*.
     """
-    known = tuple(b for b in evidence.broken if b.muted)
-    fresh = tuple(b for b in evidence.broken if not b.muted)
-    if _few(fresh, n_channels):
-        return "data fault", _accusations(fresh)
     moved = [r for r in results[1:] if r.level == "alarm" and r.feature != ACCEPTED]
-    if found := _about_score(results, moved, evidence):
-        return found
-    if _few(known, n_channels):
-        return "data fault", _accusations(known)
-    if moved:
-        return "input drift", f"{_named(moved)} moved; {_score(results[0], evidence.rate)}."
-    return "none", _quiet(results)
+    fresh = tuple(b for b in evidence.broken if not b.muted)
+    # A few that broke have moved as well, and speak for no regime.
+    alone = len({b.channel for b in fresh}) if _few(fresh, n_channels) else 0
+    many = len(moved) - alone > _most_few(n_channels)
+    return (
+        _data_fault(evidence, n_channels, regime=many)
+        or _about_score(results, moved, evidence, regime=many)
+        or _muted_fault(evidence, n_channels)
+        or _without_rise(results, moved, evidence)
+    )
+
+
+def _data_fault(
+    evidence: VerdictEvidence, n_channels: int, *, regime: bool
+) -> tuple[Kind, str] | None:
+    if evidence.repair is not None:
+        return "data fault", f"{evidence.repair.sentence}."
+    fresh = tuple(b for b in evidence.broken if not b.muted)
+    # In a new regime some channels leave their range, and others move within it.
+    if _few(fresh, n_channels) and not regime:
+        return "data fault", _accusations(fresh)
+    return None
 
 
 def _about_score(
-    results: tuple[DriftResult, ...], moved: list[DriftResult], evidence: VerdictEvidence
+    results: tuple[DriftResult, ...],
+    moved: list[DriftResult],
+    evidence: VerdictEvidence,
+    *,
+    regime: bool,
 ) -> tuple[Kind, str] | None:
     """Points 2 to 4: the model, the plant, else the threshold; None while all hold."""
     score, rate = results[0], evidence.rate
-    rises = _rose(score) or _is(rate, "above")
-    if rises and moved:
+    if regime and (_rose(score) or _is(rate, "above")):
         return "model stale", f"{_score(score, rate)}, and so did {_named(moved)}."
-    if rate is not None and rate.rate > _HOPELESS * rate.band[1]:
-        return "model stale", f"{_score(score, rate)}: no threshold is that wrong by itself."
     named = _named(moved) or "no feature"
-    if _is_beyond(results, evidence):
+    hopeless = rate is not None and rate.rate > _HOPELESS * rate.band[1]
+    if hopeless or _is_beyond(results, evidence):
         return "degradation", _growth(results, evidence, named)
+    if evidence.grown and not regime:
+        return "degradation", _unlike(evidence)
     if score.level == "alarm" or (rate is not None and rate.verdict != "inside"):
         return "threshold stale", f"{_score(score, rate)}; {named} moved.{_known(results)}"
     return None
+
+
+def _muted_fault(evidence: VerdictEvidence, n_channels: int) -> tuple[Kind, str] | None:
+    known = tuple(b for b in evidence.broken if b.muted)
+    return ("data fault", _accusations(known)) if _few(known, n_channels) else None
+
+
+def _without_rise(
+    results: tuple[DriftResult, ...], moved: list[DriftResult], evidence: VerdictEvidence
+) -> tuple[Kind, str]:
+    """Points 5 and 6."""
+    if moved:
+        return "input drift", f"{_named(moved)} moved; {_score(results[0], evidence.rate)}."
+    return "not judged" if _is_blind(results) else "none", _quiet(results)
 
 
 def _is_beyond(results: tuple[DriftResult, ...], evidence: VerdictEvidence) -> bool:
@@ -108,6 +141,14 @@ def _is_beyond(results: tuple[DriftResult, ...], evidence: VerdictEvidence) -> b
 def accepted_test(results: tuple[DriftResult, ...]) -> DriftResult:
     """The score's test against the accepted state, which may be the reference."""
     return next((r for r in results if r.feature == ACCEPTED), results[0])
+
+
+def _unlike(evidence: VerdictEvidence) -> str:
+    """Errors have grown that the score may be too weak to show."""
+    named = ", ".join(
+        f"{each.channel} ({each.times:.1f} times)" for each in evidence.grown[:_SHOWN]
+    )
+    return f"On most days the other channels explain {named} far worse than in the accepted state."
 
 
 def _growth(results: tuple[DriftResult, ...], evidence: VerdictEvidence, named: str) -> str:
@@ -131,7 +172,11 @@ def _rose(score: DriftResult) -> bool:
 
 
 def _few(broken: tuple[BrokenChannel, ...], n_channels: int) -> bool:
-    return 0 < len({b.channel for b in broken}) <= max(1, n_channels // _FEW)
+    return 0 < len({b.channel for b in broken}) <= _most_few(n_channels)
+
+
+def _most_few(n_channels: int) -> int:
+    return max(1, n_channels // _FEW)
 
 
 def _is(rate: RealisedRate | None, verdict: str) -> bool:
@@ -167,10 +212,16 @@ def _score(score: DriftResult, rate: RealisedRate | None) -> str:
     return text
 
 
+def _is_blind(results: tuple[DriftResult, ...]) -> bool:
+    """Whether the score could not have shown even an alarm."""
+    return accepted_test(results).level == results[0].level == "no power"
+
+
 def _quiet(results: tuple[DriftResult, ...]) -> str:
     warned = [r for r in results if r.level == "warn"]
     blind = [r.feature for r in results if r.level == "no power"]
-    text = f"Warned, first time: {_named(warned)}." if warned else "Nothing moved that matters."
+    quiet = "The score was not judged." if _is_blind(results) else "Nothing moved that matters."
+    text = f"Warned, first time: {_named(warned)}." if warned else quiet
     if blind:
         text += (
             f" Too few independent rows to judge {len(blind)} of {len(results)} series"

@@ -21,8 +21,9 @@ from pipeline.detector.calibration.kept_rows import Reference
 from pipeline.detector.inputs.frames import feature_values
 from pipeline.drift import ACCEPTED, Baseline, DriftVerdict, Sample, baseline, judge
 from pipeline.drift.accepted import AcceptedRows
+from pipeline.drift.comparison import select_rows, without
 from pipeline.drift.diagnosis import may_be_beyond
-from pipeline.drift.verdict import carried, entity_apart, select_rows, without
+from pipeline.drift.verdict import entity_apart, explained
 from pipeline.errors import BundleError
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.scoring import score_rows
@@ -171,9 +172,12 @@ def verdict_of(
         accepted_rate=_accepted_rate(known, rate),
         apart=apart,
     )
+    repair, grown = known.accepted.relations(sample, apart)
+    found = explained(found, found.carriers, spec.columns, repair=repair, grown=grown)
     if not may_be_beyond(found):
         return found
-    return carried(found, known.accepted.carriers(heard), spec.columns)
+    carriers = known.accepted.carriers(heard)
+    return explained(found, carriers, spec.columns, repair=repair, grown=grown)
 
 
 def _accepted_rate(known: TwoMemories, rate: RealisedRate | None) -> float | None:

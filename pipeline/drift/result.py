@@ -11,16 +11,26 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from pipeline.drift.broken import BrokenChannel
-from pipeline.drift.carriers import NOBODY, Carriers
+from pipeline.drift.carriers import NOBODY, Carriers, GrownErrors
 from pipeline.drift.comparison import ACCEPTED, SCORE
+from pipeline.drift.repairs import Repair
 from pipeline.evaluation.rate import RealisedRate
 
-Kind = Literal["none", "data fault", "input drift", "model stale", "threshold stale", "degradation"]
+Kind = Literal[
+    "none",
+    "not judged",
+    "data fault",
+    "input drift",
+    "model stale",
+    "threshold stale",
+    "degradation",
+]
 Action = Literal["none", "quarantine", "watch", "retrain", "recalibrate", "look"]
 Level = Literal["none", "warn", "alarm", "no power"]
 
 ACTIONS: dict[Kind, Action] = {
     "none": "none",
+    "not judged": "none",
     "data fault": "quarantine",
     "input drift": "watch",
     "model stale": "retrain",
@@ -66,6 +76,8 @@ class VerdictEvidence:
         accepted_rate: the highest flag rate that agrees with the last accepted state; None: the
             reference is that state, or an earlier release made the verdict.
         carriers: the channels and machines that carry a rise beyond the accepted state.
+        repair: what undoes most of the rise of the score; None: nothing that was tried.
+        grown: channels that the others explain far worse than in the accepted state.
     """
 
     broken: tuple[BrokenChannel, ...] = ()
@@ -73,6 +85,8 @@ class VerdictEvidence:
     apart: str = ""
     accepted_rate: float | None = None
     carriers: Carriers = NOBODY
+    repair: Repair | None = None
+    grown: GrownErrors = ()
 
 
 _EVIDENCE = TypeAdapter(VerdictEvidence)
@@ -87,7 +101,7 @@ class DriftVerdict:
         action: what to do.
         reason: one sentence with the numbers, for a person.
         results: every test, the score first.
-        broken, rate, apart, accepted_rate, carriers: as in VerdictEvidence.
+        broken, rate, apart, accepted_rate, carriers, repair, grown: as in VerdictEvidence.
     """
 
     kind: Kind
@@ -99,6 +113,8 @@ class DriftVerdict:
     apart: str = ""
     accepted_rate: float | None = None
     carriers: Carriers = NOBODY
+    repair: Repair | None = None
+    grown: GrownErrors = ()
 
     @property
     def evidence(self) -> VerdictEvidence:

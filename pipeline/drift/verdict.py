@@ -23,9 +23,9 @@ from scipy import stats
 
 from pipeline.config import Columns, Drift
 from pipeline.data.channels import channels
-from pipeline.data.timeline import Indices, Mask, Timeline, subset
+from pipeline.data.timeline import Mask, Timeline
 from pipeline.drift.broken import Usual, broken_channels, usual_channels
-from pipeline.drift.carriers import Carriers
+from pipeline.drift.carriers import Carriers, GrownErrors
 from pipeline.drift.comparison import (
     ACCEPTED,
     SCORE,
@@ -34,8 +34,10 @@ from pipeline.drift.comparison import (
     SeriesTest,
     compare,
     series_of,
+    without,
 )
 from pipeline.drift.diagnosis import LEAST_ACCEPTED, diagnose
+from pipeline.drift.repairs import Repair
 from pipeline.drift.result import DriftResult, DriftVerdict, Level, VerdictEvidence
 from pipeline.evaluation.rate import RealisedRate
 
@@ -58,23 +60,6 @@ def entity_apart(flagged: Mask, timeline: Timeline) -> str | None:
     others = (hits.sum() - hits[worst]) / (counts.sum() - counts[worst])
     apart = float(hits[worst] / counts[worst]) > _MOST_FLAGGED >= float(others)
     return timeline.names[int(codes[worst])] if apart else None
-
-
-def without(sample: Sample, entity: str) -> Sample:
-    """The rows of the other entities."""
-    return select_rows(
-        sample, np.flatnonzero(sample.timeline.entity != sample.timeline.names.index(entity))
-    )
-
-
-def select_rows(sample: Sample, kept: Mask | Indices) -> Sample:
-    """The `kept` rows of `sample`."""
-    return Sample(
-        subset(sample.timeline, kept),
-        sample.features[kept],
-        sample.score[kept],
-        None if sample.muted is None else sample.muted[kept],
-    )
 
 
 @dataclass(frozen=True)
@@ -139,9 +124,16 @@ def judge(
     return diagnose(results, evidence, n_channels=len(channels(columns)))
 
 
-def carried(verdict: DriftVerdict, carriers: Carriers, columns: Columns) -> DriftVerdict:
-    """`verdict` with the channels and machines that carry the rise."""
-    evidence = replace(verdict.evidence, carriers=carriers)
+def explained(
+    verdict: DriftVerdict,
+    carriers: Carriers,
+    columns: Columns,
+    *,
+    repair: Repair | None = None,
+    grown: GrownErrors = (),
+) -> DriftVerdict:
+    """`verdict` with what carries the rise, what undoes it, and the errors that have grown."""
+    evidence = replace(verdict.evidence, carriers=carriers, repair=repair, grown=grown)
     return diagnose(verdict.results, evidence, n_channels=len(channels(columns)))
 
 

@@ -2,12 +2,13 @@
 
 Evidently picks its own test and silently changes it above 1,000 rows (KS below, Wasserstein above),
 so Kolmogorov-Smirnov is named for every column. The verdict is ours (`pipeline.drift`), which
-counts effective rows; the page is for looking at distributions.
+counts effective rows, and stands at the top of the page; the rest is for looking at distributions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,14 @@ import pandas as pd
 
 from pipeline.config import Columns, Drift
 from pipeline.data.timeline import Indices, autocorrelation, spaced, thinning_step
-from pipeline.drift import SCORE, Sample
+from pipeline.drift import SCORE, DriftVerdict, Sample
 from pipeline.evaluation.rate import log_score
+from pipeline.printable import one_line
 
 _FITTING = "<style>@media (max-width: 1200px) { body { zoom: 0.6 } }</style>"
 """Evidently's page is cut below some 1,200 pixels, and MLflow's frame for it is smaller."""
+
+_STYLE = "margin: 2rem; font: 1rem/1.5 sans-serif; max-width: 60rem"
 
 _NO_MARKUP = str.maketrans("<>&", "\u2039\u203a+")
 
@@ -28,9 +32,17 @@ MAXIMUM_ROWS = 1000
 
 
 def write_drift_report(
-    reference: Sample, current: Sample, *, columns: Columns, limits: Drift, path: Path
+    reference: Sample,
+    current: Sample,
+    verdict: DriftVerdict,
+    *,
+    columns: Columns,
+    limits: Drift,
+    path: Path,
 ) -> None:
     """Write Evidently's HTML page for all features and the logarithm of the score to `path`.
+
+    Above it stands the `verdict`, and which test decides.
 
     Rows are thinned by the score's autocorrelation and capped, or every p-value would be zero.
     """
@@ -54,7 +66,18 @@ def write_drift_report(
     )
     snapshot.save_html(str(path))
     page = path.read_text(encoding="utf-8")
-    path.write_text(page.replace("</head>", f"{_FITTING}</head>", 1), encoding="utf-8")
+    head, body, rest = page.replace("</head>", f"{_FITTING}</head>", 1).partition("<body>")
+    path.write_text(f"{head}{body}{_above(verdict)}{rest}", encoding="utf-8")
+
+
+def _above(verdict: DriftVerdict) -> str:
+    return (
+        f'<section style="{_STYLE}"><h1>Drift verdict: {escape(verdict.kind)}; action: '
+        f"{escape(verdict.action)}</h1><p>{escape(one_line(verdict.reason))}</p><p>This verdict "
+        "decides: it is Plimsoll's Kolmogorov-Smirnov test on effective rows, corrected for the "
+        "number of series, with the flag rate and the channels' relations. What follows are "
+        "Evidently's own tests of the rows shown, of which none decides.</p></section>"
+    )
 
 
 def plain_names(names: Sequence[str]) -> list[str]:

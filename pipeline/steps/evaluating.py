@@ -72,6 +72,7 @@ def drift(here: Deployment, payload: Payload[Candidate]) -> Payload[Candidate]:
         write_drift_report(
             reference,
             current,
+            verdict,
             columns=spec.columns,
             limits=spec.drift,
             path=Path(scratch) / "drift_report.html",

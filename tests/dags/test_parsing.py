@@ -115,18 +115,20 @@ def test_ingest_is_a_visible_chain(parsed):
     }
 
 
-def test_load_maps_groups_of_days_each_of_which_is_loaded_and_then_scored(parsed):
+def test_load_maps_groups_of_days_each_loaded_then_scored_then_judged(parsed):
     tasks = parsed["tasks"]["la_haute_borne__load"]
 
     assert {name: task["downstream"] for name, task in tasks.items()} == {
         "plan_groups": ["group.load", "group.score"],
         "group.load": ["group.score"],
-        "group.score": [],
+        "group.score": ["group.judge_drift"],
+        "group.judge_drift": [],
     }
     assert {name: task["mapped"] for name, task in tasks.items()} == {
         "plan_groups": False,
         "group.load": True,
         "group.score": True,
+        "group.judge_drift": True,
     }
 
 
@@ -135,6 +137,7 @@ def test_load_maps_groups_of_days_each_of_which_is_loaded_and_then_scored(parsed
     [
         ("load", "group.load"),
         ("load", "group.score"),
+        ("load", "group.judge_drift"),
         ("rollback", "rescore"),
         ("channel", "rescore"),
     ],
