@@ -119,7 +119,7 @@ def test_load_maps_groups_of_days_each_loaded_then_scored_then_judged(parsed):
     tasks = parsed["tasks"]["la_haute_borne__load"]
 
     assert {name: task["downstream"] for name, task in tasks.items()} == {
-        "plan_groups": ["group.load", "group.score"],
+        "plan_groups": ["group.judge_drift", "group.load", "group.score"],
         "group.load": ["group.score"],
         "group.score": ["group.judge_drift"],
         "group.judge_drift": [],
