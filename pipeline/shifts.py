@@ -127,7 +127,7 @@ class Decided:
 
     Attributes:
         accept: what the channel measures is normal: never muted, never reported.
-        mute: left out of the score whatever it measures, and not reported again.
+        mute: left out of the score whatever it measures, and not reported again unless it doubles.
         unmute: never muted by itself; still reported when it leaves its range.
     """
 

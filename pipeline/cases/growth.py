@@ -1,9 +1,10 @@
 """How a shift grows: it is told again each time that its distance from the range has doubled. Pure.
 
 Distances are those beyond the range that the case remembers, whatever a later version was trained
-on. A distance below a quarter of the range counts as a quarter: so far a channel wanders within a
-day that has not changed (one and a half standard deviations of a normal one), and a creep that was
-told at a fiftieth of the range would otherwise be told three times more before it can be seen.
+on. One below half the width of the range counts as half: a shift that does not grow wanders by up
+to that from day to day, with the channel's own slow waves (`benchmarks.lasting.growing_shift`), and
+a creep that was told at a fiftieth of the width would otherwise be told five times before it is
+half outside. So what is told is always at least a whole width outside.
 
 A case keeps a departure only where it is clearly farther out than all before it, eight of them to a
 doubling: so it stays small however long it lasts, and what a person has called normal is known to
@@ -19,7 +20,7 @@ from datetime import datetime
 
 from pipeline.cases.records import SHIFT, Case, ChannelRange, Departure
 
-FLOOR = 1 / 4
+FLOOR = 1 / 2
 """Share of the width of the range, that smaller distances count as."""
 
 _CLEARLY = 2 ** (1 / 8)

@@ -117,12 +117,12 @@ def test_what_was_called_normal_is_open_again_where_it_has_doubled_since():
 
 
 def test_what_was_called_normal_at_one_end_is_open_again_at_the_other():
-    (again,) = open_cases([outgrown(15, 18, -9)], [answer(end=at(1, 23))], FOR_EVER)
+    (again,) = open_cases([outgrown(15, 18, -11)], [answer(end=at(1, 23))], FOR_EVER)
 
     assert again.why.endswith(
         "Since 2024-05-03 it is below that range and not above it, where ann called it normal."
     )
-    assert not still(outgrown(15, 18, -4), answer(end=at(1, 23)))
+    assert not still(outgrown(15, 18, -9), answer(end=at(1, 23)))
 
 
 def test_growth_that_was_answered_for_itself_is_accepted_as_far_as_it_went():

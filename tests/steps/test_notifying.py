@@ -436,7 +436,7 @@ def test_what_turned_to_the_other_end_since_it_was_called_normal_is_told(found):
     (case,) = cases_after(here, NAME, MAY[1])
     said = Author("ann", datetime.combine(MAY[2], time(8), UTC))
     answer_case(here, NAME, case.id, "normal from now on", said, "a new rotor")
-    settle_cases(here, NAME, powers([-1100.0] * 31, MAY[2:3]))
+    settle_cases(here, NAME, powers([-2100.0] * 31, MAY[2:3]))
 
     (notice,) = growth_told(MAY[2])
 
