@@ -181,6 +181,15 @@ def test_how_far_out_a_channel_was_is_what_it_reached_for_five_hours():
     assert (farthest(frame).value, farthest(frame).at.hour) == (3.0, 3)
 
 
+def test_how_far_out_a_channel_was_depends_on_no_order_of_rows():
+    frame = station(DAY)
+    frame.loc[20:, "flow"] = 3.0
+    frame.loc[100:, "flow"] = 5.0
+    mixed = np.random.default_rng(1).permutation(DAY)
+
+    assert facts_of(frame.iloc[mixed], limits=KNOWN) == facts_of(frame, limits=KNOWN)
+
+
 def test_how_far_out_a_short_stretch_was_is_what_half_of_its_rows_reached():
     frame = out(station(DAY), 20, 39, "flow")
     frame.loc[20:31, "flow"] = 2.0
@@ -207,7 +216,7 @@ def test_a_missing_value_is_not_far_out():
     frame = station(DAY)
     frame.loc[20:, "flow"] = 3.0
     values = values_of(frame)
-    values.features[50:70, 1] = np.nan
+    values.features[50:90, 1] = np.nan
     rows = judged(frame)
 
     (track,) = day_facts(rows, timeline_from(frame, PLAIN), KNOWN, values).tracks

@@ -56,10 +56,10 @@ def test_a_case_stays_small_however_long_it_creeps():
 
 
 def test_what_lasts_no_hours_is_no_growth():
-    brief = stretch(1, 3, 5, opens=False, farthest=Departure(at(1, 3), 90.0))
+    brief = stretch(1, 10, 12, opens=False, farthest=Departure(at(1, 10), 90.0))
     (record,) = told(*grown(15), facts(shift(brief)), *grown(15, 15, 16)[2:])
 
-    assert doublings(record) == ()
+    assert (record.start, doublings(record)) == (at(0), ())
 
 
 def test_the_distance_is_from_the_range_that_the_case_remembers():
