@@ -124,6 +124,7 @@ bench-lasting: $(VENV)/dev  ## faults that last: intervals, thresholds, slow fau
 	$(PY) -m benchmarks.lasting.lasting_fault --trials 20
 	$(PY) -m benchmarks.lasting.young_station
 	$(PY) -m benchmarks.lasting.muting --trials 20
+	$(PY) -m benchmarks.lasting.growing_shift --trials 8 --first-seed 2000
 
 bench-exporter: $(VENV)/dev  ## a scrape of 100 detectors with a year of readings each
 	$(PY) -m benchmarks.exporter

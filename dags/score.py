@@ -46,8 +46,9 @@ Runs automatically for each day that `{name}__ingest` has validated.
 2. `judge_drift` compares the day and the week up to it with the live version's reference rows, and
    with those of the last accepted state. A week whose scores rose beyond that state opens the case
    of a degradation; a backfill opens none.
-3. `notify` sends one message for each new incident and for a new degradation, and once a week one
-   about all open cases, by **{channel}**; none for a day older than {horizon} days.
+3. `notify` sends one message for each new incident, for a new degradation and for a shift that has
+   doubled, and once a week one about all open cases, by **{channel}**; none for a day older than
+   {horizon} days.
 4. `check_promotion` checks whether a new promotion is inside its limits; if not,
    `trigger_rollback` starts `{name}__rollback`.
 5. `decide_request` decides whether drift calls for training or recalibration, at most once in

@@ -48,7 +48,7 @@ _CODES = {"accept": 1, "mute": 2, "unmute": 3}  # 0: nobody has decided anything
 FEWEST_ROWS = 6
 """Fewest rows of a share: one odd row out of two is no shift."""
 
-_OF_LASTING = 1 / 3  # five hours: longer than a nightly job, yet recognised the same day
+OF_LASTING = 1 / 3  # five hours: longer than a nightly job, yet recognised the same day
 _FEWEST_IN_REGIME = 3  # two sensors of a small machine can break on one day
 
 
@@ -127,7 +127,7 @@ class Decided:
 
     Attributes:
         accept: what the channel measures is normal: never muted, never reported.
-        mute: left out of the score whatever it measures, and not reported again.
+        mute: left out of the score whatever it measures, and not reported again unless it doubles.
         unmute: never muted by itself; still reported when it leaves its range.
     """
 
@@ -221,7 +221,7 @@ def shifted_rows(
     movable = np.array([can_shift(channel, columns) for channel in known])
     out = _out(values, known, bundle.ranges(), limits.padding)
     leaves = lately(out & movable, timeline, _ns(brief), limits.share)
-    lasts = lately(leaves, timeline, _ns(lasting), _OF_LASTING)
+    lasts = lately(leaves, timeline, _ns(lasting), OF_LASTING)
     reported = lasts & ~says.accept & ~says.mute
     many = float(max(limits.regime_share * movable.sum(), _FEWEST_IN_REGIME - 1))
     regime = reported.sum(axis=1) > many

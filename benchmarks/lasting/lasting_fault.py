@@ -32,7 +32,7 @@ from benchmarks.lasting.eight_channels import (
 from benchmarks.lasting.first_version import measured, seeds_of
 from benchmarks.lasting.intervals import A_DAY
 from benchmarks.lasting.scored_days import scored_days
-from pipeline.cases import Case, CaseSpan, CaseState, day_facts, fold, unaccepted_spans
+from pipeline.cases import Case, CaseSpan, CaseState, day_facts, day_values, fold, unaccepted_spans
 from pipeline.config import DetectorSpec
 from pipeline.data.timeline import rows_within, timeline_from
 from pipeline.detector.bundle.bundle import Bundle
@@ -111,7 +111,8 @@ def open_spans(
     both = pd.concat([before, frame], ignore_index=True)
     first, last = (frame[spec.columns.timestamp].iloc[at].date() for at in (0, -1))
     for each in scored_days(champion, both, spec, first, last):
-        facts = day_facts(each.judged, timeline_from(each.frame, spec.columns), limits)
+        timeline = timeline_from(each.frame, spec.columns)
+        facts = day_facts(each.judged, timeline, limits, day_values(champion, each.frame))
         state, closed = fold(state, each.day, facts)
         returned += closed
     return unaccepted_spans((*returned, *state.cases), (), midnight(last + ONE_DAY))

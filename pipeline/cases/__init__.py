@@ -16,16 +16,16 @@ from pipeline.cases.answers import (
     UNDO,
     Answer,
     CaseAnswer,
-    CaseSpan,
-    accepted_spans,
     answer_in_force,
     answers_in_force,
+    newest_doubling,
     open_cases,
-    unaccepted_spans,
     unanswered_since,
 )
 from pipeline.cases.facts import CaseLimits, day_facts
 from pipeline.cases.folding import fold
+from pipeline.cases.growth import Doubling, doublings
+from pipeline.cases.measured import DayValues, day_values
 from pipeline.cases.records import (
     NOTHING,
     Case,
@@ -36,6 +36,7 @@ from pipeline.cases.records import (
     SeenDegradation,
     case_id,
 )
+from pipeline.cases.spans import CaseSpan, accepted_spans, unaccepted_spans
 
 __all__ = [
     "ANSWERS",
@@ -52,13 +53,18 @@ __all__ = [
     "CaseState",
     "ChannelRange",
     "DayFacts",
+    "DayValues",
+    "Doubling",
     "SeenDegradation",
     "accepted_spans",
     "answer_in_force",
     "answers_in_force",
     "case_id",
     "day_facts",
+    "day_values",
+    "doublings",
     "fold",
+    "newest_doubling",
     "open_cases",
     "unaccepted_spans",
     "unanswered_since",

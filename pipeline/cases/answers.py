@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, get_args
 
+from pipeline.cases.growth import Doubling, doublings
 from pipeline.cases.records import DEGRADATION, Case, CaseKey, CaseKind
 from pipeline.data.decision import ChannelDecision
 from pipeline.data.label import require_zone
@@ -22,8 +23,6 @@ FAULT: Answer = "was a fault"
 UNDO: Undo = "undo"
 
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
-
-_JUST_BEFORE = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -84,31 +83,6 @@ class CaseAnswer:
         return self.kind, self.entity or "", self.channel or ""
 
 
-@dataclass(frozen=True)
-class CaseSpan:
-    """Rows that a case is about.
-
-    Attributes:
-        case: its id.
-        kind: its kind.
-        entity: the machine; None: every machine.
-        channels: whose cells they are; None: whole rows.
-        start: first row.
-        end: last row.
-        answer: what a person said; None: nobody has answered.
-        answered_at: when; None likewise.
-    """
-
-    case: str
-    kind: CaseKind
-    entity: str | None
-    channels: tuple[str, ...] | None
-    start: datetime
-    end: datetime
-    answer: Answer | None
-    answered_at: datetime | None
-
-
 def answers_in_force(answers: Iterable[CaseAnswer], as_of: datetime) -> tuple[CaseAnswer, ...]:
     """The answers given by `as_of` that nobody has undone by then, oldest first."""
     kept: list[CaseAnswer] = []
@@ -157,12 +131,12 @@ def answers_of_decisions(
 
 def answer_in_force(case: Case, in_force: Sequence[CaseAnswer]) -> CaseAnswer | None:
     """The newest of the answers in force that is about `case`; None: nobody has answered."""
-    return _parts(case, in_force)[-1][1]
+    return answered_parts(case, in_force)[-1][1]
 
 
 def unanswered_since(case: Case, in_force: Sequence[CaseAnswer]) -> datetime | None:
     """First row of `case` that nobody has answered for; None: all that it has shown is answered."""
-    start, said = _parts(case, in_force)[-1]
+    start, said = answered_parts(case, in_force)[-1]
     if said is None:
         return start
     if said.answer == FAULT:
@@ -171,16 +145,24 @@ def unanswered_since(case: Case, in_force: Sequence[CaseAnswer]) -> datetime | N
 
 
 def went_on_anew(case: Case, said: CaseAnswer) -> datetime | None:
-    """When `case` first went on anew after it was called normal; None: it did not.
+    """When `case` first went on anew, or outgrew it, after it was called normal; None: it did not.
 
     By the time of the data and not of the answer, which a backfill may be far behind.
     """
     if said.answer != NORMAL_FROM_NOW_ON:
         return None
-    return next((moment for moment in case.resumed if moment > said.end), None)
+    grown = (each.at for each in doublings(case, said.end))
+    return min((*(each for each in case.resumed if each > said.end), *grown), default=None)
 
 
-def _parts(
+def newest_doubling(case: Case, answers: Sequence[CaseAnswer], as_of: datetime) -> Doubling | None:
+    """The newest doubling of a shift, of the distance that was told or called normal by `as_of`."""
+    said = answer_in_force(case, answers_in_force(answers, as_of))
+    accepted = said.end if said is not None and said.answer == NORMAL_FROM_NOW_ON else None
+    return next(reversed(doublings(case, accepted)), None)
+
+
+def answered_parts(
     case: Case, in_force: Sequence[CaseAnswer]
 ) -> tuple[tuple[datetime, CaseAnswer | None], ...]:
     """The parts of a case, each with its first row and the newest answer about it; at least one.
@@ -211,9 +193,10 @@ def open_cases(
 ) -> tuple[Case, ...]:
     """The cases of `records` that nothing has closed by `as_of`, oldest first.
 
-    `normal from now on` closes a case for as long as it lasts without a break: where it goes on
-    anew after the answer, it is open again. `was a fault` says nothing of rows that come after the
-    answer: where they still show the same, the case is open again.
+    `normal from now on` closes a case for as long as it lasts without a break and a shift is less
+    than twice as far out: where it goes on anew after the answer, or outgrows it, it is open again.
+    `was a fault` says nothing of rows that come after the answer: where they still show the same,
+    the case is open again.
     """
     in_force = answers_in_force(answers, as_of)
     return tuple(sorted(_open(records, in_force), key=lambda case: (case.start, case.id)))
@@ -232,54 +215,16 @@ def _open(records: Iterable[Case], in_force: Sequence[CaseAnswer]) -> Iterator[C
             called = f"{said.author} called it a fault on {said.created_at:%Y-%m-%d}"
             yield replace(case, why=f"{case.why} It goes on after {called}.")
         else:
-            anew = f"It went on anew on {since:%Y-%m-%d}, after {said.author} called it normal."
-            yield replace(case, why=f"{case.why} {anew}")
+            yield replace(case, why=f"{case.why} {_anew(case, said, since)}")
 
 
-def accepted_spans(
-    records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
-) -> tuple[CaseSpan, ...]:
-    """The rows of the cases that a person has called normal, for training and the gate."""
-    return tuple(
-        span for span in _spans(records, answers, as_of) if span.answer == NORMAL_FROM_NOW_ON
-    )
-
-
-def unaccepted_spans(
-    records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
-) -> tuple[CaseSpan, ...]:
-    """The rows of the cases that nobody has called normal: what training must not learn.
-
-    Also those of cases that are closed: data that returned do not make a fault normal. And those
-    since a case that was called normal has gone on anew.
-    """
-    return tuple(
-        span for span in _spans(records, answers, as_of) if span.answer != NORMAL_FROM_NOW_ON
-    )
-
-
-def _spans(
-    records: Iterable[Case], answers: Sequence[CaseAnswer], as_of: datetime
-) -> Iterator[CaseSpan]:
-    in_force = answers_in_force(answers, as_of)
-    for case in sorted(records, key=lambda one: (one.start, one.id)):
-        if not case.told:
-            continue
-        parts = list(_parts(case, in_force))
-        said = parts[-1][1]
-        anew = None if said is None else went_on_anew(case, said)
-        if anew is not None:
-            parts.append((anew, None))
-        ends = [*(start - _JUST_BEFORE for start, _ in parts[1:]), case.last_row]
-        for (start, said), end in zip(parts, ends, strict=True):
-            for machine in case.machines or (None,):
-                yield CaseSpan(
-                    case=case.id,
-                    kind=case.kind,
-                    entity=machine,
-                    channels=case.channels if case.kind == "shift" else None,
-                    start=start,
-                    end=end,
-                    answer=None if said is None or said.answer == UNDO else said.answer,
-                    answered_at=None if said is None else said.created_at,
-                )
+def _anew(case: Case, said: CaseAnswer, since: datetime) -> str:
+    grown = next((each for each in doublings(case, said.end) if each.at == since), None)
+    if grown is None:
+        return f"It went on anew on {since:%Y-%m-%d}, after {said.author} called it normal."
+    if grown.times is None:
+        here, there = ("above", "below") if grown.above else ("below", "above")
+        far = f"{here} that range and not {there} it"
+        return f"Since {since:%Y-%m-%d} it is {far}, where {said.author} called it normal."
+    far = f"{grown.times:.1f} times as far outside"
+    return f"Since {since:%Y-%m-%d} it is {far} as when {said.author} called it normal."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.cases.measured import DayValues, Outside, between, farthest, moment_of, outside_of
 from pipeline.cases.records import (
     EPISODE,
     REGIME,
@@ -43,16 +43,19 @@ class CaseLimits:
     ranges: tuple[ChannelRange, ...]
 
 
-def day_facts(judged: FlaggedRows, timeline: Timeline, limits: CaseLimits) -> DayFacts:
-    """The facts of one day, given its rows as the champion has scored them."""
+def day_facts(
+    judged: FlaggedRows, timeline: Timeline, limits: CaseLimits, values: DayValues
+) -> DayFacts:
+    """The facts of one day, given its rows as they are and as the champion has scored them."""
     cadence = timedelta(microseconds=timeline.cadence_ns / 1000)
     asked = max(1, round(limits.lasting / cadence))
     join = (limits.join_rows + GAP_CADENCES) * cadence
     rows, scored = _counts(timeline, np.ones(len(timeline), dtype=bool)), np.isfinite(judged.score)
     held = _counts(timeline, scored)
+    measured = between(values, timeline, limits.ranges)
     machines = tuple(
-        MachineRows(name, int(rows[code]), int(held[code]))
-        for code, name in enumerate(timeline.names)
+        MachineRows(name, int(rows[code]), int(held[code]), ends)
+        for code, (name, ends) in enumerate(zip(timeline.names, measured, strict=True))
         if rows[code]
     )
     return DayFacts(
@@ -64,7 +67,7 @@ def day_facts(judged: FlaggedRows, timeline: Timeline, limits: CaseLimits) -> Da
         machines=machines,
         tracks=(
             *_episodes(judged, timeline, scored, limits.longest, join),
-            *_shifts(judged, timeline, asked),
+            *_shifts(judged, timeline, asked, limits.ranges, values),
             *_regimes(judged, timeline, asked),
         ),
     )
@@ -145,17 +148,26 @@ def _clusters(
     return found
 
 
-def _shifts(judged: FlaggedRows, timeline: Timeline, asked: int) -> Iterator[Track]:
+def _shifts(
+    judged: FlaggedRows,
+    timeline: Timeline,
+    asked: int,
+    ranges: tuple[ChannelRange, ...],
+    values: DayValues,
+) -> Iterator[Track]:
     """Channels out of their range, and channels that rows lack a value of."""
-    raw = judged.shifts.raw
+    raw, spans = judged.shifts.raw, {each.channel: each for each in ranges}
     opens = raw.staying & ~raw.common[:, None]
     rows = _counts(timeline, np.ones(len(timeline), dtype=bool))
     concerned = np.flatnonzero(raw.leaving.any(axis=0) | ~raw.measured.all(axis=0))
     for channel in concerned.tolist():
         held = _counts(timeline, raw.measured[:, channel])
         ordered = _in_order(timeline, raw.measured[:, channel])
-        found = _returning(raw.leaving[:, channel], opens[:, channel], ordered, asked)
         name = judged.shifts.channels[channel]
+        leaving = raw.leaving[:, channel]
+        # A channel whose rows only lack it need not be measured.
+        out = outside_of(values, spans[name], asked) if leaving.any() and name in spans else None
+        found = _returning(leaving, opens[:, channel], ordered, asked, out)
         for code in sorted(found.keys() | set(np.flatnonzero(held < rows).tolist())):
             named = tuple(replace(each, channels=(name,)) for each in found.get(code, ()))
             yield Track(SHIFT, timeline.names[code], name, int(held[code]), named)
@@ -177,7 +189,9 @@ def _regimes(judged: FlaggedRows, timeline: Timeline, asked: int) -> Iterator[Tr
         yield Track(REGIME, timeline.names[code], "", int(rows[code]), named)
 
 
-def _returning(marked: Mask, opens: Mask, rows: _InOrder, asked: int) -> dict[int, list[Stretch]]:
+def _returning(
+    marked: Mask, opens: Mask, rows: _InOrder, asked: int, out: Outside | None = None
+) -> dict[int, list[Stretch]]:
     """Marked rows by machine, joined where fewer than `asked` rows between them count as before."""
     at = np.flatnonzero(marked[rows.order])
     if not len(at):
@@ -189,16 +203,14 @@ def _returning(marked: Mask, opens: Mask, rows: _InOrder, asked: int) -> dict[in
     size = np.diff([*starts, len(at)])
     reason = np.add.reduceat(opens[rows.order][at].astype(np.int64), starts) > 0
     found: dict[int, list[Stretch]] = {}
-    for place in range(len(first)):
-        found.setdefault(int(rows.entity[first[place]]), []).append(
-            _stretch(
-                rows,
-                int(first[place]),
-                int(last[place]),
-                int(size[place]),
-                opens=bool(reason[place]),
-            )
+    for place, begins in enumerate(starts.tolist()):
+        made = _stretch(
+            rows, int(first[place]), int(last[place]), int(size[place]), opens=bool(reason[place])
         )
+        if out is not None:
+            own = at[begins : begins + made.rows]
+            made = replace(made, farthest=farthest(out, rows.order[own], rows.time[own]))
+        found.setdefault(int(rows.entity[first[place]]), []).append(made)
     return found
 
 
@@ -214,15 +226,10 @@ def _firsts(at: Indices, rows: _InOrder, apart: Mask) -> Mask:
 
 def _stretch(rows: _InOrder, first: int, last: int, size: int, *, opens: bool) -> Stretch:
     return Stretch(
-        start=_moment(rows.time[first]),
-        end=_moment(rows.time[last]),
+        start=moment_of(rows.time[first]),
+        end=moment_of(rows.time[last]),
         rows=size,
         before=int(rows.before[first]),
         after=int(rows.before[last]) + int(rows.counts[last]),
         opens=opens,
     )
-
-
-def _moment(time_ns: np.int64) -> datetime:
-    moment: datetime = pd.Timestamp(time_ns, tz="UTC").floor("us").to_pydatetime()
-    return moment

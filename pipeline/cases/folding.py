@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from pipeline.cases.growth import doublings, with_departure
 from pipeline.cases.records import (
     DEGRADATION,
     EPISODE,
@@ -147,8 +148,9 @@ def _pass(work: _Day, key: CaseKey, rows: int) -> None:
     case = work.cases.get(key)
     if case is None or rows <= 0 or not _are_judged(case, work.facts):
         return
-    inside = _are_inside(case, work.facts)
-    case = replace(case, calm=case.calm + rows, quiet=case.quiet + rows * inside)
+    before = _are_as_before(case, work.facts)
+    quiet = case.quiet if before is None else (case.quiet + rows) * before
+    case = replace(case, calm=case.calm + rows, quiet=quiet)
     if case.quiet < work.facts.asked:
         work.cases[key] = case
         return
@@ -163,17 +165,27 @@ def _are_judged(case: Case, facts: DayFacts) -> bool:
     return {each.channel for each in case.ranges} <= {each.channel for each in facts.ranges}
 
 
-def _are_inside(case: Case, facts: DayFacts) -> bool:
-    """Whether what is in range by the version of the day was so for the version of the case.
+def _are_as_before(case: Case, facts: DayFacts) -> bool | None:
+    """Whether rows that are in range by the version of the day were so for that of the case.
 
     A later version may have been trained on what the case is about: for it nothing is out of range.
+    Then the values say it that the machine sent on the day, all of them: where some were still out,
+    they are no rows on end. None: they are not known.
     """
-    now = {each.channel: each for each in facts.ranges}
-    return all(
-        now[each.channel].low >= each.low - each.margin
-        and now[each.channel].high <= each.high + each.margin
-        for each in case.ranges
-    )
+    now = {each.channel: place for place, each in enumerate(facts.ranges)}
+    spans = [(facts.ranges[now[each.channel]], each) for each in case.ranges]
+    if all(_is_within(was, given.low, given.high) for given, was in spans):
+        return True
+    sent = next((each.between for each in facts.machines if each.machine == case.key[1]), ())
+    found = [sent[2 * now[each.channel] :][:2] for each in case.ranges] if sent else []
+    ends = [(low, high) for low, high in found if low is not None and high is not None]
+    if not found or len(ends) < len(found):
+        return None
+    return all(_is_within(was, *end) for was, end in zip(case.ranges, ends, strict=True))
+
+
+def _is_within(was: ChannelRange, low: float, high: float) -> bool:
+    return low >= was.low - was.margin and high <= was.high + was.margin
 
 
 def _opened(key: CaseKey, stretch: Stretch, facts: DayFacts) -> Case:
@@ -200,13 +212,14 @@ def _extended(case: Case, stretch: Stretch, facts: DayFacts) -> Case:
     ranges = (*case.ranges, *added)
     anew = stretch.start if case.calm >= facts.asked else case.resuming
     resumes = anew is not None and stretch.opens
+    case = replace(case, channels=channels, ranges=ranges)
+    if case.kind == SHIFT and stretch.opens and stretch.farthest is not None and ranges:
+        case = replace(case, departures=with_departure(case, stretch.farthest))
     return replace(
         case,
         last_row=max(case.last_row, stretch.end),
         rows=case.rows + stretch.rows,
-        channels=channels,
-        ranges=ranges,
-        why=_why(case, channels, ranges, facts),
+        why=_why(case, facts),
         quiet=0,
         told=case.told or stretch.opens,
         calm=0,
@@ -215,9 +228,7 @@ def _extended(case: Case, stretch: Stretch, facts: DayFacts) -> Case:
     )
 
 
-def _why(
-    case: Case, channels: tuple[str, ...], ranges: tuple[ChannelRange, ...], facts: DayFacts
-) -> str:
+def _why(case: Case, facts: DayFacts) -> str:
     if case.kind == EPISODE:
         if case.why:
             return case.why
@@ -225,12 +236,18 @@ def _why(
             f"Rows are flagged for longer than the {facts.longest} rows that clusters of normal "
             "rows span at most."
         )
+    names = case.channels
     if case.kind == REGIME:
-        more = f" and {len(channels) - _NAMED} more" * (len(channels) > _NAMED)
-        named = ", ".join(channels[:_NAMED])
-        return f"{len(channels)} channels left their training range together: {named}{more}."
-    span = next((f", {each.low:.4g} to {each.high:.4g}" for each in ranges), "")
-    return f"{channels[0]} stays outside its training range{span}."
+        more = f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+        named = ", ".join(names[:_NAMED])
+        return f"{len(names)} channels left their training range together: {named}{more}."
+    span = next((f", {each.low:.4g} to {each.high:.4g}" for each in case.ranges), "")
+    grown = "".join(
+        f" Since {each.at:%Y-%m-%d} it is {each.times:.1f} times as far outside as when it was "
+        f"told, at {each.value:.6g}."
+        for each in doublings(case)[-1:]
+    )
+    return f"{names[0]} stays outside its training range{span}.{grown}"
 
 
 def _degradation(work: _Day, said: SeenDegradation) -> None:

@@ -38,6 +38,19 @@ class ChannelRange:
 
 
 @dataclass(frozen=True)
+class Departure:
+    """How far out of its range a channel stayed.
+
+    Attributes:
+        at: the first row that was so far out.
+        value: what the channel measured, in its own units.
+    """
+
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True)
 class Case:
     """Something that is unresolved, or was.
 
@@ -60,6 +73,8 @@ class Case:
             so far; None: there is none.
         resumed: the times at which it went on anew, after enough calm rows and with reason enough
             for a case of its own.
+        departures: of a shift, each time that it was clearly farther out than ever before, the
+            first one when it was told; see `growth`.
     """
 
     id: str
@@ -77,6 +92,7 @@ class Case:
     calm: int = 0
     resuming: datetime | None = None
     resumed: tuple[datetime, ...] = ()
+    departures: tuple[Departure, ...] = ()
 
     @property
     def key(self) -> CaseKey:
@@ -110,6 +126,7 @@ class Stretch:
         after: these rows up to its end, the end included.
         opens: whether it is reason enough for a case.
         channels: those that are out of range.
+        farthest: of a shift, how far out it was for hours; see `measured`. None: not known.
     """
 
     start: datetime
@@ -119,6 +136,7 @@ class Stretch:
     after: int
     opens: bool = False
     channels: tuple[str, ...] = ()
+    farthest: Departure | None = None
 
 
 @dataclass(frozen=True)
@@ -149,11 +167,21 @@ class Track:
 
 @dataclass(frozen=True)
 class MachineRows:
-    """The rows of a machine on a day: all of them, and those with a score."""
+    """The rows of a machine on a day.
+
+    Attributes:
+        machine: empty where there is one.
+        rows: all of them.
+        scored: those with a score.
+        between: two values for each of the day's ranges, in the channel's own units: all but the
+            lowest and the highest hundredth of the machine's values lie between them; None: it sent
+            no value. One flat list, as it is written for each machine and day. Empty: not known.
+    """
 
     machine: str
     rows: int
     scored: int
+    between: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
-"""The message about one incident or a new degradation, and the weekly reminder of open cases."""
+"""The messages about an incident, a new degradation or a shift that grows, and the reminder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline.cases import FAULT, NORMAL_FROM_NOW_ON, Case
+from pipeline.cases import FAULT, NORMAL_FROM_NOW_ON, Case, Doubling
 from pipeline.config import DetectorSpec
 from pipeline.drift import ACTIONS
 from pipeline.incidents import Incident
@@ -16,8 +17,12 @@ from pipeline.shell import Shell
 REMINDER = "open cases"
 """Kind of the reminder."""
 
+GROWN = "grown shift"
+"""Kind of the message about growth."""
+
 NO_VERSION = 0
 
+_OCTAVE = " 2^"
 _MOST_CHANNELS = 3
 _MOST_CASES = 20
 _LONGEST_NAME = 120
@@ -30,13 +35,13 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Notice:
-    """The message about one incident, a new degradation, or all open cases of a detector.
+    """The message about an incident, a new degradation, growth of a shift, or all open cases.
 
     Attributes:
         detector: the detector's name.
         incident: its id, by which it can be labelled; of a degradation that of the case, of a
-            reminder its week.
-        kind: the kind of incident; `degradation`; `open cases` of a reminder.
+            reminder its week; of growth what `growth_id` says.
+        kind: the kind of incident; `degradation`; `grown shift`; `open cases` of a reminder.
         entity: the machine; empty where there is only one, or the message is about several.
         day: the day it was seen on, ISO.
         version: the live version that raised it; NO_VERSION where it is about cases.
@@ -145,6 +150,75 @@ def degradation_of(spec: DetectorSpec, case: Case, day: date, shell: Shell) -> N
                 "Answer, and the answer is used. Something is wrong:",
                 shell.plimsoll(*answer, FAULT, "--reason", "..."),
                 "It is normal from now on:",
+                shell.plimsoll(*answer, NORMAL_FROM_NOW_ON, "--reason", "..."),
+            ]
+        ),
+    )
+
+
+def growth_id(case: Case, doubling: Doubling) -> str:
+    """What the message about a doubling is filed under: machine and channel, end and distance.
+
+    Not the id of the case, which late days give another start and with it another id.
+    """
+    name = hashlib.sha256("|".join(case.key).encode()).hexdigest()[:12]
+    return f"{name} {'above' if doubling.above else 'below'}{_OCTAVE}{doubling.octave}"
+
+
+def is_growth_known(case: Case, doubling: Doubling, filed: Mapping[str, date]) -> bool:
+    """Whether a message since the case began says that it is as far out, or farther.
+
+    Args:
+        case: the case.
+        doubling: of it.
+        filed: what messages are filed under, and on which day.
+    """
+    name = growth_id(case, doubling).partition(_OCTAVE)[0]
+    parts = ((each.partition(_OCTAVE), day) for each, day in filed.items())
+    return any(
+        began == name and int(octave) >= doubling.octave and day >= case.start.date()
+        for (began, _, octave), day in parts
+    )
+
+
+def growth_of(spec: DetectorSpec, case: Case, doubling: Doubling, shell: Shell) -> Notice:
+    """The message about a shift that has doubled: how far out it is, and how to answer.
+
+    Names are foreign text: subject and text hold them printable, and cut where they are very long.
+    """
+    name, span, above = case.channels[0], case.ranges[0], doubling.above
+    channel = one_line(name, most=_LONGEST_NAME)
+    machine = one_line(", ".join(case.machines), most=_LONGEST_NAME) or spec.name
+    feature = spec.columns.features.get(name)
+    unit = f" {feature.unit}" if feature is not None and feature.unit != "1" else ""
+    here, there = ("above", "below") if above else ("below", "above")
+    if doubling.times is None:
+        far, known = f"{here} its range and not {there} it", "as it was when it was called normal"
+    else:
+        far = f"{doubling.times:.1f} times as far outside its range"
+        known = "as when it was last told or called normal"
+    answer = ("cases", spec.name, "--answer", case.id)
+    return Notice(
+        detector=spec.name,
+        incident=growth_id(case, doubling),
+        kind=GROWN,
+        entity=case.machines[0] if case.machines else "",
+        day=doubling.at.date().isoformat(),
+        version=NO_VERSION,
+        subject=f"{spec.name}: {channel} of {machine} is now {far}",
+        text="\n".join(
+            [
+                f"Since {doubling.at:%Y-%m-%d %H:%M} UTC {channel} of {machine} is {far}, {known}:",
+                one_line(
+                    f"{doubling.value:.6g}{unit}, {here} the range of {span.low:.6g} to "
+                    f"{span.high:.6g}{unit}.",
+                    most=2 * _LONGEST_NAME,
+                ),
+                f"The case is open since {case.start:%Y-%m-%d %H:%M} UTC.",
+                "You hear of it again when the distance has doubled once more.",
+                "Answer, and the answer is used. Something is wrong:",
+                shell.plimsoll(*answer, FAULT, "--reason", "..."),
+                "It is normal from now on, as far out as it is:",
                 shell.plimsoll(*answer, NORMAL_FROM_NOW_ON, "--reason", "..."),
             ]
         ),

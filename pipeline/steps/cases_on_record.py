@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
-from pipeline.cases import Case, CaseAnswer, open_cases
+from pipeline.cases import Case, CaseAnswer, Doubling, newest_doubling, open_cases
 from pipeline.cases.answers import answers_of_decisions
 from pipeline.settings import Deployment
 from pipeline.store.case_answers import case_answers_as_of
@@ -33,6 +34,22 @@ def open_on(here: Deployment, detector: str, day: date, *, now: datetime) -> tup
     if not unresolved:
         return ()
     return open_cases(unresolved, answers_known(here, detector, now), now)
+
+
+def doublings_of(
+    here: Deployment, detector: str, cases: Sequence[Case], *, now: datetime
+) -> tuple[tuple[Case, Doubling], ...]:
+    """The newest doubling of each of `cases` that has one, by what people had said at `now`.
+
+    Raises:
+        UnprovenAnswer: an answer that no trusted key has signed.
+    """
+    grown = [case for case in cases if len(case.departures) > 1]
+    if not grown:
+        return ()
+    answers = answers_known(here, detector, now)
+    found = ((case, newest_doubling(case, answers, now)) for case in grown)
+    return tuple((case, doubling) for case, doubling in found if doubling is not None)
 
 
 def every_case(here: Deployment, detector: str, last: date) -> tuple[Case, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.cases import NOTHING, day_facts
+from pipeline.cases import NOTHING, day_facts, day_values
 from pipeline.config import DetectorSpec
 from pipeline.data.channels import channels_as_cell
 from pipeline.data.timeline import Timeline, machines, timeline_from
@@ -48,7 +48,8 @@ def score_day(spec: DetectorSpec, inputs: ScoringInputs, day: DayInputs) -> DayS
         else:
             scores.append(_rows(spec, day, bundles.challenger, shadow, CHALLENGER))
     complete = np.isfinite(champion.score)
-    timeline = timeline_from(day.frame.iloc[-day.own :], spec.columns)
+    own = day.frame.iloc[-day.own :]
+    timeline, values = timeline_from(own, spec.columns), day_values(bundles.champion.bundle, own)
     return DayScores(
         day=day.day,
         scores=pa.concat_tables(scores),
@@ -57,7 +58,7 @@ def score_day(spec: DetectorSpec, inputs: ScoringInputs, day: DayInputs) -> DayS
         flags=int(champion.flagged.sum()),
         median_score=float(np.median(champion.score[complete])) if complete.any() else None,
         remark=remark,
-        facts=day_facts(champion, timeline, inputs.limits),
+        facts=day_facts(champion, timeline, inputs.limits, values),
     )
 
 

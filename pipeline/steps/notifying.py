@@ -1,9 +1,9 @@
 """One message per incident: the notices that are due, and the record of those that were sent.
 
 A message is sent when an incident or the case of a degradation is first seen on a recent day, and
-never again, however long it lasts. What stays open is remembered by one message a week about all
-open cases. The record is written after the message was sent, so a worker that dies between the two
-sends it twice rather than never.
+never again, however long it lasts; only a shift is told again each time that it has doubled. What
+stays open is remembered by one message a week about all open cases. The record is written after the
+message was sent, so a worker that dies between the two sends it twice rather than never.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from pipeline.monitoring.notice import (
     Notice,
     day_seen,
     degradation_of,
+    growth_of,
+    is_growth_known,
     notice_of,
     reminder_id,
     reminder_of,
@@ -29,7 +31,7 @@ from pipeline.records import Payload, from_json, to_json
 from pipeline.settings import Deployment
 from pipeline.shell import this_shell
 from pipeline.steps.candidate import detector_named
-from pipeline.steps.cases_on_record import open_on
+from pipeline.steps.cases_on_record import doublings_of, open_on
 from pipeline.store.incidents import incidents_between
 from pipeline.store.notices import SentNotice, noticed_incidents, record_notice
 from pipeline.store.thresholds import effective_rows_by_version
@@ -42,8 +44,9 @@ def due(
 ) -> list[Payload[Notice]]:
     """Notices of the incidents on `days` without a message so far, oldest first.
 
-    Behind them new degradations, and the reminder of open cases, where the week of the newest day
-    has had none. Days further back than `notify.horizon_days` are history and get no message.
+    Behind them new degradations, shifts that have doubled, and the reminder of open cases, where
+    the week of the newest day has had none. Days further back than `notify.horizon_days` are
+    history and get no message.
     """
     spec = detector_named(here, detector)
     oldest = now.date() - timedelta(days=spec.notify.horizon_days)
@@ -53,7 +56,10 @@ def due(
     found = incidents_between(here, spec, news[0], news[-1])
     cases = open_on(here, detector, news[-1], now=now)
     degraded = [case for case in cases if case.kind == DEGRADATION]
-    begins = [*(each.start.date() for each in found), *(case.start.date() for case in degraded)]
+    doubled = doublings_of(here, detector, cases, now=now)
+    grown = [(case, each) for case, each in doubled if each.at.date() >= oldest]
+    lasting = (*degraded, *(case for case, _ in grown))
+    begins = [*(each.start.date() for each in found), *(case.start.date() for case in lasting)]
     monday = news[-1] - timedelta(days=news[-1].weekday())
     known = noticed_incidents(here, detector, since=min([monday, news[0], *begins]))
     shell = this_shell(here)
@@ -71,6 +77,11 @@ def due(
     ]
     notices += [
         degradation_of(spec, case, news[-1], shell) for case in degraded if case.id not in known
+    ]
+    notices += [
+        growth_of(spec, case, each, shell)
+        for case, each in grown
+        if not is_growth_known(case, each, known)
     ]
     if cases and reminder_id(news[-1]) not in known:
         notices.append(reminder_of(spec, cases, news[-1], shell))

@@ -16,7 +16,7 @@ class SentNotice:
 
     Attributes:
         date: the day on which the incident was seen.
-        incident: its id.
+        incident: its id; of another message what `Notice.incident` says.
         kind: its kind.
         entity: the machine; empty where there is only one.
         version: the live version that raised it.
@@ -42,13 +42,20 @@ def record_notice(here: Deployment, detector: str, notice: SentNotice) -> None:
     tables.append(_table(here, detector), [asdict(notice)])
 
 
-def noticed_incidents(here: Deployment, detector: str, *, since: date | None = None) -> set[str]:
-    """The ids of all incidents with a notice filed on `since` or later; None: ever.
+def noticed_incidents(
+    here: Deployment, detector: str, *, since: date | None = None
+) -> dict[str, date]:
+    """The incidents with a notice filed on `since` or later (None: ever), each with the newest day.
 
     A notice is filed on a day on which its incident had rows, never before its start.
     """
-    rows = tables.read(_table(here, detector), columns=["incident"], first_day=since)
-    return set(rows["incident"])
+    rows = tables.read(
+        _table(here, detector), columns=["incident"], first_day=since, keep_date=True
+    )
+    newest: dict[str, date] = {}
+    for name, day in zip(rows["incident"], rows["date"], strict=True):
+        newest[name] = max(day, newest.get(name, day))
+    return newest
 
 
 def _table(here: Deployment, detector: str) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from pipeline.cases import Case, CaseAnswer, CaseState, ChannelRange, DayFacts, fold
-from pipeline.cases.records import MachineRows, Stretch, Track
+from pipeline.cases.records import Departure, MachineRows, Stretch, Track
 
 FIRST = date(2024, 5, 1)
 HOUR = timedelta(hours=1)
@@ -30,6 +30,16 @@ def stretch(day: int, first: int, last: int, **changed) -> Stretch:
     return Stretch(**{**made, **changed})
 
 
+def far(day: int, value: float, *, first: int = 0, last: int = 23, **changed) -> Stretch:
+    """Hours of a day in which the flow stayed at `value`."""
+    return stretch(day, first, last, farthest=Departure(at(day, first), value), **changed)
+
+
+def grown(*values: float) -> list[DayFacts]:
+    """Days on which the flow stayed at these values."""
+    return [facts(shift(far(day, value))) for day, value in enumerate(values)]
+
+
 def shift(*stretches: Stretch, rows: int = 24, machine: str = "a", channel: str = "flow") -> Track:
     named = tuple(
         Stretch(**{**vars(each), "channels": each.channels or (channel,)}) for each in stretches
@@ -41,7 +51,7 @@ def flags(*stretches: Stretch, rows: int = 24, machine: str = "a", as_scored=Non
     return Track("episode", machine, "", rows, stretches, as_scored)
 
 
-def facts(*tracks: Track, rows: int = 24, machines=("a",), **changed) -> DayFacts:
+def facts(*tracks: Track, rows: int = 24, machines=("a",), between=(), **changed) -> DayFacts:
     return DayFacts(
         **{
             "asked": ASKED,
@@ -49,7 +59,7 @@ def facts(*tracks: Track, rows: int = 24, machines=("a",), **changed) -> DayFact
             "join": 2 * HOUR,
             "cadence": HOUR,
             "ranges": (FLOW,),
-            "machines": tuple(MachineRows(name, rows, rows) for name in machines if rows),
+            "machines": tuple(MachineRows(name, rows, rows, between) for name in machines if rows),
             "tracks": tracks,
             **changed,
         }

@@ -5,11 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.cases import accepted_spans, answers_in_force, open_cases, unaccepted_spans
+from pipeline.cases import (
+    accepted_spans,
+    answers_in_force,
+    newest_doubling,
+    open_cases,
+    unaccepted_spans,
+    unanswered_since,
+)
 from pipeline.cases.answers import answers_of_decisions
+from pipeline.cases.records import Departure
 from pipeline.data.decision import ChannelDecision
 from pipeline.errors import DataError
-from tests.cases.made import FIRST, answer, at, case
+from tests.cases.made import FIRST, FLOW, answer, at, case
 
 FOR_EVER = at(4000)
 
@@ -83,6 +91,63 @@ def test_an_answer_about_what_went_on_anew_leaves_the_one_before_in_place():
         (at(6), at(8) - JUST_BEFORE, NORMAL),
         (at(8), at(9), None),
     ]
+
+
+def outgrown(*values, **changed):
+    """A case whose flow was first so far out on days in a row; its range is 0 to 10."""
+    first = tuple(Departure(at(day, 8), value) for day, value in enumerate(values))
+    return case(ranges=(FLOW,), departures=first, last_row=at(len(values), 8), **changed)
+
+
+def test_what_was_called_normal_is_open_again_where_it_has_doubled_since():
+    said = answer(end=at(2, 23))
+
+    assert not still(outgrown(15, 18, 20, 26, 28.5), said)
+    record = outgrown(15, 18, 20, 26, 30, 35)
+    (again,) = open_cases([record], [said], FOR_EVER)
+    assert again.why == (
+        "flow stays outside its training range. "
+        "Since 2024-05-05 it is 2.0 times as far outside as when ann called it normal."
+    )
+    assert spans(record, said) == [
+        (at(0, 8), at(4, 8) - JUST_BEFORE, NORMAL),
+        (at(4, 8), at(6, 8), None),
+    ]
+    assert not still(replace(record, returned=FIRST), said)
+
+
+def test_what_was_called_normal_at_one_end_is_open_again_at_the_other():
+    (again,) = open_cases([outgrown(15, 18, -11)], [answer(end=at(1, 23))], FOR_EVER)
+
+    assert again.why.endswith(
+        "Since 2024-05-03 it is below that range and not above it, where ann called it normal."
+    )
+    assert not still(outgrown(15, 18, -9), answer(end=at(1, 23)))
+
+
+def test_growth_that_was_answered_for_itself_is_accepted_as_far_as_it_went():
+    first = answer(end=at(1, 23))
+    second = answer(start=at(2, 8), end=at(3, 23), created_at=at(5))
+
+    assert still(outgrown(15, 18, 27), first)
+    assert not still(outgrown(15, 18, 27, 40, 66), first, second)
+    assert still(outgrown(15, 18, 27, 40, 71), first, second)
+
+
+def test_the_earlier_of_growth_and_going_on_anew_opens_a_case_again():
+    record = outgrown(15, 18, 40, resumed=(at(5),))
+
+    assert unanswered_since(record, [answer(end=at(1, 23))]) == at(2, 8)
+    assert unanswered_since(replace(record, resumed=(at(2),)), [answer(end=at(1, 23))]) == at(2)
+
+
+def test_growth_after_a_fault_was_answered_is_growth_of_what_was_told():
+    record, said = outgrown(15, 18, 40), answer("was a fault", end=at(1, 23))
+
+    assert newest_doubling(record, [said], FOR_EVER).times == 6
+    assert newest_doubling(record, [answer(end=at(1, 23))], FOR_EVER).times == 3.75
+    assert newest_doubling(record, [answer(end=at(1, 23))], at(3)).times == 6
+    assert newest_doubling(record, [answer(end=at(2, 23))], FOR_EVER) is None
 
 
 def test_an_answer_about_an_episode_is_none_about_the_next_one():

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from pipeline.cases import NOTHING, CaseState, ChannelRange, SeenDegradation, fold
 from pipeline.cases.records import Track
-from tests.cases.made import FIRST, FLOW, after, at, facts, flags, shift, stretch, told
+from tests.cases.made import FIRST, FLOW, after, at, facts, flags, grown, shift, stretch, told
 
 QUIET = facts()
+WIDER = ChannelRange("flow", 0.0, 40.0, 0.8)  # trained on the shift
 
 
 def test_a_channel_that_stays_out_of_range_is_one_case_from_its_first_row_on():
@@ -69,7 +70,57 @@ def test_a_version_that_was_trained_on_the_shift_does_not_close_it():
     assert not told(out, alike)
 
 
-WIDER = ChannelRange("flow", 0.0, 40.0, 0.8)  # trained on the shift
+def measured(low, high, **changed):
+    """A calm day by a version that was trained on the shift; all but a hundredth lies between."""
+    return facts(ranges=(WIDER,), between=(low, high), **changed)
+
+
+def test_values_that_are_back_close_the_case_whatever_the_version_was_trained_on():
+    out = facts(shift(stretch(0, 0, 23)))
+    _, returned = after(out, measured(25, 31), measured(0.4, 10.1))
+
+    assert [case.returned for case in returned] == [FIRST + timedelta(days=2)]
+    assert told(out, measured(25, 31), measured(0.4, 10.3))
+    assert told(out, measured(25, 31), measured(-0.3, 9))
+    assert told(out, measured(None, None), facts(ranges=(WIDER,)))
+
+
+def test_values_that_were_out_in_between_are_not_back_on_end():
+    out, half = facts(shift(stretch(0, 0, 23))), measured(1, 9, rows=12)
+
+    assert not told(out, half, half)
+    assert told(out, half, measured(1, 30, rows=12), half)
+
+
+def test_values_of_another_machine_or_channel_close_no_case():
+    out = facts(shift(stretch(0, 0, 23), machine="b"), machines=("a", "b"))
+    heat = replace(WIDER, channel="heat")
+    both = facts(machines=("a", "b"), ranges=(heat, WIDER), between=(1, 9, 1, 30))
+
+    assert told(out, both)
+    assert told(out, facts(machines=("a",), ranges=(WIDER,), between=(1, 9)))
+    assert not told(out, replace(both, ranges=(WIDER, heat)))
+
+
+def test_a_regime_has_returned_when_all_its_channels_have():
+    ranges = tuple(replace(FLOW, channel=name) for name in ("flow", "heat"))
+    wider = tuple(replace(WIDER, channel=each.channel) for each in ranges)
+    out = Track("regime", "a", "", 24, (stretch(0, 0, 23, channels=("flow", "heat")),))
+    left = facts(out, ranges=ranges)
+
+    assert told(left, facts(ranges=wider, between=(1, 9, 1, 30)))
+    assert not told(left, facts(ranges=wider, between=(1, 9, 1, 9)))
+
+
+def test_a_case_says_how_far_its_channel_has_gone():
+    (case,) = told(*grown(15, 15, 39, 38))
+
+    assert case.why == (
+        "flow stays outside its training range, 0 to 10. Since 2024-05-03 it is 5.8 times as far "
+        "outside as when it was told, at 39."
+    )
+
+
 CALM = facts(ranges=(WIDER,))
 
 

@@ -15,7 +15,7 @@ from pipeline.steps.case_answering import answer_case, listed, undo_answer
 from pipeline.store.case_answers import case_answers_as_of
 from pipeline.store.cases import cases_after, settle_cases, state_degradation
 from pipeline.store.labels import Label, add_labels, labels_as_of
-from tests.cases.made import FIRST, at, facts, shift, stretch
+from tests.cases.made import FIRST, at, facts, far, shift, stretch
 from tests.steps.asked import put_detector
 
 ANN, BOB = Author("ann", at(9)), Author("bob", at(10))
@@ -123,6 +123,31 @@ def test_what_went_on_anew_is_answered_for_itself(pumps, what):
     assert (still_open(pumps), labels(pumps)) == ([name], [])
     (listed_again,) = listed(pumps, "pumps", day=None, now=FAR, closed=False)
     assert (listed_again.is_open, listed_again.answer.author) == (True, "ann")
+
+
+def test_growth_after_an_answer_is_answered_for_itself(pumps):
+    def stays(*numbers, value):
+        days = {n: facts(shift(far(n, value))) for n in numbers}
+        settle_cases(pumps, "pumps", {FIRST + timedelta(days=n): each for n, each in days.items()})
+
+    stays(0, 1, value=15)
+    name = only(pumps)
+    answer_case(pumps, "pumps", name, "normal from now on", ANN, "new pipe")
+    stays(2, 3, value=19)
+    assert still_open(pumps) == []
+    stays(4, 5, value=25)
+
+    (grew,) = listed(pumps, "pumps", day=None, now=FAR, closed=False)
+    assert grew.case.why.endswith("it is 3.0 times as far outside as when ann called it normal.")
+    _, made = answer_case(pumps, "pumps", name, "normal from now on", BOB, "a newer pipe")
+    assert (made.start, made.end) == (at(4), at(5, 23))
+    stays(6, value=39)
+    assert still_open(pumps) == []
+    stays(7, value=41)
+    assert still_open(pumps) == [name]
+    undo_answer(pumps, "pumps", name, Author("bob", at(11)), "not new")
+    (grew,) = listed(pumps, "pumps", day=None, now=FAR, closed=False)
+    assert "Since 2024-05-05 it is 3.0 times as far" in grew.case.why
 
 
 def test_a_case_that_has_returned_can_be_answered_all_the_same(pumps):

@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 
 from pipeline import settings
-from pipeline.cases import SeenDegradation
+from pipeline.cases import ChannelRange, SeenDegradation
+from pipeline.data.label_request import Author
 from pipeline.detector.attribution import Blame
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
 from pipeline.steps import notifying
+from pipeline.steps.case_answering import answer_case
 from pipeline.store.cases import cases_after, settle_cases, state_degradation
-from tests.cases.made import FIRST, facts, shift, stretch
+from tests.cases.made import FIRST, facts, far, shift, stretch
 
 NAME = "la_haute_borne"
 START = pd.Timestamp("2014-05-01 03:10", tz="UTC")
@@ -274,6 +276,187 @@ def test_a_degradation_of_a_machine_without_a_name_is_the_detectors(found):
     (notice,) = told(MONDAY)
 
     assert notice["subject"] == f"{NAME}: the scores of {NAME} grow; oil carries most of it"
+
+
+POWER = ChannelRange("power", 0.0, 2000.0, 40.0)
+MAY = [FIRST + timedelta(days=n) for n in range(31)]
+
+
+def power_at(number, value, machine="R80711"):
+    """A day on which the power of a machine stayed at this value."""
+    out = shift(far(number, value), machine=machine, channel="power")
+    return facts(out, machines=(machine,), ranges=(POWER,))
+
+
+def powers(values, days=MAY):
+    return {day: power_at((day - FIRST).days, values[(day - FIRST).days]) for day in days}
+
+
+def growth_told(day, *, send=True):
+    """The notices about growth that are due when `day` was scored; they are sent."""
+    now = datetime.combine(day, time(9), UTC) + timedelta(days=1)
+    notices = notifying.due(settings.load(), NAME, [str(day)], now=now)
+    for notice in notices if send else ():
+        notifying.record_sent(settings.load(), notice, channel="log", run="r1")
+    return [notice for notice in notices if notice["kind"] == "grown shift"]
+
+
+# As a channel at +6, +20 and +100 sd: 0.5, 2.7 and 15.6 widths of its range outside it.
+GROWS = [3000.0] * 10 + [7400.0] * 10 + [33200.0] * 11
+
+
+def test_a_shift_is_told_once_more_at_each_doubling(found):
+    found.clear()
+    counts = []
+    for number, day in enumerate(MAY):
+        settle_cases(settings.load(), NAME, powers(GROWS, [day]))
+        counts += [number] * len(growth_told(day))
+        counts += [number] * len(growth_told(day))  # the task is cleared
+
+    assert counts == [10, 20]
+
+
+def test_growth_is_told_with_its_size_its_range_and_how_to_answer(found):
+    found.clear()
+    settle_cases(settings.load(), NAME, powers(GROWS, MAY[:11]))
+
+    (notice,) = growth_told(MAY[10])
+
+    (case,) = cases_after(settings.load(), NAME, MAY[10])
+    assert notice["subject"] == f"{NAME}: power of R80711 is now 5.4 times as far outside its range"
+    assert (notice["entity"], notice["day"]) == ("R80711", str(MAY[10]))
+    first, values, *_ = notice["text"].splitlines()
+    assert first == (
+        "Since 2024-05-11 00:00 UTC power of R80711 is 5.4 times as far outside its range, as when "
+        "it was last told or called normal:"
+    )
+    assert values == "7400 kW, above the range of 0 to 2000 kW."
+    commands = [shlex.split(line) for line in notice["text"].splitlines() if " cases " in line]
+    assert [words[-4:-2] for words in commands] == [
+        [case.id, "was a fault"],
+        [case.id, "normal from now on"],
+    ]
+
+
+ORDERS = [
+    ([*MAY[5:], *MAY[:5]], [10, 20]),  # the case turns out to begin earlier than it was told
+    ([*MAY[25:], *MAY[10:25], *MAY[:10], *MAY], [20]),
+    ([*reversed(MAY), *MAY], [10, 20]),
+]
+
+
+@pytest.mark.parametrize(("order", "grew"), ORDERS)
+def test_growth_is_told_once_in_any_order_of_days(found, monkeypatch, order, grew):
+    found.clear()
+    patient(monkeypatch)
+    told = []
+    for day in order:
+        settle_cases(settings.load(), NAME, powers(GROWS, [day]))
+        told += growth_told(day)
+
+    assert [notice["day"] for notice in told] == [str(MAY[number]) for number in grew]
+
+
+@pytest.mark.parametrize("changed", [0.97, 1.03])
+def test_growth_is_told_once_when_days_are_scored_again(found, monkeypatch, changed):
+    found.clear()
+    patient(monkeypatch)
+    settle_cases(settings.load(), NAME, powers(GROWS))
+    assert len(growth_told(MAY[-1])) == 1
+
+    settle_cases(settings.load(), NAME, powers([3000.0, *(changed * each for each in GROWS[1:])]))
+
+    assert growth_told(MAY[-1]) == []
+
+
+def patient(monkeypatch):
+    """No day of the month is history."""
+    original = notifying.detector_named
+
+    def changed(here, detector):
+        spec = original(here, detector)
+        return spec.model_copy(
+            update={"notify": spec.notify.model_copy(update={"horizon_days": 60})}
+        )
+
+    monkeypatch.setattr(notifying, "detector_named", changed)
+
+
+def test_growth_of_history_is_not_told(found):
+    found.clear()
+    settle_cases(settings.load(), NAME, powers(GROWS, MAY[:14]))
+
+    assert growth_told(MAY[13]) == []
+
+
+def test_growth_of_a_case_that_was_called_normal_is_told_when_it_has_outgrown_that(found):
+    found.clear()
+    here = settings.load()
+    settle_cases(here, NAME, powers(GROWS, MAY[:11]))
+    (case,) = cases_after(here, NAME, MAY[10])
+    said = Author("ann", datetime.combine(MAY[11], time(8), UTC))
+    answer_case(here, NAME, case.id, "normal from now on", said, "a new rotor")
+    assert growth_told(MAY[10], send=False) == []
+
+    settle_cases(here, NAME, powers([12000.0] * 31, MAY[11:13]))
+    assert growth_told(MAY[12]) == []
+    settle_cases(here, NAME, powers([13000.0] * 31, MAY[13:15]))
+    (notice,) = growth_told(MAY[14])
+    assert "2.0 times as far outside its range" in notice["subject"]
+    assert growth_told(MAY[14]) == []
+
+
+def test_a_later_case_of_the_channel_is_told_anew(found):
+    found.clear()
+    here = settings.load()
+    calm = {day: facts(machines=("R80711",), ranges=(POWER,)) for day in MAY[13:16]}
+    settle_cases(here, NAME, powers([3000.0] * 12 + [7400.0], MAY[:13]) | calm)
+    assert len(growth_told(MAY[12])) == 1
+    settle_cases(here, NAME, powers([3000.0] * 18 + [7400.0], MAY[16:19]))
+
+    assert len(growth_told(MAY[18])) == 1
+
+
+def test_growth_below_the_range_of_a_machine_without_a_name_is_told(found):
+    found.clear()
+    here = settings.load()
+    for number, value in enumerate((3000.0, -3000.0)):
+        settle_cases(here, NAME, {MAY[number]: power_at(number, value, machine="")})
+
+    (notice,) = growth_told(MAY[1])
+
+    assert notice["subject"] == f"{NAME}: power of {NAME} is now 3.0 times as far outside its range"
+    assert "-3000 kW, below the range of 0 to 2000 kW." in notice["text"]
+
+
+def test_what_turned_to_the_other_end_since_it_was_called_normal_is_told(found):
+    found.clear()
+    here = settings.load()
+    settle_cases(here, NAME, powers([3000.0] * 31, MAY[:2]))
+    (case,) = cases_after(here, NAME, MAY[1])
+    said = Author("ann", datetime.combine(MAY[2], time(8), UTC))
+    answer_case(here, NAME, case.id, "normal from now on", said, "a new rotor")
+    settle_cases(here, NAME, powers([-2100.0] * 31, MAY[2:3]))
+
+    (notice,) = growth_told(MAY[2])
+
+    assert notice["subject"].endswith("power of R80711 is now below its range and not above it")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_growth_of_an_odd_name_makes_printable_lines(found, name):
+    found.clear()
+    here, odd = settings.load(), replace(POWER, channel=name)
+    for number, value in enumerate((3000.0, 9000.0)):
+        out = shift(far(number, value), machine=name, channel=name)
+        settle_cases(here, NAME, {MAY[number]: facts(out, machines=(name,), ranges=(odd,))})
+
+    (notice,) = growth_told(MAY[1])
+
+    assert notice["subject"].isprintable()
+    assert all(line.isprintable() for line in notice["text"].splitlines())
+    assert len(notice["subject"]) < 400
+    assert notice["entity"] == name
 
 
 def test_nothing_open_is_not_remembered(found):

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.cases import Case, CaseAnswer, CaseSpan
+from pipeline.cases import Case, CaseAnswer, CaseSpan, ChannelRange
+from pipeline.cases.records import Departure
 from pipeline.config import DetectorSpec, Window
 from pipeline.data.split import normal_rows, of_open_case, split
 from pipeline.data.timeline import rows_within, timeline_from
@@ -103,7 +104,22 @@ def test_rows_of_an_episode_do_not_train_and_test_the_candidate(world, monkeypat
     assert inputs.window.replaced is None
 
 
-def test_rows_since_an_accepted_case_went_on_anew_do_not_train(world, monkeypatch):
+ANEW = moment(LAST - timedelta(days=2))
+BEFORE = Departure(moment(LAST - timedelta(days=9)), 30.0)
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        {"resumed": (ANEW,)},
+        {
+            "ranges": (ChannelRange("pressure", 0.0, 20.0, 0.4),),
+            "departures": (BEFORE, Departure(ANEW, 41.0)),
+        },
+    ],
+    ids=["after calm rows", "twice as far out"],
+)
+def test_rows_since_an_accepted_case_went_on_anew_do_not_train(world, monkeypatch, since):
     record = Case(
         "c1", "shift", moment(LAST - timedelta(days=9)), moment(LAST, 23), ("a",), ("pressure",),
         "pressure stays outside its training range.",
@@ -120,7 +136,7 @@ def test_rows_since_an_accepted_case_went_on_anew_do_not_train(world, monkeypatc
 
     spans, accepted = shifts_of(record)
     assert (spans, len(fitting.open_case_rows_of(accepted))) == ((), 0)
-    _, resumed = shifts_of(replace(record, resumed=(moment(LAST - timedelta(days=2)),)))
+    _, resumed = shifts_of(replace(record, **since))
 
     assert len(fitting.open_case_rows_of(resumed)) == 3 * 24
     (asked,) = fitting.open_shift_spans_of(resumed)

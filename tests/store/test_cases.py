@@ -10,6 +10,7 @@ from itertools import permutations
 import pytest
 
 from pipeline.cases import NOTHING, ChannelRange, SeenDegradation
+from pipeline.cases.records import Departure
 from pipeline.store import cases as store
 from pipeline.store.cases import (
     carry_on_after,
@@ -21,16 +22,16 @@ from pipeline.store.cases import (
 from pipeline.store.upkeep import remove_day
 from pipeline.tables import Table, current_version, read
 from tests.builders import stored_in
-from tests.cases.made import FIRST, after, at, facts, flags, shift, stretch
+from tests.cases.made import FIRST, after, at, facts, far, flags, shift, stretch
 
 DAYS = [FIRST + timedelta(days=n) for n in range(6)]
 LASTS = [
     facts(shift(stretch(0, 20, 23, opens=False)), flags(stretch(0, 21, 23))),
     facts(shift(stretch(1, 0, 23)), flags(stretch(1, 0, 3))),
-    facts(shift(stretch(2, 0, 23))),
+    facts(shift(far(2, 15.0))),
     facts(),
-    facts(shift(stretch(4, 8, 18))),
-    facts(shift(stretch(5, 8, 18))),
+    facts(shift(far(4, 15.0, first=8, last=18))),
+    facts(shift(far(5, 24.0, first=8, last=18))),
 ]
 FOR_EVER = date(2100, 1, 1)
 
@@ -61,7 +62,7 @@ def test_a_case_of_an_earlier_release_is_carried_on(here, monkeypatch):
         facts(shift(stretch(2, 0, 9)), ranges=wider),
     ]
     with monkeypatch.context() as earlier:
-        earlier.setattr(store, "_laid_out", _without("calm", "resuming", "resumed"))
+        earlier.setattr(store, "_laid_out", _without("calm", "resuming", "resumed", "departures"))
         settled(here, 0, given=given)
     assert "resumed" not in rows(here)["state"].iloc[0]
 
@@ -96,6 +97,13 @@ def test_the_cases_after_each_day_can_be_read_again(here):
         assert cases_after(here, "pumps", day) == tuple(case for case in state.cases if case.told)
     assert cases_after(here, "pumps", DAYS[0] - timedelta(days=1)) == ()
     assert cases_after(here, "fans", DAYS[-1]) == ()
+
+
+def test_departures_of_a_shift_are_read_as_they_were_written(here):
+    settled(here, *range(6))
+
+    (case,) = cases_after(here, "pumps", DAYS[-1])
+    assert case.departures == (Departure(at(4, 8), 15.0), Departure(at(5, 8), 24.0))
 
 
 def test_cases_that_returned_stay_on_record(here):

@@ -4,15 +4,15 @@ from tests.builders import FIRST_DAY, days, moment, stored_in
 
 def test_an_incident_is_known_once_its_notice_was_recorded(tmp_path):
     here = stored_in(tmp_path)
-    assert noticed_incidents(here, "pumps") == set()
+    assert noticed_incidents(here, "pumps") == {}
 
     notice = SentNotice(
         FIRST_DAY, "abc", "anomaly", "a", 1, "log", "text", "r", moment(FIRST_DAY, 9)
     )
     record_notice(here, "pumps", notice)
 
-    assert noticed_incidents(here, "pumps") == {"abc"}
-    assert noticed_incidents(here, "fans") == set()
+    assert noticed_incidents(here, "pumps") == {"abc": FIRST_DAY}
+    assert noticed_incidents(here, "fans") == {}
 
 
 def test_notices_are_known_since_a_day(tmp_path):
@@ -25,4 +25,4 @@ def test_notices_are_known_since_a_day(tmp_path):
 
     found = noticed_incidents(here, "pumps", since=days(2)[1])
 
-    assert found == {str(day) for day in days(3)[1:]}
+    assert found == {str(day): day for day in days(3)[1:]}
