@@ -28,6 +28,7 @@ ANOMALY: Kind = "anomaly"
 SHIFTED: Kind = "shifted feature"
 REGIME: Kind = "new regime"
 
+_DAYS_IN_RANGE = pd.Timedelta(days=2)
 _BLAMED = 10  # kept of a part, so that the parts of one incident can be weighed together
 
 
@@ -70,9 +71,12 @@ def reach(join: timedelta, columns: Columns) -> pd.Timedelta:
 
 
 def largest_gaps(spec: DetectorSpec) -> tuple[pd.Timedelta, pd.Timedelta]:
-    """The largest gaps within one incident: between flags, and between rows with a shift."""
+    """The largest gaps within one incident: between flags, and between rows with a shift.
+
+    What is out by day and in by night, or leaves out a day, is one shift and told once.
+    """
     flags = reach(spec.incidents.join, spec.columns)
-    return flags, max(flags, pd.Timedelta(spec.shifts.lasting))
+    return flags, max(flags, _DAYS_IN_RANGE, pd.Timedelta(spec.shifts.lasting))
 
 
 def day_parts(

@@ -3,9 +3,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from pipeline.incidents.parts import day_parts, reach
+from pipeline.incidents.joining import joined
+from pipeline.incidents.parts import day_parts, largest_gaps, reach
 from tests.builders import make_spec
-from tests.incidents.made import DAY, judged, timeline_of
+from tests.incidents.made import DAY, judged, part, timeline_of
 
 HOUR, EIGHT_HOURS = pd.Timedelta("1h"), pd.Timedelta("8h")
 
@@ -105,3 +106,14 @@ def test_neighbouring_rows_belong_together_whatever_the_gap_says():
 
     assert reach(timedelta(hours=1), columns) == pd.Timedelta("36h")
     assert reach(timedelta(days=3), columns) == pd.Timedelta("3d")
+
+
+def test_a_channel_that_is_out_by_day_and_in_by_night_is_told_once() -> None:
+    flags, shifts = largest_gaps(make_spec())
+    days = pd.date_range("2024-03-01T08:00", periods=35, freq="1D")
+    excursions = [
+        part(str(day), str(day + pd.Timedelta("8h")), kind="shifted feature") for day in days
+    ]
+
+    assert len(joined(excursions, flags, shifts)) == 1
+    assert len(joined(excursions[::4], flags, shifts)) == 9
