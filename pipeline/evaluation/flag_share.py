@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.sustained import JOIN_ROWS
 from pipeline.data.timeline import Indices, Mask, Timeline, runs, subset
+from pipeline.detector.thresholds.estimate import FAR_MORE
 from pipeline.evaluation.rate import Promise, agreeing_rates
 from pipeline.utc_day import DAY_NS
 
@@ -40,9 +41,6 @@ _SURE = 0.995  # more than a gate needs: four spans are compared four times a da
 _ONE_FAULT_NS = 6 * _HOUR_NS
 _FEWEST_MACHINES = 3  # of two it is unclear which one differs
 _FEW = 10  # one machine in so many
-
-FAR_MORE = 3.0
-"""Times the promised share: less may be outside a narrow band, and floods nobody."""
 
 AGAIN_NS = 2 * DAY_NS
 """Without a share outside for so long the threshold holds again."""
@@ -57,7 +55,7 @@ class ShareOutside:
 
     Attributes:
         at_ns: time up to which rows were counted, UTC nanoseconds since 1970.
-        since_ns: the first flagged row since which the share is far above the promise.
+        span_ns: length of the span.
         share: of the counted rows that are flagged.
         rows: number of counted rows.
         rows_effective: what they are worth.
@@ -65,7 +63,7 @@ class ShareOutside:
     """
 
     at_ns: int
-    since_ns: int
+    span_ns: int
     share: float
     rows: int
     rows_effective: float
@@ -113,8 +111,7 @@ def shares_outside(
             hits, rows = newest if span == _NEW_NS else counted.within(at_ns - span, at_ns)
             most = most_promised(hits, rows, promise)
             if most is not None:
-                since = counted.risen_since(at_ns, FAR_MORE * promise.alpha)
-                yield ShareOutside(at_ns, since, hits / rows, rows, worth(promise) * rows, most)
+                yield ShareOutside(at_ns, span, hits / rows, rows, worth(promise) * rows, most)
                 break
 
 
@@ -130,6 +127,29 @@ def lasting(outside: Sequence[ShareOutside], end_ns: int) -> tuple[ShareOutside,
         kept.append(each)
         after = each.at_ns
     return tuple(reversed(kept))
+
+
+def risen_since(flagged: Mask, timeline: Timeline, promise: Promise, *, at_ns: int) -> int:
+    """Time of the first flagged row since which the share is far above the promise.
+
+    `at_ns` is the first time at which a share was outside.
+    """
+    order = np.argsort(timeline.time_ns, kind="stable")
+    time, marked = timeline.time_ns[order], flagged[order]
+    more = np.concatenate([[0.0], np.cumsum(marked - FAR_MORE * promise.alpha)])
+    begin, end = np.searchsorted(time, [_calm_before(time, more, at_ns), at_ns], "left")
+    rise = int(begin + np.argmin(more[begin:end]))
+    return int(time[rise + int(np.argmax(marked[rise:end]))])
+
+
+def _calm_before(time: NDArray[np.int64], more: NDArray[np.float64], at_ns: int) -> int:
+    """When the newest two days begin in which no share was far above the promise."""
+    earliest = at_ns - REACH_NS
+    for after in range(at_ns - min(_SPANS_NS), earliest + AGAIN_NS, -_EVERY_NS):
+        begin, end = np.searchsorted(time, [after - AGAIN_NS, after], "left")
+        if begin < end and more[end] <= more[begin]:
+            return after - AGAIN_NS
+    return earliest
 
 
 @dataclass(frozen=True)
@@ -196,21 +216,3 @@ class _Counted:
             kept = len(present) - math.ceil(len(present) / _FEW)
             present = present[np.argsort(share, kind="stable")][:kept]
         return int(hits[present].sum()), int(rows[present].sum())
-
-    def risen_since(self, at_ns: int, usual: float) -> int:
-        """Time of the first flagged row since which more than the share `usual` is flagged."""
-        order = np.argsort(self.timeline.time_ns, kind="stable")
-        time, flagged = self.timeline.time_ns[order], self.flagged[order]
-        begin, end = np.searchsorted(time, [self._calm_before(at_ns, usual), at_ns], "left")
-        more = np.concatenate([[0.0], np.cumsum(flagged[begin:end] - usual)])
-        rise = int(begin + np.argmin(more[:-1]))
-        return int(time[rise + int(np.argmax(flagged[rise:end]))])
-
-    def _calm_before(self, at_ns: int, usual: float) -> int:
-        """When the newest two days begin in which no more than the share `usual` was flagged."""
-        earliest = at_ns - REACH_NS
-        for end in range(at_ns - min(_SPANS_NS), earliest + AGAIN_NS, -_EVERY_NS):
-            held = (self.timeline.time_ns >= end - AGAIN_NS) & (self.timeline.time_ns < end)
-            if held.any() and float(self.flagged[held].mean()) <= usual:
-                return end - AGAIN_NS
-        return earliest
