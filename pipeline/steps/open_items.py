@@ -1,4 +1,4 @@
-"""Open items of a detector: days without a final state, incidents, labels, muted channels."""
+"""Open items: days without a final state, incidents, labels, muted channels, a broken threshold."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pipeline.config import DetectorSpec
 from pipeline.incidents import Incident
 from pipeline.incidents.parts import largest_gaps
 from pipeline.incidents.unanswered import Unanswered, unanswered
+from pipeline.monitoring.broken_threshold import BrokenThreshold
 from pipeline.monitoring.day_status import PartitionState, states_on_record
 from pipeline.settings import Deployment
+from pipeline.steps.threshold_watch import broken_threshold
 from pipeline.store.cases import cases_after
 from pipeline.store.day_records import DayRecord
 from pipeline.store.days import day_records, records_from_tables
@@ -36,6 +38,7 @@ class OpenItems:
         labels_waiting: episodes without a label, of all times.
         audits_waiting: those of them that were sampled for an audit.
         muted: channels left out of the newest scored day's scores, with their machine.
+        broken: that the threshold does not hold after the newest scored day; None: it does.
     """
 
     partitions: tuple[PartitionState, ...]
@@ -44,6 +47,7 @@ class OpenItems:
     labels_waiting: int
     audits_waiting: int
     muted: tuple[str, ...]
+    broken: BrokenThreshold | None
 
     @property
     def violations(self) -> tuple[PartitionState, ...]:
@@ -70,6 +74,7 @@ def open_items(
         labels_waiting=len(waiting.ids),
         audits_waiting=waiting.audits,
         muted=tuple(_described(*each) for each in _muted(here, spec.name, scored)),
+        broken=broken_threshold(here, spec, scored[-1], now=now) if scored else None,
     )
 
 
