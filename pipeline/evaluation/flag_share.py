@@ -26,8 +26,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.sustained import JOIN_ROWS
-from pipeline.data.timeline import Indices, Mask, Timeline, runs, subset
+from pipeline.config.columns import GAP_CADENCES
+from pipeline.data.timeline import Indices, Mask, Timeline
 from pipeline.detector.thresholds.estimate import FAR_MORE
 from pipeline.evaluation.rate import Promise, agreeing_rates
 from pipeline.utc_day import DAY_NS
@@ -36,9 +36,10 @@ _US = 1000  # nanoseconds: with those, long times of many machines would not fit
 _HOUR_NS = DAY_NS // 24
 _SPANS_NS = (DAY_NS // 2, DAY_NS, 3 * DAY_NS, 7 * DAY_NS)
 _NEW_NS = DAY_NS  # of a longer span this much must be far above the promise as well: it goes on
-_EVERY_NS = 6 * _HOUR_NS
-_SURE = 0.995  # more than a gate needs: four spans are compared four times a day, every day
+_EVERY_NS = 3 * _HOUR_NS
+_SURE = 0.995  # more than a gate needs: four spans are compared eight times a day, every day
 _ONE_FAULT_NS = 6 * _HOUR_NS
+_JOIN_NS = _HOUR_NS  # as flags of one incident are joined
 _FEWEST_MACHINES = 3  # of two it is unclear which one differs
 _FEW = 10  # one machine in so many
 
@@ -89,7 +90,7 @@ def worth(promise: Promise) -> float:
 def shares_outside(
     flagged: Mask, timeline: Timeline, promise: Promise, *, first_ns: int, end_ns: int
 ) -> Iterator[ShareOutside]:
-    """The shares that the promise does not allow, looked at four times a day, oldest first.
+    """The shares that the promise does not allow, looked at eight times a day, oldest first.
 
     Args:
         flagged: of rows with a score by one version, shape (n,).
@@ -186,8 +187,9 @@ class _Counted:
     def _episodes(self) -> tuple[Indices, Indices, Indices]:
         """First row, the row after the last that may be left out, and machine of each episode."""
         held = np.flatnonzero(self.flagged[self.timeline.order])
-        _, number = runs(subset(self.timeline, self.timeline.order[held]), join_rows=JOIN_ROWS)
-        starts = np.flatnonzero(np.diff(number, prepend=-1))
+        # Machines are further apart than any episode reaches.
+        reach = max(_JOIN_NS, GAP_CADENCES * self.timeline.cadence_ns) / _US
+        starts = np.flatnonzero(np.diff(self._place[held], prepend=-np.inf) > reach)
         first = held[starts]
         last = held[np.append(starts[1:], len(held)) - 1]
         cut = np.searchsorted(self._place, self._place[first] + _ONE_FAULT_NS // _US, "left")

@@ -90,6 +90,14 @@ def test_of_an_unbroken_episode_only_the_first_six_hours_are_one_incident():
     assert 6 < hours_after_onset(found(timeline, flags)) <= 12
 
 
+def test_flags_an_hour_apart_are_one_incident_whatever_the_cadence():
+    timeline, flags = plant()
+    flags[:, ONSET : ONSET + 36 : 6] = True
+    flags[:, ONSET + 1 : ONSET + 36 : 6] = True
+
+    assert found(timeline, flags) == []
+
+
 def test_one_machine_of_three_may_fail_for_days():
     timeline, flags = plant(3)
     flags[1, ONSET:] = True
