@@ -175,7 +175,7 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
         if rate is not None
     )
     if health.broken is not None:
-        yield "threshold", f"DOES NOT HOLD since {health.broken.since:%Y-%m-%d %H:%M} UTC:"
+        yield "threshold", f"DOES NOT HOLD since {health.broken.beginning}:"
         yield "", f"{health.broken.finding}."
         yield "because of", f"{health.broken.because}."
     yield "alerts", f"{rates or 'none yet'}; budget {health.budget:.2%} of normal rows"

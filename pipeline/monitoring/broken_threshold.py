@@ -60,6 +60,7 @@ class BrokenThreshold:
     Attributes:
         version: whose threshold it is.
         since: the first flagged row since which it does not hold.
+        earlier: it may have begun before that; no earlier rows were read.
         until: up to when rows were counted.
         hours: length of the newest span whose share is outside.
         share: flagged share of its rows that count, as `pipeline.evaluation.flag_share` counts.
@@ -81,12 +82,18 @@ class BrokenThreshold:
     promised: float
     most: float
     channels: tuple[tuple[str, float], ...] = ()
+    earlier: bool = False
     causes: KnownCauses = KnownCauses()
 
     @property
     def id(self) -> str:
         """What its message is filed under."""
         return f"{id_prefix(self.version)}{self.since.astimezone(UTC):{_MINUTE}}"
+
+    @property
+    def beginning(self) -> str:
+        """Since when, in words."""
+        return f"{'before ' * self.earlier}{self.since:%Y-%m-%d %H:%M} UTC"
 
     @property
     def finding(self) -> str:

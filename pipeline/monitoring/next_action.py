@@ -83,7 +83,7 @@ def for_broken(
     """
     begin = begin or (lambda what, run: NextAction(what, _started(detector, run, shell)))
     causes, remedy = broken.causes, broken.remedy
-    why = f"the threshold does not hold since {broken.since:%Y-%m-%d %H:%M}"
+    why = f"the threshold does not hold since {broken.beginning}"
     if remedy == "roll back":
         only = {"target": "previous", "only_if_live": str(broken.version)}
         return begin(

@@ -30,7 +30,7 @@ def broken_of(
 
     `held` incidents have begun since and get no message of their own.
     """
-    since = f"{broken.since:%Y-%m-%d %H:%M} UTC"
+    since = broken.beginning
     return Notice(
         detector=spec.name,
         incident=broken.id,

@@ -37,9 +37,15 @@ from pipeline.settings import Deployment
 from pipeline.shell import Shell, this_shell
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.cases_on_record import open_on
-from pipeline.steps.threshold_watch import broken_threshold
+from pipeline.steps.threshold_watch import ThresholdState, threshold_after
 from pipeline.store.incidents import incidents_between
-from pipeline.store.notices import SentNotice, last_notice, noticed_incidents, record_notice
+from pipeline.store.notices import (
+    FiledNotice,
+    SentNotice,
+    last_notice,
+    noticed_incidents,
+    record_notice,
+)
 from pipeline.store.thresholds import effective_rows_by_version
 
 _MOVED = timedelta(days=2)
@@ -69,7 +75,8 @@ def due(
     monday = news[-1] - timedelta(days=news[-1].weekday())
     known = noticed_incidents(here, detector, since=min([monday, news[0], *begins]))
     shell = this_shell(here)
-    broken = broken_threshold(here, spec, news[-1], now=now)
+    state = threshold_after(here, spec, news[-1], now=now)
+    broken = state.broken
     new = [
         each
         for each in found
@@ -78,7 +85,7 @@ def due(
         and not (broken and _replaced(each, broken.since))
     ]
     worth = effective_rows_by_version(here, detector) if new else {}
-    notices = _about_threshold(here, spec, broken, news[-1], shell)
+    notices = _about_threshold(here, spec, state, news[-1], shell)
     notices += [
         notice_of(
             spec,
@@ -105,24 +112,37 @@ def _replaced(incident: Incident, since: datetime) -> bool:
 def _about_threshold(
     here: Deployment,
     spec: DetectorSpec,
-    broken: BrokenThreshold | None,
+    state: ThresholdState,
     day: date,
     shell: Shell,
 ) -> list[Notice]:
     """That the threshold does not hold, unless that was told; else that it holds again."""
+    broken = state.broken
+    if broken is None and not state.may_be_back:
+        return []
+    last = last_notice(here, spec.name, (BROKEN, HOLDS_AGAIN))
     if broken is not None:
-        # Rows that are scored again may move the beginning a little.
-        told = noticed_incidents(here, spec.name, since=broken.since.date() - _MOVED)
-        if any(each.startswith(id_prefix(broken.version)) for each in told):
+        if _is_told(here, spec, broken, last):
             return []
         held = _begun(here, spec, broken.since, day)
         todo = for_broken(spec.name, broken, shell)
         return [broken_of(spec, broken, day, todo, shell, held=held)]
-    last = last_notice(here, spec.name, (BROKEN, HOLDS_AGAIN))
     if last is None or last.kind == HOLDS_AGAIN or last.date >= day:
         return []
     held = _begun(here, spec, since_of(last.incident), day)
     return [holds_again_of(spec, last.incident, day, shell, held=held)]
+
+
+def _is_told(
+    here: Deployment, spec: DetectorSpec, broken: BrokenThreshold, last: FiledNotice | None
+) -> bool:
+    """Whether a message has said it; `last` is the newest one about the threshold."""
+    prefix = id_prefix(broken.version)
+    if broken.earlier and last is not None and last.kind == BROKEN:
+        return last.incident.startswith(prefix)
+    # Rows that are scored again may move the beginning a little.
+    told = noticed_incidents(here, spec.name, since=broken.since.date() - _MOVED)
+    return any(each.startswith(prefix) for each in told)
 
 
 def _begun(here: Deployment, spec: DetectorSpec, since: datetime, day: date) -> int:

@@ -33,9 +33,11 @@ from pipeline.store.scores import champion_scores, scored_days
 from pipeline.store.thresholds import RecordedThreshold, recorded_threshold
 from pipeline.utc_day import DAY_NS, ONE_DAY, end_of
 
-_AT_FIRST = timedelta(days=(REACH_NS + AGAIN_NS) // DAY_NS)
+_MISSED = timedelta(days=3)  # days on which nobody may have been told that it holds again
+_AT_FIRST = timedelta(days=(REACH_NS + AGAIN_NS) // DAY_NS) + _MISSED
 _FURTHER = 4  # times as far back, until the beginning is among the rows
-_FURTHEST = timedelta(days=120)  # an older beginning is told as that of these rows
+_FURTHEST = timedelta(days=120)
+_MOST_ROWS = 4_000_000  # read at once; bounds memory to some hundred megabytes
 _NAMED = 3
 _FLAGS_READ = 5_000  # of the newest flagged rows, for the channels that carry them
 
@@ -49,6 +51,7 @@ class _Scored:
         threshold: what is on record of its threshold.
         flagged: shape (n,).
         timeline: of these n rows.
+        others: whether another version has scored rows of these days.
         complete: whether the version has scored no row before them.
     """
 
@@ -56,13 +59,34 @@ class _Scored:
     threshold: RecordedThreshold
     flagged: Mask
     timeline: Timeline
+    others: bool
     complete: bool
+
+
+@dataclass(frozen=True)
+class ThresholdState:
+    """Whether the threshold holds after a day.
+
+    Attributes:
+        broken: that it does not; None: it does, or nobody can know.
+        may_be_back: it holds, and some days before it did not, or another version was live.
+    """
+
+    broken: BrokenThreshold | None
+    may_be_back: bool
 
 
 def broken_threshold(
     here: Deployment, spec: DetectorSpec, day: date, *, now: datetime
 ) -> BrokenThreshold | None:
-    """That the threshold does not hold at the end of `day`; None: it does, or nobody can know.
+    """That the threshold does not hold at the end of `day`, see `threshold_after`."""
+    return threshold_after(here, spec, day, now=now).broken
+
+
+def threshold_after(
+    here: Deployment, spec: DetectorSpec, day: date, *, now: datetime
+) -> ThresholdState:
+    """Whether the threshold holds at the end of `day`.
 
     `now` is until when people's answers count.
 
@@ -74,18 +98,21 @@ def broken_threshold(
     while True:
         rows = _scored_rows(here, spec, day, back)
         if rows is None:
-            return None
+            return ThresholdState(None, may_be_back=False)
         # Before a span is complete its share says little, except where there is no more to come.
         looked = _ns(end_of(day) - back) + (0 if rows.complete else REACH_NS)
-        outside = shares_outside(
-            rows.flagged, rows.timeline, rows.threshold, first_ns=looked, end_ns=end
+        outside = tuple(
+            shares_outside(rows.flagged, rows.timeline, rows.threshold, first_ns=looked, end_ns=end)
         )
-        held = lasting(tuple(outside), end)
+        held = lasting(outside, end)
         if not held:
-            return None
-        if rows.complete or held[0].at_ns - AGAIN_NS > looked or back >= _FURTHEST:
-            return _told(here, spec, day, rows, held, now)
-        back = min(_FURTHER * back, _FURTHEST)
+            return ThresholdState(None, may_be_back=bool(outside) or rows.others)
+        begun = rows.complete or held[0].at_ns - AGAIN_NS > looked
+        further = min(_FURTHER * back, _FURTHEST)
+        if begun or further == back or len(rows.timeline) * (further / back) > _MOST_ROWS:
+            broken = _told(here, spec, day, rows, held, now, begun=begun)
+            return ThresholdState(broken, may_be_back=False)
+        back = further
 
 
 def _scored_rows(
@@ -112,6 +139,7 @@ def _scored_rows(
         threshold,
         mine["flag"].fillna(value=False).to_numpy(dtype=bool),
         Timeline(time, entity, named, cadence),
+        others=len(mine) < len(found),
         # Where another version has scored rows among these, ours came later.
         complete=not before or len(mine) < len(found),
     )
@@ -124,12 +152,15 @@ def _told(
     rows: _Scored,
     held: tuple[ShareOutside, ...],
     now: datetime,
+    *,
+    begun: bool,
 ) -> BrokenThreshold:
     newest, promise = held[-1], rows.threshold
     since = _moment(risen_since(rows.flagged, rows.timeline, promise, at_ns=held[0].at_ns))
     return BrokenThreshold(
         version=rows.version,
         since=since,
+        earlier=not begun,
         until=_moment(newest.at_ns),
         hours=newest.span_ns * 24 // DAY_NS,
         share=newest.share,

@@ -277,7 +277,7 @@ def test_a_threshold_that_does_not_hold_comes_before_lost_days_and_is_not_health
     assert not health.healthy
     assert next_action(broken()) == NextAction(
         "look at what the flagged rows show, and label it: "
-        "the threshold does not hold since 2024-01-03 06:00",
+        "the threshold does not hold since 2024-01-03 06:00 UTC",
         ".venv/bin/python -m pipeline label pumps --list",
     )
 

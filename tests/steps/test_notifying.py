@@ -14,7 +14,7 @@ from pipeline.cases import SeenDegradation
 from pipeline.detector.attribution import Blame
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
-from pipeline.steps import notifying
+from pipeline.steps import notifying, threshold_watch
 from pipeline.store.cases import cases_after, settle_cases, state_degradation
 from tests.cases.made import FIRST, facts, shift, stretch
 from tests.steps.flagged_days import put_flags, put_threshold
@@ -385,3 +385,22 @@ def test_a_day_from_before_that_is_scored_again_does_not_end_it():
 
     assert sent_on(RIVER[11]) == []
     assert sent_on(RIVER[13]) == []
+
+
+@pytest.mark.usefixtures("river")
+def test_another_version_whose_share_is_as_promised_ends_it():
+    sent_on(BREAKS)
+    put_threshold(settings.load(), NAME, version=4)
+    put_flags(settings.load(), NAME, RIVER[13:14], 0.0, version=4)
+
+    assert [each["kind"] for each in sent_on(RIVER[13])] == ["threshold holds again"]
+
+
+@pytest.mark.usefixtures("river")
+def test_what_began_before_the_rows_that_are_read_is_not_said_again(monkeypatch):
+    sent_on(BREAKS)
+    days = [BREAKS + timedelta(days=n) for n in range(1, 60)]
+    put_flags(settings.load(), NAME, days, 0.5)
+    monkeypatch.setattr(threshold_watch, "_MOST_ROWS", 1)
+
+    assert [sent_on(day) for day in days[5::20]] == [[], [], []]

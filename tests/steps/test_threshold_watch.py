@@ -125,6 +125,19 @@ def test_what_is_known_of_the_cause_is_named(here):
     assert replace(found, causes=replace(found.causes, cases=())).remedy == "recalibrate"
 
 
+def test_what_began_before_the_rows_that_are_read_is_said_to_be_older(here, monkeypatch):
+    months = [date(2014, 4, 20) + timedelta(days=n) for n in range(60)]
+    put_flags(here, NAME, months, 0.5)
+    monkeypatch.setattr(threshold_watch, "_MOST_ROWS", 50 * 144)
+
+    found = after(here, months[-1])
+
+    assert found.earlier
+    assert found.beginning == f"before {found.since:%Y-%m-%d %H:%M} UTC"
+    assert months[12] <= found.since.date() <= months[20]  # of the newest 48 days
+    assert not after(here, months[30]).earlier
+
+
 def test_reading_goes_no_further_back_than_it_needs(here, monkeypatch):
     asked = []
     read = threshold_watch.champion_scores
@@ -137,4 +150,4 @@ def test_reading_goes_no_further_back_than_it_needs(here, monkeypatch):
     put_flags(here, NAME, BROKEN[:1], 0.0)
 
     assert after(here, BROKEN[0]) is None
-    assert asked == [8]
+    assert asked == [11]
