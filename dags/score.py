@@ -48,7 +48,8 @@ Runs automatically for each day that `{name}__ingest` has validated.
    of a degradation; a backfill opens none.
 3. `notify` sends one message for each new incident, for a new degradation and for a shift that has
    doubled, and once a week one about all open cases, by **{channel}**; none for a day older than
-   {horizon} days.
+   {horizon} days. Where the threshold does not hold, one message says so in the place of single
+   anomalies.
 4. `check_promotion` checks whether a new promotion is inside its limits; if not,
    `trigger_rollback` starts `{name}__rollback`.
 5. `decide_request` decides whether drift calls for training or recalibration, at most once in
@@ -91,7 +92,7 @@ def judge_drift(detector: str) -> DriftOutcome | None:
 # A failed drift test must not prevent the message about an incident.
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def notify(detector: str, scored: ScoringOutcome | None) -> int:
-    """Send what is new, and weekly one message of open cases; red if one was not sent."""
+    """Send what is new, or that the threshold does not hold; weekly one message of open cases."""
     from pipeline.steps import notifying
     from pipeline.steps.candidate import detector_named
 

@@ -51,6 +51,12 @@ _ALL = Panel(
             limits=((1, ORANGE),),
         ),
         Query("max by (detector) (plimsoll_labels_waiting)", "labels waiting"),
+        Query(
+            "3600 * max by (detector) (plimsoll_threshold_broken_hours)",
+            "the threshold does not hold",
+            unit="s",
+            limits=((1, VERMILION),),
+        ),
         Query("max by (detector) (plimsoll_muted_channels)", "muted", limits=((1, ORANGE),)),
         Query(_DRIFTED, "drifted series", limits=((1, ORANGE),)),
         Query(

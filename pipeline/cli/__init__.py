@@ -14,7 +14,8 @@ from pipeline.errors import PlimsollError
 _ABOUT = "Watch machines: fit detectors of anomalies, calibrate, judge and run them."
 _CODES = (
     "Exit codes: 0 done; 1 the answer is no, or something is blocked, failed or not scored; 2 it "
-    "could not be done, and one message says why and what to do. docs/command-line.md has more."
+    "could not be done, and one message says why and what to do; 3 scored, and the flags of the "
+    "file cannot be trusted. docs/command-line.md has more."
 )
 
 COMMANDS = (

@@ -7,6 +7,7 @@ import logging
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
+from textwrap import fill
 from uuid import uuid4
 
 import structlog
@@ -14,6 +15,8 @@ import structlog
 from pipeline import log_context
 from pipeline.dag_ids import command_line_run
 from pipeline.printable import lines
+
+_LOUD = 90  # characters of a line
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, default: str = "text") -> None:
@@ -67,6 +70,15 @@ def configure(form: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[libraries], force=True)
+
+
+def report_broken_threshold(form: str, text: str) -> None:
+    """Print or log, louder than a warning, that the flags cannot be trusted."""
+    if form == "json":
+        structlog.get_logger().error("threshold_does_not_hold", reason=text)
+    else:
+        rule = "!" * _LOUD
+        print(f"{rule}\n{lines(fill(text, _LOUD))}\n{rule}", file=sys.stderr)
 
 
 def report_failure(form: str, text: str) -> None:

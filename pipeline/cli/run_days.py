@@ -9,10 +9,13 @@ from __future__ import annotations
 from pipeline.cli.job import DONE, NO, Job, span_of
 from pipeline.data.grid import as_day
 from pipeline.errors import DaysFailed
+from pipeline.monitoring.next_action import for_broken
 from pipeline.shell import this_shell
 from pipeline.steps import drifting, fan_out, ingestion, promotion_watch, scoring, training_request
+from pipeline.steps.candidate import detector_named
 from pipeline.steps.promotion_watch import WatchOutcome
 from pipeline.steps.scoring import ScoringOutcome
+from pipeline.steps.threshold_watch import broken_threshold
 from pipeline.store.ingestions import DayState
 
 _WORDS: dict[DayState, str] = {
@@ -56,6 +59,7 @@ def score(job: Job, day: str) -> int:
     for period, verdict in (("day", judged.get("day")), ("week", judged.get("week"))):
         if verdict:
             job.say(f"{day}: drift of the {period}: {verdict['kind']}. {verdict['reason']}")
+    _say_broken(job, days[0])
     watched = promotion_watch.watch(job.here, job.detector, days[0], run=job.run)
     if watched["tripped"]:
         _say_tripped(job, watched)
@@ -121,6 +125,18 @@ def _say_tripped(job: Job, watched: WatchOutcome) -> None:
         *("--only-if-live", str(watched["version"])),
     )
     job.say(f"The promotion misbehaves: {watched['reason']} Take it back with `{command}`.")
+
+
+def _say_broken(job: Job, day: str) -> None:
+    """Say that the threshold does not hold after `day`, and what is known of the cause."""
+    spec = detector_named(job.here, job.detector)
+    broken = broken_threshold(job.here, spec, as_day(day), now=job.started)
+    if broken is not None:
+        todo = for_broken(job.detector, broken, this_shell(job.here))
+        job.say(
+            f"{day}: THE THRESHOLD DOES NOT HOLD since {broken.beginning}: {broken.finding}. "
+            f"Because of: {broken.because}. Do: {todo.what}."
+        )
 
 
 def _request(job: Job, day: str) -> None:

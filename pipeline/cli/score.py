@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import log_context
+from pipeline.cli import log_lines
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 HELP = "Score the rows of a Parquet file with a bundle."
 
+BROKEN = 3
+"""Exit code: the scores are written, and more rows are flagged than the threshold promises."""
+
 _TIME = "timestamp"
 _MOST_UNUSABLE = 0.2  # of a file's rows may go without a score: as many as ingestion may reject
-_FAR_MORE = 3.0  # times the promised share of flags: then the promise is broken
 _FEWEST_FLAGS = 10  # fewer are not judged
 _WHOLE = (
     "{rows:,} rows are held in memory at once: the detector looks back in time, and they are not "
@@ -47,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     One row for each row of the data, in the same order. A row that ends no full window has a null
     score and a null flag, and so has one with values that are not finite; the latter may be a fifth
     of the file. Only a block of rows is in memory at a time, except where scores look back and the
-    rows are not in order of time.
+    rows are not in order of time. BROKEN if more rows are flagged than the threshold promises.
     """
     from pipeline.cli import stored
     from pipeline.cli.given import given_rows
@@ -83,10 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
         + (f"; {no_window:,} rows end no full window" * (no_window > 0))
         + f": {arguments.out}"
     )
-    for warning in (_unusable(tally, source.rows), _far_more(tally, bundle)):
-        if warning:
-            print(f"warning: {warning}", file=sys.stderr)
-    return 0
+    if warning := _unusable(tally, source.rows):
+        print(f"warning: {warning}", file=sys.stderr)
+    if not (broken := _broken(tally, bundle)):
+        return 0
+    log_lines.report_broken_threshold(arguments.log, broken)
+    return BROKEN
 
 
 @dataclass
@@ -144,16 +149,29 @@ def _unusable(tally: _Tally, rows: int) -> str:
     )
 
 
-def _far_more(tally: _Tally, bundle: Bundle) -> str:
-    """The warning that far more rows than promised are flagged; empty where they are not."""
+def _broken(tally: _Tally, bundle: Bundle) -> str:
+    """That more rows are flagged than promised, and what to do; empty where they are not."""
+    from pipeline.detector.thresholds.estimate import FAR_MORE
+
     threshold = bundle.description.threshold
-    most = max(_FAR_MORE * threshold.alpha, threshold.rate_interval[1])
-    if tally.flagged < _FEWEST_FLAGS or tally.flagged <= most * tally.judged:
+    few = tally.flagged < _FEWEST_FLAGS
+    if few or tally.flagged <= FAR_MORE * threshold.alpha * tally.judged:
         return ""
+    # It brings scipy, which takes a second.
+    from pipeline.evaluation.flag_share import most_promised, worth
+
+    most = most_promised(tally.flagged, tally.judged, threshold)
+    if most is None:
+        return ""
+    low, high = threshold.rate_interval
     return (
-        f"{tally.flagged / tally.judged:.1%} of the rows are above the threshold, which flags "
-        f"{threshold.alpha:.2%} of rows like those that it was estimated on. Either most of these "
-        "are anomalies, or the data have changed since: then fit again on newer normal rows."
+        f"THE THRESHOLD DOES NOT HOLD ON THIS FILE: {tally.flagged / tally.judged:.1%} of "
+        f"{tally.judged:,} rows are flagged. The bundle promises {threshold.alpha:.2%} of normal "
+        f"rows (95 % interval {low:.2%} to {high:.2%}); of these rows, worth "
+        f"{worth(threshold) * tally.judged:,.0f} independent ones, at most {most:.1%} would agree "
+        "with that. The flags of this file cannot be trusted. Look at what the flagged rows show: "
+        "if most of them are faults that you know, they are right. Else the data have changed "
+        "since: fit again on newer rows that you know to be normal, and of every season."
     )
 
 

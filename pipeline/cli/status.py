@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one screen per detector; 1 if a day was skipped or failed, or a file is wrong."""
+    """Print one screen per detector; 1 if a day was lost, a threshold broken or a file is wrong."""
     from pipeline.config import detector_files
 
     here = settings.load()
@@ -95,12 +96,26 @@ def _examined(
     now = datetime.now(UTC)
     for name in names:
         try:
-            found.append(health_of(here, name, now=now, dags=dags, from_tables=arguments.proof))
+            health = health_of(here, name, now=now, dags=dags, from_tables=arguments.proof)
+            found.append(_watched(here, health))
         except (ConfigError, DataError) as error:
             if arguments.detectors:
                 raise
             faults[name] = str(error)
     return found, faults
+
+
+def _watched(here: Deployment, health: Health) -> Health:
+    """The same, with what the watch says of a fresh version whose threshold does not hold."""
+    from pipeline.steps.promotion_watch import watch
+
+    broken = health.broken
+    if broken is None or not broken.causes.fresh or health.last_scored is None:
+        return health
+    said = watch(here, health.detector, health.last_scored.isoformat(), run="status")
+    tripped = said["reason"] if said["tripped"] else ""
+    causes = replace(broken.causes, tripped=tripped)
+    return replace(health, broken=replace(broken, causes=causes))
 
 
 def _name_of(path: Path) -> str:
@@ -159,6 +174,10 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
         for span, rate in health.alert_rate.items()
         if rate is not None
     )
+    if health.broken is not None:
+        yield "threshold", f"DOES NOT HOLD since {health.broken.beginning}:"
+        yield "", f"{health.broken.finding}."
+        yield "because of", f"{health.broken.because}."
     yield "alerts", f"{rates or 'none yet'}; budget {health.budget:.2%} of normal rows"
     yield "incidents", f"{health.open_incidents} open in 30 days"
     for each in health.newest:

@@ -18,7 +18,7 @@ independent rows, 23 where time was accounted for, 31 where time and entities we
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,23 @@ from pipeline.data.timeline import Mask, Timeline, subset
 from pipeline.detector.thresholds.coverage import Interval, clopper_pearson, conformal_rank
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 
-_TAILS = (0.025, 0.975)
+_SURE = 0.95
+
+
+class Promise(Protocol):
+    """What is known of a threshold: a `ThresholdEstimate`, or what a table has kept of it."""
+
+    @property
+    def alpha(self) -> float:
+        """Share of normal rows that may be above it."""
+
+    @property
+    def n(self) -> int:
+        """Number of its calibration rows."""
+
+    @property
+    def n_effective(self) -> float:
+        """What these are worth."""
 
 
 @dataclass(frozen=True)
@@ -111,15 +127,15 @@ def log_score(score: NDArray[np.floating]) -> NDArray[np.float64]:
     return logarithm
 
 
-def agreeing_rates(threshold: ThresholdEstimate, test_rows: float) -> Interval:
-    """Observed rates on `test_rows` effective rows that agree with alpha (95 %).
+def agreeing_rates(threshold: Promise, test_rows: float, *, sure: float = _SURE) -> Interval:
+    """Observed rates on `test_rows` effective rows that agree with alpha, a share `sure` of them.
 
     Half a count is added at each end: effective counts are not whole, and the band should hold
     every rate that rounds to a count inside it.
     """
     m = max(1, round(test_rows))
     a, b = _beta(threshold)
-    low, high = (float(stats.betabinom.ppf(tail, m, a, b)) for tail in _TAILS)
+    low, high = (float(stats.betabinom.ppf(tail, m, a, b)) for tail in _tails(sure))
     return max(0.0, low - 0.5) / m, min(float(m), high + 0.5) / m
 
 
@@ -130,11 +146,15 @@ def highest_agreeing(share: float, known: float, rows: float) -> float:
     """
     weight, m = known + 1, max(1, round(rows))
     hits = float(np.clip(share * weight, 0.5, weight - 0.5))
-    high = float(stats.betabinom.ppf(_TAILS[1], m, hits, weight - hits))
+    high = float(stats.betabinom.ppf(_tails(_SURE)[1], m, hits, weight - hits))
     return min(float(m), high + 0.5) / m
 
 
-def _beta(threshold: ThresholdEstimate) -> tuple[float, float]:
+def _tails(sure: float) -> tuple[float, float]:
+    return (1 - sure) / 2, (1 + sure) / 2
+
+
+def _beta(threshold: Promise) -> tuple[float, float]:
     """Parameters of the true rate's law: the mean of rank k of n, the spread of n effective rows.
 
     With n independent rows this is Beta(n + 1 - k, k) exactly. A threshold of another method (too

@@ -141,6 +141,12 @@ GAUGES: tuple[Gauge, ...] = (
         lambda c: c.muted,
     ),
     Gauge(
+        "threshold_broken_hours",
+        "Hours of data for which more rows are flagged than the threshold promises; 0: it holds.",
+        "standing",
+        lambda c: c.broken,
+    ),
+    Gauge(
         "ledger_faults",
         "Deviations from the ledger: its proof, the live version, the alias.",
         "trust",

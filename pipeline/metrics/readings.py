@@ -128,6 +128,8 @@ class OpenItemsReading:
         muted: channels of machines that the newest day's scores left out.
         unsettled: expected days that ended in no verdict.
         last: last day that will ever be expected; None: they go on.
+        broken: hours that the threshold has not held for, up to the newest scored day; 0: it
+            holds; None: an earlier release made the reading.
     """
 
     incidents: int
@@ -135,6 +137,7 @@ class OpenItemsReading:
     muted: int
     unsettled: int
     last: date | None
+    broken: float | None = None
 
 
 Content = (

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from pipeline.cases import Case
 from pipeline.config import DetectorSpec
+from pipeline.monitoring.broken_threshold import BrokenThreshold
 from pipeline.monitoring.day_status import PartitionState, State
 from pipeline.scheduler import Dag
 from pipeline.utc_day import ONE_DAY
@@ -95,6 +96,7 @@ class Health:
         ended: whether `schedule.end` has passed: nothing starts by itself any more.
         dags: its DAGs as Airflow has them; None: Airflow could not be asked.
         open_cases: what is unresolved after the newest scored day, oldest first.
+        broken: that the live threshold does not hold after the newest scored day; None: it does.
     """
 
     detector: str
@@ -119,6 +121,7 @@ class Health:
     ended: bool = False
     dags: tuple[Dag, ...] | None = None
     open_cases: tuple[Case, ...] = ()
+    broken: BrokenThreshold | None = None
 
     @property
     def due(self) -> tuple[PartitionState, ...]:
@@ -149,8 +152,9 @@ class Health:
 
     @property
     def healthy(self) -> bool:
-        """Whether no day was skipped silently, none failed, and the ledger has no fault."""
-        return not (self.violations or self.counts.get("failed") or self.faults)
+        """Whether no day was skipped silently, none failed, and ledger and threshold hold."""
+        lost = self.violations or self.counts.get("failed")
+        return not (lost or self.faults or self.broken)
 
 
 def not_loaded(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.dag_ids import PROMISED, STARTING, dag_id, is_from_command_line
@@ -13,6 +14,7 @@ from pipeline.utc_day import ONE_DAY
 
 if TYPE_CHECKING:  # they bring the registry, which takes seconds
     from pipeline.cases import Case
+    from pipeline.monitoring.broken_threshold import BrokenThreshold
     from pipeline.monitoring.day_status import PartitionState
     from pipeline.monitoring.health import Health
 
@@ -41,6 +43,8 @@ def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
     """All actions, most urgent first: the live version, lost days, open items."""
     for fault in health.faults:
         yield NextAction(fault.fix or "look into the ledger", fault.command)
+    if health.broken is not None:
+        yield for_broken(health.detector, health.broken, shell, partial(_run, health, shell))
     yield from _promised(health, shell)
     if health.unfinished_rollback:
         left = ", ".join(str(version) for version in health.unfinished_rollback)
@@ -65,6 +69,46 @@ def _wanted(health: Health, shell: Shell) -> Iterator[NextAction]:
             ("load", {"from_day": str(first), "to_day": str(last)}),
         )
     yield from _starting(health, shell)
+
+
+def for_broken(
+    detector: str,
+    broken: BrokenThreshold,
+    shell: Shell,
+    begin: Callable[[str, Run], NextAction] | None = None,
+) -> NextAction:
+    """What to do where the threshold does not hold.
+
+    `begin` makes an action of a run of a DAG, where more is known of the DAGs than `shell` says.
+    """
+    begin = begin or (lambda what, run: NextAction(what, _started(detector, run, shell)))
+    causes, remedy = broken.causes, broken.remedy
+    why = f"the threshold does not hold since {broken.beginning}"
+    if remedy == "roll back":
+        only = {"target": "previous", "only_if_live": str(broken.version)}
+        return begin(
+            f"roll version {broken.version} back: {causes.tripped}",
+            ("rollback", {**only, "reason": causes.tripped}),
+        )
+    if remedy == "train":
+        return begin(f"train anew: {why}, and a new threshold would hide it", ("train", {}))
+    if remedy == "recalibrate":
+        return begin(f"recalibrate: {why}, and no case is open", ("recalibrate", {}))
+    if remedy == "fix the source":
+        return NextAction(f"fix the source: {causes.drift_reason}".rstrip("."))
+    if causes.cases:
+        verb = "look, then say" if remedy == "look" else "say"
+        number = len(causes.cases)
+        what = f"the {number} open cases are" if number > 1 else "the open case is"
+        then = "a fault, or normal from now on, which lets the next version follow"
+        return NextAction(f"{verb} what {what}: {why}; {then}", shell.plimsoll("cases", detector))
+    listed = shell.plimsoll("label", detector, "--list")
+    return NextAction(f"look at what the flagged rows show, and label it: {why}", listed)
+
+
+def _started(detector: str, run: Run, shell: Shell) -> str:
+    verb, conf = run
+    return shell.start(detector, verb, paused=verb in STARTING, **conf)
 
 
 def _promised(health: Health, shell: Shell) -> Iterator[NextAction]:

@@ -7,11 +7,12 @@ So a task that ingests or records an answer does not wait seconds for MLflow to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pipeline.config import DetectorSpec
 from pipeline.metrics import build, postgres
 from pipeline.metrics.readings import OpenItemsReading, Reading
+from pipeline.monitoring.broken_threshold import BrokenThreshold
 from pipeline.settings import Deployment
 from pipeline.steps import open_items
 from pipeline.steps.candidate import detector_named
@@ -53,5 +54,10 @@ def open_items_now(here: Deployment, spec: DetectorSpec) -> list[Reading]:
         muted=len(items.muted),
         unsettled=len(items.violations),
         last=spec.schedule.end,
+        broken=_hours(items.broken),
     )
     return [Reading(spec.name, "standing", now.date(), now, content)]
+
+
+def _hours(broken: BrokenThreshold | None) -> float:
+    return 0.0 if broken is None else (broken.until - broken.since) / timedelta(hours=1)

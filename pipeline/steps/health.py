@@ -75,6 +75,7 @@ def health_of(
         ended=spec.schedule.end is not None and spec.schedule.end < now.date(),
         dags=None if dags is None else tuple(dag for dag in dags if dag.detector == detector),
         open_cases=open_on(here, detector, scored[-1], now=now) if scored else (),
+        broken=items.broken,
     )
 
 

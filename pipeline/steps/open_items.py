@@ -1,4 +1,4 @@
-"""Open items of a detector: days without a final state, incidents, labels, muted channels."""
+"""Open items: days without a final state, incidents, labels, muted channels, a broken threshold."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from pipeline.data.decision import newest_about
 from pipeline.incidents import Incident
 from pipeline.incidents.parts import largest_gaps
 from pipeline.incidents.unanswered import Unanswered, unanswered
+from pipeline.monitoring.broken_threshold import BrokenThreshold
 from pipeline.monitoring.day_status import PartitionState, states_on_record
 from pipeline.settings import Deployment
+from pipeline.steps.threshold_watch import broken_threshold
 from pipeline.store.cases import cases_after
 from pipeline.store.day_records import DayRecord
 from pipeline.store.days import day_records, records_from_tables
@@ -39,6 +41,7 @@ class OpenItems:
         audits_waiting: those of them that were sampled for an audit.
         muted: channels left out of the newest scored day's scores, with their machine.
         undecided: those of them that nobody has decided about.
+        broken: that the threshold does not hold after the newest scored day; None: it does.
     """
 
     partitions: tuple[PartitionState, ...]
@@ -48,6 +51,7 @@ class OpenItems:
     audits_waiting: int
     muted: tuple[str, ...]
     undecided: tuple[str, ...]
+    broken: BrokenThreshold | None
 
     @property
     def violations(self) -> tuple[PartitionState, ...]:
@@ -78,6 +82,7 @@ def open_items(
         audits_waiting=waiting.audits,
         muted=tuple(_described(*each) for each in muted),
         undecided=tuple(_described(*each) for each in undecided),
+        broken=broken_threshold(here, spec, scored[-1], now=now) if scored else None,
     )
 
 

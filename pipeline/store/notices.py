@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -37,6 +38,15 @@ class SentNotice:
     sent_at: datetime
 
 
+@dataclass(frozen=True)
+class FiledNotice:
+    """The day that a notice is filed on, its kind, and what it is about."""
+
+    date: date
+    kind: str
+    incident: str
+
+
 def record_notice(here: Deployment, detector: str, notice: SentNotice) -> None:
     """Append a notice, after it was sent."""
     tables.append(_table(here, detector), [asdict(notice)])
@@ -56,6 +66,17 @@ def noticed_incidents(
     for name, day in zip(rows["incident"], rows["date"], strict=True):
         newest[name] = max(day, newest.get(name, day))
     return newest
+
+
+def last_notice(here: Deployment, detector: str, kinds: Sequence[str]) -> FiledNotice | None:
+    """The newest notice of one of `kinds`, by the day that it is filed on; None: there is none."""
+    names = ["kind", "incident", "sent_at"]
+    rows = tables.read(_table(here, detector), columns=names, keep_date=True)
+    rows = rows[rows["kind"].isin(kinds)].sort_values(["date", "sent_at"], kind="stable")
+    if rows.empty:
+        return None
+    newest = rows.iloc[-1]
+    return FiledNotice(newest["date"], newest["kind"], newest["incident"])
 
 
 def _table(here: Deployment, detector: str) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -76,6 +77,36 @@ def effective_rows_by_version(here: Deployment, detector: str) -> dict[int, floa
     """For each version the independent rows that its threshold rests on."""
     known = read_thresholds(here, detector, ["version", "n_effective"]).dropna()
     return dict(zip(known["version"].astype(int), known["n_effective"].astype(float), strict=True))
+
+
+@dataclass(frozen=True)
+class RecordedThreshold:
+    """What the table keeps of the promise of a threshold.
+
+    Attributes:
+        alpha: share of normal rows that may be above it.
+        n: number of its calibration rows.
+        n_effective: the independent rows that they are worth.
+        window: first and last day of these rows; None: not on record.
+    """
+
+    alpha: float
+    n: int
+    n_effective: float
+    window: tuple[date, date] | None
+
+
+def recorded_threshold(here: Deployment, detector: str, version: int) -> RecordedThreshold | None:
+    """What is on record of the threshold of `version`; None: nothing is."""
+    known = ["alpha", "n", "n_effective"]
+    rows = read_thresholds(here, detector, ["version", *known, "window_first", "window_last"])
+    rows = rows[rows["version"].eq(version)].dropna(subset=known)
+    if rows.empty:
+        return None
+    row = rows.iloc[-1]
+    ends = row["window_first"], row["window_last"]
+    window = None if pd.isna(ends[0]) or pd.isna(ends[1]) else ends
+    return RecordedThreshold(float(row["alpha"]), int(row["n"]), float(row["n_effective"]), window)
 
 
 def _table(here: Deployment, detector: str) -> Table:

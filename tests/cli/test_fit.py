@@ -384,7 +384,7 @@ def test_columns_of_every_shape_can_be_watched(tmp_path, columns, timed_rows):
     )
 
     flags = pd.read_parquet(tmp_path / "out.parquet")["is_anomaly"]
-    assert (code, scored) == (0, 0)
+    assert (code, scored) == (0, 3), "one row in fifteen is faulty"
     assert flags[:20].all()
     assert flags[20:].mean() < 0.05
 

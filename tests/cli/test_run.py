@@ -12,13 +12,14 @@ import structlog
 import yaml
 
 from pipeline import settings, tables
-from pipeline.cli import main
+from pipeline.cli import main, run_days
 from pipeline.errors import DataError
+from pipeline.monitoring.broken_threshold import BrokenThreshold
 from pipeline.registry import connection, versions
 from pipeline.registry.connection import connect
 from pipeline.steps import evaluating, ledger_state, promotion_watch, scoring, training_request
 from pipeline.tables import Table
-from tests.builders import days, make_frame, make_spec
+from tests.builders import days, make_frame, make_spec, moment
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -370,3 +371,17 @@ def test_to_go_beyond_the_bounds_needs_a_reason(plant, capsys):
 
     assert run("recalibrate", "--accept-beyond-bounds") == 2
     assert "needs --reason" in capsys.readouterr().err
+
+
+def test_a_threshold_that_does_not_hold_is_said_with_the_day(trained, monkeypatch, capsys):
+    assert load(45, 45) == 0
+    span = (moment(ALL[45], 6), moment(ALL[45], 18), 12)
+    found = BrokenThreshold(1, *span, 0.4, 60, 7.0, 0.01, 0.2)
+    monkeypatch.setattr(run_days, "broken_threshold", lambda *_, **__: found)
+
+    run("score", "--day", str(ALL[45]))
+
+    said = capsys.readouterr().out
+    assert live(trained) == 1
+    assert f"THE THRESHOLD DOES NOT HOLD since {ALL[45]} 06:00 UTC: 40.0% of 60 rows" in said
+    assert "Because of: nothing that is known explains it. Do: look at what" in said

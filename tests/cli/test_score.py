@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -127,16 +128,46 @@ def test_rows_that_pandas_filtered_are_scored(bundle, tmp_path):
     assert pq.read_table(out).num_rows == len(kept)
 
 
-def test_far_more_flags_than_promised_are_a_warning(bundle, tmp_path, capsys):
+def test_flags_that_the_threshold_does_not_promise_are_told_loudly_with_their_own_code(
+    bundle, tmp_path, capsys
+):
     code, out = score(bundle, normal_rows(300, seed=4) * 1.8, tmp_path)
 
     share = pd.read_parquet(out)["is_anomaly"].mean()
-    printed = capsys.readouterr().err
+    printed = " ".join(capsys.readouterr().err.split())
+    assert code == 3
+    assert f"THE THRESHOLD DOES NOT HOLD ON THIS FILE: {share:.1%} of 300 rows" in printed
+    assert "promises 1.00% of normal rows (95 % interval" in printed
+    assert "The flags of this file cannot be trusted." in printed
+    assert "fit again on newer rows" in printed
+
+
+def test_a_log_collector_is_told_as_well(bundle, tmp_path):
+    (normal_rows(300, seed=4) * 1.8).to_parquet(tmp_path / "rows.parquet")
+    names = {"--bundle": bundle, "--data": tmp_path / "rows.parquet", "--out": tmp_path / "out"}
+    given = [str(word) for pair in names.items() for word in pair]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "score", *given, "--log", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    (said,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (done.returncode, said["event"]) == (3, "threshold_does_not_hold")
+    assert "cannot be trusted" in said["reason"]
+
+
+def test_a_file_with_few_flags_is_not_judged(bundle, tmp_path, capsys):
+    code, _ = score(bundle, normal_rows(9, seed=4) * 1.8, tmp_path)
+
     assert code == 0
-    assert f"warning: {share:.1%} of the rows are above the threshold, which flags 1.00%" in printed
+    assert "THRESHOLD" not in capsys.readouterr().err
 
 
 def test_as_many_flags_as_promised_are_none(bundle, tmp_path, capsys):
-    score(bundle, normal_rows(3000, seed=4), tmp_path)
+    code, _ = score(bundle, normal_rows(3000, seed=4), tmp_path)
 
-    assert "warning" not in capsys.readouterr().err
+    assert code == 0
+    assert capsys.readouterr().err == ""

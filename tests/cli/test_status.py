@@ -13,7 +13,7 @@ from pipeline.cli import main, status
 from pipeline.ledger import Decision
 from pipeline.registry import connection
 from pipeline.scheduler import Dag
-from pipeline.steps import health, trust
+from pipeline.steps import health, promotion_watch, trust
 from pipeline.store.cases import cases_after, settle_cases
 from pipeline.store.ingestions import Attempt, record
 from pipeline.tables import Table
@@ -22,6 +22,7 @@ from tests.builders import make_spec, moment, stored_in
 from tests.cases.made import FIRST, FLOW, facts, shift, stretch
 from tests.steps.asked import put_incident
 from tests.steps.fake_registry import FakeRegistry
+from tests.steps.flagged_days import put_flags, put_threshold
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
@@ -279,3 +280,62 @@ def test_a_wrong_file_does_not_hide_the_others(plant, capsys, tmp_path):
     assert main(["status", "broken"]) == 2
     printed = json.loads(run_status(capsys, "--json").text)
     assert [each["healthy"] for each in printed] == [True, False]
+
+
+def break_threshold(plant, *, window_last: date, version: int = 2) -> None:
+    """More than half of the rows of the newest scored day are flagged; version 2 is live."""
+    here = settings.load()
+    put_threshold(here, "pumps", version=version, window_last=window_last)
+    put_flags(here, "pumps", [plant.days[0] - timedelta(days=n) for n in range(1, 16)], 0.0)
+    put_flags(here, "pumps", plant.days[:1], 0.6, version=version)
+
+
+def test_a_threshold_that_does_not_hold_is_not_healthy_and_comes_first(plant, capsys):
+    break_threshold(plant, window_last=YESTERDAY - timedelta(days=90))
+    plant.end(YESTERDAY, "quarantined")
+
+    answer = run_status(capsys)
+
+    assert answer.code == 1
+    assert "pumps: NOT HEALTHY" in answer.text
+    assert f"threshold   DOES NOT HOLD since {plant.days[0]} 00:00 UTC:" in answer.text
+    assert "because of  channels that carry the flags: power 100%" in answer.text
+    todo = answer.text.partition("  next  ")[2].split("\n")
+    assert todo[0].strip().startswith("look at what the flagged rows show, and label it")
+    assert todo[1].strip().endswith("label pumps --list")
+
+
+def test_for_machines_it_has_its_cause_and_the_same_action(plant, capsys):
+    break_threshold(plant, window_last=YESTERDAY - timedelta(days=90))
+
+    (record,) = json.loads(run_status(capsys, "--json").text)
+
+    assert not record["healthy"]
+    assert record["broken"]["version"] == 2
+    assert record["broken"]["channels"] == [["power", 1.0]]
+    assert record["next"]["what"].startswith("look at what the flagged rows show")
+
+
+def test_a_fresh_version_that_the_watch_wants_back_is_rolled_back_first(plant, capsys, monkeypatch):
+    said = {"tripped": True, "reason": "Version 2 left its limits.", "version": 2, "previous": 1}
+    asked = []
+
+    def watched(_, *detector_and_day, **run):
+        asked.append((*detector_and_day, *run))
+        return said
+
+    monkeypatch.setattr(promotion_watch, "watch", watched)
+    break_threshold(plant, window_last=plant.days[0] - timedelta(days=1))
+
+    answer = run_status(capsys)
+
+    assert asked == [("pumps", plant.days[0].isoformat(), "run")]
+    assert "roll version 2 back: Version 2 left its limits" in answer.text
+    assert "pumps__rollback" in answer.text
+
+
+@pytest.mark.usefixtures("plant")
+def test_a_threshold_that_holds_is_not_mentioned(capsys):
+    put_threshold(settings.load(), "pumps", version=2)
+
+    assert "DOES NOT HOLD" not in run_status(capsys).text

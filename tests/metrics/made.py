@@ -34,7 +34,9 @@ CONTENTS: dict[Topic, Content] = {
     "trained": FitReading(12.5),
     "live": LiveReading(3, NOON, NOON, None),
     "trust": LedgerReading(faults=0),
-    "standing": OpenItemsReading(incidents=2, labels=5, muted=1, unsettled=0, last=None),
+    "standing": OpenItemsReading(
+        incidents=2, labels=5, muted=1, unsettled=0, last=None, broken=6.0
+    ),
 }
 
 

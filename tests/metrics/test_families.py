@@ -23,7 +23,7 @@ NAMES = {
     "drift_distance", "drift_q", "latent_distance", "score_growth", "accepted_rows",
     "quarantined_rows", "completeness_ratio", "training_duration_seconds", "bundle_version",
     "bundle_created_timestamp_seconds", "bundle_promoted_timestamp_seconds", "incidents_open",
-    "ledger_faults",
+    "ledger_faults", "threshold_broken_hours",
     "labels_waiting", "muted_channels", "cpu_seconds", "tasks", "detectors",
 }  # fmt: skip
 

@@ -1,9 +1,12 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from pipeline.monitoring.broken_threshold import BrokenThreshold, KnownCauses
 from pipeline.monitoring.day_status import PartitionState, State
-from pipeline.monitoring.health import Health, LatestDrift, LiveVersion
+from pipeline.monitoring.health import Health, LatestDrift, LedgerFault, LiveVersion
 from pipeline.monitoring.next_action import NOTHING, NextAction
 from pipeline.monitoring.next_action import next_action as asked_for
 from pipeline.scheduler import Dag
@@ -247,3 +250,77 @@ def test_open_cases_ask_for_an_answer():
 
     assert todo.what == "say what the 2 open cases are: a fault, or normal"
     assert todo.command == ".venv/bin/python -m pipeline cases pumps"
+
+
+SINCE = datetime(2024, 1, 3, 6, tzinfo=UTC)
+
+
+def broken(**causes: Any) -> Health:
+    """A threshold that does not hold, and what is known of its cause."""
+    found = BrokenThreshold(
+        version=3,
+        since=SINCE,
+        until=SINCE + timedelta(hours=12),
+        hours=12,
+        share=0.4,
+        rows=60,
+        rows_effective=7.0,
+        promised=0.01,
+        most=0.2,
+        causes=KnownCauses(**{"rows": 900.0, "rows_needed": 100, **causes}),
+    )
+    return replace(with_days("missing"), broken=found)
+
+
+def test_a_threshold_that_does_not_hold_comes_before_lost_days_and_is_not_healthy():
+    health = replace(broken(), partitions=WELL.partitions)
+
+    assert not health.healthy
+    assert next_action(broken()) == NextAction(
+        "look at what the flagged rows show, and label it: "
+        "the threshold does not hold since 2024-01-03 06:00 UTC",
+        ".venv/bin/python -m pipeline label pumps --list",
+    )
+
+
+@pytest.mark.parametrize(
+    ("causes", "what", "command"),
+    [
+        ({"tripped": "Version 3 left its limits."}, "roll version 3 back", "pumps__rollback"),
+        ({"drift_action": "retrain"}, "train anew", "pumps__train"),
+        ({"cases": (case(kind="regime"),), "drift_action": "recalibrate"}, "train", "pumps__train"),
+        ({"drift_action": "recalibrate"}, "recalibrate", "pumps__recalibrate"),
+        ({"rows": 60.0}, "recalibrate", "pumps__recalibrate"),
+        ({"drift_action": "quarantine", "drift_reason": "flow is frozen."}, "fix the source", ""),
+        (
+            {"cases": (case(kind="episode"),), "drift_action": "retrain"},
+            "say what the",
+            "cases pumps",
+        ),
+        (
+            {"cases": (case(kind="shift"),), "rows": 60.0},
+            "say what the open case is",
+            "cases pumps",
+        ),
+        ({"cases": (case(kind="degradation"),), "drift_action": "retrain"}, "look", "cases pumps"),
+        ({"drift_action": "look"}, "look at what the flagged rows show", "label pumps --list"),
+    ],
+)
+def test_the_action_follows_the_cause_and_never_teaches_what_is_open(causes, what, command):
+    todo = next_action(broken(**causes))
+
+    assert todo.what.startswith(what)
+    assert command in todo.command
+
+
+def test_a_rollback_names_the_version_that_must_still_be_live():
+    command = next_action(broken(tripped="It left its limits.")).command
+
+    assert '"target": "previous"' in command
+    assert '"only_if_live": "3"' in command
+
+
+def test_the_ledger_comes_before_the_threshold():
+    fault = LedgerFault("the alias was moved", "repair it", "ledger pumps --repair")
+
+    assert next_action(replace(broken(), faults=(fault,))).what == "repair it"

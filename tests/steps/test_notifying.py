@@ -15,10 +15,11 @@ from pipeline.data.label_request import Author
 from pipeline.detector.attribution import Blame
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
-from pipeline.steps import notifying
+from pipeline.steps import notifying, threshold_watch
 from pipeline.steps.case_answering import answer_case
 from pipeline.store.cases import cases_after, settle_cases, state_degradation
 from tests.cases.made import FIRST, facts, far, shift, stretch
+from tests.steps.flagged_days import put_flags, put_threshold
 
 NAME = "la_haute_borne"
 START = pd.Timestamp("2014-05-01 03:10", tz="UTC")
@@ -483,3 +484,106 @@ def test_a_reminder_of_many_cases_stays_short(found):
     assert "40 cases are open" in notice["subject"]
     assert "and 20 more." in notice["text"]
     assert len(notice["text"].splitlines()) < 50
+
+
+RIVER = [date(2014, 4, 18) + timedelta(days=n) for n in range(20)]
+BREAKS = RIVER[12]  # 2014-04-30
+
+
+@pytest.fixture
+def river(found):
+    """Twenty days; from the noon of one of them on half of the rows are flagged, for three days."""
+    here = settings.load()
+    put_threshold(here, NAME)
+    put_flags(here, NAME, RIVER, 0.0)
+    put_flags(here, NAME, RIVER[12:13], 0.5, from_row=72)
+    put_flags(here, NAME, RIVER[13:15], 0.5)
+    found.clear()
+    return found
+
+
+def sent_on(day, *, without_cases=True):
+    """The notices of a day, which are sent."""
+    now = datetime.combine(day, time(9), UTC) + timedelta(days=1)
+    notices = notifying.due(settings.load(), NAME, [str(day)], now=now)
+    for notice in notices:
+        notifying.record_sent(settings.load(), notice, channel="log", run="r1")
+    return [each for each in notices if not without_cases or each["kind"] != "open cases"]
+
+
+def incident(day, hour, **changed):
+    start = pd.Timestamp(datetime.combine(day, time(hour), UTC))
+    name = f"{day}-{hour}-{changed.get('kind', 'anomaly')}"
+    return replace(INCIDENT, id=name, start=start, end=start + pd.Timedelta(hours=1), **changed)
+
+
+def test_one_message_says_that_the_threshold_does_not_hold(river):
+    assert [sent_on(day) for day in RIVER[10:12]] == [[], []]
+    river[:] = [incident(BREAKS, hour) for hour in (3, 13, 16, 20)]
+
+    first, before = sent_on(BREAKS)
+
+    assert before["incident"] == "2014-04-30-3-anomaly"  # it began before
+    assert first["kind"] == "threshold does not hold"
+    assert first["subject"] == f"{NAME}: the threshold does not hold since 2014-04-30 12:00 UTC"
+    said = first["text"].splitlines()
+    assert "of 63 rows that count in 12 hours up to 2014-05-01 00:00 UTC" in said[0]
+    assert "channels that carry the flags: power 100%; its threshold was" in said[1]
+    assert said[2].startswith("Do: look at what the flagged rows show")
+    assert shlex.split(said[3])[-3:] == ["label", NAME, "--list"]
+    assert "3 incidents have begun" in first["text"]
+
+
+def test_it_is_said_once_and_single_anomalies_that_begin_since_are_not(river):
+    river[:] = [incident(BREAKS, 13)]
+    sent_on(BREAKS)
+
+    assert sent_on(BREAKS) == []  # scored again
+    river[:] = [incident(RIVER[13], 4), incident(RIVER[13], 5, kind="shifted feature")]
+    assert [each["kind"] for each in sent_on(RIVER[13])] == ["shifted feature"]
+
+
+@pytest.mark.usefixtures("river")
+def test_a_beginning_that_moves_by_a_day_is_not_said_again():
+    sent_on(BREAKS)
+    put_flags(settings.load(), NAME, RIVER[12:13], 0.0)  # scored again, with nothing
+
+    assert sent_on(RIVER[13]) == []
+
+
+def test_once_the_share_is_back_single_messages_go_on_and_the_end_is_told(river):
+    days = RIVER[12:19]
+
+    told = [[each["kind"] for each in sent_on(day)] for day in days]
+
+    # Two days after the newest one of which more was flagged.
+    assert told == [["threshold does not hold"], [], [], [], [], ["threshold holds again"], []]
+    river[:] = [incident(RIVER[17], 4)]
+    assert [each["kind"] for each in sent_on(RIVER[17])] == ["anomaly"]
+
+
+@pytest.mark.usefixtures("river")
+def test_a_day_from_before_that_is_scored_again_does_not_end_it():
+    sent_on(BREAKS)
+
+    assert sent_on(RIVER[11]) == []
+    assert sent_on(RIVER[13]) == []
+
+
+@pytest.mark.usefixtures("river")
+def test_another_version_whose_share_is_as_promised_ends_it():
+    sent_on(BREAKS)
+    put_threshold(settings.load(), NAME, version=4)
+    put_flags(settings.load(), NAME, RIVER[13:14], 0.0, version=4)
+
+    assert [each["kind"] for each in sent_on(RIVER[13])] == ["threshold holds again"]
+
+
+@pytest.mark.usefixtures("river")
+def test_what_began_before_the_rows_that_are_read_is_not_said_again(monkeypatch):
+    sent_on(BREAKS)
+    days = [BREAKS + timedelta(days=n) for n in range(1, 60)]
+    put_flags(settings.load(), NAME, days, 0.5)
+    monkeypatch.setattr(threshold_watch, "_MOST_ROWS", 1)
+
+    assert [sent_on(day) for day in days[5::20]] == [[], [], []]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FAR_MORE = 3.0
+"""Times the promised share of flags: less may be outside a narrow band, and floods nobody."""
+
 
 @dataclass(frozen=True)
 class ThresholdEstimate:

@@ -77,7 +77,9 @@ def recorded(detector: str) -> list[Reading]:
         "trained": FitReading(12.5),
         "live": LiveReading(3, LONG_AGO, LONG_AGO, LONG_AGO),
         "trust": LedgerReading(faults=0),
-        "standing": OpenItemsReading(incidents=2, labels=5, muted=0, unsettled=0, last=None),
+        "standing": OpenItemsReading(
+            incidents=2, labels=5, muted=0, unsettled=0, last=None, broken=0.0
+        ),
     }
     today = NOW.date()
     return [
