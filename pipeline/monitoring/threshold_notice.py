@@ -61,7 +61,7 @@ def holds_again_of(spec: DetectorSpec, told: str, day: date, shell: Shell, *, he
     """
     return Notice(
         detector=spec.name,
-        incident=f"{told} holds again",
+        incident=f"end of {told}",
         kind=HOLDS_AGAIN,
         entity="",
         day=day.isoformat(),

@@ -571,6 +571,24 @@ def test_a_day_from_before_that_is_scored_again_does_not_end_it():
 
 
 @pytest.mark.usefixtures("river")
+def test_a_day_before_the_newest_time_that_is_scored_again_does_not_end_it():
+    for day in RIVER[12:18]:
+        sent_on(day)
+    put_flags(settings.load(), NAME, RIVER[18:], 0.5)
+    told = [each["kind"] for each in sent_on(RIVER[18])]
+
+    assert told == ["threshold does not hold"]
+    assert sent_on(RIVER[17]) == []
+
+
+@pytest.mark.usefixtures("river")
+def test_no_old_notice_is_read_while_all_is_well(monkeypatch):
+    monkeypatch.setattr(notifying, "last_notice", lambda *_: 1 / 0)
+
+    assert sent_on(RIVER[10]) == []
+
+
+@pytest.mark.usefixtures("river")
 def test_another_version_whose_share_is_as_promised_ends_it():
     sent_on(BREAKS)
     put_threshold(settings.load(), NAME, version=4)
