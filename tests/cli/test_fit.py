@@ -169,7 +169,9 @@ def test_a_large_offset_changes_no_judgement(tmp_path, capsys, offset, timed_row
         assert fit(tmp_path, frames[0]) == 0
         out, data = str(tmp_path / "o.parquet"), save(frames[1], tmp_path / "d.parquet")
         bundle = str(tmp_path / "bundle")
-        assert main(["score", "--bundle", bundle, "--data", data, "--out", out]) == 3  # one in ten is faulty
+        assert (
+            main(["score", "--bundle", bundle, "--data", data, "--out", out]) == 3
+        )  # one in ten is faulty
         answers.append(pd.read_parquet(out))
         scored = score_frame(load_bundle(tmp_path / "bundle"), frames[1])
         pd.testing.assert_series_equal(scored["score"], answers[-1]["score"])
