@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec
+from pipeline.data.channels_left import reject_rows_with_few_channels
 from pipeline.data.faults import Faults, Mask
 from pipeline.data.fingerprint import row_hashes
 from pipeline.data.grid import cadence_ns, day_number, nanoseconds, slots
@@ -121,7 +122,7 @@ def check_rows(
     unmeasured = raw[list(columns.features)].isna().all(axis=1).to_numpy()
     faults.add(np.flatnonzero(unmeasured), "no_measurement", None, "every feature is missing")
     check_marks(raw, columns, faults)
-    check_values(numbers, columns, faults, missing_cells=spec.validation.missing_cells)
+    check_values(numbers, columns, faults, missing=spec.validation.missing_cells > 0)
     check_range(numbers, columns, faults)
 
     trusted = ~faults.broke(*_UNTRUSTED)
@@ -132,6 +133,7 @@ def check_rows(
     trusted &= ~faults.broke("duplicate", "conflicting_duplicate")
     check_sensors(numbers, key, trusted, columns, faults)
     check_precision(numbers, key, columns, faults)
+    reject_rows_with_few_channels(numbers, spec, faults)
     _check_peers(keys, columns, faults)
 
 
@@ -153,7 +155,7 @@ def _check_times(raw: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faul
 
 def _check_peers(keys: Keys, columns: Columns, faults: Faults) -> None:
     needed = max((derived.minimum_peers for derived in columns.derived), default=0)
-    fit = np.flatnonzero(~faults.any)
+    fit = np.flatnonzero(~faults.rejected)
     slot = pd.Series(keys.slot[fit])
     peers = slot.groupby([keys.day[fit], keys.slot[fit]]).transform("size").to_numpy() - 1
     lonely = peers < needed

@@ -15,7 +15,7 @@ from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline_fro
 from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.calibration.postprocessing import leading_up, postprocess_parts, runs_of
-from pipeline.detector.inputs.frames import feature_values, timeline_of
+from pipeline.detector.inputs.frames import failed_cells, feature_values, timeline_of
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.inputs.windows import marked_in_window, windows
 from pipeline.errors import DataError
@@ -37,6 +37,9 @@ class FlaggedRows:
             (n, c); 0 for other rows.
         strength: the same as if no channel were left out, for rows in which a channel has
             moved or that lie in a new regime; 0 for other rows.
+        partial: shape (n,); a channel of the row, or of its window, has failed: it is missing, and
+            what the network expects of it stands in its place.
+        failed: shape (n, c); the channels that the row itself lacks.
     """
 
     score: NDArray[np.float64]
@@ -46,6 +49,8 @@ class FlaggedRows:
     shifts: Shifted
     found: Contributions
     strength: Contributions
+    partial: Mask
+    failed: Mask
 
 
 def fitted_columns(bundle: Bundle) -> Columns:
@@ -79,23 +84,28 @@ def judge(
 ) -> FlaggedRows:
     """Score the last `own` rows of `frame`; the rows before them are only looked back on.
 
+    A cell that is missing because its sensor failed is left out like a muted one: filled in with
+    what the network expects of it, and not blamed.
+
     The network gets the same rows in the same order whether a day is scored alone or with others,
     so that scores are equal to the last bit.
 
     Raises:
-        DataError: a feature is absent or not finite.
+        DataError: a feature is absent or infinite.
     """
     columns = fitted_columns(bundle)
-    values, place = feature_values(frame, bundle.schema), timeline_from(frame, columns)
+    values = feature_values(frame, bundle.schema, partial=True)
+    place = timeline_from(frame, columns)
     shifts = shifted_rows(values, place, bundle, columns, limits, decisions)
     if bundle.reach == 1:
         # Earlier rows only served to recognise shifts; each row is scored by itself.
         frame, values = frame.iloc[-own:], values[-own:]
         shifts = rows_of(shifts, slice(-own, None))
     timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
-    muted = left_out(shifts, values.shape[1])
-    scored = score_values(bundle, values, timeline, muted)
-    whole = score_values(bundle, values, timeline) if muted.any() else scored
+    failed = failed_cells(values, bundle.schema)
+    away = left_out(shifts, values.shape[1]) | failed
+    scored = score_values(bundle, values, timeline, away)
+    whole = scored if (away == failed).all() else score_values(bundle, values, timeline, failed)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
     moved = ours.moved.any(axis=1) | ours.regime
     return FlaggedRows(
@@ -104,25 +114,36 @@ def judge(
         flagged=flagged,
         flagged_unmuted=whole.flagged[-own:],
         shifts=ours,
-        found=_contributions(bundle, _Rows(values, timeline, muted), shifts, flagged),
-        strength=_contributions(bundle, _Rows(values, timeline, None), shifts, moved),
+        found=_contributions(bundle, _Rows(values, timeline, away), shifts, flagged),
+        strength=_contributions(bundle, _Rows(values, timeline, failed), shifts, moved),
+        partial=_partial(failed, timeline, bundle.schema.window)[-own:],
+        failed=failed[-own:, [held[0] for held in shifts.columns]],
     )
+
+
+def _partial(failed: Mask, timeline: Timeline | None, window: int) -> Mask:
+    """Rows that lack a cell, or whose window does, shape (n,)."""
+    lacking: Mask = np.asarray(failed.any(axis=1))
+    if window > 1 and lacking.any():
+        cut = windows(lacking[:, None].astype(np.float32), window, timeline)
+        lacking[cut.end] = cut.rows.any(axis=1)
+    return lacking
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Feature rows, their timeline if the bundle needs it, and the features to leave out."""
+    """Feature rows, their timeline if the bundle needs it, and the cells to leave out."""
 
     features: Rows
     timeline: Timeline | None
-    muted: Mask | None
+    away: Mask
 
     def some(self, kept: Indices) -> _Rows:
         """The kept rows."""
         return _Rows(
             self.features[kept],
             None if self.timeline is None else subset(self.timeline, kept),
-            None if self.muted is None else self.muted[kept],
+            self.away[kept],
         )
 
 
@@ -142,9 +163,10 @@ def _contributions(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -
 def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> Contributions:
     found = np.zeros((len(wanted), len(shifts.channels)))
     values, timeline = rows.features, rows.timeline
-    cut, away = windows(values, bundle.schema.window, timeline), None
-    if rows.muted is not None:
-        away = marked_in_window(rows.muted, bundle.schema.window, timeline)
+    cut = windows(values, bundle.schema.window, timeline)
+    away = None
+    if rows.away.any():
+        away = marked_in_window(rows.away, bundle.schema.window, timeline)
     row = cut.end - (len(values) - len(wanted))
     asked = (row >= 0) & wanted[row]
     timeline = None if timeline is None else subset(timeline, cut.end)

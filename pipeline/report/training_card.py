@@ -94,6 +94,7 @@ class TrainedOn:
         train: rows of the train block.
         calibration: rows that the threshold was estimated from.
         test: rows of the test block.
+        partial: rows in none of them, because a channel of each has failed.
         replaced: cells of open shifts in these rows; None: there are none.
         unscored: days that nobody looked at for lasting faults; None: there are none.
     """
@@ -105,6 +106,7 @@ class TrainedOn:
     train: int
     calibration: int
     test: int
+    partial: int = 0
     replaced: ReplacedCells | None = None
     unscored: UnscoredDays | None = None
 
@@ -287,6 +289,8 @@ def _detection(detection: Detection | None) -> Iterator[tuple[str, str]]:
 def _data(card: TrainingCard) -> str:
     rows = card.trained_on
     without = f" {escaped(replaced_sentence(rows.replaced))}" if rows.replaced else ""
+    if rows.partial:
+        without += f" {rows.partial:,} rows are left out because a sensor of each had failed."
     return (
         f"### Data\n\n{rows.start} to {rows.end}, table `{rows.table}` version {rows.version}: "
         f"{rows.train:,} rows to train, {rows.calibration:,} to estimate the threshold, "

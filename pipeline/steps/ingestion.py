@@ -149,7 +149,7 @@ def states_of(here: Deployment, detector: str, days: list[str]) -> list[LatestSt
 
 
 def validate_staged(spec: DetectorSpec, staged: Staged) -> Staged:
-    """Stage the rows that may become telemetry, and the rejected ones with the rule they broke."""
+    """Stage the rows that may become telemetry, and rejected rows and cells with their rule."""
     for part in staged.parts:
         validated = validate_days(raw_rows(part), spec, part.days)
         stage_validated(part, validated, spec)
@@ -159,6 +159,7 @@ def validate_staged(spec: DetectorSpec, staged: Staged) -> Staged:
             first_day=str(part.days[0]),
             last_day=str(part.days[-1]),
             accepted=sum(report.accepted for report in reports),
+            partial=sum(report.partial for report in reports),
             rejected=sum(sum(report.rejected.values()) for report in reports),
             blocked=sum(report.verdict == "quarantined" for report in reports),
         )

@@ -36,7 +36,7 @@ from pipeline.store.telemetry import count_telemetry, telemetry_version
 from pipeline.tables.frames import as_frame
 
 ROWS = "rows/rows.parquet"  # the path of a recalibrated candidate's rows
-_COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted")
+_COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted", "partial")
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,9 @@ def read_window(
     audits = audits_between(here, spec.name, days[0], days[-1])
     rows["verdict"] = verdicts(timeline, labels)
     rows["audit"] = probabilities(timeline, audits)
-    rows["excluded"] = rows["muted"].fillna("").ne("") | _in_a_shift(here, spec, rows, days)
-    rows = rows.drop(columns="muted")
+    fewer = rows["muted"].fillna("").ne("") | rows["partial"].eq(other=True)
+    rows["excluded"] = fewer | _in_a_shift(here, spec, rows, days)
+    rows = rows.drop(columns=["muted", "partial"])
     names = [str(name) for name in rows.columns if name != "version"]
     digest = fingerprint(row_hashes(rows[names]), names)
     return ScoredWindow(rows, version, tuple(missing), labels, digest[:16])

@@ -194,6 +194,7 @@ def _card(
             train=len(block_of(candidate, "train").frame),
             calibration=len(block_of(candidate, "calibration").frame),
             test=len(block_of(candidate, "test").frame),
+            partial=manifest.partial,
             replaced=manifest.replaced,
             unscored=manifest.unscored,
         ),

@@ -9,10 +9,12 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from pipeline.config import DetectorSpec
 from pipeline.data.fingerprint import Difference, contract_hash
 from pipeline.data.meaning import Meaning, as_text, from_text
+from pipeline.data.missing_channels import MissingChannel
 from pipeline.settings import Deployment
 from pipeline.tables import Table, append, in_order, read
 from pipeline.tables.schemas import COMMIT
@@ -45,6 +47,8 @@ class Attempt:
         telemetry_version: version of `telemetry` after the attempt; None while there is none.
         difference: how telemetry of a day that was there before changed; None if it did not.
         meaning: the meaning of its rows by the detector file; None where none were written.
+        partial: accepted rows without a channel that failed.
+        missing: which channels these are.
     """
 
     day: date
@@ -64,6 +68,8 @@ class Attempt:
     telemetry_version: int | None = None
     difference: Difference | None = None
     meaning: Meaning | None = None
+    partial: int = 0
+    missing: tuple[MissingChannel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,14 @@ class LatestState:
     day: date
     standing: DayState
     reasons: str
+
+
+_MISSING = TypeAdapter(tuple[MissingChannel, ...])
+
+
+def missing_of(text: Any) -> tuple[MissingChannel, ...]:
+    """The value of the column `missing`; an earlier release wrote null."""
+    return _MISSING.validate_json(text) if isinstance(text, str) else ()
 
 
 def record(here: Deployment, detector: str, attempts: Sequence[Attempt]) -> None:
@@ -197,6 +211,7 @@ def _row(attempt: Attempt) -> dict[str, Any]:
     row["rules"] = json.dumps(attempt.rules or {})
     row["difference"] = _as_text(attempt.difference) if attempt.difference else None
     row["meaning"] = as_text(attempt.meaning) if attempt.meaning else None
+    row["missing"] = _MISSING.dump_json(attempt.missing).decode()
     return row
 
 

@@ -175,4 +175,6 @@ def _attempt(
         rules=report.rejected,
         fingerprint=fingerprint,
         contract=contract,
+        partial=report.partial,
+        missing=report.missing,
     )

@@ -33,7 +33,8 @@ class Plant:
         self.root, self.folder = root, folder
         self.here = stored_in(root)
         source = {"kind": "parquet", "path": f"{folder}/{{date}}.parquet"}
-        self.spec: DetectorSpec = make_spec(source=source)
+        # Every channel is needed, so that what is wrong with one of them rejects the row.
+        self.spec: DetectorSpec = make_spec(source=source, validation={"minimum_channels": 3})
         self.runs = 0
 
     def deliver(self, frame: pd.DataFrame, day=FIRST_DAY) -> None:
@@ -337,10 +338,10 @@ def test_another_contract_validates_the_same_rows_again(local):
     local.deliver(make_frame())
     local.ingest()
     features = local.spec.columns.model_dump(mode="json")["features"]
-    features["pressure"]["range"] = [0, 3]
+    features["pressure"]["range"] = [0, 5.5]
     local.spec = make_spec(
         source=local.spec.source.model_dump(), schema={"features": features},
-        validation={"maximum_rejected": 1.0},
+        validation={"maximum_rejected": 1.0, "minimum_channels": 3},
     )  # fmt: skip
 
     (attempt,) = local.ingest()
