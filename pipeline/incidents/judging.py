@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,12 @@ from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.calibration.postprocessing import leading_up, postprocess_parts, runs_of
 from pipeline.detector.inputs.frames import failed_cells, feature_values, timeline_of
+from pipeline.detector.inputs.inputs import refuse_empty
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.inputs.windows import marked_in_window, windows
 from pipeline.errors import DataError
-from pipeline.scoring import score_values
+from pipeline.incidents.failing import failing
+from pipeline.scoring import ScoredRows, score_values
 from pipeline.shifts import Shifted, left_out, rows_of, shifted_rows
 
 
@@ -39,7 +41,7 @@ class FlaggedRows:
             moved or that lie in a new regime; 0 for other rows.
         partial: shape (n,); a channel of the row, or of its window, has failed: it is missing, and
             what the network expects of it stands in its place.
-        failed: shape (n, c); the channels that the row itself lacks.
+        failing: shape (n, c); the channels that most rows of the last hour lack, as this one does.
     """
 
     score: NDArray[np.float64]
@@ -50,7 +52,7 @@ class FlaggedRows:
     found: Contributions
     strength: Contributions
     partial: Mask
-    failed: Mask
+    failing: Mask
 
 
 def fitted_columns(bundle: Bundle) -> Columns:
@@ -91,12 +93,15 @@ def judge(
     so that scores are equal to the last bit.
 
     Raises:
-        DataError: a feature is absent or infinite.
+        DataError: a feature is absent or infinite, or a row has no value that is judged.
     """
     columns = fitted_columns(bundle)
     values = feature_values(frame, bundle.schema, partial=True)
+    refuse_empty(values, bundle.schema.judged)
     place = timeline_from(frame, columns)
     shifts = shifted_rows(values, place, bundle, columns, limits, decisions)
+    silent = failed_cells(values, bundle.schema)[:, [held[0] for held in shifts.columns]]
+    silent = failing(silent, place, limits, columns)[-own:]
     if bundle.reach == 1:
         # Earlier rows only served to recognise shifts; each row is scored by itself.
         frame, values = frame.iloc[-own:], values[-own:]
@@ -104,7 +109,8 @@ def judge(
     timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
     failed = failed_cells(values, bundle.schema)
     away = left_out(shifts, values.shape[1]) | failed
-    scored = score_values(bundle, values, timeline, away)
+    partial, blind = _partial(failed, away, timeline, bundle)
+    scored = _unscored(score_values(bundle, values, timeline, away), blind)
     whole = scored if (away == failed).all() else score_values(bundle, values, timeline, failed)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
     moved = ours.moved.any(axis=1) | ours.regime
@@ -116,18 +122,32 @@ def judge(
         shifts=ours,
         found=_contributions(bundle, _Rows(values, timeline, away), shifts, flagged),
         strength=_contributions(bundle, _Rows(values, timeline, failed), shifts, moved),
-        partial=_partial(failed, timeline, bundle.schema.window)[-own:],
-        failed=failed[-own:, [held[0] for held in shifts.columns]],
+        partial=partial[-own:],
+        failing=silent,
     )
 
 
-def _partial(failed: Mask, timeline: Timeline | None, window: int) -> Mask:
-    """Rows that lack a cell, or whose window does, shape (n,)."""
-    lacking: Mask = np.asarray(failed.any(axis=1))
-    if window > 1 and lacking.any():
-        cut = windows(lacking[:, None].astype(np.float32), window, timeline)
-        lacking[cut.end] = cut.rows.any(axis=1)
-    return lacking
+def _partial(
+    failed: Mask, away: Mask, timeline: Timeline | None, bundle: Bundle
+) -> tuple[Mask, Mask]:
+    """Rows that lack a failed cell in their window, and those of which nothing judged is left."""
+    window, judged = bundle.schema.window, list(bundle.schema.judged)
+    partial, blind = (np.zeros(len(failed), dtype=bool) for _ in range(2))
+    if failed.any():
+        end = windows(failed.astype(np.float32), window, timeline).end
+        partial[end] = marked_in_window(failed, window, timeline).any(axis=1)
+        partial |= failed.any(axis=1)
+        blind[end] = marked_in_window(away, window, timeline)[:, judged].all(axis=1)
+    return partial, partial & blind
+
+
+def _unscored(scored: ScoredRows, blind: Mask) -> ScoredRows:
+    """No score for rows of which nothing is left: a score of 0 would call them normal."""
+    if not blind.any():
+        return scored
+    return replace(
+        scored, score=np.where(blind, np.nan, scored.score), flagged=scored.flagged & ~blind
+    )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ import structlog
 from pipeline.cases.records import DEGRADATION
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
+from pipeline.incidents.parts import FAULT
+from pipeline.monitoring.data_fault import data_fault_of
 from pipeline.monitoring.notice import (
     Notice,
     day_seen,
@@ -31,6 +33,7 @@ from pipeline.shell import this_shell
 from pipeline.steps.candidate import detector_named
 from pipeline.steps.cases_on_record import open_on
 from pipeline.store.incidents import incidents_between
+from pipeline.store.ingestions import missing_between
 from pipeline.store.notices import SentNotice, noticed_incidents, record_notice
 from pipeline.store.thresholds import effective_rows_by_version
 
@@ -59,8 +62,12 @@ def due(
     shell = this_shell(here)
     new = [each for each in found if each.status == "raised" and each.id not in known]
     worth = effective_rows_by_version(here, detector) if new else {}
+    faults = [incident for incident in new if incident.kind == FAULT]
+    missing = missing_between(here, detector, news[0], news[-1]) if faults else ()
     notices = [
-        notice_of(
+        data_fault_of(spec, incident, day_seen(incident, news), missing)
+        if incident.kind == FAULT
+        else notice_of(
             spec,
             incident,
             day_seen(incident, news),

@@ -20,6 +20,7 @@ from pipeline.data.audit import probabilities
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.label import Label, verdicts
 from pipeline.data.timeline import Timeline, timeline_from
+from pipeline.incidents.parts import REGIME, SHIFTED
 from pipeline.recalibration import WindowRows
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import Candidate, staged_table
@@ -161,11 +162,14 @@ def _rescored(
 def _in_a_shift(
     here: Deployment, spec: DetectorSpec, rows: pd.DataFrame, days: Sequence[date]
 ) -> NDArray[np.bool_]:
-    """Rows during a shift or a new regime that was raised."""
+    """Rows during a shift or a new regime that was raised.
+
+    Of a data fault only the rows that lack the channel count, and they are partial.
+    """
     inside = np.zeros(len(rows), dtype=bool)
     # Nothing of a later day is read, so that an incident that goes on ends with the window.
     for found in incidents_between(here, spec, days[0], days[-1]):
-        if found.kind != "anomaly" and found.status == "raised":
+        if found.kind in (SHIFTED, REGIME) and found.status == "raised":
             during = rows["timestamp"].between(found.start, found.end)
             inside |= (during & rows["entity"].eq(found.entity)).to_numpy()
     return inside

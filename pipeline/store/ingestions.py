@@ -181,6 +181,15 @@ def counting_attempts(
     return _counting(here, detector, ["standing", *columns], first, last)
 
 
+def missing_between(
+    here: Deployment, detector: str, first: date, last: date
+) -> tuple[MissingChannel, ...]:
+    """The channels that the rows of the days from `first` to `last` lack, by their attempts."""
+    rows = _counting(here, detector, ["standing", "missing"], first, last)
+    newest = rows.drop_duplicates("date", keep="last").sort_values("date")
+    return tuple(each for text in newest["missing"] for each in missing_of(text))
+
+
 def largest_delivery(here: Deployment, detector: str) -> int:
     """Rows that the source delivered on the largest day so far; 0 where nothing was ingested."""
     table = Table(here.storage, detector, "ingestions")

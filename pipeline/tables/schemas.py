@@ -105,7 +105,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "incidents": pa.schema(
         [
             _DAY,
-            ("kind", pa.string()),  # anomaly, shifted feature, new regime
+            ("kind", pa.string()),  # anomaly, shifted feature, new regime, data fault
             ("status", pa.string()),  # raised, withdrawn
             ("entity", pa.string()),
             ("start", _MOMENT),

@@ -34,7 +34,7 @@ def judged(excess: Sequence[float], **arrays: Any) -> FlaggedRows:
         "found": np.zeros((n, c)),
         "strength": np.zeros((n, c)),
         "moved": np.zeros((n, c), dtype=bool),
-        "failed": np.zeros((n, c), dtype=bool),
+        "failing": np.zeros((n, c), dtype=bool),
         "regime": np.zeros(n, dtype=bool),
         **arrays,
     }
@@ -53,8 +53,8 @@ def judged(excess: Sequence[float], **arrays: Any) -> FlaggedRows:
         ),
         found=given["found"],
         strength=given["strength"],
-        partial=given["failed"].any(axis=1),
-        failed=given["failed"],
+        partial=given["failing"].any(axis=1),
+        failing=given["failing"],
     )
 
 

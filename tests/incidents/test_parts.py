@@ -105,3 +105,14 @@ def test_neighbouring_rows_belong_together_whatever_the_gap_says():
 
     assert reach(timedelta(hours=1), columns) == pd.Timedelta("36h")
     assert reach(timedelta(days=3), columns) == pd.Timedelta("3d")
+
+
+def test_a_channel_that_failed_is_a_data_fault_of_its_own_kind_and_nothing_else():
+    failing = np.zeros((4, 3), dtype=bool)
+    failing[1:, 1] = True
+
+    (part,) = parts_of(judged(np.zeros(4), failing=failing), timeline_of(every(10, 4)))
+
+    assert (part.kind, part.rows, part.peak) == ("data fault", 3, 0.0)
+    assert [each.channel for each in part.features] == ["pressure"]
+    assert part.start == DAY + pd.Timedelta("10min")

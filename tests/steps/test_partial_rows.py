@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from pipeline.data.split import split
 from pipeline.monitoring.day_status import states_of
+from pipeline.steps import notifying
 from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.scored_window import read_window
 from pipeline.store.day_records import read_day_records
@@ -109,6 +111,22 @@ def test_a_window_with_a_missing_cell_is_partial(here, monkeypatch):
     assert np.flatnonzero(rows["partial"]).tolist() == list(range(4, 20))
 
 
+def test_a_window_of_which_no_channel_is_left_has_no_score(here, monkeypatch):
+    frame = make_frame(2, seed=3)
+    for hour, channels in ((10, ["flow"]), (11, ["pressure"]), (12, ["angle"])):
+        struck = on(frame, "b", [hour]) & (frame["timestamp"].dt.date == LAST)
+        frame.loc[struck, channels] = np.nan
+    longer = another_house(here, monkeypatch, "blind", window=WINDOWS)
+    longer.deliver(frame)
+    longer.ingest(*days(2))
+    longer.score(*days(2))
+
+    rows = of(longer.rows("scores", LAST), "b")
+
+    assert np.flatnonzero(rows["score"].isna()).tolist() == [12]
+    assert not rows["flag"][12]
+
+
 def test_partial_rows_are_no_evidence_about_the_usual_score(scored):
     live = scored.by_alias("pumps", "champion")
     as_of = moment(days(3)[2])
@@ -145,3 +163,39 @@ def test_no_block_of_a_training_holds_a_partial_row_and_they_are_counted(house):
     assert found.manifest.partial == 24
     for block in vars(split(found.frame, house.spec)).values():
         assert block.frame.notna().all(axis=None)
+
+
+def test_a_sensor_that_stays_silent_is_told_once_by_name_however_many_days_it_lasts(house):
+    frame = make_frame(4, seed=3)
+    first = days(4)[1]
+    frame.loc[on(frame, "b") & (frame["timestamp"].dt.date >= first), "flow"] = 33.3
+    house.deliver(frame)
+    house.ingest(*days(4))
+    house.score(*days(4))
+
+    told = []
+    for day in days(4):
+        now = moment(day) + timedelta(hours=25)
+        for notice in notifying.due(house.here, "pumps", [str(day)], now=now):
+            notifying.record_sent(house.here, notice, channel="log", run="r")
+            told += [notice] if notice["kind"] == "data fault" else []
+
+    (notice,) = told
+    assert notice["subject"] == "pumps: b has a sensor that failed: flow (stuck sensor)"
+    assert "flow stays at 33.3 l/s for 24 rows; limit 5 h" in notice["text"]
+    assert "To do: repair the sensor of flow, or raise its stuck_after." in notice["text"]
+    assert f"at {first} 00:00" in notice["text"]
+
+
+def test_a_cell_that_is_missing_now_and_then_is_no_incident(house):
+    house.deliver(make_frame(2, seed=3).assign(flow=_every_third))
+    house.ingest(*days(2))
+    house.score(*days(2))
+
+    assert not house.rows("scores", LAST)["partial"].all()
+    assert int(house.rows("scores", LAST)["partial"].sum()) == 8
+    assert "data fault" not in set(house.rows("incidents")["kind"])
+
+
+def _every_third(frame: pd.DataFrame) -> pd.Series:
+    return frame["flow"].mask(on(frame, "b", range(0, 24, 3)))
