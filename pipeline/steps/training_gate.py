@@ -185,6 +185,7 @@ def _card(
         gate=verdict,
         threshold=bundle.description.threshold,
         evaluation=tried.evaluation,
+        partial=tried.partial,
         drift=drift_of(candidate),
         trained_on=TrainedOn(
             start=manifest.first_day.isoformat(),
