@@ -163,8 +163,8 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
     yield "incidents", f"{health.open_incidents} open in 30 days"
     for each in health.newest:
         since = f"{each.entity} {each.start:%Y-%m-%d %H:%M}".strip()
-        peak = "" if each.kind == "data fault" else f" peak {each.peak:.1f} x threshold,"
-        yield "", f"{each.id}  {since}  {each.kind},{peak} {each.channel}"
+        peak = f"peak {each.peak:.1f} x threshold"
+        yield "", f"{each.id}  {since}  {each.kind}, {peak}, {each.channel}"
     yield from _cases(health)
     drift = health.drift
     yield "drift", f"{drift.kind} on {drift.day}: {drift.reason}" if drift else "not judged yet"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline.data.faults import HARMLESS, Faults, counted
 from pipeline.data.grid import day_number, slots_of
 from pipeline.data.missing_channels import missing_channels
 from pipeline.data.plant_faults import plant_faults
+from pipeline.data.resting import Before, NeverMoved, Resting
 from pipeline.data.row_rules import Keys, check_rows, days_of_rows, keys_of
 from pipeline.data.row_text import as_json
 from pipeline.data.sources.shaping import ABSENT, NOTES, TIME_TEXT, declared
@@ -49,21 +50,23 @@ class Validated:
 
 
 def validate_days(
-    frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date]
+    frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date], before: Before = None
 ) -> dict[date, Validated]:
     """Sort the raw rows in `frame` into telemetry of each of `days` and quarantine.
 
-    Each day is judged as if it were alone.
+    Each day is judged as if it were alone, but that a channel which has never moved is at rest and
+    not broken: `before` are those on the days before.
     """
     if ABSENT in frame:
-        return _by_what_is_absent(frame, spec, days)
+        return _by_what_is_absent(frame, spec, days, before)
     raw = frame.reset_index(drop=True)
     faults = Faults(len(raw))
     keys = keys_of(raw, spec.columns, days, faults)
     absent = missing_columns(raw, spec.columns)
     numbers = raw if absent else as_numbers(raw, spec.columns, faults)
+    resting = NeverMoved(before)
     if not absent:
-        check_rows(raw, numbers, keys, spec, faults)
+        resting = check_rows(raw, numbers, keys, spec, faults, before)
     # Rows are sorted out by number for each day, and turned into frames for all days at once.
     sorted_out = {day: _sort_out(keys, spec, day, faults, absent) for day in sorted(days)}
     whole = numbers if absent else _without_broken_cells(numbers, spec.columns, faults)
@@ -75,13 +78,20 @@ def validate_days(
         lambda rows: _rejected(raw, rows, keys, spec, faults),
     )
     return {
-        day: _validated(each, good, bad, _cells(raw, each.fit, keys, spec, faults), day, spec)
+        day: _validated(
+            replace(each, resting=resting.after(day_number(day))),
+            good,
+            bad,
+            _cells(raw, each.fit, keys, spec, faults),
+            day,
+            spec,
+        )
         for (day, each), good, bad in zip(sorted_out.items(), accepted, rejected, strict=True)
     }
 
 
 def _by_what_is_absent(
-    frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date]
+    frame: pd.DataFrame, spec: DetectorSpec, days: Sequence[date], before: Before
 ) -> dict[date, Validated]:
     """Validate days whose files lack the same columns together, as if no file had these columns."""
     number = days_of_rows(frame, spec.columns.timestamp)
@@ -93,7 +103,7 @@ def _by_what_is_absent(
     found: dict[date, Validated] = {}
     for absent, alike in lacking.items():
         rows = np.isin(number, [day_number(day) for day in alike])
-        found |= validate_days(frame[rows].drop(columns=[ABSENT, *absent]), spec, alike)
+        found |= validate_days(frame[rows].drop(columns=[ABSENT, *absent]), spec, alike, before)
     return found
 
 
@@ -106,6 +116,7 @@ class _SortedOut:
     rejected: NDArray[np.intp]
     measured: dict[str, NDArray[np.int64]]
     reasons: tuple[str, ...]
+    resting: tuple[Resting, ...] | None = None
 
 
 def _sort_out(
@@ -169,6 +180,7 @@ def _validated(
         reasons=reasons,
         partial=int(cells["row"].notna().sum()),
         missing=missing_channels(cells),
+        resting=sorted_out.resting,
     )
     return Validated(accepted, rejected, cells, report)
 

@@ -177,4 +177,5 @@ def _attempt(
         contract=contract,
         partial=report.partial,
         missing=report.missing,
+        resting=report.resting,
     )

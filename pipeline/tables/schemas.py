@@ -77,6 +77,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rules", pa.string()),  # JSON: rule -> rejected rows
             ("partial", pa.int64()),  # accepted rows without a channel that failed
             ("missing", pa.string()),  # JSON: such channels; pipeline.data.missing_channels
+            ("resting", pa.string()),  # JSON: what never moved; pipeline.data.resting; or null
             ("fingerprint", pa.string()),
             ("contract", pa.string()),
             ("telemetry_version", pa.int64()),

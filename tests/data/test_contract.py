@@ -18,7 +18,8 @@ WHOLE = make_spec(validation={"minimum_channels": 3})
 
 
 def judge(frame: pd.DataFrame, spec=SPEC) -> Validated:
-    return validate_days(frame, spec, [FIRST_DAY])[FIRST_DAY]
+    """The day, after others on which every channel has moved."""
+    return validate_days(frame, spec, [FIRST_DAY], before=())[FIRST_DAY]
 
 
 def rules(result: Validated) -> dict[str, int]:
@@ -446,10 +447,11 @@ def test_many_days_at_once_are_judged_as_each_alone():
     frame.loc[on(frame, "a", range(4)) & (date == second), "flow"] = 33.3
     frame = frame[(date != fourth) | (frame["timestamp"].dt.hour < 12)]
 
-    together = validate_days(frame, SPEC, days(4))
+    together = validate_days(frame, SPEC, days(4), before=())
 
     for day, result in together.items():
-        alone = validate_days(frame[frame["timestamp"].dt.date == day], SPEC, [day])[day]
+        rows = frame[frame["timestamp"].dt.date == day]
+        alone = validate_days(rows, SPEC, [day], before=())[day]
         assert result.report == alone.report
         pd.testing.assert_frame_equal(result.accepted, alone.accepted)
         pd.testing.assert_frame_equal(result.rejected, alone.rejected)
@@ -462,10 +464,11 @@ def test_a_row_just_before_midnight_is_judged_alike_with_and_without_the_next_da
     late = on(frame, "a", [23]) & (frame["timestamp"].dt.date == FIRST_DAY)
     frame.loc[late, "timestamp"] += pd.Timedelta(minutes=58)
 
-    together = validate_days(frame, spec, days(2))
+    together = validate_days(frame, spec, days(2), before=())
 
     for day, result in together.items():
-        alone = validate_days(frame[frame["timestamp"].dt.date == day], spec, [day])[day]
+        rows = frame[frame["timestamp"].dt.date == day]
+        alone = validate_days(rows, spec, [day], before=())[day]
         assert result.report == alone.report
         pd.testing.assert_frame_equal(result.accepted, alone.accepted)
 

@@ -246,3 +246,12 @@ def test_open_cases_ask_for_an_answer():
 
     assert todo.what == "say what the 2 open cases are: a fault, or normal"
     assert todo.command == ".venv/bin/python -m pipeline cases pumps"
+
+
+def test_a_sensor_that_failed_on_the_newest_day_asks_for_a_repair():
+    health = with_days("scored", "scored", reason="without flow of b (stuck sensor, 14 rows)")
+
+    assert next_action(health).what == (
+        "repair the sensors: the newest day was scored without flow of b (stuck sensor, 14 rows)"
+    )
+    assert health.healthy

@@ -13,6 +13,7 @@ from pipeline.data.split import split
 from pipeline.monitoring.day_status import states_of
 from pipeline.steps import notifying
 from pipeline.steps.drift_evidence import observed_rows
+from pipeline.steps.open_items import open_items
 from pipeline.steps.scored_window import read_window
 from pipeline.store.day_records import read_day_records
 from pipeline.store.training_window import read_training_window
@@ -185,6 +186,9 @@ def test_a_sensor_that_stays_silent_is_told_once_by_name_however_many_days_it_la
     assert "flow stays at 33.3 l/s for 24 rows; limit 5 h" in notice["text"]
     assert "To do: repair the sensor of flow, or raise its stuck_after." in notice["text"]
     assert f"at {first} 00:00" in notice["text"]
+    open_now = open_items(house.here, house.spec, now=moment(days(5)[4]))
+    assert "data fault" not in {each.kind for each in open_now.incidents}
+    assert "flow of b (stuck sensor, 24 rows)" in open_now.partitions[-1].reason
 
 
 def test_a_cell_that_is_missing_now_and_then_is_no_incident(house):
