@@ -150,13 +150,14 @@ METHODS: dict[str, Fit] = {
 
 
 def telemetry(spec: DetectorSpec, first: date, last: date) -> pd.DataFrame:
-    """Validated and derived rows of a span, as ingestion would store them."""
+    """Validated and derived rows of a span that have every channel: such rows train."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     source = LaHauteBorneSource(kind="la_haute_borne", replaced_days=None)
     cache = settings.load().cache
     raw = la_haute_borne.fetch(source, spec.columns, midnight(first), end_of(last), cache)
     accepted = [v.accepted for v in validate_days(raw, spec, days).values() if len(v.accepted)]
-    return derive(pd.concat(accepted, ignore_index=True), spec.columns)
+    rows = derive(pd.concat(accepted, ignore_index=True), spec.columns)
+    return rows.dropna(subset=list(spec.columns.feature_columns), ignore_index=True)
 
 
 def measure(

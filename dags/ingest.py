@@ -32,8 +32,8 @@ DOC = """
 1. `fetch` reads exactly [day, day + 1) from the source.
 2. `validate` checks it against the contract in `detectors/{name}.yaml`: each row, then the day.
 3. `write` replaces the day in the table `telemetry`, puts rejected rows in `quarantine` with the
-   rule that rejected them, and records the attempt in `ingestions`. `{name}__score` then scores the
-   day.
+   rule that rejected them, beside the cells of sensors that failed alone, and records the attempt
+   in `ingestions`. `{name}__score` then scores the day.
 
 The same input again changes nothing; changed input makes a new table version, and the difference is
 recorded.

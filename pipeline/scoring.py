@@ -83,7 +83,7 @@ def score_values(
     """Score feature rows of shape (n, d); `timeline` may be None unless `bundle.needs_timeline`.
 
     `muted` cells, of the same shape, are left out; in a window, channels that are muted in any row,
-    from all of its rows. What they measured is irrelevant:
+    from all of its rows. What they measured is irrelevant, and they may be missing (NaN):
 
     - the network is shown what it expects of them in view of the others, so that it scores these
       as on an ordinary day (`pipeline.detector.bundle.filling`);

@@ -217,7 +217,7 @@ def shifted_rows(
     known = channels(columns)
     names = tuple(channel.name for channel in known)
     says = decided(timeline, names, decisions)
-    brief, lasting = _spans(limits, columns.cadence)
+    brief, lasting = spans(limits, columns.cadence)
     movable = np.array([can_shift(channel, columns) for channel in known])
     out = _out(values, known, bundle.ranges(), limits.padding)
     leaves = lately(out & movable, timeline, _ns(brief), limits.share)
@@ -243,10 +243,10 @@ def shifted_rows(
 
 def lookback(limits: Shifts, schema: Schema) -> timedelta:
     """The span before a row whose rows decide about it; at most a day."""
-    return sum(_spans(limits, timedelta(seconds=schema.cadence_s or 0)), timedelta(0))
+    return sum(spans(limits, timedelta(seconds=schema.cadence_s or 0)), timedelta(0))
 
 
-def _spans(limits: Shifts, cadence: timedelta) -> tuple[timedelta, timedelta]:
+def spans(limits: Shifts, cadence: timedelta) -> tuple[timedelta, timedelta]:
     """The brief span, long enough for six rows where the day has room for them, and the long one.
 
     Where it has not even room for four, nothing is ever muted.

@@ -40,7 +40,7 @@ class StationDays:
     Attributes:
         spec: the detector file; all settings are the defaults.
         delivered: times of all rows of the source.
-        telemetry: rows that passed validation, in order of time.
+        telemetry: rows that passed validation with every channel, in order of time.
     """
 
     spec: DetectorSpec
@@ -78,4 +78,5 @@ def station_days(folder: Path = FOLDER) -> StationDays:
     )
     days = validate_days(frame, spec, days_between(FIRST, LAST))
     accepted = [days[day].accepted for day in sorted(days) if len(days[day].accepted)]
-    return StationDays(spec, frame["timestamp"], pd.concat(accepted, ignore_index=True))
+    rows = pd.concat(accepted, ignore_index=True).dropna(subset=list(_UNITS), ignore_index=True)
+    return StationDays(spec, frame["timestamp"], rows)

@@ -44,7 +44,7 @@ def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
     """The rows that the champion has scored, from the tables."""
     columns = spec.columns
     keys = [columns.timestamp, "entity"]
-    kept = ["timestamp", "entity", "score", "threshold", "version", "muted"]
+    kept = ["timestamp", "entity", "score", "threshold", "version", "muted", "partial"]
     scores = champion_scores(settings.load(), spec.name, kept)
     scores = scores.rename(columns={"timestamp": columns.timestamp})
     known = telemetry.assign(
@@ -60,7 +60,7 @@ def judged(spec: DetectorSpec, telemetry: pd.DataFrame) -> Judged:
         score=rows["score"].to_numpy(np.float64),
         threshold=rows["threshold"].to_numpy(np.float64),
         version=rows["version"].to_numpy(np.int64),
-        muted=rows["muted"].ne("").to_numpy(bool),
+        muted=(rows["muted"].ne("") | rows["partial"].eq(other=True)).to_numpy(bool),
         normal=rows["normal"].to_numpy(bool),
         incident=rows["incident"].to_numpy(bool),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 
 from deploy.demo.review import LookBack
+from pipeline.data.missing_channels import missing_text
 from pipeline.gate import GateVerdict
 from pipeline.settings import Deployment
-from pipeline.store.ingestions import counting_attempts
+from pipeline.store.ingestions import counting_attempts, missing_of
 
 _LABEL = 38
 
@@ -39,6 +41,12 @@ def ingested(here: Deployment, detector: str) -> Iterator[Row]:
     yield "rows in quarantine", f"{sum(rejected.values()):,}"
     for rule, count in rejected.most_common():
         yield f"  {rule}", f"{count:,}"
+
+
+def missing_on(here: Deployment, detector: str, day: date) -> str:
+    """The channels that the accepted rows of `day` lack, in words."""
+    latest = counting_attempts(here, detector, ["missing"], first=day, last=day).iloc[-1]
+    return missing_text(missing_of(latest["missing"]))
 
 
 def judged(verdict: GateVerdict, later: LookBack) -> Iterator[Row]:

@@ -188,6 +188,8 @@ def _lines(health: Health) -> Iterator[tuple[str, str]]:
     drift = health.drift
     yield "drift", f"{drift.kind} on {drift.day}: {drift.reason}" if drift else "not judged yet"
     yield "muted", ", ".join(health.muted) or "no channel"
+    if health.missing:
+        yield "missing", f"on {health.last_scored}: scored {health.missing}"
     yield (
         "labels",
         f"{health.labels_waiting} wait, {health.audits_waiting} of them sampled at random",
@@ -253,6 +255,7 @@ def _as_json(health: Health, *, proof: bool) -> dict[str, object]:
     return content | {
         "healthy": health.healthy,
         "days": health.counts,
+        "missing": health.missing,
         "violations": [to_json(each) for each in health.violations],
         "next": to_json(next_action(health, this_shell(settings.load()))),
         **({"partitions": days} if proof else {}),

@@ -58,7 +58,8 @@ class Feature(Section):
 
     may_be_constant: bool = Field(
         default=False,
-        description="A whole day without any change is legitimate (a parked actuator, a setpoint).",
+        description="A whole day without any change is legitimate (a parked actuator, a setpoint). "
+        "Without it such a day is a fault, once the channel has moved.",
     )
     day_median: tuple[float, float] | None = Field(
         None,

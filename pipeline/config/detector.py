@@ -20,6 +20,9 @@ from pipeline.config.upkeep import Housekeeping, Recalibration, Shifts
 from pipeline.config.validation import Validation
 from pipeline.utc_day import ONE_DAY
 
+_ROUNDING = 1e-9  # 0.3 of 10 features are 3 of them
+_FEWEST_CHANNELS = 2  # of a single one nothing says what the others should be
+
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 """The pattern of a detector's name."""
 
@@ -50,6 +53,26 @@ class DetectorSpec(Section):
     recalibration: Recalibration = Recalibration()
     housekeeping: Housekeeping = Housekeeping()
 
+    @property
+    def minimum_channels(self) -> int:
+        """Fewest channels of a row that are fit for use; with fewer it is in quarantine."""
+        n, limits = len(self.columns.features), self.validation
+        left = n - int(limits.missing_cells * n + _ROUNDING)
+        if limits.minimum_channels is not None:
+            return max(limits.minimum_channels, left if limits.missing_cells else 1)
+        return left if limits.missing_cells else min(n, max(_FEWEST_CHANNELS, -(-n // 2)))
+
+    @model_validator(mode="after")
+    def _there_are_as_many_channels_as_a_row_needs(self) -> Self:
+        needed, n = self.validation.minimum_channels, len(self.columns.features)
+        if needed is not None and needed > n:
+            msg = (
+                f"validation.minimum_channels is {needed} and schema.features has {n}; every row "
+                f"would be in quarantine: set it to {n} or less"
+            )
+            raise ValueError(msg)
+        return self
+
     @model_validator(mode="after")
     def _missing_values_need_a_family_that_accepts_them(self) -> Self:
         share = self.validation.missing_cells
@@ -57,7 +80,7 @@ class DetectorSpec(Section):
             msg = (
                 f"validation.missing_cells is {share:g} and model.family {self.model.family!r} "
                 "accepts no missing values; set model.family to masked, or "
-                "validation.missing_cells to 0, which puts such rows in quarantine"
+                "validation.missing_cells to 0, where what is missing is a fault of its channel"
             )
             raise ValueError(msg)
         if share and (self.window.derivative or self.window.rolling):

@@ -132,9 +132,9 @@ def check_precision(
         numbers: float64 features, n rows.
         key: `day` and `machine` (codes) of each row.
         columns: the channels, their units and offsets.
-        faults: receives the faults; rows that broke a rule before are not counted.
+        faults: receives the faults; rows and cells that broke a rule before are not counted.
     """
-    rows = np.flatnonzero(~faults.any)
+    rows = np.flatnonzero(~faults.rejected)
     if not len(rows):
         return
     group = key.iloc[rows].groupby(["day", "machine"]).ngroup().to_numpy().astype(np.intp)
@@ -142,7 +142,7 @@ def check_precision(
         if feature.circular:
             continue
         values = numbers[name].to_numpy()[rows]
-        present = ~np.isnan(values)
+        present = ~np.isnan(values) & ~faults.cell(name)[rows]
         coarse = np.isin(group, _coarse(values[present], group[present], feature.offset))
         for members in _by_group(np.flatnonzero(coarse), group):
             found = resolution(values[members][present[members]], feature.offset)

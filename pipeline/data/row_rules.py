@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import Columns, DetectorSpec
+from pipeline.data.channels_left import reject_rows_with_few_channels
 from pipeline.data.faults import Faults, Mask
 from pipeline.data.fingerprint import row_hashes
 from pipeline.data.grid import cadence_ns, day_number, nanoseconds, slots
 from pipeline.data.precision import check_precision, check_range
+from pipeline.data.resting import Before, MeasuredRows, NeverMoved, never_moved
 from pipeline.data.sensors import check_sensors
 from pipeline.data.sources.shaping import FILED_DAY, NOTES, TIME_FAULT
 from pipeline.data.values import check_marks, check_values
@@ -113,15 +115,23 @@ def _is_filed(raw: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def check_rows(
-    raw: pd.DataFrame, numbers: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faults
-) -> None:
-    """Report every row of `raw` that breaks a rule; `numbers` is `raw` with features as float64."""
+    raw: pd.DataFrame,
+    numbers: pd.DataFrame,
+    keys: Keys,
+    spec: DetectorSpec,
+    faults: Faults,
+    before: Before,
+) -> NeverMoved:
+    """Report every row of `raw` that breaks a rule; return which channels have never moved.
+
+    `numbers` is `raw` with features as float64, `before` what is known of the days before.
+    """
     columns = spec.columns
     _check_times(raw, keys, spec, faults)
     unmeasured = raw[list(columns.features)].isna().all(axis=1).to_numpy()
     faults.add(np.flatnonzero(unmeasured), "no_measurement", None, "every feature is missing")
     check_marks(raw, columns, faults)
-    check_values(numbers, columns, faults, missing_cells=spec.validation.missing_cells)
+    check_values(numbers, columns, faults, missing=spec.validation.missing_cells > 0)
     check_range(numbers, columns, faults)
 
     trusted = ~faults.broke(*_UNTRUSTED)
@@ -130,9 +140,20 @@ def check_rows(
     key = pd.DataFrame({"day": keys.day, "machine": keys.machine, "slot": keys.slot})
     check_duplicates(key, raw.drop(columns=list(NOTES), errors="ignore"), trusted, faults)
     trusted &= ~faults.broke("duplicate", "conflicting_duplicate")
-    check_sensors(numbers, key, trusted, columns, faults)
+    measured = MeasuredRows(numbers[trusted], keys.machine[trusted], keys.day[trusted], keys.names)
+    resting = never_moved(measured, columns, before)
+    check_sensors(
+        numbers,
+        key,
+        trusted,
+        columns,
+        faults,
+        lambda name: resting.rows_of(name, keys.machine, keys.day, keys.names),
+    )
     check_precision(numbers, key, columns, faults)
+    reject_rows_with_few_channels(numbers, spec, faults)
     _check_peers(keys, columns, faults)
+    return resting
 
 
 def _check_times(raw: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faults) -> None:
@@ -153,7 +174,7 @@ def _check_times(raw: pd.DataFrame, keys: Keys, spec: DetectorSpec, faults: Faul
 
 def _check_peers(keys: Keys, columns: Columns, faults: Faults) -> None:
     needed = max((derived.minimum_peers for derived in columns.derived), default=0)
-    fit = np.flatnonzero(~faults.any)
+    fit = np.flatnonzero(~faults.rejected)
     slot = pd.Series(keys.slot[fit])
     peers = slot.groupby([keys.day[fit], keys.slot[fit]]).transform("size").to_numpy() - 1
     lonely = peers < needed

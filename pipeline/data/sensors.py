@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -22,6 +23,7 @@ def check_sensors(
     usable: Mask,
     columns: Columns,
     faults: Faults,
+    at_rest: Callable[[str], Mask] | None = None,
 ) -> None:
     """Report the rows of stuck, constant and implausible sensor days.
 
@@ -32,6 +34,8 @@ def check_sensors(
         usable: rows with a trustworthy key; at most one for each key.
         columns: which features to check against which limits.
         faults: receives the faults.
+        at_rest: the rows, of all n, on whose day a channel has never moved: it is not constant but
+            unused; None: there are none.
     """
     rows = np.flatnonzero(usable)
     day, machine, slot = (key[name].to_numpy() for name in ("day", "machine", "slot"))
@@ -47,7 +51,8 @@ def check_sensors(
         if feature.stuck_after is not None:
             _check_stuck(name, feature, values, rows, follows, columns.cadence, faults)
         group = (machine[rows], day[rows])
-        _check_day(name, feature, values, rows, group, columns.cadence, faults)
+        asked = np.ones(len(rows), dtype=bool) if at_rest is None else ~at_rest(name)[rows]
+        _check_day(name, feature, values, rows, group, asked, columns.cadence, faults)
 
 
 def _check_stuck(
@@ -82,6 +87,7 @@ def _check_day(
     values: NDArray[np.float64],
     rows: NDArray[np.intp],
     key: tuple[NDArray[np.intp], NDArray[np.int64]],
+    asked: Mask,
     cadence: timedelta,
     faults: Faults,
 ) -> None:
@@ -90,7 +96,7 @@ def _check_day(
     seen = group.transform("count").to_numpy()
     if not feature.may_be_constant:
         enough = max(2.0, _WHOLE_DAY * (DAY_NS / cadence_ns(cadence)))
-        constant = (lowest == highest) & (seen >= enough)
+        constant = (lowest == highest) & (seen >= enough) & asked
         details = [f"{name} is {value:g} {feature.unit} all day" for value in lowest[constant]]
         faults.add(rows[constant], "constant_sensor", name, details)
     if feature.day_median is not None:

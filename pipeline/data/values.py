@@ -10,14 +10,11 @@ import pandera.pandas as pandera
 from pandera.errors import SchemaErrors
 
 from pipeline.config import Columns, Feature
-from pipeline.data.channels import channels
-from pipeline.data.faults import Faults, Mask
+from pipeline.data.faults import Faults
 from pipeline.data.raw_values import as_float64, read_marks
 from pipeline.data.sources.shaping import declared
 
-_ROUNDING = 1e-9  # 0.3 of 10 features are 3 of them
 _LONGEST = 60  # characters of a value that a row's detail shows
-_NAMED = 5  # missing features named in a row's detail
 
 
 def as_numbers(frame: pd.DataFrame, columns: Columns, faults: Faults) -> pd.DataFrame:
@@ -49,21 +46,18 @@ def missing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:
 
 
 def check_values(
-    numbers: pd.DataFrame, columns: Columns, faults: Faults, *, missing_cells: float = 0.0
+    numbers: pd.DataFrame, columns: Columns, faults: Faults, *, missing: bool = False
 ) -> None:
-    """Report every value of `numbers` that breaks the schema, and rows with too many missing ones.
+    """Report every value of `numbers` that breaks the schema.
 
     A row that already broke a rule is checked too: the graver rule stays. `numbers` has
-    the index 0..n-1 and float64 features. Up to the share `missing_cells` of a row's features may
-    be missing, as long as one that is no context is there; with 0 each missing value is a fault.
+    the index 0..n-1 and float64 features. Where `missing` is true a missing value is no fault.
     """
-    if missing_cells:
-        _check_missing(numbers, columns, missing_cells, faults)
     try:
         with warnings.catch_warnings():
             # pandera joins its findings in a way that pandas will change; either way works here.
             warnings.simplefilter("ignore", FutureWarning)
-            frame_schema(columns, missing=missing_cells > 0).validate(numbers, lazy=True)
+            frame_schema(columns, missing=missing).validate(numbers, lazy=True)
     except SchemaErrors as errors:
         for (name, check), cases in errors.failure_cases.groupby(["column", "check"], sort=False):
             rows = cases["index"].to_numpy(dtype=np.intp)
@@ -86,29 +80,6 @@ def frame_schema(columns: Columns, *, missing: bool = False) -> pandera.DataFram
         known = [pandera.Check.isin(columns.entities)] if columns.entities else []
         schema[columns.entity] = pandera.Column(object, known, nullable=False)
     return pandera.DataFrameSchema(schema)
-
-
-def _check_missing(numbers: pd.DataFrame, columns: Columns, limit: float, faults: Faults) -> None:
-    """Report rows that lack more than the share `limit` of their features, or all but context."""
-    names = list(columns.features)
-    absent = numbers[names].isna().to_numpy()
-    most = int(limit * len(names) + _ROUNDING)
-    judged = [channel.judged for channel in channels(columns)]
-    nothing: Mask = np.asarray(absent[:, judged].all(axis=1))
-    for row in np.flatnonzero((absent.sum(axis=1) > most) | nothing).tolist():
-        lacking = [name for name, is_absent in zip(names, absent[row], strict=True) if is_absent]
-        detail = (
-            "every feature that is judged is missing; limit: one at least is there"
-            if nothing[row]
-            else f"{len(lacking)} of {len(names)} features are missing ({_some(lacking)}); "
-            f"limit {most}"
-        )
-        faults.add(np.array([row]), "too_many_missing", None, detail)
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _column(feature: Feature, *, missing: bool) -> pandera.Column:

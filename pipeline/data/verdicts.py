@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pipeline.config import DetectorSpec, Validation
 from pipeline.data.faults import RULES
 from pipeline.data.grid import cadence_ns, slots_of
+from pipeline.data.missing_channels import MissingChannel
+from pipeline.data.resting import Resting
 
 Verdict = Literal["validated", "quarantined", "empty"]
 _GAPS_SHOWN = 4
@@ -33,6 +35,10 @@ class Report:
         completeness: share of expected rows that came with a measurement; None if none expected.
         verdict: `quarantined` means that the whole day is blocked.
         reasons: why it is blocked, each with value, limit and fix.
+        partial: accepted rows without a channel that failed.
+        missing: which channels these are.
+        resting: the channels that have never moved by the end of the day; None: nothing was on
+            record, and no row came.
     """
 
     day: date
@@ -43,6 +49,9 @@ class Report:
     completeness: float | None
     verdict: Verdict
     reasons: tuple[str, ...]
+    partial: int = 0
+    missing: tuple[MissingChannel, ...] = ()
+    resting: tuple[Resting, ...] | None = None
 
 
 def blocking_reasons(

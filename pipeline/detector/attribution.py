@@ -53,7 +53,8 @@ def contributions(
 
     A muted channel is filled in as it is for the score, and adds nothing either. Its own error is
     0, but the errors of the others depend on what is shown in its place: the score falls where
-    that is replaced by what suits them better, and this is no reason to look at the channel.
+    that is replaced by what suits them better, and this is no reason to look at the channel. One
+    of which only the deviation is left out, because too few peers have the value, may be blamed.
 
     Args:
         bundle: the bundle that scores.
@@ -74,7 +75,7 @@ def contributions(
         repaired[np.isnan(shown)] = np.nan
         found[:, at] = (score - _counted(bundle, repaired, muted)) / usual[at]
         if muted is not None:
-            found[muted[:, list(family)].any(axis=1), at] = 0
+            found[muted[:, list(family)].all(axis=1), at] = 0
     return np.maximum(found, 0.0)
 
 

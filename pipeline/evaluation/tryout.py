@@ -25,6 +25,7 @@ from pipeline.evaluation.metrics import (
     evaluate,
     evaluated_rows,
 )
+from pipeline.evaluation.partial_rate import PartialRates
 from pipeline.scoring import score_rows
 
 _LATENCY_ROWS = 1000
@@ -61,6 +62,7 @@ class Tryout:
         latency_ms: time to score 1,000 rows, best of three.
         bundle_mb: size of its files, in megabytes.
         confirmed_incidents: detection of confirmed incidents on days outside the block.
+        partial: rates of normal rows without a channel; None: not measured, or no row can be so.
     """
 
     evaluation: Evaluation
@@ -69,6 +71,7 @@ class Tryout:
     latency_ms: float
     bundle_mb: float
     confirmed_incidents: tuple[IncidentSeen, ...] = ()
+    partial: PartialRates | None = None
 
     @property
     def incidents(self) -> tuple[IncidentSeen, ...]:

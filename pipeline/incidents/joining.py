@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.detector.attribution import Blame
-from pipeline.incidents.parts import ANOMALY, SHIFTED, IncidentPart, Kind, Status
+from pipeline.incidents.parts import ANOMALY, OF_ONE_CHANNEL, IncidentPart, Kind, Status
 
 _NAMED = 3
 
@@ -22,13 +22,13 @@ class Incident:
     """One episode of one entity, which is reported once.
 
     Attributes:
-        id: of kind, entity, channel of a shifted feature, and start; stable while the start is.
-        kind: `anomaly`, `shifted feature` or `new regime`.
+        id: of kind, entity, channel if it is about one, and start; stable while the start is.
+        kind: `anomaly`, `shifted feature`, `new regime` or `data fault`.
         status: `raised`, or `withdrawn` with the version that raised it.
         entity: which machine; empty where there is one.
         start: first row, UTC.
         end: last row seen so far.
-        rows: flagged (or muted) rows.
+        rows: flagged rows, or those in which the channel has moved or failed.
         peak: highest score, in units of the threshold.
         peak_at: when.
         version: of the bundle that raised it first.
@@ -90,7 +90,7 @@ def begins(
 
 
 def incident_id(kind: Kind, entity: str, channel: str, start: pd.Timestamp) -> str:
-    """The id of the incident that starts then; `channel` of a shifted feature, else empty."""
+    """The id of the incident that starts then; `channel` if it is about one, else empty."""
     name = f"{kind}|{entity}|{channel}|{start.isoformat()}"
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
@@ -106,7 +106,7 @@ def _order(part: IncidentPart) -> tuple[tuple[str, str, str, str, int], pd.Times
 
 
 def _channel(part: IncidentPart | Incident) -> str:
-    return part.features[0].channel if part.kind == SHIFTED else ""
+    return part.features[0].channel if part.kind in OF_ONE_CHANNEL else ""
 
 
 def _same(one: Incident, other: Incident) -> bool:

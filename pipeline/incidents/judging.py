@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,13 @@ from pipeline.data.timeline import Indices, Mask, Timeline, subset, timeline_fro
 from pipeline.detector.attribution import Contributions, contributions
 from pipeline.detector.bundle.bundle import Bundle
 from pipeline.detector.calibration.postprocessing import leading_up, postprocess_parts, runs_of
-from pipeline.detector.inputs.frames import feature_values, timeline_of
+from pipeline.detector.inputs.frames import failed_cells, feature_values, timeline_of
+from pipeline.detector.inputs.inputs import refuse_empty
 from pipeline.detector.inputs.scored import Rows
 from pipeline.detector.inputs.windows import marked_in_window, windows
 from pipeline.errors import DataError
-from pipeline.scoring import score_values
+from pipeline.incidents.failing import failing
+from pipeline.scoring import ScoredRows, score_values
 from pipeline.shifts import Shifted, left_out, rows_of, shifted_rows
 
 
@@ -37,6 +39,9 @@ class FlaggedRows:
             (n, c); 0 for other rows.
         strength: the same as if no channel were left out, for rows in which a channel has
             moved or that lie in a new regime; 0 for other rows.
+        partial: shape (n,); a channel of the row, or of its window, has failed: it is missing, and
+            what the network expects of it stands in its place.
+        failing: shape (n, c); the channels that most rows of the last hour lack, as this one does.
     """
 
     score: NDArray[np.float64]
@@ -46,6 +51,8 @@ class FlaggedRows:
     shifts: Shifted
     found: Contributions
     strength: Contributions
+    partial: Mask
+    failing: Mask
 
 
 def fitted_columns(bundle: Bundle) -> Columns:
@@ -79,23 +86,32 @@ def judge(
 ) -> FlaggedRows:
     """Score the last `own` rows of `frame`; the rows before them are only looked back on.
 
+    A cell that is missing because its sensor failed is left out like a muted one: filled in with
+    what the network expects of it, and not blamed.
+
     The network gets the same rows in the same order whether a day is scored alone or with others,
     so that scores are equal to the last bit.
 
     Raises:
-        DataError: a feature is absent or not finite.
+        DataError: a feature is absent or infinite, or a row has no value that is judged.
     """
     columns = fitted_columns(bundle)
-    values, place = feature_values(frame, bundle.schema), timeline_from(frame, columns)
+    values = feature_values(frame, bundle.schema, partial=True)
+    refuse_empty(values, bundle.schema.judged)
+    place = timeline_from(frame, columns)
     shifts = shifted_rows(values, place, bundle, columns, limits, decisions)
+    silent = failed_cells(values, bundle.schema)[:, [held[0] for held in shifts.columns]]
+    silent = failing(silent, place, limits, columns)[-own:]
     if bundle.reach == 1:
         # Earlier rows only served to recognise shifts; each row is scored by itself.
         frame, values = frame.iloc[-own:], values[-own:]
         shifts = rows_of(shifts, slice(-own, None))
     timeline = timeline_of(frame, bundle.schema) if bundle.needs_timeline else None
-    muted = left_out(shifts, values.shape[1])
-    scored = score_values(bundle, values, timeline, muted)
-    whole = score_values(bundle, values, timeline) if muted.any() else scored
+    failed = failed_cells(values, bundle.schema)
+    away = left_out(shifts, values.shape[1]) | failed
+    partial, blind = _partial(failed, away, timeline, bundle)
+    scored = _unscored(score_values(bundle, values, timeline, away), blind)
+    whole = scored if (away == failed).all() else score_values(bundle, values, timeline, failed)
     ours, flagged = rows_of(shifts, slice(-own, None)), scored.flagged[-own:]
     moved = ours.moved.any(axis=1) | ours.regime
     return FlaggedRows(
@@ -104,25 +120,50 @@ def judge(
         flagged=flagged,
         flagged_unmuted=whole.flagged[-own:],
         shifts=ours,
-        found=_contributions(bundle, _Rows(values, timeline, muted), shifts, flagged),
-        strength=_contributions(bundle, _Rows(values, timeline, None), shifts, moved),
+        found=_contributions(bundle, _Rows(values, timeline, away), shifts, flagged),
+        strength=_contributions(bundle, _Rows(values, timeline, failed), shifts, moved),
+        partial=partial[-own:],
+        failing=silent,
+    )
+
+
+def _partial(
+    failed: Mask, away: Mask, timeline: Timeline | None, bundle: Bundle
+) -> tuple[Mask, Mask]:
+    """Rows that lack a failed cell in their window, and those of which nothing judged is left."""
+    window, judged = bundle.schema.window, list(bundle.schema.judged)
+    partial, blind = (np.zeros(len(failed), dtype=bool) for _ in range(2))
+    if failed.any():
+        end = windows(failed.astype(np.float32), window, timeline).end
+        partial[end] = marked_in_window(failed, window, timeline).any(axis=1)
+        partial |= failed.any(axis=1)
+        blind[end] = marked_in_window(away, window, timeline)[:, judged].all(axis=1)
+    return partial, partial & blind
+
+
+def _unscored(scored: ScoredRows, blind: Mask) -> ScoredRows:
+    """No score for rows of which nothing is left: a score of 0 would call them normal."""
+    if not blind.any():
+        return scored
+    return replace(
+        scored, score=np.where(blind, np.nan, scored.score), flagged=scored.flagged & ~blind
     )
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Feature rows, their timeline if the bundle needs it, and the features to leave out."""
+    """Feature rows, their timeline if the bundle needs it, and the cells to leave out."""
 
     features: Rows
     timeline: Timeline | None
-    muted: Mask | None
+    away: Mask
 
     def some(self, kept: Indices) -> _Rows:
         """The kept rows."""
         return _Rows(
             self.features[kept],
             None if self.timeline is None else subset(self.timeline, kept),
-            None if self.muted is None else self.muted[kept],
+            self.away[kept],
         )
 
 
@@ -142,9 +183,10 @@ def _contributions(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -
 def _contributed(bundle: Bundle, rows: _Rows, shifts: Shifted, wanted: Mask) -> Contributions:
     found = np.zeros((len(wanted), len(shifts.channels)))
     values, timeline = rows.features, rows.timeline
-    cut, away = windows(values, bundle.schema.window, timeline), None
-    if rows.muted is not None:
-        away = marked_in_window(rows.muted, bundle.schema.window, timeline)
+    cut = windows(values, bundle.schema.window, timeline)
+    away = None
+    if rows.away.any():
+        away = marked_in_window(rows.away, bundle.schema.window, timeline)
     row = cut.end - (len(values) - len(wanted))
     asked = (row >= 0) & wanted[row]
     timeline = None if timeline is None else subset(timeline, cut.end)

@@ -21,12 +21,16 @@ from pipeline.data.timeline import Indices, Mask, Timeline, subset
 from pipeline.detector.attribution import Blame, worst
 from pipeline.incidents.judging import FlaggedRows
 
-Kind = Literal["anomaly", "shifted feature", "new regime"]
+Kind = Literal["anomaly", "shifted feature", "new regime", "data fault"]
 Status = Literal["raised", "withdrawn"]
 
 ANOMALY: Kind = "anomaly"
 SHIFTED: Kind = "shifted feature"
 REGIME: Kind = "new regime"
+FAULT: Kind = "data fault"
+
+OF_ONE_CHANNEL: tuple[Kind, ...] = (SHIFTED, FAULT)
+"""Kinds of incidents that are about a channel each."""
 
 _DAYS_IN_RANGE = pd.Timedelta(days=2)
 _BLAMED = 10  # kept of a part, so that the parts of one incident can be weighed together
@@ -37,12 +41,13 @@ class IncidentPart:
     """One entity's episode within one UTC day.
 
     Attributes:
-        kind: flagged rows, rows in which one channel has moved, or rows in a new regime.
+        kind: flagged rows, rows in which one channel has moved or has failed, or rows in a new
+            regime.
         status: withdrawn when the version that raised it was rolled back.
         entity: which machine; empty where there is one.
         start: its first row, UTC.
         end: its last row.
-        rows: rows that are flagged, moved or in the regime.
+        rows: rows that are flagged, moved, without the channel or in the regime.
         peak: highest score of these rows, in units of the row's threshold; 0 if none has a score.
         peak_at: the first row with that score.
         version: of the bundle that raised it.
@@ -93,7 +98,7 @@ def day_parts(
         timeline: their times and entities.
         version: of the champion.
         within: flags at most this far apart are one episode.
-        shift_within: the same for rows in which a channel has moved, or in a new regime.
+        shift_within: the same for rows in which a channel has moved or failed, or in a new regime.
     """
     shifts, excess = judged.shifts, np.nan_to_num(judged.score / judged.threshold, nan=0.0)
     found: list[tuple[Kind, Indices, tuple[Blame, ...]]] = [
@@ -104,6 +109,10 @@ def day_parts(
         found += [
             (SHIFTED, rows, (Blame(name, float(judged.strength[rows, channel].mean())),))
             for rows in _episodes(shifts.moved[:, channel], timeline, shift_within)
+        ]
+        found += [
+            (FAULT, rows, (Blame(name, 0.0),))
+            for rows in _episodes(judged.failing[:, channel], timeline, shift_within)
         ]
     found += [
         (REGIME, rows, worst(judged.strength[rows], shifts.channels, most=_BLAMED))

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pipeline.config import DetectorSpec
 from pipeline.data.grid import days_between
+from pipeline.data.missing_channels import missing_text
 from pipeline.store.day_records import DayRecord, Delivery, Scoring
 from pipeline.utc_day import ONE_DAY
 
@@ -28,7 +29,7 @@ class PartitionState:
         state: one of FINAL, or `waiting` (validated, and not scored as it is now), `missing`
             (never attempted), `contradictory` (the tables disagree about it), `outside` (on record,
             but not within the schedule of the present detector file, so not expected).
-        reason: why, where it is not scored.
+        reason: why, where it is not scored; else which channels were missing, if any.
         scoring_failed: whether it failed when it was scored; else it failed when it was ingested.
     """
 
@@ -131,7 +132,8 @@ def _not_scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
 def _scored(delivery: Delivery, scoring: Scoring) -> tuple[State, str]:
     """The state of a validated day with scores: they may be those of earlier rows."""
     if not _changed_since(delivery, scoring):
-        return "scored", ""
+        lacking = f"without {missing_text(delivery.missing)}" if delivery.missing else ""
+        return "scored", lacking
     if scoring.verdict == "failed":
         return "failed", f"scoring: {scoring.reason}"
     return "waiting", f"its rows changed at {delivery.changed_at:%Y-%m-%d %H:%M}, after its scores"

@@ -146,6 +146,12 @@ class Health:
         return dict(Counter(each.state for each in self.due))
 
     @property
+    def missing(self) -> str:
+        """The channels that the newest scored day lacks, in words; empty: none."""
+        scored = [each for each in self.partitions if each.state == "scored"]
+        return scored[-1].reason if scored else ""
+
+    @property
     def violations(self) -> tuple[PartitionState, ...]:
         """Days without a final state."""
         return tuple(each for each in self.partitions if not each.is_final)

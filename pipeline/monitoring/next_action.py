@@ -221,6 +221,8 @@ def _answers(health: Health, shell: Shell) -> Iterator[NextAction]:
         yield NextAction(f"label the {health.audits_waiting} episodes sampled at random", listed)
     if health.open_incidents:
         yield NextAction(f"say what the {health.open_incidents} open incidents were", listed)
+    if health.missing:
+        yield NextAction(f"repair the sensors: the newest day was scored {health.missing}")
     if health.drift is not None and health.drift.action == "quarantine":
         yield NextAction(f"fix the source: {health.drift.reason}")
 

@@ -54,7 +54,7 @@ def partition_of(bundle: Bundle, day: date, rows: pd.DataFrame) -> Partition:
 
     Inside all limits where too few rows were scored with every channel.
     """
-    whole = rows[rows["muted"].fillna("").eq("")]
+    whole = rows[rows["muted"].fillna("").eq("") & ~rows["partial"].eq(other=True)]
     if len(whole) < _ENOUGH * len(rows):
         return Partition(day, 0.0, 1.0)
     flags = int(whole["flag"].fillna(value=False).astype(bool).sum())

@@ -21,7 +21,7 @@ STATUSES = ("confirmed", "presumed", "suspect", "incident", "held", "excluded")
 
 confirmed: labelled normal. presumed: unlabelled and not flagged. suspect: flagged, unlabelled.
 incident: labelled incident. held: part of a cluster longer than those of normal rows, or of a day
-with more flags than normal days have. excluded: muted.
+with more flags than normal days have. excluded: muted, or partial.
 """
 
 
@@ -34,7 +34,7 @@ class WindowRows:
         score: shape (n,), in units of the score.
         threshold: the threshold in force at each row, shape (n,).
         verdict: latest label of each row, shape (n,): 0 none, 1 incident, 2 normal.
-        excluded: muted or in an open shift, shape (n,): no evidence about the usual score.
+        excluded: muted, partial or in an open shift, shape (n,): no evidence about the usual score.
         audit: probability with which the row's episode was sampled for audit, shape (n,); NaN
             where it was not sampled.
     """

@@ -12,74 +12,16 @@ from pipeline.detector.bundle.lineage import Start
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
 from pipeline.evaluation.detectability import Detectable
-from pipeline.evaluation.faults import FAULTS
 from pipeline.evaluation.metrics import Detection, Evaluation
+from pipeline.evaluation.partial_rate import PartialRates, partial_sentence
 from pipeline.evaluation.rate import RealisedRate, against_the_promise
 from pipeline.evaluation.replay import Replay
 from pipeline.gate import GateVerdict
-from pipeline.gate.facts import NOT_PLANTED
 from pipeline.report.card import CardHead, Link, build_card, changed_rows, interval_of
+from pipeline.report.fault_section import Grades, fault_section
 from pipeline.report.markdown import escaped, table
 
 _EPISODES_SHOWN = 10
-
-Grades = Mapping[str, Mapping[float, float]]
-"""Share of episodes caught, 0 to 1, by kind and size (`evaluation.injection.recall`)."""
-
-
-def fault_section(
-    grades: Grades,
-    champion: Grades,
-    found: Mapping[str, Detectable],
-    limits: Mapping[str, float | None],
-) -> str:
-    """The section in Markdown; where no fault could be planted it says so.
-
-    `champion` is the live version on the same episodes; empty without one.
-    `limits` are those of the required kinds.
-    """
-    if not grades:
-        return f"### Injected faults\n\n**Not judged.** {NOT_PLANTED}"
-    rows = [
-        (
-            kind,
-            _smallest(kind, found.get(kind)),
-            _limit(kind, limits),
-            _caught(kind, by_size),
-            _caught(kind, champion.get(kind, {})),
-        )
-        for kind, by_size in grades.items()
-    ]
-    header = ("Fault", "Smallest caught (95%)", "Limit", "This version", "Champion")
-    return (
-        "### Injected faults\n\nThe smallest size that counts as caught, with the range that the "
-        "episodes leave open, and the share that is caught over all channels, from the smallest "
-        "size to the largest.\n\n" + table(header, rows)
-    )
-
-
-def _smallest(kind: str, found: Detectable | None) -> str:
-    if found is None or not FAULTS[kind].unit:
-        return "-"
-    smallest, low, high = (
-        "none" if size is None else f"{size:g}" for size in (found.smallest, found.low, found.high)
-    )
-    return f"{smallest} ({low} to {high})"
-
-
-def _limit(kind: str, limits: Mapping[str, float | None]) -> str:
-    if kind not in limits:
-        return "-"
-    limit = limits[kind]
-    return "largest" if limit is None else f"{limit:g}"
-
-
-def _caught(kind: str, by_size: Mapping[float, float]) -> str:
-    unit = FAULTS[kind].unit
-    if not unit:
-        return ", ".join(f"{share:.0%}" for share in by_size.values()) or "-"
-    shares = ", ".join(f"{size:g}: {share:.0%}" for size, share in by_size.items())
-    return f"{shares} ({unit})" if shares else "-"
 
 
 @dataclass(frozen=True)
@@ -94,6 +36,7 @@ class TrainedOn:
         train: rows of the train block.
         calibration: rows that the threshold was estimated from.
         test: rows of the test block.
+        partial: rows in none of them, because a channel of each has failed.
         replaced: cells of open shifts in these rows; None: there are none.
         unscored: days that nobody looked at for lasting faults; None: there are none.
     """
@@ -105,6 +48,7 @@ class TrainedOn:
     train: int
     calibration: int
     test: int
+    partial: int = 0
     replaced: ReplacedCells | None = None
     unscored: UnscoredDays | None = None
 
@@ -118,6 +62,7 @@ class TrainingCard:
         gate: the decision.
         threshold: the estimate.
         evaluation: on the test block.
+        partial: rates of partial rows; None: no row can be so.
         drift: the verdict that the gate used.
         trained_on: the rows.
         held: rows of the train and of the calibration block that were held back, by block.
@@ -151,6 +96,7 @@ class TrainingCard:
     champion_faults: Grades = field(default_factory=dict)
     detectable: Mapping[str, Detectable] = field(default_factory=dict)
     fault_limits: Mapping[str, float | None] = field(default_factory=dict)
+    partial: PartialRates | None = None
     images: tuple[Link, ...] = ()
     links: tuple[Link, ...] = ()
 
@@ -169,9 +115,10 @@ def training_card(card: TrainingCard) -> str:
         ),
         links=card.links,
     )
+    partial = () if card.partial is None else (escaped(partial_sentence(card.partial)),)
     pictures = (f"![{image.name}]({image.url})" for image in card.images)
     details = (
-        "\n\n".join((_threshold(card.threshold, card.evaluation), *pictures)),
+        "\n\n".join((_threshold(card.threshold, card.evaluation), *partial, *pictures)),
         _held(card.held),
         _evaluation(card.evaluation),
         fault_section(card.faults, card.champion_faults, card.detectable, card.fault_limits),
@@ -287,6 +234,8 @@ def _detection(detection: Detection | None) -> Iterator[tuple[str, str]]:
 def _data(card: TrainingCard) -> str:
     rows = card.trained_on
     without = f" {escaped(replaced_sentence(rows.replaced))}" if rows.replaced else ""
+    if rows.partial:
+        without += f" {rows.partial:,} rows are left out because a sensor of each had failed."
     return (
         f"### Data\n\n{rows.start} to {rows.end}, table `{rows.table}` version {rows.version}: "
         f"{rows.train:,} rows to train, {rows.calibration:,} to estimate the threshold, "

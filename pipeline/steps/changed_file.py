@@ -19,7 +19,7 @@ from pipeline.errors import OutageError, PlimsollError
 from pipeline.settings import Deployment
 from pipeline.store.fits import AGAIN, misfits_text, unfit_days
 from pipeline.store.telemetry import telemetry_columns, telemetry_days, telemetry_table
-from pipeline.tables.schemas import kind_of
+from pipeline.tables.kinds import kind_of
 
 WAIT_S = 8.0
 _SQLITE = "sqlite:///"

@@ -90,6 +90,7 @@ def _rows(
             pa.array(judged.threshold),
             pa.array(judged.flagged),
             _muted(judged.shifts),
+            pa.array(judged.partial),
             pa.array(blamed, pa.string()),
         ],
         schema=_SCHEMA,

@@ -2,8 +2,8 @@
 
 - Scores come from the table `scores` where the live version has scored the day, so that the
   verdict is about what was served; other days are scored here.
-- A channel that was muted in a row is not used there, nor is that row's score: it was computed
-  without the channel. That the sensor is broken is still reported.
+- A channel that was muted in a row, or has failed there, is not used in it, nor is that row's
+  score: it was computed without the channel. That the sensor is broken is still reported.
 - Rows that were labelled an incident by the end of the judged day are left out. Evaluation columns
   are not read at all: a live verdict must not know them.
 """
@@ -20,10 +20,10 @@ from pipeline.config import Columns, DetectorSpec
 from pipeline.data.channels import channels, channels_of_cell
 from pipeline.data.grid import days_between
 from pipeline.data.timeline import Mask, timeline_from
-from pipeline.detector.inputs.frames import feature_values
+from pipeline.detector.inputs.frames import failed_cells, feature_values, unchecked_values
 from pipeline.drift import Sample
 from pipeline.drift.observed import ObservedRows
-from pipeline.scoring import score_rows
+from pipeline.scoring import score_rows, spread_out
 from pipeline.settings import Deployment
 from pipeline.steps.live import LoadedVersion
 from pipeline.steps.meaning import unfit_for
@@ -59,7 +59,11 @@ def observed_rows(
     frame = frame[own].reset_index(drop=True)
     timeline = timeline_from(frame, columns)
     labels = labels_as_of(here, spec.name, end_of(last), first=first, last=last)
-    sample = Sample(timeline, feature_values(frame, loaded.bundle.schema), score, muted)
+    features = feature_values(frame, loaded.bundle.schema, partial=True)
+    failed = failed_cells(features, loaded.bundle.schema)
+    if failed.any():
+        muted = failed if muted is None else muted | failed
+    sample = Sample(timeline, features, score, muted)
     return ObservedRows(sample, timeline.time_ns // DAY_NS, labels)
 
 
@@ -95,7 +99,11 @@ def _scored_alone(
     days = _day_of(frame[columns.timestamp])
     longer = loaded.bundle.reach > 1
     batch = (days == day) | ((days == day - 1) & longer)
-    score: NDArray[np.float64] = score_rows(loaded.bundle, frame[batch]).score[days[batch] == day]
+    rows, schema = frame[batch], loaded.bundle.schema
+    # What a partial row scores is not used; the others are scored without it.
+    whole = np.asarray(~failed_cells(unchecked_values(rows, schema), schema).any(axis=1))
+    scored = spread_out(score_rows(loaded.bundle, rows[whole]), whole)
+    score: NDArray[np.float64] = scored.score[days[batch] == day]
     return score
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline import lineage
@@ -15,6 +15,7 @@ from pipeline.drift import DriftVerdict, judge_drift
 from pipeline.drift.observed import reference_sample, sample_of
 from pipeline.evaluation.injection import at_largest, recall
 from pipeline.evaluation.metrics import EvaluatedRows, Evaluation
+from pipeline.evaluation.partial_rate import partial_rates
 from pipeline.evaluation.tryout import Tryout, judge, try_out
 from pipeline.records import Payload, from_json, to_json
 from pipeline.registry import runs
@@ -42,6 +43,7 @@ def evaluate(here: Deployment, payload: Payload[Candidate]) -> Payload[Candidate
         bundle = load_bundle(folder)
         rows = judge(bundle, frame, spec.columns)
         tried = try_out(bundle, frame, spec.columns, rows, confirmed_incidents_of(candidate))
+        tried = replace(tried, partial=partial_rates(bundle, frame, spec))
         pictures = _pictures(bundle, tried, spec, rows)
         for name, picture in pictures.items():
             (Path(scratch) / name).write_bytes(picture)
@@ -134,6 +136,9 @@ def _metrics(tried: Tryout) -> dict[str, float]:
     health = asdict(tried.diagnosis)
     metrics |= {f"health/{name}": value for name, value in health.items() if value is not None}
     metrics |= _rate(tried.evaluation) | _detection(tried.evaluation)
+    if tried.partial is not None:
+        metrics["test/partial_false_positive_rate"] = tried.partial.mean
+        metrics["test/partial_false_positive_rate_worst"] = tried.partial.worst.rate
     for kind, by_size in recall(tried.faults).items():
         named = f"faults/{kind.replace(' ', '_')}"
         metrics[named] = at_largest(tried.faults)[kind]

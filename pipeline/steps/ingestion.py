@@ -19,6 +19,7 @@ from pipeline.config import DetectorSpec
 from pipeline.data.contract import validate_days
 from pipeline.data.grid import as_day, days_between
 from pipeline.data.meaning import meaning_of
+from pipeline.data.resting import Resting, resting_text
 from pipeline.data.sources.locations import anchored
 from pipeline.errors import DataError, DaysFailed, PartitionBlocked
 from pipeline.records import Payload, from_json, to_json
@@ -34,6 +35,7 @@ from pipeline.store.ingestions import (
     LatestState,
     latest_states,
     record_failure,
+    resting_before,
 )
 from pipeline.store.staged import Staged, raw_rows, stage_validated, validated_days
 from pipeline.store.writing import write_part
@@ -88,7 +90,7 @@ def validate(here: Deployment, payload: Payload[Staged], *, run: str) -> Payload
     staged = from_json(Staged, payload)
     spec = _spec(here, staged.detector)
     with _failure_recorded(here, spec, _days(staged), run):
-        return to_json(validate_staged(spec, staged))
+        return to_json(validate_staged(here, spec, staged))
 
 
 @lineage.job("ingest")
@@ -148,17 +150,27 @@ def states_of(here: Deployment, detector: str, days: list[str]) -> list[LatestSt
     return [each for each in found if each.day in wanted]
 
 
-def validate_staged(spec: DetectorSpec, staged: Staged) -> Staged:
-    """Stage the rows that may become telemetry, and the rejected ones with the rule they broke."""
+def validate_staged(here: Deployment, spec: DetectorSpec, staged: Staged) -> Staged:
+    """Stage the rows that may become telemetry, and rejected rows and cells with their rule."""
+    done: tuple[date, tuple[Resting, ...]] | None = None
     for part in staged.parts:
-        validated = validate_days(raw_rows(part), spec, part.days)
+        # The days of the parts before are not on record yet.
+        known = resting_before(here, spec.name, part.days[0])
+        known = max(filter(None, (known, done)), key=lambda each: each[0], default=None)
+        before = None if known is None else known[1]
+        validated = validate_days(raw_rows(part), spec, part.days, before)
         stage_validated(part, validated, spec)
         reports = [result.report for result in validated.values()]
+        if reports[-1].resting is not None:
+            done = (part.days[-1], reports[-1].resting)
+        if before is None:
+            _warn_of_resting(spec, reports[-1].resting or ())
         log.info(
             "days_validated",
             first_day=str(part.days[0]),
             last_day=str(part.days[-1]),
             accepted=sum(report.accepted for report in reports),
+            partial=sum(report.partial for report in reports),
             rejected=sum(sum(report.rejected.values()) for report in reports),
             blocked=sum(report.verdict == "quarantined" for report in reports),
         )
@@ -200,6 +212,17 @@ def refuse_attempts(attempts: Sequence[Attempt | LatestState]) -> None:
         msg = f"{len(bad)} of {len(attempts)} days {' or '.join(words)}:\n{reasons}"
         blocked = any(attempt.standing == "quarantined" for attempt in bad)
         raise PartitionBlocked(msg) if blocked else DaysFailed(msg)
+
+
+def _warn_of_resting(spec: DetectorSpec, resting: Sequence[Resting]) -> None:
+    """Log, at the first load, which channels have never moved: they are no fault."""
+    if resting:
+        log.warning(
+            "channels_never_moved",
+            detector=spec.name,
+            channels=resting_text(resting),
+            fix="they may be constant until they move; set may_be_constant, or correct the source",
+        )
 
 
 def _warn_of_others(here: Deployment, spec: DetectorSpec, attempts: Sequence[Attempt]) -> None:

@@ -21,8 +21,9 @@ from pipeline.config import DetectorSpec
 from pipeline.data.grid import as_day
 from pipeline.errors import OutageError
 from pipeline.incidents import Incident
-from pipeline.incidents.parts import ANOMALY
+from pipeline.incidents.parts import ANOMALY, FAULT
 from pipeline.monitoring.broken_threshold import BrokenThreshold, id_prefix, since_of
+from pipeline.monitoring.data_fault import data_fault_of
 from pipeline.monitoring.next_action import for_broken
 from pipeline.monitoring.notice import (
     Notice,
@@ -42,6 +43,7 @@ from pipeline.steps.candidate import detector_named
 from pipeline.steps.cases_on_record import doublings_of, open_on
 from pipeline.steps.threshold_watch import ThresholdState, threshold_after
 from pipeline.store.incidents import incidents_between
+from pipeline.store.ingestions import missing_between
 from pipeline.store.notices import (
     FiledNotice,
     SentNotice,
@@ -91,9 +93,13 @@ def due(
         and not (broken and _replaced(each, broken.since))
     ]
     worth = effective_rows_by_version(here, detector) if new else {}
+    faults = [incident for incident in new if incident.kind == FAULT]
+    missing = missing_between(here, detector, news[0], news[-1]) if faults else ()
     notices = _about_threshold(here, spec, state, news[-1], shell)
     notices += [
-        notice_of(
+        data_fault_of(spec, incident, day_seen(incident, news), missing)
+        if incident.kind == FAULT
+        else notice_of(
             spec,
             incident,
             day_seen(incident, news),

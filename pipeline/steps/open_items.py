@@ -12,7 +12,7 @@ from pipeline.cases.records import SHIFT
 from pipeline.config import DetectorSpec
 from pipeline.data.decision import newest_about
 from pipeline.incidents import Incident
-from pipeline.incidents.parts import largest_gaps
+from pipeline.incidents.parts import FAULT, largest_gaps
 from pipeline.incidents.unanswered import Unanswered, unanswered
 from pipeline.monitoring.broken_threshold import BrokenThreshold
 from pipeline.monitoring.day_status import PartitionState, states_on_record
@@ -100,7 +100,10 @@ def _unanswered(spec: DetectorSpec, records: Mapping[date, DayRecord], now: date
 def _open(
     here: Deployment, spec: DetectorSpec, scored: list[date], waiting: Collection[str]
 ) -> list[Incident]:
-    """Incidents of the newest 30 days without a label, and shifts that have not ended."""
+    """Incidents of the newest 30 days without a label, and shifts that have not ended.
+
+    No data faults: they ask for a repair and not for an answer, and the state of the day says so.
+    """
     if not scored:
         return []
     last = pd.Timestamp(scored[-1], tz="UTC")
@@ -110,6 +113,7 @@ def _open(
         each
         for each in found
         if each.status == "raised"
+        and each.kind != FAULT
         and (each.id in waiting if each.kind == "anomaly" else each.end >= last)
     ]
 

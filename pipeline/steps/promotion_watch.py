@@ -108,7 +108,7 @@ def _first_served(
     been live for years.
     """
     first, wanted = knows_until(champion.bundle), spec.promotion.watch_days
-    names = ["date", "version", "score", "flag", "muted"]
+    names = ["date", "version", "score", "flag", "muted", "partial"]
     held = [day for day in scored_days(here, spec.name) if first <= day <= last]
     found = [pd.DataFrame(columns=names)]
     for begin in range(0, len(held), wanted):

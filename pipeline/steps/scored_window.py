@@ -20,6 +20,7 @@ from pipeline.data.audit import probabilities
 from pipeline.data.fingerprint import fingerprint, row_hashes
 from pipeline.data.label import Label, verdicts
 from pipeline.data.timeline import Timeline, timeline_from
+from pipeline.incidents.parts import REGIME, SHIFTED
 from pipeline.recalibration import WindowRows
 from pipeline.settings import Deployment
 from pipeline.steps.candidate import Candidate, staged_table
@@ -36,7 +37,7 @@ from pipeline.store.telemetry import count_telemetry, telemetry_version
 from pipeline.tables.frames import as_frame
 
 ROWS = "rows/rows.parquet"  # the path of a recalibrated candidate's rows
-_COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted")
+_COLUMNS = ("timestamp", "entity", "version", "score", "threshold", "muted", "partial")
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,9 @@ def read_window(
     audits = audits_between(here, spec.name, days[0], days[-1])
     rows["verdict"] = verdicts(timeline, labels)
     rows["audit"] = probabilities(timeline, audits)
-    rows["excluded"] = rows["muted"].fillna("").ne("") | _in_a_shift(here, spec, rows, days)
-    rows = rows.drop(columns="muted")
+    fewer = rows["muted"].fillna("").ne("") | rows["partial"].eq(other=True)
+    rows["excluded"] = fewer | _in_a_shift(here, spec, rows, days)
+    rows = rows.drop(columns=["muted", "partial"])
     names = [str(name) for name in rows.columns if name != "version"]
     digest = fingerprint(row_hashes(rows[names]), names)
     return ScoredWindow(rows, version, tuple(missing), labels, digest[:16])
@@ -160,11 +162,14 @@ def _rescored(
 def _in_a_shift(
     here: Deployment, spec: DetectorSpec, rows: pd.DataFrame, days: Sequence[date]
 ) -> NDArray[np.bool_]:
-    """Rows during a shift or a new regime that was raised."""
+    """Rows during a shift or a new regime that was raised.
+
+    Of a data fault only the rows that lack the channel count, and they are partial.
+    """
     inside = np.zeros(len(rows), dtype=bool)
     # Nothing of a later day is read, so that an incident that goes on ends with the window.
     for found in incidents_between(here, spec, days[0], days[-1]):
-        if found.kind != "anomaly" and found.status == "raised":
+        if found.kind in (SHIFTED, REGIME) and found.status == "raised":
             during = rows["timestamp"].between(found.start, found.end)
             inside |= (during & rows["entity"].eq(found.entity)).to_numpy()
     return inside

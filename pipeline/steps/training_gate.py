@@ -185,6 +185,7 @@ def _card(
         gate=verdict,
         threshold=bundle.description.threshold,
         evaluation=tried.evaluation,
+        partial=tried.partial,
         drift=drift_of(candidate),
         trained_on=TrainedOn(
             start=manifest.first_day.isoformat(),
@@ -194,6 +195,7 @@ def _card(
             train=len(block_of(candidate, "train").frame),
             calibration=len(block_of(candidate, "calibration").frame),
             test=len(block_of(candidate, "test").frame),
+            partial=manifest.partial,
             replaced=manifest.replaced,
             unscored=manifest.unscored,
         ),

@@ -13,12 +13,13 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from pipeline.data.label import Verdict, Withdrawal
+from pipeline.data.missing_channels import MissingChannel
 from pipeline.incidents.parts import ANOMALY
 from pipeline.incidents.unanswered import NS_IN_US, FlaggedParts
 from pipeline.settings import Deployment
 from pipeline.store.audits import audits_begun
 from pipeline.store.incidents import raised_parts
-from pipeline.store.ingestions import DayState, counting_attempts
+from pipeline.store.ingestions import DayState, counting_attempts, missing_of
 from pipeline.store.labels import labels_made
 from pipeline.store.scores import scored_days
 from pipeline.store.scorings import scorings_in_order
@@ -45,6 +46,7 @@ class Delivery:
         accepted: whether an attempt ever let rows through to `telemetry`.
         changed_at: when an attempt last changed the day's telemetry; None: never.
         changed_in: the version of `telemetry` that this made; None where it is not on record.
+        missing: channels that its accepted rows lack, because a sensor failed.
     """
 
     standing: DayState
@@ -52,6 +54,7 @@ class Delivery:
     accepted: bool = True
     changed_at: datetime | None = None
     changed_in: int | None = None
+    missing: tuple[MissingChannel, ...] = ()
 
     @property
     def had_rows(self) -> bool:
@@ -151,7 +154,7 @@ def read_day_records(
 
 
 def _deliveries(here: Deployment, detector: str, first: date, last: date) -> dict[date, Delivery]:
-    names = ("verdict", "reasons", "accepted", "difference", "telemetry_version")
+    names = ("verdict", "reasons", "accepted", "difference", "telemetry_version", "missing")
     rows = counting_attempts(here, detector, names, first=first, last=last)
     # The same rows judged by another contract are validated anew and change nothing.
     let_in = rows[rows["verdict"].eq("validated") & rows["accepted"].gt(0)]
@@ -165,6 +168,7 @@ def _deliveries(here: Deployment, detector: str, first: date, last: date) -> dic
             accepted=row["date"] in changed_at,
             changed_at=changed_at.get(row["date"]),
             changed_in=changed_in.get(row["date"]),
+            missing=missing_of(row["missing"]),
         )
         for row in _latest(rows)
     }

@@ -27,7 +27,7 @@ from pipeline.tables import Table
 from pipeline.tables.layout import laid_out
 from pipeline.tables.scan import files_by_day
 
-_FORM = "1"  # of a record; another one makes all rows of earlier releases invalid
+_FORM = "2"  # of a record; another one makes all rows of earlier releases invalid
 _MOST_DAYS = 366  # that are read at once
 _TRIES = 3
 

@@ -9,13 +9,17 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from pipeline.config import DetectorSpec
 from pipeline.data.fingerprint import Difference, contract_hash
 from pipeline.data.meaning import Meaning, as_text, from_text
+from pipeline.data.missing_channels import MissingChannel
+from pipeline.data.resting import Resting
 from pipeline.settings import Deployment
 from pipeline.tables import Table, append, in_order, read
 from pipeline.tables.schemas import COMMIT
+from pipeline.utc_day import ONE_DAY
 
 DayState = Literal["validated", "quarantined", "empty", "failed", "withdrawn"]
 
@@ -45,6 +49,9 @@ class Attempt:
         telemetry_version: version of `telemetry` after the attempt; None while there is none.
         difference: how telemetry of a day that was there before changed; None if it did not.
         meaning: the meaning of its rows by the detector file; None where none were written.
+        partial: accepted rows without a channel that failed.
+        missing: which channels these are.
+        resting: channels that have never moved by the end of the day; None: nothing is known.
     """
 
     day: date
@@ -64,6 +71,9 @@ class Attempt:
     telemetry_version: int | None = None
     difference: Difference | None = None
     meaning: Meaning | None = None
+    partial: int = 0
+    missing: tuple[MissingChannel, ...] = ()
+    resting: tuple[Resting, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,15 @@ class LatestState:
     day: date
     standing: DayState
     reasons: str
+
+
+_MISSING = TypeAdapter(tuple[MissingChannel, ...])
+_RESTING = TypeAdapter(tuple[Resting, ...])
+
+
+def missing_of(text: Any) -> tuple[MissingChannel, ...]:
+    """The value of the column `missing`; an earlier release wrote null."""
+    return _MISSING.validate_json(text) if isinstance(text, str) else ()
 
 
 def record(here: Deployment, detector: str, attempts: Sequence[Attempt]) -> None:
@@ -167,6 +186,33 @@ def counting_attempts(
     return _counting(here, detector, ["standing", *columns], first, last)
 
 
+def missing_between(
+    here: Deployment, detector: str, first: date, last: date
+) -> tuple[MissingChannel, ...]:
+    """The channels that the rows of the days from `first` to `last` lack, by their attempts."""
+    rows = _counting(here, detector, ["standing", "missing"], first, last)
+    newest = rows.drop_duplicates("date", keep="last").sort_values("date")
+    return tuple(each for text in newest["missing"] for each in missing_of(text))
+
+
+def resting_before(
+    here: Deployment, detector: str, day: date
+) -> tuple[date, tuple[Resting, ...]] | None:
+    """The newest day on record before `day`, and what had never moved by its end.
+
+    None where no day before it had rows. Of a day that an earlier release validated everything
+    counts as having moved.
+    """
+    rows = _counting(here, detector, ["standing", "resting"], last=day - ONE_DAY)
+    newest = rows.drop_duplicates("date", keep="last")
+    known = newest[newest["resting"].notna() | newest["standing"].eq("validated")]
+    if known.empty:
+        return None
+    last = known.sort_values("date").to_dict("records")[-1]
+    text = last["resting"]
+    return last["date"], _RESTING.validate_json(text) if isinstance(text, str) else ()
+
+
 def largest_delivery(here: Deployment, detector: str) -> int:
     """Rows that the source delivered on the largest day so far; 0 where nothing was ingested."""
     table = Table(here.storage, detector, "ingestions")
@@ -197,6 +243,10 @@ def _row(attempt: Attempt) -> dict[str, Any]:
     row["rules"] = json.dumps(attempt.rules or {})
     row["difference"] = _as_text(attempt.difference) if attempt.difference else None
     row["meaning"] = as_text(attempt.meaning) if attempt.meaning else None
+    row["resting"] = (
+        None if attempt.resting is None else _RESTING.dump_json(attempt.resting).decode()
+    )
+    row["missing"] = _MISSING.dump_json(attempt.missing).decode()
     return row
 
 

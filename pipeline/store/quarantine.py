@@ -1,4 +1,7 @@
-"""The table `quarantine`: rejected rows. `pipeline.store.writing` writes it."""
+"""The table `quarantine`: rejected rows, and cells that accepted rows lack.
+
+`pipeline.store.writing` writes it.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.data.contract import Validated
 from pipeline.tables.schemas import SCHEMAS
 
 
-def quarantine_table(frames: Mapping[date, pd.DataFrame]) -> pa.Table:
-    """Rejected rows as an Arrow table; `date` is the day they came with, whatever their time."""
-    held = {day: frame for day, frame in frames.items() if len(frame)}
+def quarantine_table(validated: Mapping[date, Validated]) -> pa.Table:
+    """The records as an Arrow table; `date` is the day they came with, whatever their time."""
+    kinds = [(day, v.rejected, False) for day, v in validated.items()]
+    kinds += [(day, v.cells, True) for day, v in validated.items()]
+    held = [(day, frame.assign(partial=partial)) for day, frame, partial in kinds if len(frame)]
     if not held:
         return SCHEMAS["quarantine"].empty_table()
-    rows = pd.concat(held.values(), ignore_index=True)
-    rows["date"] = np.repeat(list(held), [len(frame) for frame in held.values()])
+    rows = pd.concat([frame for _, frame in held], ignore_index=True)
+    rows["date"] = np.repeat([day for day, _ in held], [len(frame) for _, frame in held])
     return pa.Table.from_pandas(rows, schema=SCHEMAS["quarantine"], preserve_index=False)

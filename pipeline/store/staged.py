@@ -50,7 +50,7 @@ class ValidatedDays:
 
     Attributes:
         telemetry: accepted rows, as the table `telemetry` holds them.
-        quarantine: rejected rows, as the table `quarantine` holds them.
+        quarantine: rejected rows and cells, as the table `quarantine` holds them.
         reports: one for each day.
         fingerprints: hash of each day's raw rows.
     """
@@ -99,11 +99,10 @@ def stage_validated(part: StagedPart, validated: dict[date, Validated], spec: De
     findings = _Findings({day: v.report for day, v in validated.items()})
     accepted = [v.accepted for v in validated.values() if len(v.accepted)]
     telemetry = derive(pd.concat(accepted, ignore_index=True), spec.columns) if accepted else None
-    rejected = {day: v.rejected for day, v in validated.items()}
     staging.write_table(
         f"{part.folder}/telemetry.parquet", telemetry_table(telemetry, spec.columns)
     )
-    staging.write_table(f"{part.folder}/quarantine.parquet", quarantine_table(rejected))
+    staging.write_table(f"{part.folder}/quarantine.parquet", quarantine_table(validated))
     staging.write_json(f"{part.folder}/findings.json", records.to_json(findings))
 
 

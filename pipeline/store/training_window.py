@@ -26,6 +26,8 @@ from pipeline.store.telemetry import read_telemetry, telemetry_days, telemetry_v
 from pipeline.store.upkeep import table_uri
 from pipeline.utc_day import ONE_DAY, midnight
 
+_NAMED = 3  # channels that a message names
+
 
 @dataclass(frozen=True)
 class WindowManifest:
@@ -45,6 +47,7 @@ class WindowManifest:
         newest_label: when the newest of them was made; with the table `labels`, which only grows,
             it identifies the labels that were known.
         replaced: cells of open shifts in rows that train all the same; None: there are none.
+        partial: rows that are left out because a channel of them has failed; they are in `rows`.
         unscored: days that nobody looked at for lasting faults; None: there are none, or nothing
             was live that could have scored them.
     """
@@ -62,6 +65,7 @@ class WindowManifest:
     newest_label: datetime | None = None
     replaced: ReplacedCells | None = None
     unscored: UnscoredDays | None = None
+    partial: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ def read_training_window(
 
     Rows that `schema.exclude_from_training` marks are in the frame: `split` keeps them out of the
     train and calibration blocks and leaves them in the test block. The same goes for rows whose
-    latest verdict by a person is `incident`.
+    latest verdict by a person is `incident`. Rows of which a channel has failed are not, unless
+    values may be missing: nothing would say what the network should make of such a row.
 
     Args:
         here: the deployment.
@@ -117,12 +122,15 @@ def read_training_window(
     _refuse_gaps(here, frame, spec, version, days)
     frame = frame.sort_values(spec.columns.row_key, ignore_index=True)
     _refuse_shared_keys(frame, spec, where)
+    delivered, frame = len(frame), _whole_rows(frame, spec, where)
     # Nothing of the as-of day is used, labels included: a rerun at any hour reads the same.
     labels = labels_as_of(here, spec.name, midnight(as_of), first=days[0], last=days[-1])
     if labels:
         frame[LABEL_COLUMN] = verdicts(timeline_from(frame, spec.columns), labels)
     manifest = replace(
         _manifest(frame, spec, where, version, as_of, days),
+        rows=delivered,
+        partial=delivered - len(frame),
         labels=len(labels),
         newest_label=labels[-1].created_at if labels else None,
     )
@@ -147,17 +155,19 @@ def _refuse_lost(
 def _refuse_gaps(
     here: Deployment, frame: pd.DataFrame, spec: DetectorSpec, version: int, days: list[date]
 ) -> None:
-    """Refuse rows that lack a column, which rows of earlier releases may do."""
+    """Refuse rows that lack a column, which rows of earlier releases may do.
+
+    Some rows may lack a feature: a sensor fails alone.
+    """
     columns = spec.columns
     for name in (*columns.row_key, *columns.feature_columns, *sorted(columns.marks)):
         absent = len(frame) if name not in frame else int(frame[name].isna().sum())
         is_feature = name in columns.feature_columns
-        may_lack = is_feature and spec.validation.missing_cells and absent < len(frame)
-        if not absent or may_lack:
+        if not absent or (is_feature and absent < len(frame)):
             continue
         without = _days_without(here, spec, name, version, days) if name in frame else days
         why = (
-            "while a larger validation.missing_cells let it be missing"
+            "its sensor never worked on these days"
             if is_feature
             else "under another name of this column"
         )
@@ -177,6 +187,28 @@ def _days_without(
         here, spec.name, days[0], days[-1], columns=[name, "date"], version=version
     )
     return sorted(set(rows["date"][rows[name].isna()]))
+
+
+def _whole_rows(frame: pd.DataFrame, spec: DetectorSpec, where: str) -> pd.DataFrame:
+    """The rows without a missing feature; all of them where values may be missing.
+
+    Raises:
+        DataError: none is left.
+    """
+    if spec.validation.missing_cells:
+        return frame
+    lacking = frame[list(spec.columns.feature_columns)].isna()
+    whole = ~lacking.any(axis=1)
+    if not whole.any():
+        counts = lacking.sum().sort_values(ascending=False)
+        named = ", ".join(f"{name} in {n:,}" for name, n in counts[counts > 0][:_NAMED].items())
+        msg = (
+            f"{where}: each of {len(frame):,} rows lacks a channel ({named}); limit: one row at "
+            "least lacks none. Repair these sensors, take them out of schema, or let values be "
+            "missing (validation.missing_cells together with model.family: masked)."
+        )
+        raise DataError(msg)
+    return frame if whole.all() else frame[whole].reset_index(drop=True)
 
 
 def _refuse_shared_keys(frame: pd.DataFrame, spec: DetectorSpec, where: str) -> None:

@@ -175,4 +175,7 @@ def _attempt(
         rules=report.rejected,
         fingerprint=fingerprint,
         contract=contract,
+        partial=report.partial,
+        missing=report.missing,
+        resting=report.resting,
     )

@@ -18,7 +18,7 @@ from deltalake.exceptions import (
 from pipeline.errors import DamagedFile, DataError, OutageError, PlimsollError, TableConflict
 from pipeline.tables import snapshots
 from pipeline.tables.damage import Damage, find_damage, log_is_gone
-from pipeline.tables.schemas import kind_of
+from pipeline.tables.kinds import kind_of
 
 RUNBOOK = "docs/runbook.md, 'A damaged table'"
 

@@ -57,6 +57,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("feature", pa.string()),
             ("detail", pa.string()),
             ("row", pa.string()),  # the raw row as JSON, so that nothing is lost
+            # True: about one cell of a row that is telemetry; its first such record has the row.
+            ("partial", pa.bool_()),
         ]
     ),
     "ingestions": pa.schema(
@@ -73,6 +75,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rejected", pa.int64()),
             ("completeness", pa.float64()),
             ("rules", pa.string()),  # JSON: rule -> rejected rows
+            ("partial", pa.int64()),  # accepted rows without a channel that failed
+            ("missing", pa.string()),  # JSON: such channels; pipeline.data.missing_channels
+            ("resting", pa.string()),  # JSON: what never moved; pipeline.data.resting; or null
             ("fingerprint", pa.string()),
             ("contract", pa.string()),
             ("telemetry_version", pa.int64()),
@@ -92,6 +97,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("threshold", pa.float64()),
             ("flag", pa.bool_()),
             ("muted", pa.string()),  # channels left out of this score; pipeline.data.channels
+            ("partial", pa.bool_()),  # scored without a channel that failed
             ("features", pa.string()),  # flagged rows: JSON [[channel, times its usual share], ...]
         ]
     ),
@@ -100,7 +106,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "incidents": pa.schema(
         [
             _DAY,
-            ("kind", pa.string()),  # anomaly, shifted feature, new regime
+            ("kind", pa.string()),  # anomaly, shifted feature, new regime, data fault
             ("status", pa.string()),  # raised, withdrawn
             ("entity", pa.string()),
             ("start", _MOMENT),
@@ -291,9 +297,3 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
-
-
-def kind_of(arrow_type: str) -> str:
-    """The kind of a column in words; all numbers are of one kind."""
-    kinds = {"bool": "true or false", "string": "text", "timestamp": "times", "date": "days"}
-    return next((word for name, word in kinds.items() if name in arrow_type), "numbers")

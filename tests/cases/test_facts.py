@@ -27,7 +27,10 @@ def judged(frame, flagged=(), unmuted=None, decisions=(), columns=PLAIN):
     bare = marks if unmuted is None else np.isin(np.arange(n), list(unmuted))
     nothing = np.zeros((n, 5))
     shifts = shifts_in(frame, ranged(columns), columns, Shifts(), decisions)
-    return FlaggedRows(np.ones(n), np.ones(n), marks, bare, shifts, nothing, nothing)
+    whole = np.zeros(n, dtype=bool)
+    return FlaggedRows(
+        np.ones(n), np.ones(n), marks, bare, shifts, nothing, nothing, whole, nothing.astype(bool)
+    )
 
 
 def facts_of(frame, *, limits=LIMITS, columns=PLAIN, **given):

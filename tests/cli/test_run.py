@@ -259,7 +259,7 @@ def deliveries(plant, tmp_path):
     folder = tmp_path / "data" / "days"
     folder.mkdir()
     frame = make_frame(6)
-    frame.loc[frame["timestamp"].dt.date == BLOCKED, "pressure"] = 1e9
+    frame.loc[frame["timestamp"].dt.date == BLOCKED, "pressure"] *= 1e9
     for day in set(ALL[:6]) - {ABSENT}:
         frame[frame["timestamp"].dt.date == day].to_parquet(folder / f"{day}.parquet")
     (folder / f"{DAMAGED}.parquet").write_bytes(b"damaged")
@@ -270,7 +270,7 @@ def test_of_many_days_each_that_is_not_ingested_is_told_on_a_line(deliveries, ca
     assert load(0, 5) == 1
 
     said = capsys.readouterr().out
-    assert f"\n{BLOCKED}: blocked: rejected 72 of 72 rows" in said
+    assert f"\n{BLOCKED}: blocked: out of range pressure on all 3 machines" in said
     assert f"\n{DAMAGED}: failed: DataError: " in said
     assert f"\n{ABSENT}: empty: the source delivered nothing for this day\n" in said
     assert "\\n" not in said
@@ -281,7 +281,7 @@ def test_of_many_days_each_that_is_not_ingested_is_told_on_a_line(deliveries, ca
     ("day", "code", "said"),
     [
         (ALL[0], 0, "72 rows accepted, 0 rejected"),
-        (BLOCKED, 1, "blocked: rejected 72 of 72 rows"),
+        (BLOCKED, 1, "blocked: out of range pressure on all 3 machines"),
         (DAMAGED, 1, "failed: DataError: "),
         (ABSENT, 0, "empty: the source delivered nothing for this day"),
         ("2024-13-01", 2, "error: "),

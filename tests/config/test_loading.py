@@ -67,6 +67,10 @@ def test_angles_and_deviations_become_feature_columns(tmp_path):
             },
             r"missing_cells is 0\.2 and window\.derivative .* leave them out, or set",
         ),
+        (
+            {"validation": {"minimum_channels": 9}},
+            r"minimum_channels is 9 and schema\.features has \d; .*: set it to \d or less",
+        ),
         ({"validation": {"missing_cells": 1}}, r"validation\.missing_cells: got 1; .*less than 1"),
         ({"source": {"kind": "csv"}}, r"source\.path: is required and absent; add `path"),
         ({"source": {"kind": "csv", "pth": "x", "path": "x"}}, r"source\.pth: .*`path`"),

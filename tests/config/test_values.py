@@ -7,6 +7,7 @@ import zoneinfo
 import pytest
 
 from pipeline.config import load_detector
+from tests.builders import make_spec
 from tests.config.files import content, put_changed, refusal, schema
 
 SOURCES = {
@@ -181,3 +182,24 @@ def test_a_url_in_the_place_of_a_variable_is_not_shown(tmp_path):
     assert "source.url_env: is no name of a variable" in said
     assert "PLIMSOLL_SOURCE_PLANT" in said
     assert "geheim" not in said
+
+
+@pytest.mark.parametrize(
+    ("channels", "limits", "least"),
+    [
+        (1, {}, 1),
+        (2, {}, 2),
+        (3, {}, 2),
+        (7, {}, 4),
+        (7, {"minimum_channels": 1}, 1),
+        (10, {"missing_cells": 0.3}, 7),
+        (10, {"missing_cells": 0.3, "minimum_channels": 9}, 9),
+        (10, {"missing_cells": 0.3, "minimum_channels": 2}, 7),
+    ],
+)
+def test_a_row_needs_half_of_its_channels_unless_the_file_says_otherwise(channels, limits, least):
+    features = {f"c{at}": {"unit": "1"} for at in range(channels)}
+    model = {"family": "masked"} if "missing_cells" in limits else {}
+    spec = make_spec(schema={"features": features, "derived": []}, validation=limits, model=model)
+
+    assert spec.minimum_channels == least

@@ -15,5 +15,5 @@ from pipeline.store.ingestions import Attempt
 def ingested(
     here: Deployment, spec: DetectorSpec, days: Sequence[date], *, now: datetime, run_id: str
 ) -> list[Attempt]:
-    staged = validate_staged(spec, fetch_days(here, spec, days))
+    staged = validate_staged(here, spec, fetch_days(here, spec, days))
     return write_staged(here, spec, staged, now=now, run_id=run_id)

@@ -13,10 +13,13 @@ from pipeline.data.sources.shaping import FILED_DAY, TIME_FAULT, TIME_TEXT
 from tests.builders import FIRST_DAY, ROWS_A_DAY, days, make_frame, make_spec, on
 
 SPEC = make_spec()
+WHOLE = make_spec(validation={"minimum_channels": 3})
+"""A row that lacks any of its three channels is in quarantine."""
 
 
 def judge(frame: pd.DataFrame, spec=SPEC) -> Validated:
-    return validate_days(frame, spec, [FIRST_DAY])[FIRST_DAY]
+    """The day, after others on which every channel has moved."""
+    return validate_days(frame, spec, [FIRST_DAY], before=())[FIRST_DAY]
 
 
 def rules(result: Validated) -> dict[str, int]:
@@ -48,21 +51,79 @@ def broken(column: str, value: object, hours=(3, 4)) -> pd.DataFrame:
     return frame
 
 
+CELLS = [
+    ("flow", "off", "wrong_type", "flow is 'off'; a number is needed"),
+    ("flow", None, "missing_value", "flow is missing"),
+    ("flow", np.inf, "not_finite", "flow is inf; limit: finite"),
+    ("flow", 101, "out_of_range", "flow is 101 l/s; limit 0 to 100 l/s"),
+    ("pressure", -0.1, "out_of_range", "pressure is -0.1 bar; limit 0 to 20 bar"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "rule", "detail"), CELLS)
+def test_a_bad_value_costs_its_row_that_cell_alone(column, value, rule, detail):
+    result = judge(broken(column, value))
+
+    assert rules(result) == {}
+    struck = on(result.accepted, "a", (3, 4))
+    pd.testing.assert_frame_equal(
+        result.accepted, make_frame().assign(**{column: make_frame()[column].mask(struck)})
+    )
+    assert result.report.partial == 2
+    (missing,) = result.report.missing
+    assert (missing.channel, missing.entity, missing.rule) == (column, "a", rule)
+    assert (missing.cells, missing.first.hour, missing.last.hour) == (2, 3, 4)
+    assert missing.detail.startswith(detail)
+    assert result.report.verdict == "validated"
+
+
+@pytest.mark.parametrize(("column", "value", "rule", "detail"), CELLS)
+def test_a_bad_value_rejects_a_row_that_needs_every_channel(column, value, rule, detail):
+    result = judge(broken(column, value), WHOLE)
+
+    assert rules(result) == {f"{rule}:{column}": 2}
+    assert f"{detail}; 2 of 3 channels are left; limit 3" in details(result)
+    assert result.cells.empty
+    assert len(result.accepted) == ROWS_A_DAY - 2
+
+
+def test_the_record_of_a_missing_cell_keeps_the_row_as_it_came():
+    frame = broken("flow", np.inf, hours=[3])
+    frame["angle"] = frame["angle"].astype(object).mask(on(frame, "a", [3]), "north")
+
+    result = judge(frame, make_spec(validation={"minimum_channels": 1}))
+
+    assert list(zip(result.cells["feature"], result.cells["rule"], strict=True)) == [
+        ("angle", "wrong_type"),
+        ("flow", "not_finite"),
+    ]
+    (text,) = result.cells["row"].dropna()
+    assert json.loads(text)["flow"] == "inf"
+    assert json.loads(text)["angle"] == "north"
+    assert result.report.partial == 1
+
+
+def test_a_row_without_any_judged_channel_is_rejected_however_few_it_may_keep():
+    schema = SPEC.columns.model_dump(mode="json", exclude_unset=True)
+    schema["features"]["angle"]["context"] = True
+    frame = broken("flow", None, hours=[3])
+    frame.loc[on(frame, "a", [3]), "pressure"] = -1
+
+    spec = make_spec(schema=schema | {"derived": []}, validation={"minimum_channels": 1})
+
+    assert "no channel that is judged is left; limit 1" in details(judge(frame, spec))
+
+
 @pytest.mark.parametrize(
     ("column", "value", "rule", "detail"),
     [
-        ("flow", "off", "wrong_type:flow", "flow is 'off'; a number is needed"),
-        ("flow", None, "missing_value:flow", "flow is missing"),
-        ("flow", np.inf, "not_finite:flow", "flow is inf; limit: finite"),
-        ("flow", 101, "out_of_range:flow", "flow is 101 l/s; limit 0 to 100 l/s"),
-        ("pressure", -0.1, "out_of_range:pressure", "pressure is -0.1 bar; limit 0 to 20 bar"),
         ("eval_incident", "ja", "unreadable_mark:eval_incident", "eval_incident is 'ja'; limit"),
         ("eval_incident", 0.5, "unreadable_mark:eval_incident", "eval_incident is 0.5; limit"),
         ("pump", "d", "unknown_entity", "pump is 'd'; known: a, b, c"),
         ("pump", None, "unknown_entity", "pump is None; known: a, b, c"),
     ],
 )
-def test_a_bad_value_rejects_its_row_and_no_other(column, value, rule, detail):
+def test_a_bad_mark_or_name_rejects_its_row_and_no_other(column, value, rule, detail):
     result = judge(broken(column, value))
 
     assert rules(result) == {rule: 2}
@@ -79,7 +140,7 @@ def test_marks_that_nobody_can_read_block_a_day_and_name_the_spellings():
 
 
 def test_the_limits_of_a_range_belong_to_it():
-    assert rules(judge(broken("flow", 100))) == {}
+    assert not judge(broken("flow", 100)).report.missing
 
 
 def test_a_row_without_any_measurement_counts_as_not_delivered():
@@ -148,7 +209,7 @@ def test_times_are_no_measurements():
     frame = make_frame()
     frame["flow"] = frame["timestamp"]
 
-    assert rules(judge(frame)) == {"wrong_type:flow": ROWS_A_DAY}
+    assert rules(judge(frame, WHOLE)) == {"wrong_type:flow": ROWS_A_DAY}
 
 
 def test_identical_rows_are_kept_once_and_never_block_a_day():
@@ -183,37 +244,40 @@ def test_the_order_of_rows_changes_nothing(random):
     assert sorted(shuffled.rejected["row"]) == sorted(straight.rejected["row"])
 
 
-def test_a_stuck_sensor_is_rejected_with_all_its_run():
+def test_a_stuck_sensor_is_missing_with_all_its_run():
     frame = make_frame()
     frame.loc[on(frame, "a", range(4, 11)), "flow"] = 33.3
 
     result = judge(frame)
 
-    assert rules(result) == {"stuck_sensor:flow": 7}
-    assert "flow stays at 33.3 l/s for 7 rows; limit 5 h" in details(result)
+    (missing,) = result.report.missing
+    assert (missing.rule, missing.cells, missing.first.hour) == ("stuck_sensor", 7, 4)
+    assert missing.detail == "flow stays at 33.3 l/s for 7 rows; limit 5 h"
+    assert result.accepted["flow"].isna().sum() == 7
+    assert rules(judge(frame, WHOLE)) == {"stuck_sensor:flow": 7}
 
 
 def test_a_run_no_longer_than_the_limit_is_not_stuck():
     frame = make_frame()
     frame.loc[on(frame, "a", range(4, 10)), "flow"] = 33.3
 
-    assert rules(judge(frame)) == {}
+    assert not judge(frame).report.missing
 
 
 def test_a_gap_ends_a_stuck_run():
     frame = make_frame()
     frame.loc[on(frame, "a", range(4, 14)), "flow"] = 33.3
 
-    assert rules(judge(frame[~on(frame, "a", [9])])) == {}
+    assert not judge(frame[~on(frame, "a", [9])]).report.missing
 
 
-def test_a_sensor_constant_all_day_is_rejected_unless_it_may_rest():
+def test_a_sensor_constant_all_day_is_missing_unless_it_may_rest():
     frame = make_frame()
     frame.loc[on(frame, "a"), ["pressure", "angle"]] = 1.0
 
-    result = judge(frame, make_spec(validation={"maximum_rejected": 0.5}))
+    (missing,) = judge(frame).report.missing
 
-    assert rules(result) == {"constant_sensor:pressure": 24}
+    assert (missing.channel, missing.rule, missing.cells) == ("pressure", "constant_sensor", 24)
 
 
 def test_rows_with_too_few_peers_are_rejected():
@@ -237,7 +301,52 @@ def test_a_change_of_unit_is_recognised_by_the_days_median(factor, offset):
 
     assert result.report.verdict == "quarantined"
     assert "implausible_day:flow" in rules(result)
+    assert "implausible day flow on all 3 machines (the day's median" in (result.report.reasons[0])
     assert "check the unit of flow" in result.report.reasons[0]
+    assert result.cells.empty
+
+
+def test_a_change_of_unit_of_one_machine_costs_that_channel_alone():
+    frame = make_frame()
+    frame.loc[on(frame, "b"), "flow"] /= 60
+
+    result = judge(frame)
+
+    assert result.report.verdict == "validated"
+    assert {(each.channel, each.entity, each.rule) for each in result.report.missing} == {
+        ("flow", "b", "implausible_day")
+    }
+
+
+def test_a_storm_of_a_few_hours_on_all_machines_blocks_nothing():
+    frame = make_frame()
+    frame.loc[frame["timestamp"].dt.hour < 4, "flow"] = 130.0
+
+    result = judge(frame)
+
+    assert result.report.verdict == "validated"
+    assert result.report.partial == 12
+
+
+def test_a_unit_that_only_the_range_betrays_blocks_the_day_by_name():
+    frame = make_frame()
+    frame["pressure"] *= 14.5  # psi
+
+    (reason,) = judge(frame).report.reasons
+
+    assert "out of range pressure on all 3 machines" in reason
+
+
+def test_one_machine_alone_cannot_tell_its_unit_from_its_sensor():
+    frame = make_frame()
+    frame["flow"] /= 60
+    one = frame[frame["pump"] == "a"].drop(columns="pump")
+    spec = make_spec(schema={"entity": None, "entities": [], "derived": []})
+
+    result = judge(one, spec)
+
+    assert result.report.verdict == "validated"
+    assert {each.entity for each in result.report.missing} == {""}
 
 
 def test_a_day_with_half_its_rows_is_blocked_and_the_gaps_are_named():
@@ -265,7 +374,7 @@ def test_a_day_with_too_many_bad_rows_is_blocked_with_value_limit_and_fix():
     frame = make_frame()
     frame.loc[on(frame, "b"), "flow"] = 33.3
 
-    result = judge(frame)
+    result = judge(frame, WHOLE)
 
     (reason,) = result.report.reasons
     assert reason == (
@@ -278,7 +387,7 @@ def test_all_rows_of_a_blocked_day_go_to_quarantine_with_a_rule():
     frame = make_frame()
     frame.loc[on(frame, "b"), "flow"] = 33.3
 
-    result = judge(frame)
+    result = judge(frame, WHOLE)
 
     assert rules(result) == {BLOCKED: 48, "stuck_sensor:flow": 24}
     assert len(result.rejected) == ROWS_A_DAY
@@ -301,7 +410,7 @@ def test_a_day_without_rows_is_empty_and_not_blocked():
 
 
 def test_a_rejected_row_is_kept_whole():
-    result = judge(broken("flow", np.inf, hours=[3]))
+    result = judge(broken("flow", np.inf, hours=[3]), WHOLE)
 
     (row,) = result.rejected.itertuples()
     kept = json.loads(row.row)
@@ -338,13 +447,15 @@ def test_many_days_at_once_are_judged_as_each_alone():
     frame.loc[on(frame, "a", range(4)) & (date == second), "flow"] = 33.3
     frame = frame[(date != fourth) | (frame["timestamp"].dt.hour < 12)]
 
-    together = validate_days(frame, SPEC, days(4))
+    together = validate_days(frame, SPEC, days(4), before=())
 
     for day, result in together.items():
-        alone = validate_days(frame[frame["timestamp"].dt.date == day], SPEC, [day])[day]
+        rows = frame[frame["timestamp"].dt.date == day]
+        alone = validate_days(rows, SPEC, [day], before=())[day]
         assert result.report == alone.report
         pd.testing.assert_frame_equal(result.accepted, alone.accepted)
         pd.testing.assert_frame_equal(result.rejected, alone.rejected)
+        pd.testing.assert_frame_equal(result.cells, alone.cells)
 
 
 def test_a_row_just_before_midnight_is_judged_alike_with_and_without_the_next_day():
@@ -353,10 +464,11 @@ def test_a_row_just_before_midnight_is_judged_alike_with_and_without_the_next_da
     late = on(frame, "a", [23]) & (frame["timestamp"].dt.date == FIRST_DAY)
     frame.loc[late, "timestamp"] += pd.Timedelta(minutes=58)
 
-    together = validate_days(frame, spec, days(2))
+    together = validate_days(frame, spec, days(2), before=())
 
     for day, result in together.items():
-        alone = validate_days(frame[frame["timestamp"].dt.date == day], spec, [day])[day]
+        rows = frame[frame["timestamp"].dt.date == day]
+        alone = validate_days(rows, spec, [day], before=())[day]
         assert result.report == alone.report
         pd.testing.assert_frame_equal(result.accepted, alone.accepted)
 
@@ -392,6 +504,10 @@ def test_each_delivered_row_ends_up_accepted_or_rejected_exactly_once(faults):
 
     result = judge(frame)
 
+    measured = result.accepted[["flow", "pressure", "angle"]]
     assert result.report.delivered == len(result.accepted) + len(result.rejected) == len(frame)
     assert sum(result.report.rejected.values()) == len(result.rejected)
-    assert np.isfinite(result.accepted[["flow", "pressure", "angle"]].to_numpy()).all()
+    assert not np.isinf(measured.to_numpy()).any()
+    assert int(measured.isna().to_numpy().sum()) == len(result.cells)
+    assert result.report.partial == int(measured.isna().any(axis=1).sum())
+    assert sum(each.cells for each in result.report.missing) == len(result.cells)

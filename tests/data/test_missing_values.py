@@ -40,8 +40,25 @@ def test_a_row_that_lacks_one_of_three_features_is_accepted_as_it_is(column):
     pd.testing.assert_frame_equal(result.accepted, lacking(column))
 
 
-def test_by_default_such_a_row_is_in_quarantine():
-    assert judge(lacking("flow"), make_spec()).report.rejected == {"missing_value:flow": 2}
+def test_by_default_such_a_row_is_accepted_and_the_value_is_a_fault_of_its_channel():
+    result = judge(lacking("flow"), make_spec())
+
+    pd.testing.assert_frame_equal(result.accepted, lacking("flow"))
+    assert [(each.channel, each.rule) for each in result.report.missing] == [
+        ("flow", "missing_value")
+    ]
+
+
+def test_where_values_may_be_missing_a_missing_one_is_no_fault_and_a_broken_one_is():
+    frame = lacking("pressure", hours=[3])
+    frame.loc[on(frame, "a", [5]), "flow"] = 101.0
+
+    result = judge(frame)
+
+    assert [(each.channel, each.rule) for each in result.report.missing] == [
+        ("flow", "out_of_range")
+    ]
+    assert result.accepted["flow"].isna().sum() == 1
 
 
 def test_a_row_that_lacks_more_is_in_quarantine_with_its_reason():
@@ -146,13 +163,21 @@ def test_gaps_are_nulls_in_the_table_and_come_back(tmp_path):
         assert found.loc[found["flow"].isna(), "pump"].eq("a").all()
 
 
-def test_a_training_window_refuses_gaps_by_default_and_a_feature_that_never_occurs(tmp_path):
+def test_a_training_window_leaves_gaps_out_by_default_and_refuses_a_silent_feature(tmp_path):
     spec = tolerant()
     frame = make_frame(6)
     frame.loc[on(frame, "a", [3]), "flow"] = np.nan
     put(str(tmp_path), spec, frame)
 
-    with pytest.raises(DataError, match=r"6 of 432 rows have no flow, .*validation.missing_cells"):
+    found = read_training_window(stored_in(tmp_path), make_spec(), days(7)[6])
+    assert len(found.frame) == 432 - 6
+    assert found.frame.notna().all(axis=None)
+    assert (found.manifest.rows, found.manifest.partial) == (432, 6)
+
+    frame.loc[on(frame, "a"), "flow"] = np.nan
+    frame.loc[~on(frame, "a"), "angle"] = np.nan
+    put(str(tmp_path), spec, frame)
+    with pytest.raises(DataError, match=r"each of 432 rows lacks a channel \(angle_\w+ in 288, .*"):
         read_training_window(stored_in(tmp_path), make_spec(), days(7)[6])
 
     put(str(tmp_path), spec, frame.assign(pressure=np.nan))

@@ -34,6 +34,7 @@ def judged(excess: Sequence[float], **arrays: Any) -> FlaggedRows:
         "found": np.zeros((n, c)),
         "strength": np.zeros((n, c)),
         "moved": np.zeros((n, c), dtype=bool),
+        "failing": np.zeros((n, c), dtype=bool),
         "regime": np.zeros(n, dtype=bool),
         **arrays,
     }
@@ -52,6 +53,8 @@ def judged(excess: Sequence[float], **arrays: Any) -> FlaggedRows:
         ),
         found=given["found"],
         strength=given["strength"],
+        partial=given["failing"].any(axis=1),
+        failing=given["failing"],
     )
 
 

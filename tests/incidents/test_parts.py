@@ -117,3 +117,14 @@ def test_a_channel_that_is_out_by_day_and_in_by_night_is_told_once() -> None:
 
     assert len(joined(excursions, flags, shifts)) == 1
     assert len(joined(excursions[::4], flags, shifts)) == 9
+
+
+def test_a_channel_that_failed_is_a_data_fault_of_its_own_kind_and_nothing_else():
+    failing = np.zeros((4, 3), dtype=bool)
+    failing[1:, 1] = True
+
+    (found,) = parts_of(judged(np.zeros(4), failing=failing), timeline_of(every(10, 4)))
+
+    assert (found.kind, found.rows, found.peak) == ("data fault", 3, 0.0)
+    assert [each.channel for each in found.features] == ["pressure"]
+    assert found.start == DAY + pd.Timedelta("10min")

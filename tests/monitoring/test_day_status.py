@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from pipeline.data.missing_channels import MissingChannel
 from pipeline.monitoring.day_status import expected, states_of
 from pipeline.store.day_records import Delivery, Scoring
 from tests.builders import FIRST_DAY, days, make_spec
@@ -40,6 +41,22 @@ def state(delivery=None, scoring=None) -> str:
 )  # fmt: skip
 def test_a_day_ends_in_one_of_four_ways(delivery, scoring, wanted):
     assert state(delivery, scoring) == wanted
+
+
+def test_a_scored_day_names_the_channels_that_it_lacks():
+    lacking = tuple(
+        MissingChannel(channel, pump, "stuck_sensor", 14, NOON, NOON, "it stays")
+        for channel, pump in [("flow", "b"), ("pressure", ""), ("angle", "a"), ("angle", "c")]
+    )
+    (found,) = states_of(
+        [FIRST_DAY], {FIRST_DAY: replace(GOOD, missing=lacking)}, {FIRST_DAY: DONE}
+    )
+
+    assert found.state == "scored"
+    assert found.reason == (
+        "without flow of b (stuck sensor, 14 rows), pressure (stuck sensor, 14 rows), angle of a "
+        "(stuck sensor, 14 rows) and 1 more"
+    )
 
 
 def test_a_day_that_was_never_attempted_is_missing():

@@ -324,3 +324,12 @@ def test_the_ledger_comes_before_the_threshold():
     fault = LedgerFault("the alias was moved", "repair it", "ledger pumps --repair")
 
     assert next_action(replace(broken(), faults=(fault,))).what == "repair it"
+
+
+def test_a_sensor_that_failed_on_the_newest_day_asks_for_a_repair():
+    health = with_days("scored", "scored", reason="without flow of b (stuck sensor, 14 rows)")
+
+    assert next_action(health).what == (
+        "repair the sensors: the newest day was scored without flow of b (stuck sensor, 14 rows)"
+    )
+    assert health.healthy

@@ -14,11 +14,13 @@ from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.drift import DriftVerdict
 from pipeline.evaluation.detectability import CaughtShare, Detectable
 from pipeline.evaluation.metrics import EvaluatedRows, evaluate
+from pipeline.evaluation.partial_rate import PartialRates, RateWithout
 from pipeline.evaluation.replay import ChangedRow, Replay
 from pipeline.gate import GateVerdict, TrainedFacts, decide
 from pipeline.report.card import Link
-from pipeline.report.training_card import Grades, TrainedOn, TrainingCard, training_card
-from pipeline.report.training_card import fault_section as section_of_faults
+from pipeline.report.fault_section import Grades
+from pipeline.report.fault_section import fault_section as section_of_faults
+from pipeline.report.training_card import TrainedOn, TrainingCard, training_card
 
 FOUND = Detectable(1.5, 1.0, 2.0, CaughtShare(6.0, 0.9, 0.8, 0.95, 160))
 GRADES = {"spike": {1.0: 0.25, 1.5: 0.8, 2.0: 1.0}, "stuck": {6.0: 0.1}, "swap": {1.0: 0.5}}
@@ -64,6 +66,24 @@ def test_it_starts_with_plain_text_for_the_list_of_versions(card: TrainingCard) 
 
     assert training_card(card).startswith("Rejected, no champion yet: la_haute_borne")
     assert training_card(passed).startswith("Passed, no champion yet: la_haute_borne")
+
+
+def test_the_rate_of_partial_rows_stands_beside_that_of_whole_rows(card: TrainingCard) -> None:
+    rates = PartialRates(8000, 0.01, (RateWithout("flow", 0.03), RateWithout("angle", 0.01)))
+
+    text = training_card(replace(card, partial=rates))
+
+    assert "8,000 normal rows, 2.00% are above it in the mean, and 3.00% without flow;" in text
+    assert "of the whole rows 1.00%." in text
+    assert "Without one channel" not in training_card(card)
+
+
+def test_rows_that_were_left_out_because_a_sensor_failed_are_counted(card: TrainingCard) -> None:
+    trained_on = replace(card.trained_on, partial=1234)
+
+    assert "1,234 rows are left out because a sensor of each had failed." in training_card(
+        replace(card, trained_on=trained_on)
+    )
 
 
 def test_remarks_on_the_fit_are_at_the_top(card: TrainingCard) -> None:

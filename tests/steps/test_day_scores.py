@@ -90,9 +90,17 @@ def test_rows_that_mean_something_else_are_refused_in_the_words_of_the_inputs(fi
 
 def test_a_value_that_is_not_finite_is_refused(filled, inputs, day):
     frame = day.frame.copy()
-    frame.loc[frame.index[-1], "flow"] = np.float32("nan")
+    frame.loc[frame.index[-1], "flow"] = np.float32("inf")
 
     with pytest.raises(DataError, match="flow"):
+        score_day(filled.spec, inputs, replace(day, frame=frame))
+
+
+def test_a_row_without_any_value_is_refused_and_not_scored_as_normal(filled, inputs, day):
+    frame = day.frame.copy()
+    frame.loc[frame.index[-1], list(filled.spec.columns.feature_columns)] = np.float32("nan")
+
+    with pytest.raises(DataError, match="1 of 135 rows lack every feature that is judged"):
         score_day(filled.spec, inputs, replace(day, frame=frame))
 
 

@@ -33,7 +33,8 @@ class Plant:
         self.root, self.folder = root, folder
         self.here = stored_in(root)
         source = {"kind": "parquet", "path": f"{folder}/{{date}}.parquet"}
-        self.spec: DetectorSpec = make_spec(source=source)
+        # Every channel is needed, so that what is wrong with one of them rejects the row.
+        self.spec: DetectorSpec = make_spec(source=source, validation={"minimum_channels": 3})
         self.runs = 0
 
     def deliver(self, frame: pd.DataFrame, day=FIRST_DAY) -> None:
@@ -337,10 +338,10 @@ def test_another_contract_validates_the_same_rows_again(local):
     local.deliver(make_frame())
     local.ingest()
     features = local.spec.columns.model_dump(mode="json")["features"]
-    features["pressure"]["range"] = [0, 3]
+    features["pressure"]["range"] = [0, 5.5]
     local.spec = make_spec(
         source=local.spec.source.model_dump(), schema={"features": features},
-        validation={"maximum_rejected": 1.0},
+        validation={"maximum_rejected": 1.0, "minimum_channels": 3},
     )  # fmt: skip
 
     (attempt,) = local.ingest()
@@ -394,7 +395,7 @@ def test_stages_hand_each_other_plain_json(local):
     travelled = json.loads(json.dumps(records.to_json(staged)))
 
     again = records.from_json(Staged, travelled)
-    validate_staged(local.spec, again)
+    validate_staged(local.here, local.spec, again)
     (attempt,) = write_staged(local.here, local.spec, again, now=NOON, run_id="r")
     assert attempt.verdict == "validated"
 
@@ -632,3 +633,33 @@ def test_a_file_that_is_broken_is_recorded_for_each_day(here, pumps):
 
     assert list(attempts(here)["standing"]) == ["failed", "failed"]
     assert attempts(here)["reasons"].str.contains("no Parquet file").all()
+
+
+def test_channels_that_have_never_moved_are_told_at_the_first_load_and_stay(here, pumps, capsys):
+    frame = make_frame(3).assign(pressure=5.0)
+    frame.to_parquet(pumps)
+
+    ingest(here)
+    first = capsys.readouterr().out
+    for day in days(3)[1:]:
+        ingestion.load(here, "pumps", [str(day)], run="r")
+    later = capsys.readouterr().out
+
+    assert "channels_never_moved" in first
+    assert "pressure of a, pressure of b, pressure of c" in first
+    assert "channels_never_moved" not in later
+    rows = read(Table(here.storage, "pumps", "telemetry"))
+    assert rows["pressure"].eq(5.0).all()
+    assert len(rows) == 3 * ROWS_A_DAY
+
+
+def test_a_channel_that_stands_still_after_it_moved_is_missing(here, pumps):
+    frame = make_frame(2)
+    frame.loc[frame["timestamp"].dt.date.eq(days(2)[1]) & on(frame, "b"), "pressure"] = 5.0
+    frame.to_parquet(pumps)
+
+    ingest(here)
+    ingestion.load(here, "pumps", [str(days(2)[1])], run="r")
+
+    rows = read(Table(here.storage, "pumps", "telemetry"))
+    assert int(rows["pressure"].isna().sum()) == 24

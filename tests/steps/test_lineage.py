@@ -181,7 +181,7 @@ def test_recalibration_goes_from_scored_rows_and_a_version_to_a_new_version(chai
 
 def test_a_blocked_day_is_a_failed_ingestion_with_the_reason(house, tmp_path):
     frame = make_frame(1)
-    frame["pressure"] = 1e9
+    frame["pressure"] *= 1e9
     house.deliver(frame)
 
     with lineage_in(tmp_path / "lineage") as folder, pytest.raises(PartitionBlocked):

@@ -70,7 +70,7 @@ def ingest(*days: date) -> None:
 
 def test_an_ingested_day_records_its_rows(house, kept):
     frame = make_frame(2)
-    frame.loc[[5, 6], "pressure"] = 99.0
+    frame.loc[[5, 6], ["pressure", "flow"]] = 199.0
     house.deliver(frame)
 
     ingest(*EIGHT_DAYS[:2])

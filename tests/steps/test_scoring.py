@@ -232,7 +232,7 @@ def test_no_day_at_all_is_refused(house):
 def spoil(house, day):
     """Put a value into telemetry that no network can take."""
     rows = house.rows("telemetry", day)
-    rows.loc[rows.index[5], "flow"] = np.float32("nan")
+    rows.loc[rows.index[5], "flow"] = np.float32("inf")
     content = pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
     tables.replace_days(
         Table(house.here.storage, "pumps", "telemetry"), [day], content, metadata={}

@@ -161,7 +161,7 @@ def test_the_same_rows_under_another_unit_are_kept_with_their_new_meaning(plant)
 
 def test_a_day_that_is_blocked_later_keeps_the_meaning_of_the_rows_it_has(plant):
     plant.says(**unit("Pa"))
-    (attempt,) = plant.ingest(DAYS[0], change=lambda f: f.assign(pressure=99.0))
+    (attempt,) = plant.ingest(DAYS[0], change=lambda f: f.assign(pressure=99 * f["pressure"]))
 
     assert attempt.verdict == "quarantined"
     assert (

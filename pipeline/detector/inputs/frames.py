@@ -18,11 +18,12 @@ from pipeline.errors import DataError
 _NS = 1_000_000_000
 
 
-def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
+def feature_values(frame: pd.DataFrame, schema: Schema, *, partial: bool = False) -> Rows:
     """The feature columns of `frame`, shape (rows, d), in the detector's order.
 
     Columns may have any order; columns that are not features are ignored. A missing value is NaN
-    where the schema takes missing values. A feature with an offset may also come raw.
+    where the schema takes missing values, or `partial` rows are allowed, of which a channel has
+    failed (see `failed_cells`). A feature with an offset may also come raw.
 
     Raises:
         DataError: a feature is missing, not numeric or not finite.
@@ -30,9 +31,20 @@ def feature_values(frame: pd.DataFrame, schema: Schema) -> Rows:
     return as_rows(
         _held(frame, schema),
         schema.features,
-        missing=schema.takes_missing,
+        missing=schema.takes_missing or partial,
         offsets=schema.offsets,
     )
+
+
+def failed_cells(rows: Rows, schema: Schema) -> NDArray[np.bool_]:
+    """The cells of partial rows that are not measured and not known to the network, shape (n, d).
+
+    None where the schema takes missing values: the network was trained with them.
+    """
+    if schema.takes_missing:
+        return np.zeros(rows.shape, dtype=bool)
+    missing: NDArray[np.bool_] = np.isnan(rows)
+    return missing
 
 
 def unchecked_values(frame: pd.DataFrame, schema: Schema) -> Rows:
