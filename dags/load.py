@@ -34,7 +34,9 @@ DOC = """
 With `work` set to `{again}` every `group.load` is skipped: nothing is fetched.
 
 Groups run in parallel and in any order; the tables are the same as if one run had loaded the days
-one by one. A day that has not changed is left as it is. As with a backfill, no messages are sent
+one by one; only whether a channel that stands still all day has ever moved is known from the days
+that are on record by then, so load the oldest days first where that matters. A day that has not
+changed is left as it is. As with a backfill, no messages are sent
 about past incidents, and drift opens no case and asks for nothing.
 
 #### When `group.score` is red
