@@ -50,7 +50,9 @@ def day_values(bundle: Bundle, frame: pd.DataFrame) -> DayValues:
     Raises:
         DataError: a feature is absent or not finite.
     """
-    return DayValues(feature_values(frame, bundle.schema), channels(fitted_columns(bundle)))
+    return DayValues(
+        feature_values(frame, bundle.schema, partial=True), channels(fitted_columns(bundle))
+    )
 
 
 @dataclass(frozen=True)
