@@ -41,8 +41,8 @@ def main() -> int:
             story.load_history(demo)
             candidate, run = story.train(demo)
             story.go_live(demo)
-            story.plant_faults(demo)
             story.recalibrate(demo)
+            story.plant_faults(demo)
             story.conclude(demo, candidate, run)
     except (StackError, PlimsollError) as error:
         print(f"error: {error}", file=sys.stderr)

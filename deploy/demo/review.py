@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+import pandas as pd
+
 from pipeline.data.grid import days_between
+from pipeline.detector.bundle.bundle import Bundle
+from pipeline.detector.inputs.frames import failed_cells, feature_values
 from pipeline.detector.thresholds.estimate import ThresholdEstimate
 from pipeline.errors import DataError
 from pipeline.evaluation.metrics import Evaluation, evaluate
@@ -32,6 +36,12 @@ class LookBack:
     evaluation: Evaluation
 
 
+def _whole(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """The rows of which no sensor has failed: the promise of the threshold is about these."""
+    values = feature_values(frame, bundle.schema, partial=True)
+    return frame[~failed_cells(values, bundle.schema).any(axis=1)]
+
+
 def look_back(here: Deployment, detector: str, first: date, last: date) -> LookBack:
     """The champion of `detector` on the validated days `first` to `last`, both included.
 
@@ -48,5 +58,6 @@ def look_back(here: Deployment, detector: str, first: date, last: date) -> LookB
         msg = f"No validated row of {detector} from {first} to {last}; ingest these days first."
         raise DataError(msg)
     threshold = champion.bundle.description.threshold
-    evaluation = evaluate(judge(champion.bundle, frame, spec.columns), threshold)
+    whole = _whole(frame, champion.bundle)
+    evaluation = evaluate(judge(champion.bundle, whole, spec.columns), threshold)
     return LookBack(champion.version.number, threshold, evaluation)

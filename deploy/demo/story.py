@@ -84,12 +84,22 @@ def go_live(demo: Demo) -> None:
         wait_for_partitions(demo.airflow, SCORE, first, last)
 
 
+def recalibrate(demo: Demo) -> None:
+    """Recalibrate as the schedule does on the first of a month, with the same weights."""
+    demo.progress.headline("4. Recalibrate: the same network, a new threshold")
+    for as_of in RECALIBRATED:
+        demo.progress.say(f"  as of {as_of}, on the days scored before it")
+        result = _run(demo, RECALIBRATE, conf={"as_of": as_of.isoformat()}, what="recalibrating")
+        payload = demo.airflow.xcom(RECALIBRATE, result.run_id, "gate")
+        demo.progress.say(f"  {payload['reason']}")
+
+
 def plant_faults(demo: Demo) -> None:
     """Break the source in three ways: two days are blocked, and the first accepted once fixed.
 
     Of the third one sensor is missing, and the rest is scored.
     """
-    demo.progress.headline("4. Break the source: three days with planted faults")
+    demo.progress.headline("5. Break the source: three days with planted faults")
     here = settings.load()
     spec = detector_named(here, DETECTOR)
     for fault in drill.FAULTS:
@@ -107,17 +117,9 @@ def plant_faults(demo: Demo) -> None:
     demo.progress.say(f"  {fixed.day} again, with its unit fixed")
     drill.repair(fixed, data=demo.stack.layout.data)
     _run(demo, INGEST, partition_key=fixed.day.isoformat(), what="ingesting")
+    with demo.progress.patience("scoring it"):
+        wait_for_partitions(demo.airflow, SCORE, fixed.day, fixed.day)
     demo.progress.say(f"    {_state(here, fixed.day).standing}")
-
-
-def recalibrate(demo: Demo) -> None:
-    """Recalibrate as the schedule does on the first of a month, with the same weights."""
-    demo.progress.headline("5. Recalibrate: the same network, a new threshold")
-    for as_of in RECALIBRATED:
-        demo.progress.say(f"  as of {as_of}, on the days scored before it")
-        result = _run(demo, RECALIBRATE, conf={"as_of": as_of.isoformat()}, what="recalibrating")
-        payload = demo.airflow.xcom(RECALIBRATE, result.run_id, "gate")
-        demo.progress.say(f"  {payload['reason']}")
 
 
 def conclude(demo: Demo, candidate: Candidate, train_run: str) -> None:
