@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from pipeline.data.grid import days_between
@@ -39,7 +40,8 @@ class LookBack:
 def _whole(frame: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """The rows of which no sensor has failed: the promise of the threshold is about these."""
     values = feature_values(frame, bundle.schema, partial=True)
-    return frame[~failed_cells(values, bundle.schema).any(axis=1)]
+    whole = np.flatnonzero(~failed_cells(values, bundle.schema).any(axis=1))
+    return frame.iloc[whole]
 
 
 def look_back(here: Deployment, detector: str, first: date, last: date) -> LookBack:

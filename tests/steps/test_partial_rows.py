@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deploy.demo import review
 from pipeline.data.split import split
 from pipeline.monitoring.day_status import states_of
-from pipeline.steps import notifying
+from pipeline.steps import live, notifying
 from pipeline.steps.drift_evidence import observed_rows
 from pipeline.steps.open_items import open_items
 from pipeline.steps.scored_window import read_window
@@ -56,6 +57,14 @@ def test_the_rest_of_the_station_is_scored_and_its_rows_are_marked(scored):
     (state,) = states_of([LAST], {LAST: record.delivery}, {LAST: record.scoring})
     assert state.state == "scored"
     assert state.reason == "without flow of b (stuck sensor, 14 rows)"
+
+
+def test_looking_back_counts_the_whole_rows(scored, monkeypatch):
+    monkeypatch.setattr(live, "champion", lambda _here, name: scored.by_alias(name, "champion"))
+
+    found = review.look_back(scored.here, "pumps", FIRST_DAY, LAST)
+
+    assert found.evaluation.rows == 2 * ROWS_A_DAY - 14
 
 
 def test_the_quarantine_keeps_what_the_sensor_said(scored):
