@@ -120,7 +120,9 @@ def test_tasks_wait_for_workers_however_long_these_are_away(wide: CloudStation, 
     ended = wide.end("load", run)
 
     assert ended.succeeded, states(ended)
-    assert set(tries_of(ended).values()) <= {0, 1}
+    # Airflow queues what waited for long again; where the workers are back at that moment, both
+    # messages arrive, and the second one costs the task a try before it has begun.
+    assert set(tries_of(ended).values()) <= {0, 1, 2}
     holds_every_day_once(wide, 20, 23)
 
 
