@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 
+LONGEST_NAME = 120
+"""Characters of a foreign name that a message shows."""
+
 
 def one_line(text: str, *, most: int = 4000) -> str:
     r"""`text` on one line, at most `most` characters of it: a line break is shown as `\n`."""

@@ -1,8 +1,9 @@
 """Have the data moved, does it matter, and what should be done about it?
 
 `comparison` asks one series at a time (Kolmogorov-Smirnov on effective rows), `broken` looks for
-sensors that died, `diagnosis` names what happened and the one action, `verdict` selects the rows to
-test and combines the results, `accepted` and `carriers` say what carries a rise of the score.
+sensors that died, `repairs` for a sign, a scale, a clock or two columns that were changed,
+`diagnosis` names what happened and the one action, `verdict` selects the rows to test and combines
+the results, `accepted` and `carriers` say what carries a rise of the score.
 """
 
 from pipeline.drift.broken import BrokenChannel

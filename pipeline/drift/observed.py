@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -23,7 +23,7 @@ from pipeline.drift import ACCEPTED, Baseline, DriftVerdict, Sample, baseline, j
 from pipeline.drift.accepted import AcceptedRows
 from pipeline.drift.comparison import select_rows, without
 from pipeline.drift.diagnosis import may_be_beyond
-from pipeline.drift.verdict import entity_apart, explained
+from pipeline.drift.verdict import entity_apart, with_evidence
 from pipeline.errors import BundleError
 from pipeline.evaluation.rate import RealisedRate, realised_rate
 from pipeline.scoring import score_rows
@@ -173,11 +173,12 @@ def verdict_of(
         apart=apart,
     )
     repair, grown = known.accepted.relations(sample, apart)
-    found = explained(found, found.carriers, spec.columns, repair=repair, grown=grown)
+    evidence = replace(found.evidence, repair=repair, grown=grown)
+    found = with_evidence(found, evidence, spec.columns)
     if not may_be_beyond(found):
         return found
     carriers = known.accepted.carriers(heard)
-    return explained(found, carriers, spec.columns, repair=repair, grown=grown)
+    return with_evidence(found, replace(evidence, carriers=carriers), spec.columns)
 
 
 def _accepted_rate(known: TwoMemories, rate: RealisedRate | None) -> float | None:

@@ -165,8 +165,7 @@ def _attempts(
         yield from _lagging(channel, sample, values, expected, columns)
         for other in known:
             if other is not channel and not other.angle:
-                features = sample.features.copy()
-                write(channel, features, read(other, sample.features))
+                features = _with(channel, sample, read(other, sample.features))
                 write(other, features, values)
                 yield _Attempt(channel.name, f"is swapped with {other.name}", features)
 

@@ -25,7 +25,6 @@ from pipeline.config import Columns, Drift
 from pipeline.data.channels import channels
 from pipeline.data.timeline import Mask, Timeline
 from pipeline.drift.broken import Usual, broken_channels, usual_channels
-from pipeline.drift.carriers import Carriers, GrownErrors
 from pipeline.drift.comparison import (
     ACCEPTED,
     SCORE,
@@ -37,7 +36,6 @@ from pipeline.drift.comparison import (
     without,
 )
 from pipeline.drift.diagnosis import LEAST_ACCEPTED, diagnose
-from pipeline.drift.repairs import Repair
 from pipeline.drift.result import DriftResult, DriftVerdict, Level, VerdictEvidence
 from pipeline.evaluation.rate import RealisedRate
 
@@ -124,16 +122,10 @@ def judge(
     return diagnose(results, evidence, n_channels=len(channels(columns)))
 
 
-def explained(
-    verdict: DriftVerdict,
-    carriers: Carriers,
-    columns: Columns,
-    *,
-    repair: Repair | None = None,
-    grown: GrownErrors = (),
+def with_evidence(
+    verdict: DriftVerdict, evidence: VerdictEvidence, columns: Columns
 ) -> DriftVerdict:
-    """`verdict` with what carries the rise, what undoes it, and the errors that have grown."""
-    evidence = replace(verdict.evidence, carriers=carriers, repair=repair, grown=grown)
+    """The verdict that the same tests give with other `evidence` beside them."""
     return diagnose(verdict.results, evidence, n_channels=len(channels(columns)))
 
 

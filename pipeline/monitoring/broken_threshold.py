@@ -14,14 +14,13 @@ from typing import Literal
 
 from pipeline.cases import Case
 from pipeline.cases.records import DEGRADATION, REGIME
-from pipeline.printable import one_line
+from pipeline.printable import LONGEST_NAME, one_line
 
 Remedy = Literal["roll back", "look", "fix the source", "train", "answer", "recalibrate"]
 
 _YEAR = 365
 _MINUTE = "%Y-%m-%dT%H:%M"
 _MOST_CASES = 3
-_LONGEST_NAME = 120
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def _clauses(broken: BrokenThreshold) -> Iterator[str]:
         yield f"open: {', '.join(map(_case, causes.cases[:_MOST_CASES]))}{_more(causes.cases)}"
     if broken.channels:
         named = ", ".join(
-            f"{one_line(name, most=_LONGEST_NAME)} {share:.0%}" for name, share in broken.channels
+            f"{one_line(name, most=LONGEST_NAME)} {share:.0%}" for name, share in broken.channels
         )
         yield f"channels that carry the flags: {named}"
     if causes.rows < causes.rows_needed:
@@ -174,8 +173,8 @@ def _clauses(broken: BrokenThreshold) -> Iterator[str]:
 
 
 def _case(case: Case) -> str:
-    machines = one_line(", ".join(case.machines), most=_LONGEST_NAME)
-    channels = one_line(", ".join(case.channels), most=_LONGEST_NAME)
+    machines = one_line(", ".join(case.machines), most=LONGEST_NAME)
+    channels = one_line(", ".join(case.channels), most=LONGEST_NAME)
     what = f"{case.kind} of {machines or channels}" if machines or channels else case.kind
     named = f" ({channels})" if machines and channels else ""
     return f"{what}{named} since {case.start:%Y-%m-%d}"

@@ -10,9 +10,8 @@ from pipeline.data.faults import RULES
 from pipeline.data.missing_channels import MissingChannel
 from pipeline.incidents import Incident
 from pipeline.monitoring.notice import Notice
-from pipeline.printable import one_line
+from pipeline.printable import LONGEST_NAME, one_line
 
-_LONGEST_NAME = 120
 _LONGEST_DETAIL = 300
 _MEANWHILE = (
     "The rest of the machine is scored, with what the network expects in its place; these rows are "
@@ -34,8 +33,8 @@ def data_fault_of(
         key=lambda each: each.cells,
         default=None,
     )
-    where = one_line(incident.entity, most=_LONGEST_NAME) or spec.name
-    name = one_line(channel, most=_LONGEST_NAME)
+    where = one_line(incident.entity, most=LONGEST_NAME) or spec.name
+    name = one_line(channel, most=LONGEST_NAME)
     rule = "" if found is None else f" ({found.rule.replace('_', ' ')})"
     lines = [
         f"Since {incident.start:%Y-%m-%d %H:%M} UTC {name} is missing in most rows.",

@@ -11,7 +11,7 @@ from pipeline.cases import FAULT, NORMAL_FROM_NOW_ON, Case, Doubling
 from pipeline.config import DetectorSpec
 from pipeline.drift import ACTIONS
 from pipeline.incidents import Incident
-from pipeline.printable import one_line
+from pipeline.printable import LONGEST_NAME, one_line
 from pipeline.shell import Shell
 
 REMINDER = "open cases"
@@ -25,7 +25,6 @@ NO_VERSION = 0
 _OCTAVE = " 2^"
 _MOST_CHANNELS = 3
 _MOST_CASES = 20
-_LONGEST_NAME = 120
 _KINDS = {
     "anomaly": "is anomalous",
     "shifted feature": "has a sensor that left its range",
@@ -68,12 +67,12 @@ def notice_of(
     provisional. Names of machines and channels are foreign text: subject and text hold them
     printable, and cut where they are very long; `entity` holds the name as it is.
     """
-    where = one_line(incident.entity, most=_LONGEST_NAME) or spec.name
+    where = one_line(incident.entity, most=LONGEST_NAME) or spec.name
     blamed = [
-        f"{one_line(b.channel, most=_LONGEST_NAME)} ({b.times_usual:.0f} x its usual share)"
+        f"{one_line(b.channel, most=LONGEST_NAME)} ({b.times_usual:.0f} x its usual share)"
         for b in incident.features
     ]
-    worst = one_line(incident.features[0].channel, most=_LONGEST_NAME) if blamed else ""
+    worst = one_line(incident.features[0].channel, most=LONGEST_NAME) if blamed else ""
     first = f", first of all {worst}" if worst else ""
     peak = f"{incident.peak:.1f} x the threshold at {incident.peak_at:%H:%M}"
     span = f"{incident.start:%Y-%m-%d %H:%M} to {incident.end:%Y-%m-%d %H:%M} UTC"
@@ -129,8 +128,8 @@ def degradation_of(spec: DetectorSpec, case: Case, day: date, shell: Shell) -> N
     Names are foreign text: subject and text hold them printable, and cut where they are very long.
     """
     named = ", ".join(case.machines) or spec.name
-    machines = one_line(named, most=_LONGEST_NAME)
-    channels = one_line(", ".join(case.channels), most=_LONGEST_NAME)
+    machines = one_line(named, most=LONGEST_NAME)
+    channels = one_line(", ".join(case.channels), most=LONGEST_NAME)
     carried = f"; {channels} carries most of it" if len(case.channels) == 1 else ""
     carried = f"; {channels} carry most of it" if len(case.channels) > 1 else carried
     answer, action = ("cases", spec.name, "--answer", case.id), ACTIONS["degradation"]
@@ -145,7 +144,7 @@ def degradation_of(spec: DetectorSpec, case: Case, day: date, shell: Shell) -> N
         text="\n".join(
             [
                 f"Since {case.start:%Y-%m-%d} of {machines}{carried}.",
-                one_line(case.why, most=4 * _LONGEST_NAME),
+                one_line(case.why, most=4 * LONGEST_NAME),
                 f"Action: {action}. No threshold and no model follows it by itself.",
                 "Answer, and the answer is used. Something is wrong:",
                 shell.plimsoll(*answer, FAULT, "--reason", "..."),
@@ -187,8 +186,8 @@ def growth_of(spec: DetectorSpec, case: Case, doubling: Doubling, shell: Shell) 
     Names are foreign text: subject and text hold them printable, and cut where they are very long.
     """
     name, span, above = case.channels[0], case.ranges[0], doubling.above
-    channel = one_line(name, most=_LONGEST_NAME)
-    machine = one_line(", ".join(case.machines), most=_LONGEST_NAME) or spec.name
+    channel = one_line(name, most=LONGEST_NAME)
+    machine = one_line(", ".join(case.machines), most=LONGEST_NAME) or spec.name
     feature = spec.columns.features.get(name)
     unit = f" {feature.unit}" if feature is not None and feature.unit != "1" else ""
     here, there = ("above", "below") if above else ("below", "above")
@@ -212,7 +211,7 @@ def growth_of(spec: DetectorSpec, case: Case, doubling: Doubling, shell: Shell) 
                 one_line(
                     f"{doubling.value:.6g}{unit}, {here} the range of {span.low:.6g} to "
                     f"{span.high:.6g}{unit}.",
-                    most=2 * _LONGEST_NAME,
+                    most=2 * LONGEST_NAME,
                 ),
                 f"The case is open since {case.start:%Y-%m-%d %H:%M} UTC.",
                 "You hear of it again when the distance has doubled once more.",
@@ -264,6 +263,6 @@ def _about(case: Case, detector: str) -> tuple[str, str]:
     where = ", ".join(case.machines) or detector
     span = f"{case.start:%Y-%m-%d %H:%M} to {case.last_row:%Y-%m-%d %H:%M} UTC"
     return (
-        f"{case.id}: {case.kind} of {one_line(where, most=_LONGEST_NAME)}, {span}.",
-        one_line(case.why, most=2 * _LONGEST_NAME),
+        f"{case.id}: {case.kind} of {one_line(where, most=LONGEST_NAME)}, {span}.",
+        one_line(case.why, most=2 * LONGEST_NAME),
     )

@@ -16,7 +16,7 @@ from pipeline.drift.observed import remembered, sample_of, verdict_of
 
 SEED = 1
 SPEC = plant_spec()
-CADENCE_ROWS = 6  # an hour
+ROWS_AN_HOUR = 6
 
 Fault = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -49,7 +49,7 @@ def scaled(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def late(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(oil=np.roll(frame["oil"], 6 * CADENCE_ROWS))
+    return frame.assign(oil=np.roll(frame["oil"], 6 * ROWS_AN_HOUR))
 
 
 def ramping(frame: pd.DataFrame) -> pd.DataFrame:
