@@ -153,7 +153,7 @@ def _clauses(broken: BrokenThreshold) -> Iterator[str]:
     elif causes.fresh:
         days = "1 scored day" if causes.served == 1 else f"{causes.served} scored days"
         yield f"version {broken.version} has served only {days}"
-    if causes.drift not in ("", "none"):
+    if causes.drift not in ("", "none", "not judged"):
         yield f"drift says {causes.drift}: {one_line(causes.drift_reason).rstrip('.')}"
     if causes.cases:
         yield f"open: {', '.join(map(_case, causes.cases[:_MOST_CASES]))}{_more(causes.cases)}"

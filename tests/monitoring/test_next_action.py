@@ -313,6 +313,14 @@ def test_the_action_follows_the_cause_and_never_teaches_what_is_open(causes, wha
     assert command in todo.command
 
 
+@pytest.mark.parametrize(("kind", "is_cause"), [("data fault", True), ("not judged", False)])
+def test_a_drift_verdict_that_says_nothing_is_no_cause(kind: str, *, is_cause: bool):
+    found = broken(drift=kind, drift_reason="Few rows.").broken
+
+    assert found is not None
+    assert ("drift says" in found.because) == is_cause
+
+
 def test_a_rollback_names_the_version_that_must_still_be_live():
     command = next_action(broken(tripped="It left its limits.")).command
 
